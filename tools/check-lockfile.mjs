@@ -11,13 +11,16 @@ let checked = 0;
 for (const [path, entry] of Object.entries(packages)) {
   for (const name of Object.keys(entry.optionalDependencies ?? {})) {
     checked += 1;
-    if (!isLocked(path, name)) problems.push(`${path || 'package.json'} wants ${name}, which has no entry in package-lock.json`);
+    if (!isLocked(path, name))
+      problems.push(`${path || 'package.json'} wants ${name}, which has no entry in package-lock.json`);
   }
 }
 for (const group of ['dependencies', 'devDependencies', 'optionalDependencies']) {
   for (const [name, range] of Object.entries(manifest[group] ?? {})) {
-    if (!/^(npm:@?[^@]+@)?\d+\.\d+\.\d+(-[\w.]+)?$/.test(range)) problems.push(`${name} is "${range}", not an exact version`);
-    if (packages['']?.[group]?.[name] !== range) problems.push(`${name} ${range} differs from package-lock.json: run npm install`);
+    if (!/^(npm:@?[^@]+@)?\d+\.\d+\.\d+(-[\w.]+)?$/.test(range))
+      problems.push(`${name} is "${range}", not an exact version`);
+    if (packages['']?.[group]?.[name] !== range)
+      problems.push(`${name} ${range} differs from package-lock.json: run npm install`);
   }
 }
 

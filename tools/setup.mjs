@@ -25,7 +25,9 @@ export async function ensureInstalled({ dev }) {
     const args = ['ci', dev ? '--include=dev' : '--omit=dev', '--include=optional', '--no-progress'];
     const result = await runNpm(args);
     if (result.code !== 0) {
-      process.stderr.write(`${result.output.trim()}\n\nOLMS could not be set up: "npm ${args.join(' ')}" failed in ${root} (see above).\n`);
+      process.stderr.write(
+        `${result.output.trim()}\n\nOLMS could not be set up: "npm ${args.join(' ')}" failed in ${root} (see above).\n`,
+      );
       process.exit(1);
     }
     writeStamp(dev ? 'dev' : 'prod');
@@ -40,10 +42,14 @@ export function runPinned(script, args) {
     process.exit(1);
   }
   const node = pinnedNode();
-  const env = { ...process.env, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE || join(nodeModules, '.cache', 'olms-compile') };
+  const env = {
+    ...process.env,
+    NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE || join(nodeModules, '.cache', 'olms-compile'),
+  };
   // Whatever is started from there, and looks for "node" on the PATH, gets the pinned one as well.
   const bin = join(nodeModules, '.bin');
-  if (existsSync(bin) && !(env.PATH || '').split(delimiter).includes(bin)) env.PATH = `${bin}${delimiter}${env.PATH || ''}`;
+  if (existsSync(bin) && !(env.PATH || '').split(delimiter).includes(bin))
+    env.PATH = `${bin}${delimiter}${env.PATH || ''}`;
 
   if (typeof process.execve === 'function' && process.platform !== 'win32') {
     process.removeAllListeners('warning'); // execve is announced as experimental; it is used for nothing but this
@@ -55,11 +61,15 @@ export function runPinned(script, args) {
 function runAsChild(node, script, args, env) {
   // A pipe nobody writes to: when this process is killed without warning, the child sees it close and stops by itself.
   // The child has a process group of its own, so that Ctrl-C reaches it once, through us, and not a second time from the terminal.
-  const child = spawn(node, ['--import', pathToFileURL(join(root, 'tools', 'follow-launcher.mjs')).href, script, ...args], {
-    stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
-    env: { ...env, OLMS_LAUNCHER_FD: '3' },
-    detached: process.platform !== 'win32',
-  });
+  const child = spawn(
+    node,
+    ['--import', pathToFileURL(join(root, 'tools', 'follow-launcher.mjs')).href, script, ...args],
+    {
+      stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
+      env: { ...env, OLMS_LAUNCHER_FD: '3' },
+      detached: process.platform !== 'win32',
+    },
+  );
   const lastSent = {};
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     process.on(signal, () => {
@@ -85,7 +95,8 @@ function pinnedNode() {
   const pinned = join(nodeModules, '.bin', process.platform === 'win32' ? 'node.exe' : 'node');
   if (existsSync(pinned)) {
     // Seen on Alpine: the package installs and its binary, made for glibc, does not run.
-    const works = realpathSync(pinned) === realpathSync(process.execPath) || spawnSync(pinned, ['--version']).status === 0;
+    const works =
+      realpathSync(pinned) === realpathSync(process.execPath) || spawnSync(pinned, ['--version']).status === 0;
     if (works) return realpathSync(pinned);
   }
   for (const candidate of [process.execPath, 'node']) {
@@ -112,10 +123,13 @@ function isCurrent(dev) {
   const stamp = readJson(stampFile);
   const record = join(nodeModules, '.package-lock.json');
   const untouchedSince = stamp && existsSync(record) && statSync(record).mtimeMs <= statSync(stampFile).mtimeMs;
-  if (untouchedSince && stamp.lock === lockHash() && stamp.platform === platform() && (stamp.kind === 'dev' || !dev)) return true;
+  if (untouchedSince && stamp.lock === lockHash() && stamp.platform === platform() && (stamp.kind === 'dev' || !dev))
+    return true;
   const installed = readJson(record);
   if (!installed) return false;
-  const wanted = Object.entries(readJson(lockFile).packages).filter(([path, entry]) => path !== '' && !entry.optional && !entry.devOptional);
+  const wanted = Object.entries(readJson(lockFile).packages).filter(
+    ([path, entry]) => path !== '' && !entry.optional && !entry.devOptional,
+  );
   const isThere = ([path, entry]) => {
     const found = installed.packages[path];
     return found !== undefined && found.version === entry.version && found.integrity === entry.integrity;
@@ -152,14 +166,21 @@ function readJson(file) {
 }
 
 function runNpm(args) {
-  const byNode = process.env.npm_execpath && /\.c?js$/.test(process.env.npm_execpath) && existsSync(process.env.npm_execpath);
+  const byNode =
+    process.env.npm_execpath && /\.c?js$/.test(process.env.npm_execpath) && existsSync(process.env.npm_execpath);
   const [command, commandArgs] = byNode ? [process.execPath, [process.env.npm_execpath, ...args]] : ['npm', args];
   const env = { ...process.env };
   delete env.npm_config_omit; // `NODE_ENV=production` or a user's setting must not leave out what was asked for
   return new Promise((resolve) => {
-    const child = spawn(command, commandArgs, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'], shell: !byNode && process.platform === 'win32' });
+    const child = spawn(command, commandArgs, {
+      cwd: root,
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      shell: !byNode && process.platform === 'win32',
+    });
     let output = '';
-    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output = (output + chunk).slice(-20_000)));
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (chunk) => (output = (output + chunk).slice(-20_000)));
     child.on('error', (error) => resolve({ code: 1, output: `npm could not be started: ${error.message}` }));
     child.on('close', (code) => resolve({ code: code === null ? 1 : code, output }));
   });
@@ -168,7 +189,7 @@ function runNpm(args) {
 /** Two installs in one folder destroy each other; the second waits. The guard of a process that died is taken over. */
 async function onlyOne(work) {
   mkdirSync(dirname(guardFile), { recursive: true });
-  for (let told = false; ; ) {
+  for (let told = false; ;) {
     try {
       writeFileSync(guardFile, String(process.pid), { flag: 'wx' });
       break;

@@ -10,7 +10,14 @@ const folder = mkdtempSync(join(tmpdir(), 'olms-test-'));
 const report = join(folder, 'report.json');
 const child = spawn(
   process.execPath,
-  [join(root, 'node_modules/vitest/vitest.mjs'), 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...process.argv.slice(2)],
+  [
+    join(root, 'node_modules/vitest/vitest.mjs'),
+    'run',
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile.json=${report}`,
+    ...process.argv.slice(2),
+  ],
   { cwd: root, stdio: 'inherit' },
 );
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
@@ -24,7 +31,9 @@ child.on('exit', (code) => {
     const result = JSON.parse(readFileSync(report, 'utf8'));
     passed = result.numPassedTests;
     // A file that cannot even be loaded holds no failed test, and must not count as nothing.
-    const brokenFiles = result.testResults.filter((file) => file.status === 'failed' && !file.assertionResults.some((test) => test.status === 'failed'));
+    const brokenFiles = result.testResults.filter(
+      (file) => file.status === 'failed' && !file.assertionResults.some((test) => test.status === 'failed'),
+    );
     failed = result.numFailedTests + brokenFiles.length;
     skipped = result.numPendingTests + result.numTodoTests;
     complete = true;
