@@ -466,7 +466,7 @@ function takeOwnership(file: string): boolean {
   const self = processIdentity(process.pid) ?? String(process.pid);
   for (;;) {
     try {
-      writeFileSync(file, self, { flag: 'wx', mode: 0o600 });
+      writeFileSync(file, self, { flag: 'wx', mode: 0o644 });
       return true;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
@@ -630,8 +630,9 @@ function writePrivate(file: string, content: string): void {
 function readIfThere(file: string): string | undefined {
   try {
     return readFileSync(file, 'utf8');
-  } catch {
-    return undefined;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
   }
 }
 
