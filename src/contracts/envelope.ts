@@ -1,0 +1,77 @@
+import { type Static, type TSchema, Type } from 'typebox';
+
+/**
+ * An event as the services hold it: CloudEvents 1.0 attributes plus the extensions `sequence` (1, 2, 3 …
+ * without gaps for one source and one order), correlation, causation and trace context. An envelope is
+ * shared between consumers of a process and must never be modified.
+ */
+export interface Envelope<Data = unknown> {
+  readonly id: string;
+  readonly source: string;
+  readonly type: string;
+  /** The order id; also the key on the bus. */
+  readonly subject: string;
+  readonly sequence: number;
+  readonly time: string;
+  readonly correlationid: string;
+  /** Id of the event or command behind this event. */
+  readonly causationid: string;
+  readonly traceparent?: string | undefined;
+  readonly data: Data;
+}
+
+/** A CloudEvents 1.0 object in JSON format, as `GET /orders/{id}/events` returns it. */
+export const CloudEvent = Type.Object(
+  {
+    specversion: Type.Literal('1.0'),
+    id: Type.String({ format: 'uuid' }),
+    source: Type.String({ examples: ['/olms/orders'] }),
+    type: Type.String({ examples: ['OrderCreated'] }),
+    subject: Type.String({ format: 'uuid', description: 'The order id' }),
+    time: Type.String({ format: 'date-time' }),
+    datacontenttype: Type.Literal('application/json'),
+    dataschema: Type.String(),
+    sequence: Type.Integer({ minimum: 1 }),
+    correlationid: Type.String(),
+    causationid: Type.String(),
+    traceparent: Type.Optional(Type.String()),
+    data: Type.Unknown(),
+  },
+  { $id: 'CloudEvent', description: 'CloudEvents 1.0, JSON format' },
+);
+export type CloudEvent = Static<typeof CloudEvent>;
+
+/** URI of the published schema of an event type, the `dataschema` attribute. */
+export function schemaUri(type: string): string {
+  return `/schemas/events/${type}/1`;
+}
+
+export function toCloudEvent(event: Envelope): CloudEvent {
+  return {
+    specversion: '1.0',
+    id: event.id,
+    source: event.source,
+    type: event.type,
+    subject: event.subject,
+    time: event.time,
+    datacontenttype: 'application/json',
+    dataschema: schemaUri(event.type),
+    sequence: event.sequence,
+    correlationid: event.correlationid,
+    causationid: event.causationid,
+    ...(event.traceparent === undefined ? {} : { traceparent: event.traceparent }),
+    data: event.data,
+  };
+}
+
+/** One event type: everything about it is derived from this value (type, JSON Schema, AsyncAPI, tests). */
+export interface EventDefinition<Schema extends TSchema = TSchema> {
+  readonly source: string;
+  readonly meaning: string;
+  readonly data: Schema;
+  readonly example: Static<Schema>;
+}
+
+export function defineEvent<Schema extends TSchema>(definition: EventDefinition<Schema>): EventDefinition<Schema> {
+  return definition;
+}

@@ -1,0 +1,63 @@
+/**
+ * Every error code a caller can meet: its HTTP status and what it means. The code is the promise; the
+ * sentence may improve. `docs/api/errors.md` is generated from this table.
+ */
+export const ERRORS = {
+  MALFORMED_JSON: { status: 400, title: 'The body is not valid JSON' },
+  VALIDATION_FAILED: { status: 400, title: 'The request does not match the schema' },
+  UNKNOWN_CURRENCY: { status: 422, title: 'The currency is not an ISO 4217 code' },
+  AMOUNT_INVALID: { status: 422, title: 'An amount has more decimals than its currency, or is too large' },
+  UNIT_PRICE_INVALID: { status: 422, title: 'A unit price has more than four decimals, is negative, or is too large' },
+  TOTAL_MISMATCH: { status: 422, title: 'The given total is not the sum of the lines' },
+  UNKNOWN_SKU: { status: 422, title: 'An item names a product that does not exist' },
+  UNKNOWN_PROVIDER: { status: 422, title: 'The payment provider is not configured' },
+  IDEMPOTENCY_KEY_REQUIRED: { status: 400, title: 'The Idempotency-Key header is missing' },
+  IDEMPOTENCY_KEY_REUSED: { status: 422, title: 'The Idempotency-Key was used before with another request' },
+  UNAUTHENTICATED: { status: 401, title: 'No valid API key was given' },
+  FORBIDDEN: { status: 403, title: 'The key does not allow this' },
+  NOT_FOUND: { status: 404, title: 'There is no such resource' },
+  ORDER_NOT_FOUND: { status: 404, title: 'There is no order with this id' },
+  PRODUCT_NOT_FOUND: { status: 404, title: 'There is no product with this SKU' },
+  SHIPMENT_NOT_FOUND: { status: 404, title: 'There is no shipment with this id' },
+  REVIEW_NOT_FOUND: { status: 404, title: 'There is no review with this id' },
+  RETURN_NOT_FOUND: { status: 404, title: 'The order has no return with this id' },
+  INVOICE_NOT_ISSUED: { status: 404, title: 'The order has no invoice yet' },
+  METHOD_NOT_ALLOWED: { status: 405, title: 'The resource does not support this method' },
+  NOT_ACCEPTABLE: { status: 406, title: 'The representation asked for does not exist' },
+  ACTION_NOT_ALLOWED: { status: 409, title: 'The order does not allow this in its present state' },
+  ORDER_FINAL: { status: 409, title: 'The order has ended' },
+  ORDER_ALREADY_SHIPPED: { status: 409, title: 'The order has left the warehouse' },
+  CANCELLATION_PENDING: { status: 409, title: 'A cancellation of the order is being decided' },
+  HOLD_EXISTS: { status: 409, title: 'The order already has a hold of this type' },
+  HOLD_NOT_FOUND: { status: 409, title: 'The order has no hold of this type' },
+  REFUND_EXCEEDS_CAPTURED: { status: 409, title: 'The refunds would exceed what was captured' },
+  RETURN_EXCEEDS_SHIPPED: { status: 409, title: 'More would be returned than was shipped' },
+  REVIEW_DECIDED: { status: 409, title: 'The review has been decided already' },
+  SHIPMENT_NOT_DISPATCHABLE: { status: 409, title: 'The shipment cannot be dispatched in its present state' },
+  SHIPMENT_NOT_DELIVERABLE: { status: 409, title: 'The shipment cannot be delivered in its present state' },
+  SHIPMENT_ON_HOLD: { status: 409, title: 'The shipment is paused by a hold or a cancellation of its order' },
+  STOCK_INSUFFICIENT: { status: 409, title: 'The adjustment would leave less stock than is reserved' },
+  VERSION_MISMATCH: { status: 412, title: 'The order has changed since the version in If-Match' },
+  PAYLOAD_TOO_LARGE: { status: 413, title: 'The body is too large' },
+  UNSUPPORTED_MEDIA_TYPE: { status: 415, title: 'The body must be application/json' },
+  WEBHOOK_SIGNATURE_INVALID: { status: 401, title: 'The webhook signature does not verify' },
+  OVERLOADED: { status: 503, title: 'More work is waiting than can be taken now; try again shortly' },
+  UNAVAILABLE: { status: 503, title: 'A part this request needs is not reachable; try again shortly' },
+  INTERNAL: { status: 500, title: 'Something failed on our side' },
+} as const satisfies Record<string, { status: number; title: string }>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** A refusal by the rules: a value, never an exception. `detail` says what was met and what to do. */
+export interface Refusal {
+  readonly refused: ErrorCode;
+  readonly detail: string;
+}
+
+export function refuse(code: ErrorCode, detail: string): Refusal {
+  return { refused: code, detail };
+}
+
+export function isRefusal(value: unknown): value is Refusal {
+  return typeof value === 'object' && value !== null && 'refused' in value;
+}

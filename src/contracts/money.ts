@@ -1,0 +1,98 @@
+/**
+ * Exact money. In code an amount is a bigint of the currency's minor units; on the wire it is a decimal
+ * string ("19.90"); in PostgreSQL it is NUMERIC. No amount is ever a float.
+ *
+ * Unit prices may be finer than the minor unit (retailers sell screws at 0.0375): they carry up to four
+ * decimals, and each line is rounded once, half away from zero, to the minor unit. Totals are sums of
+ * rounded lines, so they always add up.
+ */
+
+/** Decimals of a unit price; finer ones are refused. */
+export const UNIT_PRICE_DECIMALS = 4;
+const UNIT_PRICE_SCALE = 10n ** BigInt(UNIT_PRICE_DECIMALS);
+
+/** No single amount may exceed this many minor units: it keeps NUMERIC(20,4) columns and sums of many orders safe. */
+export const AMOUNT_MINOR_MAX = 10n ** 15n;
+
+/** ISO 4217 (2024-06): active currency codes by number of decimals. */
+const CODES_BY_EXPONENT: Readonly<Record<number, string>> = {
+  0: 'BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF',
+  2:
+    'AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CNY COP CRC ' +
+    'CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR JMD ' +
+    'KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO ' +
+    'NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL ' +
+    'THB TJS TMT TOP TRY TTD TWD TZS UAH USD UYU UZS VED VES WST XCD YER ZAR ZMW ZWG',
+  3: 'BHD IQD JOD KWD LYD OMR TND',
+};
+
+const EXPONENTS: ReadonlyMap<string, number> = new Map(
+  Object.entries(CODES_BY_EXPONENT).flatMap(([exponent, codes]) =>
+    codes.split(' ').map((code): [string, number] => [code, Number(exponent)]),
+  ),
+);
+
+/** Decimals of a currency's minor unit (EUR 2, JPY 0, KWD 3), or undefined for a code ISO 4217 does not list. */
+export function currencyExponent(currency: string): number | undefined {
+  return EXPONENTS.get(currency);
+}
+
+const DECIMAL = /^(-?)(\d{1,16})(?:\.(\d{1,18}))?$/;
+
+/** "12.5" at 2 decimals → 1250n; undefined where the text is not a plain decimal or is finer than `decimals`. */
+function parseScaled(text: string, decimals: number): bigint | undefined {
+  const match = DECIMAL.exec(text);
+  if (!match) return undefined;
+  const fraction = (match[3] ?? '').replace(/0+$/, '');
+  if (fraction.length > decimals) return undefined;
+  const value = BigInt(match[2]! + fraction.padEnd(decimals, '0'));
+  return match[1] ? -value : value;
+}
+
+/**
+ * Minor units of a decimal string: `parseAmount('19.90', 'EUR')` is `1990n`. Trailing zeros are free
+ * ("19.900" is 19.90); undefined for an unknown currency, a malformed number, digits finer than the minor
+ * unit, or an amount beyond {@link AMOUNT_MINOR_MAX}.
+ */
+export function parseAmount(text: string, currency: string): bigint | undefined {
+  const exponent = EXPONENTS.get(currency);
+  if (exponent === undefined) return undefined;
+  const minor = parseScaled(text, exponent);
+  return minor === undefined || minor > AMOUNT_MINOR_MAX || minor < -AMOUNT_MINOR_MAX ? undefined : minor;
+}
+
+/** The decimal string of minor units: `formatAmount(1990n, 'EUR')` is "19.90", `formatAmount(500n, 'JPY')` is "500". */
+export function formatAmount(minor: bigint, currency: string): string {
+  const exponent = EXPONENTS.get(currency);
+  if (exponent === undefined) throw new Error(`Unknown currency ${currency}`);
+  if (exponent === 0) return minor.toString();
+  const digits = (minor < 0n ? -minor : minor).toString().padStart(exponent + 1, '0');
+  const split = digits.length - exponent;
+  return `${minor < 0n ? '-' : ''}${digits.slice(0, split)}.${digits.slice(split)}`;
+}
+
+/** Like {@link parseAmount} for text this system wrote itself; throws on anything else, because that is a bug. */
+export function amountMinor(text: string, currency: string): bigint {
+  const minor = parseAmount(text, currency);
+  if (minor === undefined) throw new Error(`Not an amount in ${currency}: ${text}`);
+  return minor;
+}
+
+/** A unit price in ten-thousandths of the major unit, or undefined where malformed, negative, or finer than four decimals. */
+export function parseUnitPrice(text: string): bigint | undefined {
+  const scaled = parseScaled(text, UNIT_PRICE_DECIMALS);
+  return scaled === undefined || scaled < 0n ? undefined : scaled;
+}
+
+/**
+ * A line's amount in minor units: quantity × unit price, rounded once, half away from zero. Undefined where
+ * the price or currency is invalid or the amount exceeds {@link AMOUNT_MINOR_MAX}.
+ */
+export function lineAmount(quantity: number, unitPrice: string, currency: string): bigint | undefined {
+  const price = parseUnitPrice(unitPrice);
+  const exponent = EXPONENTS.get(currency);
+  if (price === undefined || exponent === undefined) return undefined;
+  const scaled = BigInt(quantity) * price * 10n ** BigInt(exponent);
+  const minor = (scaled + UNIT_PRICE_SCALE / 2n) / UNIT_PRICE_SCALE;
+  return minor > AMOUNT_MINOR_MAX ? undefined : minor;
+}

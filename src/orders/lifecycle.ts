@@ -1,0 +1,146 @@
+/**
+ * What can happen to an order. This table is the business: in status S, command C leads to event E and
+ * status T. Deciding, folding, the API's allowed actions, the console's buttons, the database check, the
+ * tests and the diagram in docs/lifecycle.md all read it; nothing else in the system names a next status.
+ */
+
+export const STATUSES = {
+  CREATED: { meaning: 'Taken; waiting for the stock decision', final: false },
+  BACKORDERED: { meaning: 'Stock is short and the buyer waits for more', final: false },
+  RESERVED: { meaning: 'Every line is reserved; waiting for the payment, or for a hold to be released', final: false },
+  PAYMENT_PENDING: { meaning: 'The provider is slow or down; the outcome is being found out', final: false },
+  PAID: { meaning: 'The total is secured; a hold keeps it from the warehouse', final: false },
+  READY_FOR_SHIPMENT: { meaning: 'With the warehouse', final: false },
+  PARTIALLY_SHIPPED: { meaning: 'Some of its parcels have left', final: false },
+  SHIPPED: { meaning: 'All of its parcels have left', final: false },
+  COMPLETED: { meaning: 'Delivered, or declared complete; invoiced', final: true },
+  REJECTED: { meaning: 'Ended: not enough stock; nothing reserved, nothing charged', final: true },
+  PAYMENT_FAILED: { meaning: 'Ended: the payment was refused; stock released', final: true },
+  CANCELLED: { meaning: 'Ended before shipment; stock and money given back', final: true },
+} as const;
+
+export type Status = keyof typeof STATUSES;
+
+/** Who may give a command: people through the API, another service by its event, the orders service itself, or the clock. */
+export type Actor = 'client' | 'inventory' | 'payments' | 'shipping' | 'reviews' | 'orders' | 'timer';
+
+export interface Transition {
+  readonly from: readonly Status[];
+  readonly command: string;
+  readonly event: string;
+  /** `same`: the event changes something beside the status. */
+  readonly to: Status | 'same';
+  readonly who: readonly Actor[];
+}
+
+const beforeWarehouse = ['CREATED', 'BACKORDERED', 'RESERVED', 'PAYMENT_PENDING', 'PAID'] as const;
+const beforeShipment = [...beforeWarehouse, 'READY_FOR_SHIPMENT'] as const;
+const open = [...beforeShipment, 'PARTIALLY_SHIPPED'] as const;
+const onceShipping = ['PARTIALLY_SHIPPED', 'SHIPPED', 'COMPLETED'] as const;
+const oncePaid = ['PAID', 'READY_FOR_SHIPMENT', ...onceShipping] as const;
+
+/** Rows of: status · command · event · next status · who may. */
+export const TRANSITIONS = [
+  { from: ['CREATED', 'BACKORDERED'], command: 'recordReservation', event: 'OrderReserved', to: 'RESERVED', who: ['inventory'] },
+  { from: ['CREATED'], command: 'recordShortage', event: 'OrderRejected', to: 'REJECTED', who: ['inventory'] },
+  { from: ['CREATED'], command: 'recordBackorder', event: 'OrderBackordered', to: 'BACKORDERED', who: ['inventory'] },
+
+  { from: ['RESERVED'], command: 'proceed', event: 'OrderPaymentRequested', to: 'same', who: ['orders'] },
+  { from: ['RESERVED'], command: 'recordPaymentPending', event: 'OrderPaymentPending', to: 'PAYMENT_PENDING', who: ['payments'] },
+  { from: ['RESERVED', 'PAYMENT_PENDING'], command: 'recordPayment', event: 'OrderPaid', to: 'PAID', who: ['payments'] },
+  { from: ['RESERVED', 'PAYMENT_PENDING'], command: 'recordPaymentFailure', event: 'OrderPaymentFailed', to: 'PAYMENT_FAILED', who: ['payments'] },
+
+  { from: ['PAID'], command: 'proceed', event: 'OrderReadyForShipment', to: 'READY_FOR_SHIPMENT', who: ['orders'] },
+  { from: ['READY_FOR_SHIPMENT', 'PARTIALLY_SHIPPED'], command: 'recordDispatch', event: 'OrderPartiallyShipped', to: 'PARTIALLY_SHIPPED', who: ['shipping'] },
+  { from: ['READY_FOR_SHIPMENT', 'PARTIALLY_SHIPPED'], command: 'recordDispatch', event: 'OrderShipped', to: 'SHIPPED', who: ['shipping'] },
+  { from: ['PARTIALLY_SHIPPED', 'SHIPPED'], command: 'recordDelivery', event: 'OrderDeliveryRecorded', to: 'same', who: ['shipping'] },
+  { from: ['SHIPPED'], command: 'recordDelivery', event: 'OrderCompleted', to: 'COMPLETED', who: ['shipping'] },
+  { from: ['SHIPPED'], command: 'complete', event: 'OrderCompleted', to: 'COMPLETED', who: ['client'] },
+
+  { from: beforeWarehouse, command: 'cancel', event: 'OrderCancelled', to: 'CANCELLED', who: ['client', 'reviews'] },
+  // With the warehouse only shipping knows whether the parcel can still be stopped: ask, then end or go on.
+  { from: ['READY_FOR_SHIPMENT'], command: 'cancel', event: 'OrderCancellationRequested', to: 'same', who: ['client', 'reviews'] },
+  { from: ['READY_FOR_SHIPMENT'], command: 'recordShipmentsStopped', event: 'OrderCancelled', to: 'CANCELLED', who: ['shipping'] },
+  { from: ['READY_FOR_SHIPMENT', 'PARTIALLY_SHIPPED', 'SHIPPED'], command: 'recordDispatch', event: 'OrderCancellationLapsed', to: 'same', who: ['shipping'] },
+
+  { from: open, command: 'hold', event: 'OrderHeld', to: 'same', who: ['client'] },
+  { from: open, command: 'release', event: 'OrderReleased', to: 'same', who: ['client', 'reviews'] },
+  { from: beforeShipment, command: 'amend', event: 'OrderAmended', to: 'same', who: ['client'] },
+
+  { from: beforeWarehouse.slice(0, 4), command: 'expire', event: 'OrderCancelled', to: 'CANCELLED', who: ['timer'] },
+  { from: ['PAID', 'READY_FOR_SHIPMENT', 'PARTIALLY_SHIPPED', 'SHIPPED'], command: 'expire', event: 'OrderOverdue', to: 'same', who: ['timer'] },
+
+  { from: oncePaid, command: 'requestRefund', event: 'OrderRefundRequested', to: 'same', who: ['client'] },
+  { from: [...oncePaid, 'CANCELLED'], command: 'recordRefund', event: 'OrderRefunded', to: 'same', who: ['payments'] },
+  { from: [...oncePaid, 'CANCELLED'], command: 'recordRefund', event: 'OrderPaymentRecorded', to: 'same', who: ['payments'] },
+  { from: [...oncePaid, 'CANCELLED'], command: 'recordRefundFailure', event: 'OrderRefundFailed', to: 'same', who: ['payments'] },
+  { from: [...oncePaid, 'CANCELLED'], command: 'recordCapture', event: 'OrderPaymentRecorded', to: 'same', who: ['payments'] },
+  { from: ['CANCELLED'], command: 'recordVoid', event: 'OrderPaymentRecorded', to: 'same', who: ['payments'] },
+  // The order ended while the charge was in flight: payments undoes it, the order only notes the facts.
+  { from: ['CANCELLED'], command: 'recordPayment', event: 'OrderPaymentRecorded', to: 'same', who: ['payments'] },
+  { from: ['CANCELLED'], command: 'recordPaymentPending', event: 'OrderPaymentRecorded', to: 'same', who: ['payments'] },
+  { from: ['CANCELLED'], command: 'recordPaymentFailure', event: 'OrderPaymentRecorded', to: 'same', who: ['payments'] },
+
+  { from: onceShipping, command: 'requestReturn', event: 'OrderReturnRequested', to: 'same', who: ['client'] },
+  { from: onceShipping, command: 'receiveReturn', event: 'OrderReturnReceived', to: 'same', who: ['client'] },
+  { from: onceShipping, command: 'receiveReturn', event: 'OrderRefundRequested', to: 'same', who: ['client'] },
+] as const satisfies readonly Transition[];
+
+export type CommandName = (typeof TRANSITIONS)[number]['command'];
+export type OrderOwnEvent = (typeof TRANSITIONS)[number]['event'];
+
+interface LateFact {
+  readonly in: readonly Status[];
+  readonly command: CommandName;
+  readonly because: string;
+}
+
+/** Facts that may arrive late, early or twice and change nothing, and why that is right. */
+export const LATE_FACTS: readonly LateFact[] = [
+  { in: ['CANCELLED'], command: 'recordReservation', because: 'inventory releases the reservation when it reads OrderCancelled' },
+  { in: ['CANCELLED'], command: 'recordShortage', because: 'the order had ended already; nothing is reserved' },
+  { in: ['CANCELLED'], command: 'recordBackorder', because: 'inventory forgets the backorder when it reads OrderCancelled' },
+  { in: ['PAYMENT_PENDING'], command: 'recordPaymentPending', because: 'the order waits for the outcome already' },
+  { in: ['COMPLETED'], command: 'recordDelivery', because: 'an operator completed the order before the carrier reported' },
+  { in: ['CANCELLED'], command: 'release', because: 'the review was decided after the order had ended' },
+  { in: ['REJECTED', 'PAYMENT_FAILED'], command: 'release', because: 'the review was decided after the order had ended' },
+  { in: ['REJECTED', 'PAYMENT_FAILED', 'CANCELLED'], command: 'cancel', because: 'the review was decided after the order had ended' },
+];
+
+/** Actions a person can ask for, and the command behind each. */
+export const ACTIONS = ['cancel', 'hold', 'release', 'amend', 'complete', 'requestReturn', 'receiveReturn', 'requestRefund'] as const satisfies readonly CommandName[];
+export type Action = (typeof ACTIONS)[number];
+
+export const INITIAL: Status = 'CREATED';
+
+/** Rows that apply to a command in a status; empty where the command is not allowed there. */
+export function rowsFor(status: Status, command: CommandName): readonly Transition[] {
+  return ROWS.get(`${status} ${command}`) ?? [];
+}
+
+/** Why a fact changes nothing in a status, where that is planned. */
+export function lateFact(status: Status, command: CommandName): string | undefined {
+  return LATE.get(`${status} ${command}`);
+}
+
+/** The status after an event; throws for an event the table does not know there, because that is a bug. */
+export function nextStatus(status: Status, event: string): Status {
+  const next = NEXT.get(`${status} ${event}`);
+  if (next === undefined) throw new Error(`${event} cannot happen to an order in ${status}`);
+  return next;
+}
+
+const ROWS = new Map<string, Transition[]>();
+const NEXT = new Map<string, Status>();
+const LATE = new Map<string, string>();
+for (const row of TRANSITIONS as readonly Transition[]) {
+  for (const from of row.from) {
+    const key = `${from} ${row.command}`;
+    ROWS.set(key, [...(ROWS.get(key) ?? []), row]);
+    const to = row.to === 'same' ? from : row.to;
+    const known = NEXT.get(`${from} ${row.event}`);
+    if (known !== undefined && known !== to) throw new Error(`${row.event} in ${from} leads to ${known} and to ${to}`);
+    NEXT.set(`${from} ${row.event}`, to);
+  }
+}
+for (const fact of LATE_FACTS) for (const status of fact.in) LATE.set(`${status} ${fact.command}`, fact.because);

@@ -1,0 +1,109 @@
+import pg from 'pg';
+import { joinWrites, type Write } from './statement.ts';
+
+pg.types.setTypeParser(pg.types.builtins.INT8, (text) => Number(text));
+
+/** Raised by `log.expect` when a write touched another number of rows than the decision was based on. */
+export const CONFLICT_SQLSTATE = 'OL001';
+
+export class ConflictError extends Error {
+  readonly write: string;
+  constructor(write: string, cause: unknown) {
+    super(`Another writer was faster (${write})`, { cause });
+    this.write = write;
+  }
+}
+
+export interface DatabaseOptions {
+  readonly url: string;
+  readonly poolSize: number;
+  /** Limit for every statement: a long write transaction anywhere holds all readers of the log back. */
+  readonly statementTimeoutMs: number;
+  readonly applicationName: string;
+}
+
+type QueryRow = Record<string, unknown>;
+
+/**
+ * A small pool on one database. Reads go through `query`, saves through `write`, which runs all writes as one
+ * statement and tells listeners when it is committed.
+ */
+export class Database {
+  readonly pool: pg.Pool;
+  /** Statements sent by this process, for the statement budget of the benchmark. */
+  statements = 0;
+  readonly #afterWrite = new Set<() => void>();
+  readonly #statementNames = new Map<string, string>();
+
+  constructor(options: DatabaseOptions) {
+    this.pool = new pg.Pool({
+      connectionString: options.url,
+      max: options.poolSize,
+      connectionTimeoutMillis: 10_000,
+      idleTimeoutMillis: 0,
+      statement_timeout: options.statementTimeoutMs,
+      application_name: options.applicationName,
+      keepAlive: true,
+    });
+    // A dropped idle connection is replaced on the next use; without a listener it would end the process.
+    this.pool.on('error', () => {});
+  }
+
+  /** Rows of a read, prepared by its text. Throws what PostgreSQL says. */
+  async query<Row extends QueryRow = QueryRow>(text: string, values: unknown[] = []): Promise<Row[]> {
+    this.statements++;
+    const result = await this.pool.query<Row>({ name: this.#nameOf(text), text, values });
+    return result.rows;
+  }
+
+  /** Commits all writes as one statement, or none. Throws {@link ConflictError} where an expectation fails. */
+  async write(writes: readonly Write[]): Promise<void> {
+    if (writes.length === 0) return;
+    this.statements++;
+    try {
+      await this.pool.query(joinWrites(writes));
+    } catch (error) {
+      if ((error as { code?: string }).code === CONFLICT_SQLSTATE) throw new ConflictError((error as Error).message, error);
+      throw error;
+    } finally {
+      for (const listener of this.#afterWrite) listener();
+    }
+  }
+
+  /** Calls back after every write of this process, committed or failed. Returns the way to stop it. */
+  onWrite(listener: () => void): () => void {
+    this.#afterWrite.add(listener);
+    return () => this.#afterWrite.delete(listener);
+  }
+
+  #nameOf(text: string): string | undefined {
+    let name = this.#statementNames.get(text);
+    if (name === undefined) {
+      // Texts built from filters are finitely many; the bound is against a bug, not against load.
+      if (this.#statementNames.size >= 2000) return undefined;
+      name = `q${this.#statementNames.size}`;
+      this.#statementNames.set(text, name);
+    }
+    return name;
+  }
+
+  async close(): Promise<void> {
+    await this.pool.end();
+  }
+}
+
+/**
+ * True for failures that say nothing about the data: connection lost, server starting or stopping, out of
+ * resources, deadlock, timeout. They are waited out and retried; they never park an order.
+ * Source: PostgreSQL "Error Codes", classes 08, 40, 53, 55, 57, 58.
+ */
+export function isTransient(error: unknown): boolean {
+  const code = (error as { code?: unknown })?.code;
+  if (typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code)) return /^(08|40|53|55|57|58)/.test(code);
+  if (typeof code === 'string') return /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_|ENOENT|EHOSTUNREACH)/.test(code);
+  return error instanceof Error && /Connection terminated|timeout exceeded when trying to connect|Client has encountered|not queryable/i.test(error.message);
+}
+
+export function isUniqueViolation(error: unknown): boolean {
+  return (error as { code?: unknown })?.code === '23505';
+}

@@ -1,0 +1,145 @@
+/**
+ * Set-based writes. A service saves a whole batch with **one SQL statement**: each table's write is a CTE,
+ * and the last SELECT checks the row counts. One statement is one transaction and one round trip, and it
+ * gets its transaction id only when it writes, after everything was read (design.md §3, second trap).
+ */
+
+/** One table's part of a save. `sql` numbers its parameters from $1; they are renumbered when parts are joined. */
+export interface Write {
+  /** Unique within a save; also the CTE's name. */
+  readonly name: string;
+  readonly sql: string;
+  readonly params: readonly unknown[];
+  /** Rows this write must touch. Another count means somebody else was faster: the whole save is refused as a conflict. */
+  readonly expect?: number;
+}
+
+export interface Statement {
+  readonly name: string;
+  readonly text: string;
+  readonly values: unknown[];
+}
+
+type ColumnType = 'uuid' | 'text' | 'integer' | 'bigint' | 'numeric' | 'timestamptz' | 'boolean' | 'json' | 'jsonb' | 'text[]';
+export type Columns = Readonly<Record<string, ColumnType>>;
+
+const textCache = new Map<string, { name: string; text: string }>();
+
+function shiftParameters(sql: string, by: number): string {
+  return by === 0 ? sql : sql.replace(/\$(\d+)/g, (_, n: string) => `$${Number(n) + by}`);
+}
+
+/** Joins writes to one statement. Equal shapes give equal text, so PostgreSQL prepares each shape once per connection. */
+export function joinWrites(writes: readonly Write[]): Statement {
+  let shape = '';
+  for (const write of writes) shape += `${write.name}|${write.sql}|${write.expect === undefined ? '' : 'e'};`;
+  const values: unknown[] = [];
+  for (const write of writes) values.push(...write.params);
+  for (const write of writes) if (write.expect !== undefined) values.push(write.expect);
+  let cached = textCache.get(shape);
+  if (!cached) {
+    let shift = 0;
+    const parts: string[] = [];
+    for (const write of writes) {
+      parts.push(`${write.name} as (${shiftParameters(write.sql, shift)} returning 1)`);
+      shift += write.params.length;
+    }
+    const checks: string[] = [];
+    for (const write of writes) {
+      if (write.expect !== undefined) checks.push(`log.expect((select count(*) from ${write.name}), $${++shift}, '${write.name}')`);
+    }
+    cached = { name: `w${textCache.size}`, text: `with ${parts.join(',\n')}\nselect ${checks.join(', ') || '1'}` };
+    textCache.set(shape, cached);
+  }
+  return { name: cached.name, text: cached.text, values };
+}
+
+const NEEDS_QUOTES = /[\s,{}"\\]|^$|^null$/i;
+
+function arrayElement(value: unknown): string {
+  if (value === null || value === undefined) return 'NULL';
+  if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean') return String(value);
+  const text = value as string;
+  return NEEDS_QUOTES.test(text) ? `"${text.replace(/[\\"]/g, '\\$&')}"` : text;
+}
+
+/** A PostgreSQL array literal of scalars. */
+export function arrayLiteral(values: readonly unknown[]): string {
+  let out = '{';
+  for (let i = 0; i < values.length; i++) out += i === 0 ? arrayElement(values[i]) : `,${arrayElement(values[i])}`;
+  return `${out}}`;
+}
+
+interface RowSource {
+  readonly from: string;
+  readonly params: unknown[];
+}
+
+/**
+ * `rows from (unnest($1::uuid[]), …) as r(a, …)`: a row set out of JavaScript rows. JSON columns travel as
+ * one JSON array (no quoting of quotes), text[] columns likewise.
+ */
+function rowSource(columns: Columns, rows: readonly Readonly<Record<string, unknown>>[]): RowSource {
+  const params: unknown[] = [];
+  const sources: string[] = [];
+  for (const [name, type] of Object.entries(columns)) {
+    const n = params.length + 1;
+    if (type === 'json' || type === 'jsonb' || type === 'text[]') {
+      params.push(JSON.stringify(rows.map((row) => row[name] ?? null)));
+      sources.push(`json_array_elements($${n}::json)`);
+    } else {
+      params.push(arrayLiteral(rows.map((row) => row[name])));
+      sources.push(`unnest($${n}::${type}[])`);
+    }
+  }
+  return { from: `rows from (${sources.join(', ')}) as r(${Object.keys(columns).join(', ')})`, params };
+}
+
+function columnValue(name: string, type: ColumnType): string {
+  if (type === 'jsonb') return `r.${name}::jsonb`;
+  if (type === 'text[]') return `array(select json_array_elements_text(r.${name}))`;
+  return `r.${name}`;
+}
+
+/** Insert rows into a table; `expect` is their number unless `onConflict` says otherwise. */
+export function insertRows(
+  name: string,
+  table: string,
+  columns: Columns,
+  rows: readonly Readonly<Record<string, unknown>>[],
+  onConflict = '',
+): Write {
+  const source = rowSource(columns, rows);
+  const values = Object.entries(columns).map(([column, type]) => columnValue(column, type));
+  return {
+    name,
+    sql: `insert into ${table} (${Object.keys(columns).join(', ')}) select ${values.join(', ')} from ${source.from} ${onConflict}`,
+    params: source.params,
+  };
+}
+
+/**
+ * Update rows by `keys`. Where `versionColumn` is given, each row carries its new version and is written only
+ * over the version before it; another version in the table makes the save a conflict.
+ */
+export function updateRows(
+  name: string,
+  table: string,
+  keys: readonly string[],
+  columns: Columns,
+  rows: readonly Readonly<Record<string, unknown>>[],
+  versionColumn?: string,
+): Write {
+  const source = rowSource(columns, rows);
+  const sets = Object.entries(columns)
+    .filter(([column]) => !keys.includes(column))
+    .map(([column, type]) => `${column} = ${columnValue(column, type)}`);
+  const match = keys.map((key) => `t.${key} = r.${key}`);
+  if (versionColumn) match.push(`t.${versionColumn} = r.${versionColumn} - 1`);
+  return {
+    name,
+    sql: `update ${table} t set ${sets.join(', ')} from ${source.from} where ${match.join(' and ')}`,
+    params: source.params,
+    expect: rows.length,
+  };
+}

@@ -1,0 +1,82 @@
+import type { FastifyReply } from 'fastify';
+import { type ErrorCode, ERRORS, type Refusal } from '#contracts/errors.ts';
+import { isTransient } from '../database/database.ts';
+
+export interface FieldError {
+  /** JSON pointer into the body (RFC 6901). */
+  readonly pointer: string;
+  readonly detail: string;
+}
+
+export interface ProblemExtras {
+  readonly errors?: readonly FieldError[];
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Further members of the problem document. */
+  readonly members?: Readonly<Record<string, unknown>>;
+}
+
+/** An error that a caller sees as problem+json (RFC 9457). The code is stable, the detail says what to do. */
+export class Problem extends Error {
+  readonly code: ErrorCode;
+  readonly extras: ProblemExtras;
+  constructor(code: ErrorCode, detail: string, extras: ProblemExtras = {}) {
+    super(detail);
+    this.code = code;
+    this.extras = extras;
+  }
+}
+
+export function problemOfRefusal(refusal: Refusal, members: Readonly<Record<string, unknown>> = {}): Problem {
+  return new Problem(refusal.refused, refusal.detail, { members });
+}
+
+const RETRY_AFTER_S = 1;
+
+interface ValidationFailure {
+  readonly instancePath: string;
+  readonly keyword: string;
+  readonly message?: string;
+  readonly params: Record<string, unknown>;
+}
+
+function fieldError(failure: ValidationFailure): FieldError {
+  const extra = failure.params['additionalProperty'];
+  if (typeof extra === 'string') return { pointer: `${failure.instancePath}/${extra.replace(/~/g, '~0').replace(/\//g, '~1')}`, detail: 'is not a known property' };
+  return { pointer: failure.instancePath, detail: failure.message ?? failure.keyword };
+}
+
+/** The one place that turns whatever was thrown into a problem. */
+export function problemOf(error: unknown, errorsMax: number): Problem {
+  if (error instanceof Problem) return error;
+  const { code, validation, validationContext, statusCode } = error as { code?: string; validation?: ValidationFailure[]; validationContext?: string; statusCode?: number };
+  if (validation) {
+    const errors = validation.filter((failure) => failure.keyword !== 'anyOf' && failure.keyword !== 'if').slice(0, errorsMax).map(fieldError);
+    return new Problem('VALIDATION_FAILED', `The ${validationContext ?? 'body'} does not match the schema: ${errors[0]?.pointer ?? ''} ${errors[0]?.detail ?? ''}`.trim(), { errors });
+  }
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new Problem('PAYLOAD_TOO_LARGE', 'Send at most 1 MiB.');
+  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return new Problem('UNSUPPORTED_MEDIA_TYPE', 'Send Content-Type: application/json.');
+  if (code === 'FST_ERR_CTP_EMPTY_JSON_BODY') return new Problem('MALFORMED_JSON', 'The body is empty.');
+  if (error instanceof SyntaxError || code === 'FST_ERR_CTP_INVALID_JSON_BODY') return new Problem('MALFORMED_JSON', 'The body is not valid JSON.');
+  if (isTransient(error)) return new Problem('UNAVAILABLE', 'The database is not reachable at the moment. What was acknowledged is safe.');
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) return new Problem('VALIDATION_FAILED', (error as Error).message);
+  return new Problem('INTERNAL', 'Something failed on our side. Quote the correlation id when you ask about it.');
+}
+
+export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
+  const { status, title } = ERRORS[problem.code];
+  const { errors, headers, members } = problem.extras;
+  if (headers) reply.headers(headers);
+  if (status === 503) reply.header('retry-after', String(RETRY_AFTER_S));
+  if (status === 401) reply.header('www-authenticate', 'Bearer');
+  const body = {
+    type: `/docs/errors#${problem.code}`,
+    title,
+    status,
+    detail: problem.message,
+    code: problem.code,
+    correlationId: reply.request.correlationId,
+    ...(errors && { errors }),
+    ...members,
+  };
+  return reply.code(status).header('content-type', 'application/problem+json').send(JSON.stringify(body));
+}

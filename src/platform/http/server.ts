@@ -1,0 +1,102 @@
+import { randomBytes } from 'node:crypto';
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import { uuidv7 } from 'uuidv7';
+import type { Cause } from '../aggregate.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { Problem, problemOf, sendProblem } from './problems.ts';
+
+/** Who calls: the name and role of an API key. */
+export interface Principal {
+  readonly name: string;
+  readonly role: 'admin' | 'operator' | 'client' | 'reader';
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    principal: Principal;
+    correlationId: string;
+    /** Cause of the commands this request gives. */
+    cause: Cause;
+  }
+  interface FastifyContextConfig {
+    /** Reachable without an API key. */
+    public?: boolean;
+    /** The least role that may call; by default reading needs `reader`, everything else `client`. */
+    role?: Principal['role'];
+  }
+}
+
+const RANKS: Record<Principal['role'], number> = { reader: 0, client: 1, operator: 2, admin: 3 };
+const CORRELATION_ID = /^[A-Za-z0-9._:/+=-]{1,128}$/;
+const TRACEPARENT = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
+export const BODY_LIMIT_BYTES = 1024 * 1024;
+const VALIDATION_ERRORS_MAX = 50;
+
+export interface HttpOptions {
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** The caller behind a request, or undefined; asked for every route that is not public. */
+  readonly authenticate: (request: FastifyRequest) => Promise<Principal | undefined> | Principal | undefined;
+}
+
+/** A W3C trace context: the caller's, with this hop as parent, or a new trace. */
+function traceparentOf(header: unknown): string {
+  const spanId = randomBytes(8).toString('hex');
+  if (typeof header === 'string' && TRACEPARENT.test(header)) return `${header.slice(0, 36)}${spanId}${header.slice(52)}`;
+  return `00-${randomBytes(16).toString('hex')}-${spanId}-01`;
+}
+
+/** A Fastify instance with what every route shares: correlation, authentication, problem+json, metrics. */
+export function createHttp(options: HttpOptions): FastifyInstance {
+  const { logger, metrics } = options;
+  const app = fastify({
+    logger: false,
+    bodyLimit: BODY_LIMIT_BYTES,
+    requestTimeout: 60_000,
+    keepAliveTimeout: 75_000,
+    forceCloseConnections: 'idle',
+    routerOptions: { maxParamLength: 200, ignoreTrailingSlash: false },
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: true, strict: false } },
+  });
+  app.decorateRequest('principal', null as never);
+  app.decorateRequest('correlationId', '');
+  app.decorateRequest('cause', null as never);
+
+  app.addHook('onRequest', async (request, reply) => {
+    const given = request.headers['x-correlation-id'];
+    const commandId = uuidv7();
+    request.correlationId = typeof given === 'string' && CORRELATION_ID.test(given) ? given : commandId;
+    request.cause = { causationid: commandId, correlationid: request.correlationId, traceparent: traceparentOf(request.headers.traceparent) };
+    reply.header('x-correlation-id', request.correlationId);
+    const { config } = request.routeOptions;
+    if (config?.public || request.is404) return;
+    const principal = await options.authenticate(request);
+    if (!principal) throw new Problem('UNAUTHENTICATED', 'Send a valid API key as "Authorization: Bearer <key>".');
+    const reading = request.method === 'GET' || request.method === 'HEAD';
+    const needed = config?.role ?? (reading ? 'reader' : 'client');
+    if (RANKS[principal.role] < RANKS[needed]) throw new Problem('FORBIDDEN', `This needs a key with the role ${needed}; yours has ${principal.role}.`);
+    request.principal = principal;
+  });
+  app.addHook('onResponse', async (request, reply) => {
+    const route = request.routeOptions.url ?? 'unknown';
+    metrics.httpSeconds.labels(request.method, route, String(reply.statusCode)).observe(reply.elapsedTime / 1000);
+  });
+  app.setErrorHandler((error, request, reply) => {
+    const problem = problemOf(error, VALIDATION_ERRORS_MAX);
+    metrics.refused.labels(problem.code).inc();
+    if (problem.code === 'INTERNAL') logger.error({ err: error, correlationId: request.correlationId, route: request.routeOptions.url }, 'request failed');
+    return sendProblem(reply, problem);
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const others = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'].filter((method) => method !== request.method && app.findRoute({ method: method as 'GET', url: request.url.split('?')[0]! }));
+    const problem =
+      others.length > 0
+        ? new Problem('METHOD_NOT_ALLOWED', `Use ${others.join(' or ')} here.`, { headers: { allow: others.join(', ') } })
+        : new Problem('NOT_FOUND', `There is nothing at ${request.url.split('?')[0]!.slice(0, 200)}.`);
+    return sendProblem(reply, problem);
+  });
+  return app;
+}
+
+export type { FastifyReply, FastifyRequest };

@@ -1,0 +1,113 @@
+import type { Envelope } from '#contracts/envelope.ts';
+import type { Database } from '../database/database.ts';
+import { insertRows, updateRows, type Write } from '../database/statement.ts';
+
+/** A place in a log. PostgreSQL: (transaction id, position). Kafka: (0, offset of the next message). */
+export interface Cursor {
+  readonly txid: number;
+  readonly position: number;
+}
+
+export const LOG_START: Cursor = { txid: 0, position: 0 };
+
+export function isAfter(a: Cursor, b: Cursor): boolean {
+  return a.txid > b.txid || (a.txid === b.txid && a.position > b.position);
+}
+
+/** A consumer's progress on one partition, to be stored in the transaction of the effects. */
+export interface OffsetMove {
+  readonly partition: number;
+  /** What `consumer_offsets` holds now. */
+  readonly from: Cursor;
+  readonly to: Cursor;
+}
+
+export interface Delivery {
+  readonly events: readonly Envelope[];
+  readonly moves: readonly OffsetMove[];
+}
+
+export interface Lag {
+  /** Events between the consumer and the end of what can be read, as far as known. */
+  readonly events: number;
+  /** Age of the oldest unread event in milliseconds; 0 where nothing waits. */
+  readonly ageMs: number;
+}
+
+/** One consumer's place in the log, whichever bus carries it. */
+export interface Subscription {
+  /** The next events without waiting, at most `max`, or undefined. Taken events are not given again before {@link reset}. */
+  take(max: number): Delivery | undefined;
+  /** The moves were committed. */
+  saved(moves: readonly OffsetMove[]): void;
+  /** Progress over events the consumer does not care about, worth storing at leisure; empty if none. */
+  idleMoves(): readonly OffsetMove[];
+  /** Forget what was taken but not saved, and read again from the stored offsets. */
+  reset(): Promise<void>;
+  lag(): Lag;
+  close(): Promise<void>;
+}
+
+export interface SubscribeOptions {
+  readonly consumer: string;
+  readonly types: ReadonlySet<string>;
+  /** The database that holds the consumer's offsets and effects. */
+  readonly database: Database;
+  /** Called when {@link Subscription.take} may have something. */
+  readonly onReady: () => void;
+}
+
+export interface Bus {
+  subscribe(options: SubscribeOptions): Promise<Subscription>;
+  /** These events are about to be committed by this process: the bus need not parse them again. */
+  announce(events: readonly Envelope[]): void;
+  /** The announced events were not committed. */
+  retract(events: readonly Envelope[]): void;
+  /** Live events in log order for observers, from after `cursor` or from now; returns the way to stop. */
+  observe(listener: (event: Envelope, cursor: Cursor) => void): () => void;
+  healthy(): { ok: boolean; detail: string };
+  close(): Promise<void>;
+}
+
+const OFFSET_COLUMNS = { consumer: 'text', partition: 'integer', from_txid: 'bigint', from_position: 'bigint', txid: 'bigint', position: 'bigint' } as const;
+
+/**
+ * Moves offsets by compare-and-set. A consumer that lost its partition meets another value and its whole
+ * save, effects included, is refused.
+ */
+export function moveOffsets(consumer: string, moves: readonly OffsetMove[]): Write {
+  const rows = moves.map((move) => ({
+    consumer,
+    partition: move.partition,
+    from_txid: move.from.txid,
+    from_position: move.from.position,
+    txid: move.to.txid,
+    position: move.to.position,
+  }));
+  const write = updateRows('offsets', 'log.consumer_offsets', ['consumer', 'partition'], OFFSET_COLUMNS, rows);
+  // The generated SET clause covers every column; the old place belongs into the condition instead.
+  return {
+    ...write,
+    sql: write.sql
+      .replace('from_txid = r.from_txid, from_position = r.from_position, ', 'updated_at = now(), ')
+      .replace(' where ', ' where t.txid = r.from_txid and t.position = r.from_position and '),
+  };
+}
+
+/** Stored offsets of a consumer by partition, created at `start` where missing. */
+export async function loadOffsets(
+  database: Database,
+  consumer: string,
+  partitions: readonly number[],
+  start: (partition: number) => Cursor = () => LOG_START,
+): Promise<Map<number, Cursor>> {
+  const rows = partitions.map((partition) => ({ consumer, partition, ...start(partition) }));
+  await database.write([
+    insertRows('offsets', 'log.consumer_offsets', { consumer: 'text', partition: 'integer', txid: 'bigint', position: 'bigint' }, rows, 'on conflict do nothing'),
+  ]);
+  const stored = await database.query<{ partition: number; txid: number; position: number }>(
+    'select partition, txid, position from log.consumer_offsets where consumer = $1 and partition = any($2::int[])',
+    [consumer, partitions],
+  );
+  return new Map(stored.map((row) => [row.partition, { txid: row.txid, position: row.position }]));
+}

@@ -1,0 +1,76 @@
+import type { Envelope } from '#contracts/envelope.ts';
+import type { Database } from '../database/database.ts';
+import { insertRows, type Write } from '../database/statement.ts';
+
+/** A parked event with its reason; null where it only waits behind another event of its order. */
+export interface Parked {
+  readonly event: Envelope;
+  readonly reason: string | null;
+}
+
+export interface StoredParked extends Parked {
+  readonly number: number;
+}
+
+export interface ParkedOrder {
+  readonly consumer: string;
+  readonly orderId: string;
+  readonly reason: string | null;
+  readonly eventType: string;
+  readonly eventId: string;
+  readonly events: number;
+  readonly parkedAt: string;
+}
+
+const PARKED_REASON_MAX = 1_000;
+
+export function parkEvents(consumer: string, parked: readonly Parked[]): Write {
+  const rows = parked.map(({ event, reason }) => ({ consumer, order_id: event.subject, event, reason: reason?.slice(0, PARKED_REASON_MAX) ?? null }));
+  return insertRows('parked', 'log.parked_events', { consumer: 'text', order_id: 'uuid', event: 'json', reason: 'text' }, rows);
+}
+
+/** Removes parked events, refusing where somebody else removed some meanwhile, and records who did it. */
+export function deleteParked(consumer: string, orderId: string, parked: readonly StoredParked[], actor: string, action: string): Write[] {
+  const audit = [{ actor, action, consumer, order_id: orderId, event: parked[0]!.event }];
+  return [
+    {
+      name: 'unparked',
+      sql: 'delete from log.parked_events where consumer = $1 and order_id = $2 and number = any($3::bigint[])',
+      params: [consumer, orderId, parked.map((entry) => entry.number)],
+      expect: parked.length,
+    },
+    insertRows('audit', 'log.park_audit', { actor: 'text', action: 'text', consumer: 'text', order_id: 'uuid', event: 'json' }, audit),
+  ];
+}
+
+export async function loadParked(database: Database, consumer: string, orderId: string): Promise<StoredParked[]> {
+  return database.query<{ number: number; event: Envelope; reason: string | null }>(
+    'select number, event, reason from log.parked_events where consumer = $1 and order_id = $2 order by number',
+    [consumer, orderId],
+  );
+}
+
+export async function loadParkedOrders(database: Database, consumer: string): Promise<string[]> {
+  const rows = await database.query<{ order_id: string }>('select distinct order_id from log.parked_events where consumer = $1', [consumer]);
+  return rows.map((row) => row.order_id);
+}
+
+/** Parked orders, oldest first, with what stands at the head of each queue. */
+export async function listParked(database: Database, limit = 500): Promise<ParkedOrder[]> {
+  return (
+    await database.query<{ consumer: string; order_id: string; reason: string | null; type: string; event_id: string; events: number; parked_at: Date }>(
+      `select distinct on (consumer, order_id) consumer, order_id, reason, event->>'type' as type, event->>'id' as event_id, parked_at,
+         count(*) over (partition by consumer, order_id)::int as events
+       from log.parked_events order by consumer, order_id, number limit $1`,
+      [limit],
+    )
+  ).map((row) => ({
+    consumer: row.consumer,
+    orderId: row.order_id,
+    reason: row.reason,
+    eventType: row.type,
+    eventId: row.event_id,
+    events: row.events,
+    parkedAt: row.parked_at.toISOString(),
+  }));
+}

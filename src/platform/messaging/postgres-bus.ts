@@ -1,0 +1,342 @@
+import type { Envelope } from '#contracts/envelope.ts';
+import type { Database } from '../database/database.ts';
+import {
+  type Bus,
+  type Cursor,
+  type Delivery,
+  isAfter,
+  type Lag,
+  LOG_START,
+  loadOffsets,
+  type OffsetMove,
+  type SubscribeOptions,
+  type Subscription,
+} from './bus.ts';
+import { fromRow, OUTBOX_COLUMNS, type OutboxRow } from './outbox.ts';
+
+/**
+ * The embedded bus: consumers tail the outbox itself.
+ *
+ * Reading order. Rows become visible in commit order, not in the order of their positions, so a reader that
+ * polls `position > last` loses what commits late. The tail therefore reads by (xid8 of the writing
+ * transaction, position) and only below `pg_snapshot_xmin(pg_current_snapshot())`: every transaction below
+ * that has ended, so nothing can appear behind the cursor.
+ *
+ * One tail per process reads for all its consumers. For events this very process committed, the log gives
+ * only the order; their content is still in memory (`announce`), so nothing is parsed twice.
+ */
+
+/** Recent events kept in memory for consumers; one that falls further behind reads the table itself. */
+const WINDOW_MAX = 20_000;
+const POLL_LIMIT = 5_000;
+const CATCH_UP_LIMIT = 1_000;
+const SAFETY_POLL_MS = 500;
+/** While own events are hidden behind somebody else's open transaction. */
+const BLOCKED_POLL_MS = 5;
+
+const BELOW_HORIZON = 'txid < pg_snapshot_xmin(pg_current_snapshot())';
+const AFTER_CURSOR = '(txid, position) > ($1::text::xid8, $2::bigint)';
+
+interface LogEntry {
+  readonly cursor: Cursor;
+  readonly event: Envelope;
+}
+
+interface CursorRow extends Record<string, unknown> {
+  txid: number;
+  position: number;
+}
+
+export class PostgresBus implements Bus {
+  readonly #database: Database;
+  readonly #announced = new Map<string, Envelope>();
+  readonly #subscriptions = new Set<PostgresSubscription>();
+  readonly #observers = new Set<(event: Envelope, cursor: Cursor) => void>();
+  readonly #stopWatchingWrites: () => void;
+  readonly #safetyPoll: NodeJS.Timeout;
+  #window: LogEntry[] = [];
+  /** Absolute number of the window's first entry, counted since start. */
+  #windowBase = 0;
+  /** Everything at or before this place was read before the window began. */
+  #windowStart: Cursor = LOG_START;
+  #head: Cursor = LOG_START;
+  #wanted = false;
+  #polling: Promise<void> | undefined;
+  #blockedPoll: NodeJS.Timeout | undefined;
+  #closed = false;
+  #failure: string | undefined;
+
+  private constructor(database: Database) {
+    this.#database = database;
+    this.#stopWatchingWrites = database.onWrite(() => {
+      if (this.#announced.size > 0) this.wake();
+    });
+    this.#safetyPoll = setInterval(() => this.wake(), SAFETY_POLL_MS);
+  }
+
+  /** Starts tailing at the present end of the log; consumers that are behind catch up from the table. */
+  static async open(database: Database): Promise<PostgresBus> {
+    const bus = new PostgresBus(database);
+    const [last] = await database.query<CursorRow>(
+      `select txid::text::bigint as txid, position from log.order_outbox where ${BELOW_HORIZON} order by order_outbox.txid desc, position desc limit 1`,
+    );
+    if (last) bus.#head = { txid: last.txid, position: last.position };
+    bus.#windowStart = bus.#head;
+    return bus;
+  }
+
+  async subscribe(options: SubscribeOptions): Promise<Subscription> {
+    const subscription = new PostgresSubscription(this, this.#database, options, () => this.#subscriptions.delete(subscription));
+    await subscription.reset();
+    this.#subscriptions.add(subscription);
+    this.wake();
+    return subscription;
+  }
+
+  announce(events: readonly Envelope[]): void {
+    for (const event of events) this.#announced.set(event.id, event);
+  }
+
+  retract(events: readonly Envelope[]): void {
+    for (const event of events) this.#announced.delete(event.id);
+  }
+
+  observe(listener: (event: Envelope, cursor: Cursor) => void): () => void {
+    this.#observers.add(listener);
+    return () => this.#observers.delete(listener);
+  }
+
+  healthy(): { ok: boolean; detail: string } {
+    return this.#failure === undefined ? { ok: true, detail: 'tailing' } : { ok: false, detail: this.#failure };
+  }
+
+  /** Asks for a read of the log's end; calls during a read are joined to one more read. */
+  wake(): void {
+    this.#wanted = true;
+    this.#polling ??= this.#run().finally(() => {
+      this.#polling = undefined;
+      if (this.#wanted && !this.#closed) this.wake();
+    });
+  }
+
+  async #run(): Promise<void> {
+    while (this.#wanted && !this.#closed) {
+      this.#wanted = false;
+      try {
+        if ((await this.#poll()) === POLL_LIMIT) this.#wanted = true;
+        this.#failure = undefined;
+      } catch (error) {
+        // The database is away: the safety poll tries again, nothing is lost meanwhile.
+        this.#failure = (error as Error).message;
+        return;
+      }
+    }
+    if (this.#announced.size > 0 && !this.#closed) {
+      this.#blockedPoll ??= setTimeout(() => {
+        this.#blockedPoll = undefined;
+        if (this.#announced.size > 0) this.wake();
+      }, BLOCKED_POLL_MS);
+    }
+  }
+
+  async #poll(): Promise<number> {
+    const rows = await this.#database.query<CursorRow & { id: string }>(
+      `select txid::text::bigint as txid, position, id from log.order_outbox where ${AFTER_CURSOR} and ${BELOW_HORIZON} order by order_outbox.txid, position limit ${POLL_LIMIT}`,
+      [this.#head.txid, this.#head.position],
+    );
+    if (rows.length === 0) return 0;
+    const foreign = rows.filter((row) => !this.#announced.has(row.id)).map((row) => row.position);
+    const loaded = foreign.length > 0 ? await this.#load(foreign, rows[0]!.txid) : new Map<string, Envelope>();
+    for (const row of rows) {
+      const event = this.#announced.get(row.id) ?? loaded.get(row.id);
+      if (!event) throw new Error(`The log entry at position ${row.position} vanished while it was read`);
+      this.#announced.delete(row.id);
+      const cursor: Cursor = { txid: row.txid, position: row.position };
+      this.#window.push({ cursor, event });
+      for (const observer of this.#observers) observer(event, cursor);
+    }
+    const last = rows.at(-1)!;
+    this.#head = { txid: last.txid, position: last.position };
+    if (this.#window.length > WINDOW_MAX + POLL_LIMIT) this.#trim(this.#window.length - WINDOW_MAX);
+    for (const subscription of this.#subscriptions) subscription.notify();
+    return rows.length;
+  }
+
+  async #load(positions: readonly number[], fromTxid: number): Promise<Map<string, Envelope>> {
+    const rows = await this.#database.query<OutboxRow>(
+      `select ${OUTBOX_COLUMNS} from log.order_outbox where txid >= $1::text::xid8 and position = any($2::bigint[])`,
+      [fromTxid, positions],
+    );
+    return new Map(rows.map((row) => [row.id, fromRow(row)]));
+  }
+
+  #trim(count: number): void {
+    this.#windowStart = this.#window[count - 1]!.cursor;
+    this.#window = this.#window.slice(count);
+    this.#windowBase += count;
+  }
+
+  /** The absolute number of the first window entry after a cursor, or undefined where the window starts later. */
+  numberAfter(cursor: Cursor): number | undefined {
+    if (isAfter(this.#windowStart, cursor)) return undefined;
+    let low = 0;
+    let high = this.#window.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (isAfter(this.#window[middle]!.cursor, cursor)) high = middle;
+      else low = middle + 1;
+    }
+    return this.#windowBase + low;
+  }
+
+  /** The entry of an absolute number, undefined past the end, null where it was trimmed. */
+  entry(number: number): LogEntry | undefined | null {
+    return number < this.#windowBase ? null : this.#window[number - this.#windowBase];
+  }
+
+  get end(): number {
+    return this.#windowBase + this.#window.length;
+  }
+
+  get head(): Cursor {
+    return this.#head;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearInterval(this.#safetyPoll);
+    clearTimeout(this.#blockedPoll);
+    this.#stopWatchingWrites();
+    await this.#polling;
+  }
+}
+
+/** Full entries after a place, oldest first, up to the present horizon. */
+async function readLog(database: Database, after: Cursor, limit: number): Promise<LogEntry[]> {
+  const rows = await database.query<OutboxRow & CursorRow>(
+    `select txid::text::bigint as txid, position, ${OUTBOX_COLUMNS} from log.order_outbox where ${AFTER_CURSOR} and ${BELOW_HORIZON} order by order_outbox.txid, position limit ${limit}`,
+    [after.txid, after.position],
+  );
+  return rows.map((row) => ({ cursor: { txid: row.txid, position: row.position }, event: fromRow(row) }));
+}
+
+class PostgresSubscription implements Subscription {
+  readonly #bus: PostgresBus;
+  readonly #database: Database;
+  readonly #options: SubscribeOptions;
+  readonly #onClose: () => void;
+  #stored: Cursor = LOG_START;
+  /** The last place given out or skipped. */
+  #read: Cursor = LOG_START;
+  /** Absolute number of the next window entry; undefined while catching up from the table. */
+  #next: number | undefined;
+  #catchUp: LogEntry[] = [];
+  #filling = false;
+  #generation = 0;
+
+  constructor(bus: PostgresBus, database: Database, options: SubscribeOptions, onClose: () => void) {
+    this.#bus = bus;
+    this.#database = database;
+    this.#options = options;
+    this.#onClose = onClose;
+  }
+
+  async reset(): Promise<void> {
+    this.#generation++;
+    const offsets = await loadOffsets(this.#options.database, this.#options.consumer, [0]);
+    this.#stored = offsets.get(0)!;
+    this.#read = this.#stored;
+    this.#catchUp = [];
+    this.#next = this.#bus.numberAfter(this.#read);
+    this.#options.onReady();
+  }
+
+  notify(): void {
+    this.#options.onReady();
+  }
+
+  take(max: number): Delivery | undefined {
+    if (this.#next === undefined) return this.#takeBehind(max);
+    const events: Envelope[] = [];
+    const before = this.#read;
+    while (events.length < max) {
+      const entry = this.#bus.entry(this.#next);
+      if (entry === null) {
+        this.#next = undefined;
+        break;
+      }
+      if (entry === undefined) break;
+      this.#next++;
+      this.#read = entry.cursor;
+      if (this.#options.types.has(entry.event.type)) events.push(entry.event);
+    }
+    if (events.length === 0) return this.#next === undefined && this.#read === before ? this.#takeBehind(max) : undefined;
+    return { events, moves: this.#moves() };
+  }
+
+  #takeBehind(max: number): Delivery | undefined {
+    if (this.#catchUp.length === 0) {
+      this.#fill();
+      return undefined;
+    }
+    const events: Envelope[] = [];
+    let taken = 0;
+    for (const entry of this.#catchUp) {
+      if (events.length >= max) break;
+      taken++;
+      this.#read = entry.cursor;
+      if (this.#options.types.has(entry.event.type)) events.push(entry.event);
+    }
+    this.#catchUp.splice(0, taken);
+    if (this.#catchUp.length === 0) {
+      this.#next = this.#bus.numberAfter(this.#read);
+      if (this.#next === undefined) this.#fill();
+      else queueMicrotask(this.#options.onReady);
+    }
+    return events.length > 0 ? { events, moves: this.#moves() } : undefined;
+  }
+
+  #fill(): void {
+    if (this.#filling) return;
+    this.#filling = true;
+    const generation = this.#generation;
+    readLog(this.#database, this.#read, CATCH_UP_LIMIT)
+      .then((entries) => {
+        this.#filling = false;
+        if (generation !== this.#generation) return;
+        if (entries.length === 0) this.#next = this.#bus.numberAfter(this.#read) ?? this.#bus.numberAfter(this.#bus.head);
+        this.#catchUp = entries;
+        this.#options.onReady();
+      })
+      .catch(() => {
+        // The next wake of the bus, or its safety poll, tries again.
+        this.#filling = false;
+      });
+  }
+
+  #moves(): OffsetMove[] {
+    return [{ partition: 0, from: this.#stored, to: this.#read }];
+  }
+
+  saved(moves: readonly OffsetMove[]): void {
+    for (const move of moves) this.#stored = move.to;
+  }
+
+  idleMoves(): readonly OffsetMove[] {
+    return isAfter(this.#read, this.#stored) ? this.#moves() : [];
+  }
+
+  lag(): Lag {
+    if (this.#next === undefined) {
+      const oldest = this.#catchUp[0]?.event.time;
+      return { events: Math.max(1, this.#catchUp.length), ageMs: oldest ? Math.max(0, Date.now() - Date.parse(oldest)) : 0 };
+    }
+    const oldest = this.#bus.entry(this.#next)?.event.time;
+    return { events: this.#bus.end - this.#next, ageMs: oldest ? Math.max(0, Date.now() - Date.parse(oldest)) : 0 };
+  }
+
+  async close(): Promise<void> {
+    this.#generation++;
+    this.#onClose();
+  }
+}

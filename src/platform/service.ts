@@ -1,0 +1,54 @@
+import type { FastifyInstance } from 'fastify';
+import type { Peers } from '#contracts/peers.ts';
+import type { Environment, Settings } from './config.ts';
+import type { Clock } from './context.ts';
+import type { Database } from './database/database.ts';
+import type { Lag } from './messaging/bus.ts';
+import type { Bus } from './messaging/bus.ts';
+import type { UnparkChange } from './lane.ts';
+import type { Logger } from './telemetry/logger.ts';
+import type { Metrics } from './telemetry/metrics.ts';
+
+/** What a service gets from whoever runs it. */
+export interface ServiceDependencies {
+  readonly env: Environment;
+  readonly database: Database;
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Calls to other services, in process or over HTTP. */
+  readonly peers: Peers;
+}
+
+/** The part of a lane that operations look at. */
+export interface Consumer {
+  lag(): Lag;
+  healthy(): { ok: boolean; detail: string };
+  settled(): Promise<void>;
+  unpark(orderId: string, change: UnparkChange): Promise<number>;
+  readonly parkedCount: number;
+}
+
+/** A running part of the system: it starts and stops as one thing. */
+export interface Service {
+  /** HTTP in, commands out. */
+  readonly routes?: (app: FastifyInstance) => void;
+  /** Calls other services may make, registered under the service's name. */
+  readonly peer?: Partial<Peers>;
+  readonly consumer?: Consumer;
+  start(): Promise<void>;
+  /** Stop taking work, finish what is in flight, let go of everything. */
+  stop(): Promise<void>;
+  /** Resolves when nothing this service can do now is left to do; tests wait on it instead of sleeping. */
+  settled?(): Promise<void>;
+}
+
+/** What the list in src/services.ts holds: the map of the system. */
+export interface ServiceDefinition {
+  readonly name: string;
+  /** Folder with numbered SQL files; undefined where the service stores nothing. */
+  readonly migrations?: string;
+  readonly settings: Settings;
+  create(dependencies: ServiceDependencies): Service;
+}
