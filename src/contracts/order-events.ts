@@ -319,6 +319,18 @@ export const ORDER_EVENTS = {
     data: Type.Object({ allocations: Type.Array(Allocation), reason: Reason }),
     example: { allocations: exampleAllocations, reason: 'OrderCancelled' },
   }),
+  StockShipped: defineEvent({
+    source: inventory,
+    meaning: 'Reserved goods left their location with a parcel.',
+    data: Type.Object({ shipmentId: Id, allocations: Type.Array(Allocation) }),
+    example: { shipmentId: exampleId, allocations: exampleAllocations },
+  }),
+  StockReturned: defineEvent({
+    source: inventory,
+    meaning: 'Returned goods are in stock again.',
+    data: Type.Object({ returnId: Id, allocations: Type.Array(Allocation) }),
+    example: { returnId: exampleId, allocations: exampleAllocations },
+  }),
   // payments ---------------------------------------------------------------------------------------------
   PaymentSucceeded: defineEvent({
     source: payments,

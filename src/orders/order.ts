@@ -1,8 +1,8 @@
 import { type ErrorCode, refuse, type Refusal } from '#contracts/errors.ts';
 import { amountMinor, formatAmount, lineAmount } from '#contracts/money.ts';
 import type { Address, Allocation, ChargeLine, Contact, EventData, NewEvent, OrderItem, PaymentStatus, Shortage, SkuQuantity } from '#contracts/order-events.ts';
+import { isoTime } from '#contracts/time.ts';
 import { ignore, type Ignored } from '#platform/aggregate.ts';
-import { isoTime } from '#platform/context.ts';
 import { ACTIONS, type Action, type CommandName, INITIAL, lateFact, nextStatus, type OrderOwnEvent, rowsFor, type Status, STATUSES } from './lifecycle.ts';
 
 /**
@@ -284,7 +284,7 @@ function refundForReturn(order: Order, items: readonly SkuQuantity[]): bigint {
     let left = quantity;
     for (const item of order.items) {
       if (item.sku !== sku || left === 0) continue;
-      const taken = Math.min(left, item.quantity);
+      const taken = left < item.quantity ? left : item.quantity;
       amount += taken === item.quantity ? amountMinor(item.amount, order.currency) : (lineAmount(taken, item.unitPrice, order.currency) ?? 0n);
       left -= taken;
     }

@@ -2,7 +2,8 @@ import type { Envelope } from '#contracts/envelope.ts';
 import type { Refusal } from '#contracts/errors.ts';
 import { isRefusal } from '#contracts/errors.ts';
 import type { NewEvent, OrderEvent } from '#contracts/order-events.ts';
-import { type Context, isoTime } from './context.ts';
+import { isoTime } from '#contracts/time.ts';
+import type { Context } from './context.ts';
 
 /**
  * What every service is at its core: a pure fold over the order's log plus its own commands. Nothing in this

@@ -21,8 +21,3 @@ export const systemClock: Clock = { nowMs: () => Date.now() };
 export function contextAt(clock: Clock): Context {
   return { nowMs: clock.nowMs(), newId: uuidv7 };
 }
-
-/** RFC 3339 UTC text of a time in milliseconds. */
-export function isoTime(timeMs: number): string {
-  return new Date(timeMs).toISOString();
-}

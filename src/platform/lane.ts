@@ -50,6 +50,8 @@ export interface LaneOptions<State, Command, Effect, Value> {
   readonly metrics: LaneMetrics;
   /** Starts external effects after their cause is saved. Must not throw; what fails is found again by recovery. */
   readonly perform?: (effects: readonly Effect[]) => void;
+  /** Keep shared values between sets; only where no other process changes them. */
+  readonly keepShared?: boolean;
   /** Wait this long for company before folding events; for services nobody waits for. */
   readonly lingerMs?: number;
 }
@@ -109,6 +111,11 @@ const TICK_MS = 1_000;
 class Draft<State, Value> {
   readonly rows = new Map<string, RowChange<State>>();
   readonly values = new Map<string, SharedChange<Value>>();
+  /** Of the kept shared values when this draft read them. */
+  readonly epoch: number;
+  constructor(epoch: number) {
+    this.epoch = epoch;
+  }
 }
 
 interface Plan<State, Effect> {
@@ -127,6 +134,8 @@ export class Lane<State, Command, Effect = never, Value = never> {
   readonly #parkedOrders = new Set<string>();
   readonly #changeListeners = new Set<(row: Row<State>, events: readonly Envelope[]) => void>();
   readonly #inFlight = new Set<Promise<unknown>>();
+  /** Counts changes from outside: a set that read before one must not keep what it read. */
+  #valuesEpoch = 0;
   #commands: CommandItem<State, Command>[] = [];
   #unparks: UnparkItem[] = [];
   #subscription: Subscription | undefined;
@@ -209,6 +218,7 @@ export class Lane<State, Command, Effect = never, Value = never> {
 
   /** Shared values were changed outside the lane. */
   forgetShared(keys: readonly string[]): void {
+    this.#valuesEpoch++;
     for (const key of keys) this.#values.delete(key);
   }
 
@@ -450,7 +460,7 @@ export class Lane<State, Command, Effect = never, Value = never> {
 
   async #loadDraft(items: readonly Item<State, Command>[]): Promise<Draft<State, Value>> {
     const { store, database, sharedKeys } = this.#options;
-    const draft = new Draft<State, Value>();
+    const draft = new Draft<State, Value>(this.#valuesEpoch);
     const missing: string[] = [];
     for (const item of items) {
       const id = item.kind === 'event' ? item.event.subject : item.orderId;
@@ -555,7 +565,9 @@ export class Lane<State, Command, Effect = never, Value = never> {
 
   #committed(plan: Plan<State, Effect>, draft: Draft<State, Value>): void {
     for (const { after } of draft.rows.values()) if (after.version > 0) this.#rows.set(after.id, after);
-    for (const { key, after } of draft.values.values()) this.#values.set(key, after);
+    if (this.#options.keepShared && draft.epoch === this.#valuesEpoch) {
+      for (const { key, after } of draft.values.values()) this.#values.set(key, after);
+    }
     for (const answer of plan.answers) answer();
     if (this.#changeListeners.size > 0) {
       for (const change of plan.changes) {

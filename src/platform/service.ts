@@ -17,6 +17,8 @@ export interface ServiceDependencies {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** True where no other process writes to this database: values read once may then be kept. */
+  readonly exclusive: boolean;
   /** Calls to other services, in process or over HTTP. */
   readonly peers: Peers;
 }

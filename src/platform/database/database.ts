@@ -6,6 +6,8 @@ pg.types.setTypeParser(pg.types.builtins.INT8, (text) => Number(text));
 /** Raised by `log.expect` when a write touched another number of rows than the decision was based on. */
 export const CONFLICT_SQLSTATE = 'OL001';
 
+const CHECK_VIOLATION = '23514';
+
 export class ConflictError extends Error {
   readonly write: string;
   constructor(write: string, cause: unknown) {
@@ -56,6 +58,12 @@ export class Database {
     return result.rows;
   }
 
+  /** Rows of a read that is planned for its very values: for filters whose best plan depends on them. */
+  async queryOnce<Row extends QueryRow = QueryRow>(text: string, values: unknown[] = []): Promise<Row[]> {
+    this.statements++;
+    return (await this.pool.query<Row>(text, values)).rows;
+  }
+
   /** Commits all writes as one statement, or none. Throws {@link ConflictError} where an expectation fails. */
   async write(writes: readonly Write[]): Promise<void> {
     if (writes.length === 0) return;
@@ -63,7 +71,10 @@ export class Database {
     try {
       await this.pool.query(joinWrites(writes));
     } catch (error) {
-      if ((error as { code?: string }).code === CONFLICT_SQLSTATE) throw new ConflictError((error as Error).message, error);
+      const { code, constraint } = error as { code?: string; constraint?: string };
+      if (code === CONFLICT_SQLSTATE) throw new ConflictError((error as Error).message, error);
+      // A constraint named guard_… protects a decision made on values that another writer may have changed since.
+      if (code === CHECK_VIOLATION && constraint?.startsWith('guard_')) throw new ConflictError(constraint, error);
       throw error;
     } finally {
       for (const listener of this.#afterWrite) listener();
@@ -94,12 +105,12 @@ export class Database {
 
 /**
  * True for failures that say nothing about the data: connection lost, server starting or stopping, out of
- * resources, deadlock, timeout. They are waited out and retried; they never park an order.
- * Source: PostgreSQL "Error Codes", classes 08, 40, 53, 55, 57, 58.
+ * resources, deadlock, timeout, a schema that does not fit (a deployment under way). They are waited out and
+ * retried; they never park an order. Source: PostgreSQL "Error Codes", classes 08, 40, 42, 53, 55, 57, 58.
  */
 export function isTransient(error: unknown): boolean {
   const code = (error as { code?: unknown })?.code;
-  if (typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code)) return /^(08|40|53|55|57|58)/.test(code);
+  if (typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code)) return /^(08|40|42|53|55|57|58)/.test(code);
   if (typeof code === 'string') return /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_|ENOENT|EHOSTUNREACH)/.test(code);
   return error instanceof Error && /Connection terminated|timeout exceeded when trying to connect|Client has encountered|not queryable/i.test(error.message);
 }

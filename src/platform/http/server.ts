@@ -1,3 +1,4 @@
+import type {} from '@fastify/swagger';
 import { randomBytes } from 'node:crypto';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { uuidv7 } from 'uuidv7';

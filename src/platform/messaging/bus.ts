@@ -40,7 +40,7 @@ export interface Subscription {
   take(max: number): Delivery | undefined;
   /** The moves were committed. */
   saved(moves: readonly OffsetMove[]): void;
-  /** Progress over events the consumer does not care about, worth storing at leisure; empty if none. */
+  /** Progress over events the consumer does not care about, worth storing at leisure; empty if none, or while a delivery is not saved. */
   idleMoves(): readonly OffsetMove[];
   /** Forget what was taken but not saved, and read again from the stored offsets. */
   reset(): Promise<void>;
@@ -55,6 +55,11 @@ export interface SubscribeOptions {
   readonly database: Database;
   /** Called when {@link Subscription.take} may have something. */
   readonly onReady: () => void;
+  /**
+   * Awaited before the events of partitions gained from another process are given: what that one parked must be
+   * known by then. May be called again if it fails.
+   */
+  readonly onGained?: () => Promise<void>;
 }
 
 export interface Bus {

@@ -24,8 +24,13 @@ export interface ParkedOrder {
 
 const PARKED_REASON_MAX = 1_000;
 
+/** PostgreSQL text holds no NUL, and a reason may quote the data that was at fault. */
+function textOf(reason: string): string {
+  return reason.replaceAll('\0', '').slice(0, PARKED_REASON_MAX);
+}
+
 export function parkEvents(consumer: string, parked: readonly Parked[]): Write {
-  const rows = parked.map(({ event, reason }) => ({ consumer, order_id: event.subject, event, reason: reason?.slice(0, PARKED_REASON_MAX) ?? null }));
+  const rows = parked.map(({ event, reason }) => ({ consumer, order_id: event.subject, event, reason: reason === null ? null : textOf(reason) }));
   return insertRows('parked', 'log.parked_events', { consumer: 'text', order_id: 'uuid', event: 'json', reason: 'text' }, rows);
 }
 
@@ -59,9 +64,11 @@ export async function loadParkedOrders(database: Database, consumer: string): Pr
 export async function listParked(database: Database, limit = 500): Promise<ParkedOrder[]> {
   return (
     await database.query<{ consumer: string; order_id: string; reason: string | null; type: string; event_id: string; events: number; parked_at: Date }>(
-      `select distinct on (consumer, order_id) consumer, order_id, reason, event->>'type' as type, event->>'id' as event_id, parked_at,
-         count(*) over (partition by consumer, order_id)::int as events
-       from log.parked_events order by consumer, order_id, number limit $1`,
+      `select * from (
+         select distinct on (consumer, order_id) consumer, order_id, reason, event->>'type' as type, event->>'id' as event_id, parked_at,
+           count(*) over (partition by consumer, order_id)::int as events
+         from log.parked_events order by consumer, order_id, number
+       ) heads order by parked_at limit $1`,
       [limit],
     )
   ).map((row) => ({

@@ -12,15 +12,11 @@ import {
   type SubscribeOptions,
   type Subscription,
 } from './bus.ts';
+import { cursorOf, readTail, tailEnd } from './log-tail.ts';
 import { fromRow, OUTBOX_COLUMNS, type OutboxRow } from './outbox.ts';
 
 /**
- * The embedded bus: consumers tail the outbox itself.
- *
- * Reading order. Rows become visible in commit order, not in the order of their positions, so a reader that
- * polls `position > last` loses what commits late. The tail therefore reads by (xid8 of the writing
- * transaction, position) and only below `pg_snapshot_xmin(pg_current_snapshot())`: every transaction below
- * that has ended, so nothing can appear behind the cursor.
+ * The embedded bus: consumers tail the outbox itself, in the order log-tail.ts tells.
  *
  * One tail per process reads for all its consumers. For events this very process committed, the log gives
  * only the order; their content is still in memory (`announce`), so nothing is parsed twice.
@@ -31,20 +27,13 @@ const WINDOW_MAX = 20_000;
 const POLL_LIMIT = 5_000;
 const CATCH_UP_LIMIT = 1_000;
 const SAFETY_POLL_MS = 500;
-/** While own events are hidden behind somebody else's open transaction. */
+/** While own events are hidden behind somebody else's open transaction; doubled from poll to poll. */
 const BLOCKED_POLL_MS = 5;
-
-const BELOW_HORIZON = 'txid < pg_snapshot_xmin(pg_current_snapshot())';
-const AFTER_CURSOR = '(txid, position) > ($1::text::xid8, $2::bigint)';
+const BLOCKED_POLL_MAX_MS = 80;
 
 interface LogEntry {
   readonly cursor: Cursor;
   readonly event: Envelope;
-}
-
-interface CursorRow extends Record<string, unknown> {
-  txid: number;
-  position: number;
 }
 
 export class PostgresBus implements Bus {
@@ -63,6 +52,7 @@ export class PostgresBus implements Bus {
   #wanted = false;
   #polling: Promise<void> | undefined;
   #blockedPoll: NodeJS.Timeout | undefined;
+  #blockedPollMs = BLOCKED_POLL_MS;
   #closed = false;
   #failure: string | undefined;
 
@@ -77,10 +67,7 @@ export class PostgresBus implements Bus {
   /** Starts tailing at the present end of the log; consumers that are behind catch up from the table. */
   static async open(database: Database): Promise<PostgresBus> {
     const bus = new PostgresBus(database);
-    const [last] = await database.query<CursorRow>(
-      `select txid::text::bigint as txid, position from log.order_outbox where ${BELOW_HORIZON} order by order_outbox.txid desc, position desc limit 1`,
-    );
-    if (last) bus.#head = { txid: last.txid, position: last.position };
+    bus.#head = await tailEnd(database);
     bus.#windowStart = bus.#head;
     return bus;
   }
@@ -90,6 +77,8 @@ export class PostgresBus implements Bus {
     await subscription.reset();
     this.#subscriptions.add(subscription);
     this.wake();
+    // Only after the caller has the subscription in its hands.
+    setImmediate(options.onReady);
     return subscription;
   }
 
@@ -134,31 +123,33 @@ export class PostgresBus implements Bus {
     if (this.#announced.size > 0 && !this.#closed) {
       this.#blockedPoll ??= setTimeout(() => {
         this.#blockedPoll = undefined;
+        this.#blockedPollMs = Math.min(BLOCKED_POLL_MAX_MS, this.#blockedPollMs * 2);
         if (this.#announced.size > 0) this.wake();
-      }, BLOCKED_POLL_MS);
+      }, this.#blockedPollMs);
     }
   }
 
   async #poll(): Promise<number> {
-    const rows = await this.#database.query<CursorRow & { id: string }>(
-      `select txid::text::bigint as txid, position, id from log.order_outbox where ${AFTER_CURSOR} and ${BELOW_HORIZON} order by order_outbox.txid, position limit ${POLL_LIMIT}`,
-      [this.#head.txid, this.#head.position],
-    );
+    const rows = await readTail<{ id: string }>(this.#database, 'id', this.#head, POLL_LIMIT);
     if (rows.length === 0) return 0;
     const foreign = rows.filter((row) => !this.#announced.has(row.id)).map((row) => row.position);
     const loaded = foreign.length > 0 ? await this.#load(foreign, rows[0]!.txid) : new Map<string, Envelope>();
-    for (const row of rows) {
+    const entries = rows.map((row): LogEntry => {
       const event = this.#announced.get(row.id) ?? loaded.get(row.id);
-      if (!event) throw new Error(`The log entry at position ${row.position} vanished while it was read`);
-      this.#announced.delete(row.id);
-      const cursor: Cursor = { txid: row.txid, position: row.position };
-      this.#window.push({ cursor, event });
-      for (const observer of this.#observers) observer(event, cursor);
+      // Retracted while the others were loaded: a commit whose reply was lost. The next poll loads it, too.
+      if (!event) throw new Error(`The log entry at position ${row.position} was retracted while it was read`);
+      return { cursor: cursorOf(row), event };
+    });
+    // From here on nothing can fail: an entry must not enter the window without the head moving past it.
+    this.#head = entries.at(-1)!.cursor;
+    this.#blockedPollMs = BLOCKED_POLL_MS;
+    for (const entry of entries) {
+      this.#announced.delete(entry.event.id);
+      this.#window.push(entry);
     }
-    const last = rows.at(-1)!;
-    this.#head = { txid: last.txid, position: last.position };
     if (this.#window.length > WINDOW_MAX + POLL_LIMIT) this.#trim(this.#window.length - WINDOW_MAX);
     for (const subscription of this.#subscriptions) subscription.notify();
+    for (const { event, cursor } of entries) for (const observer of this.#observers) observer(event, cursor);
     return rows.length;
   }
 
@@ -198,8 +189,9 @@ export class PostgresBus implements Bus {
     return this.#windowBase + this.#window.length;
   }
 
-  get head(): Cursor {
-    return this.#head;
+  /** Everything visible at or before this place is older than the window. */
+  get windowStart(): Cursor {
+    return this.#windowStart;
   }
 
   async close(): Promise<void> {
@@ -213,11 +205,8 @@ export class PostgresBus implements Bus {
 
 /** Full entries after a place, oldest first, up to the present horizon. */
 async function readLog(database: Database, after: Cursor, limit: number): Promise<LogEntry[]> {
-  const rows = await database.query<OutboxRow & CursorRow>(
-    `select txid::text::bigint as txid, position, ${OUTBOX_COLUMNS} from log.order_outbox where ${AFTER_CURSOR} and ${BELOW_HORIZON} order by order_outbox.txid, position limit ${limit}`,
-    [after.txid, after.position],
-  );
-  return rows.map((row) => ({ cursor: { txid: row.txid, position: row.position }, event: fromRow(row) }));
+  const rows = await readTail<OutboxRow>(database, OUTBOX_COLUMNS, after, limit);
+  return rows.map((row) => ({ cursor: cursorOf(row), event: fromRow(row) }));
 }
 
 class PostgresSubscription implements Subscription {
@@ -228,6 +217,8 @@ class PostgresSubscription implements Subscription {
   #stored: Cursor = LOG_START;
   /** The last place given out or skipped. */
   #read: Cursor = LOG_START;
+  /** Where the last delivery ended. */
+  #given: Cursor = LOG_START;
   /** Absolute number of the next window entry; undefined while catching up from the table. */
   #next: number | undefined;
   #catchUp: LogEntry[] = [];
@@ -246,6 +237,7 @@ class PostgresSubscription implements Subscription {
     const offsets = await loadOffsets(this.#options.database, this.#options.consumer, [0]);
     this.#stored = offsets.get(0)!;
     this.#read = this.#stored;
+    this.#given = this.#stored;
     this.#catchUp = [];
     this.#next = this.#bus.numberAfter(this.#read);
     this.#options.onReady();
@@ -271,7 +263,7 @@ class PostgresSubscription implements Subscription {
       if (this.#options.types.has(entry.event.type)) events.push(entry.event);
     }
     if (events.length === 0) return this.#next === undefined && this.#read === before ? this.#takeBehind(max) : undefined;
-    return { events, moves: this.#moves() };
+    return this.#deliver(events);
   }
 
   #takeBehind(max: number): Delivery | undefined {
@@ -293,24 +285,34 @@ class PostgresSubscription implements Subscription {
       if (this.#next === undefined) this.#fill();
       else queueMicrotask(this.#options.onReady);
     }
-    return events.length > 0 ? { events, moves: this.#moves() } : undefined;
+    return events.length > 0 ? this.#deliver(events) : undefined;
+  }
+
+  #deliver(events: readonly Envelope[]): Delivery {
+    this.#given = this.#read;
+    return { events, moves: this.#moves() };
   }
 
   #fill(): void {
     if (this.#filling) return;
     this.#filling = true;
     const generation = this.#generation;
+    const { windowStart } = this.#bus;
     readLog(this.#database, this.#read, CATCH_UP_LIMIT)
       .then((entries) => {
         this.#filling = false;
         if (generation !== this.#generation) return;
-        if (entries.length === 0) this.#next = this.#bus.numberAfter(this.#read) ?? this.#bus.numberAfter(this.#bus.head);
+        if (entries.length === 0) {
+          // What lay between was removed by retention. What the window took in since may not be skipped with it.
+          if (isAfter(windowStart, this.#read)) this.#read = windowStart;
+          this.#next = this.#bus.numberAfter(this.#read);
+        }
         this.#catchUp = entries;
         this.#options.onReady();
       })
       .catch(() => {
-        // The next wake of the bus, or its safety poll, tries again.
         this.#filling = false;
+        setTimeout(this.#options.onReady, SAFETY_POLL_MS);
       });
   }
 
@@ -323,6 +325,8 @@ class PostgresSubscription implements Subscription {
   }
 
   idleMoves(): readonly OffsetMove[] {
+    // While a delivery is not saved, progress behind it would skip it.
+    if (isAfter(this.#given, this.#stored)) return [];
     return isAfter(this.#read, this.#stored) ? this.#moves() : [];
   }
 

@@ -70,9 +70,9 @@ create table log.idempotency_keys (
 create index idempotency_keys_age on log.idempotency_keys (created_at);
 
 -- Refuses the statement where a write touched another number of rows than its decision was based on.
-create function log.expect(found bigint, wanted bigint, what text) returns integer language plpgsql as $$
+create function log.expect(touched bigint, wanted bigint, what text) returns integer language plpgsql as $$
 begin
-  if found is distinct from wanted then
+  if touched is distinct from wanted then
     raise exception '%', what using errcode = 'OL001';
   end if;
   return 1;

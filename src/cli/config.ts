@@ -1,0 +1,32 @@
+import type { Setting } from '#platform/config.ts';
+import { processSettings } from '../config.ts';
+import { SERVICES } from '../services.ts';
+
+export interface SettingRow {
+  readonly owner: string;
+  readonly env: string;
+  readonly type: string;
+  readonly default: string;
+  readonly meaning: string;
+}
+
+/** Every setting of the system, by owner. */
+export function allSettings(): SettingRow[] {
+  const rows = (owner: string, settings: Readonly<Record<string, Setting>>): SettingRow[] =>
+    Object.values(settings).map(({ env, type, default: value, meaning }) => ({ owner, env, type, default: value === undefined ? 'off' : String(value), meaning }));
+  return [...rows('process', processSettings), ...SERVICES.flatMap((service) => rows(service.name, service.settings))];
+}
+
+export function printConfig(options: { json?: boolean }): void {
+  const rows = allSettings();
+  if (options.json) {
+    process.stdout.write(`${JSON.stringify(rows, undefined, 2)}\n`);
+    return;
+  }
+  const width = Math.max(...rows.map((row) => row.env.length));
+  let owner = '';
+  for (const row of rows) {
+    if (row.owner !== owner) process.stdout.write(`\n${(owner = row.owner)}\n`);
+    process.stdout.write(`  ${row.env.padEnd(width)}  ${row.meaning}${row.default === '' ? '' : ` [${row.default}]`}\n`);
+  }
+}

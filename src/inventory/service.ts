@@ -1,0 +1,87 @@
+import { fileURLToPath } from 'node:url';
+import { uuidv7 } from 'uuidv7';
+import type { Envelope } from '#contracts/envelope.ts';
+import type { EventData } from '#contracts/order-events.ts';
+import { startJob, type Job } from '#platform/job.ts';
+import { Lane } from '#platform/lane.ts';
+import type { Service, ServiceDefinition, ServiceDependencies } from '#platform/service.ts';
+import { type InventoryCommand, inventoryRules, type Reservation, type StockOfSku } from './rules.ts';
+import { inventoryRoutes } from './routes.ts';
+import { backorderedFor, findProducts, inventoryStore } from './store.ts';
+
+const BACKORDERS_PER_RUN = 500;
+const BACKORDER_SWEEP_MS = 30_000;
+
+/** The inventory service: products, stock per location, reservations, the ledger. */
+export const inventory: ServiceDefinition = {
+  name: 'inventory',
+  migrations: fileURLToPath(new URL('migrations', import.meta.url)),
+  settings: {},
+  create: createInventory,
+};
+
+/** SKUs whose stock an event or command may touch. */
+function skusOf({ event }: { event?: Envelope }, reservation: Reservation | undefined): string[] {
+  if (event?.type === 'OrderCreated' || event?.type === 'OrderReturnReceived') return (event.data as EventData<'OrderReturnReceived'>).items.map((item) => item.sku);
+  return [...new Set([...(reservation?.allocations ?? []), ...(reservation?.demand ?? [])].map((entry) => entry.sku))];
+}
+
+function createInventory({ database, bus, clock, logger, metrics, exclusive }: ServiceDependencies): Service {
+  const lane = new Lane<Reservation, InventoryCommand, never, StockOfSku>({
+    name: 'inventory',
+    rules: inventoryRules,
+    store: inventoryStore,
+    sharedKeys: skusOf,
+    keepShared: exclusive,
+    database,
+    bus,
+    clock,
+    logger,
+    metrics: metrics.lane('inventory'),
+  });
+  const arrived = new Set<string>();
+  let backorders: Job | undefined;
+  const stockArrived = (skus: readonly string[]): void => {
+    for (const sku of skus) arrived.add(sku);
+    backorders?.pokeAt(Date.now());
+  };
+  lane.onChange((_row, events) => {
+    for (const event of events) {
+      if (event.type !== 'StockReleased' && event.type !== 'StockReturned') continue;
+      stockArrived((event.data as EventData<'StockReleased'>).allocations.map((allocation) => allocation.sku));
+    }
+  });
+
+  /** Lets waiting orders try again, first come first served, for SKUs that got more stock. */
+  async function retryBackorders(): Promise<void> {
+    const skus = [...arrived];
+    arrived.clear();
+    for (const orderId of await backorderedFor(database, skus, BACKORDERS_PER_RUN)) {
+      const id = uuidv7();
+      await lane.submit({ orderId, command: { type: 'retryBackorder' }, cause: { causationid: id, correlationid: id } });
+    }
+  }
+
+  return {
+    consumer: lane,
+    peer: { lookupProducts: (keys) => findProducts(database, keys) },
+    routes: (app) =>
+      inventoryRoutes(app, {
+        database,
+        onAdjusted(sku, delta) {
+          lane.forgetShared([sku]);
+          if (delta !== undefined && delta <= 0) return;
+          stockArrived([sku]);
+        },
+      }),
+    async start() {
+      await lane.start();
+      backorders = startJob({ name: 'inventory backorders', everyMs: BACKORDER_SWEEP_MS, logger, run: retryBackorders });
+    },
+    async stop() {
+      await backorders?.stop();
+      await lane.stop();
+    },
+    settled: () => lane.settled(),
+  };
+}

@@ -1,0 +1,170 @@
+import { refuse, type Refusal } from '#contracts/errors.ts';
+import type { Envelope } from '#contracts/envelope.ts';
+import { SOURCES } from '#contracts/order-events.ts';
+import type { Peers, Product } from '#contracts/peers.ts';
+import { isoTime } from '#contracts/time.ts';
+import type { Cause, Row } from '#platform/aggregate.ts';
+import { Batcher } from '#platform/batcher.ts';
+import { contextAt, type Clock } from '#platform/context.ts';
+import { type Database, isTransient, isUniqueViolation } from '#platform/database/database.ts';
+import { assertSameRequest, type RequestKey } from '#platform/http/idempotency.ts';
+import { Problem } from '#platform/http/problems.ts';
+import { Lru } from '#platform/lru.ts';
+import type { Bus } from '#platform/messaging/bus.ts';
+import { appendEvents } from '#platform/messaging/outbox.ts';
+import { created, type Order } from './order.ts';
+import { type Catalog, type OrderRequest, place, type PlacementPolicy, type PlacementProblem } from './placement.ts';
+import { insertOrders, loadOrders, ordersByKey, type Placement } from './store.ts';
+
+/**
+ * Where orders come in. New orders conflict with nothing, so they do not wait in the lane: concurrent
+ * requests are committed together, a few sets in flight at a time, one SQL statement each.
+ */
+
+const SET_MAX = 128;
+const WRITERS_MAX = 2;
+const KNOWN_PRODUCTS_MAX = 100_000;
+const UNKNOWN_OUTCOME_TRIES = 5;
+
+export interface Taken {
+  readonly row: Row<Order>;
+  /** True where the key was used before and this is the order made then. */
+  readonly repeated: boolean;
+  readonly updatedAt: string;
+}
+
+export interface IntakeOptions {
+  readonly database: Database;
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly peers: Peers;
+  readonly policy: PlacementPolicy;
+  readonly queueMax: number;
+  /** Why nothing can be taken now, if so. */
+  readonly closed: () => string | undefined;
+  readonly onTaken: (rows: readonly Row<Order>[]) => void;
+}
+
+export class Intake {
+  readonly #options: IntakeOptions;
+  readonly #batcher: Batcher<Placement, Taken | Problem>;
+  readonly #bySku = new Lru<Product>(KNOWN_PRODUCTS_MAX);
+  readonly #byId = new Lru<Product>(KNOWN_PRODUCTS_MAX);
+  readonly #catalog: Catalog = { bySku: (sku) => this.#bySku.get(sku), byId: (id) => this.#byId.get(id) };
+
+  constructor(options: IntakeOptions) {
+    this.#options = options;
+    this.#batcher = new Batcher({ flush: (placements) => this.#flush(placements), setMax: SET_MAX, writersMax: WRITERS_MAX, queueMax: options.queueMax });
+  }
+
+  /** Takes an order, or answers with the one this key made before. Throws a {@link Problem} for a request that cannot be taken. */
+  async take(request: OrderRequest, key: RequestKey, cause: Cause): Promise<Taken | Refusal> {
+    const closed = this.#options.closed();
+    if (closed !== undefined) return refuse('OVERLOADED', closed);
+    if (this.#batcher.full) return refuse('OVERLOADED', 'More new orders are waiting than the database takes at the moment.');
+    await this.#learnProducts(request);
+    const context = contextAt(this.#options.clock);
+    const data = place(request, this.#catalog, this.#options.policy, context.nowMs);
+    if ('length' in data) throw placementProblem(data);
+    const id = context.newId();
+    const event: Envelope = {
+      id: context.newId(),
+      source: SOURCES.orders,
+      type: 'OrderCreated',
+      subject: id,
+      sequence: 1,
+      time: isoTime(context.nowMs),
+      ...cause,
+      data,
+    };
+    const row: Row<Order> = { id, version: 1, sequence: 1, seen: {}, state: created(data) };
+    const taken = await this.#batcher.add({ row, event, key: key.key, requestHash: key.requestHash });
+    if (taken instanceof Problem) throw taken;
+    return taken;
+  }
+
+  /** Products are never deleted, so one that was seen once stays known; only unseen ones are asked for. */
+  async #learnProducts(request: OrderRequest): Promise<void> {
+    const skus: string[] = [];
+    const productIds: string[] = [];
+    for (const item of request.items) {
+      if (item.sku !== undefined) {
+        if (!this.#bySku.get(item.sku)) skus.push(item.sku);
+      } else if (!this.#byId.get(item.productId!)) productIds.push(item.productId!);
+    }
+    if (skus.length === 0 && productIds.length === 0) return;
+    for (const product of await this.#options.peers.lookupProducts({ skus, productIds })) {
+      this.#bySku.set(product.sku, product);
+      this.#byId.set(product.id, product);
+    }
+  }
+
+  async #flush(placements: readonly Placement[]): Promise<(Taken | Problem)[]> {
+    const unique = new Map<string, Placement>();
+    for (const placement of placements) if (!unique.has(placement.key)) unique.set(placement.key, placement);
+    const fresh = [...unique.values()];
+    const before = await this.#insert(fresh);
+    this.#options.onTaken(fresh.filter((placement) => !before.has(placement.key)).map((placement) => placement.row));
+    return Promise.all(placements.map((placement) => this.#answer(placement, unique.get(placement.key)!, before.get(placement.key))));
+  }
+
+  /** One caller's answer out of a set; a reused key is that caller's problem alone. */
+  async #answer(asked: Placement, first: Placement, before: { id: string; requestHash: string } | undefined): Promise<Taken | Problem> {
+    try {
+      assertSameRequest(before?.requestHash ?? first.requestHash, asked.requestHash);
+      if (before) return await this.#original(before.id);
+      return { row: first.row, repeated: asked !== first, updatedAt: first.event.time };
+    } catch (error) {
+      if (error instanceof Problem) return error;
+      throw error;
+    }
+  }
+
+  /** The same answer to the same request: the order as it was when it was taken. */
+  async #original(orderId: string): Promise<Taken> {
+    const [row] = await this.#options.database.query<{ data: unknown; time: Date }>(
+      "select data, time from log.order_outbox where subject = $1 and type = 'OrderCreated' and source = $2",
+      [orderId, SOURCES.orders],
+    );
+    if (row) return { row: { id: orderId, version: 1, sequence: 1, seen: {}, state: created(row.data as never) }, repeated: true, updatedAt: row.time.toISOString() };
+    const [stored] = await loadOrders(this.#options.database, [orderId]);
+    if (!stored) throw new Problem('ORDER_NOT_FOUND', 'The order of this key is gone.');
+    return { row: stored, repeated: true, updatedAt: stored.updatedAt };
+  }
+
+  /**
+   * Inserts a set; returns the orders that exist under some of its keys already. After a lost reply nobody
+   * knows whether the commit happened: the next attempt finds the keys and compares ids.
+   */
+  async #insert(placements: readonly Placement[]): Promise<Map<string, { id: string; requestHash: string }>> {
+    const { database, bus } = this.#options;
+    const before = new Map<string, { id: string; requestHash: string }>();
+    let rest = placements;
+    for (let attempt = 1; rest.length > 0; attempt++) {
+      const events = rest.map((placement) => placement.event);
+      try {
+        bus.announce(events);
+        await database.write([...insertOrders(rest), appendEvents(events)]);
+        return before;
+      } catch (error) {
+        bus.retract(events);
+        const retry = isUniqueViolation(error) || isTransient(error);
+        if (!retry || attempt >= UNKNOWN_OUTCOME_TRIES) throw error;
+        if (isTransient(error)) await new Promise((resolve) => setTimeout(resolve, 100 * attempt));
+        const known = await ordersByKey(database, rest.map((placement) => placement.key));
+        for (const placement of rest) {
+          const stored = known.get(placement.key);
+          // Our own id: the commit whose reply was lost did happen, and this is its first answer.
+          if (stored && stored.id !== placement.row.id) before.set(placement.key, stored);
+        }
+        rest = rest.filter((placement) => !known.has(placement.key));
+      }
+    }
+    return before;
+  }
+}
+
+function placementProblem(problems: readonly PlacementProblem[]): Problem {
+  const first = problems[0]!;
+  return new Problem(first.code, `${first.pointer} ${first.detail}.`, { errors: problems.slice(0, 50).map(({ pointer, detail }) => ({ pointer, detail })) });
+}

@@ -1,0 +1,135 @@
+import type { ErrorCode } from '#contracts/errors.ts';
+import { currencyExponent, formatAmount, lineAmount, parseAmount, parseUnitPrice } from '#contracts/money.ts';
+import type { Address, ChargeLine, Contact, EventData, OrderItem } from '#contracts/order-events.ts';
+import type { Product } from '#contracts/peers.ts';
+import { isoTime } from '#contracts/time.ts';
+
+/** What a channel sends to place an order; the shape of `POST /orders`. */
+export interface OrderRequest {
+  readonly customerId: string;
+  readonly currency: string;
+  readonly channel?: string;
+  readonly reference?: string;
+  readonly items: readonly { readonly sku?: string; readonly productId?: string; readonly name?: string; readonly quantity: number; readonly unitPrice: string }[];
+  readonly taxLines?: readonly ChargeLine[];
+  readonly discountLines?: readonly ChargeLine[];
+  readonly shippingLines?: readonly ChargeLine[];
+  readonly totalAmount?: string;
+  readonly shippingAddress?: Address;
+  readonly contact?: Contact;
+  readonly payment: { readonly provider?: string; readonly token: string };
+  readonly requiresReview?: boolean;
+  readonly allowBackorder?: boolean;
+  readonly metadata?: Record<string, unknown>;
+}
+
+export interface PlacementPolicy {
+  readonly createdDeadlineMs: number;
+  /** Minor units by currency above which an order is reviewed. */
+  readonly reviewTotals: ReadonlyMap<string, bigint>;
+  readonly defaultProvider: string;
+}
+
+export interface PlacementProblem {
+  readonly code: ErrorCode;
+  readonly pointer: string;
+  readonly detail: string;
+}
+
+/** Finds a product by SKU or by product id. */
+export interface Catalog {
+  bySku(sku: string): Product | undefined;
+  byId(productId: string): Product | undefined;
+}
+
+/** Adds lines up; a problem where an amount is finer than the currency. */
+function sumLines(lines: readonly ChargeLine[] | undefined, name: string, currency: string, problems: PlacementProblem[]): bigint {
+  let sum = 0n;
+  lines?.forEach((line, index) => {
+    const amount = parseAmount(line.amount, currency);
+    if (amount === undefined || amount < 0n) problems.push({ code: 'AMOUNT_INVALID', pointer: `/${name}/${index}/amount`, detail: `is not an amount in ${currency}` });
+    else sum += amount;
+  });
+  return sum;
+}
+
+function pricedItems(request: OrderRequest, catalog: Catalog, problems: PlacementProblem[]): { items: OrderItem[]; sum: bigint } {
+  const items: OrderItem[] = [];
+  let sum = 0n;
+  request.items.forEach((item, index) => {
+    const pointer = `/items/${index}`;
+    const product = item.sku !== undefined ? catalog.bySku(item.sku) : catalog.byId(item.productId!);
+    if (!product) return void problems.push({ code: 'UNKNOWN_SKU', pointer: `${pointer}/${item.sku !== undefined ? 'sku' : 'productId'}`, detail: 'names no product; create it with PUT /products/{sku} first' });
+    if (item.productId !== undefined && item.sku !== undefined && product.id !== item.productId) {
+      return void problems.push({ code: 'UNKNOWN_SKU', pointer: `${pointer}/productId`, detail: `is not the product with SKU ${product.sku}` });
+    }
+    const amount = parseUnitPrice(item.unitPrice) === undefined ? undefined : lineAmount(item.quantity, item.unitPrice, request.currency);
+    if (amount === undefined) return void problems.push({ code: 'UNIT_PRICE_INVALID', pointer: `${pointer}/unitPrice`, detail: 'must be a decimal of at most four decimals, not negative, and not too large' });
+    sum += amount;
+    items.push({ line: index + 1, sku: product.sku, name: item.name ?? product.name, quantity: item.quantity, unitPrice: item.unitPrice, amount: formatAmount(amount, request.currency) });
+  });
+  return { items, sum };
+}
+
+/**
+ * Prices a request: the data of OrderCreated, or every problem found. Each line is rounded once to the minor
+ * unit; the total is the sum of lines, taxes and shipping less discounts, and a total given must equal it.
+ */
+export function place(request: OrderRequest, catalog: Catalog, policy: PlacementPolicy, nowMs: number): EventData<'OrderCreated'> | readonly PlacementProblem[] {
+  const { currency } = request;
+  if (currencyExponent(currency) === undefined) return [{ code: 'UNKNOWN_CURRENCY', pointer: '/currency', detail: 'is not an ISO 4217 code' }];
+  const problems: PlacementProblem[] = [];
+  const { items, sum } = pricedItems(request, catalog, problems);
+  const taxes = sumLines(request.taxLines, 'taxLines', currency, problems);
+  const shipping = sumLines(request.shippingLines, 'shippingLines', currency, problems);
+  const discounts = sumLines(request.discountLines, 'discountLines', currency, problems);
+  const total = sum + taxes + shipping - discounts;
+  if (total < 0n) problems.push({ code: 'TOTAL_MISMATCH', pointer: '/discountLines', detail: 'exceed what is ordered' });
+  const problem = problems.length === 0 ? checkTotal(request, total) : undefined;
+  if (problem) problems.push(problem);
+  if (problems.length > 0) return problems;
+
+  const reviewReasons: string[] = [];
+  if (request.requiresReview) reviewReasons.push('requested');
+  const limit = policy.reviewTotals.get(currency);
+  if (limit !== undefined && total > limit) reviewReasons.push(`total above ${formatAmount(limit, currency)} ${currency}`);
+  const { taxLines, discountLines, shippingLines, reference, shippingAddress, contact, metadata } = request;
+  return {
+    customerId: request.customerId,
+    currency,
+    channel: request.channel ?? 'api',
+    ...(reference !== undefined && { reference }),
+    items,
+    ...(taxLines && { taxLines: [...taxLines] }),
+    ...(discountLines && { discountLines: [...discountLines] }),
+    ...(shippingLines && { shippingLines: [...shippingLines] }),
+    totalAmount: formatAmount(total, currency),
+    ...(shippingAddress && { shippingAddress }),
+    ...(contact && { contact }),
+    payment: { provider: request.payment.provider ?? policy.defaultProvider, token: request.payment.token },
+    reviewReasons,
+    allowBackorder: request.allowBackorder ?? false,
+    ...(metadata && { metadata }),
+    deadlineAt: isoTime(nowMs + policy.createdDeadlineMs),
+  };
+}
+
+function checkTotal(request: OrderRequest, total: bigint): PlacementProblem | undefined {
+  if (request.totalAmount === undefined) return undefined;
+  const given = parseAmount(request.totalAmount, request.currency);
+  if (given === undefined) return { code: 'AMOUNT_INVALID', pointer: '/totalAmount', detail: `is not an amount in ${request.currency}` };
+  if (given === total) return undefined;
+  return { code: 'TOTAL_MISMATCH', pointer: '/totalAmount', detail: `is ${request.totalAmount}, the lines add up to ${formatAmount(total, request.currency)}` };
+}
+
+/** `EUR:5000,JPY:800000` → minor units by currency; throws on anything else. */
+export function parseReviewTotals(text: string): Map<string, bigint> {
+  const totals = new Map<string, bigint>();
+  for (const pair of text.split(',').filter((part) => part.trim() !== '')) {
+    const [currency = '', amount = ''] = pair.trim().split(':');
+    const minor = parseAmount(amount, currency);
+    if (minor === undefined) throw new Error(`ORDERS_REVIEW_TOTALS: "${pair}" is not CURRENCY:AMOUNT`);
+    totals.set(currency, minor);
+  }
+  return totals;
+}

@@ -1,0 +1,272 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { type Static, type TSchema, Type } from 'typebox';
+import { isRefusal, refuse } from '#contracts/errors.ts';
+import { toCloudEvent } from '#contracts/envelope.ts';
+import { firstIdAt, idTimeMs, isUuid } from '#contracts/ids.ts';
+import { parseAmount } from '#contracts/money.ts';
+import { SOURCES } from '#contracts/order-events.ts';
+import type { Row } from '#platform/aggregate.ts';
+import { requestKey, storedAnswer } from '#platform/http/idempotency.ts';
+import { Problem, problemOfRefusal } from '#platform/http/problems.ts';
+import type { Database } from '#platform/database/database.ts';
+import type { Lane } from '#platform/lane.ts';
+import { readHistory } from '#platform/messaging/history.ts';
+import type { Intake } from './intake.ts';
+import { fold, type Order, type OrderCommand } from './order.ts';
+import type { OrderRequest } from './placement.ts';
+import * as schemas from './schemas.ts';
+import { countByStatus, listOrders, loadOrders, type OrderFilter, type StoredRow } from './store.ts';
+import { allowedActions, orderView, summaryView } from './view.ts';
+import type { Waiters } from './waiters.ts';
+
+export interface OrderRoutesOptions {
+  readonly database: Database;
+  readonly lane: Lane<Order, OrderCommand>;
+  readonly intake: Intake;
+  readonly waiters: Waiters;
+}
+
+/** A cancellation that the warehouse decides on is answered with its outcome, if that comes soon. */
+const CANCELLATION_WAIT_MS = 2_000;
+const PREFER_WAIT_MAX_S = 30;
+const LIMIT_MAX = 200;
+const LIMIT_DEFAULT = 50;
+const DASHBOARD_CACHE_MS = 1_000;
+
+const orderNotFound = (): Problem => new Problem('ORDER_NOT_FOUND', 'There is no order with this id.');
+
+export function orderRoutes(app: FastifyInstance, options: OrderRoutesOptions): void {
+  const { database, intake, waiters } = options;
+  const tags = ['orders'];
+
+  app.post<{ Body: OrderRequest }>(
+    '/orders',
+    { schema: { tags, summary: 'Place an order', body: schemas.PlaceOrder, headers: Type.Object({ 'idempotency-key': Type.Optional(Type.String()), prefer: Type.Optional(Type.String()) }) } },
+    async (request, reply) => {
+      const key = requestKey(request, true)!;
+      const taken = await intake.take(request.body, key, request.cause);
+      if (isRefusal(taken)) throw problemOfRefusal(taken);
+      let { row, updatedAt } = taken;
+      const waitS = preferredWait(request);
+      if (waitS > 0 && !taken.repeated) {
+        reply.header('preference-applied', `wait=${waitS}`);
+        const settled = await waiters.waitFor(row.id, waitS * 1000, isDecided);
+        if (settled) ({ row, updatedAt } = settled);
+      }
+      return send(reply.code(201).header('location', `/orders/${row.id}`), row, updatedAt);
+    },
+  );
+
+  app.get<{ Querystring: Static<typeof schemas.ListQuery> }>('/orders', { schema: { tags, summary: 'List orders', querystring: schemas.ListQuery } }, async (request) => {
+    const filter = filterOf(request.query);
+    const rows = await listOrders(database, { ...filter, limit: filter.limit + 1 });
+    const page = rows.slice(0, filter.limit);
+    const more = rows.length > filter.limit;
+    return { items: page.map((row) => summaryView(row, row.updatedAt)), nextCursor: more ? encodeCursor(page.at(-1)!.id) : null };
+  });
+
+  app.get<{ Params: { id: string }; Querystring: { asOf?: string } }>(
+    '/orders/:id',
+    { schema: { tags, summary: 'One order, now or as of a version or time', params: schemas.OrderParams, querystring: schemas.AsOfQuery } },
+    async (request, reply) => {
+      const id = orderId(request);
+      if (request.query.asOf !== undefined) {
+        const past = await orderAsOf(database, id, request.query.asOf);
+        return send(reply, past, past.updatedAt);
+      }
+      const row = await loadOne(database, id);
+      if (request.headers['if-none-match'] === etag(row)) return reply.code(304).header('etag', etag(row)).send();
+      return send(reply, row, row.updatedAt);
+    },
+  );
+
+  app.get<{ Params: { id: string } }>('/orders/:id/events', { schema: { tags, summary: "The order's log, oldest first", params: schemas.OrderParams } }, async (request) => {
+    const events = await readHistory(database, orderId(request));
+    if (events.length === 0) throw orderNotFound();
+    return { items: events.map(toCloudEvent), nextCursor: null };
+  });
+
+  command('post', '/orders/:id/cancel', 'Cancel an order before it ships', schemas.CancelOrder, (body, by) => ({ type: 'cancel', reason: body.reason ?? 'cancelled on request', by }));
+  command('post', '/orders/:id/hold', 'Pause payment and shipment', schemas.HoldOrder, (body, by) => ({ type: 'hold', hold: body.type ?? 'manual', reason: body.reason, by }));
+  command('post', '/orders/:id/release', 'Release a hold', schemas.ReleaseOrder, (body, by) => ({ type: 'release', hold: body.type ?? 'manual', reason: body.reason ?? 'released', by }));
+  command('post', '/orders/:id/complete', 'Declare a shipped order complete', schemas.CompleteOrder, () => ({ type: 'complete' }));
+  command('post', '/orders/:id/returns', 'Ask for a return', schemas.RequestReturn, (body) => ({ type: 'requestReturn', items: body.items, reason: body.reason }));
+  command('post', '/orders/:id/returns/:returnId/receive', 'Record that returned goods arrived', schemas.ReceiveReturn, (body, by, params) => ({
+    type: 'receiveReturn',
+    returnId: params['returnId'] ?? '',
+    location: body.location ?? 'main',
+    refund: body.refund ?? true,
+    by,
+  }));
+  command('post', '/orders/:id/refunds', 'Give money back', schemas.RequestRefund, (body, by) => ({ type: 'requestRefund', amount: body.amount, reason: body.reason, by }), true);
+  command('patch', '/orders/:id', 'Change address, contact, reference or metadata', schemas.AmendOrder, (body) => ({ type: 'amend', changes: body }));
+
+  app.get('/dashboard', { schema: { tags: ['operations'], summary: 'Orders by status, throughput, ages' } }, dashboard(database));
+
+  /** One route per command: idempotency, `If-Match`, the lane, and the order or the refusal as answer. */
+  function command<Schema extends TSchema>(
+    method: 'post' | 'patch',
+    url: string,
+    summary: string,
+    body: Schema,
+    commandOf: (body: Static<Schema>, by: string, params: Record<string, string>) => OrderCommand,
+    keyRequired = false,
+  ): void {
+    app[method]<{ Params: Record<string, string> }>(
+      url,
+      { schema: { tags, summary, body, params: Type.Object(url.includes('returnId') ? { id: Type.String(), returnId: Type.String() } : { id: Type.String() }) }, preValidation: emptyBodyIsObject },
+      async (request, reply) => {
+        const id = orderId(request);
+        const key = requestKey(request, keyRequired);
+        const before = await storedAnswer<{ orderId: string; sequence: number }>(database, key);
+        if (before) {
+          const past = await orderAsOf(database, before.orderId, String(before.sequence));
+          return send(reply, past, past.updatedAt);
+        }
+        const given = commandOf(request.body as Static<Schema>, request.principal.name, request.params);
+        await checkAmount(database, id, given);
+        const expectedSequence = ifMatch(request);
+        const answer = await options.lane.submit({ orderId: id, command: given, cause: request.cause, expectedSequence, idempotency: key });
+        if (isRefusal(answer)) throw await refusalProblem(id, answer);
+        if (given.type === 'cancel' && answer.row.state!.cancellation) {
+          const decided = await waiters.waitFor(id, CANCELLATION_WAIT_MS, (order) => order.cancellation === undefined);
+          if (decided) return send(reply, decided.row, decided.updatedAt);
+          reply.code(202);
+        }
+        return send(reply, answer.row, answer.events.at(-1)?.time ?? new Date().toISOString());
+      },
+    );
+  }
+
+  async function refusalProblem(id: string, refusal: ReturnType<typeof refuse>): Promise<Problem> {
+    if (refusal.refused === 'ORDER_NOT_FOUND') return orderNotFound();
+    const { state } = await loadOne(database, id);
+    return problemOfRefusal(refusal, { orderStatus: state!.status, allowedActions: allowedActions(state!).allowed });
+  }
+}
+
+/** A command without details may come without a body. */
+async function emptyBodyIsObject(request: FastifyRequest): Promise<void> {
+  if (request.body === undefined || request.body === null) request.body = {};
+}
+
+function orderId(request: FastifyRequest): string {
+  const id = (request.params as { id: string }).id.toLowerCase();
+  if (!isUuid(id)) throw orderNotFound();
+  return id;
+}
+
+async function loadOne(database: Database, id: string): Promise<StoredRow> {
+  const [row] = await loadOrders(database, [id]);
+  if (!row) throw orderNotFound();
+  return row;
+}
+
+/** The currency is only known with the order, so the scale of an amount is checked there. */
+async function checkAmount(database: Database, id: string, command: OrderCommand): Promise<void> {
+  if (command.type !== 'requestRefund' || command.amount === undefined) return;
+  const { state } = await loadOne(database, id);
+  const minor = parseAmount(command.amount, state!.currency);
+  if (minor === undefined || minor <= 0n) throw new Problem('AMOUNT_INVALID', `"${command.amount}" is not a positive amount in ${state!.currency}.`, { errors: [{ pointer: '/amount', detail: 'is not a positive amount' }] });
+}
+
+function etag(row: Row<Order>): string {
+  return `"${row.sequence}"`;
+}
+
+function send(reply: FastifyReply, row: Row<Order>, updatedAt: string): FastifyReply {
+  return reply.header('etag', etag(row)).send(orderView(row, updatedAt));
+}
+
+function ifMatch(request: FastifyRequest): number | undefined {
+  const header = request.headers['if-match'];
+  if (header === undefined || header === '*') return undefined;
+  const version = /^(?:W\/)?"(\d{1,9})"$/.exec(header)?.[1];
+  if (version === undefined) throw new Problem('VALIDATION_FAILED', 'If-Match must be the ETag of the order, e.g. "3".');
+  return Number(version);
+}
+
+/** Seconds of `Prefer: wait=N` (RFC 7240), at most 30. */
+function preferredWait(request: FastifyRequest): number {
+  const header = request.headers.prefer;
+  const seconds = /(?:^|[,;\s])wait=(\d{1,4})/.exec(Array.isArray(header) ? header.join(',') : (header ?? ''))?.[1];
+  return seconds === undefined ? 0 : Math.min(Number(seconds), PREFER_WAIT_MAX_S);
+}
+
+/** Stock and payment are decided, or a hold keeps them from being. */
+function isDecided(order: Order): boolean {
+  if (order.status === 'CREATED') return false;
+  return order.status !== 'RESERVED' || order.holds.some((hold) => hold.steps.includes('payment'));
+}
+
+function encodeCursor(id: string): string {
+  return Buffer.from(id.replaceAll('-', ''), 'hex').toString('base64url');
+}
+
+function decodeCursor(cursor: string): string {
+  const hex = Buffer.from(cursor, 'base64url').toString('hex');
+  if (hex.length !== 32) throw new Problem('VALIDATION_FAILED', 'The cursor is not one that this list gave.', { errors: [{ pointer: '/cursor', detail: 'is unknown' }] });
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
+
+function timeMs(text: string | undefined, name: string): number | undefined {
+  if (text === undefined) return undefined;
+  const parsed = Date.parse(text);
+  if (Number.isNaN(parsed)) throw new Problem('VALIDATION_FAILED', `${name} is not a time.`, { errors: [{ pointer: `/${name}`, detail: 'is not a time' }] });
+  return parsed;
+}
+
+function filterOf(query: Static<typeof schemas.ListQuery>): OrderFilter {
+  const { cursor, createdFrom, createdTo, limit, sort, ...equal } = query;
+  const createdFromMs = timeMs(createdFrom, 'createdFrom');
+  const createdToMs = timeMs(createdTo, 'createdTo');
+  return {
+    ...(equal as Partial<OrderFilter>),
+    ...(createdFromMs !== undefined && { createdFromMs }),
+    ...(createdToMs !== undefined && { createdToMs }),
+    ...(cursor !== undefined && { after: decodeCursor(cursor) }),
+    oldestFirst: sort === 'createdAt',
+    limit: Math.min(Number(limit ?? LIMIT_DEFAULT), LIMIT_MAX),
+  };
+}
+
+/** The order folded from its own events up to a version or a time. */
+async function orderAsOf(database: Database, id: string, asOf: string): Promise<StoredRow> {
+  const version = /^\d{1,9}$/.test(asOf) ? Number(asOf) : undefined;
+  const until = version === undefined ? timeMs(asOf, 'asOf')! : Number.POSITIVE_INFINITY;
+  const own = (await readHistory(database, id)).filter((event) => event.source === SOURCES.orders && event.sequence <= (version ?? Number.POSITIVE_INFINITY) && Date.parse(event.time) <= until);
+  const state = fold(own);
+  if (!state) throw orderNotFound();
+  const last = own.at(-1)!;
+  if (version !== undefined && last.sequence !== version) throw new Problem('NOT_FOUND', `The order has no version ${version}.`);
+  return { id, version: 0, sequence: last.sequence, seen: {}, state, updatedAt: last.time };
+}
+
+function dashboard(database: Database): () => Promise<unknown> {
+  let cached: { atMs: number; answer: Promise<unknown> } | undefined;
+  const read = async (): Promise<unknown> => {
+    const counts = await countByStatus(database);
+    const nowMs = Date.now();
+    const [recent] = await database.query<{ minute: number; hour: number }>(
+      `select count(*) filter (where order_id >= $1)::int as minute, count(*)::int as hour from orders.order_states where order_id >= $2`,
+      [firstIdAt(nowMs - 60_000), firstIdAt(nowMs - 3_600_000)],
+    );
+    return {
+      total: counts.reduce((sum, row) => sum + row.count, 0),
+      byStatus: Object.fromEntries(counts.map((row) => [row.status, row.count])),
+      oldestAgeSeconds: Object.fromEntries(counts.map((row) => [row.status, row.oldest === null ? 0 : Math.max(0, Math.round((nowMs - idTimeMs(row.oldest)) / 1000))])),
+      createdLastMinute: recent?.minute ?? 0,
+      createdLastHour: recent?.hour ?? 0,
+      at: new Date(nowMs).toISOString(),
+    };
+  };
+  return async () => {
+    if (!cached || Date.now() - cached.atMs > DASHBOARD_CACHE_MS) cached = { atMs: Date.now(), answer: read() };
+    try {
+      return await cached.answer;
+    } catch (error) {
+      cached = undefined;
+      throw error;
+    }
+  };
+}

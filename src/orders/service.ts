@@ -1,0 +1,76 @@
+import { fileURLToPath } from 'node:url';
+import { readSettings } from '#platform/config.ts';
+import { type Job, startJob } from '#platform/job.ts';
+import { Lane } from '#platform/lane.ts';
+import type { Service, ServiceDefinition, ServiceDependencies } from '#platform/service.ts';
+import { uuidv7 } from 'uuidv7';
+import { deadlinesOf, ordersSettings } from './config.ts';
+import { Intake } from './intake.ts';
+import type { Order, OrderCommand } from './order.ts';
+import { parseReviewTotals } from './placement.ts';
+import { orderRules } from './reactions.ts';
+import { orderRoutes } from './routes.ts';
+import { orderStore, overdueOrders } from './store.ts';
+import { Waiters } from './waiters.ts';
+
+const TIMER_MS = 1_000;
+const EXPIRED_PER_RUN = 500;
+
+/** The orders service: the aggregate, its state machine, and the only writer of an order. */
+export const orders: ServiceDefinition = {
+  name: 'orders',
+  migrations: fileURLToPath(new URL('migrations', import.meta.url)),
+  settings: ordersSettings,
+  create: createOrders,
+};
+
+function createOrders({ env, database, bus, clock, logger, metrics, peers }: ServiceDependencies): Service {
+  const config = readSettings(ordersSettings, env);
+  const lane = new Lane<Order, OrderCommand>({
+    name: 'orders',
+    rules: orderRules(deadlinesOf(config)),
+    store: orderStore,
+    database,
+    bus,
+    clock,
+    logger,
+    metrics: metrics.lane('orders'),
+  });
+  const intake = new Intake({
+    database,
+    bus,
+    clock,
+    peers,
+    policy: { createdDeadlineMs: config.createdDeadlineMs, reviewTotals: parseReviewTotals(config.reviewTotals), defaultProvider: 'sandbox' },
+    queueMax: config.intakeQueueMax,
+    closed: () => (lane.lag().ageMs > config.intakeLagMaxMs ? `Orders are taken again when those before them are through: the log is ${Math.round(lane.lag().ageMs / 1000)} s behind.` : undefined),
+    onTaken: (rows) => lane.remember(rows),
+  });
+  const waiters = new Waiters(database, lane);
+  let timer: Job | undefined;
+
+  /** Turns passed deadlines into commands. */
+  async function expireOverdue(): Promise<void> {
+    const ids = await overdueOrders(database, clock.nowMs(), EXPIRED_PER_RUN);
+    await Promise.all(
+      ids.map((orderId) => {
+        const id = uuidv7();
+        return lane.submit({ orderId, command: { type: 'expire' }, cause: { causationid: id, correlationid: id } });
+      }),
+    );
+  }
+
+  return {
+    consumer: lane,
+    routes: (app) => orderRoutes(app, { database, lane, intake, waiters }),
+    async start() {
+      await lane.start();
+      timer = startJob({ name: 'orders deadlines', everyMs: TIMER_MS, logger, run: expireOverdue });
+    },
+    async stop() {
+      await timer?.stop();
+      await lane.stop();
+    },
+    settled: () => lane.settled(),
+  };
+}

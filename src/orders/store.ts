@@ -1,0 +1,291 @@
+import type { Envelope } from '#contracts/envelope.ts';
+import { firstIdAt, isUuid } from '#contracts/ids.ts';
+import type { Row } from '#platform/aggregate.ts';
+import type { Database } from '#platform/database/database.ts';
+import { type Columns, insertRows, updateRows, type Write } from '#platform/database/statement.ts';
+import type { LaneStore, RowChange } from '#platform/lane.ts';
+import type { Status } from './lifecycle.ts';
+import type { Order } from './order.ts';
+
+/** SQL of the orders service; nowhere else. */
+
+/** An order about to be taken: its first row, its first event, and the caller's key. */
+export interface Placement {
+  readonly row: Row<Order>;
+  readonly event: Envelope;
+  readonly key: string;
+  readonly requestHash: string;
+}
+
+/** What may change only by an amendment. */
+const CONTENT = ['items', 'taxLines', 'discountLines', 'shippingLines', 'shippingAddress', 'contact', 'payment', 'metadata', 'reviewReasons', 'allowBackorder'] as const;
+/** What the steps of the order's life change, beside the columns. */
+const DETAIL = ['holds', 'allocations', 'shortages', 'paymentRequested', 'endReason', 'cancellation', 'shipments', 'returns', 'refunds', 'refundedAmount'] as const;
+
+function pick(order: Order, names: readonly (keyof Order)[]): Partial<Order> {
+  const picked: Record<string, unknown> = {};
+  for (const name of names) if (order[name] !== undefined) picked[name] = order[name];
+  return picked as Partial<Order>;
+}
+
+const ORDER_COLUMNS: Columns = {
+  id: 'uuid',
+  customer_id: 'uuid',
+  channel: 'text',
+  reference: 'text',
+  currency: 'text',
+  total_amount: 'numeric',
+  idempotency_key: 'text',
+  request_hash: 'text',
+  terms: 'text[]',
+  body: 'json',
+};
+
+const STATE_COLUMNS: Columns = {
+  order_id: 'uuid',
+  status: 'text',
+  payment_status: 'text',
+  fulfillment_status: 'text',
+  return_status: 'text',
+  deadline_at: 'timestamptz',
+  updated_at: 'timestamptz',
+  version: 'integer',
+  sequence: 'integer',
+  seen: 'json',
+  detail: 'json',
+};
+/** An ignored event marks itself as seen and leaves the time of the last change alone. */
+const { updated_at: _, ...SEEN_COLUMNS } = STATE_COLUMNS;
+
+function stateRow(row: Row<Order>, updatedAt?: string): Record<string, unknown> {
+  const order = row.state!;
+  return {
+    order_id: row.id,
+    status: order.status,
+    payment_status: order.paymentStatus,
+    fulfillment_status: order.fulfillmentStatus,
+    return_status: order.returnStatus,
+    deadline_at: order.deadlineAt,
+    updated_at: updatedAt,
+    version: row.version,
+    sequence: row.sequence,
+    seen: row.seen,
+    detail: pick(order, DETAIL),
+  };
+}
+
+const TERM_MAX = 80;
+const TERMS_MAX = 24;
+
+/** Words of a text as the index holds them: lower case, split at spaces. */
+export function termsOf(...texts: readonly (string | undefined)[]): string[] {
+  const terms = new Set<string>();
+  for (const text of texts) {
+    if (!text) continue;
+    for (const word of text.toLowerCase().split(/\s+/)) if (word.length > 0 && terms.size < TERMS_MAX) terms.add(word.slice(0, TERM_MAX));
+  }
+  return [...terms];
+}
+
+function contentRow(id: string, order: Order): Record<string, unknown> {
+  return {
+    id,
+    reference: order.reference,
+    terms: termsOf(order.reference, order.contact?.email, order.shippingAddress?.name, order.contact?.phone),
+    body: pick(order, CONTENT),
+  };
+}
+
+/** Writes of new orders. A key that was used before breaks the unique constraint and refuses the whole set. */
+export function insertOrders(placements: readonly Placement[]): Write[] {
+  const orders: Record<string, unknown>[] = [];
+  const skus: Record<string, unknown>[] = [];
+  const states: Record<string, unknown>[] = [];
+  for (const { row, event, key, requestHash } of placements) {
+    const order = row.state!;
+    orders.push({
+      ...contentRow(row.id, order),
+      customer_id: order.customerId,
+      channel: order.channel,
+      currency: order.currency,
+      total_amount: order.totalAmount,
+      idempotency_key: key,
+      request_hash: requestHash,
+    });
+    for (const sku of new Set(order.items.map((item) => item.sku))) skus.push({ sku, order_id: row.id });
+    states.push(stateRow(row, event.time));
+  }
+  return [
+    insertRows('new_orders', 'orders.orders', ORDER_COLUMNS, orders),
+    insertRows('new_skus', 'orders.order_skus', { sku: 'text', order_id: 'uuid' }, skus),
+    insertRows('new_states', 'orders.order_states', STATE_COLUMNS, states),
+  ];
+}
+
+interface StoredOrder extends Record<string, unknown> {
+  id: string;
+  customer_id: string;
+  channel: string;
+  reference: string | null;
+  currency: string;
+  total_amount: string;
+  body: Partial<Order>;
+  status: Status;
+  payment_status: Order['paymentStatus'];
+  fulfillment_status: Order['fulfillmentStatus'];
+  return_status: Order['returnStatus'];
+  deadline_at: Date | null;
+  updated_at: Date;
+  version: number;
+  sequence: number;
+  seen: Record<string, number>;
+  detail: Partial<Order>;
+}
+
+/** A row with the time of its last change. */
+export interface StoredRow extends Row<Order> {
+  readonly updatedAt: string;
+}
+
+const ROW_COLUMNS =
+  "o.id, o.customer_id, o.channel, o.reference, o.currency, trim_scale(o.total_amount)::text as total_amount, o.body, s.status, s.payment_status, s.fulfillment_status, s.return_status, s.deadline_at, s.updated_at, s.version, s.sequence, s.seen, s.detail";
+
+function fromStored(stored: StoredOrder): StoredRow {
+  const refunded = stored.detail.refundedAmount!;
+  // NUMERIC drops what the currency's scale adds ("19.9"); the refunded amount always carries the full scale.
+  const decimals = refunded.includes('.') ? refunded.length - refunded.indexOf('.') - 1 : 0;
+  const [whole, fraction = ''] = stored.total_amount.split('.');
+  const state = {
+    ...stored.body,
+    ...stored.detail,
+    customerId: stored.customer_id,
+    channel: stored.channel,
+    ...(stored.reference === null ? {} : { reference: stored.reference }),
+    currency: stored.currency,
+    totalAmount: decimals === 0 ? whole! : `${whole}.${fraction.padEnd(decimals, '0')}`,
+    status: stored.status,
+    paymentStatus: stored.payment_status,
+    fulfillmentStatus: stored.fulfillment_status,
+    returnStatus: stored.return_status,
+    deadlineAt: stored.deadline_at?.toISOString(),
+  } as Order;
+  return { id: stored.id, version: stored.version, sequence: stored.sequence, seen: stored.seen, state, updatedAt: stored.updated_at.toISOString() };
+}
+
+/** Orders by id, in no particular order; unknown ids are missing. */
+export async function loadOrders(database: Database, ids: readonly string[]): Promise<StoredRow[]> {
+  const rows = await database.query<StoredOrder>(
+    `select ${ROW_COLUMNS} from orders.orders o join orders.order_states s on s.order_id = o.id where o.id = any($1::uuid[])`,
+    [ids],
+  );
+  return rows.map(fromStored);
+}
+
+export const orderStore: LaneStore<Order, never> = {
+  async load(database, ids) {
+    return new Map((await loadOrders(database, ids)).map((row) => [row.id, row]));
+  },
+
+  save(changes, _shared, events) {
+    const times = new Map<string, string>();
+    const amended: RowChange<Order>[] = [];
+    for (const event of events) times.set(event.subject, event.time);
+    const changed = changes.filter((change) => times.has(change.after.id));
+    const marked = changes.filter((change) => !times.has(change.after.id));
+    if (events.some((event) => event.type === 'OrderAmended')) {
+      const ids = new Set(events.filter((event) => event.type === 'OrderAmended').map((event) => event.subject));
+      amended.push(...changes.filter((change) => ids.has(change.after.id)));
+    }
+    const writes: Write[] = [];
+    const rows = (list: readonly RowChange<Order>[]): Record<string, unknown>[] => list.map(({ after }) => stateRow(after, times.get(after.id)));
+    if (changed.length > 0) writes.push(updateRows('states', 'orders.order_states', ['order_id'], STATE_COLUMNS, rows(changed), 'version'));
+    if (marked.length > 0) writes.push(updateRows('marks', 'orders.order_states', ['order_id'], SEEN_COLUMNS, rows(marked), 'version'));
+    if (amended.length > 0) {
+      const contents = amended.map(({ after }) => contentRow(after.id, after.state!));
+      writes.push(updateRows('amended', 'orders.orders', ['id'], { id: 'uuid', reference: 'text', terms: 'text[]', body: 'json' }, contents));
+    }
+    return writes;
+  },
+};
+
+/** Orders taken before under these keys. */
+export async function ordersByKey(database: Database, keys: readonly string[]): Promise<Map<string, { id: string; requestHash: string }>> {
+  const rows = await database.query<{ id: string; idempotency_key: string; request_hash: string }>(
+    'select id, idempotency_key, request_hash from orders.orders where idempotency_key = any($1::text[])',
+    [keys],
+  );
+  return new Map(rows.map((row) => [row.idempotency_key, { id: row.id, requestHash: row.request_hash }]));
+}
+
+/** Ids of orders whose deadline has passed, the longest overdue first. */
+export async function overdueOrders(database: Database, nowMs: number, limit: number): Promise<string[]> {
+  const rows = await database.query<{ order_id: string }>(
+    'select order_id from orders.order_states where deadline_at <= $1 order by deadline_at limit $2',
+    [new Date(nowMs), limit],
+  );
+  return rows.map((row) => row.order_id);
+}
+
+export interface OrderFilter {
+  readonly status?: string;
+  readonly paymentStatus?: string;
+  readonly fulfillmentStatus?: string;
+  readonly customerId?: string;
+  readonly channel?: string;
+  readonly sku?: string;
+  readonly text?: string;
+  /** Milliseconds; the range is closed below and open above. */
+  readonly createdFromMs?: number;
+  readonly createdToMs?: number;
+  readonly oldestFirst: boolean;
+  /** Continue after this order id. */
+  readonly after?: string;
+  readonly limit: number;
+}
+
+/**
+ * One page of order ids by keyset. The most selective table drives: its (filter, order id) index delivers the
+ * page in order, and the created range is a range of ids, because ids are UUIDv7.
+ */
+export function pageQuery(filter: OrderFilter): { text: string; values: unknown[] } {
+  const values: unknown[] = [];
+  const bind = (value: unknown): string => `$${values.push(value)}`;
+  const driver = filter.sku !== undefined ? 'k' : filter.customerId !== undefined || filter.channel !== undefined || filter.text !== undefined ? 'o' : 's';
+  const id = driver === 'o' ? 'o.id' : `${driver}.order_id`;
+  const joins: string[] = [];
+  const conditions: string[] = [];
+  const onState = ([['status', filter.status], ['payment_status', filter.paymentStatus], ['fulfillment_status', filter.fulfillmentStatus]] as const).filter(([, value]) => value !== undefined);
+  if (driver !== 's' && onState.length > 0) joins.push(`join orders.order_states s on s.order_id = ${id}`);
+  if (driver === 'k' && (filter.customerId !== undefined || filter.channel !== undefined || filter.text !== undefined)) joins.push('join orders.orders o on o.id = k.order_id');
+  for (const [column, value] of onState) conditions.push(`s.${column} = ${bind(value)}`);
+  if (filter.sku !== undefined) conditions.push(`k.sku = ${bind(filter.sku)}`);
+  if (filter.customerId !== undefined) conditions.push(`o.customer_id = ${bind(filter.customerId)}`);
+  if (filter.channel !== undefined) conditions.push(`o.channel = ${bind(filter.channel)}`);
+  if (filter.text !== undefined) {
+    if (isUuid(filter.text.toLowerCase())) conditions.push(`o.id = ${bind(filter.text.toLowerCase())}`);
+    else conditions.push(`o.terms @> ${bind(termsOf(filter.text))}::text[]`);
+  }
+  if (filter.createdFromMs !== undefined) conditions.push(`${id} >= ${bind(firstIdAt(filter.createdFromMs))}`);
+  if (filter.createdToMs !== undefined) conditions.push(`${id} < ${bind(firstIdAt(filter.createdToMs))}`);
+  if (filter.after !== undefined) conditions.push(`${id} ${filter.oldestFirst ? '>' : '<'} ${bind(filter.after)}`);
+  const table = { k: 'orders.order_skus k', o: 'orders.orders o', s: 'orders.order_states s' }[driver];
+  const where = conditions.length > 0 ? `where ${conditions.join(' and ')}` : '';
+  const text = `select ${id} as id from ${table} ${joins.join(' ')} ${where} order by ${id} ${filter.oldestFirst ? 'asc' : 'desc'} limit ${bind(filter.limit)}`;
+  return { text, values };
+}
+
+/** A page of orders in the order asked for. */
+export async function listOrders(database: Database, filter: OrderFilter): Promise<StoredRow[]> {
+  const { text, values } = pageQuery(filter);
+  const ids = (await database.queryOnce<{ id: string }>(text, values)).map((row) => row.id);
+  if (ids.length === 0) return [];
+  const rows = new Map((await loadOrders(database, ids)).map((row) => [row.id, row]));
+  return ids.flatMap((id) => rows.get(id) ?? []);
+}
+
+/** Number of orders in each status, and the age of the oldest open one. */
+export async function countByStatus(database: Database): Promise<{ status: string; count: number; oldest: string | null }[]> {
+  return database.query<{ status: string; count: number; oldest: string | null }>(
+    'select status, count(*)::int as count, min(order_id::text) as oldest from orders.order_states group by status',
+  );
+}

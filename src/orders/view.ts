@@ -1,0 +1,69 @@
+import { idTimeMs } from '#contracts/ids.ts';
+import { isoTime } from '#contracts/time.ts';
+import type { Row } from '#platform/aggregate.ts';
+import { actionsOf, type Order } from './order.ts';
+import type { Action } from './lifecycle.ts';
+
+/** The order as the API shows it. The payment token stays inside. */
+export function orderView(row: Row<Order>, updatedAt: string): Record<string, unknown> {
+  const order = row.state!;
+  const { allowed, refused } = allowedActions(order);
+  return {
+    ...summaryView(row, updatedAt),
+    items: order.items,
+    taxLines: order.taxLines ?? [],
+    discountLines: order.discountLines ?? [],
+    shippingLines: order.shippingLines ?? [],
+    refundedAmount: order.refundedAmount,
+    shippingAddress: order.shippingAddress,
+    contact: order.contact,
+    payment: { provider: order.payment.provider },
+    requiresReview: order.reviewReasons.length > 0,
+    reviewReasons: order.reviewReasons,
+    allowBackorder: order.allowBackorder,
+    metadata: order.metadata ?? {},
+    allocations: order.allocations,
+    shortages: order.shortages,
+    endReason: order.endReason,
+    cancellation: order.cancellation,
+    shipments: order.shipments,
+    returns: order.returns,
+    refunds: order.refunds,
+    deadlineAt: order.deadlineAt,
+    allowedActions: allowed,
+    refusedActions: refused,
+  };
+}
+
+/** The order as lists show it. */
+export function summaryView(row: Row<Order>, updatedAt: string): Record<string, unknown> {
+  const order = row.state!;
+  return {
+    id: row.id,
+    status: order.status,
+    paymentStatus: order.paymentStatus,
+    fulfillmentStatus: order.fulfillmentStatus,
+    returnStatus: order.returnStatus,
+    holds: order.holds,
+    totalAmount: order.totalAmount,
+    currency: order.currency,
+    customerId: order.customerId,
+    channel: order.channel,
+    reference: order.reference,
+    itemCount: order.items.length,
+    version: row.sequence,
+    createdAt: isoTime(idTimeMs(row.id)),
+    updatedAt,
+  };
+}
+
+/** What the order allows now, and for every other action the code and reason. */
+export function allowedActions(order: Order): { allowed: Action[]; refused: Partial<Record<Action, { code: string; reason: string }>> } {
+  const allowed: Action[] = [];
+  const refused: Partial<Record<Action, { code: string; reason: string }>> = {};
+  for (const [action, refusal] of Object.entries(actionsOf(order)) as [Action, ReturnType<typeof actionsOf>[Action]][]) {
+    if (refusal) refused[action] = { code: refusal.refused, reason: refusal.detail };
+    else allowed.push(action);
+  }
+  return { allowed, refused };
+}

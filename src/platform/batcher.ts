@@ -1,0 +1,65 @@
+/**
+ * Group commit: what arrives together is written together. Items wait only while every writer is busy, so a
+ * quiet system answers at once and a busy one forms sets.
+ */
+export interface BatcherOptions<Item, Result> {
+  /** Handles a set; results in the order of the items. A failure fails the whole set. */
+  readonly flush: (items: readonly Item[]) => Promise<readonly Result[]>;
+  readonly setMax: number;
+  readonly writersMax: number;
+  readonly queueMax: number;
+}
+
+interface Waiting<Item, Result> {
+  readonly item: Item;
+  readonly resolve: (result: Result) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export class Batcher<Item, Result> {
+  readonly #options: BatcherOptions<Item, Result>;
+  #queue: Waiting<Item, Result>[] = [];
+  #writers = 0;
+  #scheduled = false;
+
+  constructor(options: BatcherOptions<Item, Result>) {
+    this.#options = options;
+  }
+
+  get full(): boolean {
+    return this.#queue.length >= this.#options.queueMax;
+  }
+
+  /** The item's result once its set is handled. Callers check {@link full} first. */
+  add(item: Item): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ item, resolve, reject });
+      this.#schedule();
+    });
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#writers >= this.#options.writersMax || this.#queue.length === 0) return;
+    this.#scheduled = true;
+    // One turn of the event loop: requests parsed in the same turn share a set.
+    setImmediate(() => {
+      this.#scheduled = false;
+      if (this.#writers < this.#options.writersMax && this.#queue.length > 0) void this.#write();
+      this.#schedule();
+    });
+  }
+
+  async #write(): Promise<void> {
+    const set = this.#queue.splice(0, this.#options.setMax);
+    this.#writers++;
+    try {
+      const results = await this.#options.flush(set.map((waiting) => waiting.item));
+      set.forEach((waiting, index) => waiting.resolve(results[index]!));
+    } catch (error) {
+      for (const waiting of set) waiting.reject(error);
+    } finally {
+      this.#writers--;
+      this.#schedule();
+    }
+  }
+}

@@ -1,0 +1,98 @@
+import { type KafkaRecord, type MessageToProduce, murmur2 } from '@platformatic/kafka';
+import { type Envelope, schemaUri } from '#contracts/envelope.ts';
+import { isUuid } from '#contracts/ids.ts';
+
+/**
+ * Events on the wire: the CloudEvents 1.0 Kafka binding in binary mode. Attributes are `ce_*` headers, the value is
+ * the event's JSON data alone, the key is the order id.
+ */
+
+/** An event whose data is still the JSON text it was stored as: publishing need not understand it. */
+export interface EncodedEvent extends Envelope<string> {}
+
+const HEADER = {
+  specversion: Buffer.from('ce_specversion'),
+  id: Buffer.from('ce_id'),
+  source: Buffer.from('ce_source'),
+  type: Buffer.from('ce_type'),
+  subject: Buffer.from('ce_subject'),
+  time: Buffer.from('ce_time'),
+  dataschema: Buffer.from('ce_dataschema'),
+  sequence: Buffer.from('ce_sequence'),
+  correlationid: Buffer.from('ce_correlationid'),
+  causationid: Buffer.from('ce_causationid'),
+  traceparent: Buffer.from('ce_traceparent'),
+  contentType: Buffer.from('content-type'),
+};
+const SPEC_VERSION = Buffer.from('1.0');
+const JSON_TYPE = Buffer.from('application/json');
+
+/** The partition of an order, as every Kafka client's default partitioner computes it from the key. */
+export function partitionOf(orderId: string, partitions: number): number {
+  return (murmur2(Buffer.from(orderId)) & 0x7fffffff) % partitions;
+}
+
+export function toMessage(event: EncodedEvent, topic: string, partitions: number): MessageToProduce {
+  // The type comes first, so that a consumer that does not want it need not look further.
+  const headers = new Map<Buffer, Buffer>([
+    [HEADER.type, Buffer.from(event.type)],
+    [HEADER.specversion, SPEC_VERSION],
+    [HEADER.id, Buffer.from(event.id)],
+    [HEADER.source, Buffer.from(event.source)],
+    [HEADER.subject, Buffer.from(event.subject)],
+    [HEADER.time, Buffer.from(event.time)],
+    [HEADER.dataschema, Buffer.from(schemaUri(event.type))],
+    [HEADER.sequence, Buffer.from(String(event.sequence))],
+    [HEADER.correlationid, Buffer.from(event.correlationid)],
+    [HEADER.causationid, Buffer.from(event.causationid)],
+    [HEADER.contentType, JSON_TYPE],
+  ]);
+  if (event.traceparent !== undefined) headers.set(HEADER.traceparent, Buffer.from(event.traceparent));
+  return { topic, key: Buffer.from(event.subject), value: Buffer.from(event.data), headers, partition: partitionOf(event.subject, partitions) };
+}
+
+/** What a message takes in a batch, never less than it really does. */
+export function messageBytes(message: MessageToProduce): number {
+  let bytes = 128 + (message.key?.length ?? 0) + (message.value?.length ?? 0);
+  for (const [name, value] of message.headers as Map<Buffer, Buffer>) bytes += name.length + value.length + 10;
+  return bytes;
+}
+
+/** The event type of a message, read from its headers alone; undefined where the message is no CloudEvent. */
+export function typeOf(record: KafkaRecord): string | undefined {
+  for (const [name, value] of record.headers) if (name && value && name.equals(HEADER.type)) return value.toString();
+  return undefined;
+}
+
+const KNOWN = new Set(['specversion', 'id', 'source', 'type', 'subject', 'time', 'dataschema', 'sequence', 'correlationid', 'causationid', 'traceparent']);
+
+/** The event in a message, or why it is none. Attributes this version does not know are kept. */
+export function fromRecord(record: KafkaRecord): Envelope | string {
+  const attributes: Record<string, string> = {};
+  const unknown: Record<string, string> = {};
+  for (const [name, value] of record.headers) {
+    const header = name?.toString() ?? '';
+    if (!header.startsWith('ce_')) continue;
+    const attribute = header.slice(3);
+    (KNOWN.has(attribute) ? attributes : unknown)[attribute] = value?.toString() ?? '';
+  }
+  const { id = '', source = '', type = '', time = '', correlationid = '', causationid = '', traceparent } = attributes;
+  const subject = attributes['subject'] ?? record.key?.toString() ?? '';
+  const sequence = Number(attributes['sequence']);
+  if (!isUuid(id)) return 'ce_id is not a UUID';
+  if (!isUuid(subject)) return 'neither ce_subject nor the key is an order id';
+  if (source === '' || type === '') return 'ce_source or ce_type is missing';
+  if (!Number.isSafeInteger(sequence) || sequence < 1) return 'ce_sequence is not a positive integer';
+  const event = { ...unknown, id, source, type, subject, sequence, time, correlationid, causationid, data: parseData(record.value) };
+  return traceparent === undefined ? event : { ...event, traceparent };
+}
+
+/** Data that is no JSON stays text: the service's rules refuse it and its order is parked with what was found. */
+function parseData(value: Buffer | null): unknown {
+  const text = value?.toString() ?? '';
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
