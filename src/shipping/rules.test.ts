@@ -1,0 +1,263 @@
+import { describe, expect, test } from 'vitest';
+import type { Envelope } from '#contracts/envelope.ts';
+import { isRefusal, type Refusal } from '#contracts/errors.ts';
+import { type EventData, type EventType, ORDER_EVENTS } from '#contracts/order-events.ts';
+import { emptyRow, type Folded, foldCommand, foldEvent, type Row } from '#platform/aggregate.ts';
+import { type CarrierDue, nextDueMs, type Shipping, type ShippingCommand, shippingRules } from './rules.ts';
+
+const ORDER = '0192f0c1-2a3b-7c4d-8e5f-0123456789ab';
+const START_MS = Date.parse('2026-11-22T12:00:00.000Z');
+const cause = { causationid: 'command', correlationid: 'request' };
+
+/** One order as shipping meets it. Ids are s1, s2, … for shipments and e… for events. */
+class Story {
+  row: Row<Shipping> = emptyRow(ORDER);
+  nowMs = START_MS;
+  last: Folded<Shipping, CarrierDue> | Refusal | undefined;
+  readonly #rules;
+  #ids = 0;
+  #sequence = 0;
+
+  constructor(delayMs: number | undefined) {
+    this.#rules = shippingRules({ delayMs });
+  }
+
+  #context() {
+    const shared = { get: () => undefined, set: () => {} } as never;
+    return { nowMs: this.nowMs, newId: () => `id${++this.#ids}`, shared };
+  }
+
+  event<T extends EventType>(type: T, data: EventData<T>): Envelope<EventData<T>> {
+    const sequence = ++this.#sequence;
+    return { id: `order-event-${sequence}`, source: ORDER_EVENTS[type].source, type, subject: ORDER, sequence, time: new Date(this.nowMs).toISOString(), correlationid: 'c', causationid: 'k', data };
+  }
+
+  hears(event: Envelope): this {
+    const folded = foldEvent(this.#rules, this.row, event, this.#context());
+    this.row = folded.row;
+    this.last = folded;
+    return this;
+  }
+
+  does(command: ShippingCommand): this {
+    this.last = foldCommand(this.#rules, this.row, command, cause, this.#context());
+    if (!isRefusal(this.last)) this.row = this.last.row;
+    return this;
+  }
+
+  after(ms: number): this {
+    this.nowMs += ms;
+    return this;
+  }
+
+  ready(...locations: string[]): this {
+    const allocations = (locations.length > 0 ? locations : ['main']).map((location) => ({ sku: 'MUG', location, quantity: 1 }));
+    return this.hears(this.event('OrderReadyForShipment', { allocations, deadlineAt: '2026-12-01T00:00:00.000Z' }));
+  }
+  held(hold = 'manual'): this {
+    return this.hears(this.event('OrderHeld', { hold, reason: 'check', by: 'operator' }));
+  }
+  released(hold = 'manual'): this {
+    return this.hears(this.event('OrderReleased', { hold, reason: 'fine', by: 'operator' }));
+  }
+  cancellationRequested(): this {
+    return this.hears(this.event('OrderCancellationRequested', { reason: 'changed my mind', by: 'customer' }));
+  }
+  orderCancelled(): this {
+    return this.hears(this.event('OrderCancelled', { reason: 'changed my mind', by: 'customer' }));
+  }
+
+  /** Shipment ids in the order they were scheduled. */
+  get ids(): string[] {
+    return this.row.state?.shipments.map((shipment) => shipment.id) ?? [];
+  }
+  get statuses(): string[] {
+    return this.row.state?.shipments.map((shipment) => shipment.status) ?? [];
+  }
+  get told(): string[] {
+    if (!this.last || isRefusal(this.last)) throw new Error(`refused: ${JSON.stringify(this.last)}`);
+    return this.last.events.map((event) => event.type);
+  }
+  get data(): unknown[] {
+    if (!this.last || isRefusal(this.last)) throw new Error('refused');
+    return this.last.events.map((event) => event.data);
+  }
+  get refused(): string | undefined {
+    return isRefusal(this.last) ? this.last.refused : undefined;
+  }
+  get ignored(): string | undefined {
+    return this.last && !isRefusal(this.last) ? this.last.ignored : undefined;
+  }
+  dispatch(index = 0, carrier = 'dhl'): this {
+    return this.does({ type: 'dispatch', shipmentId: this.ids[index]!, carrier, trackingNumber: 'T1' });
+  }
+  deliver(index = 0): this {
+    return this.does({ type: 'deliver', shipmentId: this.ids[index]! });
+  }
+}
+
+const byHand = (): Story => new Story(undefined);
+
+describe('scheduling', () => {
+  test('makes one shipment per location, with quantities of a SKU added up', () => {
+    const story = byHand();
+    const allocations = [
+      { sku: 'A', location: 'east', quantity: 1 },
+      { sku: 'B', location: 'west', quantity: 2 },
+      { sku: 'A', location: 'east', quantity: 3 },
+      { sku: 'C', location: 'east', quantity: 1 },
+    ];
+    story.hears(story.event('OrderReadyForShipment', { allocations, deadlineAt: '2026-12-01T00:00:00.000Z' }));
+    expect(story.told).toEqual(['ShipmentScheduled', 'ShipmentScheduled']);
+    expect(story.data).toEqual([
+      { shipmentId: story.ids[0], location: 'east', items: [{ sku: 'A', quantity: 4 }, { sku: 'C', quantity: 1 }] },
+      { shipmentId: story.ids[1], location: 'west', items: [{ sku: 'B', quantity: 2 }] },
+    ]);
+  });
+
+  test('happens once: the same event again is a duplicate, a second one is ignored', () => {
+    const story = byHand();
+    const event = story.event('OrderReadyForShipment', { allocations: [{ sku: 'A', location: 'main', quantity: 1 }], deadlineAt: '2026-12-01T00:00:00.000Z' });
+    const before = story.hears(event).row;
+    expect(story.hears(event).ignored).toBe('duplicate');
+    expect(story.row).toBe(before);
+    expect(story.ready().ignored).toMatch(/scheduled before/);
+    expect(story.ids).toHaveLength(1);
+  });
+});
+
+describe('dispatch and delivery by hand', () => {
+  test('say with "last" when nothing of the order waits', () => {
+    const story = byHand().ready('east', 'west');
+    expect(story.dispatch(0).data).toMatchObject([{ last: false, carrier: 'dhl', trackingNumber: 'T1', items: [{ sku: 'MUG', quantity: 1 }] }]);
+    expect(story.deliver(0).data).toMatchObject([{ last: false }]);
+    expect(story.dispatch(1).data).toMatchObject([{ last: true }]);
+    expect(story.deliver(1).data).toMatchObject([{ last: true }]);
+    expect(story.statuses).toEqual(['DELIVERED', 'DELIVERED']);
+  });
+
+  test('a delivery is not the last one while another parcel is on its way', () => {
+    const story = byHand().ready('east', 'west').dispatch(0).dispatch(1);
+    expect(story.deliver(1).data).toMatchObject([{ last: false }]);
+    expect(story.deliver(0).data).toMatchObject([{ last: true }]);
+  });
+
+  test('refuse what cannot be done', () => {
+    expect(byHand().does({ type: 'deliver', shipmentId: 'nowhere' }).refused).toBe('SHIPMENT_NOT_FOUND');
+    const story = byHand().ready();
+    expect(story.deliver().refused).toBe('SHIPMENT_NOT_DELIVERABLE');
+    expect(story.dispatch().dispatch().refused).toBe('SHIPMENT_NOT_DISPATCHABLE');
+    expect(story.deliver().deliver().refused).toBe('SHIPMENT_NOT_DELIVERABLE');
+  });
+});
+
+describe('a hold', () => {
+  test('refuses dispatch while any hold is present, even one that came before the shipment', () => {
+    const story = byHand().held('fraud').held('manual').ready();
+    expect(story.dispatch().refused).toBe('SHIPMENT_ON_HOLD');
+    expect(story.released('fraud').dispatch().refused).toBe('SHIPMENT_ON_HOLD');
+    expect(story.released('manual').dispatch().told).toEqual(['ShipmentDispatched']);
+  });
+
+  test('does not stop a parcel that has left', () => {
+    expect(byHand().ready().dispatch().held().deliver().told).toEqual(['ShipmentDelivered']);
+  });
+
+  test('is known once, and releasing one that shipping never met needs no row', () => {
+    expect(byHand().held().held().ignored).toBe('the hold is known');
+    const story = byHand().released('review');
+    expect(story.ignored).toMatch(/did not pause/);
+    expect(story.row.version).toBe(0);
+  });
+});
+
+describe('a cancellation', () => {
+  test('stops all parcels while none has left', () => {
+    const story = byHand().ready('east', 'west').cancellationRequested();
+    expect(story.told).toEqual(['ShipmentCancelled']);
+    expect(story.data).toEqual([{ shipmentIds: story.ids }]);
+    expect(story.dispatch().refused).toBe('SHIPMENT_NOT_DISPATCHABLE');
+    expect(story.orderCancelled().ignored).toBe('nothing waits');
+  });
+
+  test('comes too late once a parcel has left, and the other parcels still go', () => {
+    const story = byHand().ready('east', 'west').dispatch(0).cancellationRequested();
+    expect(story.ignored).toMatch(/has left/);
+    expect(story.dispatch(1).data).toMatchObject([{ last: true }]);
+  });
+
+  test('succeeds where nothing was scheduled, so that the order does not wait for ever', () => {
+    expect(byHand().cancellationRequested().data).toEqual([{ shipmentIds: [] }]);
+  });
+
+  test('asked for twice is answered once', () => {
+    expect(byHand().ready().cancellationRequested().cancellationRequested().ignored).toMatch(/stopped before/);
+  });
+
+  test('of the order forgets its holds and stops what waits, without an event', () => {
+    const story = byHand().held().ready().orderCancelled();
+    expect(story.told).toEqual([]);
+    expect(story.row.state).toMatchObject({ holds: [], shipments: [{ status: 'CANCELLED' }] });
+    expect(byHand().orderCancelled().ignored).toMatch(/nothing was scheduled/);
+  });
+});
+
+describe('the sandbox carrier', () => {
+  test('without a delay takes every step in the save that schedules', () => {
+    const story = new Story(0).ready('east', 'west');
+    expect(story.told).toEqual(['ShipmentScheduled', 'ShipmentScheduled', 'ShipmentDispatched', 'ShipmentDispatched', 'ShipmentDelivered', 'ShipmentDelivered']);
+    expect(story.data.slice(2)).toMatchObject([{ last: false }, { last: true, carrier: 'sandbox' }, { last: false }, { last: true }]);
+    expect(nextDueMs(story.row.state!)).toBeUndefined();
+  });
+
+  test('dispatches after its delay, and delivers after the same delay again', () => {
+    const story = new Story(1_000).ready();
+    expect(story.last).toMatchObject({ effects: [{ dueMs: START_MS + 1_000 }] });
+    expect(story.after(999).does({ type: 'carry' }).told).toEqual([]);
+    expect(story.after(1).does({ type: 'carry' }).told).toEqual(['ShipmentDispatched']);
+    expect(nextDueMs(story.row.state!)).toBe(START_MS + 2_000);
+    expect(story.after(1_000).does({ type: 'carry' }).told).toEqual(['ShipmentDelivered']);
+    expect(nextDueMs(story.row.state!)).toBeUndefined();
+  });
+
+  test('gives a parcel the same tracking number whenever it is asked', () => {
+    const number = (): unknown => (new Story(0).ready().data[1] as { trackingNumber: string }).trackingNumber;
+    expect(number()).toBe(number());
+    expect(number()).toMatch(/^SB/);
+  });
+
+  test('acting twice changes nothing the second time, and saves nothing', () => {
+    const story = new Story(1_000).ready().after(1_000).does({ type: 'carry' });
+    const before = story.row;
+    expect(story.does({ type: 'carry' }).told).toEqual([]);
+    expect(story.row).toBe(before);
+    expect(new Story(1_000).does({ type: 'carry' }).row.version).toBe(0);
+  });
+
+  test('waits while the order is held and goes on when it is released', () => {
+    const story = new Story(1_000).ready().held().after(60_000);
+    expect(nextDueMs(story.row.state!)).toBeUndefined();
+    expect(story.does({ type: 'carry' }).told).toEqual([]);
+    expect(story.released().told).toEqual(['ShipmentDispatched']);
+    expect(new Story(0).held().ready().released().told).toEqual(['ShipmentDispatched', 'ShipmentDelivered']);
+  });
+
+  test('never moves a stopped parcel', () => {
+    const story = new Story(1_000).ready().cancellationRequested().after(60_000);
+    expect(story.does({ type: 'carry' }).told).toEqual([]);
+    expect(story.statuses).toEqual(['CANCELLED']);
+  });
+
+  test('leaves the parcels of other carriers to them', () => {
+    const story = new Story(1_000).ready().dispatch(0, 'dhl').after(60_000);
+    expect(story.does({ type: 'carry' }).told).toEqual([]);
+    expect(new Story(1_000).ready().dispatch(0, 'sandbox').after(1_000).does({ type: 'carry' }).told).toEqual(['ShipmentDelivered']);
+  });
+
+  test('switched off, moves nothing that an earlier run left behind', () => {
+    const before = new Story(1_000).ready();
+    const story = byHand();
+    story.row = before.row;
+    expect(story.after(60_000).does({ type: 'carry' }).told).toEqual([]);
+  });
+});

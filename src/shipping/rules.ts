@@ -1,0 +1,220 @@
+import { refuse } from '#contracts/errors.ts';
+import { type Allocation, type NewEvent, type SkuQuantity, SOURCES } from '#contracts/order-events.ts';
+import { type Cause, ignore, type Ignored, type Outcome, type Rules } from '#platform/aggregate.ts';
+
+/**
+ * Which parcels an order has, and when each may move. An order ready for shipment gets one shipment per
+ * location. While any hold is present nothing is dispatched; a parcel on its way is not stopped by a hold.
+ * A cancellation succeeds only while every parcel is still here.
+ */
+
+export type ShipmentStatus = 'SCHEDULED' | 'DISPATCHED' | 'DELIVERED' | 'CANCELLED';
+
+export interface Shipment {
+  readonly id: string;
+  readonly location: string;
+  readonly items: readonly SkuQuantity[];
+  readonly status: ShipmentStatus;
+  readonly carrier?: string;
+  readonly trackingNumber?: string;
+  /** When the sandbox carrier takes the next step with it, in milliseconds since 1970. */
+  readonly carrierDueMs?: number | undefined;
+}
+
+/** What shipping knows of one order. */
+export interface Shipping {
+  /** Names of the holds present; they may come before there is anything to ship. */
+  readonly holds: readonly string[];
+  readonly shipments: readonly Shipment[];
+  /** What later steps of the sandbox carrier are traced back to. */
+  readonly cause?: Pick<Cause, 'causationid' | 'correlationid'>;
+}
+
+export type ShippingCommand =
+  | { readonly type: 'dispatch'; readonly shipmentId: string; readonly carrier: string; readonly trackingNumber: string }
+  | { readonly type: 'deliver'; readonly shipmentId: string }
+  /** The sandbox carrier takes every step that is due; where none is, somebody else was faster. */
+  | { readonly type: 'carry' };
+
+/** Something of the order will be due for the sandbox carrier. */
+export interface CarrierDue {
+  readonly dueMs: number;
+}
+
+export interface Carrier {
+  /** How long the sandbox carrier waits before each step; undefined where only the API moves shipments. */
+  readonly delayMs: number | undefined;
+}
+
+export const SANDBOX_CARRIER = 'sandbox';
+const TRACKING_DIGITS = 12;
+
+interface Step {
+  readonly shipping: Shipping;
+  readonly events: readonly NewEvent[];
+}
+
+export type ShippingRules = Rules<Shipping, ShippingCommand, CarrierDue>;
+
+export function shippingRules(carrier: Carrier): ShippingRules {
+  return {
+    source: SOURCES.shipping,
+    consumes: ['OrderReadyForShipment', 'OrderCancellationRequested', 'OrderCancelled', 'OrderHeld', 'OrderReleased'],
+
+    react(event, shipping, { nowMs, newId }): Outcome<Shipping, CarrierDue> | Ignored {
+      switch (event.type) {
+        case 'OrderReadyForShipment': {
+          if (shipping && shipping.shipments.length > 0) return ignore('its shipments were scheduled before');
+          const scheduled = schedule(event.data.allocations, newId, carrier.delayMs === undefined ? undefined : nowMs + carrier.delayMs);
+          const cause = { causationid: event.id, correlationid: event.correlationid };
+          const after: Shipping = { holds: shipping?.holds ?? [], shipments: scheduled, ...(carrier.delayMs ? { cause } : {}) };
+          const events = scheduled.map(({ id, location, items }): NewEvent => ({ type: 'ShipmentScheduled', data: { shipmentId: id, location, items: [...items] } }));
+          return carried({ shipping: after, events }, carrier, nowMs);
+        }
+        case 'OrderHeld': {
+          const { hold } = event.data;
+          if (shipping?.holds.includes(hold)) return ignore('the hold is known');
+          return { state: { ...(shipping ?? NOTHING), holds: [...(shipping?.holds ?? []), hold] }, events: [] };
+        }
+        case 'OrderReleased': {
+          const { hold } = event.data;
+          if (!shipping?.holds.includes(hold)) return ignore('the hold did not pause shipping');
+          return carried({ shipping: { ...shipping, holds: shipping.holds.filter((present) => present !== hold) }, events: [] }, carrier, nowMs);
+        }
+        case 'OrderCancellationRequested': {
+          const { shipments, ...rest } = shipping ?? NOTHING;
+          if (shipments.some(hasLeft)) return ignore('a parcel has left; the dispatch event already tells');
+          const shipmentIds = shipments.filter(isWaiting).map((shipment) => shipment.id);
+          if (shipmentIds.length === 0 && shipments.length > 0) return ignore('the shipments were stopped before');
+          return { state: { ...rest, shipments: shipments.map(cancelled) }, events: [{ type: 'ShipmentCancelled', data: { shipmentIds } }] };
+        }
+        case 'OrderCancelled': {
+          if (!shipping) return ignore('nothing was scheduled or held');
+          if (shipping.holds.length === 0 && !shipping.shipments.some(isWaiting)) return ignore('nothing waits');
+          return { state: { ...shipping, holds: [], shipments: shipping.shipments.map((shipment) => (isWaiting(shipment) ? cancelled(shipment) : shipment)) }, events: [] };
+        }
+        default:
+          throw new Error(`Shipping does not consume ${event.type}`);
+      }
+    },
+
+    decide(command, shipping, { nowMs }) {
+      if (command.type === 'carry') return shipping ? carried({ shipping, events: [] }, carrier, nowMs) : { state: shipping, events: [] };
+      const shipment = shipping?.shipments.find((candidate) => candidate.id === command.shipmentId);
+      if (!shipping || !shipment) return refuse('SHIPMENT_NOT_FOUND', `There is no shipment ${command.shipmentId}.`);
+      if (command.type === 'dispatch') {
+        if (!isWaiting(shipment)) return refuse('SHIPMENT_NOT_DISPATCHABLE', `The shipment is ${shipment.status}; only a SCHEDULED one can be dispatched.`);
+        if (shipping.holds.length > 0) return refuse('SHIPMENT_ON_HOLD', `The order is on hold: ${shipping.holds.join(', ')}. Release it first.`);
+        const { carrier: name, trackingNumber } = command;
+        return carried(dispatch(shipping, shipment, { name, trackingNumber, dueMs: name === SANDBOX_CARRIER ? dueMs(carrier, nowMs) : undefined }), carrier, nowMs);
+      }
+      if (shipment.status !== 'DISPATCHED') return refuse('SHIPMENT_NOT_DELIVERABLE', `The shipment is ${shipment.status}; only a DISPATCHED one can be delivered.`);
+      return carried(deliver(shipping, shipment), carrier, nowMs);
+    },
+  };
+}
+
+const NOTHING: Shipping = { holds: [], shipments: [] };
+
+function isWaiting(shipment: Shipment): boolean {
+  return shipment.status === 'SCHEDULED';
+}
+
+function hasLeft(shipment: Shipment): boolean {
+  return shipment.status === 'DISPATCHED' || shipment.status === 'DELIVERED';
+}
+
+function cancelled(shipment: Shipment): Shipment {
+  return { ...shipment, status: 'CANCELLED', carrierDueMs: undefined };
+}
+
+/** A shipment that waits for a hold to be released. */
+export function isPaused(shipping: Shipping, shipment: Shipment): boolean {
+  return shipping.holds.length > 0 && isWaiting(shipment);
+}
+
+/** When the sandbox carrier has to look at the order again; paused shipments wait for their release instead. */
+export function nextDueMs(shipping: Shipping): number | undefined {
+  let next: number | undefined;
+  for (const shipment of shipping.shipments) {
+    const due = shipment.carrierDueMs;
+    if (due !== undefined && !isPaused(shipping, shipment) && (next === undefined || due < next)) next = due;
+  }
+  return next;
+}
+
+/** One shipment per location, in the order the allocations name them; a SKU allocated twice is packed as one item. */
+function schedule(allocations: readonly Allocation[], newId: () => string, carrierDueMs: number | undefined): Shipment[] {
+  const locations = new Map<string, Map<string, number>>();
+  for (const { location, sku, quantity } of allocations) {
+    let items = locations.get(location);
+    if (!items) locations.set(location, (items = new Map()));
+    items.set(sku, (items.get(sku) ?? 0) + quantity);
+  }
+  return [...locations].map(([location, items]) => ({
+    id: newId(),
+    location,
+    items: [...items].map(([sku, quantity]) => ({ sku, quantity })),
+    status: 'SCHEDULED',
+    carrierDueMs,
+  }));
+}
+
+function replaced(shipping: Shipping, after: Shipment): Shipping {
+  return { ...shipping, shipments: shipping.shipments.map((shipment) => (shipment.id === after.id ? after : shipment)) };
+}
+
+interface Handover {
+  readonly name: string;
+  readonly trackingNumber: string;
+  /** When the sandbox carrier delivers it; another carrier's parcels are not its business. */
+  readonly dueMs: number | undefined;
+}
+
+function dispatch(shipping: Shipping, shipment: Shipment, { name: carrier, trackingNumber, dueMs: carrierDueMs }: Handover): Step {
+  const { id: shipmentId, location, items } = shipment;
+  const after: Shipment = { ...shipment, status: 'DISPATCHED', carrier, trackingNumber, carrierDueMs };
+  const last = shipping.shipments.every((other) => other.id === shipmentId || !isWaiting(other));
+  return {
+    shipping: replaced(shipping, after),
+    events: [{ type: 'ShipmentDispatched', data: { shipmentId, location, items: [...items], carrier, trackingNumber, last } }],
+  };
+}
+
+function deliver(shipping: Shipping, shipment: Shipment): Step {
+  const last = shipping.shipments.every((other) => other.id === shipment.id || other.status === 'DELIVERED' || other.status === 'CANCELLED');
+  return {
+    shipping: replaced(shipping, { ...shipment, status: 'DELIVERED', carrierDueMs: undefined }),
+    events: [{ type: 'ShipmentDelivered', data: { shipmentId: shipment.id, last } }],
+  };
+}
+
+function dueMs(carrier: Carrier, nowMs: number): number | undefined {
+  return carrier.delayMs === undefined ? undefined : nowMs + carrier.delayMs;
+}
+
+function sandboxTrackingNumber(shipmentId: string): string {
+  return `SB${shipmentId.replaceAll('-', '').slice(-TRACKING_DIGITS).toUpperCase()}`;
+}
+
+/**
+ * Lets the sandbox carrier take every step that is due now. With a delay of 0 that is all of them, in the
+ * same save that schedules the shipment: a customer sees the same events, the database one write instead of three.
+ */
+function carried(step: Step, carrier: Carrier, nowMs: number): Outcome<Shipping, CarrierDue> {
+  if (carrier.delayMs === undefined) return { state: step.shipping, events: step.events };
+  let { shipping } = step;
+  const events = [...step.events];
+  const isDue = (shipment: Shipment): boolean => shipment.carrierDueMs !== undefined && shipment.carrierDueMs <= nowMs;
+  const take = (next: Step): void => {
+    shipping = next.shipping;
+    events.push(...next.events);
+  };
+  for (const shipment of shipping.shipments) {
+    if (!isWaiting(shipment) || !isDue(shipment) || shipping.holds.length > 0) continue;
+    take(dispatch(shipping, shipment, { name: SANDBOX_CARRIER, trackingNumber: sandboxTrackingNumber(shipment.id), dueMs: dueMs(carrier, nowMs) }));
+  }
+  for (const shipment of shipping.shipments) if (shipment.status === 'DISPATCHED' && isDue(shipment)) take(deliver(shipping, shipment));
+  const due = nextDueMs(shipping);
+  return { state: shipping, events, ...(due === undefined ? {} : { effects: [{ dueMs: due }] }) };
+}

@@ -1,0 +1,74 @@
+import { uuidv7 } from 'uuidv7';
+import type { Clock } from '#platform/context.ts';
+import type { Database } from '#platform/database/database.ts';
+import { type Job, startJob } from '#platform/job.ts';
+import type { Lane } from '#platform/lane.ts';
+import type { Logger } from '#platform/telemetry/logger.ts';
+import type { CarrierDue, Shipping, ShippingCommand } from './rules.ts';
+import { nextDueOrders } from './store.ts';
+
+/**
+ * The clock of the sandbox carrier. What is due stands in the database, so a restart continues where the
+ * process ended; being told of a new due time only makes the next look earlier.
+ */
+
+const LOOK_EVERY_MS = 1_000;
+const DUE_PER_LOOK = 500;
+
+export interface SandboxCarrier {
+  due(effects: readonly CarrierDue[]): void;
+  runNow(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface SandboxCarrierOptions {
+  readonly database: Database;
+  readonly lane: Lane<Shipping, ShippingCommand, CarrierDue>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export function startSandboxCarrier({ database, lane, clock, logger }: SandboxCarrierOptions): SandboxCarrier {
+  let looking = false;
+  let nextMs = Number.POSITIVE_INFINITY;
+
+  const look = async (): Promise<void> => {
+    looking = true;
+    nextMs = Number.POSITIVE_INFINITY;
+    try {
+      for (;;) {
+        const nowMs = clock.nowMs();
+        const orders = await nextDueOrders(database, DUE_PER_LOOK);
+        const due = orders.filter((order) => order.dueMs <= nowMs);
+        const answers = await Promise.allSettled(
+          due.map(({ orderId, cause }) => {
+            const id = uuidv7();
+            return lane.submit({ orderId, command: { type: 'carry' }, cause: cause ?? { causationid: id, correlationid: id } });
+          }),
+        );
+        const failed = answers.find((answer) => answer.status === 'rejected');
+        if (failed) throw failed.reason;
+        if (due.length < orders.length) nextMs = Math.min(nextMs, orders[due.length]!.dueMs);
+        // A full look may have left something; one whose commands moved nothing would only meet the same orders again.
+        const moved = answers.some((answer) => answer.status === 'fulfilled' && 'events' in answer.value && answer.value.events.length > 0);
+        if (due.length < DUE_PER_LOOK || !moved) break;
+      }
+    } finally {
+      looking = false;
+      if (nextMs !== Number.POSITIVE_INFINITY) job.pokeAt(nextMs);
+    }
+  };
+  const job: Job = startJob({ name: 'sandbox-carrier', everyMs: LOOK_EVERY_MS, logger, run: look });
+
+  return {
+    due(effects) {
+      let dueMs = Number.POSITIVE_INFINITY;
+      for (const effect of effects) dueMs = Math.min(dueMs, effect.dueMs);
+      // During a look times are only noted: the look's end asks for the next one.
+      if (looking) nextMs = Math.min(nextMs, dueMs);
+      else job.pokeAt(dueMs);
+    },
+    runNow: () => job.runNow(),
+    stop: () => job.stop(),
+  };
+}

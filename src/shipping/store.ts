@@ -1,0 +1,73 @@
+import { isoTime } from '#contracts/time.ts';
+import type { Cause, Row } from '#platform/aggregate.ts';
+import type { Database } from '#platform/database/database.ts';
+import { type Columns, insertRows, updateRows, type Write } from '#platform/database/statement.ts';
+import type { LaneStore } from '#platform/lane.ts';
+import { nextDueMs, type Shipping } from './rules.ts';
+
+/** SQL of the shipping service; nowhere else. */
+
+const COLUMNS: Columns = { order_id: 'uuid', version: 'integer', sequence: 'integer', seen: 'json', body: 'json', carrier_due_at: 'timestamptz' };
+
+function rowOf({ id, version, sequence, seen, state }: Row<Shipping>): Record<string, unknown> {
+  const dueMs = nextDueMs(state!);
+  return { order_id: id, version, sequence, seen, body: state, carrier_due_at: dueMs === undefined ? null : isoTime(dueMs) };
+}
+
+interface StoredOrder extends Record<string, unknown> {
+  order_id: string;
+  version: number;
+  sequence: number;
+  seen: Record<string, number>;
+  body: Shipping;
+}
+
+export const shippingStore: LaneStore<Shipping, never> = {
+  async load(database, ids) {
+    const rows = await database.query<StoredOrder>('select order_id, version, sequence, seen, body from shipping.orders where order_id = any($1::uuid[])', [ids]);
+    return new Map(rows.map((row) => [row.order_id, { id: row.order_id, version: row.version, sequence: row.sequence, seen: row.seen, state: row.body }]));
+  },
+
+  save(changes) {
+    const added: Record<string, unknown>[] = [];
+    const changed: Record<string, unknown>[] = [];
+    const shipments: Record<string, unknown>[] = [];
+    for (const { before, after } of changes) {
+      (before.version === 0 ? added : changed).push(rowOf(after));
+      if (after.state!.shipments.length > 0 && !before.state?.shipments.length) {
+        for (const { id } of after.state!.shipments) shipments.push({ id, order_id: after.id });
+      }
+    }
+    const writes: Write[] = [];
+    // A row that somebody else inserted meanwhile makes the set a conflict, to be decided again, not an error.
+    if (added.length > 0) writes.push({ ...insertRows('added', 'shipping.orders', COLUMNS, added, 'on conflict do nothing'), expect: added.length });
+    if (changed.length > 0) writes.push(updateRows('changed', 'shipping.orders', ['order_id'], COLUMNS, changed, 'version'));
+    if (shipments.length > 0) writes.push(insertRows('shipments', 'shipping.shipments', { id: 'uuid', order_id: 'uuid' }, shipments));
+    return writes;
+  },
+};
+
+/** The order a shipment belongs to. */
+export async function orderOfShipment(database: Database, shipmentId: string): Promise<string | undefined> {
+  const [row] = await database.query<{ order_id: string }>('select order_id from shipping.shipments where id = $1', [shipmentId]);
+  return row?.order_id;
+}
+
+export async function loadShipping(database: Database, orderId: string): Promise<Shipping | undefined> {
+  return (await shippingStore.load(database, [orderId])).get(orderId)?.state;
+}
+
+export interface DueOrder {
+  readonly orderId: string;
+  readonly dueMs: number;
+  readonly cause: Pick<Cause, 'causationid' | 'correlationid'> | undefined;
+}
+
+/** Orders the sandbox carrier has to look at, the most urgent first, those not yet due included. */
+export async function nextDueOrders(database: Database, limit: number): Promise<DueOrder[]> {
+  const rows = await database.query<{ order_id: string; carrier_due_at: Date; cause: DueOrder['cause'] | null }>(
+    "select order_id, carrier_due_at, body->'cause' as cause from shipping.orders where carrier_due_at is not null order by carrier_due_at limit $1",
+    [limit],
+  );
+  return rows.map((row) => ({ orderId: row.order_id, dueMs: row.carrier_due_at.getTime(), cause: row.cause ?? undefined }));
+}
