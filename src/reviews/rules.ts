@@ -1,0 +1,97 @@
+import { refuse } from '#contracts/errors.ts';
+import { SOURCES } from '#contracts/order-events.ts';
+import { isoTime } from '#contracts/time.ts';
+import { ignore, type Rules } from '#platform/aggregate.ts';
+
+/**
+ * A flagged order is reviewed once, by a person. Until then the order's own hold keeps it from being charged;
+ * a review nobody decides in time rejects the order, so that none waits for ever.
+ */
+
+export type ReviewStatus = 'pending' | 'approved' | 'rejected' | 'closed';
+export const REVIEW_STATUSES: readonly ReviewStatus[] = ['pending', 'approved', 'rejected', 'closed'];
+
+export interface Review {
+  readonly reviewId: string;
+  readonly status: ReviewStatus;
+  /** Why the order is reviewed. */
+  readonly reasons: readonly string[];
+  readonly openedAt: string;
+  readonly deadlineAt: string;
+  /** How it ended: why, by whom, when. */
+  readonly decision?: { readonly reason: string; readonly by: string; readonly at: string };
+}
+
+export type ReviewCommand =
+  | { readonly type: 'approve'; readonly reason: string; readonly by: string }
+  | { readonly type: 'reject'; readonly reason: string; readonly by: string }
+  /** The deadline passed, says the timer; the rules look for themselves. */
+  | { readonly type: 'expire' };
+
+/** A review was opened that the timer has to watch. */
+export interface ReviewOpened {
+  readonly deadlineMs: number;
+}
+
+export type ReviewRules = Rules<Review, ReviewCommand, ReviewOpened>;
+
+const TIMER = 'timer';
+const EXPIRED = 'not reviewed in time';
+
+/** What makes a review pointless: the order ended. */
+const CLOSERS: Readonly<Record<string, string>> = {
+  OrderCancelled: 'the order was cancelled',
+  OrderRejected: 'the order was rejected for want of stock',
+  OrderPaymentFailed: 'the payment of the order failed',
+};
+
+export function reviewRules({ deadlineMs }: { readonly deadlineMs: number }): ReviewRules {
+  return {
+    source: SOURCES.reviews,
+    consumes: ['OrderCreated', 'OrderCancelled', 'OrderRejected', 'OrderPaymentFailed'],
+
+    react(event, review, { nowMs, newId }) {
+      if (event.type === 'OrderCreated') {
+        const reasons = event.data.reviewReasons;
+        if (reasons.length === 0) return ignore('nothing asks for a review');
+        if (review) return ignore('the review was opened before');
+        const opened: Review = { reviewId: newId(), status: 'pending', reasons, openedAt: isoTime(nowMs), deadlineAt: isoTime(nowMs + deadlineMs) };
+        const { reviewId, deadlineAt } = opened;
+        return {
+          state: opened,
+          events: [{ type: 'OrderOnHold', data: { reviewId, reasons: [...reasons], deadlineAt } }],
+          effects: [{ deadlineMs: nowMs + deadlineMs }],
+        };
+      }
+      const because = CLOSERS[event.type];
+      if (because === undefined) throw new Error(`Reviews does not consume ${event.type}`);
+      if (!review) return ignore('the order is not reviewed');
+      if (review.status !== 'pending') return ignore('the review was decided before');
+      return { state: decided(review, 'closed', because, 'orders', nowMs), events: [] };
+    },
+
+    decide(command, review, { nowMs }) {
+      if (!review) return refuse('REVIEW_NOT_FOUND', 'The order is not reviewed.');
+      const { reviewId } = review;
+      if (command.type === 'expire') {
+        // Decided, closed, or not due: the timer was late or early, and there is nothing to do.
+        if (review.status !== 'pending' || review.deadlineAt > isoTime(nowMs)) return { state: review, events: [] };
+        return {
+          state: decided(review, 'rejected', EXPIRED, TIMER, nowMs),
+          events: [{ type: 'ReviewRejected', data: { reviewId, reason: EXPIRED, by: TIMER } }],
+        };
+      }
+      if (review.status !== 'pending') return refuse('REVIEW_DECIDED', `The review was ${review.status} by ${review.decision!.by}: ${review.decision!.reason}.`);
+      const { reason, by } = command;
+      const approved = command.type === 'approve';
+      return {
+        state: decided(review, approved ? 'approved' : 'rejected', reason, by, nowMs),
+        events: [{ type: approved ? 'ReviewApproved' : 'ReviewRejected', data: { reviewId, reason, by } }],
+      };
+    },
+  };
+}
+
+function decided(review: Review, status: ReviewStatus, reason: string, by: string, nowMs: number): Review {
+  return { ...review, status, decision: { reason, by, at: isoTime(nowMs) } };
+}

@@ -1,0 +1,94 @@
+import type { Row } from '#platform/aggregate.ts';
+import type { Database } from '#platform/database/database.ts';
+import { type Columns, insertRows, updateRows, type Write } from '#platform/database/statement.ts';
+import type { LaneStore } from '#platform/lane.ts';
+import type { Review, ReviewStatus } from './rules.ts';
+
+/** SQL of the reviews service; nowhere else. */
+
+const CHANGING: Columns = { order_id: 'uuid', version: 'integer', sequence: 'integer', seen: 'json', status: 'text', decision: 'json' };
+const COLUMNS: Columns = { ...CHANGING, review_id: 'uuid', reasons: 'json', opened_at: 'timestamptz', deadline_at: 'timestamptz' };
+const SELECT = 'select order_id, review_id, version, sequence, seen, status, reasons, opened_at, deadline_at, decision from reviews.reviews';
+
+interface StoredReview extends Record<string, unknown> {
+  order_id: string;
+  review_id: string;
+  version: number;
+  sequence: number;
+  seen: Record<string, number>;
+  status: ReviewStatus;
+  reasons: string[];
+  opened_at: Date;
+  deadline_at: Date;
+  decision: Review['decision'] | null;
+}
+
+function stateOf(row: StoredReview): Review {
+  return {
+    reviewId: row.review_id,
+    status: row.status,
+    reasons: row.reasons,
+    openedAt: row.opened_at.toISOString(),
+    deadlineAt: row.deadline_at.toISOString(),
+    ...(row.decision ? { decision: row.decision } : {}),
+  };
+}
+
+function rowOf({ id, version, sequence, seen, state }: Row<Review>): Record<string, unknown> {
+  const { reviewId, status, reasons, openedAt, deadlineAt, decision } = state!;
+  return { order_id: id, version, sequence, seen, status, decision, review_id: reviewId, reasons, opened_at: openedAt, deadline_at: deadlineAt };
+}
+
+export const reviewStore: LaneStore<Review, never> = {
+  async load(database, ids) {
+    const rows = await database.query<StoredReview>(`${SELECT} where order_id = any($1::uuid[])`, [ids]);
+    return new Map(rows.map((row) => [row.order_id, { id: row.order_id, version: row.version, sequence: row.sequence, seen: row.seen, state: stateOf(row) }]));
+  },
+
+  save(changes) {
+    const added = changes.filter(({ before }) => before.version === 0).map(({ after }) => rowOf(after));
+    const changed = changes.filter(({ before }) => before.version > 0).map(({ after }) => rowOf(after));
+    const writes: Write[] = [];
+    // A row that somebody else inserted meanwhile makes the set a conflict, to be decided again, not an error.
+    if (added.length > 0) writes.push({ ...insertRows('added', 'reviews.reviews', COLUMNS, added, 'on conflict do nothing'), expect: added.length });
+    if (changed.length > 0) writes.push(updateRows('changed', 'reviews.reviews', ['order_id'], CHANGING, changed, 'version'));
+    return writes;
+  },
+};
+
+/** A review together with the order it is about. */
+export interface OrderReview extends Review {
+  readonly orderId: string;
+}
+
+export async function findReview(database: Database, reviewId: string): Promise<OrderReview | undefined> {
+  const [row] = await database.query<StoredReview>(`${SELECT} where review_id = $1`, [reviewId]);
+  return row && { orderId: row.order_id, ...stateOf(row) };
+}
+
+export interface ReviewFilter {
+  readonly status: ReviewStatus | undefined;
+  /** Continue behind this review id. */
+  readonly after: string | undefined;
+  readonly limit: number;
+}
+
+/** A page of reviews, newest first. */
+export async function listReviews(database: Database, { status, after, limit }: ReviewFilter): Promise<OrderReview[]> {
+  const values: unknown[] = [limit];
+  const conditions: string[] = [];
+  if (status !== undefined) conditions.push(`status = $${values.push(status)}`);
+  if (after !== undefined) conditions.push(`review_id < $${values.push(after)}`);
+  const where = conditions.length > 0 ? `where ${conditions.join(' and ')}` : '';
+  const rows = await database.query<StoredReview>(`${SELECT} ${where} order by review_id desc limit $1`, values);
+  return rows.map((row) => ({ orderId: row.order_id, ...stateOf(row) }));
+}
+
+/** Pending reviews by deadline, the earliest first, those not yet due included. */
+export async function nextDeadlines(database: Database, limit: number): Promise<{ orderId: string; deadlineMs: number }[]> {
+  const rows = await database.query<{ order_id: string; deadline_at: Date }>(
+    "select order_id, deadline_at from reviews.reviews where status = 'pending' order by deadline_at limit $1",
+    [limit],
+  );
+  return rows.map((row) => ({ orderId: row.order_id, deadlineMs: row.deadline_at.getTime() }));
+}
