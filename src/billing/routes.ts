@@ -1,0 +1,43 @@
+import type { FastifyInstance } from 'fastify';
+import { type Static, Type } from 'typebox';
+import type { Database } from '#platform/database/database.ts';
+import { Problem } from '#platform/http/problems.ts';
+import type { Invoice } from './rules.ts';
+import { findInvoice } from './store.ts';
+
+export interface BillingRoutes {
+  readonly database: Database;
+}
+
+const InvoiceParams = Type.Object({ id: Type.String({ format: 'uuid', description: 'The order id' }) });
+const JSON_RANGES = new Set(['application/json', 'application/*', '*/*']);
+
+/** True where JSON is among the media ranges of an `Accept` header; none at all accepts everything. */
+export function acceptsJson(accept: string | undefined): boolean {
+  if (accept === undefined || accept.trim() === '') return true;
+  return accept.split(',').some((range) => {
+    const [type, ...parameters] = range.toLowerCase().split(';').map((part) => part.trim());
+    return JSON_RANGES.has(type!) && !parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter));
+  });
+}
+
+function view(orderId: string, invoice: Invoice): Record<string, unknown> {
+  const { number: invoiceNumber, issuedAt, customerId, reference, currency, billingAddress, items: lines, taxLines, discountLines, shippingLines, totalAmount } = invoice;
+  const creditNotes = invoice.creditNotes.map(({ number: creditNoteNumber, ...note }) => ({ creditNoteNumber, ...note, currency }));
+  return { invoiceNumber, issuedAt, orderId, customerId, reference, currency, billingAddress, lines, taxLines, discountLines, shippingLines, totalAmount, creditNotes };
+}
+
+export function billingRoutes(app: FastifyInstance, { database }: BillingRoutes): void {
+  app.get<{ Params: Static<typeof InvoiceParams> }>(
+    '/orders/:id/invoice',
+    { schema: { tags: ['invoices'], summary: 'The invoice of an order with its credit notes', params: InvoiceParams } },
+    async (request, reply) => {
+      reply.header('vary', 'accept');
+      if (!acceptsJson(request.headers.accept)) throw new Problem('NOT_ACCEPTABLE', 'An invoice is available as application/json.');
+      const orderId = request.params.id.toLowerCase();
+      const invoice = await findInvoice(database, orderId);
+      if (!invoice) throw new Problem('INVOICE_NOT_ISSUED', 'An invoice is issued when the order is completed.');
+      return view(orderId, invoice);
+    },
+  );
+}

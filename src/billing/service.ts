@@ -1,0 +1,38 @@
+import { join } from 'node:path';
+import { Lane } from '#platform/lane.ts';
+import type { ServiceDefinition } from '#platform/service.ts';
+import { billingSettings } from './config.ts';
+import { billingRoutes } from './routes.ts';
+import { billingRules, countersOf, type Invoice } from './rules.ts';
+import { billingStore } from './store.ts';
+
+/** Nobody waits for an invoice by the millisecond: a moment's company makes the sets larger. */
+const LINGER_MS = 20;
+
+/** Invoice after the sale, credit note after a refund. */
+export const billing: ServiceDefinition = {
+  name: 'billing',
+  migrations: join(import.meta.dirname, 'migrations'),
+  settings: billingSettings,
+  create({ database, bus, clock, logger, metrics }) {
+    const lane = new Lane<Invoice, never, never, number>({
+      name: 'billing',
+      rules: billingRules,
+      store: billingStore,
+      sharedKeys: ({ event }) => (event ? countersOf(event.type) : []),
+      database,
+      bus,
+      clock,
+      logger,
+      metrics: metrics.lane('billing'),
+      lingerMs: LINGER_MS,
+    });
+    return {
+      routes: (app) => billingRoutes(app, { database }),
+      consumer: lane,
+      start: () => lane.start(),
+      stop: () => lane.stop(),
+      settled: () => lane.settled(),
+    };
+  },
+};

@@ -1,0 +1,74 @@
+import type { Row } from '#platform/aggregate.ts';
+import type { Database } from '#platform/database/database.ts';
+import { arrayLiteral, type Columns, insertRows, updateRows, type Write } from '#platform/database/statement.ts';
+import type { LaneStore, SharedChange } from '#platform/lane.ts';
+import type { Invoice } from './rules.ts';
+
+/** SQL of the billing service; nowhere else. */
+
+const CHANGING: Columns = { order_id: 'uuid', version: 'integer', sequence: 'integer', seen: 'json', body: 'json' };
+const COLUMNS: Columns = { ...CHANGING, number: 'text', issued_at: 'timestamptz', currency: 'text', total: 'numeric' };
+
+interface StoredInvoice extends Record<string, unknown> {
+  order_id: string;
+  number: string;
+  issued_at: Date;
+  currency: string;
+  total: string;
+  body: Omit<Invoice, 'number' | 'issuedAt' | 'currency' | 'totalAmount'>;
+  version: number;
+  sequence: number;
+  seen: Record<string, number>;
+}
+
+function rowOf({ id, version, sequence, seen, state }: Row<Invoice>): Record<string, unknown> {
+  const { number, issuedAt, currency, totalAmount, ...body } = state!;
+  return { order_id: id, number, issued_at: issuedAt, currency, total: totalAmount, body, version, sequence, seen };
+}
+
+/** Moves counters from the values the numbers were taken from; another value there makes the save a conflict. */
+function moveCounters(changes: readonly SharedChange<number>[]): Write {
+  return {
+    name: 'counters',
+    sql: `update billing.counters t set value = r.value from rows from (unnest($1::text[]), unnest($2::bigint[]), unnest($3::bigint[])) as r(key, before, value)
+      where t.key = r.key and t.value = r.before`,
+    params: [arrayLiteral(changes.map((change) => change.key)), arrayLiteral(changes.map((change) => change.before)), arrayLiteral(changes.map((change) => change.after))],
+    expect: changes.length,
+  };
+}
+
+export const billingStore: LaneStore<Invoice, number> = {
+  async load(database, ids) {
+    const rows = await database.query<StoredInvoice>(
+      'select order_id, number, issued_at, currency, total, body, version, sequence, seen from billing.invoices where order_id = any($1::uuid[])',
+      [ids],
+    );
+    return new Map(
+      rows.map((row) => {
+        const { number, currency, body, version, sequence, seen } = row;
+        const state: Invoice = { ...body, number, currency, issuedAt: row.issued_at.toISOString(), totalAmount: row.total };
+        return [row.order_id, { id: row.order_id, version, sequence, seen, state }];
+      }),
+    );
+  },
+
+  async loadShared(database, keys) {
+    const rows = await database.query<{ key: string; value: number }>('select key, value from billing.counters where key = any($1::text[])', [keys]);
+    return new Map(rows.map((row) => [row.key, row.value]));
+  },
+
+  save(changes, shared) {
+    const added = changes.filter(({ before }) => before.version === 0).map(({ after }) => rowOf(after));
+    const changed = changes.filter(({ before }) => before.version > 0).map(({ after }) => rowOf(after));
+    const writes: Write[] = [];
+    // A row that somebody else inserted meanwhile makes the set a conflict, to be decided again, not an error.
+    if (added.length > 0) writes.push({ ...insertRows('added', 'billing.invoices', COLUMNS, added, 'on conflict do nothing'), expect: added.length });
+    if (changed.length > 0) writes.push(updateRows('changed', 'billing.invoices', ['order_id'], CHANGING, changed, 'version'));
+    if (shared.length > 0) writes.push(moveCounters(shared));
+    return writes;
+  },
+};
+
+export async function findInvoice(database: Database, orderId: string): Promise<Invoice | undefined> {
+  return (await billingStore.load(database, [orderId])).get(orderId)?.state;
+}
