@@ -1,0 +1,145 @@
+import { createTransport } from 'nodemailer';
+import { isoTime } from '#contracts/time.ts';
+import type { Clock } from '#platform/context.ts';
+import type { Database } from '#platform/database/database.ts';
+import { startJob } from '#platform/job.ts';
+import type { Logger } from '#platform/telemetry/logger.ts';
+import { htmlMail } from './html-mail.ts';
+import { claimMails, type MailResult, markMails, nextMailMs, type StoredNotification } from './store.ts';
+
+/**
+ * Sends queued mails over SMTP. A mail is claimed in the database, then sent, then marked. A crash between
+ * sending and marking sends it once more, with the same Message-ID, by which mail systems recognize a repeat:
+ * SMTP has no transaction to share with a database, and a lost mail would be worse than a double one.
+ */
+
+const LOOK_EVERY_MS = 5_000;
+const MAILS_PER_CLAIM = 40;
+const CONNECTIONS_MAX = 5;
+const CONNECTION_TIMEOUT_MS = 10_000;
+const SOCKET_TIMEOUT_MS = 20_000;
+/** Longer than a claim of mails can take to be sent or to time out. */
+const CLAIM_MS = 600_000;
+const ATTEMPTS_MAX = 8;
+const BACKOFF_FIRST_MS = 10_000;
+const BACKOFF_FACTOR = 4;
+const BACKOFF_MAX_MS = 4 * 3_600_000;
+/** How long stopping waits for mails under way; their claims bring them back if that is too short. */
+const STOP_PATIENCE_MS = 5_000;
+
+export interface MailSender {
+  /** Mails were queued. */
+  wake(): void;
+  runNow(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface MailSenderOptions {
+  readonly smtpUrl: string;
+  readonly from: string;
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Waiting time after a failed attempt; the first attempt is number 1. */
+export function backoffMs(attempt: number): number {
+  return Math.min(BACKOFF_FIRST_MS * BACKOFF_FACTOR ** (attempt - 1), BACKOFF_MAX_MS);
+}
+
+/** The domain of a sender such as `Shop <orders@example.com>`; Message-IDs are made under it. */
+export function domainOf(from: string): string {
+  return /@([A-Za-z0-9.-]+)>?\s*$/.exec(from)?.[1] ?? 'localhost';
+}
+
+interface SmtpError {
+  readonly code?: string;
+  readonly responseCode?: number;
+}
+
+/** What is kept and logged of a failure: codes only, because a server's sentence repeats the recipient. */
+function reasonOf({ code, responseCode }: SmtpError): string {
+  return [code ?? 'unknown error', responseCode].filter((part) => part !== undefined).join(' ');
+}
+
+/** The server refused this very mail for good; sending it again would only be refused again. */
+function isDefinite({ code, responseCode }: SmtpError): boolean {
+  return (code === 'EENVELOPE' || code === 'EMESSAGE') && responseCode !== undefined && responseCode >= 500;
+}
+
+export function startMailSender({ smtpUrl, from, database, clock, logger }: MailSenderOptions): MailSender {
+  const transport = createTransport({
+    url: smtpUrl,
+    pool: true,
+    maxConnections: CONNECTIONS_MAX,
+    connectionTimeout: CONNECTION_TIMEOUT_MS,
+    greetingTimeout: CONNECTION_TIMEOUT_MS,
+    socketTimeout: SOCKET_TIMEOUT_MS,
+    disableFileAccess: true,
+    disableUrlAccess: true,
+  });
+  const domain = domainOf(from);
+  let running = false;
+  let more = false;
+  let stopping = false;
+
+  const send = async (mail: StoredNotification): Promise<MailResult> => {
+    try {
+      await transport.sendMail({
+        from,
+        // As an object the address is taken as it is; a text would be parsed, and a comma make two of it.
+        to: { name: '', address: mail.recipient! },
+        subject: mail.subject,
+        text: mail.body,
+        html: htmlMail(mail),
+        messageId: `<${mail.id}@${domain}>`,
+        date: new Date(mail.createdAt),
+        headers: { 'Auto-Submitted': 'auto-generated', 'X-Order-Id': mail.orderId },
+      });
+      return { id: mail.id, status: 'sent', detail: undefined, sentAt: isoTime(clock.nowMs()), nextAttemptAt: undefined };
+    } catch (error) {
+      const failure = error as SmtpError;
+      const detail = reasonOf(failure);
+      const final = isDefinite(failure) || mail.attempts >= ATTEMPTS_MAX;
+      logger.warn({ notificationId: mail.id, attempt: mail.attempts, reason: detail, final }, 'a mail was not accepted by the mail server');
+      const nextAttemptAt = final ? undefined : isoTime(clock.nowMs() + backoffMs(mail.attempts));
+      return { id: mail.id, status: final ? 'failed' : 'queued', detail, sentAt: undefined, nextAttemptAt };
+    }
+  };
+
+  const run = async (): Promise<void> => {
+    running = true;
+    let next: number | undefined;
+    try {
+      do {
+        more = false;
+        const nowMs = clock.nowMs();
+        const mails = await claimMails(database, nowMs, nowMs + CLAIM_MS, MAILS_PER_CLAIM);
+        if (mails.length > 0) await database.write([markMails(await Promise.all(mails.map(send)))]);
+        if (mails.length === MAILS_PER_CLAIM) more = true;
+      } while (more && !stopping);
+      next = await nextMailMs(database);
+    } finally {
+      running = false;
+      if (more) next = Date.now();
+      if (next !== undefined && next < Date.now() + LOOK_EVERY_MS) job.pokeAt(next);
+    }
+  };
+  const job = startJob({ name: 'mail-sender', everyMs: LOOK_EVERY_MS, logger, run });
+
+  return {
+    wake() {
+      // During a run it is enough to ask for one more claim.
+      if (running) more = true;
+      else job.pokeAt(Date.now());
+    },
+    runNow: () => job.runNow(),
+    async stop() {
+      stopping = true;
+      let patience: NodeJS.Timeout | undefined;
+      await Promise.race([job.stop(), new Promise((resolve) => (patience = setTimeout(resolve, STOP_PATIENCE_MS)))]);
+      clearTimeout(patience);
+      transport.close();
+    },
+  };
+}

@@ -1,0 +1,163 @@
+import { describe, expect, test } from 'vitest';
+import type { Envelope } from '#contracts/envelope.ts';
+import { type Contact, type EventData, type EventType, ORDER_EVENTS } from '#contracts/order-events.ts';
+import { emptyRow, type Folded, foldEvent, type Row } from '#platform/aggregate.ts';
+import { escapeHtml, htmlMail } from './html-mail.ts';
+import { backoffMs, domainOf } from './mail-sender.ts';
+import { BODY_MAX, type Correspondence, type MailQueued, type Notification, notificationRules, OUTGOING } from './rules.ts';
+import { NOTIFIED_TYPES } from './templates.ts';
+
+const ORDER = '0192f0c1-2a3b-7c4d-8e5f-0123456789ab';
+const EMAIL = { email: 'ada@example.com' };
+
+class Story {
+  row: Row<Correspondence> = emptyRow(ORDER);
+  notifications: readonly Notification[] = [];
+  readonly #rules;
+  #sequence = 0;
+  #ids = 0;
+
+  constructor(mail = false) {
+    this.#rules = notificationRules({ mail });
+  }
+  event<T extends EventType>(type: T, changes: Partial<EventData<T>> = {}): Envelope {
+    const { source, example } = ORDER_EVENTS[type];
+    const sequence = ++this.#sequence;
+    return { id: `e${sequence}`, source, type, subject: ORDER, sequence, time: '2026-11-22T12:00:00.000Z', correlationid: 'c', causationid: 'k', data: { ...example, ...changes } };
+  }
+  hears(event: Envelope): Folded<Correspondence, MailQueued> {
+    const shared = {
+      get: (key: string) => (key === OUTGOING ? this.notifications : undefined),
+      set: (_: string, value: readonly Notification[]) => void (this.notifications = value),
+    };
+    const folded = foldEvent(this.#rules, this.row, event, { nowMs: 0, newId: () => `n${++this.#ids}`, shared });
+    this.row = folded.row;
+    return folded;
+  }
+  created(contact?: Contact, changes: Partial<EventData<'OrderCreated'>> = {}): this {
+    this.hears(this.event('OrderCreated', { ...(contact && { contact }), ...changes }));
+    return this;
+  }
+  get last(): Notification {
+    return this.notifications.at(-1)!;
+  }
+}
+
+describe('channels', () => {
+  test('every channel of the contact gets its own notification', () => {
+    const { notifications } = new Story().created({ ...EMAIL, phone: '+49 30 1', pushSubscription: { endpoint: 'https://push.example/1', keys: {} } });
+    expect(notifications.map(({ channel, recipient, status }) => [channel, recipient, status])).toEqual([
+      ['email', 'ada@example.com', 'mailbox'],
+      ['sms', '+49 30 1', 'mailbox'],
+      ['push', 'https://push.example/1', 'mailbox'],
+    ]);
+  });
+
+  test('with a mail server, mails are queued and the sender is told', () => {
+    const story = new Story(true);
+    const folded = story.hears(story.event('OrderCreated', { contact: { ...EMAIL, phone: '+49 30 1' } }));
+    expect(story.notifications.map(({ status }) => status)).toEqual(['queued', 'mailbox']);
+    expect(folded.effects).toEqual(['mail-queued']);
+  });
+
+  test('an order without a contact leaves a record of why nobody was told', () => {
+    expect(new Story().created().notifications).toMatchObject([{ channel: 'none', status: 'suppressed', detail: 'the order has no contact' }]);
+    expect(new Story().created({}).notifications).toMatchObject([{ channel: 'none', status: 'suppressed' }]);
+  });
+
+  test('the contact of an amendment is the one that counts from then on', () => {
+    const story = new Story().created();
+    story.hears(story.event('OrderAmended', { contact: { email: 'new@example.com' } }));
+    expect(story.notifications).toHaveLength(1);
+    story.hears(story.event('OrderPaid'));
+    expect(story.last).toMatchObject({ channel: 'email', recipient: 'new@example.com' });
+  });
+
+  test('an amendment of something else, and any other event, leave the stored row alone', () => {
+    const story = new Story().created(EMAIL);
+    const before = story.row.state;
+    expect(story.hears(story.event('OrderAmended', { reference: undefined, metadata: { a: 1 } })).ignored).toMatch(/neither/);
+    story.hears(story.event('OrderPaid'));
+    expect(story.row.state).toBe(before);
+  });
+});
+
+describe('events', () => {
+  test.each(NOTIFIED_TYPES)('%s has a message with subject and text', (type) => {
+    const story = new Story();
+    if (type !== 'OrderCreated') story.created(EMAIL, { reference: 'PO-77' });
+    story.hears(story.event(type, type === 'OrderCreated' ? { contact: EMAIL, reference: 'PO-77' } : {}));
+    expect(story.last.eventType).toBe(type);
+    expect(story.last.subject).toContain('PO-77');
+    expect(story.last.body).toContain('PO-77');
+    expect(story.last.body).not.toMatch(/undefined|\[object/);
+  });
+
+  test('a repeated event tells nobody twice', () => {
+    const story = new Story();
+    const event = story.event('OrderCreated', { contact: EMAIL });
+    story.hears(event);
+    expect(story.hears(event).ignored).toBe('duplicate');
+    expect(story.notifications).toHaveLength(1);
+  });
+
+  test('shipping messages carry the tracking number, also in a text message', () => {
+    const story = new Story().created({ phone: '+49 30 1' });
+    story.hears(story.event('OrderPartiallyShipped', { carrier: 'dhl', trackingNumber: 'JJD-1' }));
+    expect(story.last.body).toContain('JJD-1');
+    expect(story.last.body).toContain('dhl');
+  });
+
+  test('a refund names the currency of the order', () => {
+    const story = new Story().created(EMAIL, { currency: 'JPY' });
+    story.hears(story.event('OrderRefunded', { amount: '500' }));
+    expect(story.last.subject).toContain('500 JPY');
+  });
+
+  test('an event about an order that is not known is still recorded', () => {
+    const story = new Story();
+    story.hears(story.event('OrderPaid'));
+    expect(story.notifications).toMatchObject([{ status: 'suppressed' }]);
+  });
+});
+
+describe('text from outside', () => {
+  const hostile = '<script>alert(1)</script>\r\nBcc: all@example.com\u0000"\'&';
+
+  test('cannot break out of its line or of the HTML', () => {
+    const { last } = new Story().created(EMAIL, { reference: hostile, items: [{ line: 1, sku: hostile, quantity: 1, unitPrice: '1', amount: '1.00' }] });
+    expect(last.subject).not.toMatch(/[\r\n\u0000]/);
+    const html = htmlMail(last);
+    expect(html).not.toContain('<script');
+    expect(html).toContain('&lt;script&gt;');
+    expect(html).not.toContain('\u0000');
+  });
+
+  test('is bounded', () => {
+    const items = Array.from({ length: 1_000 }, (_, index) => ({ line: index + 1, sku: 'x'.repeat(500), quantity: 1, unitPrice: '1', amount: '1.00' }));
+    const { last } = new Story().created(EMAIL, { items, reference: 'r'.repeat(500) });
+    expect(last.body.length).toBeLessThanOrEqual(BODY_MAX);
+    expect(last.body).toContain('990 more items');
+    expect(last.subject.length).toBeLessThan(200);
+  });
+
+  test('is escaped completely', () => {
+    expect(escapeHtml(`<a href="x" title='y'>&`)).toBe('&lt;a href=&quot;x&quot; title=&#39;y&#39;&gt;&amp;');
+  });
+});
+
+test('the HTML mail shows facts as a table with row headers', () => {
+  const html = htmlMail({ eventType: 'OrderShipped', subject: 'On its way', body: 'Hello,\n\nIt left.\n\nCarrier: dhl\nTracking number: 1' });
+  expect(html).toContain('<html lang="en">');
+  expect(html).toMatch(/<th scope="row"[^>]*>Carrier<\/th><td[^>]*>dhl<\/td>/);
+  expect(html).toMatch(/<p [^>]*>It left\.<\/p>/);
+});
+
+test('waiting between attempts grows and is bounded', () => {
+  expect([1, 2, 3, 8].map(backoffMs)).toEqual([10_000, 40_000, 160_000, 14_400_000]);
+});
+
+test('Message-IDs are made under the domain of the sender', () => {
+  expect(domainOf('Shop <orders@shop.example>')).toBe('shop.example');
+  expect(domainOf('orders')).toBe('localhost');
+});

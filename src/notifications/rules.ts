@@ -1,0 +1,120 @@
+import type { Contact, OrderEvent } from '#contracts/order-events.ts';
+import { isoTime } from '#contracts/time.ts';
+import { ignore, type Rules } from '#platform/aggregate.ts';
+import { clean, isNotified, messageOf, type Message, NOTIFIED_TYPES, type NotifiedType } from './templates.ts';
+
+/**
+ * Who is told what, and over which channels: one notification per event and channel the contact has. An order
+ * without a contact gets a record that nobody could be told, so that support can always say what happened.
+ */
+
+export type Channel = 'email' | 'sms' | 'push' | 'none';
+export type NotificationStatus = 'queued' | 'sent' | 'failed' | 'suppressed' | 'mailbox';
+
+export interface Notification {
+  readonly id: string;
+  readonly orderId: string;
+  readonly eventId: string;
+  readonly eventType: NotifiedType;
+  readonly channel: Channel;
+  readonly recipient?: string;
+  readonly subject: string;
+  readonly body: string;
+  readonly status: NotificationStatus;
+  /** Why it was not sent. */
+  readonly detail?: string;
+  readonly createdAt: string;
+}
+
+/** What is kept of an order to write about it later. */
+export interface Correspondence {
+  readonly contact?: Contact;
+  readonly reference?: string;
+  readonly currency?: string;
+}
+
+/** Mails were queued that the sender can take. */
+export type MailQueued = 'mail-queued';
+
+export interface Channels {
+  /** Whether a mail server is configured; without one, mails stay in the mailbox. */
+  readonly mail: boolean;
+}
+
+/** Notifications of the set being folded, saved with it; the key under which the lane carries them. */
+export const OUTGOING = 'outgoing';
+
+export type NotificationRules = Rules<Correspondence, never, MailQueued, readonly Notification[]>;
+
+export const BODY_MAX = 4_000;
+const SHORT_BODY_MAX = 320;
+const RECIPIENT_MAX = 500;
+const LABEL_MAX = 60;
+const NO_CONTACT = 'the order has no contact';
+
+export function notificationRules(channels: Channels): NotificationRules {
+  return {
+    // Notifications emits nothing; the source only completes what every service is.
+    source: '/olms/notifications',
+    consumes: [...NOTIFIED_TYPES, 'OrderAmended'],
+
+    react(event, before, { nowMs, newId, shared }) {
+      const after = correspondence(event, before);
+      if (!isNotified(event.type)) return after === before ? ignore('neither contact nor reference changed') : { state: after, events: [] };
+      const message = messageOf(event.type, event.data, { label: labelOf(event.subject, after), currency: after?.currency });
+      const { subject: orderId, id: eventId, type: eventType } = event;
+      const about = { orderId, eventId, eventType, subject: message.subject, createdAt: isoTime(nowMs) };
+      const told = addressees(after?.contact, message, channels).map((addressee): Notification => ({ id: newId(), ...about, ...addressee }));
+      shared.set(OUTGOING, [...(shared.get(OUTGOING) ?? []), ...told]);
+      const queued = told.some((notification) => notification.status === 'queued');
+      return { state: after, events: [], ...(queued ? { effects: ['mail-queued' as const] } : {}) };
+    },
+
+    decide(command) {
+      throw new Error(`Notifications takes no commands, not even ${String(command)}`);
+    },
+  };
+}
+
+/** The same value where nothing changes, so that nothing is written. */
+function correspondence(event: OrderEvent, before: Correspondence | undefined): Correspondence | undefined {
+  if (event.type === 'OrderCreated') {
+    const { contact, reference, currency } = event.data;
+    return { currency, ...(contact && { contact }), ...(reference === undefined ? {} : { reference }) };
+  }
+  if (event.type !== 'OrderAmended') return before;
+  const { contact, reference } = event.data;
+  if (contact === undefined && reference === undefined) return before;
+  return { ...before, ...(contact && { contact }), ...(reference === undefined ? {} : { reference }) };
+}
+
+/** How the customer knows the order: the reference, or the end of its id, which differs between orders of one day. */
+function labelOf(orderId: string, about: Correspondence | undefined): string {
+  const reference = about?.reference === undefined ? '' : clean(about.reference).slice(0, LABEL_MAX);
+  return reference === '' ? orderId.slice(-12).toUpperCase() : reference;
+}
+
+type Addressee = Pick<Notification, 'channel' | 'recipient' | 'body' | 'status' | 'detail'>;
+
+function addressees(contact: Contact | undefined, message: Message, channels: Channels): Addressee[] {
+  const found: Addressee[] = [];
+  const short = message.sentence.slice(0, SHORT_BODY_MAX);
+  if (contact?.email) found.push({ channel: 'email', recipient: clean(contact.email), body: letter(message), status: channels.mail ? 'queued' : 'mailbox' });
+  // No gateway for text messages or push is built in: they stay in the mailbox, for another system to fetch.
+  if (contact?.phone) found.push({ channel: 'sms', recipient: clean(contact.phone), body: short, status: 'mailbox' });
+  if (contact?.pushSubscription) found.push({ channel: 'push', recipient: endpointOf(contact.pushSubscription), body: short, status: 'mailbox' });
+  if (found.length === 0) found.push({ channel: 'none', body: short, status: 'suppressed', detail: NO_CONTACT });
+  return found;
+}
+
+function endpointOf(subscription: Record<string, unknown>): string {
+  const endpoint = subscription['endpoint'];
+  return typeof endpoint === 'string' ? endpoint.replace(/[^\x21-\x7e]/g, '').slice(0, RECIPIENT_MAX) : 'push subscription';
+}
+
+/** A short letter in plain text. Blocks are separated by blank lines; the HTML mail is made of the same blocks. */
+function letter({ sentence, facts }: Message): string {
+  const blocks = ['Hello,', sentence];
+  if (facts.length > 0) blocks.push(facts.map(([label, value]) => `${label}: ${value}`).join('\n'));
+  return blocks.join('\n\n').slice(0, BODY_MAX);
+}

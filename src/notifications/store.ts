@@ -1,0 +1,164 @@
+import { isoTime } from '#contracts/time.ts';
+import type { Database } from '#platform/database/database.ts';
+import { type Columns, insertRows, updateRows, type Write } from '#platform/database/statement.ts';
+import type { LaneStore } from '#platform/lane.ts';
+import type { Channel, Correspondence, Notification, NotificationStatus } from './rules.ts';
+
+/** SQL of the notifications service; nowhere else. */
+
+const NOTIFICATION_COLUMNS: Columns = {
+  id: 'uuid',
+  order_id: 'uuid',
+  event_id: 'uuid',
+  event_type: 'text',
+  channel: 'text',
+  recipient: 'text',
+  subject: 'text',
+  body: 'text',
+  status: 'text',
+  detail: 'text',
+  next_attempt_at: 'timestamptz',
+  created_at: 'timestamptz',
+};
+
+function rowOf(notification: Notification): Record<string, unknown> {
+  const { id, orderId, eventId, eventType, channel, recipient, subject, body, status, detail, createdAt } = notification;
+  return {
+    id,
+    order_id: orderId,
+    event_id: eventId,
+    event_type: eventType,
+    channel,
+    recipient,
+    subject,
+    body,
+    status,
+    detail,
+    next_attempt_at: status === 'queued' ? createdAt : null,
+    created_at: createdAt,
+  };
+}
+
+/**
+ * Rows carry no version here: nothing but the log changes them, so the offset's compare-and-set fences every
+ * save. An order costs one small row and its notifications, and no update.
+ */
+export const notificationStore: LaneStore<Correspondence, readonly Notification[]> = {
+  async load(database, ids) {
+    const rows = await database.query<{ order_id: string; body: Correspondence }>('select order_id, body from notifications.orders where order_id = any($1::uuid[])', [ids]);
+    return new Map(rows.map((row) => [row.order_id, { id: row.order_id, version: 1, sequence: 0, seen: {}, state: row.body }]));
+  },
+
+  save(changes, shared) {
+    const orders = changes.filter(({ before, after }) => after.state !== before.state).map(({ after }) => ({ order_id: after.id, body: after.state }));
+    const notifications = shared.flatMap((change) => change.after.map(rowOf));
+    const writes: Write[] = [];
+    if (orders.length > 0) {
+      const columns: Columns = { order_id: 'uuid', body: 'json' };
+      writes.push(insertRows('orders', 'notifications.orders', columns, orders, 'on conflict (order_id) do update set body = excluded.body'));
+    }
+    if (notifications.length > 0) {
+      writes.push(insertRows('notifications', 'notifications.notifications', NOTIFICATION_COLUMNS, notifications, 'on conflict (order_id, event_id, channel) do nothing'));
+    }
+    return writes;
+  },
+};
+
+export interface StoredNotification {
+  readonly id: string;
+  readonly orderId: string;
+  readonly eventId: string;
+  readonly eventType: string;
+  readonly channel: Channel;
+  readonly recipient: string | null;
+  readonly subject: string;
+  readonly body: string;
+  readonly status: NotificationStatus;
+  readonly detail: string | null;
+  readonly attempts: number;
+  readonly createdAt: string;
+  readonly sentAt: string | null;
+}
+
+interface StoredRow extends Record<string, unknown> {
+  id: string;
+  order_id: string;
+  event_id: string;
+  event_type: string;
+  channel: Channel;
+  recipient: string | null;
+  subject: string;
+  body: string;
+  status: NotificationStatus;
+  detail: string | null;
+  attempts: number;
+  created_at: Date;
+  sent_at: Date | null;
+}
+
+const FIELDS = 'id, order_id, event_id, event_type, channel, recipient, subject, body, status, detail, attempts, created_at, sent_at';
+
+function fromStored(row: StoredRow): StoredNotification {
+  const { id, channel, recipient, subject, body, status, detail, attempts } = row;
+  return {
+    id,
+    orderId: row.order_id,
+    eventId: row.event_id,
+    eventType: row.event_type,
+    channel,
+    recipient,
+    subject,
+    body,
+    status,
+    detail,
+    attempts,
+    createdAt: row.created_at.toISOString(),
+    sentAt: row.sent_at?.toISOString() ?? null,
+  };
+}
+
+/** The first notifications of an order, oldest first. */
+export async function notificationsOfOrder(database: Database, orderId: string, limit: number): Promise<StoredNotification[]> {
+  const rows = await database.query<StoredRow>(`select ${FIELDS} from notifications.notifications where order_id = $1 order by id limit $2`, [orderId, limit]);
+  return rows.map(fromStored);
+}
+
+export async function findNotification(database: Database, id: string): Promise<StoredNotification | undefined> {
+  const [row] = await database.query<StoredRow>(`select ${FIELDS} from notifications.notifications where id = $1`, [id]);
+  return row && fromStored(row);
+}
+
+/**
+ * Takes queued mails that are due. The claim is committed before anything is sent: it counts the attempt and
+ * keeps other senders away until `untilMs`, after which a mail whose sender died is taken again.
+ */
+export async function claimMails(database: Database, nowMs: number, untilMs: number, limit: number): Promise<StoredNotification[]> {
+  const rows = await database.query<StoredRow>(
+    `update notifications.notifications set attempts = attempts + 1, next_attempt_at = $2
+     where id in (select id from notifications.notifications where status = 'queued' and next_attempt_at <= $1 order by next_attempt_at limit $3 for update skip locked)
+     returning ${FIELDS}`,
+    [isoTime(nowMs), isoTime(untilMs), limit],
+  );
+  return rows.map(fromStored);
+}
+
+/** How an attempt ended. */
+export interface MailResult {
+  readonly id: string;
+  readonly status: 'sent' | 'queued' | 'failed';
+  readonly detail: string | undefined;
+  readonly sentAt: string | undefined;
+  readonly nextAttemptAt: string | undefined;
+}
+
+export function markMails(results: readonly MailResult[]): Write {
+  const columns: Columns = { id: 'uuid', status: 'text', detail: 'text', sent_at: 'timestamptz', next_attempt_at: 'timestamptz' };
+  const rows = results.map(({ id, status, detail, sentAt, nextAttemptAt }) => ({ id, status, detail, sent_at: sentAt, next_attempt_at: nextAttemptAt }));
+  return updateRows('mails', 'notifications.notifications', ['id'], columns, rows);
+}
+
+/** When the next queued mail is due. */
+export async function nextMailMs(database: Database): Promise<number | undefined> {
+  const [row] = await database.query<{ next: Date | null }>("select min(next_attempt_at) as next from notifications.notifications where status = 'queued'");
+  return row?.next?.getTime();
+}

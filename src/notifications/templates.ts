@@ -1,0 +1,182 @@
+import type { ChargeLine, EventData, EventType, OrderItem, SkuQuantity } from '#contracts/order-events.ts';
+
+/**
+ * What a customer is told, and in which words: one entry per event. Adding a notification is adding an entry.
+ * Everything here is pure; values that come from a customer or a partner pass through {@link clean}.
+ */
+
+/** How a message feels; the HTML mail takes its colour from it. */
+export type Tone = 'good' | 'neutral' | 'attention' | 'bad';
+
+export interface Message {
+  readonly subject: string;
+  /** One or two sentences; all that a text message carries. */
+  readonly sentence: string;
+  /** Label and value, one line each. */
+  readonly facts: readonly (readonly [label: string, value: string])[];
+}
+
+/** What is known about the order beside the event itself. */
+export interface About {
+  /** How the customer knows the order. */
+  readonly label: string;
+  readonly currency?: string | undefined;
+}
+
+interface Template<T extends EventType> {
+  readonly tone: Tone;
+  readonly render: (data: EventData<T>, about: About) => Message;
+}
+
+const ITEMS_MAX = 10;
+const VALUE_MAX = 120;
+
+export const TEMPLATES = {
+  OrderCreated: {
+    tone: 'good',
+    render: (data, about) => ({
+      subject: `We have received your order ${about.label}`,
+      sentence: `Thank you for your order ${about.label}. We are checking that everything is in stock and will write again when it is paid.`,
+      facts: [...itemFacts(data.items), ...chargeFacts(data), ['Total', money(data.totalAmount, about)]],
+    }),
+  },
+  OrderBackordered: {
+    tone: 'attention',
+    render: (data, about) => ({
+      subject: `Your order ${about.label} has to wait a little`,
+      sentence: `Some items of your order ${about.label} are out of stock at the moment. We keep the order and send it as soon as new stock arrives.`,
+      facts: data.shortages.slice(0, ITEMS_MAX).map(({ sku, requested, available }) => ['Out of stock', `${clean(sku)} (${available} of ${requested} available)`]),
+    }),
+  },
+  OrderRejected: {
+    tone: 'bad',
+    render: (data, about) => ({
+      subject: `We could not accept your order ${about.label}`,
+      sentence: `We are sorry: your order ${about.label} could not be accepted because items are out of stock. You have not been charged.`,
+      facts: data.shortages.slice(0, ITEMS_MAX).map(({ sku }) => ['Out of stock', clean(sku)]),
+    }),
+  },
+  OrderPaymentPending: {
+    tone: 'attention',
+    render: (_, about) => ({
+      subject: `The payment for your order ${about.label} is being confirmed`,
+      sentence: `Your payment provider has not confirmed the payment for your order ${about.label} yet. You need not do anything; please do not pay again. We will write as soon as we know more.`,
+      facts: [],
+    }),
+  },
+  OrderPaid: {
+    tone: 'good',
+    render: (_, about) => ({
+      subject: `Your order ${about.label} is paid`,
+      sentence: `The payment for your order ${about.label} is confirmed. We are getting it ready for shipment.`,
+      facts: [],
+    }),
+  },
+  OrderPaymentFailed: {
+    tone: 'bad',
+    render: (_, about) => ({
+      subject: `The payment for your order ${about.label} failed`,
+      sentence: `Your payment for the order ${about.label} was declined, so the order has ended and nothing was charged. You are welcome to order again with another means of payment.`,
+      facts: [],
+    }),
+  },
+  OrderPartiallyShipped: {
+    tone: 'good',
+    render: (data, about) => ({
+      subject: `A part of your order ${about.label} is on its way`,
+      sentence: `One parcel of your order ${about.label} has left our warehouse; the rest follows separately. ${tracking(data)}`,
+      facts: [...parcelFacts(data), ...packedFacts(data.items)],
+    }),
+  },
+  OrderShipped: {
+    tone: 'good',
+    render: (data, about) => ({
+      subject: `Your order ${about.label} is on its way`,
+      sentence: `Your order ${about.label} has left our warehouse. ${tracking(data)}`,
+      facts: [...parcelFacts(data), ...packedFacts(data.items)],
+    }),
+  },
+  OrderCompleted: {
+    tone: 'good',
+    render: (data, about) => ({
+      subject: `Your order ${about.label} is complete`,
+      sentence: `Your order ${about.label} has been delivered. We hope you enjoy it, and thank you for your purchase.`,
+      facts: [['Total', money(data.totalAmount, { ...about, currency: data.currency })]],
+    }),
+  },
+  OrderCancelled: {
+    tone: 'neutral',
+    render: (data, about) => ({
+      subject: `Your order ${about.label} was cancelled`,
+      sentence: `Your order ${about.label} was cancelled and will not be shipped. If you have paid, the money is being returned to you.`,
+      facts: [['Reason', clean(data.reason)]],
+    }),
+  },
+  OrderRefunded: {
+    tone: 'neutral',
+    render: (data, about) => ({
+      subject: `We have refunded ${money(data.amount, about)} for your order ${about.label}`,
+      sentence: `We have returned ${money(data.amount, about)} for your order ${about.label}. Depending on your bank it takes a few days to arrive.`,
+      facts: [
+        ['Refunded now', money(data.amount, about)],
+        ['Refunded in all', money(data.refundedAmount, about)],
+      ],
+    }),
+  },
+} as const satisfies { [T in EventType]?: Template<T> };
+
+export type NotifiedType = keyof typeof TEMPLATES;
+export const NOTIFIED_TYPES = Object.keys(TEMPLATES) as NotifiedType[];
+
+export function isNotified(type: string): type is NotifiedType {
+  return Object.hasOwn(TEMPLATES, type);
+}
+
+/** The message about an event. */
+export function messageOf(type: NotifiedType, data: unknown, about: About): Message {
+  const { subject, sentence, facts } = (TEMPLATES[type].render as (data: unknown, about: About) => Message)(data, about);
+  return { subject, sentence, facts: [['Order', about.label], ...facts] };
+}
+
+/** One line without control characters: no customer's text breaks out of its line, or out of a mail header. */
+export function clean(text: string): string {
+  // oxlint-disable-next-line no-control-regex -- control characters are what this removes
+  const line = text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ').trim();
+  return line.length > VALUE_MAX ? `${line.slice(0, VALUE_MAX - 1)}…` : line;
+}
+
+function money(amount: string, { currency }: About): string {
+  return currency === undefined ? amount : `${amount} ${currency}`;
+}
+
+function itemFacts(items: readonly OrderItem[]): [string, string][] {
+  const facts = items.slice(0, ITEMS_MAX).map((item): [string, string] => [`${item.quantity} × ${clean(item.name ?? item.sku)}`, item.amount]);
+  if (items.length > ITEMS_MAX) facts.push(['and', `${items.length - ITEMS_MAX} more items`]);
+  return facts;
+}
+
+function chargeFacts({ taxLines, discountLines, shippingLines }: EventData<'OrderCreated'>): [string, string][] {
+  const lines = (name: string, sign: string, charges: readonly ChargeLine[] | undefined): [string, string][] =>
+    (charges ?? []).slice(0, ITEMS_MAX).map((charge) => [clean(charge.name ?? name), sign + charge.amount]);
+  return [...lines('Discount', '-', discountLines), ...lines('Shipping', '', shippingLines), ...lines('Tax', '', taxLines)];
+}
+
+interface Parcel {
+  readonly carrier: string;
+  readonly trackingNumber: string;
+}
+
+function tracking({ carrier, trackingNumber }: Parcel): string {
+  return `You can follow it at ${clean(carrier)} with the tracking number ${clean(trackingNumber)}.`;
+}
+
+function parcelFacts({ carrier, trackingNumber }: Parcel): [string, string][] {
+  return [
+    ['Carrier', clean(carrier)],
+    ['Tracking number', clean(trackingNumber)],
+  ];
+}
+
+function packedFacts(items: readonly SkuQuantity[]): [string, string][] {
+  return items.slice(0, ITEMS_MAX).map(({ sku, quantity }) => ['In the parcel', `${quantity} × ${clean(sku)}`]);
+}
