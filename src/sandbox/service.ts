@@ -1,0 +1,67 @@
+import { join } from 'node:path';
+import { type Job, startJob } from '#platform/job.ts';
+import type { Service, ServiceDefinition, ServiceDependencies } from '#platform/service.ts';
+import { readConfig, settings } from './config.ts';
+import { createProvider } from './provider.ts';
+import type { Charge } from './rules.ts';
+import { documentOf, SandboxServer } from './server.ts';
+import { sendWebhook } from './webhook.ts';
+
+const WAKE_EVERY_MS = 1_000;
+const WAKE_MAX = 200;
+
+/** The outside world for tests, demos and development: a payment provider with books of its own. */
+export const sandbox: ServiceDefinition = {
+  name: 'sandbox',
+  migrations: join(import.meta.dirname, 'migrations'),
+  settings,
+  create({ env, database, clock, logger }: ServiceDependencies): Service {
+    const config = readConfig(env);
+    const provider = createProvider(database, () => clock.nowMs(), config.webhookDelayMs);
+    let job: Job | undefined;
+    let waking = false;
+    const server = new SandboxServer({
+      provider,
+      port: config.port,
+      slowMs: config.slowMs,
+      outage: config.outage,
+      logger,
+      // A run in progress is followed by the regular one within a second.
+      onPending: ({ wakeAt }) => wakeAt !== null && !waking && job?.pokeAt(wakeAt),
+    });
+
+    async function tell(charge: Charge): Promise<void> {
+      const now = clock.nowMs();
+      const payload = { type: 'charge.approved', timestamp: new Date(now).toISOString(), data: documentOf(charge) };
+      const delivered =
+        config.webhookSecret !== '' &&
+        (await sendWebhook(config.webhookUrl(), config.webhookSecret, `msg_${charge.id}`, now, payload));
+      await provider.webhookSent(charge, delivered);
+    }
+    async function wake(): Promise<void> {
+      const charges = await provider.wake(WAKE_MAX);
+      await Promise.all(charges.map((charge) => tell(charge)));
+    }
+
+    return {
+      async start() {
+        if (!config.runs) return;
+        await server.start();
+        job = startJob({
+          name: 'sandbox-webhooks',
+          everyMs: WAKE_EVERY_MS,
+          logger,
+          run: async () => {
+            waking = true;
+            await wake().finally(() => (waking = false));
+          },
+        });
+      },
+      async stop() {
+        if (!job) return;
+        await job.stop();
+        await server.stop();
+      },
+    };
+  },
+};
