@@ -1,0 +1,524 @@
+import { createHmac } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { uuidv7 } from 'uuidv7';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { Envelope } from '#contracts/envelope.ts';
+import type { EventData, EventType } from '#contracts/order-events.ts';
+import { isoTime } from '#contracts/time.ts';
+import { systemClock } from '#platform/context.ts';
+import { Database } from '#platform/database/database.ts';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '#platform/database/embedded-postgres.ts';
+import { migrate } from '#platform/database/migrate.ts';
+import { createHttp } from '#platform/http/server.ts';
+import { fromRow, OUTBOX_COLUMNS, type OutboxRow, appendEvents } from '#platform/messaging/outbox.ts';
+import { PostgresBus } from '#platform/messaging/postgres-bus.ts';
+import type { Service, ServiceDependencies } from '#platform/service.ts';
+import { createLogger } from '#platform/telemetry/logger.ts';
+import { createMetrics, type Metrics } from '#platform/telemetry/metrics.ts';
+import { sandboxUrl } from '../sandbox/config.ts';
+import { sandbox } from '../sandbox/service.ts';
+import { payments } from './service.ts';
+
+/** Payments and the sandbox provider over real HTTP, on a real PostgreSQL. */
+
+const SECRET = `whsec_${Buffer.from('a secret of this test').toString('base64')}`;
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** Waits for a state, not for a time. */
+async function until<Value>(
+  what: string,
+  read: () => Promise<Value | undefined | false>,
+  limitMs = 20_000,
+): Promise<Value> {
+  const endMs = Date.now() + limitMs;
+  for (;;) {
+    const value = await read();
+    if (value !== undefined && value !== false) return value;
+    if (Date.now() > endMs) throw new Error(`Waited in vain for ${what}`);
+    await sleep(20);
+  }
+}
+
+let folder: string;
+let server: EmbeddedPostgres;
+let database: Database;
+let bus: PostgresBus;
+let provider: Service;
+let app: ReturnType<typeof createHttp>;
+let env: Record<string, string>;
+let metrics: Metrics;
+let running: Service | undefined;
+const logger = createLogger('silent');
+
+function dependencies(changes: Record<string, string> = {}): ServiceDependencies {
+  return {
+    env: { ...env, ...changes },
+    database,
+    bus,
+    clock: systemClock,
+    logger,
+    metrics,
+    exclusive: false,
+    peers: { lookupProducts: async () => [] },
+  };
+}
+
+async function startPayments(changes: Record<string, string> = {}): Promise<Service> {
+  running = payments.create(dependencies(changes));
+  await running.start();
+  return running;
+}
+
+async function stopPayments(): Promise<void> {
+  await running?.stop();
+  running = undefined;
+}
+
+async function say<T extends EventType>(orderId: string, sequence: number, type: T, data: EventData<T>): Promise<void> {
+  const event: Envelope = {
+    id: uuidv7(),
+    source: '/olms/orders',
+    type,
+    subject: orderId,
+    sequence,
+    time: isoTime(Date.now()),
+    correlationid: `c-${orderId}`,
+    causationid: 'x',
+    data,
+  };
+  bus.announce([event]);
+  await database.write([appendEvents([event])]);
+}
+
+async function pay(token: string, amount = '19.90'): Promise<string> {
+  const orderId = uuidv7();
+  await say(orderId, 1, 'OrderPaymentRequested', { provider: 'sandbox', token, amount, currency: 'EUR' });
+  return orderId;
+}
+
+const cancel = (orderId: string): Promise<void> => say(orderId, 2, 'OrderCancelled', { reason: 'no', by: 'customer' });
+
+async function events(orderId: string): Promise<Envelope[]> {
+  const rows = await database.query<OutboxRow>(
+    `select ${OUTBOX_COLUMNS} from log.order_outbox where subject = $1 and source = '/olms/payments' order by sequence`,
+    [orderId],
+  );
+  return rows.map(fromRow);
+}
+
+async function types(orderId: string): Promise<string[]> {
+  return (await events(orderId)).map((event) => event.type);
+}
+
+async function untilSaid(orderId: string, ...wanted: EventType[]): Promise<void> {
+  let said: string[] = [];
+  await until(`${wanted.join()}`, async () => (said = await types(orderId)).length >= wanted.length).catch(() => {});
+  expect(said).toEqual(wanted);
+}
+
+interface Entry {
+  id: string;
+  key: string;
+  reference: string;
+  status: string;
+  authorized: string;
+  captured: string;
+  voided: string;
+  refunded: string;
+}
+
+async function sandboxCall(
+  method: string,
+  path: string,
+  body?: unknown,
+  key?: string,
+): Promise<{ status: number; body: Record<string, unknown> }> {
+  const headers: Record<string, string> = { 'content-type': 'application/json' };
+  if (key !== undefined) headers['idempotency-key'] = key;
+  const response = await fetch(`${sandboxUrl(env)}${path}`, {
+    method,
+    headers,
+    body: body === undefined ? null : JSON.stringify(body),
+  });
+  return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+}
+
+/** The provider's own books about an order, read page by page. */
+async function books(orderId: string): Promise<Entry[]> {
+  const entries: Entry[] = [];
+  for (let after: string | null = ''; after !== null;) {
+    const { body } = await sandboxCall('GET', `/v1/books?limit=50${after && `&after=${after}`}`);
+    entries.push(...(body['items'] as Entry[]));
+    after = body['next'] as string | null;
+  }
+  return entries.filter((entry) => entry.reference === orderId);
+}
+
+const outage = (down: boolean): Promise<unknown> => sandboxCall('POST', '/v1/outage', { down });
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'olms-payments-'));
+  server = await startEmbeddedPostgres({ dataDir: join(folder, 'postgres'), settings: { shared_buffers: '32MB' } });
+  await migrate(server.url, [
+    { owner: 'platform', folder: join(import.meta.dirname, '../platform/migrations') },
+    { owner: 'payments', folder: payments.migrations! },
+    { owner: 'sandbox', folder: sandbox.migrations! },
+  ]);
+  database = new Database({ url: server.url, poolSize: 6, statementTimeoutMs: 5_000, applicationName: 'test' });
+  bus = await PostgresBus.open(database);
+  const [sandboxPort, httpPort] = [await freePort(), await freePort()];
+  env = {
+    SANDBOX_PROVIDER_PORT: String(sandboxPort),
+    PORT: String(httpPort),
+    SANDBOX_WEBHOOK_SECRET: SECRET,
+    SANDBOX_WEBHOOK_DELAY_MS: '300',
+    SANDBOX_SLOW_MS: '3000',
+    PAYMENTS_TIMEOUT_MS: '500',
+    PAYMENTS_BREAKER_OPEN_MS: '600',
+    PAYMENTS_CANCEL_SAFETY_MS: '1500',
+  };
+  metrics = createMetrics();
+  provider = sandbox.create(dependencies());
+  await provider.start();
+  app = createHttp({ logger, metrics, authenticate: () => ({ name: 'test', role: 'admin' }) });
+  // The routes ask whichever instance runs now: it is replaced between tests.
+  const webhooks = payments.create(dependencies());
+  webhooks.routes!(app);
+  await app.listen({ port: httpPort, host: '127.0.0.1' });
+});
+
+afterAll(async () => {
+  await app?.close();
+  await provider?.stop();
+  await bus?.close();
+  await database?.close();
+  await server?.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+describe('payments with the sandbox provider', () => {
+  beforeEach(async () => {
+    await startPayments();
+  });
+  afterEach(async () => {
+    await outage(false);
+    await stopPayments();
+  });
+
+  test('charges an approved card once and shows it without the token', async () => {
+    const orderId = await pay('tok_approve');
+    await untilSaid(orderId, 'PaymentSucceeded');
+    expect((await events(orderId))[0]).toMatchObject({
+      correlationid: `c-${orderId}`,
+      sequence: 1,
+      data: { amount: '19.90', captured: '19.90' },
+    });
+    const [entry, ...more] = await books(orderId);
+    expect(more).toEqual([]);
+    expect(entry).toMatchObject({ captured: '19.90', refunded: '0.00', status: 'approved' });
+    const answer = await app.inject(`/payments?orderId=${orderId}`);
+    expect(answer.json().items).toMatchObject([
+      {
+        orderId,
+        provider: 'sandbox',
+        status: 'CAPTURED',
+        currency: 'EUR',
+        captured: '19.90',
+        voided: '0.00',
+        operations: [{ kind: 'charge', state: 'succeeded', providerReference: entry!.id }],
+      },
+    ]);
+    expect(answer.body).not.toContain('tok_approve');
+    expect((await app.inject(`/payments?orderId=${uuidv7()}`)).json()).toEqual({ items: [] });
+    expect((await app.inject('/payments')).statusCode).toBe(400);
+  });
+
+  test('fails a declined card and an unknown token', async () => {
+    const declined = await pay('tok_decline');
+    const unknown = await pay('4111');
+    await untilSaid(declined, 'PaymentFailed');
+    await untilSaid(unknown, 'PaymentFailed');
+    expect((await events(declined))[0]!.data).toEqual({ reason: 'card_declined', provider: 'sandbox' });
+    expect((await events(unknown))[0]!.data).toEqual({ reason: 'invalid_token', provider: 'sandbox' });
+  });
+
+  test('finds a charge whose reply came too late', async () => {
+    const orderId = await pay('tok_timeout');
+    await untilSaid(orderId, 'PaymentPending', 'PaymentSucceeded');
+    expect((await events(orderId))[0]!.data).toEqual({ reason: 'timeout', provider: 'sandbox' });
+    expect(await books(orderId)).toHaveLength(1);
+  });
+
+  test('charges once although the reply is lost', async () => {
+    const orderId = await pay('tok_lost_reply');
+    await untilSaid(orderId, 'PaymentPending', 'PaymentSucceeded');
+    expect(await books(orderId)).toMatchObject([{ captured: '19.90' }]);
+  });
+
+  test('repeats what the provider could not take, under the same key', async () => {
+    const orderId = await pay('tok_flaky');
+    await untilSaid(orderId, 'PaymentPending', 'PaymentSucceeded');
+    expect(await books(orderId)).toHaveLength(1);
+    const [payment] = (await app.inject(`/payments?orderId=${orderId}`)).json().items;
+    expect(payment.operations).toMatchObject([{ key: payment.operations[0].id, attempts: 2 }]);
+  });
+
+  test('learns the outcome of a pending charge by webhook', async () => {
+    const orderId = await pay('tok_pending');
+    await until('PaymentPending', async () => (await types(orderId)).length === 1);
+    const startedMs = Date.now();
+    await untilSaid(orderId, 'PaymentPending', 'PaymentSucceeded');
+    // Asking would come five seconds after the reply: the webhook was first.
+    expect(Date.now() - startedMs).toBeLessThan(4_500);
+  });
+
+  test('gives back what a cancelled order paid, also when the charge was in flight', async () => {
+    const paid = await pay('tok_approve');
+    await untilSaid(paid, 'PaymentSucceeded');
+    const inFlight = await pay('tok_timeout');
+    await Promise.all([cancel(paid), cancel(inFlight)]);
+    await untilSaid(paid, 'PaymentSucceeded', 'PaymentRefunded');
+    await until('the refund', async () => (await types(inFlight)).at(-1) === 'PaymentRefunded');
+    expect(await books(paid)).toMatchObject([{ captured: '19.90', refunded: '19.90' }]);
+    expect(await books(inFlight)).toMatchObject([{ captured: '19.90', refunded: '19.90' }]);
+  });
+
+  test('refunds in parts and refuses more than was captured', async () => {
+    const orderId = await pay('tok_approve');
+    await untilSaid(orderId, 'PaymentSucceeded');
+    const [first, second] = [uuidv7(), uuidv7()];
+    await say(orderId, 2, 'OrderRefundRequested', { refundId: first, amount: '15.00', reason: 'r', by: 'o' });
+    await say(orderId, 3, 'OrderRefundRequested', { refundId: second, amount: '5.00', reason: 'r', by: 'o' });
+    await until('both refunds', async () => (await types(orderId)).length === 3);
+    expect(
+      (await events(orderId))
+        .slice(1)
+        .map(({ type, data }) => [type, (data as { refundId: string }).refundId])
+        .sort(),
+    ).toEqual([
+      ['PaymentRefundFailed', second],
+      ['PaymentRefunded', first],
+    ]);
+    expect(await books(orderId)).toMatchObject([{ refunded: '15.00' }]);
+  });
+
+  test('opens the breaker in an outage, tries with single calls, and settles everything afterwards', async () => {
+    await outage(true);
+    const orders: string[] = [];
+    for (let i = 0; i < 30; i++) orders.push(await pay('tok_approve'));
+    for (const orderId of orders) await until('pending', async () => (await types(orderId)).length === 1);
+    const open = async (): Promise<number> => (await metrics.breakerOpen.get()).values[0]!.value;
+    await until('the open breaker', async () => (await open()) === 1);
+    const later = await pay('tok_approve');
+    await until('pending', async () => (await types(later)).length === 1);
+    const reasons = new Set(
+      (await Promise.all([...orders, later].map(events))).map(([event]) => (event!.data as { reason: string }).reason),
+    );
+    expect([...reasons].sort()).toEqual(['http_503', 'provider unavailable']);
+    const callsMade = async (): Promise<number> =>
+      (await metrics.providerSeconds.get()).values
+        .filter((value) => value.metricName?.endsWith('_count'))
+        .reduce((sum, value) => sum + value.value, 0);
+    const before = await callsMade();
+    await sleep(2_000);
+    // Some 600 ms apart, each trial is a single call.
+    expect((await callsMade()) - before).toBeLessThanOrEqual(4);
+    await outage(false);
+    for (const orderId of [...orders, later]) {
+      await untilSaid(orderId, 'PaymentPending', 'PaymentSucceeded');
+    }
+    expect(await open()).toBe(0);
+    for (const orderId of orders) expect(await books(orderId)).toHaveLength(1);
+  });
+
+  test('gives up the charge of a cancelled order that the provider never got', async () => {
+    await outage(true);
+    const orderId = await pay('tok_approve');
+    await until('pending', async () => (await types(orderId)).length === 1);
+    await cancel(orderId);
+    await until(
+      'the cancellation',
+      async () =>
+        (await database.query('select 1 from payments.payments where order_id = $1 and cancel_requested', [orderId]))
+          .length > 0,
+    );
+    await outage(false);
+    await untilSaid(orderId, 'PaymentPending', 'PaymentFailed');
+    expect(await books(orderId)).toEqual([]);
+  });
+
+  test('takes a burst in few statements', async () => {
+    const count = 400;
+    const statements = database.statements;
+    const orders = Array.from({ length: count }, () => uuidv7());
+    const batch = orders.map((subject): Envelope => ({
+      id: uuidv7(),
+      source: '/olms/orders',
+      type: 'OrderPaymentRequested',
+      subject,
+      sequence: 1,
+      time: isoTime(Date.now()),
+      correlationid: 'c',
+      causationid: 'x',
+      data: { provider: 'sandbox', token: 'tok_approve', amount: '1.00', currency: 'EUR' },
+    }));
+    bus.announce(batch);
+    await database.write([appendEvents(batch)]);
+    await until(
+      'all payments',
+      async () =>
+        (
+          await database.query(
+            "select 1 from payments.payments where order_id = any($1::uuid[]) and status = 'CAPTURED'",
+            [orders],
+          )
+        ).length === count,
+    );
+    expect(database.statements - statements).toBeLessThan(count / 2);
+  });
+});
+
+describe('a crash between saving and calling', () => {
+  afterEach(stopPayments);
+
+  async function saved(orderId: string, token: string, key: string): Promise<void> {
+    const operation = {
+      id: key,
+      kind: 'charge',
+      amount: '19.90',
+      key,
+      state: 'pending',
+      calls: 1,
+      sentAt: Date.now(),
+      attempts: 0,
+      refusals: 0,
+      nextAttemptAt: Date.now(),
+      correlationid: 'c',
+    };
+    await database.query(
+      `insert into payments.payments (order_id, version, sequence, seen, provider, token, currency, status, amount, authorized, captured, voided, refunded, cancel_requested, pending_told, operations, next_attempt_at)
+       values ($1, 1, 0, '{"/olms/orders":1}', 'sandbox', $2, 'EUR', 'PENDING', 19.90, 0, 0, 0, 0, false, false, $3, now())`,
+      [orderId, token, JSON.stringify([operation])],
+    );
+  }
+
+  test('before the call left: the provider is asked, then charged under the saved key', async () => {
+    const [orderId, key] = [uuidv7(), uuidv7()];
+    await saved(orderId, 'tok_approve', key);
+    await startPayments();
+    await untilSaid(orderId, 'PaymentPending', 'PaymentSucceeded');
+    expect(await books(orderId)).toMatchObject([{ key }]);
+  });
+
+  test('after the call left: the charge is found, not repeated', async () => {
+    const [orderId, key] = [uuidv7(), uuidv7()];
+    await sandboxCall(
+      'POST',
+      '/v1/charges',
+      { amount: '19.90', currency: 'EUR', token: 'tok_approve', capture: true, reference: orderId },
+      key,
+    );
+    await saved(orderId, 'tok_approve', key);
+    await startPayments();
+    await untilSaid(orderId, 'PaymentPending', 'PaymentSucceeded');
+    expect(await books(orderId)).toHaveLength(1);
+  });
+});
+
+describe('capture on dispatch', () => {
+  beforeEach(async () => {
+    await startPayments({ PAYMENTS_CAPTURE: 'on_dispatch' });
+  });
+  afterEach(stopPayments);
+
+  test('authorizes, captures when shipped, and voids when cancelled', async () => {
+    const shipped = await pay('tok_approve');
+    const cancelled = await pay('tok_approve');
+    await untilSaid(shipped, 'PaymentSucceeded');
+    await untilSaid(cancelled, 'PaymentSucceeded');
+    expect(await books(shipped)).toMatchObject([{ authorized: '19.90', captured: '0.00' }]);
+    await say(shipped, 2, 'OrderShipped', {
+      shipmentId: uuidv7(),
+      carrier: 'c',
+      trackingNumber: 't',
+      items: [],
+      deadlineAt: isoTime(Date.now()),
+    });
+    await cancel(cancelled);
+    await untilSaid(shipped, 'PaymentSucceeded', 'PaymentCaptured');
+    await untilSaid(cancelled, 'PaymentSucceeded', 'PaymentVoided');
+    expect(await books(shipped)).toMatchObject([{ captured: '19.90' }]);
+    expect(await books(cancelled)).toMatchObject([{ captured: '0.00', voided: '19.90' }]);
+    expect((await app.inject(`/payments?orderId=${cancelled}`)).json().items).toMatchObject([
+      { status: 'VOIDED', voided: '19.90' },
+    ]);
+  });
+
+  test('still captures what was authorized before the mode was changed', async () => {
+    const orderId = await pay('tok_approve');
+    await untilSaid(orderId, 'PaymentSucceeded');
+    await stopPayments();
+    await startPayments({ PAYMENTS_CAPTURE: 'automatic' });
+    await say(orderId, 2, 'OrderShipped', {
+      shipmentId: uuidv7(),
+      carrier: 'c',
+      trackingNumber: 't',
+      items: [],
+      deadlineAt: isoTime(Date.now()),
+    });
+    await untilSaid(orderId, 'PaymentSucceeded', 'PaymentCaptured');
+  });
+});
+
+describe('webhooks', () => {
+  function signed(body: string, changes: { secret?: Buffer; timestampS?: number } = {}) {
+    const timestamp = String(changes.timestampS ?? Math.floor(Date.now() / 1000));
+    const signature = createHmac('sha256', changes.secret ?? Buffer.from('a secret of this test'))
+      .update(`msg_1.${timestamp}.${body}`)
+      .digest('base64');
+    return {
+      method: 'POST',
+      url: '/payments/webhooks/sandbox',
+      headers: {
+        'content-type': 'application/json',
+        'webhook-id': 'msg_1',
+        'webhook-timestamp': timestamp,
+        'webhook-signature': `v1,bm9uZQ== v1,${signature}`,
+      },
+      body,
+    } as const;
+  }
+  const notice = JSON.stringify({
+    type: 'charge.approved',
+    data: { reference: uuidv7(), key: 'k', id: 'i', status: 'approved' },
+  });
+
+  test('are verified, and ignored where they are about nothing known', async () => {
+    expect((await app.inject(signed(notice))).statusCode).toBe(202);
+    expect((await app.inject(signed('{}'))).json()).toEqual({ accepted: false });
+    expect((await app.inject(signed('{'))).statusCode).toBe(400);
+    expect((await app.inject({ ...signed(notice), url: '/payments/webhooks/nobody' })).statusCode).toBe(404);
+  });
+
+  test.each([
+    ['of another secret', signed(notice, { secret: Buffer.from('x') })],
+    ['that is too old', signed(notice, { timestampS: Math.floor(Date.now() / 1000) - 400 })],
+    ['from the future', signed(notice, { timestampS: Math.floor(Date.now() / 1000) + 400 })],
+    ['without a signature', { method: 'POST', url: '/payments/webhooks/sandbox', body: notice } as const],
+    ['with a changed body', { ...signed(notice), body: notice.replace('approved', 'declined') }],
+  ])('%s are refused', async (_, request) => {
+    const answer = await app.inject(request);
+    expect([answer.statusCode, answer.json().code]).toEqual([401, 'WEBHOOK_SIGNATURE_INVALID']);
+  });
+});

@@ -1,0 +1,203 @@
+import {
+  BrokenCircuitError,
+  circuitBreaker,
+  type CircuitBreakerPolicy,
+  CircuitState,
+  CountBreaker,
+  handleType,
+} from 'cockatiel';
+import type { Logger } from '#platform/telemetry/logger.ts';
+import type { Metrics } from '#platform/telemetry/metrics.ts';
+import { type PaymentProvider, ProviderUnreachable } from './provider.ts';
+import type { PaymentEffect, ProviderResult } from './rules.ts';
+
+/**
+ * Makes the calls that the rules decided, after their cause is saved. Bounded on every side: calls in
+ * flight, calls waiting, and the patience with each. A call that finds no place is simply not made: its row
+ * says when the reconciliation looks after it.
+ */
+
+export interface ProviderCallsOptions {
+  readonly providers: ReadonlyMap<string, PaymentProvider>;
+  readonly concurrency: number;
+  readonly queueMax: number;
+  readonly breakerOpenMs: number;
+  readonly nowMs: () => number;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Takes what became known. */
+  readonly told: (effect: PaymentEffect, result: ProviderResult) => Promise<unknown>;
+}
+
+/** The breaker opens when half of the last calls failed, but never on fewer than ten: one slow card is no outage. */
+const BREAKER = { threshold: 0.5, size: 20, minimumNumberOfCalls: 10 } as const;
+/** Places at the front of the queue that may be used up before it is copied. */
+const QUEUE_SPENT_MAX = 1_024;
+const UNAVAILABLE = 'provider unavailable';
+
+interface Line {
+  readonly provider: PaymentProvider;
+  readonly breaker: CircuitBreakerPolicy;
+  openedAt: number;
+  /** Metric children by operation and outcome; looking them up by labels costs more than observing. */
+  readonly seconds: Map<string, { observe(seconds: number): void }>;
+}
+
+export class ProviderCalls {
+  readonly #options: ProviderCallsOptions;
+  readonly #lines = new Map<string, Line>();
+  #queue: PaymentEffect[] = [];
+  #queueStart = 0;
+  #running = 0;
+  #stopping = false;
+  #idle: (() => void)[] = [];
+
+  constructor(options: ProviderCallsOptions) {
+    this.#options = options;
+    for (const [name, provider] of options.providers) {
+      const breaker = circuitBreaker(handleType(ProviderUnreachable), {
+        halfOpenAfter: options.breakerOpenMs,
+        breaker: new CountBreaker(BREAKER),
+      });
+      const line: Line = { provider, breaker, openedAt: 0, seconds: new Map() };
+      const gauge = options.metrics.breakerOpen.labels(name);
+      gauge.set(0);
+      breaker.onStateChange((state) => {
+        gauge.set(state === CircuitState.Closed ? 0 : 1);
+        if (state === CircuitState.Open) line.openedAt = Date.now();
+        options.logger.warn(
+          { provider: name, breaker: CircuitState[state] },
+          'circuit breaker of a payment provider changed',
+        );
+      });
+      this.#lines.set(name, line);
+    }
+  }
+
+  /** Starts calls; never throws, never waits. */
+  perform(effects: readonly PaymentEffect[]): void {
+    for (const effect of effects) {
+      if (this.#stopping) return;
+      if (this.#running < this.#options.concurrency) this.#start(effect);
+      else if (this.waiting < this.#options.queueMax) this.#queue.push(effect);
+    }
+  }
+
+  get waiting(): number {
+    return this.#queue.length - this.#queueStart;
+  }
+
+  /** How many calls to a provider are worth starting now: none while its breaker is open, one to try it again. */
+  room(provider: string): number {
+    const line = this.#lines.get(provider);
+    if (!line) return 0;
+    switch (line.breaker.state) {
+      case CircuitState.Closed:
+        return this.#options.concurrency + this.#options.queueMax - this.#running - this.waiting;
+      case CircuitState.Open:
+        return Date.now() - line.openedAt >= this.#options.breakerOpenMs ? 1 : 0;
+      default:
+        return 0;
+    }
+  }
+
+  #start(effect: PaymentEffect): void {
+    this.#running++;
+    void this.#perform(effect).finally(() => {
+      this.#running--;
+      this.#next();
+    });
+  }
+
+  #next(): void {
+    const now = this.#options.nowMs();
+    while (this.#running < this.#options.concurrency && this.waiting > 0) {
+      const effect = this.#queue[this.#queueStart++]!;
+      if (this.#queueStart === this.#queue.length || this.#queueStart > QUEUE_SPENT_MAX) {
+        this.#queue = this.#queue.slice(this.#queueStart);
+        this.#queueStart = 0;
+      }
+      // Too late: the reconciliation may be asking about it already.
+      if (effect.expiresAt > now && !this.#stopping) this.#start(effect);
+    }
+    if (!this.busy) for (const idle of this.#idle.splice(0)) idle();
+  }
+
+  async #perform(effect: PaymentEffect): Promise<void> {
+    try {
+      await this.#options.told(effect, await this.#call(effect));
+    } catch (error) {
+      // What the call told is lost with it; the operation's row says when the provider is asked again.
+      this.#options.logger.warn(
+        { err: error, orderId: effect.orderId, operation: effect.operation.kind },
+        'the outcome of a provider call was not saved',
+      );
+    }
+  }
+
+  async #call(effect: PaymentEffect): Promise<ProviderResult> {
+    const line = this.#lines.get(effect.provider);
+    // The provider was removed from the configuration while its operations are open.
+    if (!line) return { type: 'unknown', reason: 'provider not configured', unsent: effect.call === 'send' };
+    const startedMs = performance.now();
+    let result: ProviderResult;
+    try {
+      // The policy would let others wait for the trial call; they are better told at once.
+      if (line.breaker.state === CircuitState.HalfOpen) throw new BrokenCircuitError();
+      result = await line.breaker.execute(() => this.#send(line.provider, effect));
+    } catch (error) {
+      if (error instanceof BrokenCircuitError)
+        return { type: 'unknown', reason: UNAVAILABLE, unsent: effect.call === 'send' };
+      if (!(error instanceof ProviderUnreachable))
+        this.#options.logger.error({ err: error, orderId: effect.orderId }, 'a provider call failed in our code');
+      result = { type: 'unknown', reason: error instanceof ProviderUnreachable ? error.message : 'internal_error' };
+    }
+    this.#observe(line, effect, result, (performance.now() - startedMs) / 1000);
+    return result;
+  }
+
+  #send(
+    provider: PaymentProvider,
+    { call, operation, orderId, token, currency, chargeReference }: PaymentEffect,
+  ): Promise<ProviderResult> {
+    if (call === 'find') return provider.find(operation.key);
+    return provider[operation.kind]({
+      orderId,
+      amount: operation.amount,
+      currency,
+      token,
+      key: operation.key,
+      chargeReference,
+    });
+  }
+
+  #observe(line: Line, effect: PaymentEffect, result: ProviderResult, seconds: number): void {
+    const kind = effect.call === 'find' ? 'find' : effect.operation.kind;
+    const name = `${kind} ${result.type}`;
+    let child = line.seconds.get(name);
+    if (!child) {
+      child = this.#options.metrics.providerSeconds.labels(effect.provider, kind, result.type);
+      line.seconds.set(name, child);
+    }
+    child.observe(seconds);
+  }
+
+  get busy(): boolean {
+    return this.#running > 0 || this.waiting > 0;
+  }
+
+  /** Resolves when no call is in flight or waiting. */
+  async idle(): Promise<void> {
+    if (!this.busy) return;
+    await new Promise<void>((resolve) => this.#idle.push(resolve));
+  }
+
+  /** Starts no further calls and waits for the ones in flight. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.#queue = [];
+    this.#queueStart = 0;
+    await this.idle();
+    for (const provider of this.#options.providers.values()) await provider.close();
+  }
+}

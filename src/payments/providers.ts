@@ -1,0 +1,14 @@
+import type { PaymentsConfig } from './config.ts';
+import type { PaymentProvider } from './provider.ts';
+import { createSandboxProvider } from './sandbox-provider.ts';
+
+/** The configured providers by name: to add one, implement the port and list it here. */
+export function createProviders(config: PaymentsConfig): ReadonlyMap<string, PaymentProvider> {
+  const providers = new Map<string, PaymentProvider>();
+  if (config.sandbox)
+    providers.set(
+      'sandbox',
+      createSandboxProvider({ ...config.sandbox, timeoutMs: config.timeoutMs, connections: config.concurrency }),
+    );
+  return providers;
+}

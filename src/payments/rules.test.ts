@@ -1,0 +1,510 @@
+import { strict as assert } from 'node:assert';
+import { Value } from 'typebox/value';
+import { describe, expect, test } from 'vitest';
+import type { Envelope } from '#contracts/envelope.ts';
+import { isRefusal } from '#contracts/errors.ts';
+import { type EventData, type EventType, ORDER_EVENTS } from '#contracts/order-events.ts';
+import { isoTime } from '#contracts/time.ts';
+import { emptyRow, foldCommand, foldEvent, type Row } from '#platform/aggregate.ts';
+import {
+  doubled,
+  type Operation,
+  type Payment,
+  type PaymentEffect,
+  type PaymentRulesOptions,
+  paymentRules,
+  type ProviderResult,
+} from './rules.ts';
+
+const ORDER = '0192f0c1-0000-7000-8000-000000000001';
+const REFUND = '0192f0c1-0000-7000-8000-00000000000f';
+const OTHER_REFUND = '0192f0c1-0000-7000-8000-00000000000e';
+const START = 1_800_000_000_000;
+
+/** One payment's story: what it reads and is told, what it says and asks for. */
+class Story {
+  readonly #rules;
+  #row: Row<Payment> = emptyRow(ORDER);
+  #ids = 0;
+  #sequence = 0;
+  nowMs = START;
+  /** What the last step said and asked for. */
+  said: Envelope[] = [];
+  asked: readonly PaymentEffect[] = [];
+
+  constructor(options: Partial<PaymentRulesOptions> = {}) {
+    this.#rules = paymentRules({
+      capture: 'automatic',
+      providers: new Set(['sandbox']),
+      timeoutMs: 2_000,
+      cancelSafetyMs: 30_000,
+      ...options,
+    });
+  }
+
+  #context = () => ({
+    nowMs: this.nowMs,
+    newId: () => `0192f0c1-0000-7000-8000-1${String(++this.#ids).padStart(11, '0')}`,
+    shared: { get: () => undefined, set: () => {} },
+  });
+
+  #took(folded: { row: Row<Payment>; events: readonly Envelope[]; effects: readonly PaymentEffect[] }): this {
+    this.#row = folded.row;
+    this.said = [...folded.events];
+    this.asked = folded.effects;
+    const { state } = folded.row;
+    if (state) {
+      assert.ok(state.captured <= state.authorized);
+      assert.ok(state.refunded <= state.captured);
+      assert.ok(state.captured + state.voided <= state.authorized);
+    }
+    for (const event of this.said)
+      assert.ok(Value.Check(ORDER_EVENTS[event.type as EventType].data, event.data), event.type);
+    return this;
+  }
+
+  reads<T extends EventType>(type: T, data: EventData<T>, sequence = ++this.#sequence): this {
+    const event: Envelope = {
+      id: `e${sequence}`,
+      source: '/olms/orders',
+      type,
+      subject: ORDER,
+      sequence,
+      time: isoTime(this.nowMs),
+      correlationid: 'c',
+      causationid: 'x',
+      data,
+    };
+    return this.#took(foldEvent(this.#rules, this.#row, event, this.#context()));
+  }
+
+  paymentRequested(change: Partial<EventData<'OrderPaymentRequested'>> = {}): this {
+    return this.reads('OrderPaymentRequested', {
+      provider: 'sandbox',
+      token: 'tok_approve',
+      amount: '19.90',
+      currency: 'EUR',
+      ...change,
+    });
+  }
+
+  orderCancelled(): this {
+    return this.reads('OrderCancelled', { reason: 'changed my mind', by: 'customer' });
+  }
+
+  refundRequested(amount: string, refundId = REFUND): this {
+    return this.reads('OrderRefundRequested', { refundId, amount, reason: 'return', by: 'operator' });
+  }
+
+  orderShipped(): this {
+    return this.reads('OrderShipped', {
+      shipmentId: REFUND,
+      carrier: 'sandbox',
+      trackingNumber: '1',
+      items: [],
+      deadlineAt: isoTime(this.nowMs),
+    });
+  }
+
+  told(result: ProviderResult, operation = this.operation): this {
+    return this.toldOfKey(operation.key, result);
+  }
+
+  toldOfKey(key: string, result: ProviderResult): this {
+    const folded = foldCommand(
+      this.#rules,
+      this.#row,
+      { type: 'outcome', key, result },
+      { causationid: 'x', correlationid: 'c' },
+      this.#context(),
+    );
+    if (isRefusal(folded)) throw new Error(folded.refused);
+    return this.#took(folded);
+  }
+
+  approved = (operation = this.operation): this =>
+    this.told({ type: 'approved', reference: `ref-${operation.kind}` }, operation);
+  declined = (reason = 'card_declined'): this => this.told({ type: 'declined', reason });
+  timedOut = (): this => this.told({ type: 'unknown', reason: 'timeout' });
+  unsent = (): this => this.told({ type: 'unknown', reason: 'provider unavailable', unsent: true });
+  notFound = (): this => this.told({ type: 'not_found' });
+
+  later(ms: number): this {
+    this.nowMs += ms;
+    const folded = foldCommand(
+      this.#rules,
+      this.#row,
+      { type: 'due' },
+      { causationid: 'x', correlationid: 'c' },
+      this.#context(),
+    );
+    if (isRefusal(folded)) throw new Error(folded.refused);
+    return this.#took(folded);
+  }
+
+  /** Time passes until the next attempt. */
+  due(): this {
+    return this.later((this.operation.nextAttemptAt ?? this.nowMs) - this.nowMs);
+  }
+
+  get payment(): Payment {
+    return this.#row.state!;
+  }
+
+  get row(): Row<Payment> {
+    return this.#row;
+  }
+
+  /** The newest operation. */
+  get operation(): Operation {
+    return this.payment.operations.at(-1)!;
+  }
+
+  says(...types: EventType[]): this {
+    assert.deepEqual(
+      this.said.map((event) => event.type),
+      types,
+    );
+    return this;
+  }
+
+  asks(...calls: string[]): this {
+    assert.deepEqual(
+      this.asked.map((effect) => `${effect.call} ${effect.operation.kind} ${effect.operation.amount}`),
+      calls,
+    );
+    return this;
+  }
+
+  data(index = 0): unknown {
+    return this.said[index]!.data;
+  }
+
+  held(): bigint {
+    const { authorized, voided, captured, refunded } = this.payment;
+    return authorized - voided - captured + (captured - refunded);
+  }
+}
+
+const story = (options?: Partial<PaymentRulesOptions>): Story => new Story(options);
+const paid = (options?: Partial<PaymentRulesOptions>): Story => story(options).paymentRequested().approved();
+
+describe('a payment', () => {
+  test('is asked for with a saved operation, and told when approved', () => {
+    const s = story().paymentRequested().says().asks('send charge 19.90');
+    expect(s.operation).toMatchObject({
+      state: 'pending',
+      calls: 1,
+      key: s.operation.id,
+      nextAttemptAt: START + 5_000,
+    });
+    s.approved().says('PaymentSucceeded').asks();
+    expect(s.data()).toEqual({
+      amount: '19.90',
+      captured: '19.90',
+      currency: 'EUR',
+      provider: 'sandbox',
+      providerReference: 'ref-charge',
+    });
+    expect(s.payment).toMatchObject({ status: 'CAPTURED', captured: 1990n });
+    expect(s.operation.nextAttemptAt).toBeUndefined();
+  });
+
+  test('of nothing succeeds without a provider', () => {
+    const s = story().paymentRequested({ amount: '0.00', provider: 'nobody' }).says('PaymentSucceeded').asks();
+    expect(s.data()).toMatchObject({ amount: '0.00', captured: '0.00' });
+    s.orderCancelled().says().asks();
+  });
+
+  test('with a provider that is not configured fails', () => {
+    const s = story().paymentRequested({ provider: 'nobody' }).says('PaymentFailed').asks();
+    expect(s.data()).toEqual({ reason: 'unknown_provider', provider: 'nobody' });
+    s.orderCancelled().says().asks();
+  });
+
+  test('that is declined fails, and a later telling changes nothing', () => {
+    const s = story().paymentRequested().declined().says('PaymentFailed').asks();
+    expect(s.data()).toEqual({ reason: 'card_declined', provider: 'sandbox' });
+    const { row } = s;
+    expect(s.approved().says().asks().row).toBe(row);
+  });
+
+  test('requested twice is charged once', () => {
+    paid()
+      .reads('OrderPaymentRequested', { provider: 'sandbox', token: 'tok_approve', amount: '19.90', currency: 'EUR' })
+      .says()
+      .asks();
+  });
+
+  test('told three times (reply, webhook, reconciliation) succeeds once', () => {
+    const s = paid();
+    const { row } = s;
+    expect(s.approved().says().asks().row).toBe(row);
+    expect(s.timedOut().says().asks().row).toBe(row);
+    expect(s.declined().says().asks().row).toBe(row);
+  });
+
+  test('knows no operation of another key', () => {
+    expect(() => story().paymentRequested().toldOfKey('other', { type: 'approved', reference: 'r' })).toThrow(
+      'NOT_FOUND',
+    );
+  });
+
+  test('in yen has no decimals', () => {
+    const s = story().paymentRequested({ amount: '500', currency: 'JPY' }).asks('send charge 500').approved();
+    expect(s.data()).toMatchObject({ amount: '500', captured: '500' });
+  });
+
+  test('that the log has no request for is a damaged log', () => {
+    expect(() => story().refundRequested('1.00')).toThrow('without a payment');
+    expect(story().orderCancelled().row.version).toBe(0);
+  });
+});
+
+describe('a payment in doubt', () => {
+  test('is told pending once, asked for by its key, and found', () => {
+    const s = story().paymentRequested().timedOut().says('PaymentPending').asks();
+    expect(s.data()).toEqual({ reason: 'timeout', provider: 'sandbox' });
+    expect(s.operation).toMatchObject({ state: 'in_doubt', nextAttemptAt: START + 500 });
+    s.later(499).says().asks();
+    s.due().says().asks('find charge 19.90');
+    s.approved().says('PaymentSucceeded').asks();
+  });
+
+  test('is repeated under the same key where the provider does not know it', () => {
+    const s = story().paymentRequested().timedOut();
+    const { key } = s.operation;
+    s.due().asks('find charge 19.90').notFound().says().asks('send charge 19.90');
+    expect(s.operation).toMatchObject({ key, calls: 2 });
+    s.timedOut().says().due().notFound().asks('send charge 19.90');
+    expect(s.operation).toMatchObject({ key, calls: 3 });
+    s.declined().says('PaymentFailed');
+  });
+
+  test('is asked for ever more slowly, but never given up', () => {
+    const s = story().paymentRequested().timedOut();
+    const waits: number[] = [];
+    for (let i = 0; i < 12; i++) {
+      const asked = s.due().nowMs;
+      waits.push(s.timedOut().operation.nextAttemptAt! - asked);
+    }
+    expect(waits).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000, 60_000, 60_000, 60_000, 60_000]);
+    expect(s.operation.state).toBe('in_doubt');
+  });
+
+  test('is asked for before it is repeated after a crash between saving and calling', () => {
+    const s = story().paymentRequested().later(4_999).asks();
+    s.due()
+      .says('PaymentPending')
+      .asks('find charge 19.90')
+      .notFound()
+      .asks('send charge 19.90')
+      .approved()
+      .says('PaymentSucceeded');
+  });
+
+  test('is sent at once where no call ever left', () => {
+    const s = story().paymentRequested().unsent().says('PaymentPending').asks();
+    expect(s.operation).toMatchObject({ calls: 0, state: 'in_doubt' });
+    s.due().says().asks('send charge 19.90').approved().says('PaymentSucceeded');
+  });
+
+  test('that the provider decides later waits for its webhook, and asks in case it is lost', () => {
+    const s = story().paymentRequested().told({ type: 'pending', reference: 'ch' }).says('PaymentPending').asks();
+    expect(s.operation.state).toBe('awaiting_provider');
+    s.later(1_500).asks();
+    s.due().asks('find charge 19.90').told({ type: 'pending', reference: 'ch' }).says().asks();
+    s.due().asks('find charge 19.90').timedOut().says();
+    expect(s.operation.state).toBe('awaiting_provider');
+    s.approved().says('PaymentSucceeded').approved().says();
+  });
+});
+
+describe('a cancelled order', () => {
+  test('gets back what was captured', () => {
+    const s = paid().orderCancelled().says().asks('send refund 19.90');
+    expect(s.asked[0]!.chargeReference).toBe('ref-charge');
+    const { id } = s.operation;
+    s.approved().says('PaymentRefunded').asks();
+    expect(s.data()).toEqual({ refundId: id, amount: '19.90', captured: '19.90', refunded: '19.90', currency: 'EUR' });
+    expect(s.payment.status).toBe('REFUNDED');
+    expect(s.held()).toBe(0n);
+    s.orderCancelled().says().asks();
+  });
+
+  test.each<[string, (s: Story) => Story]>([
+    ['by the reply', (s) => s.approved()],
+    ['by the reconciliation, after a lost reply', (s) => s.timedOut().due().asks('find charge 19.90').approved()],
+    ['by webhook, after pending', (s) => s.told({ type: 'pending', reference: 'ch' }).says().approved()],
+    ['after the safety net', (s) => s.due().approved()],
+  ])('while the charge is in flight gives it back once it is known %s', (_, tell) => {
+    const s = tell(story().paymentRequested().orderCancelled().says().asks());
+    s.says('PaymentSucceeded').asks('send refund 19.90').approved().says('PaymentRefunded');
+    expect(s.held()).toBe(0n);
+  });
+
+  test('while the charge is in flight ends where it is declined', () => {
+    story().paymentRequested().orderCancelled().declined().says('PaymentFailed').asks();
+  });
+
+  test('is charged no more where the provider does not know the key and nothing can be in flight', () => {
+    const s = story().paymentRequested().timedOut().orderCancelled().says().asks();
+    s.due().asks('find charge 19.90').notFound().says().asks();
+    expect(s.operation.nextAttemptAt).toBe(START + 30_000);
+    s.due().asks('find charge 19.90').notFound().says('PaymentFailed').asks();
+    expect(s.data()).toEqual({ reason: 'order_cancelled', provider: 'sandbox' });
+    expect(s.operation.state).toBe('failed');
+  });
+
+  test('is not charged at all where no call ever left', () => {
+    story().paymentRequested().unsent().orderCancelled().says('PaymentFailed').asks();
+    story().paymentRequested().orderCancelled().unsent().says('PaymentFailed').asks();
+  });
+
+  test('gets back even a charge that turns up after it was given up', () => {
+    const s = story()
+      .paymentRequested()
+      .timedOut()
+      .orderCancelled()
+      .due()
+      .notFound()
+      .due()
+      .notFound()
+      .says('PaymentFailed');
+    s.approved().says('PaymentSucceeded').asks('send refund 19.90').approved().says('PaymentRefunded');
+    expect(s.held()).toBe(0n);
+  });
+
+  test('gets its refund repeated under the same key while in doubt', () => {
+    const s = paid().orderCancelled();
+    const { key } = s.operation;
+    s.timedOut().says().due().asks('find refund 19.90').notFound().asks('send refund 19.90');
+    expect(s.operation.key).toBe(key);
+    s.approved().says('PaymentRefunded');
+  });
+
+  test('gets its refund tried again under a new key after a definite failure', () => {
+    const s = paid().orderCancelled();
+    const { key } = s.operation;
+    s.declined('insufficient_funds').says('PaymentRefundFailed').asks();
+    expect(s.operation).toMatchObject({ state: 'pending', calls: 0, nextAttemptAt: START + 60_000 });
+    expect(s.operation.key).not.toBe(key);
+    expect(() => s.toldOfKey(key, { type: 'approved', reference: 'r' })).toThrow('NOT_FOUND');
+    s.due().asks('send refund 19.90').declined().says();
+    s.due().asks('send refund 19.90').approved().says('PaymentRefunded');
+    expect(s.held()).toBe(0n);
+  });
+
+  test('gets back only what a refund before left', () => {
+    const s = paid().refundRequested('9.95').asks('send refund 9.95');
+    const requested = s.operation;
+    s.orderCancelled()
+      .asks('send refund 9.95')
+      .approved()
+      .says('PaymentRefunded')
+      .approved(requested)
+      .says('PaymentRefunded');
+    expect(s.held()).toBe(0n);
+  });
+
+  test('gets back the rest where a requested refund fails', () => {
+    const s = paid().refundRequested('19.90').orderCancelled().says().asks();
+    s.declined('no').says('PaymentRefundFailed').asks('send refund 19.90').approved().says('PaymentRefunded');
+    expect(s.held()).toBe(0n);
+  });
+});
+
+describe('a requested refund', () => {
+  test('is carried out under the id of the request', () => {
+    const s = paid().refundRequested('9.95').says().asks('send refund 9.95').approved().says('PaymentRefunded');
+    expect(s.data()).toEqual({
+      refundId: REFUND,
+      amount: '9.95',
+      captured: '19.90',
+      refunded: '9.95',
+      currency: 'EUR',
+    });
+    expect(s.payment.status).toBe('PARTIALLY_REFUNDED');
+    s.refundRequested('9.95', OTHER_REFUND).approved().says('PaymentRefunded');
+    expect(s.payment.status).toBe('REFUNDED');
+  });
+
+  test('over what was captured is refused, counting the refunds on their way', () => {
+    const s = paid().refundRequested('15.00').refundRequested('4.91', OTHER_REFUND).says('PaymentRefundFailed').asks();
+    expect(s.data()).toEqual({ refundId: OTHER_REFUND, reason: 'exceeds_captured' });
+    paid().refundRequested('0.00').says('PaymentRefundFailed');
+    story().paymentRequested().refundRequested('1.00').says('PaymentRefundFailed');
+  });
+
+  test('that is refused by the provider stays refused', () => {
+    const s = paid().refundRequested('9.95').declined('charge_disputed').says('PaymentRefundFailed').asks();
+    expect(s.data()).toEqual({ refundId: REFUND, reason: 'charge_disputed' });
+    s.later(3_600_000).asks();
+    s.refundRequested('19.90', OTHER_REFUND).asks('send refund 19.90');
+  });
+
+  test('requested twice is carried out once', () => {
+    paid().refundRequested('9.95').refundRequested('9.95').says().asks();
+  });
+});
+
+describe('capture on dispatch', () => {
+  const onDispatch = { capture: 'on_dispatch' } as const;
+
+  test('authorizes at payment and captures when everything is shipped', () => {
+    const s = story(onDispatch).paymentRequested().asks('send authorize 19.90').approved().says('PaymentSucceeded');
+    expect(s.data()).toMatchObject({ amount: '19.90', captured: '0.00' });
+    expect(s.payment.status).toBe('AUTHORIZED');
+    s.orderShipped().says().asks('send capture 19.90').orderShipped().asks();
+    s.approved().says('PaymentCaptured').orderShipped().asks();
+    expect(s.payment.status).toBe('CAPTURED');
+  });
+
+  test('voids instead of refunding when the order is cancelled', () => {
+    const s = paid(onDispatch).orderCancelled().asks('send void 19.90').approved().says('PaymentVoided');
+    expect(s.data()).toEqual({ amount: '19.90' });
+    expect(s.payment.status).toBe('VOIDED');
+    expect(s.held()).toBe(0n);
+  });
+
+  test('voids an authorization that turns out to exist after the cancellation', () => {
+    story(onDispatch)
+      .paymentRequested()
+      .orderCancelled()
+      .approved()
+      .says('PaymentSucceeded')
+      .asks('send void 19.90')
+      .approved()
+      .says('PaymentVoided');
+  });
+
+  test('never gives up a capture', () => {
+    const s = paid(onDispatch)
+      .orderShipped()
+      .timedOut()
+      .says()
+      .due()
+      .asks('find capture 19.90')
+      .notFound()
+      .asks('send capture 19.90');
+    s.declined('try_later').says().due().asks('send capture 19.90').approved().says('PaymentCaptured');
+  });
+
+  test('undoes a capture in flight by a refund', () => {
+    const s = paid(onDispatch).orderShipped().orderCancelled().says().asks();
+    s.approved().says('PaymentCaptured').asks('send refund 19.90');
+  });
+
+  test('reads shipments only where something may wait for them', () => {
+    const consumes = (options: Partial<PaymentRulesOptions>): readonly string[] =>
+      paymentRules({ capture: 'automatic', providers: new Set(), timeoutMs: 1, cancelSafetyMs: 1, ...options })
+        .consumes;
+    expect(consumes({})).not.toContain('OrderShipped');
+    expect(consumes(onDispatch)).toContain('OrderShipped');
+    expect(consumes({ capturesOutstanding: () => true })).toContain('OrderShipped');
+  });
+});
+
+test('waiting doubles up to its limit', () => {
+  expect([0, 1, 2, 10].map((times) => doubled(500, times, 60_000))).toEqual([500, 1_000, 2_000, 60_000]);
+});

@@ -1,0 +1,77 @@
+import { isUuid } from '#contracts/ids.ts';
+import { JsonClient, type JsonClientOptions, type JsonReply } from './json-client.ts';
+import { type PaymentProvider, type ProviderCall, ProviderUnreachable } from './provider.ts';
+import type { ProviderResult } from './rules.ts';
+
+/** Our side of the sandbox payment provider: what its replies mean. */
+
+export interface SandboxProviderOptions extends JsonClientOptions {
+  readonly webhookSecret: string | undefined;
+}
+
+/** Refusals that say nothing about the operation: it may be tried again. */
+const NOT_THE_OPERATION = new Set([401, 403, 408, 425, 429]);
+
+/** The fact in a reply, webhook or lookup; all three carry the same document. */
+function factOf(body: JsonReply['body']): ProviderResult | undefined {
+  const { status, id, reason } = body;
+  if (status === 'approved' && typeof id === 'string') return { type: 'approved', reference: id };
+  if (status === 'pending' && typeof id === 'string') return { type: 'pending', reference: id };
+  if (status === 'declined') return { type: 'declined', reason: typeof reason === 'string' ? reason : 'declined' };
+  return undefined;
+}
+
+function resultOf({ status, body }: JsonReply): ProviderResult {
+  if (NOT_THE_OPERATION.has(status)) return { type: 'unknown', reason: `http_${status}` };
+  if (status >= 400)
+    return { type: 'declined', reason: typeof body['code'] === 'string' ? body['code'] : `http_${status}` };
+  const fact = factOf(body);
+  if (!fact) throw new ProviderUnreachable('reply_unreadable');
+  return fact;
+}
+
+export function createSandboxProvider(options: SandboxProviderOptions): PaymentProvider {
+  const client = new JsonClient(options);
+  const create = async (call: ProviderCall, capture: boolean): Promise<ProviderResult> => {
+    const { amount, currency, token, key, orderId } = call;
+    return resultOf(
+      await client.call({
+        method: 'POST',
+        path: '/v1/charges',
+        key,
+        body: JSON.stringify({ amount, currency, token, capture, reference: orderId }),
+      }),
+    );
+  };
+  const change = async (call: ProviderCall, action: 'capture' | 'void' | 'refund'): Promise<ProviderResult> => {
+    if (call.chargeReference === undefined) throw new Error(`A ${action} needs the reference of its charge`);
+    const path = `/v1/charges/${encodeURIComponent(call.chargeReference)}/${action}`;
+    return resultOf(
+      await client.call({ method: 'POST', path, key: call.key, body: JSON.stringify({ amount: call.amount }) }),
+    );
+  };
+  return {
+    name: 'sandbox',
+    webhookSecret: options.webhookSecret,
+    charge: (call) => create(call, true),
+    authorize: (call) => create(call, false),
+    capture: (call) => change(call, 'capture'),
+    void: (call) => change(call, 'void'),
+    refund: (call) => change(call, 'refund'),
+    async find(key) {
+      const reply = await client.call({ method: 'GET', path: `/v1/charges?key=${encodeURIComponent(key)}` });
+      if (reply.status === 404) return { type: 'not_found' };
+      // A refused question is no answer about the operation.
+      if (reply.status >= 400) return { type: 'unknown', reason: `http_${reply.status}` };
+      return resultOf(reply);
+    },
+    readWebhook(payload) {
+      const data = (payload as { data?: Record<string, unknown> } | null)?.data;
+      const result = data && factOf(data);
+      const { reference, key } = data ?? {};
+      if (!result || typeof reference !== 'string' || !isUuid(reference) || typeof key !== 'string') return undefined;
+      return { orderId: reference, key, result };
+    },
+    close: () => client.close(),
+  };
+}

@@ -1,0 +1,143 @@
+import { join } from 'node:path';
+import type { Refusal } from '#contracts/errors.ts';
+import type { Cause } from '#platform/aggregate.ts';
+import { type Job, startJob } from '#platform/job.ts';
+import { type Done, Lane } from '#platform/lane.ts';
+import type { Service, ServiceDefinition, ServiceDependencies } from '#platform/service.ts';
+import { readConfig, settings } from './config.ts';
+import { ProviderCalls } from './provider-calls.ts';
+import { createProviders } from './providers.ts';
+import { registerRoutes } from './routes.ts';
+import {
+  nextAttemptOf,
+  type Operation,
+  type Payment,
+  type PaymentCommand,
+  type PaymentEffect,
+  paymentRules,
+  type ProviderResult,
+} from './rules.ts';
+import { duePayments, hasAuthorizations, paymentStore, readPayment } from './store.ts';
+
+const RECONCILE_EVERY_MS = 1_000;
+const DUE_PER_RUN = 500;
+
+function causeOf(operation: Operation): Cause {
+  return { causationid: operation.id, correlationid: operation.correlationid, traceparent: operation.traceparent };
+}
+
+/** Payments: asks providers for money and gives it back. */
+export const payments: ServiceDefinition = {
+  name: 'payments',
+  migrations: join(import.meta.dirname, 'migrations'),
+  settings,
+  create(dependencies: ServiceDependencies): Service {
+    const { env, database, bus, clock, logger, metrics } = dependencies;
+    const config = readConfig(env);
+    const providers = createProviders(config);
+    let capturesOutstanding = false;
+    const rules = paymentRules({
+      capture: config.capture,
+      providers: new Set(providers.keys()),
+      timeoutMs: config.timeoutMs,
+      cancelSafetyMs: config.cancelSafetyMs,
+      capturesOutstanding: () => capturesOutstanding,
+    });
+    const submit = (orderId: string, command: PaymentCommand, cause: Cause): Promise<Done<Payment> | Refusal> =>
+      lane.submit({ orderId, command, cause });
+    const calls = new ProviderCalls({
+      providers,
+      concurrency: config.concurrency,
+      queueMax: config.queueMax,
+      breakerOpenMs: config.breakerOpenMs,
+      nowMs: () => clock.nowMs(),
+      logger,
+      metrics,
+      told: (effect, result) =>
+        submit(effect.orderId, { type: 'outcome', key: effect.operation.key, result }, causeOf(effect.operation)),
+    });
+    const lane = new Lane<Payment, PaymentCommand, PaymentEffect>({
+      name: 'payments',
+      rules,
+      store: paymentStore,
+      database,
+      bus,
+      clock,
+      logger,
+      metrics: metrics.lane('payments'),
+      perform: (effects) => calls.perform(effects),
+    });
+
+    /** Looks after every operation whose time has come: after a lost reply, an outage, or a crash between saving and calling. */
+    async function reconcile(): Promise<void> {
+      for (const provider of providers.keys()) {
+        for (;;) {
+          const limit = Math.min(DUE_PER_RUN, calls.room(provider));
+          if (limit <= 0) break;
+          const due = await duePayments(database, clock.nowMs(), provider, limit);
+          await Promise.all(due.map((orderId) => lookAfter(orderId)));
+          if (due.length < DUE_PER_RUN) break;
+        }
+      }
+    }
+    async function lookAfter(orderId: string): Promise<void> {
+      const { state } = await lane.read(orderId);
+      const operation = state?.operations.find((candidate) => candidate.nextAttemptAt !== undefined);
+      if (operation) await submit(orderId, { type: 'due' }, causeOf(operation));
+    }
+    async function tell(
+      orderId: string,
+      key: string,
+      result: ProviderResult,
+    ): Promise<Done<Payment> | Refusal | undefined> {
+      const { state } = await lane.read(orderId);
+      const operation = state?.operations.find((candidate) => candidate.key === key);
+      return operation && submit(orderId, { type: 'outcome', key, result }, causeOf(operation));
+    }
+
+    let job: Job | undefined;
+    let reconciling = false;
+    lane.onChange(({ state }) => {
+      // A run in progress reads what is due by itself; the regular interval finds the rest.
+      const next = state && !reconciling ? nextAttemptOf(state) : undefined;
+      if (next !== undefined) job?.pokeAt(next);
+    });
+
+    return {
+      consumer: lane,
+      routes: (app) =>
+        registerRoutes(app, {
+          providers,
+          nowMs: () => clock.nowMs(),
+          readPayment: (orderId) => readPayment(database, orderId),
+          tell: ({ orderId, key, result }) => tell(orderId, key, result),
+        }),
+      async start() {
+        capturesOutstanding = config.capture === 'automatic' && (await hasAuthorizations(database));
+        await lane.start();
+        job = startJob({
+          name: 'payments-reconciliation',
+          everyMs: RECONCILE_EVERY_MS,
+          logger,
+          run: async () => {
+            reconciling = true;
+            await reconcile().finally(() => (reconciling = false));
+          },
+        });
+        job.pokeAt(Date.now());
+      },
+      async stop() {
+        await job?.stop();
+        await calls.stop();
+        await lane.stop();
+      },
+      async settled() {
+        // A call's outcome is a command, and a command may lead to a call.
+        do {
+          await calls.idle();
+          await lane.settled();
+        } while (calls.busy);
+      },
+    };
+  },
+};

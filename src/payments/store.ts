@@ -1,0 +1,153 @@
+import { amountMinor, formatAmount } from '#contracts/money.ts';
+import type { PaymentStatus } from '#contracts/order-events.ts';
+import { isoTime } from '#contracts/time.ts';
+import type { Row } from '#platform/aggregate.ts';
+import type { Database } from '#platform/database/database.ts';
+import { type Columns, insertRows, updateRows, type Write } from '#platform/database/statement.ts';
+import type { LaneStore, RowChange } from '#platform/lane.ts';
+import { nextAttemptOf, type Operation, type Payment } from './rules.ts';
+
+/** All SQL of payments. */
+
+const TABLE = 'payments.payments';
+const COLUMNS: Columns = {
+  order_id: 'uuid',
+  version: 'integer',
+  sequence: 'integer',
+  seen: 'json',
+  provider: 'text',
+  token: 'text',
+  currency: 'text',
+  status: 'text',
+  amount: 'numeric',
+  authorized: 'numeric',
+  captured: 'numeric',
+  voided: 'numeric',
+  refunded: 'numeric',
+  charge_reference: 'text',
+  cancel_requested: 'boolean',
+  pending_told: 'boolean',
+  operations: 'json',
+  next_attempt_at: 'timestamptz',
+};
+/** What never changes after the first save is not sent again. */
+const { provider: _p, token: _t, currency: _c, amount: _a, ...CHANGING } = COLUMNS;
+const SELECT = `select ${Object.keys(COLUMNS).join(', ')} from ${TABLE}`;
+
+interface PaymentRow extends Record<string, unknown> {
+  order_id: string;
+  version: number;
+  sequence: number;
+  seen: Record<string, number>;
+  provider: string;
+  token: string;
+  currency: string;
+  status: PaymentStatus;
+  amount: string;
+  authorized: string;
+  captured: string;
+  voided: string;
+  refunded: string;
+  charge_reference: string | null;
+  cancel_requested: boolean;
+  pending_told: boolean;
+  operations: Operation[];
+}
+
+function toRow(row: PaymentRow): Row<Payment> {
+  const minor = (text: string): bigint => amountMinor(text, row.currency);
+  return {
+    id: row.order_id,
+    version: row.version,
+    sequence: row.sequence,
+    seen: row.seen,
+    state: {
+      orderId: row.order_id,
+      provider: row.provider,
+      token: row.token,
+      currency: row.currency,
+      status: row.status,
+      amount: minor(row.amount),
+      authorized: minor(row.authorized),
+      captured: minor(row.captured),
+      voided: minor(row.voided),
+      refunded: minor(row.refunded),
+      chargeReference: row.charge_reference ?? undefined,
+      operations: row.operations,
+      cancelRequested: row.cancel_requested,
+      pendingTold: row.pending_told,
+    },
+  };
+}
+
+function fromRow({ id, version, sequence, seen, state }: Row<Payment>): Record<string, unknown> {
+  const payment = state!;
+  const { currency } = payment;
+  const next = nextAttemptOf(payment);
+  return {
+    order_id: id,
+    version,
+    sequence,
+    seen,
+    provider: payment.provider,
+    token: payment.token,
+    currency,
+    status: payment.status,
+    amount: formatAmount(payment.amount, currency),
+    authorized: formatAmount(payment.authorized, currency),
+    captured: formatAmount(payment.captured, currency),
+    voided: formatAmount(payment.voided, currency),
+    refunded: formatAmount(payment.refunded, currency),
+    charge_reference: payment.chargeReference,
+    cancel_requested: payment.cancelRequested,
+    pending_told: payment.pendingTold,
+    operations: payment.operations,
+    next_attempt_at: next === undefined ? null : isoTime(next),
+  };
+}
+
+export const paymentStore: LaneStore<Payment, never> = {
+  async load(database, ids) {
+    const rows = await database.query<PaymentRow>(`${SELECT} where order_id = any($1::uuid[])`, [ids]);
+    return new Map(rows.map((row) => [row.order_id, toRow(row)]));
+  },
+  save(changes: readonly RowChange<Payment>[]): Write[] {
+    const inserted: Record<string, unknown>[] = [];
+    const updated: Record<string, unknown>[] = [];
+    for (const { before, after } of changes) (before.version === 0 ? inserted : updated).push(fromRow(after));
+    const writes: Write[] = [];
+    // A row that another process was faster to insert makes this save a conflict, not an error.
+    if (inserted.length > 0)
+      writes.push({
+        ...insertRows('payments_new', TABLE, COLUMNS, inserted, 'on conflict do nothing'),
+        expect: inserted.length,
+      });
+    if (updated.length > 0) writes.push(updateRows('payments', TABLE, ['order_id'], CHANGING, updated, 'version'));
+    return writes;
+  },
+};
+
+/** Payments with an operation that is to be looked after by now, longest waiting first. */
+export async function duePayments(
+  database: Database,
+  nowMs: number,
+  provider: string,
+  limit: number,
+): Promise<string[]> {
+  const rows = await database.query<{ order_id: string }>(
+    `select order_id from ${TABLE} where next_attempt_at <= $1 and provider = $2 order by next_attempt_at limit $3`,
+    [isoTime(nowMs), provider, limit],
+  );
+  return rows.map((row) => row.order_id);
+}
+
+/** Whether an authorization waits for its capture. */
+export async function hasAuthorizations(database: Database): Promise<boolean> {
+  const rows = await database.query(`select 1 from ${TABLE} where status = 'AUTHORIZED' limit 1`);
+  return rows.length > 0;
+}
+
+export async function readPayment(database: Database, orderId: string): Promise<Payment | undefined> {
+  const [row] = await database.query<PaymentRow>(`${SELECT} where order_id = $1`, [orderId]);
+  return row && toRow(row).state;
+}
