@@ -30,7 +30,8 @@ const STOP_PATIENCE_MS = 5_000;
 export interface MailSender {
   /** Mails were queued. */
   wake(): void;
-  runNow(): Promise<void>;
+  /** Resolves when no mail is left that could be sent now. */
+  settled(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -80,8 +81,9 @@ export function startMailSender({ smtpUrl, from, database, clock, logger }: Mail
   });
   const domain = domainOf(from);
   let running = false;
-  let more = false;
   let stopping = false;
+  /** When the next mail is due as far as known; 0: now. At first nothing is known, so the first run is due at once. */
+  let nextMs = 0;
 
   const send = async (mail: StoredNotification): Promise<MailResult> => {
     try {
@@ -109,31 +111,35 @@ export function startMailSender({ smtpUrl, from, database, clock, logger }: Mail
 
   const run = async (): Promise<void> => {
     running = true;
-    let next: number | undefined;
     try {
       do {
-        more = false;
+        nextMs = Number.POSITIVE_INFINITY;
         const nowMs = clock.nowMs();
         const mails = await claimMails(database, nowMs, nowMs + CLAIM_MS, MAILS_PER_CLAIM);
+        if (mails.length === MAILS_PER_CLAIM) nextMs = 0;
         if (mails.length > 0) await database.write([markMails(await Promise.all(mails.map(send)))]);
-        if (mails.length === MAILS_PER_CLAIM) more = true;
-      } while (more && !stopping);
-      next = await nextMailMs(database);
+      } while (nextMs === 0 && !stopping);
+      nextMs = Math.min(nextMs, (await nextMailMs(database)) ?? nextMs);
     } finally {
       running = false;
-      if (more) next = Date.now();
-      if (next !== undefined && next < Date.now() + LOOK_EVERY_MS) job.pokeAt(next);
+      poke();
     }
   };
   const job = startJob({ name: 'mail-sender', everyMs: LOOK_EVERY_MS, logger, run });
+  /** During a run the time is only noted: the run sees it. What is further away a regular run will meet. */
+  const poke = (): void => {
+    if (!running && nextMs < clock.nowMs() + LOOK_EVERY_MS) job.pokeAt(nextMs);
+  };
+  poke();
 
   return {
     wake() {
-      // During a run it is enough to ask for one more claim.
-      if (running) more = true;
-      else job.pokeAt(Date.now());
+      nextMs = 0;
+      poke();
     },
-    runNow: () => job.runNow(),
+    async settled() {
+      if (nextMs <= clock.nowMs()) await job.runNow();
+    },
     async stop() {
       stopping = true;
       let patience: NodeJS.Timeout | undefined;

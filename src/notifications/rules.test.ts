@@ -126,7 +126,7 @@ describe('text from outside', () => {
 
   test('cannot break out of its line or of the HTML', () => {
     const { last } = new Story().created(EMAIL, { reference: hostile, items: [{ line: 1, sku: hostile, quantity: 1, unitPrice: '1', amount: '1.00' }] });
-    expect(last.subject).not.toMatch(/[\r\n\u0000]/);
+    for (const character of ['\r', '\n', '\u0000']) expect(last.subject).not.toContain(character);
     const html = htmlMail(last);
     expect(html).not.toContain('<script');
     expect(html).toContain('&lt;script&gt;');

@@ -44,7 +44,7 @@ export const notifications: ServiceDefinition = {
       },
       async settled() {
         await lane.settled();
-        await sender?.runNow();
+        await sender?.settled();
       },
     };
   },

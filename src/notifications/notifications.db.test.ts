@@ -1,0 +1,266 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { SMTPServer } from 'smtp-server';
+import { uuidv7 } from 'uuidv7';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { Envelope } from '#contracts/envelope.ts';
+import { type EventData, type EventType, ORDER_EVENTS } from '#contracts/order-events.ts';
+import { systemClock } from '#platform/context.ts';
+import { Database } from '#platform/database/database.ts';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '#platform/database/embedded-postgres.ts';
+import { migrate } from '#platform/database/migrate.ts';
+import { createHttp } from '#platform/http/server.ts';
+import { appendEvents } from '#platform/messaging/outbox.ts';
+import { PostgresBus } from '#platform/messaging/postgres-bus.ts';
+import type { Service } from '#platform/service.ts';
+import { createLogger } from '#platform/telemetry/logger.ts';
+import { createMetrics } from '#platform/telemetry/metrics.ts';
+import { notifications } from './service.ts';
+
+const EMAIL = { email: 'ada@example.com' };
+const CONDITION_PATIENCE_MS = 10_000;
+
+/** A mail server that keeps what it is sent, and refuses as told. */
+class Mailbox {
+  readonly mails: string[] = [];
+  readonly recipients: string[] = [];
+  /** SMTP codes for the next recipients, in order. */
+  refusals: number[] = [];
+  readonly #server = new SMTPServer({
+    authOptional: true,
+    disabledCommands: ['AUTH', 'STARTTLS'],
+    onRcptTo: (address, _session, callback) => {
+      const code = this.refusals.shift();
+      if (code === undefined) return callback();
+      callback(Object.assign(new Error(`no mail for ${address.address}`), { responseCode: code }));
+    },
+    onData: (stream, session, callback) => {
+      const chunks: Buffer[] = [];
+      stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+      stream.on('end', () => {
+        this.mails.push(Buffer.concat(chunks).toString());
+        this.recipients.push(...session.envelope.rcptTo.map((recipient) => recipient.address));
+        callback();
+      });
+    },
+  });
+
+  async listen(): Promise<string> {
+    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
+    return `smtp://127.0.0.1:${(this.#server.server.address() as AddressInfo).port}`;
+  }
+  close(): Promise<void> {
+    return new Promise((resolve) => this.#server.close(resolve));
+  }
+}
+
+describe('notifications', () => {
+  let folder: string;
+  let postgres: EmbeddedPostgres;
+  let database: Database;
+  let bus: PostgresBus;
+  let mailbox: Mailbox;
+  let smtpUrl: string;
+  let service: Service;
+  const logged: string[] = [];
+  const clock = { aheadMs: 0, nowMs: (): number => systemClock.nowMs() + clock.aheadMs };
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'olms-notifications-'));
+    postgres = await startEmbeddedPostgres({ dataDir: join(folder, 'postgres'), settings: { shared_buffers: '32MB' } });
+    const platform = join(import.meta.dirname, '../platform/migrations');
+    await migrate(postgres.url, [
+      { owner: 'platform', folder: platform },
+      { owner: 'notifications', folder: notifications.migrations! },
+    ]);
+    database = new Database({ url: postgres.url, poolSize: 4, statementTimeoutMs: 10_000, applicationName: 'test' });
+  });
+  afterAll(async () => {
+    await database?.close();
+    await postgres?.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  beforeEach(async () => {
+    clock.aheadMs = 0;
+    logged.length = 0;
+    mailbox = new Mailbox();
+    smtpUrl = await mailbox.listen();
+    bus = await PostgresBus.open(database);
+  });
+  afterEach(async () => {
+    await service.stop();
+    await bus.close();
+    await mailbox.close();
+  });
+
+  async function start(env: Record<string, string>): Promise<void> {
+    const logger = createLogger('debug');
+    logger.warn = ((...parts: unknown[]) => void logged.push(JSON.stringify(parts))) as typeof logger.warn;
+    logger.error = logger.warn;
+    service = notifications.create({ env, database, bus, clock, logger, metrics: createMetrics(), exclusive: false, peers: {} as never });
+    await service.start();
+  }
+
+  let sequence = 0;
+  function event<T extends EventType>(order: string, type: T, changes: Partial<EventData<T>> = {}): Envelope {
+    const { source, example } = ORDER_EVENTS[type];
+    const time = new Date().toISOString();
+    return { id: uuidv7(), source, type, subject: order, sequence: ++sequence, time, correlationid: 'c', causationid: 'k', data: { ...example, ...changes } };
+  }
+
+  async function happen(...events: Envelope[]): Promise<void> {
+    await database.write([appendEvents(events)]);
+    bus.wake();
+  }
+
+  interface Item {
+    readonly id: string;
+    readonly eventType: string;
+    readonly channel: string;
+    readonly status: string;
+    readonly attempts: number;
+    readonly detail: string | null;
+  }
+
+  /** What the API shows of an order once `condition` holds. */
+  async function itemsOf(order: string, condition: (items: Item[]) => boolean): Promise<Item[]> {
+    const app = api();
+    const untilMs = Date.now() + CONDITION_PATIENCE_MS;
+    for (;;) {
+      const { items } = (await app.inject(`/notifications?orderId=${order}`)).json() as { items: Item[] };
+      if (condition(items)) return items;
+      if (Date.now() > untilMs) throw new Error(`It never came to that: ${JSON.stringify(items)}`);
+      await service.settled!();
+    }
+  }
+
+  function api(): ReturnType<typeof createHttp> {
+    const app = createHttp({ logger: createLogger('silent'), metrics: createMetrics(), authenticate: () => ({ name: 'test', role: 'reader' }) });
+    service.routes!(app);
+    return app;
+  }
+
+  const all = (status: string) => (items: Item[]) => items.length > 0 && items.every((item) => item.status === status);
+
+  test('without a mail server stay in the mailbox, where the API shows them', async () => {
+    await start({});
+    const order = uuidv7();
+    await happen(event(order, 'OrderCreated', { contact: { ...EMAIL, phone: '+49 30 1' } }), event(order, 'OrderPaid'));
+    const items = await itemsOf(order, (found) => found.length === 4);
+    expect(items.map((item) => [item.eventType, item.channel, item.status])).toEqual([
+      ['OrderCreated', 'email', 'mailbox'],
+      ['OrderCreated', 'sms', 'mailbox'],
+      ['OrderPaid', 'email', 'mailbox'],
+      ['OrderPaid', 'sms', 'mailbox'],
+    ]);
+    expect(mailbox.mails).toEqual([]);
+
+    const page = await api().inject(`/notifications/${items[0]!.id}?format=html`);
+    expect(page.headers['content-type']).toBe('text/html; charset=utf-8');
+    expect(page.headers['content-security-policy']).toContain("default-src 'none'");
+    expect(page.body).toContain('<h1');
+    expect((await api().inject(`/notifications/${uuidv7()}`)).statusCode).toBe(404);
+    expect((await api().inject('/notifications')).statusCode).toBe(400);
+  });
+
+  test('of an order without a contact are recorded as suppressed', async () => {
+    await start({});
+    const order = uuidv7();
+    await happen(event(order, 'OrderCreated'));
+    expect(await itemsOf(order, all('suppressed'))).toMatchObject([{ channel: 'none', detail: 'the order has no contact' }]);
+  });
+
+  test('are remembered over a restart: a repeated event adds nothing, the contact is still known', async () => {
+    await start({});
+    const order = uuidv7();
+    const created = event(order, 'OrderCreated', { contact: EMAIL });
+    await happen(created);
+    await itemsOf(order, (items) => items.length === 1);
+    await service.stop();
+    await start({});
+    await happen(created, event(order, 'OrderAmended', { contact: { email: 'new@example.com' } }), event(order, 'OrderPaid'));
+    const items = await itemsOf(order, (found) => found.length === 2);
+    expect(items).toMatchObject([{ eventType: 'OrderCreated', recipient: EMAIL.email }, { eventType: 'OrderPaid', recipient: 'new@example.com' }]);
+  });
+
+  test('go out by SMTP as text and HTML, with the notification id as Message-ID', async () => {
+    await start({ SMTP_URL: smtpUrl, MAIL_FROM: 'Shop <orders@shop.example>' });
+    const order = uuidv7();
+    await happen(event(order, 'OrderCreated', { contact: EMAIL, reference: 'PO <77>' }));
+    const [item] = await itemsOf(order, all('sent'));
+    expect(item).toMatchObject({ attempts: 1, detail: null });
+    expect(mailbox.recipients).toEqual([EMAIL.email]);
+    const [mail] = mailbox.mails;
+    expect(mail).toContain(`Message-ID: <${item!.id}@shop.example>`);
+    expect(mail).toMatch(/From: Shop <orders@shop\.example>/);
+    expect(mail).toContain('Content-Type: text/plain');
+    expect(mail).toContain('Content-Type: text/html');
+  });
+
+  test('are tried again after a temporary refusal, and the reason never names the recipient', async () => {
+    mailbox.refusals = [451, 451];
+    await start({ SMTP_URL: smtpUrl });
+    const order = uuidv7();
+    await happen(event(order, 'OrderCreated', { contact: EMAIL }));
+    const [first] = await itemsOf(order, (items) => items[0]?.detail === 'EENVELOPE 451');
+    expect(first).toMatchObject({ status: 'queued', attempts: 1 });
+    await service.settled!();
+    expect(mailbox.mails).toEqual([]);
+    clock.aheadMs += 3_600_000;
+    await itemsOf(order, (items) => items[0]!.attempts === 2);
+    clock.aheadMs += 3_600_000;
+    expect(await itemsOf(order, all('sent'))).toMatchObject([{ attempts: 3 }]);
+    expect(mailbox.mails).toHaveLength(1);
+    expect(logged.length).toBeGreaterThan(0);
+    expect(logged.join()).not.toContain(EMAIL.email);
+  });
+
+  test('are given up at once where the server refuses for good, and after eight attempts where it never accepts', async () => {
+    mailbox.refusals = [550];
+    await start({ SMTP_URL: smtpUrl });
+    const refused = uuidv7();
+    await happen(event(refused, 'OrderCreated', { contact: EMAIL }));
+    expect(await itemsOf(refused, all('failed'))).toMatchObject([{ attempts: 1, detail: 'EENVELOPE 550' }]);
+
+    mailbox.refusals = Array.from({ length: 20 }, () => 451);
+    const unlucky = uuidv7();
+    await happen(event(unlucky, 'OrderCreated', { contact: EMAIL }));
+    for (let attempt = 1; attempt <= 8; attempt++) {
+      await itemsOf(unlucky, (items) => items[0]?.attempts === attempt && items[0].detail !== null);
+      clock.aheadMs += 5 * 3_600_000;
+    }
+    expect(await itemsOf(unlucky, all('failed'))).toMatchObject([{ attempts: 8 }]);
+  });
+
+  test('a mail whose sender died between sending and marking is sent again under the same Message-ID', async () => {
+    await start({ SMTP_URL: smtpUrl });
+    const order = uuidv7();
+    await happen(event(order, 'OrderCreated', { contact: EMAIL }));
+    const [item] = await itemsOf(order, all('sent'));
+    await service.stop();
+    // What the database holds when the mark was lost: claimed, counted, the claim run out.
+    await database.query("update notifications.notifications set status = 'queued', sent_at = null, next_attempt_at = now() where id = $1", [item!.id]);
+    await start({ SMTP_URL: smtpUrl, MAIL_FROM: 'OLMS <orders@localhost>' });
+    expect(await itemsOf(order, (items) => items[0]!.attempts === 2 && items[0]!.status === 'sent')).toHaveLength(1);
+    const ids = mailbox.mails.map((mail) => /^Message-ID: (.+)$/m.exec(mail)![1]!.trim());
+    expect(ids).toHaveLength(2);
+    expect(new Set(ids).size).toBe(1);
+  });
+
+  test('two senders never take the same mail', async () => {
+    await start({ SMTP_URL: smtpUrl });
+    const other = notifications.create({ env: { SMTP_URL: smtpUrl }, database, bus, clock, logger: createLogger('silent'), metrics: createMetrics(), exclusive: false, peers: {} as never });
+    await other.start();
+    try {
+      const orders = Array.from({ length: 60 }, () => uuidv7());
+      await happen(...orders.map((order) => event(order, 'OrderCreated', { contact: EMAIL })));
+      for (const order of orders) await itemsOf(order, all('sent'));
+      expect(mailbox.mails).toHaveLength(orders.length);
+    } finally {
+      await other.stop();
+    }
+  });
+});
