@@ -14,11 +14,13 @@ export const billing: ServiceDefinition = {
   name: 'billing',
   migrations: join(import.meta.dirname, 'migrations'),
   settings: billingSettings,
-  create({ database, bus, clock, logger, metrics }) {
+  create({ database, bus, clock, logger, metrics, exclusive }) {
     const lane = new Lane<Invoice, never, never, number>({
       name: 'billing',
       rules: billingRules,
       store: billingStore,
+      // Kept counters are safe in any case: they move by compare-and-set. Where others move them too, keeping costs conflicts.
+      keepShared: exclusive,
       sharedKeys: ({ event }) => (event ? countersOf(event.type) : []),
       database,
       bus,

@@ -14,7 +14,8 @@ const DUE_PER_LOOK = 200;
 
 export interface ReviewDeadlines {
   opened(effects: readonly ReviewOpened[]): void;
-  runNow(): Promise<void>;
+  /** Resolves when no review is left whose deadline has passed. */
+  settled(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -27,10 +28,12 @@ export interface ReviewDeadlinesOptions {
 
 export function watchReviewDeadlines({ database, lane, clock, logger }: ReviewDeadlinesOptions): ReviewDeadlines {
   let looking = false;
+  /** The earliest deadline known; at first nothing is known, so the first look is due at once. */
+  let nextMs = 0;
 
   const look = async (): Promise<void> => {
     looking = true;
-    let next: number | undefined;
+    nextMs = Number.POSITIVE_INFINITY;
     try {
       const nowMs = clock.nowMs();
       const reviews = await nextDeadlines(database, DUE_PER_LOOK);
@@ -41,24 +44,28 @@ export function watchReviewDeadlines({ database, lane, clock, logger }: ReviewDe
           return lane.submit({ orderId, command: { type: 'expire' }, cause: { causationid: id, correlationid: id } });
         }),
       );
-      next = reviews[due.length]?.deadlineMs;
+      // More than one look can hold are left to the next regular one.
+      nextMs = Math.min(nextMs, reviews[due.length]?.deadlineMs ?? nextMs);
     } finally {
       looking = false;
-      poke(next);
+      poke();
     }
   };
   const job = startJob({ name: 'review-deadlines', everyMs: LOOK_EVERY_MS, logger, run: look });
-  /** A deadline beyond the next regular look is met by a later one. */
-  const poke = (deadlineMs: number | undefined): void => {
-    if (deadlineMs !== undefined && deadlineMs < Date.now() + LOOK_EVERY_MS) job.pokeAt(deadlineMs);
+  /** During a look deadlines are only noted: its end asks for the next one. What is further away a regular look will meet. */
+  const poke = (): void => {
+    if (!looking && nextMs < clock.nowMs() + LOOK_EVERY_MS) job.pokeAt(nextMs);
   };
+  poke();
 
   return {
     opened(effects) {
-      // A review opened during a look is met by the next one at the latest.
-      if (!looking) for (const effect of effects) poke(effect.deadlineMs);
+      for (const effect of effects) nextMs = Math.min(nextMs, effect.deadlineMs);
+      poke();
     },
-    runNow: () => job.runNow(),
+    async settled() {
+      if (nextMs <= clock.nowMs()) await job.runNow();
+    },
     stop: () => job.stop(),
   };
 }

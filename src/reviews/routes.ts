@@ -60,10 +60,10 @@ export function reviewRoutes(app: FastifyInstance, { lane, database }: ReviewRou
     const { orderId } = await find(reviewId);
     try {
       const answer = await lane.submit({ orderId, command: { type, reason, by: request.principal.name }, cause: request.cause, idempotency: key });
-      if (isRefusal(answer)) throw problemOfRefusal(answer);
+      // The same key at the same time: the other request was decided first, and this one answers like it.
+      if (isRefusal(answer)) return (await repeated()) ?? Promise.reject(problemOfRefusal(answer));
       return view({ orderId, ...answer.row.state! });
     } catch (error) {
-      // The same key at the same time: the other request was saved first, and this one answers like it.
       const answer = isUniqueViolation(error) ? await repeated() : undefined;
       if (answer) return answer;
       throw error;

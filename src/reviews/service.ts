@@ -44,7 +44,7 @@ export const reviews: ServiceDefinition = {
       },
       async settled() {
         await lane.settled();
-        await deadlines?.runNow();
+        await deadlines?.settled();
         await lane.settled();
       },
     };

@@ -56,10 +56,10 @@ export function shippingRoutes(app: FastifyInstance, { lane, database }: Shippin
     const orderId = await orderIdOf(command.shipmentId);
     try {
       const answer = await lane.submit({ orderId, command, cause: request.cause, idempotency: key });
-      if (isRefusal(answer)) throw problemOfRefusal(answer);
+      // The same key at the same time: the other request was decided first, and this one answers like it.
+      if (isRefusal(answer)) return (await repeated()) ?? Promise.reject(problemOfRefusal(answer));
       return viewOf(orderId, answer.row.state!, command.shipmentId);
     } catch (error) {
-      // The same key at the same time: the other request was saved first, and this one answers like it.
       const answer = isUniqueViolation(error) ? await repeated() : undefined;
       if (answer) return answer;
       throw error;

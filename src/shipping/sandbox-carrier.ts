@@ -17,7 +17,8 @@ const DUE_PER_LOOK = 500;
 
 export interface SandboxCarrier {
   due(effects: readonly CarrierDue[]): void;
-  runNow(): Promise<void>;
+  /** Resolves when nothing that is due now is left. */
+  settled(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -30,7 +31,8 @@ export interface SandboxCarrierOptions {
 
 export function startSandboxCarrier({ database, lane, clock, logger }: SandboxCarrierOptions): SandboxCarrier {
   let looking = false;
-  let nextMs = Number.POSITIVE_INFINITY;
+  /** The earliest due time known; at first nothing is known, so the first look is due at once. */
+  let nextMs = 0;
 
   const look = async (): Promise<void> => {
     looking = true;
@@ -55,20 +57,24 @@ export function startSandboxCarrier({ database, lane, clock, logger }: SandboxCa
       }
     } finally {
       looking = false;
-      if (nextMs !== Number.POSITIVE_INFINITY) job.pokeAt(nextMs);
+      poke();
     }
   };
   const job: Job = startJob({ name: 'sandbox-carrier', everyMs: LOOK_EVERY_MS, logger, run: look });
+  /** During a look times are only noted: its end asks for the next one. What is further away a regular look will meet. */
+  const poke = (): void => {
+    if (!looking && nextMs < clock.nowMs() + LOOK_EVERY_MS) job.pokeAt(nextMs);
+  };
+  poke();
 
   return {
     due(effects) {
-      let dueMs = Number.POSITIVE_INFINITY;
-      for (const effect of effects) dueMs = Math.min(dueMs, effect.dueMs);
-      // During a look times are only noted: the look's end asks for the next one.
-      if (looking) nextMs = Math.min(nextMs, dueMs);
-      else job.pokeAt(dueMs);
+      for (const effect of effects) nextMs = Math.min(nextMs, effect.dueMs);
+      poke();
     },
-    runNow: () => job.runNow(),
+    async settled() {
+      if (nextMs <= clock.nowMs()) await job.runNow();
+    },
     stop: () => job.stop(),
   };
 }

@@ -40,7 +40,7 @@ export const shipping: ServiceDefinition = {
       },
       async settled() {
         await lane.settled();
-        await sandboxCarrier?.runNow();
+        await sandboxCarrier?.settled();
         await lane.settled();
       },
     };
