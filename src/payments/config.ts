@@ -1,5 +1,5 @@
 import { type Environment, readSettings, type Settings } from '#platform/config.ts';
-import type { CaptureMode } from './rules.ts';
+import { type CaptureMode, SAFETY_NET_MS } from './rules.ts';
 
 /** Signs webhooks of the sandbox wherever no secret is configured; production never accepts it. */
 const DEVELOPMENT_WEBHOOK_SECRET = 'whsec_b2xtcy1zYW5kYm94LW5vdC1mb3ItcHJvZHVjdGlvbg==';
@@ -84,6 +84,11 @@ export function readConfig(env: Environment): PaymentsConfig {
   if (values.capture !== 'automatic' && values.capture !== 'on_dispatch')
     throw new Error('Configuration: PAYMENTS_CAPTURE must be automatic or on_dispatch');
   if (values.concurrency < 1) throw new Error('Configuration: PAYMENTS_CONCURRENCY must be at least 1');
+  // A call may begin that much later than it was decided, and then takes its time: until it is over, a charge
+  // that the provider does not know may still arrive there.
+  if (values.cancelSafetyMs <= values.timeoutMs + SAFETY_NET_MS) {
+    throw new Error(`Configuration: PAYMENTS_CANCEL_SAFETY_MS must exceed PAYMENTS_TIMEOUT_MS by ${SAFETY_NET_MS}`);
+  }
   const { enabled, webhookSecret } = readSettings(sandboxSettings, env);
   const production = env['OLMS_ENV'] === 'production';
   const secretUsable = webhookSecret !== '' && !(production && webhookSecret === DEVELOPMENT_WEBHOOK_SECRET);

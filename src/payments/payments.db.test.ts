@@ -186,7 +186,7 @@ beforeAll(async () => {
     SANDBOX_SLOW_MS: '3000',
     PAYMENTS_TIMEOUT_MS: '500',
     PAYMENTS_BREAKER_OPEN_MS: '600',
-    PAYMENTS_CANCEL_SAFETY_MS: '1500',
+    PAYMENTS_CANCEL_SAFETY_MS: '3600',
   };
   metrics = createMetrics();
   provider = sandbox.create(dependencies());
@@ -434,6 +434,25 @@ describe('a crash between saving and calling', () => {
     await untilSaid(orderId, 'PaymentPending', 'PaymentSucceeded');
     expect(await books(orderId)).toHaveLength(1);
   });
+});
+
+test('a payment that another process left in doubt is settled by one that knew it before', async () => {
+  const stale = await startPayments();
+  const orderId = await pay('tok_approve');
+  await untilSaid(orderId, 'PaymentSucceeded');
+  const [row] = await database.query<{ operations: object[] }>(
+    'select operations from payments.payments where order_id = $1',
+    [orderId],
+  );
+  const refund = { ...row!.operations[0], id: uuidv7(), kind: 'refund', key: uuidv7(), state: 'pending', calls: 1 };
+  await database.query(
+    'update payments.payments set version = version + 1, operations = $2, next_attempt_at = now() where order_id = $1',
+    [orderId, JSON.stringify([row!.operations[0], { ...refund, sentAt: Date.now(), nextAttemptAt: Date.now() }])],
+  );
+  await untilSaid(orderId, 'PaymentSucceeded', 'PaymentRefunded');
+  await stale.settled!();
+  expect(await books(orderId)).toMatchObject([{ refunded: '19.90' }]);
+  await stopPayments();
 });
 
 describe('capture on dispatch', () => {

@@ -102,7 +102,7 @@ export const UNKNOWN_PROVIDER = 'unknown_provider';
 /** Reason of a charge given up because its order was cancelled and the provider never heard of it. */
 export const ABANDONED = 'order_cancelled';
 /** An operation without a recorded outcome is looked after this long after its call must have ended. */
-const SAFETY_NET_MS = 3_000;
+export const SAFETY_NET_MS = 3_000;
 const BACKOFF_FIRST_MS = 500;
 const BACKOFF_MAX_MS = 60_000;
 /** A provider that said "pending" tells the outcome by webhook; asking is only the safety net. */
@@ -540,6 +540,9 @@ export function paymentRules(options: PaymentRulesOptions): PaymentRules {
         for (const operation of payment.operations) {
           if (isOpen(operation) && (operation.nextAttemptAt ?? context.nowMs) <= context.nowMs) decision.due(operation);
         }
+        // The table said something is due. Where nothing is, this may be an old copy of the row that another
+        // process went beyond: saving it makes the version check tell, and the decision is taken again.
+        if (decision.payment === payment) decision.payment = { ...payment };
         return decision.outcome;
       }
       const operation = payment.operations.find((candidate) => candidate.key === command.key);

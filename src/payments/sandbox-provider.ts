@@ -23,8 +23,11 @@ function factOf(body: JsonReply['body']): ProviderResult | undefined {
 
 function resultOf({ status, body }: JsonReply): ProviderResult {
   if (NOT_THE_OPERATION.has(status)) return { type: 'unknown', reason: `http_${status}` };
-  if (status >= 400)
-    return { type: 'declined', reason: typeof body['code'] === 'string' ? body['code'] : `http_${status}` };
+  if (status >= 400) {
+    // A refusal names its code; anything else did not come from the provider.
+    if (typeof body['code'] !== 'string') throw new ProviderUnreachable(`http_${status}`);
+    return { type: 'declined', reason: body['code'] };
+  }
   const fact = factOf(body);
   if (!fact) throw new ProviderUnreachable('reply_unreadable');
   return fact;

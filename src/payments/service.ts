@@ -83,7 +83,11 @@ export const payments: ServiceDefinition = {
     async function lookAfter(orderId: string): Promise<void> {
       const { state } = await lane.read(orderId);
       const operation = state?.operations.find((candidate) => candidate.nextAttemptAt !== undefined);
-      if (operation) await submit(orderId, { type: 'due' }, causeOf(operation));
+      await submit(
+        orderId,
+        { type: 'due' },
+        operation ? causeOf(operation) : { causationid: orderId, correlationid: orderId },
+      );
     }
     async function tell(
       orderId: string,

@@ -57,22 +57,30 @@ class Refused extends Error {
   }
 }
 
-async function readBody(request: IncomingMessage): Promise<Body> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > BODY_BYTES_MAX) throw new Refused(413, 'body_too_large');
-    chunks.push(chunk);
-  }
-  if (bytes === 0) return {};
+function readBody(request: IncomingMessage): Promise<Body> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    request.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes > BODY_BYTES_MAX) reject(new Refused(413, 'body_too_large'));
+      else chunks.push(chunk);
+    });
+    request.on('error', reject);
+    request.on('end', () => {
+      const body = bytes === 0 ? {} : parsed((chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)).toString());
+      if (typeof body === 'object' && body !== null) resolve(body as Body);
+      else reject(new Refused(400, 'invalid_json'));
+    });
+  });
+}
+
+function parsed(json: string): unknown {
   try {
-    const body: unknown = JSON.parse((chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)).toString());
-    if (typeof body === 'object' && body !== null) return body as Body;
+    return JSON.parse(json);
   } catch {
-    // Falls through to the refusal: whatever is not an object is refused alike.
+    return undefined;
   }
-  throw new Refused(400, 'invalid_json');
 }
 
 function send(response: ServerResponse, status: number, body: unknown): void {
