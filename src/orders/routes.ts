@@ -47,6 +47,8 @@ export function orderRoutes(app: FastifyInstance, options: OrderRoutesOptions): 
       const taken = await intake.take(request.body, key, request.cause);
       if (isRefusal(taken)) throw problemOfRefusal(taken);
       let { row, updatedAt } = taken;
+      // An importer that runs again can tell what it had sent before from what is new.
+      if (taken.repeated) reply.header('idempotency-replayed', 'true');
       const waitS = preferredWait(request);
       if (waitS > 0 && !taken.repeated) {
         reply.header('preference-applied', `wait=${waitS}`);
