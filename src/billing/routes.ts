@@ -16,15 +16,48 @@ const JSON_RANGES = new Set(['application/json', 'application/*', '*/*']);
 export function acceptsJson(accept: string | undefined): boolean {
   if (accept === undefined || accept.trim() === '') return true;
   return accept.split(',').some((range) => {
-    const [type, ...parameters] = range.toLowerCase().split(';').map((part) => part.trim());
+    const [type, ...parameters] = range
+      .toLowerCase()
+      .split(';')
+      .map((part) => part.trim());
     return JSON_RANGES.has(type!) && !parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter));
   });
 }
 
 function view(orderId: string, invoice: Invoice): Record<string, unknown> {
-  const { number: invoiceNumber, issuedAt, customerId, reference, currency, billingAddress, items: lines, taxLines, discountLines, shippingLines, totalAmount } = invoice;
-  const creditNotes = invoice.creditNotes.map(({ number: creditNoteNumber, ...note }) => ({ creditNoteNumber, ...note, currency }));
-  return { invoiceNumber, issuedAt, orderId, customerId, reference, currency, billingAddress, lines, taxLines, discountLines, shippingLines, totalAmount, creditNotes };
+  const {
+    number: invoiceNumber,
+    issuedAt,
+    customerId,
+    reference,
+    currency,
+    billingAddress,
+    items: lines,
+    taxLines,
+    discountLines,
+    shippingLines,
+    totalAmount,
+  } = invoice;
+  const creditNotes = invoice.creditNotes.map(({ number: creditNoteNumber, ...note }) => ({
+    creditNoteNumber,
+    ...note,
+    currency,
+  }));
+  return {
+    invoiceNumber,
+    issuedAt,
+    orderId,
+    customerId,
+    reference,
+    currency,
+    billingAddress,
+    lines,
+    taxLines,
+    discountLines,
+    shippingLines,
+    totalAmount,
+    creditNotes,
+  };
 }
 
 export function billingRoutes(app: FastifyInstance, { database }: BillingRoutes): void {
@@ -33,7 +66,8 @@ export function billingRoutes(app: FastifyInstance, { database }: BillingRoutes)
     { schema: { tags: ['invoices'], summary: 'The invoice of an order with its credit notes', params: InvoiceParams } },
     async (request, reply) => {
       reply.header('vary', 'accept');
-      if (!acceptsJson(request.headers.accept)) throw new Problem('NOT_ACCEPTABLE', 'An invoice is available as application/json.');
+      if (!acceptsJson(request.headers.accept))
+        throw new Problem('NOT_ACCEPTABLE', 'An invoice is available as application/json.');
       const orderId = request.params.id.toLowerCase();
       const invoice = await findInvoice(database, orderId);
       if (!invoice) throw new Problem('INVOICE_NOT_ISSUED', 'An invoice is issued when the order is completed.');

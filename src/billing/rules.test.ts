@@ -19,10 +19,23 @@ class Books {
   event<T extends EventType>(order: string, type: T, changes: Partial<EventData<T>> = {}): Envelope {
     const { source, example } = ORDER_EVENTS[type];
     const sequence = ++this.#sequence;
-    return { id: `e${sequence}`, source, type, subject: order, sequence, time: '2026-11-22T12:00:00.000Z', correlationid: 'c', causationid: 'k', data: { ...example, ...changes } };
+    return {
+      id: `e${sequence}`,
+      source,
+      type,
+      subject: order,
+      sequence,
+      time: '2026-11-22T12:00:00.000Z',
+      correlationid: 'c',
+      causationid: 'k',
+      data: { ...example, ...changes },
+    };
   }
   hears(event: Envelope): Folded<Invoice, never> {
-    const shared = { get: (key: string) => this.counters.get(key), set: (key: string, value: number) => void this.counters.set(key, value) };
+    const shared = {
+      get: (key: string) => this.counters.get(key),
+      set: (key: string, value: number) => void this.counters.set(key, value),
+    };
     const row = this.rows.get(event.subject) ?? emptyRow<Invoice>(event.subject);
     const folded = foldEvent(billingRules, row, event, { nowMs: NOW_MS, newId: () => 'id', shared });
     this.rows.set(event.subject, folded.row);
@@ -39,8 +52,14 @@ class Books {
 describe('an invoice', () => {
   test('is issued when the order is completed, with the next number', () => {
     const books = new Books();
-    expect(books.completed('a').events).toMatchObject([{ type: 'InvoiceIssued', data: { invoiceNumber: 'INV-00000001', totalAmount: '19.90', currency: 'EUR' } }]);
-    expect(books.completed('b').row.state).toMatchObject({ number: 'INV-00000002', issuedAt: '2026-11-22T12:00:00.000Z', creditNotes: [] });
+    expect(books.completed('a').events).toMatchObject([
+      { type: 'InvoiceIssued', data: { invoiceNumber: 'INV-00000001', totalAmount: '19.90', currency: 'EUR' } },
+    ]);
+    expect(books.completed('b').row.state).toMatchObject({
+      number: 'INV-00000002',
+      issuedAt: '2026-11-22T12:00:00.000Z',
+      creditNotes: [],
+    });
   });
 
   test('is issued once, and a repeat uses up no number', () => {
@@ -63,8 +82,16 @@ describe('a credit note', () => {
   test('follows each refund after the invoice', () => {
     const books = new Books();
     books.completed('a');
-    expect(books.refunded('a', 'r1').events).toMatchObject([{ type: 'CreditNoteIssued', data: { creditNoteNumber: 'CRN-00000001', invoiceNumber: 'INV-00000001', amount: '9.95' } }]);
-    expect(books.refunded('a', 'r2').row.state?.creditNotes.map((note) => note.number)).toEqual(['CRN-00000001', 'CRN-00000002']);
+    expect(books.refunded('a', 'r1').events).toMatchObject([
+      {
+        type: 'CreditNoteIssued',
+        data: { creditNoteNumber: 'CRN-00000001', invoiceNumber: 'INV-00000001', amount: '9.95' },
+      },
+    ]);
+    expect(books.refunded('a', 'r2').row.state?.creditNotes.map((note) => note.number)).toEqual([
+      'CRN-00000001',
+      'CRN-00000002',
+    ]);
   });
 
   test('is written once per refund', () => {

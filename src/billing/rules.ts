@@ -68,11 +68,17 @@ export const billingRules: BillingRules = {
       case 'PaymentRefunded': {
         if (!invoice) return ignore('nothing was invoiced that could be credited');
         const { refundId, amount, currency } = event.data;
-        if (invoice.creditNotes.some((note) => note.refundId === refundId)) return ignore('the refund was credited before');
+        if (invoice.creditNotes.some((note) => note.refundId === refundId))
+          return ignore('the refund was credited before');
         const note: CreditNote = { number: nextNumber('credit-note', shared), refundId, amount, issuedAt };
         return {
           state: { ...invoice, creditNotes: [...invoice.creditNotes, note] },
-          events: [{ type: 'CreditNoteIssued', data: { creditNoteNumber: note.number, invoiceNumber: invoice.number, amount, currency } }],
+          events: [
+            {
+              type: 'CreditNoteIssued',
+              data: { creditNoteNumber: note.number, invoiceNumber: invoice.number, amount, currency },
+            },
+          ],
         };
       }
       default:
@@ -86,7 +92,17 @@ export const billingRules: BillingRules = {
 };
 
 function contentOf(data: EventData<'OrderCompleted'>): Omit<Invoice, 'number' | 'issuedAt' | 'creditNotes'> {
-  const { customerId, currency, totalAmount, items, taxLines, discountLines, shippingLines, reference, billingAddress } = data;
+  const {
+    customerId,
+    currency,
+    totalAmount,
+    items,
+    taxLines,
+    discountLines,
+    shippingLines,
+    reference,
+    billingAddress,
+  } = data;
   return {
     customerId,
     currency,

@@ -32,7 +32,11 @@ function moveCounters(changes: readonly SharedChange<number>[]): Write {
     name: 'counters',
     sql: `update billing.counters t set value = r.value from rows from (unnest($1::text[]), unnest($2::bigint[]), unnest($3::bigint[])) as r(key, before, value)
       where t.key = r.key and t.value = r.before`,
-    params: [arrayLiteral(changes.map((change) => change.key)), arrayLiteral(changes.map((change) => change.before)), arrayLiteral(changes.map((change) => change.after))],
+    params: [
+      arrayLiteral(changes.map((change) => change.key)),
+      arrayLiteral(changes.map((change) => change.before)),
+      arrayLiteral(changes.map((change) => change.after)),
+    ],
     expect: changes.length,
   };
 }
@@ -46,14 +50,23 @@ export const billingStore: LaneStore<Invoice, number> = {
     return new Map(
       rows.map((row) => {
         const { number, currency, body, version, sequence, seen } = row;
-        const state: Invoice = { ...body, number, currency, issuedAt: row.issued_at.toISOString(), totalAmount: row.total };
+        const state: Invoice = {
+          ...body,
+          number,
+          currency,
+          issuedAt: row.issued_at.toISOString(),
+          totalAmount: row.total,
+        };
         return [row.order_id, { id: row.order_id, version, sequence, seen, state }];
       }),
     );
   },
 
   async loadShared(database, keys) {
-    const rows = await database.query<{ key: string; value: number }>('select key, value from billing.counters where key = any($1::text[])', [keys]);
+    const rows = await database.query<{ key: string; value: number }>(
+      'select key, value from billing.counters where key = any($1::text[])',
+      [keys],
+    );
     return new Map(rows.map((row) => [row.key, row.value]));
   },
 
@@ -62,8 +75,13 @@ export const billingStore: LaneStore<Invoice, number> = {
     const changed = changes.filter(({ before }) => before.version > 0).map(({ after }) => rowOf(after));
     const writes: Write[] = [];
     // A row that somebody else inserted meanwhile makes the set a conflict, to be decided again, not an error.
-    if (added.length > 0) writes.push({ ...insertRows('added', 'billing.invoices', COLUMNS, added, 'on conflict do nothing'), expect: added.length });
-    if (changed.length > 0) writes.push(updateRows('changed', 'billing.invoices', ['order_id'], CHANGING, changed, 'version'));
+    if (added.length > 0)
+      writes.push({
+        ...insertRows('added', 'billing.invoices', COLUMNS, added, 'on conflict do nothing'),
+        expect: added.length,
+      });
+    if (changed.length > 0)
+      writes.push(updateRows('changed', 'billing.invoices', ['order_id'], CHANGING, changed, 'version'));
     if (shared.length > 0) writes.push(moveCounters(shared));
     return writes;
   },

@@ -6,11 +6,22 @@ import { isNotified, TEMPLATES, type Tone } from './templates.ts';
  * little more; no image and no link, so that nothing is fetched and nobody is tracked.
  */
 
-const COLOURS: Readonly<Record<Tone, string>> = { good: '#14694a', neutral: '#3b4a5c', attention: '#8a5a00', bad: '#9b2c2c' };
+const COLOURS: Readonly<Record<Tone, string>> = {
+  good: '#14694a',
+  neutral: '#3b4a5c',
+  attention: '#8a5a00',
+  bad: '#9b2c2c',
+};
 const FONT = "font-family:-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif";
 const FACT = /^([^:\n]{1,140}): (.+)$/;
 
-const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
 
 export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => ENTITIES[character]!);
@@ -54,7 +65,8 @@ ${body.split('\n\n').map(block).join('\n')}
 function block(text: string): string {
   const lines = text.split('\n');
   const facts = lines.map((line) => FACT.exec(line));
-  if (facts.some((fact) => fact === null)) return `<p style="margin:0 0 16px">${lines.map(escapeHtml).join('<br>')}</p>`;
+  if (facts.some((fact) => fact === null))
+    return `<p style="margin:0 0 16px">${lines.map(escapeHtml).join('<br>')}</p>`;
   const rows = facts.map(
     (fact) =>
       `<tr><th scope="row" align="left" valign="top" style="padding:8px 16px 8px 0;border-top:1px solid #e1e5ea;font-weight:400;color:#52606d">${escapeHtml(fact![1]!)}</th>` +

@@ -98,12 +98,21 @@ export function startMailSender({ smtpUrl, from, database, clock, logger }: Mail
         date: new Date(mail.createdAt),
         headers: { 'Auto-Submitted': 'auto-generated', 'X-Order-Id': mail.orderId },
       });
-      return { id: mail.id, status: 'sent', detail: undefined, sentAt: isoTime(clock.nowMs()), nextAttemptAt: undefined };
+      return {
+        id: mail.id,
+        status: 'sent',
+        detail: undefined,
+        sentAt: isoTime(clock.nowMs()),
+        nextAttemptAt: undefined,
+      };
     } catch (error) {
       const failure = error as SmtpError;
       const detail = reasonOf(failure);
       const final = isDefinite(failure) || mail.attempts >= ATTEMPTS_MAX;
-      logger.warn({ notificationId: mail.id, attempt: mail.attempts, reason: detail, final }, 'a mail was not accepted by the mail server');
+      logger.warn(
+        { notificationId: mail.id, attempt: mail.attempts, reason: detail, final },
+        'a mail was not accepted by the mail server',
+      );
       const nextAttemptAt = final ? undefined : isoTime(clock.nowMs() + backoffMs(mail.attempts));
       return { id: mail.id, status: final ? 'failed' : 'queued', detail, sentAt: undefined, nextAttemptAt };
     }

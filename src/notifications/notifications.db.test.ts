@@ -100,7 +100,16 @@ describe('notifications', () => {
     const logger = createLogger('debug');
     logger.warn = ((...parts: unknown[]) => void logged.push(JSON.stringify(parts))) as typeof logger.warn;
     logger.error = logger.warn;
-    service = notifications.create({ env, database, bus, clock, logger, metrics: createMetrics(), exclusive: false, peers: {} as never });
+    service = notifications.create({
+      env,
+      database,
+      bus,
+      clock,
+      logger,
+      metrics: createMetrics(),
+      exclusive: false,
+      peers: {} as never,
+    });
     await service.start();
   }
 
@@ -108,7 +117,17 @@ describe('notifications', () => {
   function event<T extends EventType>(order: string, type: T, changes: Partial<EventData<T>> = {}): Envelope {
     const { source, example } = ORDER_EVENTS[type];
     const time = new Date().toISOString();
-    return { id: uuidv7(), source, type, subject: order, sequence: ++sequence, time, correlationid: 'c', causationid: 'k', data: { ...example, ...changes } };
+    return {
+      id: uuidv7(),
+      source,
+      type,
+      subject: order,
+      sequence: ++sequence,
+      time,
+      correlationid: 'c',
+      causationid: 'k',
+      data: { ...example, ...changes },
+    };
   }
 
   async function happen(...events: Envelope[]): Promise<void> {
@@ -138,7 +157,11 @@ describe('notifications', () => {
   }
 
   function api(): ReturnType<typeof createHttp> {
-    const app = createHttp({ logger: createLogger('silent'), metrics: createMetrics(), authenticate: () => ({ name: 'test', role: 'reader' }) });
+    const app = createHttp({
+      logger: createLogger('silent'),
+      metrics: createMetrics(),
+      authenticate: () => ({ name: 'test', role: 'reader' }),
+    });
     service.routes!(app);
     return app;
   }
@@ -170,7 +193,9 @@ describe('notifications', () => {
     await start({});
     const order = uuidv7();
     await happen(event(order, 'OrderCreated'));
-    expect(await itemsOf(order, all('suppressed'))).toMatchObject([{ channel: 'none', detail: 'the order has no contact' }]);
+    expect(await itemsOf(order, all('suppressed'))).toMatchObject([
+      { channel: 'none', detail: 'the order has no contact' },
+    ]);
   });
 
   test('are remembered over a restart: a repeated event adds nothing, the contact is still known', async () => {
@@ -181,9 +206,16 @@ describe('notifications', () => {
     await itemsOf(order, (items) => items.length === 1);
     await service.stop();
     await start({});
-    await happen(created, event(order, 'OrderAmended', { contact: { email: 'new@example.com' } }), event(order, 'OrderPaid'));
+    await happen(
+      created,
+      event(order, 'OrderAmended', { contact: { email: 'new@example.com' } }),
+      event(order, 'OrderPaid'),
+    );
     const items = await itemsOf(order, (found) => found.length === 2);
-    expect(items).toMatchObject([{ eventType: 'OrderCreated', recipient: EMAIL.email }, { eventType: 'OrderPaid', recipient: 'new@example.com' }]);
+    expect(items).toMatchObject([
+      { eventType: 'OrderCreated', recipient: EMAIL.email },
+      { eventType: 'OrderPaid', recipient: 'new@example.com' },
+    ]);
   });
 
   test('go out by SMTP as text and HTML, with the notification id as Message-ID', async () => {
@@ -242,7 +274,10 @@ describe('notifications', () => {
     const [item] = await itemsOf(order, all('sent'));
     await service.stop();
     // What the database holds when the mark was lost: claimed, counted, the claim run out.
-    await database.query("update notifications.notifications set status = 'queued', sent_at = null, next_attempt_at = now() where id = $1", [item!.id]);
+    await database.query(
+      "update notifications.notifications set status = 'queued', sent_at = null, next_attempt_at = now() where id = $1",
+      [item!.id],
+    );
     await start({ SMTP_URL: smtpUrl, MAIL_FROM: 'OLMS <orders@localhost>' });
     expect(await itemsOf(order, (items) => items[0]!.attempts === 2 && items[0]!.status === 'sent')).toHaveLength(1);
     const ids = mailbox.mails.map((mail) => /^Message-ID: (.+)$/m.exec(mail)![1]!.trim());
@@ -252,7 +287,16 @@ describe('notifications', () => {
 
   test('two senders never take the same mail', async () => {
     await start({ SMTP_URL: smtpUrl });
-    const other = notifications.create({ env: { SMTP_URL: smtpUrl }, database, bus, clock, logger: createLogger('silent'), metrics: createMetrics(), exclusive: false, peers: {} as never });
+    const other = notifications.create({
+      env: { SMTP_URL: smtpUrl },
+      database,
+      bus,
+      clock,
+      logger: createLogger('silent'),
+      metrics: createMetrics(),
+      exclusive: false,
+      peers: {} as never,
+    });
     await other.start();
     try {
       const orders = Array.from({ length: 60 }, () => uuidv7());

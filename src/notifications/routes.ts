@@ -17,14 +17,19 @@ const HTML_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancest
 const Id = Type.String({ format: 'uuid' });
 const ListQuery = Type.Object({ orderId: Id }, { additionalProperties: false });
 const NotificationParams = Type.Object({ id: Id });
-const NotificationQuery = Type.Object({ format: Type.Optional(Type.String({ enum: ['json', 'html'], description: 'html: as the mail looks' })) }, { additionalProperties: false });
+const NotificationQuery = Type.Object(
+  { format: Type.Optional(Type.String({ enum: ['json', 'html'], description: 'html: as the mail looks' })) },
+  { additionalProperties: false },
+);
 const tags = ['notifications'];
 
 export function notificationRoutes(app: FastifyInstance, { database }: NotificationRoutes): void {
   app.get<{ Querystring: Static<typeof ListQuery> }>(
     '/notifications',
     { schema: { tags, summary: 'What was told about an order, oldest first', querystring: ListQuery } },
-    async (request) => ({ items: await notificationsOfOrder(database, request.query.orderId.toLowerCase(), NOTIFICATIONS_MAX) }),
+    async (request) => ({
+      items: await notificationsOfOrder(database, request.query.orderId.toLowerCase(), NOTIFICATIONS_MAX),
+    }),
   );
 
   app.get<{ Params: Static<typeof NotificationParams>; Querystring: Static<typeof NotificationQuery> }>(
@@ -35,7 +40,11 @@ export function notificationRoutes(app: FastifyInstance, { database }: Notificat
       if (!notification) throw new Problem('NOT_FOUND', `There is no notification ${request.params.id}.`);
       if (request.query.format !== 'html') return notification;
       return reply
-        .headers({ 'content-type': 'text/html; charset=utf-8', 'content-security-policy': HTML_POLICY, 'x-content-type-options': 'nosniff' })
+        .headers({
+          'content-type': 'text/html; charset=utf-8',
+          'content-security-policy': HTML_POLICY,
+          'x-content-type-options': 'nosniff',
+        })
         .send(htmlMail(notification));
     },
   );

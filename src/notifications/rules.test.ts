@@ -4,7 +4,14 @@ import { type Contact, type EventData, type EventType, ORDER_EVENTS } from '#con
 import { emptyRow, type Folded, foldEvent, type Row } from '#platform/aggregate.ts';
 import { escapeHtml, htmlMail } from './html-mail.ts';
 import { backoffMs, domainOf } from './mail-sender.ts';
-import { BODY_MAX, type Correspondence, type MailQueued, type Notification, notificationRules, OUTGOING } from './rules.ts';
+import {
+  BODY_MAX,
+  type Correspondence,
+  type MailQueued,
+  type Notification,
+  notificationRules,
+  OUTGOING,
+} from './rules.ts';
 import { NOTIFIED_TYPES } from './templates.ts';
 
 const ORDER = '0192f0c1-2a3b-7c4d-8e5f-0123456789ab';
@@ -23,7 +30,17 @@ class Story {
   event<T extends EventType>(type: T, changes: Partial<EventData<T>> = {}): Envelope {
     const { source, example } = ORDER_EVENTS[type];
     const sequence = ++this.#sequence;
-    return { id: `e${sequence}`, source, type, subject: ORDER, sequence, time: '2026-11-22T12:00:00.000Z', correlationid: 'c', causationid: 'k', data: { ...example, ...changes } };
+    return {
+      id: `e${sequence}`,
+      source,
+      type,
+      subject: ORDER,
+      sequence,
+      time: '2026-11-22T12:00:00.000Z',
+      correlationid: 'c',
+      causationid: 'k',
+      data: { ...example, ...changes },
+    };
   }
   hears(event: Envelope): Folded<Correspondence, MailQueued> {
     const shared = {
@@ -45,7 +62,11 @@ class Story {
 
 describe('channels', () => {
   test('every channel of the contact gets its own notification', () => {
-    const { notifications } = new Story().created({ ...EMAIL, phone: '+49 30 1', pushSubscription: { endpoint: 'https://push.example/1', keys: {} } });
+    const { notifications } = new Story().created({
+      ...EMAIL,
+      phone: '+49 30 1',
+      pushSubscription: { endpoint: 'https://push.example/1', keys: {} },
+    });
     expect(notifications.map(({ channel, recipient, status }) => [channel, recipient, status])).toEqual([
       ['email', 'ada@example.com', 'mailbox'],
       ['sms', '+49 30 1', 'mailbox'],
@@ -61,7 +82,9 @@ describe('channels', () => {
   });
 
   test('an order without a contact leaves a record of why nobody was told', () => {
-    expect(new Story().created().notifications).toMatchObject([{ channel: 'none', status: 'suppressed', detail: 'the order has no contact' }]);
+    expect(new Story().created().notifications).toMatchObject([
+      { channel: 'none', status: 'suppressed', detail: 'the order has no contact' },
+    ]);
     expect(new Story().created({}).notifications).toMatchObject([{ channel: 'none', status: 'suppressed' }]);
   });
 
@@ -76,7 +99,9 @@ describe('channels', () => {
   test('an amendment of something else, and any other event, leave the stored row alone', () => {
     const story = new Story().created(EMAIL);
     const before = story.row.state;
-    expect(story.hears(story.event('OrderAmended', { reference: undefined, metadata: { a: 1 } })).ignored).toMatch(/neither/);
+    expect(story.hears(story.event('OrderAmended', { reference: undefined, metadata: { a: 1 } })).ignored).toMatch(
+      /neither/,
+    );
     story.hears(story.event('OrderPaid'));
     expect(story.row.state).toBe(before);
   });
@@ -125,7 +150,10 @@ describe('text from outside', () => {
   const hostile = '<script>alert(1)</script>\r\nBcc: all@example.com\u0000"\'&';
 
   test('cannot break out of its line or of the HTML', () => {
-    const { last } = new Story().created(EMAIL, { reference: hostile, items: [{ line: 1, sku: hostile, quantity: 1, unitPrice: '1', amount: '1.00' }] });
+    const { last } = new Story().created(EMAIL, {
+      reference: hostile,
+      items: [{ line: 1, sku: hostile, quantity: 1, unitPrice: '1', amount: '1.00' }],
+    });
     for (const character of ['\r', '\n', '\u0000']) expect(last.subject).not.toContain(character);
     const html = htmlMail(last);
     expect(html).not.toContain('<script');
@@ -134,7 +162,13 @@ describe('text from outside', () => {
   });
 
   test('is bounded', () => {
-    const items = Array.from({ length: 1_000 }, (_, index) => ({ line: index + 1, sku: 'x'.repeat(500), quantity: 1, unitPrice: '1', amount: '1.00' }));
+    const items = Array.from({ length: 1_000 }, (_, index) => ({
+      line: index + 1,
+      sku: 'x'.repeat(500),
+      quantity: 1,
+      unitPrice: '1',
+      amount: '1.00',
+    }));
     const { last } = new Story().created(EMAIL, { items, reference: 'r'.repeat(500) });
     expect(last.body.length).toBeLessThanOrEqual(BODY_MAX);
     expect(last.body).toContain('990 more items');
@@ -147,7 +181,11 @@ describe('text from outside', () => {
 });
 
 test('the HTML mail shows facts as a table with row headers', () => {
-  const html = htmlMail({ eventType: 'OrderShipped', subject: 'On its way', body: 'Hello,\n\nIt left.\n\nCarrier: dhl\nTracking number: 1' });
+  const html = htmlMail({
+    eventType: 'OrderShipped',
+    subject: 'On its way',
+    body: 'Hello,\n\nIt left.\n\nCarrier: dhl\nTracking number: 1',
+  });
   expect(html).toContain('<html lang="en">');
   expect(html).toMatch(/<th scope="row"[^>]*>Carrier<\/th><td[^>]*>dhl<\/td>/);
   expect(html).toMatch(/<p [^>]*>It left\.<\/p>/);

@@ -60,11 +60,19 @@ export function notificationRules(channels: Channels): NotificationRules {
 
     react(event, before, { nowMs, newId, shared }) {
       const after = correspondence(event, before);
-      if (!isNotified(event.type)) return after === before ? ignore('neither contact nor reference changed') : { state: after, events: [] };
-      const message = messageOf(event.type, event.data, { label: labelOf(event.subject, after), currency: after?.currency });
+      if (!isNotified(event.type))
+        return after === before ? ignore('neither contact nor reference changed') : { state: after, events: [] };
+      const message = messageOf(event.type, event.data, {
+        label: labelOf(event.subject, after),
+        currency: after?.currency,
+      });
       const { subject: orderId, id: eventId, type: eventType } = event;
       const about = { orderId, eventId, eventType, subject: message.subject, createdAt: isoTime(nowMs) };
-      const told = addressees(after?.contact, message, channels).map((addressee): Notification => ({ id: newId(), ...about, ...addressee }));
+      const told = addressees(after?.contact, message, channels).map((addressee): Notification => ({
+        id: newId(),
+        ...about,
+        ...addressee,
+      }));
       shared.set(OUTGOING, [...(shared.get(OUTGOING) ?? []), ...told]);
       const queued = told.some((notification) => notification.status === 'queued');
       return { state: after, events: [], ...(queued ? { effects: ['mail-queued' as const] } : {}) };
@@ -99,17 +107,26 @@ type Addressee = Pick<Notification, 'channel' | 'recipient' | 'body' | 'status' 
 function addressees(contact: Contact | undefined, message: Message, channels: Channels): Addressee[] {
   const found: Addressee[] = [];
   const short = message.sentence.slice(0, SHORT_BODY_MAX);
-  if (contact?.email) found.push({ channel: 'email', recipient: clean(contact.email), body: letter(message), status: channels.mail ? 'queued' : 'mailbox' });
+  if (contact?.email)
+    found.push({
+      channel: 'email',
+      recipient: clean(contact.email),
+      body: letter(message),
+      status: channels.mail ? 'queued' : 'mailbox',
+    });
   // No gateway for text messages or push is built in: they stay in the mailbox, for another system to fetch.
   if (contact?.phone) found.push({ channel: 'sms', recipient: clean(contact.phone), body: short, status: 'mailbox' });
-  if (contact?.pushSubscription) found.push({ channel: 'push', recipient: endpointOf(contact.pushSubscription), body: short, status: 'mailbox' });
+  if (contact?.pushSubscription)
+    found.push({ channel: 'push', recipient: endpointOf(contact.pushSubscription), body: short, status: 'mailbox' });
   if (found.length === 0) found.push({ channel: 'none', body: short, status: 'suppressed', detail: NO_CONTACT });
   return found;
 }
 
 function endpointOf(subscription: Record<string, unknown>): string {
   const endpoint = subscription['endpoint'];
-  return typeof endpoint === 'string' ? endpoint.replace(/[^\x21-\x7e]/g, '').slice(0, RECIPIENT_MAX) : 'push subscription';
+  return typeof endpoint === 'string'
+    ? endpoint.replace(/[^\x21-\x7e]/g, '').slice(0, RECIPIENT_MAX)
+    : 'push subscription';
 }
 
 /** A short letter in plain text. Blocks are separated by blank lines; the HTML mail is made of the same blocks. */

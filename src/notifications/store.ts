@@ -22,7 +22,8 @@ const NOTIFICATION_COLUMNS: Columns = {
 };
 
 function rowOf(notification: Notification): Record<string, unknown> {
-  const { id, orderId, eventId, eventType, channel, recipient, subject, body, status, detail, createdAt } = notification;
+  const { id, orderId, eventId, eventType, channel, recipient, subject, body, status, detail, createdAt } =
+    notification;
   return {
     id,
     order_id: orderId,
@@ -45,20 +46,43 @@ function rowOf(notification: Notification): Record<string, unknown> {
  */
 export const notificationStore: LaneStore<Correspondence, readonly Notification[]> = {
   async load(database, ids) {
-    const rows = await database.query<{ order_id: string; body: Correspondence }>('select order_id, body from notifications.orders where order_id = any($1::uuid[])', [ids]);
-    return new Map(rows.map((row) => [row.order_id, { id: row.order_id, version: 1, sequence: 0, seen: {}, state: row.body }]));
+    const rows = await database.query<{ order_id: string; body: Correspondence }>(
+      'select order_id, body from notifications.orders where order_id = any($1::uuid[])',
+      [ids],
+    );
+    return new Map(
+      rows.map((row) => [row.order_id, { id: row.order_id, version: 1, sequence: 0, seen: {}, state: row.body }]),
+    );
   },
 
   save(changes, shared) {
-    const orders = changes.filter(({ before, after }) => after.state !== before.state).map(({ after }) => ({ order_id: after.id, body: after.state }));
+    const orders = changes
+      .filter(({ before, after }) => after.state !== before.state)
+      .map(({ after }) => ({ order_id: after.id, body: after.state }));
     const notifications = shared.flatMap((change) => change.after.map(rowOf));
     const writes: Write[] = [];
     if (orders.length > 0) {
       const columns: Columns = { order_id: 'uuid', body: 'json' };
-      writes.push(insertRows('orders', 'notifications.orders', columns, orders, 'on conflict (order_id) do update set body = excluded.body'));
+      writes.push(
+        insertRows(
+          'orders',
+          'notifications.orders',
+          columns,
+          orders,
+          'on conflict (order_id) do update set body = excluded.body',
+        ),
+      );
     }
     if (notifications.length > 0) {
-      writes.push(insertRows('notifications', 'notifications.notifications', NOTIFICATION_COLUMNS, notifications, 'on conflict (order_id, event_id, channel) do nothing'));
+      writes.push(
+        insertRows(
+          'notifications',
+          'notifications.notifications',
+          NOTIFICATION_COLUMNS,
+          notifications,
+          'on conflict (order_id, event_id, channel) do nothing',
+        ),
+      );
     }
     return writes;
   },
@@ -96,7 +120,8 @@ interface StoredRow extends Record<string, unknown> {
   sent_at: Date | null;
 }
 
-const FIELDS = 'id, order_id, event_id, event_type, channel, recipient, subject, body, status, detail, attempts, created_at, sent_at';
+const FIELDS =
+  'id, order_id, event_id, event_type, channel, recipient, subject, body, status, detail, attempts, created_at, sent_at';
 
 function fromStored(row: StoredRow): StoredNotification {
   const { id, channel, recipient, subject, body, status, detail, attempts } = row;
@@ -118,13 +143,22 @@ function fromStored(row: StoredRow): StoredNotification {
 }
 
 /** The first notifications of an order, oldest first. */
-export async function notificationsOfOrder(database: Database, orderId: string, limit: number): Promise<StoredNotification[]> {
-  const rows = await database.query<StoredRow>(`select ${FIELDS} from notifications.notifications where order_id = $1 order by id limit $2`, [orderId, limit]);
+export async function notificationsOfOrder(
+  database: Database,
+  orderId: string,
+  limit: number,
+): Promise<StoredNotification[]> {
+  const rows = await database.query<StoredRow>(
+    `select ${FIELDS} from notifications.notifications where order_id = $1 order by id limit $2`,
+    [orderId, limit],
+  );
   return rows.map(fromStored);
 }
 
 export async function findNotification(database: Database, id: string): Promise<StoredNotification | undefined> {
-  const [row] = await database.query<StoredRow>(`select ${FIELDS} from notifications.notifications where id = $1`, [id]);
+  const [row] = await database.query<StoredRow>(`select ${FIELDS} from notifications.notifications where id = $1`, [
+    id,
+  ]);
   return row && fromStored(row);
 }
 
@@ -132,7 +166,12 @@ export async function findNotification(database: Database, id: string): Promise<
  * Takes queued mails that are due. The claim is committed before anything is sent: it counts the attempt and
  * keeps other senders away until `untilMs`, after which a mail whose sender died is taken again.
  */
-export async function claimMails(database: Database, nowMs: number, untilMs: number, limit: number): Promise<StoredNotification[]> {
+export async function claimMails(
+  database: Database,
+  nowMs: number,
+  untilMs: number,
+  limit: number,
+): Promise<StoredNotification[]> {
   const rows = await database.query<StoredRow>(
     `update notifications.notifications set attempts = attempts + 1, next_attempt_at = $2
      where id in (select id from notifications.notifications where status = 'queued' and next_attempt_at <= $1 order by next_attempt_at limit $3 for update skip locked)
@@ -152,13 +191,27 @@ export interface MailResult {
 }
 
 export function markMails(results: readonly MailResult[]): Write {
-  const columns: Columns = { id: 'uuid', status: 'text', detail: 'text', sent_at: 'timestamptz', next_attempt_at: 'timestamptz' };
-  const rows = results.map(({ id, status, detail, sentAt, nextAttemptAt }) => ({ id, status, detail, sent_at: sentAt, next_attempt_at: nextAttemptAt }));
+  const columns: Columns = {
+    id: 'uuid',
+    status: 'text',
+    detail: 'text',
+    sent_at: 'timestamptz',
+    next_attempt_at: 'timestamptz',
+  };
+  const rows = results.map(({ id, status, detail, sentAt, nextAttemptAt }) => ({
+    id,
+    status,
+    detail,
+    sent_at: sentAt,
+    next_attempt_at: nextAttemptAt,
+  }));
   return updateRows('mails', 'notifications.notifications', ['id'], columns, rows);
 }
 
 /** When the next queued mail is due. */
 export async function nextMailMs(database: Database): Promise<number | undefined> {
-  const [row] = await database.query<{ next: Date | null }>("select min(next_attempt_at) as next from notifications.notifications where status = 'queued'");
+  const [row] = await database.query<{ next: Date | null }>(
+    "select min(next_attempt_at) as next from notifications.notifications where status = 'queued'",
+  );
   return row?.next?.getTime();
 }

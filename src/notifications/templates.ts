@@ -45,7 +45,12 @@ export const TEMPLATES = {
     render: (data, about) => ({
       subject: `Your order ${about.label} has to wait a little`,
       sentence: `Some items of your order ${about.label} are out of stock at the moment. We keep the order and send it as soon as new stock arrives.`,
-      facts: data.shortages.slice(0, ITEMS_MAX).map(({ sku, requested, available }) => ['Out of stock', `${clean(sku)} (${available} of ${requested} available)`]),
+      facts: data.shortages
+        .slice(0, ITEMS_MAX)
+        .map(({ sku, requested, available }) => [
+          'Out of stock',
+          `${clean(sku)} (${available} of ${requested} available)`,
+        ]),
     }),
   },
   OrderRejected: {
@@ -134,7 +139,10 @@ export function isNotified(type: string): type is NotifiedType {
 
 /** The message about an event. */
 export function messageOf(type: NotifiedType, data: unknown, about: About): Message {
-  const { subject, sentence, facts } = (TEMPLATES[type].render as (data: unknown, about: About) => Message)(data, about);
+  const { subject, sentence, facts } = (TEMPLATES[type].render as (data: unknown, about: About) => Message)(
+    data,
+    about,
+  );
   return { subject, sentence, facts: [['Order', about.label], ...facts] };
 }
 
@@ -150,7 +158,9 @@ function money(amount: string, { currency }: About): string {
 }
 
 function itemFacts(items: readonly OrderItem[]): [string, string][] {
-  const facts = items.slice(0, ITEMS_MAX).map((item): [string, string] => [`${item.quantity} × ${clean(item.name ?? item.sku)}`, item.amount]);
+  const facts = items
+    .slice(0, ITEMS_MAX)
+    .map((item): [string, string] => [`${item.quantity} × ${clean(item.name ?? item.sku)}`, item.amount]);
   if (items.length > ITEMS_MAX) facts.push(['and', `${items.length - ITEMS_MAX} more items`]);
   return facts;
 }
@@ -158,7 +168,11 @@ function itemFacts(items: readonly OrderItem[]): [string, string][] {
 function chargeFacts({ taxLines, discountLines, shippingLines }: EventData<'OrderCreated'>): [string, string][] {
   const lines = (name: string, sign: string, charges: readonly ChargeLine[] | undefined): [string, string][] =>
     (charges ?? []).slice(0, ITEMS_MAX).map((charge) => [clean(charge.name ?? name), sign + charge.amount]);
-  return [...lines('Discount', '-', discountLines), ...lines('Shipping', '', shippingLines), ...lines('Tax', '', taxLines)];
+  return [
+    ...lines('Discount', '-', discountLines),
+    ...lines('Shipping', '', shippingLines),
+    ...lines('Tax', '', taxLines),
+  ];
 }
 
 interface Parcel {

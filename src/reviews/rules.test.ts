@@ -22,7 +22,17 @@ class Story {
   }
   event<T extends EventType>(type: T, data: EventData<T> = ORDER_EVENTS[type].example as EventData<T>): Envelope {
     const sequence = ++this.#sequence;
-    return { id: `e${sequence}`, source: ORDER_EVENTS[type].source, type, subject: ORDER, sequence, time: new Date(this.nowMs).toISOString(), correlationid: 'c', causationid: 'k', data };
+    return {
+      id: `e${sequence}`,
+      source: ORDER_EVENTS[type].source,
+      type,
+      subject: ORDER,
+      sequence,
+      time: new Date(this.nowMs).toISOString(),
+      correlationid: 'c',
+      causationid: 'k',
+      data,
+    };
   }
   hears(event: Envelope): this {
     const folded = foldEvent(rules, this.row, event, this.#context());
@@ -36,7 +46,9 @@ class Story {
     return this;
   }
   created(...reviewReasons: string[]): this {
-    return this.hears(this.event('OrderCreated', { ...ORDER_EVENTS.OrderCreated.example, reviewReasons } as EventData<'OrderCreated'>));
+    return this.hears(
+      this.event('OrderCreated', { ...ORDER_EVENTS.OrderCreated.example, reviewReasons } as EventData<'OrderCreated'>),
+    );
   }
   approve(): this {
     return this.does({ type: 'approve', reason: 'known customer', by: 'ada' });
@@ -55,7 +67,9 @@ describe('opening', () => {
   test('a flagged order opens a review with a deadline', () => {
     const deadlineAt = '2026-11-22T13:00:00.000Z';
     const story = pending();
-    expect(story.told).toEqual([{ type: 'OrderOnHold', data: { reviewId: 'review-1', reasons: ['requested', 'large total'], deadlineAt } }]);
+    expect(story.told).toEqual([
+      { type: 'OrderOnHold', data: { reviewId: 'review-1', reasons: ['requested', 'large total'], deadlineAt } },
+    ]);
     expect(story.row.state).toMatchObject({ status: 'pending', deadlineAt });
     expect(story.last).toMatchObject({ effects: [{ deadlineMs: START_MS + DEADLINE_MS }] });
   });
@@ -68,15 +82,22 @@ describe('opening', () => {
 
   test('a duplicate opens nothing', () => {
     const story = new Story();
-    const event = story.event('OrderCreated', { ...ORDER_EVENTS.OrderCreated.example, reviewReasons: ['requested'] } as EventData<'OrderCreated'>);
+    const event = story.event('OrderCreated', {
+      ...ORDER_EVENTS.OrderCreated.example,
+      reviewReasons: ['requested'],
+    } as EventData<'OrderCreated'>);
     expect(story.hears(event).hears(event).last).toMatchObject({ ignored: 'duplicate', events: [] });
   });
 });
 
 describe('deciding', () => {
   test('approving and rejecting name who decided and why', () => {
-    expect(pending().approve().told).toEqual([{ type: 'ReviewApproved', data: { reviewId: 'review-1', reason: 'known customer', by: 'ada' } }]);
-    expect(pending().reject().told).toEqual([{ type: 'ReviewRejected', data: { reviewId: 'review-1', reason: 'fraud', by: 'ada' } }]);
+    expect(pending().approve().told).toEqual([
+      { type: 'ReviewApproved', data: { reviewId: 'review-1', reason: 'known customer', by: 'ada' } },
+    ]);
+    expect(pending().reject().told).toEqual([
+      { type: 'ReviewRejected', data: { reviewId: 'review-1', reason: 'fraud', by: 'ada' } },
+    ]);
   });
 
   test('happens once', () => {
@@ -95,7 +116,9 @@ describe('the deadline', () => {
     story.nowMs += DEADLINE_MS - 1;
     expect(story.does({ type: 'expire' }).told).toEqual([]);
     story.nowMs += 1;
-    expect(story.does({ type: 'expire' }).told).toEqual([{ type: 'ReviewRejected', data: { reviewId: 'review-1', reason: 'not reviewed in time', by: 'timer' } }]);
+    expect(story.does({ type: 'expire' }).told).toEqual([
+      { type: 'ReviewRejected', data: { reviewId: 'review-1', reason: 'not reviewed in time', by: 'timer' } },
+    ]);
   });
 
   test('passing after a decision changes nothing', () => {
@@ -107,13 +130,16 @@ describe('the deadline', () => {
 });
 
 describe('the end of the order', () => {
-  test.each(['OrderCancelled', 'OrderRejected', 'OrderPaymentFailed'] as const)('%s closes a pending review without an event', (type) => {
-    const story = pending();
-    story.hears(story.event(type));
-    expect(story.told).toEqual([]);
-    expect(story.row.state).toMatchObject({ status: 'closed' });
-    expect(story.approve().last).toMatchObject({ refused: 'REVIEW_DECIDED' });
-  });
+  test.each(['OrderCancelled', 'OrderRejected', 'OrderPaymentFailed'] as const)(
+    '%s closes a pending review without an event',
+    (type) => {
+      const story = pending();
+      story.hears(story.event(type));
+      expect(story.told).toEqual([]);
+      expect(story.row.state).toMatchObject({ status: 'closed' });
+      expect(story.approve().last).toMatchObject({ refused: 'REVIEW_DECIDED' });
+    },
+  );
 
   test('leaves a decision as it was', () => {
     const story = pending().reject();

@@ -55,7 +55,13 @@ export function reviewRules({ deadlineMs }: { readonly deadlineMs: number }): Re
         const reasons = event.data.reviewReasons;
         if (reasons.length === 0) return ignore('nothing asks for a review');
         if (review) return ignore('the review was opened before');
-        const opened: Review = { reviewId: newId(), status: 'pending', reasons, openedAt: isoTime(nowMs), deadlineAt: isoTime(nowMs + deadlineMs) };
+        const opened: Review = {
+          reviewId: newId(),
+          status: 'pending',
+          reasons,
+          openedAt: isoTime(nowMs),
+          deadlineAt: isoTime(nowMs + deadlineMs),
+        };
         const { reviewId, deadlineAt } = opened;
         return {
           state: opened,
@@ -81,7 +87,11 @@ export function reviewRules({ deadlineMs }: { readonly deadlineMs: number }): Re
           events: [{ type: 'ReviewRejected', data: { reviewId, reason: EXPIRED, by: TIMER } }],
         };
       }
-      if (review.status !== 'pending') return refuse('REVIEW_DECIDED', `The review was ${review.status} by ${review.decision!.by}: ${review.decision!.reason}.`);
+      if (review.status !== 'pending')
+        return refuse(
+          'REVIEW_DECIDED',
+          `The review was ${review.status} by ${review.decision!.by}: ${review.decision!.reason}.`,
+        );
       const { reason, by } = command;
       const approved = command.type === 'approve';
       return {

@@ -6,9 +6,23 @@ import type { Review, ReviewStatus } from './rules.ts';
 
 /** SQL of the reviews service; nowhere else. */
 
-const CHANGING: Columns = { order_id: 'uuid', version: 'integer', sequence: 'integer', seen: 'json', status: 'text', decision: 'json' };
-const COLUMNS: Columns = { ...CHANGING, review_id: 'uuid', reasons: 'json', opened_at: 'timestamptz', deadline_at: 'timestamptz' };
-const SELECT = 'select order_id, review_id, version, sequence, seen, status, reasons, opened_at, deadline_at, decision from reviews.reviews';
+const CHANGING: Columns = {
+  order_id: 'uuid',
+  version: 'integer',
+  sequence: 'integer',
+  seen: 'json',
+  status: 'text',
+  decision: 'json',
+};
+const COLUMNS: Columns = {
+  ...CHANGING,
+  review_id: 'uuid',
+  reasons: 'json',
+  opened_at: 'timestamptz',
+  deadline_at: 'timestamptz',
+};
+const SELECT =
+  'select order_id, review_id, version, sequence, seen, status, reasons, opened_at, deadline_at, decision from reviews.reviews';
 
 interface StoredReview extends Record<string, unknown> {
   order_id: string;
@@ -36,13 +50,29 @@ function stateOf(row: StoredReview): Review {
 
 function rowOf({ id, version, sequence, seen, state }: Row<Review>): Record<string, unknown> {
   const { reviewId, status, reasons, openedAt, deadlineAt, decision } = state!;
-  return { order_id: id, version, sequence, seen, status, decision, review_id: reviewId, reasons, opened_at: openedAt, deadline_at: deadlineAt };
+  return {
+    order_id: id,
+    version,
+    sequence,
+    seen,
+    status,
+    decision,
+    review_id: reviewId,
+    reasons,
+    opened_at: openedAt,
+    deadline_at: deadlineAt,
+  };
 }
 
 export const reviewStore: LaneStore<Review, never> = {
   async load(database, ids) {
     const rows = await database.query<StoredReview>(`${SELECT} where order_id = any($1::uuid[])`, [ids]);
-    return new Map(rows.map((row) => [row.order_id, { id: row.order_id, version: row.version, sequence: row.sequence, seen: row.seen, state: stateOf(row) }]));
+    return new Map(
+      rows.map((row) => [
+        row.order_id,
+        { id: row.order_id, version: row.version, sequence: row.sequence, seen: row.seen, state: stateOf(row) },
+      ]),
+    );
   },
 
   save(changes) {
@@ -50,8 +80,13 @@ export const reviewStore: LaneStore<Review, never> = {
     const changed = changes.filter(({ before }) => before.version > 0).map(({ after }) => rowOf(after));
     const writes: Write[] = [];
     // A row that somebody else inserted meanwhile makes the set a conflict, to be decided again, not an error.
-    if (added.length > 0) writes.push({ ...insertRows('added', 'reviews.reviews', COLUMNS, added, 'on conflict do nothing'), expect: added.length });
-    if (changed.length > 0) writes.push(updateRows('changed', 'reviews.reviews', ['order_id'], CHANGING, changed, 'version'));
+    if (added.length > 0)
+      writes.push({
+        ...insertRows('added', 'reviews.reviews', COLUMNS, added, 'on conflict do nothing'),
+        expect: added.length,
+      });
+    if (changed.length > 0)
+      writes.push(updateRows('changed', 'reviews.reviews', ['order_id'], CHANGING, changed, 'version'));
     return writes;
   },
 };
@@ -85,7 +120,10 @@ export async function listReviews(database: Database, { status, after, limit }: 
 }
 
 /** Pending reviews by deadline, the earliest first, those not yet due included. */
-export async function nextDeadlines(database: Database, limit: number): Promise<{ orderId: string; deadlineMs: number }[]> {
+export async function nextDeadlines(
+  database: Database,
+  limit: number,
+): Promise<{ orderId: string; deadlineMs: number }[]> {
   const rows = await database.query<{ order_id: string; deadline_at: Date }>(
     "select order_id, deadline_at from reviews.reviews where status = 'pending' order by deadline_at limit $1",
     [limit],

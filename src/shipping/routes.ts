@@ -24,7 +24,11 @@ const DispatchBody = Type.Object(
   { additionalProperties: false },
 );
 const NoBody = Type.Union([Type.Object({}, { additionalProperties: false }), Type.Null()]);
-const KeyHeaders = Type.Object({ 'idempotency-key': Type.Optional(Type.String({ description: 'A fresh value per intent; the same key and body get the same answer' })) });
+const KeyHeaders = Type.Object({
+  'idempotency-key': Type.Optional(
+    Type.String({ description: 'A fresh value per intent; the same key and body get the same answer' }),
+  ),
+});
 const tags = ['shipments'];
 
 function view(orderId: string, shipping: Shipping, shipment: Shipment): Record<string, unknown> {
@@ -39,10 +43,17 @@ export function shippingRoutes(app: FastifyInstance, { lane, database }: Shippin
     return orderId;
   };
   const viewOf = (orderId: string, shipping: Shipping, shipmentId: string): Record<string, unknown> =>
-    view(orderId, shipping, shipping.shipments.find((shipment) => shipment.id === shipmentId)!);
+    view(
+      orderId,
+      shipping,
+      shipping.shipments.find((shipment) => shipment.id === shipmentId)!,
+    );
 
   /** Gives a command; a repeat under the same key gets the answer of the first time. */
-  const give = async (request: FastifyRequest, command: Extract<ShippingCommand, { shipmentId: string }>): Promise<Record<string, unknown>> => {
+  const give = async (
+    request: FastifyRequest,
+    command: Extract<ShippingCommand, { shipmentId: string }>,
+  ): Promise<Record<string, unknown>> => {
     const key = requestKey(request, false);
     const repeated = async (): Promise<Record<string, unknown> | undefined> => {
       const answer = await storedAnswer<{ orderId: string }>(database, key);
@@ -66,23 +77,37 @@ export function shippingRoutes(app: FastifyInstance, { lane, database }: Shippin
     }
   };
 
-  app.get<{ Querystring: Static<typeof ListQuery> }>('/shipments', { schema: { tags, summary: 'The shipments of an order', querystring: ListQuery } }, async (request) => {
-    const orderId = request.query.orderId.toLowerCase();
-    const shipping = await loadShipping(database, orderId);
-    return { items: shipping?.shipments.map((shipment) => view(orderId, shipping, shipment)) ?? [] };
-  });
+  app.get<{ Querystring: Static<typeof ListQuery> }>(
+    '/shipments',
+    { schema: { tags, summary: 'The shipments of an order', querystring: ListQuery } },
+    async (request) => {
+      const orderId = request.query.orderId.toLowerCase();
+      const shipping = await loadShipping(database, orderId);
+      return { items: shipping?.shipments.map((shipment) => view(orderId, shipping, shipment)) ?? [] };
+    },
+  );
 
-  app.get<{ Params: Static<typeof ShipmentParams> }>('/shipments/:id', { schema: { tags, summary: 'One shipment', params: ShipmentParams } }, async (request) => {
-    const id = request.params.id.toLowerCase();
-    const orderId = await orderIdOf(id);
-    return viewOf(orderId, (await loadShipping(database, orderId))!, id);
-  });
+  app.get<{ Params: Static<typeof ShipmentParams> }>(
+    '/shipments/:id',
+    { schema: { tags, summary: 'One shipment', params: ShipmentParams } },
+    async (request) => {
+      const id = request.params.id.toLowerCase();
+      const orderId = await orderIdOf(id);
+      return viewOf(orderId, (await loadShipping(database, orderId))!, id);
+    },
+  );
 
   app.post<{ Params: Static<typeof ShipmentParams>; Body: Static<typeof DispatchBody> }>(
     '/shipments/:id/dispatch',
     {
       config: { role: 'operator' },
-      schema: { tags, summary: 'A shipment was handed to the carrier', params: ShipmentParams, headers: KeyHeaders, body: DispatchBody },
+      schema: {
+        tags,
+        summary: 'A shipment was handed to the carrier',
+        params: ShipmentParams,
+        headers: KeyHeaders,
+        body: DispatchBody,
+      },
     },
     (request) => give(request, { type: 'dispatch', shipmentId: request.params.id.toLowerCase(), ...request.body }),
   );
@@ -91,7 +116,13 @@ export function shippingRoutes(app: FastifyInstance, { lane, database }: Shippin
     '/shipments/:id/deliver',
     {
       config: { role: 'operator' },
-      schema: { tags, summary: 'A shipment reached the customer', params: ShipmentParams, headers: KeyHeaders, body: NoBody },
+      schema: {
+        tags,
+        summary: 'A shipment reached the customer',
+        params: ShipmentParams,
+        headers: KeyHeaders,
+        body: NoBody,
+      },
     },
     (request) => give(request, { type: 'deliver', shipmentId: request.params.id.toLowerCase() }),
   );

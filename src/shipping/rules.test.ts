@@ -29,7 +29,17 @@ class Story {
 
   event<T extends EventType>(type: T, data: EventData<T>): Envelope<EventData<T>> {
     const sequence = ++this.#sequence;
-    return { id: `order-event-${sequence}`, source: ORDER_EVENTS[type].source, type, subject: ORDER, sequence, time: new Date(this.nowMs).toISOString(), correlationid: 'c', causationid: 'k', data };
+    return {
+      id: `order-event-${sequence}`,
+      source: ORDER_EVENTS[type].source,
+      type,
+      subject: ORDER,
+      sequence,
+      time: new Date(this.nowMs).toISOString(),
+      correlationid: 'c',
+      causationid: 'k',
+      data,
+    };
   }
 
   hears(event: Envelope): this {
@@ -51,7 +61,11 @@ class Story {
   }
 
   ready(...locations: string[]): this {
-    const allocations = (locations.length > 0 ? locations : ['main']).map((location) => ({ sku: 'MUG', location, quantity: 1 }));
+    const allocations = (locations.length > 0 ? locations : ['main']).map((location) => ({
+      sku: 'MUG',
+      location,
+      quantity: 1,
+    }));
     return this.hears(this.event('OrderReadyForShipment', { allocations, deadlineAt: '2026-12-01T00:00:00.000Z' }));
   }
   held(hold = 'manual'): this {
@@ -110,14 +124,24 @@ describe('scheduling', () => {
     story.hears(story.event('OrderReadyForShipment', { allocations, deadlineAt: '2026-12-01T00:00:00.000Z' }));
     expect(story.told).toEqual(['ShipmentScheduled', 'ShipmentScheduled']);
     expect(story.data).toEqual([
-      { shipmentId: story.ids[0], location: 'east', items: [{ sku: 'A', quantity: 4 }, { sku: 'C', quantity: 1 }] },
+      {
+        shipmentId: story.ids[0],
+        location: 'east',
+        items: [
+          { sku: 'A', quantity: 4 },
+          { sku: 'C', quantity: 1 },
+        ],
+      },
       { shipmentId: story.ids[1], location: 'west', items: [{ sku: 'B', quantity: 2 }] },
     ]);
   });
 
   test('happens once: the same event again is a duplicate, a second one is ignored', () => {
     const story = byHand();
-    const event = story.event('OrderReadyForShipment', { allocations: [{ sku: 'A', location: 'main', quantity: 1 }], deadlineAt: '2026-12-01T00:00:00.000Z' });
+    const event = story.event('OrderReadyForShipment', {
+      allocations: [{ sku: 'A', location: 'main', quantity: 1 }],
+      deadlineAt: '2026-12-01T00:00:00.000Z',
+    });
     const before = story.hears(event).row;
     expect(story.hears(event).ignored).toBe('duplicate');
     expect(story.row).toBe(before);
@@ -129,7 +153,9 @@ describe('scheduling', () => {
 describe('dispatch and delivery by hand', () => {
   test('say with "last" when nothing of the order waits', () => {
     const story = byHand().ready('east', 'west');
-    expect(story.dispatch(0).data).toMatchObject([{ last: false, carrier: 'dhl', trackingNumber: 'T1', items: [{ sku: 'MUG', quantity: 1 }] }]);
+    expect(story.dispatch(0).data).toMatchObject([
+      { last: false, carrier: 'dhl', trackingNumber: 'T1', items: [{ sku: 'MUG', quantity: 1 }] },
+    ]);
     expect(story.deliver(0).data).toMatchObject([{ last: false }]);
     expect(story.dispatch(1).data).toMatchObject([{ last: true }]);
     expect(story.deliver(1).data).toMatchObject([{ last: true }]);
@@ -205,8 +231,20 @@ describe('a cancellation', () => {
 describe('the sandbox carrier', () => {
   test('without a delay takes every step in the save that schedules', () => {
     const story = new Story(0).ready('east', 'west');
-    expect(story.told).toEqual(['ShipmentScheduled', 'ShipmentScheduled', 'ShipmentDispatched', 'ShipmentDispatched', 'ShipmentDelivered', 'ShipmentDelivered']);
-    expect(story.data.slice(2)).toMatchObject([{ last: false }, { last: true, carrier: 'sandbox' }, { last: false }, { last: true }]);
+    expect(story.told).toEqual([
+      'ShipmentScheduled',
+      'ShipmentScheduled',
+      'ShipmentDispatched',
+      'ShipmentDispatched',
+      'ShipmentDelivered',
+      'ShipmentDelivered',
+    ]);
+    expect(story.data.slice(2)).toMatchObject([
+      { last: false },
+      { last: true, carrier: 'sandbox' },
+      { last: false },
+      { last: true },
+    ]);
     expect(nextDueMs(story.row.state!)).toBeUndefined();
   });
 
@@ -251,7 +289,9 @@ describe('the sandbox carrier', () => {
   test('leaves the parcels of other carriers to them', () => {
     const story = new Story(1_000).ready().dispatch(0, 'dhl').after(60_000);
     expect(story.does({ type: 'carry' }).told).toEqual([]);
-    expect(new Story(1_000).ready().dispatch(0, 'sandbox').after(1_000).does({ type: 'carry' }).told).toEqual(['ShipmentDelivered']);
+    expect(new Story(1_000).ready().dispatch(0, 'sandbox').after(1_000).does({ type: 'carry' }).told).toEqual([
+      'ShipmentDelivered',
+    ]);
   });
 
   test('switched off, moves nothing that an earlier run left behind', () => {

@@ -31,7 +31,12 @@ export interface Shipping {
 }
 
 export type ShippingCommand =
-  | { readonly type: 'dispatch'; readonly shipmentId: string; readonly carrier: string; readonly trackingNumber: string }
+  | {
+      readonly type: 'dispatch';
+      readonly shipmentId: string;
+      readonly carrier: string;
+      readonly trackingNumber: string;
+    }
   | { readonly type: 'deliver'; readonly shipmentId: string }
   /** The sandbox carrier takes every step that is due; where none is, somebody else was faster. */
   | { readonly type: 'carry' };
@@ -65,10 +70,21 @@ export function shippingRules(carrier: Carrier): ShippingRules {
       switch (event.type) {
         case 'OrderReadyForShipment': {
           if (shipping && shipping.shipments.length > 0) return ignore('its shipments were scheduled before');
-          const scheduled = schedule(event.data.allocations, newId, carrier.delayMs === undefined ? undefined : nowMs + carrier.delayMs);
+          const scheduled = schedule(
+            event.data.allocations,
+            newId,
+            carrier.delayMs === undefined ? undefined : nowMs + carrier.delayMs,
+          );
           const cause = { causationid: event.id, correlationid: event.correlationid };
-          const after: Shipping = { holds: shipping?.holds ?? [], shipments: scheduled, ...(carrier.delayMs ? { cause } : {}) };
-          const events = scheduled.map(({ id, location, items }): NewEvent => ({ type: 'ShipmentScheduled', data: { shipmentId: id, location, items: [...items] } }));
+          const after: Shipping = {
+            holds: shipping?.holds ?? [],
+            shipments: scheduled,
+            ...(carrier.delayMs ? { cause } : {}),
+          };
+          const events = scheduled.map(({ id, location, items }): NewEvent => ({
+            type: 'ShipmentScheduled',
+            data: { shipmentId: id, location, items: [...items] },
+          }));
           return carried({ shipping: after, events }, carrier, nowMs);
         }
         case 'OrderHeld': {
@@ -79,19 +95,33 @@ export function shippingRules(carrier: Carrier): ShippingRules {
         case 'OrderReleased': {
           const { hold } = event.data;
           if (!shipping?.holds.includes(hold)) return ignore('the hold did not pause shipping');
-          return carried({ shipping: { ...shipping, holds: shipping.holds.filter((present) => present !== hold) }, events: [] }, carrier, nowMs);
+          return carried(
+            { shipping: { ...shipping, holds: shipping.holds.filter((present) => present !== hold) }, events: [] },
+            carrier,
+            nowMs,
+          );
         }
         case 'OrderCancellationRequested': {
           const { shipments, ...rest } = shipping ?? NOTHING;
           if (shipments.some(hasLeft)) return ignore('a parcel has left; the dispatch event already tells');
           const shipmentIds = shipments.filter(isWaiting).map((shipment) => shipment.id);
           if (shipmentIds.length === 0 && shipments.length > 0) return ignore('the shipments were stopped before');
-          return { state: { ...rest, shipments: shipments.map(cancelled) }, events: [{ type: 'ShipmentCancelled', data: { shipmentIds } }] };
+          return {
+            state: { ...rest, shipments: shipments.map(cancelled) },
+            events: [{ type: 'ShipmentCancelled', data: { shipmentIds } }],
+          };
         }
         case 'OrderCancelled': {
           if (!shipping) return ignore('nothing was scheduled or held');
           if (shipping.holds.length === 0 && !shipping.shipments.some(isWaiting)) return ignore('nothing waits');
-          return { state: { ...shipping, holds: [], shipments: shipping.shipments.map((shipment) => (isWaiting(shipment) ? cancelled(shipment) : shipment)) }, events: [] };
+          return {
+            state: {
+              ...shipping,
+              holds: [],
+              shipments: shipping.shipments.map((shipment) => (isWaiting(shipment) ? cancelled(shipment) : shipment)),
+            },
+            events: [],
+          };
         }
         default:
           throw new Error(`Shipping does not consume ${event.type}`);
@@ -99,16 +129,34 @@ export function shippingRules(carrier: Carrier): ShippingRules {
     },
 
     decide(command, shipping, { nowMs }) {
-      if (command.type === 'carry') return shipping ? carried({ shipping, events: [] }, carrier, nowMs) : { state: shipping, events: [] };
+      if (command.type === 'carry')
+        return shipping ? carried({ shipping, events: [] }, carrier, nowMs) : { state: shipping, events: [] };
       const shipment = shipping?.shipments.find((candidate) => candidate.id === command.shipmentId);
       if (!shipping || !shipment) return refuse('SHIPMENT_NOT_FOUND', `There is no shipment ${command.shipmentId}.`);
       if (command.type === 'dispatch') {
-        if (!isWaiting(shipment)) return refuse('SHIPMENT_NOT_DISPATCHABLE', `The shipment is ${shipment.status}; only a SCHEDULED one can be dispatched.`);
-        if (shipping.holds.length > 0) return refuse('SHIPMENT_ON_HOLD', `The order is on hold: ${shipping.holds.join(', ')}. Release it first.`);
+        if (!isWaiting(shipment))
+          return refuse(
+            'SHIPMENT_NOT_DISPATCHABLE',
+            `The shipment is ${shipment.status}; only a SCHEDULED one can be dispatched.`,
+          );
+        if (shipping.holds.length > 0)
+          return refuse('SHIPMENT_ON_HOLD', `The order is on hold: ${shipping.holds.join(', ')}. Release it first.`);
         const { carrier: name, trackingNumber } = command;
-        return carried(dispatch(shipping, shipment, { name, trackingNumber, dueMs: name === SANDBOX_CARRIER ? dueMs(carrier, nowMs) : undefined }), carrier, nowMs);
+        return carried(
+          dispatch(shipping, shipment, {
+            name,
+            trackingNumber,
+            dueMs: name === SANDBOX_CARRIER ? dueMs(carrier, nowMs) : undefined,
+          }),
+          carrier,
+          nowMs,
+        );
       }
-      if (shipment.status !== 'DISPATCHED') return refuse('SHIPMENT_NOT_DELIVERABLE', `The shipment is ${shipment.status}; only a DISPATCHED one can be delivered.`);
+      if (shipment.status !== 'DISPATCHED')
+        return refuse(
+          'SHIPMENT_NOT_DELIVERABLE',
+          `The shipment is ${shipment.status}; only a DISPATCHED one can be delivered.`,
+        );
       return carried(deliver(shipping, shipment), carrier, nowMs);
     },
   };
@@ -144,7 +192,11 @@ export function nextDueMs(shipping: Shipping): number | undefined {
 }
 
 /** One shipment per location, in the order the allocations name them; a SKU allocated twice is packed as one item. */
-function schedule(allocations: readonly Allocation[], newId: () => string, carrierDueMs: number | undefined): Shipment[] {
+function schedule(
+  allocations: readonly Allocation[],
+  newId: () => string,
+  carrierDueMs: number | undefined,
+): Shipment[] {
   const locations = new Map<string, Map<string, number>>();
   for (const { location, sku, quantity } of allocations) {
     let items = locations.get(location);
@@ -161,7 +213,10 @@ function schedule(allocations: readonly Allocation[], newId: () => string, carri
 }
 
 function replaced(shipping: Shipping, after: Shipment): Shipping {
-  return { ...shipping, shipments: shipping.shipments.map((shipment) => (shipment.id === after.id ? after : shipment)) };
+  return {
+    ...shipping,
+    shipments: shipping.shipments.map((shipment) => (shipment.id === after.id ? after : shipment)),
+  };
 }
 
 interface Handover {
@@ -171,18 +226,26 @@ interface Handover {
   readonly dueMs: number | undefined;
 }
 
-function dispatch(shipping: Shipping, shipment: Shipment, { name: carrier, trackingNumber, dueMs: carrierDueMs }: Handover): Step {
+function dispatch(
+  shipping: Shipping,
+  shipment: Shipment,
+  { name: carrier, trackingNumber, dueMs: carrierDueMs }: Handover,
+): Step {
   const { id: shipmentId, location, items } = shipment;
   const after: Shipment = { ...shipment, status: 'DISPATCHED', carrier, trackingNumber, carrierDueMs };
   const last = shipping.shipments.every((other) => other.id === shipmentId || !isWaiting(other));
   return {
     shipping: replaced(shipping, after),
-    events: [{ type: 'ShipmentDispatched', data: { shipmentId, location, items: [...items], carrier, trackingNumber, last } }],
+    events: [
+      { type: 'ShipmentDispatched', data: { shipmentId, location, items: [...items], carrier, trackingNumber, last } },
+    ],
   };
 }
 
 function deliver(shipping: Shipping, shipment: Shipment): Step {
-  const last = shipping.shipments.every((other) => other.id === shipment.id || other.status === 'DELIVERED' || other.status === 'CANCELLED');
+  const last = shipping.shipments.every(
+    (other) => other.id === shipment.id || other.status === 'DELIVERED' || other.status === 'CANCELLED',
+  );
   return {
     shipping: replaced(shipping, { ...shipment, status: 'DELIVERED', carrierDueMs: undefined }),
     events: [{ type: 'ShipmentDelivered', data: { shipmentId: shipment.id, last } }],
@@ -212,9 +275,16 @@ function carried(step: Step, carrier: Carrier, nowMs: number): Outcome<Shipping,
   };
   for (const shipment of shipping.shipments) {
     if (!isWaiting(shipment) || !isDue(shipment) || shipping.holds.length > 0) continue;
-    take(dispatch(shipping, shipment, { name: SANDBOX_CARRIER, trackingNumber: sandboxTrackingNumber(shipment.id), dueMs: dueMs(carrier, nowMs) }));
+    take(
+      dispatch(shipping, shipment, {
+        name: SANDBOX_CARRIER,
+        trackingNumber: sandboxTrackingNumber(shipment.id),
+        dueMs: dueMs(carrier, nowMs),
+      }),
+    );
   }
-  for (const shipment of shipping.shipments) if (shipment.status === 'DISPATCHED' && isDue(shipment)) take(deliver(shipping, shipment));
+  for (const shipment of shipping.shipments)
+    if (shipment.status === 'DISPATCHED' && isDue(shipment)) take(deliver(shipping, shipment));
   const due = nextDueMs(shipping);
   return { state: shipping, events, ...(due === undefined ? {} : { effects: [{ dueMs: due }] }) };
 }

@@ -45,14 +45,20 @@ export function startSandboxCarrier({ database, lane, clock, logger }: SandboxCa
         const answers = await Promise.allSettled(
           due.map(({ orderId, cause }) => {
             const id = uuidv7();
-            return lane.submit({ orderId, command: { type: 'carry' }, cause: cause ?? { causationid: id, correlationid: id } });
+            return lane.submit({
+              orderId,
+              command: { type: 'carry' },
+              cause: cause ?? { causationid: id, correlationid: id },
+            });
           }),
         );
         const failed = answers.find((answer) => answer.status === 'rejected');
         if (failed) throw failed.reason;
         if (due.length < orders.length) nextMs = Math.min(nextMs, orders[due.length]!.dueMs);
         // A full look may have left something; one whose commands moved nothing would only meet the same orders again.
-        const moved = answers.some((answer) => answer.status === 'fulfilled' && 'events' in answer.value && answer.value.events.length > 0);
+        const moved = answers.some(
+          (answer) => answer.status === 'fulfilled' && 'events' in answer.value && answer.value.events.length > 0,
+        );
         if (due.length < DUE_PER_LOOK || !moved) break;
       }
     } finally {

@@ -31,7 +31,8 @@ export const shipping: ServiceDefinition = {
       routes: (app) => shippingRoutes(app, { lane, database }),
       consumer: lane,
       async start() {
-        if (config.sandboxCarrierDelayMs !== undefined) sandboxCarrier = startSandboxCarrier({ database, lane, clock, logger });
+        if (config.sandboxCarrierDelayMs !== undefined)
+          sandboxCarrier = startSandboxCarrier({ database, lane, clock, logger });
         await lane.start();
       },
       async stop() {

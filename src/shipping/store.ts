@@ -7,11 +7,25 @@ import { nextDueMs, type Shipping } from './rules.ts';
 
 /** SQL of the shipping service; nowhere else. */
 
-const COLUMNS: Columns = { order_id: 'uuid', version: 'integer', sequence: 'integer', seen: 'json', body: 'json', carrier_due_at: 'timestamptz' };
+const COLUMNS: Columns = {
+  order_id: 'uuid',
+  version: 'integer',
+  sequence: 'integer',
+  seen: 'json',
+  body: 'json',
+  carrier_due_at: 'timestamptz',
+};
 
 function rowOf({ id, version, sequence, seen, state }: Row<Shipping>): Record<string, unknown> {
   const dueMs = nextDueMs(state!);
-  return { order_id: id, version, sequence, seen, body: state, carrier_due_at: dueMs === undefined ? null : isoTime(dueMs) };
+  return {
+    order_id: id,
+    version,
+    sequence,
+    seen,
+    body: state,
+    carrier_due_at: dueMs === undefined ? null : isoTime(dueMs),
+  };
 }
 
 interface StoredOrder extends Record<string, unknown> {
@@ -24,8 +38,16 @@ interface StoredOrder extends Record<string, unknown> {
 
 export const shippingStore: LaneStore<Shipping, never> = {
   async load(database, ids) {
-    const rows = await database.query<StoredOrder>('select order_id, version, sequence, seen, body from shipping.orders where order_id = any($1::uuid[])', [ids]);
-    return new Map(rows.map((row) => [row.order_id, { id: row.order_id, version: row.version, sequence: row.sequence, seen: row.seen, state: row.body }]));
+    const rows = await database.query<StoredOrder>(
+      'select order_id, version, sequence, seen, body from shipping.orders where order_id = any($1::uuid[])',
+      [ids],
+    );
+    return new Map(
+      rows.map((row) => [
+        row.order_id,
+        { id: row.order_id, version: row.version, sequence: row.sequence, seen: row.seen, state: row.body },
+      ]),
+    );
   },
 
   save(changes) {
@@ -40,16 +62,24 @@ export const shippingStore: LaneStore<Shipping, never> = {
     }
     const writes: Write[] = [];
     // A row that somebody else inserted meanwhile makes the set a conflict, to be decided again, not an error.
-    if (added.length > 0) writes.push({ ...insertRows('added', 'shipping.orders', COLUMNS, added, 'on conflict do nothing'), expect: added.length });
-    if (changed.length > 0) writes.push(updateRows('changed', 'shipping.orders', ['order_id'], COLUMNS, changed, 'version'));
-    if (shipments.length > 0) writes.push(insertRows('shipments', 'shipping.shipments', { id: 'uuid', order_id: 'uuid' }, shipments));
+    if (added.length > 0)
+      writes.push({
+        ...insertRows('added', 'shipping.orders', COLUMNS, added, 'on conflict do nothing'),
+        expect: added.length,
+      });
+    if (changed.length > 0)
+      writes.push(updateRows('changed', 'shipping.orders', ['order_id'], COLUMNS, changed, 'version'));
+    if (shipments.length > 0)
+      writes.push(insertRows('shipments', 'shipping.shipments', { id: 'uuid', order_id: 'uuid' }, shipments));
     return writes;
   },
 };
 
 /** The order a shipment belongs to. */
 export async function orderOfShipment(database: Database, shipmentId: string): Promise<string | undefined> {
-  const [row] = await database.query<{ order_id: string }>('select order_id from shipping.shipments where id = $1', [shipmentId]);
+  const [row] = await database.query<{ order_id: string }>('select order_id from shipping.shipments where id = $1', [
+    shipmentId,
+  ]);
   return row?.order_id;
 }
 
@@ -69,5 +99,9 @@ export async function nextDueOrders(database: Database, limit: number): Promise<
     "select order_id, carrier_due_at, body->'cause' as cause from shipping.orders where carrier_due_at is not null order by carrier_due_at limit $1",
     [limit],
   );
-  return rows.map((row) => ({ orderId: row.order_id, dueMs: row.carrier_due_at.getTime(), cause: row.cause ?? undefined }));
+  return rows.map((row) => ({
+    orderId: row.order_id,
+    dueMs: row.carrier_due_at.getTime(),
+    cause: row.cause ?? undefined,
+  }));
 }
