@@ -10,6 +10,7 @@ export const processSettings = {
   statementTimeoutMs: { type: 'integer', env: 'DATABASE_STATEMENT_TIMEOUT_MS', default: 15_000, meaning: 'Limit for one SQL statement; long transactions hold every reader of the log back' },
   dataFolder: { type: 'string', env: 'OLMS_DATA', default: '.olms', meaning: 'Folder of the embedded PostgreSQL and of the generated key' },
   environment: { type: 'string', env: 'OLMS_ENV', default: 'development', meaning: 'production: nothing that is only for trying out starts (no sandbox provider, no generated key)' },
+  consume: { type: 'boolean', env: 'OLMS_CONSUME', default: true, meaning: 'false: take requests, but consume no events until started without it (maintenance)' },
   logLevel: { type: 'string', env: 'LOG_LEVEL', default: 'info', meaning: 'trace, debug, info, warn, error or silent' },
 } as const satisfies Settings;
 

@@ -1,6 +1,7 @@
 import { billing } from '#billing/service.ts';
 import { gateway } from '#gateway/service.ts';
 import { inventory } from '#inventory/service.ts';
+import { notifications } from '#notifications/service.ts';
 import { orders } from '#orders/service.ts';
 import { payments } from '#payments/service.ts';
 import type { ServiceDefinition } from '#platform/service.ts';
@@ -16,6 +17,7 @@ export const SERVICES: readonly ServiceDefinition[] = [
   reviews, // manual review of flagged orders
   payments, // authorize, capture, void, refund
   shipping, // shipments, carriers, tracking
+  notifications, // e-mail, SMS, push
   billing, // invoices and credit notes
   gateway, // who may call
 ];

@@ -14,7 +14,7 @@ import { type EmbeddedPostgres, startEmbeddedPostgres } from '#platform/database
 import { migrate } from '#platform/database/migrate.ts';
 import { operationsRoutes } from '#platform/http/operations.ts';
 import { createHttp, type Principal } from '#platform/http/server.ts';
-import type { Bus } from '#platform/messaging/bus.ts';
+import { type Bus, pausedBus } from '#platform/messaging/bus.ts';
 import { keepPartitions } from '#platform/messaging/retention.ts';
 import { PostgresBus } from '#platform/messaging/postgres-bus.ts';
 import type { Job } from '#platform/job.ts';
@@ -90,8 +90,9 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     closers.push(() => database.close());
     const retention: Job = await keepPartitions(database, logger);
     closers.push(() => retention.stop());
-    const bus: Bus = await PostgresBus.open(database);
-    closers.push(() => bus.close());
+    const log: Bus = await PostgresBus.open(database);
+    closers.push(() => log.close());
+    const bus = config.consume ? log : pausedBus(log);
 
     const peers: Partial<Peers> = {};
     const services = new Map<string, Service>();

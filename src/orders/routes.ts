@@ -6,9 +6,9 @@ import { firstIdAt, idTimeMs, isUuid } from '#contracts/ids.ts';
 import { parseAmount } from '#contracts/money.ts';
 import { SOURCES } from '#contracts/order-events.ts';
 import type { Row } from '#platform/aggregate.ts';
-import { requestKey, storedAnswer } from '#platform/http/idempotency.ts';
+import { type RequestKey, requestKey, storedAnswer } from '#platform/http/idempotency.ts';
 import { Problem, problemOfRefusal } from '#platform/http/problems.ts';
-import type { Database } from '#platform/database/database.ts';
+import { type Database, isUniqueViolation } from '#platform/database/database.ts';
 import type { Lane } from '#platform/lane.ts';
 import { readHistory } from '#platform/messaging/history.ts';
 import type { Intake } from './intake.ts';
@@ -120,16 +120,20 @@ export function orderRoutes(app: FastifyInstance, options: OrderRoutesOptions): 
       async (request, reply) => {
         const id = orderId(request);
         const key = requestKey(request, keyRequired);
-        const before = await storedAnswer<{ orderId: string; sequence: number }>(database, key);
-        if (before) {
-          const past = await orderAsOf(database, before.orderId, String(before.sequence));
-          return send(reply, past, past.updatedAt);
-        }
+        const earlier = await earlierAnswer(key);
+        if (earlier) return send(reply, earlier, earlier.updatedAt);
         const given = commandOf(request.body as Static<Schema>, request.principal.name, request.params);
         await checkAmount(database, id, given);
         const expectedSequence = ifMatch(request);
-        const answer = await options.lane.submit({ orderId: id, command: given, cause: request.cause, expectedSequence, idempotency: key });
-        if (isRefusal(answer)) throw await refusalProblem(id, answer);
+        const answer = await options.lane
+          .submit({ orderId: id, command: given, cause: request.cause, expectedSequence, idempotency: key })
+          .catch((error: unknown) => (isUniqueViolation(error) ? undefined : Promise.reject(error as Error)));
+        if (answer === undefined || isRefusal(answer)) {
+          // The same key may have come twice at once: then the first one's answer is the answer.
+          const raced = await earlierAnswer(key);
+          if (raced) return send(reply, raced, raced.updatedAt);
+          throw answer === undefined ? new Problem('UNAVAILABLE', 'The request collided with another one; try again.') : await refusalProblem(id, answer);
+        }
         if (given.type === 'cancel' && answer.row.state!.cancellation) {
           const decided = await waiters.waitFor(id, CANCELLATION_WAIT_MS, (order) => order.cancellation === undefined);
           if (decided) return send(reply, decided.row, decided.updatedAt);
@@ -138,6 +142,12 @@ export function orderRoutes(app: FastifyInstance, options: OrderRoutesOptions): 
         return send(reply, answer.row, answer.events.at(-1)?.time ?? new Date().toISOString());
       },
     );
+  }
+
+  /** The order as it was answered to an earlier request with this key. */
+  async function earlierAnswer(key: RequestKey | undefined): Promise<StoredRow | undefined> {
+    const stored = await storedAnswer<{ orderId: string; sequence: number }>(database, key);
+    return stored && orderAsOf(database, stored.orderId, String(stored.sequence));
   }
 
   async function refusalProblem(id: string, refusal: ReturnType<typeof refuse>): Promise<Problem> {

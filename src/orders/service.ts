@@ -52,6 +52,8 @@ function createOrders({ env, database, bus, clock, logger, metrics, peers }: Ser
   /** Turns passed deadlines into commands. */
   async function expireOverdue(): Promise<void> {
     const ids = await overdueOrders(database, clock.nowMs(), EXPIRED_PER_RUN);
+    // The table says they are overdue; a remembered row that says otherwise is older.
+    lane.forget(ids);
     await Promise.all(
       ids.map((orderId) => {
         const id = uuidv7();

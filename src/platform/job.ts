@@ -16,6 +16,9 @@ export interface JobOptions {
   readonly run: () => Promise<void>;
 }
 
+/** Longer timers overflow to at once. */
+const TIMER_MAX_MS = 2 ** 31 - 1;
+
 /** Starts a job; a run that fails is logged and tried again at the next interval. */
 export function startJob(options: JobOptions): Job {
   let timer: NodeJS.Timeout | undefined;
@@ -26,8 +29,10 @@ export function startJob(options: JobOptions): Job {
   const schedule = (atMs: number): void => {
     if (stopped || atMs >= nextMs) return;
     nextMs = atMs;
+    // While a run is under way only the time is noted; its end sets the timer.
+    if (running) return;
     clearTimeout(timer);
-    timer = setTimeout(() => void run(), Math.max(0, atMs - Date.now()));
+    timer = setTimeout(() => void run(), Math.min(Math.max(0, atMs - Date.now()), TIMER_MAX_MS));
   };
   const run = (): Promise<void> => {
     if (running) return running;
@@ -38,7 +43,9 @@ export function startJob(options: JobOptions): Job {
       .catch((error: unknown) => options.logger.warn({ err: error, job: options.name }, 'job failed; it runs again at its next interval'))
       .finally(() => {
         running = undefined;
-        schedule(Date.now() + options.everyMs);
+        const poked = nextMs;
+        nextMs = Number.POSITIVE_INFINITY;
+        schedule(Math.min(poked, Date.now() + options.everyMs));
       });
     return running;
   };

@@ -140,7 +140,9 @@ export class Lane<State, Command, Effect = never, Value = never> {
   #unparks: UnparkItem[] = [];
   #subscription: Subscription | undefined;
   #running = false;
-  #scheduled: NodeJS.Timeout | undefined;
+  #scheduled: { readonly immediate?: NodeJS.Immediate; readonly timeout?: NodeJS.Timeout } | undefined;
+  /** The last take was full: more is waiting. */
+  #more = false;
   #eventsReady = false;
   #lastCommitMs = 0;
   #tick: NodeJS.Timeout | undefined;
@@ -175,7 +177,8 @@ export class Lane<State, Command, Effect = never, Value = never> {
   async stop(): Promise<void> {
     this.#stopping = true;
     clearInterval(this.#tick);
-    clearTimeout(this.#scheduled);
+    clearTimeout(this.#scheduled?.timeout);
+    clearImmediate(this.#scheduled?.immediate);
     for (const item of this.#commands.splice(0)) item.resolve(refuse('UNAVAILABLE', 'The service is stopping.'));
     await Promise.allSettled(this.#inFlight);
     const moves = this.#subscription?.idleMoves() ?? [];
@@ -214,6 +217,11 @@ export class Lane<State, Command, Effect = never, Value = never> {
   /** Makes rows known that were saved outside the lane (new orders come through the intake). */
   remember(rows: readonly Row<State>[]): void {
     for (const row of rows) if (!this.#rows.get(row.id)) this.#rows.set(row.id, row);
+  }
+
+  /** Another process moved these orders on: what is remembered of them is old. */
+  forget(orderIds: readonly string[]): void {
+    for (const id of orderIds) this.#rows.delete(id);
   }
 
   /** Shared values were changed outside the lane. */
@@ -294,15 +302,14 @@ export class Lane<State, Command, Effect = never, Value = never> {
     if (this.#commands.length === 0 && this.#unparks.length === 0 && !this.#eventsReady && this.#idle.length === 0) return;
     const sinceCommit = performance.now() - this.#lastCommitMs;
     const pace = sinceCommit < PACE_MS ? PACE_MS - sinceCommit : 0;
-    const linger = this.#commands.length === 0 ? (this.#options.lingerMs ?? 0) : 0;
+    const linger = this.#commands.length === 0 && !this.#more ? (this.#options.lingerMs ?? 0) : 0;
     const run = (): void => {
       this.#scheduled = undefined;
-      this.#track(this.#exclusively(() => this.#drain()));
+      if (!this.#running) this.#track(this.#exclusively(() => this.#drain()));
     };
-    const wait = Math.max(pace, linger);
+    const delay = Math.max(pace, linger);
     // A turn of the event loop lets requests that arrived together be decided together.
-    if (wait < 1) setImmediate(() => !this.#running && run());
-    else this.#scheduled = setTimeout(run, wait);
+    this.#scheduled = delay < 1 ? { immediate: setImmediate(run) } : { timeout: setTimeout(run, delay) };
   }
 
   async #drain(): Promise<void> {
@@ -310,7 +317,8 @@ export class Lane<State, Command, Effect = never, Value = never> {
     const commands = this.#commands.splice(0, COMMANDS_PER_SET);
     this.#eventsReady = false;
     const delivery = this.#stopping ? undefined : this.#subscription?.take(EVENTS_PER_SET);
-    if (delivery && delivery.events.length >= EVENTS_PER_SET) this.#eventsReady = true;
+    this.#more = delivery !== undefined && delivery.events.length >= EVENTS_PER_SET;
+    if (this.#more) this.#eventsReady = true;
     if (commands.length === 0 && !delivery) {
       if (this.lag().events === 0) for (const idle of this.#idle.splice(0)) idle();
       return;

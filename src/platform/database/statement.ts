@@ -101,7 +101,7 @@ function columnValue(name: string, type: ColumnType): string {
   return `r.${name}`;
 }
 
-/** Insert rows into a table; `expect` is their number unless `onConflict` says otherwise. */
+/** Insert rows into a table. Rows that exist already break their constraint, unless `onConflict` says otherwise. */
 export function insertRows(
   name: string,
   table: string,

@@ -116,3 +116,23 @@ export async function loadOffsets(
   );
   return new Map(stored.map((row) => [row.partition, { txid: row.txid, position: row.position }]));
 }
+
+/** A bus whose consumers read nothing: for maintenance, and for measuring the intake alone. Events are still written. */
+export function pausedBus(bus: Bus): Bus {
+  const subscription: Subscription = {
+    take: () => undefined,
+    saved: () => {},
+    idleMoves: () => [],
+    reset: async () => {},
+    lag: () => ({ events: 0, ageMs: 0 }),
+    close: async () => {},
+  };
+  return {
+    subscribe: async () => subscription,
+    announce: (events) => bus.announce(events),
+    retract: (events) => bus.retract(events),
+    observe: (listener) => bus.observe(listener),
+    healthy: () => bus.healthy(),
+    close: () => bus.close(),
+  };
+}
