@@ -1,0 +1,316 @@
+import { randomUUID } from 'node:crypto';
+import { Agent, request } from 'undici';
+import { until } from './until.ts';
+import type {
+  CloudEvent,
+  Dashboard,
+  Invoice,
+  Notification,
+  Order,
+  OrderSummary,
+  Page,
+  Payment,
+  Problem,
+  Product,
+  Review,
+  Shipment,
+  Stock,
+} from './views.ts';
+
+/** A caller of the HTTP API: the only way in which scenarios touch the system, so that they run against any shape of it. */
+
+export interface Answer<Body = unknown> {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: Body;
+  readonly text: string;
+}
+
+export interface CallOptions {
+  /** Sent as JSON; a string or buffer is sent as it is. */
+  readonly body?: unknown;
+  /** Headers to add; undefined takes a default header away. */
+  readonly headers?: Readonly<Record<string, string | readonly string[] | undefined>>;
+  /** `Idempotency-Key`. */
+  readonly key?: string | undefined;
+  readonly timeoutMs?: number;
+}
+
+/** What a test wants to say about an order; everything else has a good default. */
+export interface OrderWishes {
+  readonly sku?: string;
+  readonly quantity?: number;
+  readonly unitPrice?: string;
+  readonly token?: string;
+  readonly [field: string]: unknown;
+}
+
+export interface PlaceOptions {
+  readonly key?: string | undefined;
+  /** Seconds of `Prefer: wait`. */
+  readonly wait?: number;
+  readonly headers?: Readonly<Record<string, string | undefined>>;
+}
+
+/** The body of `POST /orders` with good defaults: one line of the SKU at 10.00 EUR, paid with a card that works. */
+export function orderBody(wishes: OrderWishes & { readonly sku?: string }): Record<string, unknown> {
+  const { sku, quantity = 1, unitPrice = '10.00', token = 'tok_approve', ...rest } = wishes;
+  return {
+    customerId: randomUUID(),
+    currency: 'EUR',
+    items: [{ sku, quantity, unitPrice }],
+    contact: { email: 'customer@example.com' },
+    payment: { token },
+    ...rest,
+  };
+}
+
+const FINAL = new Set(['COMPLETED', 'REJECTED', 'PAYMENT_FAILED', 'CANCELLED']);
+export const isFinal = (order: { readonly status: string }): boolean => FINAL.has(order.status);
+
+export class ApiFailure extends Error {
+  readonly answer: Answer;
+  constructor(what: string, answer: Answer) {
+    super(`${what} answered ${answer.status}: ${answer.text.slice(0, 1_000)}`);
+    this.answer = answer;
+  }
+}
+
+export class Api {
+  readonly url: string;
+  readonly #key: string | undefined;
+  readonly #agent: Agent;
+
+  constructor(url: string, key: string | undefined, agent: Agent = new Agent({ connections: 128, pipelining: 1 })) {
+    this.url = url;
+    this.#key = key;
+    this.#agent = agent;
+  }
+
+  /** The same system, called with another key or none. */
+  as(key: string | undefined): Api {
+    return new Api(this.url, key, this.#agent);
+  }
+
+  async close(): Promise<void> {
+    await this.#agent.destroy();
+  }
+
+  /** One call, whatever it answers. */
+  async call<Body = unknown>(method: string, path: string, options: CallOptions = {}): Promise<Answer<Body>> {
+    const { body, key, timeoutMs = 30_000 } = options;
+    const raw = typeof body === 'string' || Buffer.isBuffer(body);
+    const headers: Record<string, string | string[]> = {};
+    if (this.#key !== undefined) headers['authorization'] = `Bearer ${this.#key}`;
+    if (body !== undefined) headers['content-type'] = 'application/json';
+    if (key !== undefined) headers['idempotency-key'] = key;
+    for (const [name, value] of Object.entries(options.headers ?? {})) {
+      if (value === undefined) delete headers[name];
+      else headers[name] = typeof value === 'string' ? value : [...value];
+    }
+    const response = await request(`${this.url}${path}`, {
+      method: method as 'GET',
+      headers,
+      dispatcher: this.#agent,
+      body: body === undefined ? null : raw ? (body as string | Buffer) : JSON.stringify(body),
+      headersTimeout: timeoutMs,
+      bodyTimeout: timeoutMs,
+    });
+    const text = await response.body.text();
+    const json = /json/.test(String(response.headers['content-type'] ?? ''));
+    return {
+      status: response.statusCode,
+      headers: response.headers,
+      body: (json && text !== '' ? JSON.parse(text) : text) as Body,
+      text,
+    };
+  }
+
+  /** One call that must succeed. */
+  async ok<Body>(method: string, path: string, options: CallOptions = {}): Promise<Body> {
+    const answer = await this.call<Body>(method, path, options);
+    if (answer.status >= 300) throw new ApiFailure(`${method} ${path}`, answer);
+    return answer.body;
+  }
+
+  get<Body>(path: string): Promise<Body> {
+    return this.ok<Body>('GET', path);
+  }
+
+  // Products and stock ---------------------------------------------------------------------------------
+
+  putProduct(sku: string, product: Partial<Product> = {}): Promise<Product> {
+    return this.ok('PUT', `/products/${encodeURIComponent(sku)}`, { body: { name: `Product ${sku}`, ...product } });
+  }
+
+  adjustStock(
+    sku: string,
+    change: { readonly delta?: number; readonly onHand?: number; readonly location?: string; readonly reason?: string },
+    key: string = randomUUID(),
+  ): Promise<unknown> {
+    return this.ok('POST', '/stock/adjustments', { body: { sku, reason: 'test', ...change }, key });
+  }
+
+  /** A product of its own for a test, with stock at `main` or at the locations given. Returns its SKU. */
+  async product(stock: number | Readonly<Record<string, number>> = 100, name = 'SKU'): Promise<string> {
+    const sku = `${name}-${randomUUID().slice(0, 13)}`;
+    await this.putProduct(sku);
+    for (const [location, onHand] of Object.entries(typeof stock === 'number' ? { main: stock } : stock)) {
+      if (onHand > 0) await this.adjustStock(sku, { onHand, location });
+    }
+    return sku;
+  }
+
+  stock(sku: string): Promise<Stock> {
+    return this.get(`/stock/${encodeURIComponent(sku)}`);
+  }
+
+  // Orders ---------------------------------------------------------------------------------------------
+
+  /** `POST /orders`, whatever it answers. A SKU that is not named is made, with ample stock. */
+  async postOrder(wishes: OrderWishes = {}, options: PlaceOptions = {}): Promise<Answer<Order & Problem>> {
+    const { key = randomUUID(), wait, headers = {} } = options;
+    const sku = wishes.sku ?? ('items' in wishes ? undefined : await this.product());
+    const body = orderBody({ ...wishes, ...(sku !== undefined && { sku }) });
+    return this.call('POST', '/orders', {
+      body,
+      key,
+      headers: { ...(wait !== undefined && { prefer: `wait=${wait}` }), ...headers },
+    });
+  }
+
+  async placeOrder(wishes: OrderWishes = {}, options: PlaceOptions = {}): Promise<Order> {
+    const answer = await this.postOrder(wishes, options);
+    if (answer.status !== 201) throw new ApiFailure('POST /orders', answer);
+    return answer.body;
+  }
+
+  order(id: string, query = ''): Promise<Order> {
+    return this.get(`/orders/${id}${query}`);
+  }
+
+  orders(query: string): Promise<Page<OrderSummary>> {
+    return this.get(`/orders?${query}`);
+  }
+
+  async events(id: string): Promise<readonly CloudEvent[]> {
+    return (await this.get<Page<CloudEvent>>(`/orders/${id}/events`)).items;
+  }
+
+  /** `POST /orders/{id}/{action}`, whatever it answers. */
+  command(id: string, action: string, body: unknown = {}, options: CallOptions = {}): Promise<Answer<Order & Problem>> {
+    return this.call('POST', `/orders/${id}/${action}`, { body, key: randomUUID(), ...options });
+  }
+
+  cancel(id: string, reason = 'changed my mind', options: CallOptions = {}): Promise<Answer<Order & Problem>> {
+    return this.command(id, 'cancel', { reason }, options);
+  }
+
+  amend(id: string, changes: unknown, options: CallOptions = {}): Promise<Answer<Order & Problem>> {
+    return this.call('PATCH', `/orders/${id}`, { body: changes, ...options });
+  }
+
+  /** The order once the condition holds; fails at once where it ended otherwise. */
+  untilOrder(id: string, what: string, condition: (order: Order) => boolean, timeoutMs = 15_000): Promise<Order> {
+    let last: Order | undefined;
+    return until(
+      `order ${id} to be ${what}`,
+      async () => {
+        last = await this.order(id);
+        return condition(last) && last;
+      },
+      {
+        timeoutMs,
+        describe: () =>
+          `${last?.status} / ${last?.paymentStatus} / ${last?.fulfillmentStatus}, refunded ${last?.refundedAmount}, holds ${JSON.stringify(last?.holds)}, ${last?.endReason ?? ''}`,
+      },
+    );
+  }
+
+  untilStatus(id: string, status: string, timeoutMs?: number): Promise<Order> {
+    return this.untilOrder(
+      id,
+      status,
+      (order) => {
+        if (order.status !== status && isFinal(order))
+          throw new Error(`Order ${id} ended as ${order.status} (${order.endReason ?? 'no reason'}) instead of ${status}`);
+        return order.status === status;
+      },
+      timeoutMs,
+    );
+  }
+
+  untilFinal(id: string, timeoutMs?: number): Promise<Order> {
+    return this.untilOrder(id, 'final', isFinal, timeoutMs);
+  }
+
+  // What the other services know of an order --------------------------------------------------------------
+
+  async payment(orderId: string): Promise<Payment | undefined> {
+    const { items } = await this.get<{ items: Payment[] }>(`/payments?orderId=${orderId}`);
+    if (items.length > 1) throw new Error(`Order ${orderId} has ${items.length} payments`);
+    return items[0];
+  }
+
+  async shipments(orderId: string): Promise<readonly Shipment[]> {
+    return (await this.get<{ items: Shipment[] }>(`/shipments?orderId=${orderId}`)).items;
+  }
+
+  dispatch(shipmentId: string, parcel = { carrier: 'DHL', trackingNumber: 'JD014600' }): Promise<Answer<Shipment & Problem>> {
+    return this.call('POST', `/shipments/${shipmentId}/dispatch`, { body: parcel, key: randomUUID() });
+  }
+
+  deliver(shipmentId: string): Promise<Answer<Shipment & Problem>> {
+    return this.call('POST', `/shipments/${shipmentId}/deliver`, { body: {}, key: randomUUID() });
+  }
+
+  async reviewOf(orderId: string): Promise<Review> {
+    return until(`a review of order ${orderId}`, async () => {
+      let cursor = '';
+      for (;;) {
+        const page = await this.get<Page<Review>>(`/reviews?limit=200${cursor}`);
+        const found = page.items.find((review) => review.orderId === orderId);
+        if (found) return found;
+        if (page.nextCursor === null) return undefined;
+        cursor = `&cursor=${page.nextCursor}`;
+      }
+    });
+  }
+
+  decideReview(reviewId: string, decision: 'approve' | 'reject', reason = 'looked at it'): Promise<Answer<Review & Problem>> {
+    return this.call('POST', `/reviews/${reviewId}/${decision}`, { body: { reason }, key: randomUUID() });
+  }
+
+  async notifications(orderId: string): Promise<readonly Notification[]> {
+    return (await this.get<{ items: Notification[] }>(`/notifications?orderId=${orderId}`)).items;
+  }
+
+  /** The notifications once one about this event type is there. */
+  untilNotified(orderId: string, eventType: string): Promise<readonly Notification[]> {
+    return until(`a notification about ${eventType} of ${orderId}`, async () => {
+      const items = await this.notifications(orderId);
+      return items.some((item) => item.eventType === eventType) && items;
+    });
+  }
+
+  async invoice(orderId: string): Promise<Invoice> {
+    return until(`the invoice of ${orderId}`, async () => {
+      const answer = await this.call<Invoice>('GET', `/orders/${orderId}/invoice`);
+      return answer.status === 200 && answer.body;
+    });
+  }
+
+  dashboard(): Promise<Dashboard> {
+    return this.get('/dashboard');
+  }
+
+  async parked(): Promise<readonly { readonly consumer: string; readonly orderId: string; readonly reason: string | null }[]> {
+    return (await this.get<Page<{ consumer: string; orderId: string; reason: string | null }>>('/parked')).items;
+  }
+
+  /** A fresh API key of this role. */
+  async newKey(role: 'admin' | 'operator' | 'client' | 'reader'): Promise<string> {
+    const name = `${role}-${randomUUID().slice(0, 8)}`;
+    return (await this.ok<{ key: string }>('POST', '/api-keys', { body: { name, role } })).key;
+  }
+}
