@@ -105,7 +105,7 @@ export function decide(command: OrderCommand, order: Order, context: DecideConte
   const allowed = rowsFor(order.status, command.type);
   if (allowed.length === 0) {
     const late = lateFact(order.status, command.type);
-    if (late !== undefined && (!('fact' in command) || command.fact)) return ignore(late);
+    if (late !== undefined && isFact(command)) return ignore(late);
     return notAllowed(order, command.type);
   }
   const refused = POLICIES[command.type]?.(order, command as never);
@@ -119,6 +119,11 @@ export function decide(command: OrderCommand, order: Order, context: DecideConte
     after = evolve(after, event);
   }
   return { events, order: after };
+}
+
+/** True where another service tells what happened; a person who asks for something is refused, not ignored. */
+function isFact(command: OrderCommand): boolean {
+  return command.type === 'cancel' || command.type === 'release' ? command.fact === true : true;
 }
 
 /** Every step the order can take by itself: ask for the payment, hand over to the warehouse. */

@@ -136,8 +136,7 @@ export function orderRoutes(app: FastifyInstance, options: OrderRoutesOptions): 
         }
         if (given.type === 'cancel' && answer.row.state!.cancellation) {
           const decided = await waiters.waitFor(id, CANCELLATION_WAIT_MS, (order) => order.cancellation === undefined);
-          if (decided) return send(reply, decided.row, decided.updatedAt);
-          reply.code(202);
+          if (decided) return send(reply.code(decided.row.state!.cancellation ? 202 : 200), decided.row, decided.updatedAt);
         }
         return send(reply, answer.row, answer.events.at(-1)?.time ?? new Date().toISOString());
       },

@@ -73,7 +73,8 @@ export const AmendOrder = Type.Object(
   { ...strict, minProperties: 1 },
 );
 
-const Time = Type.String({ maxLength: 40, pattern: '^\\d{4}-\\d{2}-\\d{2}(T\\d{2}:\\d{2}(:\\d{2}(\\.\\d{1,9})?)?(Z|[+-]\\d{2}:\\d{2}))?$', description: 'RFC 3339 time or date' });
+const TIME = '\\d{4}-\\d{2}-\\d{2}(T\\d{2}:\\d{2}(:\\d{2}(\\.\\d{1,9})?)?(Z|[+-]\\d{2}:\\d{2}))?$';
+const Time = Type.String({ maxLength: 40, pattern: `^${TIME}`, description: 'RFC 3339 time or date' });
 
 export const ListQuery = Type.Object(
   {
@@ -94,4 +95,4 @@ export const ListQuery = Type.Object(
 );
 
 export const OrderParams = Type.Object({ id: Type.String({ maxLength: 100 }) });
-export const AsOfQuery = Type.Object({ asOf: Type.Optional(Type.String({ maxLength: 40, description: 'A version number or an RFC 3339 time' })) }, strict);
+export const AsOfQuery = Type.Object({ asOf: Type.Optional(Type.String({ maxLength: 40, pattern: `^\\d{1,9}$|^${TIME}`, description: 'A version number or an RFC 3339 time' })) }, strict);
