@@ -66,9 +66,10 @@ export async function expectChargedOnce(parties: Parties, orderId: string): Prom
 
 /** An order that ended before shipment holds no money, on either side's books, and the order knows it. */
 export async function expectNoMoneyHeld(parties: Parties, orderId: string): Promise<void> {
+  const ended = ['NONE', 'FAILED', 'VOIDED', 'REFUNDED'];
+  const order = await parties.api.untilOrder(orderId, 'without money', ({ paymentStatus }) => ended.includes(paymentStatus));
   const entries = await expectBooksAgree(parties, orderId);
-  expect(burden(entries), `money held for ${orderId}`).toBe(0n);
-  const order = await parties.api.untilOrder(orderId, 'without money', ({ paymentStatus }) => ['NONE', 'FAILED', 'VOIDED', 'REFUNDED'].includes(paymentStatus));
+  expect(burden(entries), `money held for ${orderId}, which says ${order.paymentStatus}`).toBe(0n);
   const charged = entries.some((entry) => entry.status === 'approved');
   if (charged) expect(['VOIDED', 'REFUNDED']).toContain(order.paymentStatus);
 }
