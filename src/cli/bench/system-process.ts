@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,6 +22,11 @@ async function freePort(): Promise<number> {
   const { port } = server.address() as { port: number };
   await new Promise((resolve) => server.close(resolve));
   return port;
+}
+
+async function processStat(pid: number | string): Promise<{ parent: number; cpuSeconds: number }> {
+  const fields = (await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ')[1]!.split(' ');
+  return { parent: Number(fields[1]), cpuSeconds: (Number(fields[11]) + Number(fields[12])) / 100 };
 }
 
 /** The system in a process of its own on a fresh data folder, as a user runs it, with a client on its database. */
@@ -49,7 +54,7 @@ export class SystemProcess {
     const folder = dataFolder ?? (await mkdtemp(join(tmpdir(), 'olms-bench-')));
     const port = await freePort();
     const sandboxPort = await freePort();
-    const child = spawn(process.execPath, [MAIN, 'start'], {
+    const child = spawn(process.execPath, [...(process.env['OLMS_BENCH_NODE_OPTIONS'] ?? '').split(' ').filter(Boolean), MAIN, 'start'], {
       env: {
         ...process.env,
         OLMS_DATA: folder,
@@ -114,6 +119,19 @@ export class SystemProcess {
     return Number(result.rows[0]!.n);
   }
 
+  /** Milliseconds from sending one order to reading it as COMPLETED. */
+  async oneLife(): Promise<number> {
+    const startedMs = performance.now();
+    const items = this.skus.slice(0, 3).map((sku) => ({ sku, quantity: 1, unitPrice: '9.95' }));
+    const order = (await this.call('POST', '/orders', { customerId: crypto.randomUUID(), currency: 'EUR', items, contact: { email: 'one@example.com' }, payment: { token: 'tok_approve' } })) as { id: string };
+    for (;;) {
+      const { rows } = await this.sql.query<{ status: string }>('select status from orders.order_states where order_id = $1', [order.id]);
+      if (rows[0]?.status === 'COMPLETED') return performance.now() - startedMs;
+      if (performance.now() - startedMs > 30_000) throw new Error(`order ${order.id} is still ${rows[0]?.status}`);
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+  }
+
   /** Waits until no order is open any more. */
   async allFinal(timeoutMs = 600_000): Promise<void> {
     const deadlineMs = Date.now() + timeoutMs;
@@ -123,11 +141,15 @@ export class SystemProcess {
     }
   }
 
-  /** Resident memory in MiB and processor seconds used so far. */
-  async usage(): Promise<{ rssMiB: number; cpuSeconds: number }> {
+  /** Resident memory of the system in MiB, and processor seconds used so far by it and by its PostgreSQL. */
+  async usage(): Promise<{ rssMiB: number; cpuSeconds: number; postgresCpuSeconds: number }> {
     const status = await readFile(`/proc/${this.pid}/status`, 'utf8');
-    const stat = (await readFile(`/proc/${this.pid}/stat`, 'utf8')).split(') ')[1]!.split(' ');
-    return { rssMiB: Number(/VmRSS:\s+(\d+)/.exec(status)![1]) / 1024, cpuSeconds: (Number(stat[11]) + Number(stat[12])) / 100 };
+    let postgresCpuSeconds = 0;
+    for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+      const stat = await processStat(pid).catch(() => undefined);
+      if (stat && (stat.parent === this.postgres.pid || Number(pid) === this.postgres.pid)) postgresCpuSeconds += stat.cpuSeconds;
+    }
+    return { rssMiB: Number(/VmRSS:\s+(\d+)/.exec(status)![1]) / 1024, cpuSeconds: (await processStat(this.pid)).cpuSeconds, postgresCpuSeconds };
   }
 
   stop(): Promise<void> {

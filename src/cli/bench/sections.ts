@@ -1,0 +1,240 @@
+import { pageQuery, type OrderFilter } from '#orders/store.ts';
+import { fillOrders } from './fill.ts';
+import { SystemProcess } from './system-process.ts';
+
+/** The measurements of `olms bench`, each on a system of its own, started as a user starts it. */
+
+export interface Figure {
+  readonly name: string;
+  readonly value: string;
+  /** What the figure is compared with, and how it stands to it. */
+  readonly against?: string;
+  readonly met?: boolean;
+}
+
+export interface BenchContext {
+  readonly log: (line: string) => void;
+  readonly quick: boolean;
+}
+
+const rounded = (value: number): string => (value >= 100 ? Math.round(value).toLocaleString('en-US') : value.toFixed(value >= 10 ? 1 : 2));
+export const perSecond = (value: number): string => `${rounded(value)}/s`;
+const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >>> 1]!;
+const WARM_UP = 3_000;
+
+/** Orders taken per second through the gateway, and the latency at half of that. Consumers are off: this is the intake alone. */
+export async function intake({ log, quick }: BenchContext): Promise<{ rate: number; p99HalfMs: number; nodeUs: number }> {
+  const system = await SystemProcess.start({ OLMS_CONSUME: 'false' });
+  try {
+    await system.stockUp();
+    await system.load({ total: WARM_UP });
+    const total = quick ? 6_000 : 20_000;
+    const rates: number[] = [];
+    const before = await system.usage();
+    for (let round = 0; round < 3; round++) {
+      const result = await system.load({ total });
+      rates.push(result.taken / result.seconds);
+      log(`intake round ${round + 1}: ${perSecond(rates.at(-1)!)}, p99 ${rounded(result.p99Ms)} ms`);
+    }
+    const after = await system.usage();
+    const rate = median(rates);
+    const half = await system.load({ total: Math.round(rate * (quick ? 3 : 10)), rate: rate / 2 });
+    return { rate, p99HalfMs: half.p99Ms, nodeUs: ((after.cpuSeconds - before.cpuSeconds) * 1e6) / (3 * total) };
+  } finally {
+    await system.stop();
+  }
+}
+
+export interface LifeFigures {
+  readonly rate: number;
+  readonly statementsFull: number;
+  readonly statementsLow: number;
+  readonly aloneMs: number;
+  readonly aloneMaxMs: number;
+  readonly idleCpuPercent: number;
+  readonly nodeUs: number;
+  readonly postgresUs: number;
+}
+
+async function statements(system: SystemProcess, work: () => Promise<void>): Promise<number> {
+  await system.sql.query('select pg_stat_statements_reset()');
+  await work();
+  const { rows } = await system.sql.query<{ calls: string }>("select coalesce(sum(calls), 0) as calls from pg_stat_statements where query not like '%pg_stat_statements%' and query not like '%from orders.order_states where%'");
+  return Number(rows[0]!.calls);
+}
+
+/** Whole lives with everything on: orders per second from POST to COMPLETED, one order alone, statements, and the idle system. */
+export async function life({ log, quick }: BenchContext): Promise<LifeFigures> {
+  const system = await SystemProcess.start();
+  try {
+    await system.sql.query('create extension if not exists pg_stat_statements');
+    await system.stockUp();
+    await system.load({ total: WARM_UP });
+    await system.allFinal();
+    const total = quick ? 6_000 : 20_000;
+    const rates: number[] = [];
+    let calls = 0;
+    const before = await system.usage();
+    for (let round = 0; round < 3; round++) {
+      calls = await statements(system, async () => {
+        const startedMs = performance.now();
+        await system.load({ total });
+        await system.allFinal();
+        rates.push(total / ((performance.now() - startedMs) / 1000));
+      });
+      log(`life round ${round + 1}: ${perSecond(rates.at(-1)!)}`);
+    }
+    const after = await system.usage();
+    await pause(6_000);
+    const idleStart = await system.usage();
+    const idleMs = quick ? 10_000 : 30_000;
+    const idleCalls = await statements(system, () => pause(idleMs));
+    const idleEnd = await system.usage();
+    const times: number[] = [];
+    const lowStartMs = performance.now();
+    const lowCalls = await statements(system, async () => {
+      for (let n = 0; n < 30; n++) times.push(await system.oneLife());
+    });
+    const lowSeconds = (performance.now() - lowStartMs) / 1000;
+    return {
+      rate: median(rates),
+      statementsFull: calls / total,
+      statementsLow: (lowCalls - (idleCalls / (idleMs / 1000)) * lowSeconds) / times.length,
+      aloneMs: median(times),
+      aloneMaxMs: Math.max(...times),
+      idleCpuPercent: ((idleEnd.cpuSeconds + idleEnd.postgresCpuSeconds - idleStart.cpuSeconds - idleStart.postgresCpuSeconds) / (idleMs / 1000)) * 100,
+      nodeUs: ((after.cpuSeconds - before.cpuSeconds) * 1e6) / (3 * total),
+      postgresUs: ((after.postgresCpuSeconds - before.postgresCpuSeconds) * 1e6) / (3 * total),
+    };
+  } finally {
+    await system.stop();
+  }
+}
+
+/** Two hundred thousand lives in one process: time per half, and memory along the way. */
+export async function level({ log, quick }: BenchContext): Promise<{ firstSeconds: number; secondSeconds: number; rssMiB: number[] }> {
+  const system = await SystemProcess.start();
+  try {
+    await system.stockUp();
+    await system.load({ total: WARM_UP });
+    await system.allFinal();
+    const half = quick ? 10_000 : 100_000;
+    const steps = 5;
+    const seconds: number[] = [];
+    const rssMiB: number[] = [];
+    for (let part = 0; part < 2; part++) {
+      const startedMs = performance.now();
+      for (let step = 0; step < steps; step++) {
+        await system.load({ total: half / steps });
+        await system.allFinal();
+        rssMiB.push(Math.round((await system.usage()).rssMiB));
+        log(`${(part * steps + step + 1) * (half / steps)} lives, ${rssMiB.at(-1)} MiB`);
+      }
+      seconds.push((performance.now() - startedMs) / 1000);
+    }
+    return { firstSeconds: seconds[0]!, secondSeconds: seconds[1]!, rssMiB };
+  } finally {
+    await system.stop();
+  }
+}
+
+const DAY_MS = 86_400_000;
+
+/** Each filter of the contract, alone and with a created range. */
+function listFilters(nowMs: number): { name: string; filter: Partial<OrderFilter> }[] {
+  const alone: { name: string; filter: Partial<OrderFilter> }[] = [
+    { name: 'none', filter: {} },
+    { name: 'status', filter: { status: 'COMPLETED' } },
+    { name: 'paymentStatus', filter: { paymentStatus: 'CAPTURED' } },
+    { name: 'fulfillmentStatus', filter: { fulfillmentStatus: 'DELIVERED' } },
+    { name: 'customerId', filter: { customerId: 'cfcd2084-95d5-65ef-66e7-dff9f98764da' } },
+    { name: 'channel', filter: { channel: 'web' } },
+    { name: 'sku', filter: { sku: 'SKU-7' } },
+    { name: 'text (every order)', filter: { text: 'customer' } },
+    { name: 'text (one order)', filter: { text: 'fill-777777' } },
+  ];
+  const createdFromMs = nowMs - DAY_MS;
+  return alone.flatMap(({ name, filter }) => [
+    { name, filter },
+    { name: `${name} + created range`, filter: { ...filter, createdFromMs, createdToMs: nowMs } },
+  ]);
+}
+
+const PAGE = 50;
+const DEEP_PAGE = 1_000;
+const SAMPLES = 40;
+
+function queryString(filter: Partial<OrderFilter>): string {
+  const { createdFromMs, createdToMs, ...equal } = filter;
+  const query = new URLSearchParams(equal as Record<string, string>);
+  if (createdFromMs !== undefined) query.set('createdFrom', new Date(createdFromMs).toISOString());
+  if (createdToMs !== undefined) query.set('createdTo', new Date(createdToMs).toISOString());
+  query.set('limit', String(PAGE));
+  return query.toString();
+}
+
+/** The id before the 1,000th page of a filter, found by SQL; undefined where there are fewer pages. */
+async function deepCursor(system: SystemProcess, filter: Partial<OrderFilter>): Promise<string | undefined> {
+  const { text, values } = pageQuery({ ...filter, oldestFirst: false, limit: PAGE * (DEEP_PAGE - 1) });
+  const { rows } = await system.sql.query<{ id: string | null; n: string }>(`select min(id::text) as id, count(*) as n from (${text}) page`, values);
+  return Number(rows[0]!.n) === PAGE * (DEEP_PAGE - 1) ? rows[0]!.id! : undefined;
+}
+
+export interface ListFigure {
+  readonly name: string;
+  readonly page: string;
+  readonly p95Ms: number;
+  readonly index: string;
+}
+
+async function measureList(system: SystemProcess, name: string, filter: Partial<OrderFilter>, after: string | undefined, page: string): Promise<ListFigure> {
+  const cursor = after === undefined ? '' : `&cursor=${Buffer.from(after.replaceAll('-', ''), 'hex').toString('base64url')}`;
+  const path = `/orders?${queryString(filter)}${cursor}`;
+  const times: number[] = [];
+  for (let sample = 0; sample < SAMPLES; sample++) {
+    const startedMs = performance.now();
+    await system.call('GET', path);
+    if (sample >= 5) times.push(performance.now() - startedMs);
+  }
+  const { text, values } = pageQuery({ ...filter, oldestFirst: false, limit: PAGE + 1, ...(after !== undefined && { after }) });
+  const plan = (await system.sql.query<{ 'QUERY PLAN': string }>(`explain ${text}`, values)).rows.map((row) => row['QUERY PLAN']).join('\n');
+  const index = [...plan.matchAll(/(?:using|Bitmap Index Scan on) (\w+)/g)].map((match) => match[1]).join(', ') || 'NONE';
+  return { name, page, p95Ms: times.toSorted((a, b) => a - b)[Math.floor(times.length * 0.95)]!, index };
+}
+
+/** A store of a million orders: lists by every filter, and the intake beside a fresh store's, in turn. */
+export async function million({ log, quick }: BenchContext): Promise<{ lists: ListFigure[]; intakeRatio: number; orders: number }> {
+  const orders = quick ? 100_000 : 1_000_000;
+  const large = await SystemProcess.start({ OLMS_CONSUME: 'false' });
+  const fresh = await SystemProcess.start({ OLMS_CONSUME: 'false' });
+  try {
+    await fillOrders(large.sql, orders, log);
+    const lists: ListFigure[] = [];
+    for (const { name, filter } of listFilters(Date.now())) {
+      lists.push(await measureList(large, name, filter, undefined, '1'));
+      const after = await deepCursor(large, filter);
+      if (after !== undefined) lists.push(await measureList(large, name, filter, after, String(DEEP_PAGE)));
+      log(`list by ${name}: ${lists.at(-1)!.p95Ms.toFixed(1)} ms, ${lists.at(-1)!.index}`);
+    }
+    const ratios: number[] = [];
+    for (const system of [large, fresh]) {
+      await system.stockUp();
+      await system.load({ total: WARM_UP });
+    }
+    for (let round = 0; round < 5; round++) {
+      const total = quick ? 4_000 : 10_000;
+      const a = await large.load({ total });
+      const b = await fresh.load({ total });
+      ratios.push(a.taken / a.seconds / (b.taken / b.seconds));
+      log(`intake on ${orders} orders / on a fresh store: ${ratios.at(-1)!.toFixed(2)}`);
+    }
+    return { lists, intakeRatio: median(ratios), orders };
+  } finally {
+    await large.stop();
+    await fresh.stop();
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
