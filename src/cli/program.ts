@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 
 /** The `olms` program: one file per command, loaded when it is called. */
 export async function run(argv: readonly string[]): Promise<void> {
@@ -21,6 +21,19 @@ export async function run(argv: readonly string[]): Promise<void> {
     .command('migrate')
     .description('apply database migrations and stop')
     .action(async () => (await import('./migrate.ts')).migrateDatabase(process.env));
+  program
+    .command('bench')
+    .description('measure this machine: every figure beside what plain SQL of the same writes reaches')
+    .option('--only <sections>', 'of intake,life,level,million')
+    .option('--quick', 'smaller numbers, rougher figures')
+    .option('--json', 'for programs')
+    .action(async (options: { only?: string; quick?: boolean; json?: boolean }) =>
+      (await import('./bench/bench.ts')).bench(options),
+    );
+  importCommands(program);
+  auditCommand(program);
+  orderCommands(program);
+  parkCommands(program);
 
   try {
     await program.parseAsync([...argv]);
@@ -28,4 +41,133 @@ export async function run(argv: readonly string[]): Promise<void> {
     process.stderr.write(`olms: ${(error as Error).message}\n`);
     process.exitCode = 1;
   }
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Give a whole number.');
+  return Number(text);
+}
+
+function positiveNumber(text: string): number {
+  const value = wholeNumber(text);
+  if (value === 0) throw new InvalidArgumentError('Give a number above 0.');
+  return value;
+}
+
+const another = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
+
+/** A command that calls the API of a running system. */
+function remote(command: Command): Command {
+  return command
+    .option('--url <url>', 'the system to talk to (default: http://127.0.0.1:PORT)')
+    .option('--key <key>', 'API key (default: OLMS_API_KEY, OLMS_BOOTSTRAP_API_KEY, or the one npm start made)')
+    .option('--json', 'for programs');
+}
+
+function importCommands(program: Command): void {
+  const group = program.command('import').description('bring data of another system in');
+  remote(group.command('orders <file>'))
+    .description(
+      'order lines out of a CSV file (.csv, .csv.gz, .csv.xz, or - for standard input); repeating it changes nothing',
+    )
+    .option('--preset <name>', 'online-retail or shopify (default: the one that fits the header)')
+    .option('--map <field=Column>', 'which column holds a field; repeatable', another)
+    .option('--delimiter <character>', 'between fields', ',')
+    .option('--encoding <name>', 'for example windows-1252', 'utf-8')
+    .option('--source <name>', 'whose order numbers these are; part of every key (default: the preset)')
+    .option('--currency <code>', 'where the file does not say it')
+    .option('--channel <name>', 'channel of the orders (default: the source)')
+    .option('--create-products', 'create articles that do not exist')
+    .option('--stock <pieces>', 'initial stock of articles that never had any', wholeNumber)
+    .option('--stock-as-needed', 'the same, as many pieces as the file sells')
+    .option('--provider <name>', 'payment provider')
+    .option('--token <token>', 'payment token of every order', 'tok_approve')
+    .option('--concurrency <number>', 'requests at a time', positiveNumber, 32)
+    .option('--wait [seconds]', 'until every order has ended, at most this long (300)', positiveNumber)
+    .option('--dry-run', 'read and check the file, send nothing')
+    .option('--report <file>', 'write the report with every refused line as JSON')
+    .action(async (file: string, options: object) =>
+      (await import('./import.ts')).importOrders(file, options, process.env),
+    );
+}
+
+function auditCommand(program: Command): void {
+  program
+    .command('audit')
+    .description('check that everything stored agrees: orders and their events, stock, money, invoices, the provider')
+    .option('--json', 'for programs')
+    .option('--provider-url <url>', 'books of the sandbox provider (default: http://127.0.0.1:SANDBOX_PROVIDER_PORT)')
+    .option(
+      '--patience <seconds>',
+      'how long services may take to act on an event they have not read yet',
+      wholeNumber,
+      10,
+    )
+    .action(async (options: object) => (await import('./audit.ts')).audit(options, process.env));
+}
+
+function orderCommands(program: Command): void {
+  const group = program.command('orders').description('look at orders and act on them');
+  const load = () => import('./orders.ts');
+  remote(group.command('list'))
+    .description('orders, newest first')
+    .option('--status <status>')
+    .option('--payment-status <status>')
+    .option('--fulfillment-status <status>')
+    .option('--customer-id <uuid>')
+    .option('--channel <name>')
+    .option('--sku <sku>')
+    .option('--text <words>', 'in reference, e-mail, phone or name')
+    .option('--created-from <time>')
+    .option('--created-to <time>')
+    .option('--sort <order>', '-createdAt or createdAt')
+    .option('--limit <number>', 'how many', positiveNumber, 50)
+    .action(async (options: object) => (await load()).listOrders(options, process.env));
+  remote(group.command('show <id>'))
+    .description('one order, now or as of a version or time')
+    .option('--as-of <when>', 'a version number or an RFC 3339 time')
+    .action(async (id: string, options: object) => (await load()).showOrder(id, options, process.env));
+  remote(group.command('events <id>'))
+    .description('the log of an order, oldest first')
+    .action(async (id: string, options: object) => (await load()).showEvents(id, options, process.env));
+  const actions = {
+    cancel: 'end an order before it ships',
+    hold: 'pause payment and shipment',
+    release: 'end a hold',
+    complete: 'declare a shipped order complete',
+    refund: 'give money back',
+  } as const;
+  for (const [action, description] of Object.entries(actions) as [keyof typeof actions, string][]) {
+    const command = remote(group.command(`${action} <id>`)).description(description);
+    if (action === 'hold' || action === 'refund') command.requiredOption('--reason <text>');
+    else if (action !== 'complete') command.option('--reason <text>');
+    if (action === 'hold' || action === 'release')
+      command.option('--type <name>', 'name of the hold (default: manual)');
+    if (action === 'refund') command.option('--amount <amount>', 'default: everything that is left');
+    command.action(async (id: string, options: object) =>
+      (await load()).commandOrder(action, id, options, process.env),
+    );
+  }
+}
+
+function parkCommands(program: Command): void {
+  const group = program.command('park').description('orders whose event a service could not digest');
+  const load = () => import('./park.ts');
+  remote(group.command('list'))
+    .description('parked orders with the reason')
+    .action(async (options: object) => (await load()).listParked(options, process.env));
+  for (const action of ['retry', 'skip'] as const) {
+    remote(group.command(`${action} <service> <order>`))
+      .description(action === 'retry' ? 'try the parked event again' : 'leave the parked event out')
+      .action(async (service: string, order: string, options: object) =>
+        (await load()).unpark(action, service, order, options, process.env),
+      );
+  }
+  remote(group.command('edit <service> <order>'))
+    .description('try the parked event again with other data')
+    .option('--data <json>', 'the data (default: edit it in $EDITOR)')
+    .option('--data-file <file>')
+    .action(async (service: string, order: string, options: object) =>
+      (await load()).editParked(service, order, options, process.env),
+    );
 }
