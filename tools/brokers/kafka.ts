@@ -37,7 +37,8 @@ export interface Kafka {
 export async function startKafka(options: KafkaOptions): Promise<Kafka> {
   const external = process.env['KAFKA_BROKERS'];
   if (external) {
-    const notOurs = (): Promise<void> => Promise.reject(new Error('KAFKA_BROKERS is set: this broker was not started here and is not killed here.'));
+    const notOurs = (): Promise<void> =>
+      Promise.reject(new Error('KAFKA_BROKERS is set: this broker was not started here and is not killed here.'));
     return { brokers: external, saslBrokers: undefined, pid: undefined, stop: async () => {}, kill: notOurs };
   }
   const log = options.log ?? (() => {});
@@ -52,11 +53,19 @@ async function startBroker(options: KafkaOptions, java: string, libraries: strin
   const host = options.host ?? '127.0.0.1';
   mkdirSync(options.dir, { recursive: true });
   const settingsFile = join(options.dir, 'server.properties');
-  writeFileSync(settingsFile, propertiesText({ ...brokerSettings(options, host, port, await freePort(), saslPort), ...options.settings }), { mode: 0o600 });
+  writeFileSync(
+    settingsFile,
+    propertiesText({ ...brokerSettings(options, host, port, await freePort(), saslPort), ...options.settings }),
+    { mode: 0o600 },
+  );
   const classPath = ['-cp', join(libraries, '*')];
   if (!existsSync(join(options.dir, 'data', 'meta.properties'))) {
     const clusterId = (await run(java, [...classPath, 'kafka.tools.StorageTool', 'random-uuid'], options.dir)).trim();
-    await run(java, [...classPath, 'kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', settingsFile], options.dir);
+    await run(
+      java,
+      [...classPath, 'kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', settingsFile],
+      options.dir,
+    );
   }
   const heapMb = options.heapMb ?? 512;
   const startedAt = Date.now();
@@ -64,17 +73,37 @@ async function startBroker(options: KafkaOptions, java: string, libraries: strin
   const server = await startServer({
     name: 'Kafka',
     command: java,
-    args: [`-Xmx${heapMb}m`, `-Xms${heapMb >> 1}m`, '-XX:+UseG1GC', '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn', ...classPath, 'kafka.Kafka', settingsFile],
+    args: [
+      `-Xmx${heapMb}m`,
+      `-Xms${heapMb >> 1}m`,
+      '-XX:+UseG1GC',
+      '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
+      ...classPath,
+      'kafka.Kafka',
+      settingsFile,
+    ],
     cwd: options.dir,
     logFile: join(options.dir, 'kafka.log'),
     ready: () => answers(brokers),
     startTimeoutMs: START_TIMEOUT_MS,
   });
   log(`Kafka ${KAFKA_VERSION} answers on ${brokers} after ${((Date.now() - startedAt) / 1000).toFixed(1)} s.`);
-  return { brokers, saslBrokers: saslPort === undefined ? undefined : `${host}:${saslPort}`, pid: server.pid, stop: () => server.stop(), kill: () => server.kill() };
+  return {
+    brokers,
+    saslBrokers: saslPort === undefined ? undefined : `${host}:${saslPort}`,
+    pid: server.pid,
+    stop: () => server.stop(),
+    kill: () => server.kill(),
+  };
 }
 
-function brokerSettings(options: KafkaOptions, host: string, port: number, controllerPort: number, saslPort: number | undefined): Record<string, string> {
+function brokerSettings(
+  options: KafkaOptions,
+  host: string,
+  port: number,
+  controllerPort: number,
+  saslPort: number | undefined,
+): Record<string, string> {
   const sasl = saslPort === undefined ? '' : `,SASL_PLAINTEXT://${host}:${saslPort}`;
   return {
     'process.roles': 'broker,controller',
@@ -113,7 +142,12 @@ function propertiesText(settings: Readonly<Record<string, string>>): string {
 
 /** A broker that lists itself is registered with its controller and takes requests. */
 async function answers(brokers: string): Promise<boolean> {
-  const admin = new Admin({ clientId: 'olms-start', bootstrapBrokers: brokers.split(','), retries: 0, connectTimeout: 1_000 });
+  const admin = new Admin({
+    clientId: 'olms-start',
+    bootstrapBrokers: brokers.split(','),
+    retries: 0,
+    connectTimeout: 1_000,
+  });
   try {
     return (await admin.metadata({ topics: [] })).brokers.size > 0;
   } catch {
@@ -127,11 +161,18 @@ async function findJava(log: Progress): Promise<string> {
   const home = process.env['JAVA_HOME'];
   let java = home && existsSync(join(home, 'bin', 'java')) ? join(home, 'bin', 'java') : onPath('java');
   if (!java) {
-    await installAsRoot('openjdk-17-jre-headless', `Kafka needs Java ${JAVA_MIN} or newer. Install it, or set KAFKA_BROKERS to a Kafka that runs already.`, log);
+    await installAsRoot(
+      'openjdk-17-jre-headless',
+      `Kafka needs Java ${JAVA_MIN} or newer. Install it, or set KAFKA_BROKERS to a Kafka that runs already.`,
+      log,
+    );
     java = onPath('java')!;
   }
   const version = /version "(\d+)/.exec(await run('sh', ['-c', '"$0" -version 2>&1', java], '/'))?.[1];
-  if (Number(version) < JAVA_MIN) throw new Error(`Kafka needs Java ${JAVA_MIN} or newer; ${java} is ${version}. Set JAVA_HOME to another, or KAFKA_BROKERS to a Kafka that runs already.`);
+  if (Number(version) < JAVA_MIN)
+    throw new Error(
+      `Kafka needs Java ${JAVA_MIN} or newer; ${java} is ${version}. Set JAVA_HOME to another, or KAFKA_BROKERS to a Kafka that runs already.`,
+    );
   return java;
 }
 
@@ -141,7 +182,12 @@ async function findKafka(log: Progress): Promise<string> {
   const beside = script ? join(dirname(realpathSync(script)), '..', 'libs') : undefined;
   if (beside && existsSync(beside)) return beside;
   return cached(`kafka-${KAFKA_VERSION}`, async (folder) => {
-    if (!onPath('mvn')) await installAsRoot('maven', 'Kafka is fetched with Maven. Install it, or set KAFKA_BROKERS to a Kafka that runs already.', log);
+    if (!onPath('mvn'))
+      await installAsRoot(
+        'maven',
+        'Kafka is fetched with Maven. Install it, or set KAFKA_BROKERS to a Kafka that runs already.',
+        log,
+      );
     log(`Kafka ${KAFKA_VERSION}: getting it from Maven Central (44 MB, once) …`);
     writeFileSync(join(folder, 'pom.xml'), POM);
     const plugin = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies';

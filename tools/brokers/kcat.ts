@@ -26,10 +26,15 @@ export async function readTopic(brokers: string, topic: string, log: Progress = 
   const { command, env } = await debianProgram('kcat', 'kcat', 'Install kcat.', log);
   const args = ['-b', brokers, '-C', '-t', topic, '-o', 'beginning', '-e', '-q', '-J'];
   const text = await new Promise<string>((resolve, reject) => {
-    execFile(command, args, { env: { ...process.env, ...env }, timeout: TIMEOUT_MS, maxBuffer: 512 * 1024 * 1024 }, (error, stdout, stderr) => {
-      if (error) reject(new Error(`kcat failed: ${error.message}\n${stderr}`, { cause: error }));
-      else resolve(stdout);
-    });
+    execFile(
+      command,
+      args,
+      { env: { ...process.env, ...env }, timeout: TIMEOUT_MS, maxBuffer: 512 * 1024 * 1024 },
+      (error, stdout, stderr) => {
+        if (error) reject(new Error(`kcat failed: ${error.message}\n${stderr}`, { cause: error }));
+        else resolve(stdout);
+      },
+    );
   });
   return text
     .split('\n')

@@ -42,12 +42,22 @@ export async function cached(name: string, fill: (folder: string) => Promise<voi
 
 /** Runs a command to its end; the error carries the end of what it printed. */
 export function run(command: string, args: readonly string[], cwd: string): Promise<string> {
-  const options = { cwd, timeout: INSTALL_TIMEOUT_MS, maxBuffer: 64 * 1024 * 1024, env: { ...process.env, LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive' } };
+  const options = {
+    cwd,
+    timeout: INSTALL_TIMEOUT_MS,
+    maxBuffer: 64 * 1024 * 1024,
+    env: { ...process.env, LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive' },
+  };
   return new Promise((resolve, reject) => {
     execFile(command, [...args], options, (error, stdout, stderr) => {
       if (!error) return resolve(stdout);
       const reason = error.killed ? `it took longer than ${INSTALL_TIMEOUT_MS / 1000} s` : error.message;
-      reject(new Error(`${command} ${args.join(' ')} failed: ${reason}\n${`${stdout}${stderr}`.slice(-LOG_TAIL_CHARACTERS)}`, { cause: error }));
+      reject(
+        new Error(
+          `${command} ${args.join(' ')} failed: ${reason}\n${`${stdout}${stderr}`.slice(-LOG_TAIL_CHARACTERS)}`,
+          { cause: error },
+        ),
+      );
     });
   });
 }
@@ -62,10 +72,16 @@ export interface Program {
  * A program of a Debian package: from the PATH, else the package and those of its dependencies the system lacks,
  * unpacked into the cache.
  */
-export async function debianProgram(packageName: string, program: string, advice: string, log: Progress): Promise<Program> {
+export async function debianProgram(
+  packageName: string,
+  program: string,
+  advice: string,
+  log: Progress,
+): Promise<Program> {
   const installed = onPath(program);
   if (installed) return { command: installed, env: {} };
-  if (!onPath('apt-get') || !onPath('dpkg')) throw new Error(`${program} is not on the PATH and this system has no apt-get. ${advice}`);
+  if (!onPath('apt-get') || !onPath('dpkg'))
+    throw new Error(`${program} is not on the PATH and this system has no apt-get. ${advice}`);
   const folder = await cached(packageName, async (fresh) => {
     log(`${program}: getting the Debian package ${packageName} …`);
     try {
@@ -74,7 +90,11 @@ export async function debianProgram(packageName: string, program: string, advice
       throw new Error(`${program} could not be set up from Debian's packages. ${advice}`, { cause: error });
     }
   });
-  const architecture = (await run('dpkg-architecture', ['-qDEB_HOST_MULTIARCH'], folder).catch(() => `${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`)).trim();
+  const architecture = (
+    await run('dpkg-architecture', ['-qDEB_HOST_MULTIARCH'], folder).catch(
+      () => `${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`,
+    )
+  ).trim();
   const libraries = [join(folder, 'usr/lib', architecture), join(folder, 'lib', architecture)];
   return { command: join(folder, 'usr/bin', program), env: { LD_LIBRARY_PATH: libraries.join(delimiter) } };
 }
@@ -140,11 +160,14 @@ export async function startServer(options: ServerOptions): Promise<ServerProcess
   const deadlineMs = Date.now() + options.startTimeoutMs;
   while (!(await options.ready())) {
     if (ended()) failure ??= `it ended with ${child.signalCode ?? `code ${child.exitCode}`}`;
-    if (failure === undefined && Date.now() > deadlineMs) failure = `it did not answer within ${options.startTimeoutMs / 1000} s`;
+    if (failure === undefined && Date.now() > deadlineMs)
+      failure = `it did not answer within ${options.startTimeoutMs / 1000} s`;
     if (failure !== undefined) {
       const reason = failure;
       await end('SIGKILL', 0);
-      throw new Error(`${options.name} did not start: ${reason}. The end of ${options.logFile}:\n${readFileSync(options.logFile, 'utf8').slice(-LOG_TAIL_CHARACTERS)}`);
+      throw new Error(
+        `${options.name} did not start: ${reason}. The end of ${options.logFile}:\n${readFileSync(options.logFile, 'utf8').slice(-LOG_TAIL_CHARACTERS)}`,
+      );
     }
     await sleep(100);
   }
@@ -159,7 +182,12 @@ function launch(options: ServerOptions): ChildProcess {
   const log = openSync(options.logFile, 'a');
   try {
     // In a session of its own: Ctrl-C must reach our programs first, and the brokers when those are done.
-    return spawn(command, args, { cwd: options.cwd, env: { ...process.env, ...options.env }, stdio: ['ignore', log, log], detached: true });
+    return spawn(command, args, {
+      cwd: options.cwd,
+      env: { ...process.env, ...options.env },
+      stdio: ['ignore', log, log],
+      detached: true,
+    });
   } finally {
     closeSync(log);
   }

@@ -24,18 +24,38 @@ export interface Redis {
 export async function startRedis(options: RedisOptions): Promise<Redis> {
   const external = process.env['REDIS_URL'];
   if (external) {
-    const notOurs = (): Promise<void> => Promise.reject(new Error('REDIS_URL is set: this server was not started here and is not killed here.'));
+    const notOurs = (): Promise<void> =>
+      Promise.reject(new Error('REDIS_URL is set: this server was not started here and is not killed here.'));
     return { url: external, pid: undefined, stop: async () => {}, kill: notOurs };
   }
   const log = options.log ?? (() => {});
-  const { command, env } = await debianProgram('redis-server', 'redis-server', 'Install Redis, or set REDIS_URL to one that runs already.', log);
+  const { command, env } = await debianProgram(
+    'redis-server',
+    'redis-server',
+    'Install Redis, or set REDIS_URL to one that runs already.',
+    log,
+  );
   const port = options.port ?? (await freePort());
   mkdirSync(options.dir, { recursive: true });
   const memory = ['--maxmemory', `${options.maxMemoryMb ?? 128}mb`, '--maxmemory-policy', 'allkeys-lru'];
   const server = await startServer({
     name: 'Redis',
     command,
-    args: ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--daemonize', 'no', '--dir', options.dir, ...memory],
+    args: [
+      '--port',
+      String(port),
+      '--bind',
+      '127.0.0.1',
+      '--save',
+      '',
+      '--appendonly',
+      'no',
+      '--daemonize',
+      'no',
+      '--dir',
+      options.dir,
+      ...memory,
+    ],
     env,
     cwd: options.dir,
     logFile: join(options.dir, 'redis.log'),
