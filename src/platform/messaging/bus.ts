@@ -74,7 +74,14 @@ export interface Bus {
   close(): Promise<void>;
 }
 
-const OFFSET_COLUMNS = { consumer: 'text', partition: 'integer', from_txid: 'bigint', from_position: 'bigint', txid: 'bigint', position: 'bigint' } as const;
+const OFFSET_COLUMNS = {
+  consumer: 'text',
+  partition: 'integer',
+  from_txid: 'bigint',
+  from_position: 'bigint',
+  txid: 'bigint',
+  position: 'bigint',
+} as const;
 
 /**
  * Moves offsets by compare-and-set. A consumer that lost its partition meets another value and its whole
@@ -108,7 +115,13 @@ export async function loadOffsets(
 ): Promise<Map<number, Cursor>> {
   const rows = partitions.map((partition) => ({ consumer, partition, ...start(partition) }));
   await database.write([
-    insertRows('offsets', 'log.consumer_offsets', { consumer: 'text', partition: 'integer', txid: 'bigint', position: 'bigint' }, rows, 'on conflict do nothing'),
+    insertRows(
+      'offsets',
+      'log.consumer_offsets',
+      { consumer: 'text', partition: 'integer', txid: 'bigint', position: 'bigint' },
+      rows,
+      'on conflict do nothing',
+    ),
   ]);
   const stored = await database.query<{ partition: number; txid: number; position: number }>(
     'select partition, txid, position from log.consumer_offsets where consumer = $1 and partition = any($2::int[])',

@@ -48,7 +48,13 @@ export function toMessage(event: EncodedEvent, topic: string, partitions: number
     [HEADER.contentType, JSON_TYPE],
   ]);
   if (event.traceparent !== undefined) headers.set(HEADER.traceparent, Buffer.from(event.traceparent));
-  return { topic, key: Buffer.from(event.subject), value: Buffer.from(event.data), headers, partition: partitionOf(event.subject, partitions) };
+  return {
+    topic,
+    key: Buffer.from(event.subject),
+    value: Buffer.from(event.data),
+    headers,
+    partition: partitionOf(event.subject, partitions),
+  };
 }
 
 /** What a message takes in a batch, never less than it really does. */
@@ -64,7 +70,19 @@ export function typeOf(record: KafkaRecord): string | undefined {
   return undefined;
 }
 
-const KNOWN = new Set(['specversion', 'id', 'source', 'type', 'subject', 'time', 'dataschema', 'sequence', 'correlationid', 'causationid', 'traceparent']);
+const KNOWN = new Set([
+  'specversion',
+  'id',
+  'source',
+  'type',
+  'subject',
+  'time',
+  'dataschema',
+  'sequence',
+  'correlationid',
+  'causationid',
+  'traceparent',
+]);
 
 /** The event in a message, or why it is none. Attributes this version does not know are kept. */
 export function fromRecord(record: KafkaRecord): Envelope | string {
@@ -83,7 +101,18 @@ export function fromRecord(record: KafkaRecord): Envelope | string {
   if (!isUuid(subject)) return 'neither ce_subject nor the key is an order id';
   if (source === '' || type === '') return 'ce_source or ce_type is missing';
   if (!Number.isSafeInteger(sequence) || sequence < 1) return 'ce_sequence is not a positive integer';
-  const event = { ...unknown, id, source, type, subject, sequence, time, correlationid, causationid, data: parseData(record.value) };
+  const event = {
+    ...unknown,
+    id,
+    source,
+    type,
+    subject,
+    sequence,
+    time,
+    correlationid,
+    causationid,
+    data: parseData(record.value),
+  };
   return traceparent === undefined ? event : { ...event, traceparent };
 }
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Admin, ConfigResourceTypes, findErrorBy } from '@platformatic/kafka';
+import { Admin, ConfigResourceTypes } from '@platformatic/kafka';
 import { clientOptions, type KafkaConfig } from './kafka-config.ts';
 
 /** The topic as it was found or made. */
@@ -11,7 +11,18 @@ export interface Topic {
 
 const START_TIMEOUT_MS = 20_000;
 const RETRY_MS = 250;
-const FATAL = ['TOPIC_AUTHORIZATION_FAILED', 'CLUSTER_AUTHORIZATION_FAILED', 'INVALID_REPLICATION_FACTOR', 'INVALID_PARTITIONS', 'INVALID_CONFIG', 'INVALID_TOPIC_EXCEPTION', 'POLICY_VIOLATION', 'UNSUPPORTED_SASL_MECHANISM', 'SASL_AUTHENTICATION_FAILED'];
+const FATAL = [
+  'TOPIC_AUTHORIZATION_FAILED',
+  'CLUSTER_AUTHORIZATION_FAILED',
+  'INVALID_REPLICATION_FACTOR',
+  'INVALID_PARTITIONS',
+  'INVALID_CONFIG',
+  'INVALID_TOPIC_EXCEPTION',
+  'POLICY_VIOLATION',
+  'UNSUPPORTED_SASL_MECHANISM',
+  'SASL_AUTHENTICATION_FAILED',
+];
+const CHECK_CREDENTIALS = ' Check KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD.';
 const TLS_FAILURE = /CERT|SELF_SIGNED|UNABLE_TO_|ERR_TLS|ERR_SSL|EPROTO/;
 
 /** A reason that waiting does not cure. */
@@ -22,7 +33,13 @@ class TopicError extends Error {}
  * time; wrong credentials and a topic that does not fit are told at once.
  */
 export async function ensureTopic(config: KafkaConfig, timeoutMs = START_TIMEOUT_MS): Promise<Topic> {
-  const admin = new Admin({ ...clientOptions(config), retries: 0, connectTimeout: Math.min(3_000, timeoutMs) });
+  const patienceMs = Math.min(5_000, timeoutMs);
+  const admin = new Admin({
+    ...clientOptions(config),
+    retries: 0,
+    connectTimeout: patienceMs,
+    requestTimeout: patienceMs,
+  });
   const deadlineMs = Date.now() + timeoutMs;
   try {
     for (;;) {
@@ -33,7 +50,10 @@ export async function ensureTopic(config: KafkaConfig, timeoutMs = START_TIMEOUT
         const fatal = fatalReason(error);
         if (fatal !== undefined) throw new Error(`Kafka at ${config.brokers}: ${fatal}`, { cause: error });
         if (Date.now() > deadlineMs) {
-          throw new Error(`Kafka does not answer at ${config.brokers} (KAFKA_BROKERS) within ${timeoutMs / 1000} s: ${reasonOf(error)}`, { cause: error });
+          throw new Error(
+            `Kafka does not answer at ${config.brokers} (KAFKA_BROKERS) within ${timeoutMs / 1000} s: ${reasonOf(error)}`,
+            { cause: error },
+          );
         }
         await sleep(RETRY_MS);
       }
@@ -52,10 +72,15 @@ async function findOrMakeTopic(admin: Admin, config: KafkaConfig): Promise<Topic
     { name: 'min.insync.replicas', value: config.replication >= 3 ? '2' : '1' },
   ];
   try {
-    await admin.createTopics({ topics: [config.topic], partitions: config.partitions, replicas: config.replication, configs });
+    await admin.createTopics({
+      topics: [config.topic],
+      partitions: config.partitions,
+      replicas: config.replication,
+      configs,
+    });
   } catch (error) {
     // Another process of ours was faster; what it made is checked like any other.
-    if (!findErrorBy(error as Error, 'apiId', 'TOPIC_ALREADY_EXISTS')) throw error;
+    if (!answeredWith(error, 'TOPIC_ALREADY_EXISTS')) throw error;
   }
   throw new Error('the topic was made, but its partitions have no leaders yet');
 }
@@ -69,10 +94,17 @@ interface FoundTopic {
 async function readTopic(admin: Admin, name: string): Promise<FoundTopic | undefined> {
   if (!(await admin.listTopics()).includes(name)) return undefined;
   const topic = (await admin.metadata({ topics: [name], forceUpdate: true })).topics.get(name)!;
-  if (topic.partitionsCount === 0 || topic.partitions.some((partition) => partition.leader < 0)) throw new Error(`topic ${name} has partitions without a leader`);
-  const [description] = await admin.describeConfigs({ resources: [{ resourceType: ConfigResourceTypes.TOPIC, resourceName: name, configurationKeys: null }] });
+  if (topic.partitionsCount === 0 || topic.partitions.some((partition) => partition.leader < 0))
+    throw new Error(`topic ${name} has partitions without a leader`);
+  const [description] = await admin.describeConfigs({
+    resources: [{ resourceType: ConfigResourceTypes.TOPIC, resourceName: name, configurationKeys: null }],
+  });
   const settings = new Map((description?.configs ?? []).map((entry) => [entry.name, entry.value ?? '']));
-  return { partitions: topic.partitionsCount, replicas: Math.min(...topic.partitions.map((partition) => partition.replicas.length)), settings };
+  return {
+    partitions: topic.partitionsCount,
+    replicas: Math.min(...topic.partitions.map((partition) => partition.replicas.length)),
+    settings,
+  };
 }
 
 /**
@@ -88,10 +120,15 @@ function checkTopic(found: FoundTopic, config: KafkaConfig): Topic {
     );
   }
   if (found.replicas < config.replication) {
-    problems.push(`it has ${found.replicas} replicas per partition, KAFKA_REPLICATION says ${config.replication}. Add replicas with kafka-reassign-partitions, or set KAFKA_REPLICATION=${found.replicas}.`);
+    problems.push(
+      `it has ${found.replicas} replicas per partition, KAFKA_REPLICATION says ${config.replication}. Add replicas with kafka-reassign-partitions, or set KAFKA_REPLICATION=${found.replicas}.`,
+    );
   }
   const cleanup = found.settings.get('cleanup.policy') ?? 'delete';
-  if (cleanup !== 'delete') problems.push(`its cleanup.policy is "${cleanup}", which drops events of an order that a newer one follows. Run kafka-configs --alter --topic ${topic} --add-config cleanup.policy=delete.`);
+  if (cleanup !== 'delete')
+    problems.push(
+      `its cleanup.policy is "${cleanup}", which drops events of an order that a newer one follows. Run kafka-configs --alter --topic ${topic} --add-config cleanup.policy=delete.`,
+    );
   const retentionMs = Number(found.settings.get('retention.ms') ?? -1);
   const wantedMs = config.retentionMs ?? -1;
   if (retentionMs !== -1 && (wantedMs === -1 || retentionMs < wantedMs)) {
@@ -99,51 +136,68 @@ function checkTopic(found: FoundTopic, config: KafkaConfig): Topic {
       `it deletes events after ${retentionMs} ms, KAFKA_RETENTION_MS says ${wantedMs === -1 ? 'off (never)' : wantedMs}. Set KAFKA_RETENTION_MS=${retentionMs}, or run kafka-configs --alter --topic ${topic} --add-config retention.ms=${wantedMs}.`,
     );
   }
-  if (problems.length > 0) throw new TopicError(`Kafka topic ${topic} exists, but does not fit: ${problems.join(' Also, ')}`);
+  if (problems.length > 0)
+    throw new TopicError(`Kafka topic ${topic} exists, but does not fit: ${problems.join(' Also, ')}`);
   return { name: topic, maxMessageBytes: Number(found.settings.get('max.message.bytes') ?? 1_048_588) };
+}
+
+interface KafkaError extends Error {
+  readonly code?: string;
+  readonly apiId?: string;
+  readonly serverErrorMessage?: string | null;
+}
+
+const ERRORS_MAX = 50;
+
+/** An error with all it was caused by, outermost first. The client hides some under `errors`, some under `cause`. */
+export function causesOf(error: unknown): KafkaError[] {
+  const found: KafkaError[] = [];
+  const open = [error];
+  while (open.length > 0 && found.length < ERRORS_MAX) {
+    const next = open.shift();
+    if (!(next instanceof Error)) continue;
+    found.push(next);
+    open.push(next.cause, ...(next instanceof AggregateError ? (next.errors as unknown[]) : []));
+  }
+  return found;
+}
+
+/** True where the brokers answered with this error. */
+export function answeredWith(error: unknown, apiId: string): boolean {
+  return causesOf(error).some((cause) => cause.apiId === apiId);
 }
 
 /** In words, why the brokers will not take us however long we wait; undefined where waiting may help. */
 export function fatalReason(error: unknown): string | undefined {
-  for (const id of FATAL) {
-    const refused = findErrorBy(error as Error, 'apiId', id);
-    if (!refused) continue;
-    const hint = /SASL/.test(id) ? ' Check KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD.' : '';
-    return `${id}: ${refused['serverErrorMessage'] ?? refused.message}${hint}`;
-  }
-  const chain = messagesOf(error);
-  if (findErrorBy(error as Error, 'code', 'PLT_KFK_AUTHENTICATION')) {
-    return `authentication failed: ${chain.at(-1)}. Check KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD.`;
-  }
-  const tls = codesOf(error).find((code) => TLS_FAILURE.test(code));
-  return tls === undefined ? undefined : `TLS failed: ${tls}. Check KAFKA_TLS and KAFKA_TLS_CA.`;
+  const causes = causesOf(error);
+  const refused = causes.find(({ apiId }) => apiId !== undefined && FATAL.includes(apiId));
+  if (refused)
+    return `${refused.apiId}: ${refused.serverErrorMessage ?? refused.message}${/SASL/.test(refused.apiId!) ? CHECK_CREDENTIALS : ''}`;
+  if (causes.some(({ code }) => code === 'PLT_KFK_AUTHENTICATION'))
+    return `authentication failed: ${reasonOf(error)}.${CHECK_CREDENTIALS}`;
+  const tls = causes.find(({ code }) => code !== undefined && TLS_FAILURE.test(code));
+  return tls && `TLS failed: ${tls.code}. Check KAFKA_TLS and KAFKA_TLS_CA.`;
 }
 
 /** The innermost message: outer ones only say that something failed. */
 export function reasonOf(error: unknown): string {
-  return messagesOf(error).at(-1) ?? String(error);
-}
-
-function innerOf(error: unknown): unknown {
-  if (error instanceof AggregateError && error.errors.length > 0) return error.errors.at(-1);
-  return (error as { cause?: unknown })?.cause;
-}
-
-function messagesOf(error: unknown): string[] {
-  const messages: string[] = [];
-  for (let inner = error, depth = 0; inner && depth < 10; inner = innerOf(inner), depth++) messages.push((inner as Error).message || String((inner as { code?: string }).code));
-  return messages;
-}
-
-function codesOf(error: unknown): string[] {
-  const codes: string[] = [];
-  for (let inner = error, depth = 0; inner && depth < 10; inner = innerOf(inner), depth++) codes.push(String((inner as { code?: string }).code));
-  return codes;
+  const innermost = causesOf(error).at(-1);
+  const reason = innermost?.message || innermost?.code || String(error);
+  return reason === 'Connection closed'
+    ? 'the broker closes the connection; it may ask for credentials (KAFKA_SASL_…) or TLS (KAFKA_TLS)'
+    : reason;
 }
 
 export interface TopicDescription {
   readonly topic: string;
-  readonly partitions: readonly { partition: number; leader: number; replicas: number; inSync: number; start: number; end: number }[];
+  readonly partitions: readonly {
+    partition: number;
+    leader: number;
+    replicas: number;
+    inSync: number;
+    start: number;
+    end: number;
+  }[];
 }
 
 export interface GroupDescription {
@@ -154,7 +208,9 @@ export interface GroupDescription {
 }
 
 /** What `olms topics` shows: the topic, the groups of our consumers, and how far each is. */
-export async function describeTopics(config: KafkaConfig): Promise<{ topics: TopicDescription[]; groups: GroupDescription[] }> {
+export async function describeTopics(
+  config: KafkaConfig,
+): Promise<{ topics: TopicDescription[]; groups: GroupDescription[] }> {
   const admin = new Admin({ ...clientOptions(config), retries: 3, retryDelay: 500 });
   try {
     const topic = await describeTopic(admin, config.topic);
@@ -181,7 +237,14 @@ async function describeTopic(admin: Admin, name: string): Promise<TopicDescripti
   };
   const [starts, ends] = [await offsetsAt(EARLIEST), await offsetsAt(LATEST)];
   const partitions = metadata.partitions.map(({ leader, replicas, isr }, partition) => {
-    return { partition, leader, replicas: replicas.length, inSync: isr?.length ?? 0, start: starts.get(partition) ?? 0, end: ends.get(partition) ?? 0 };
+    return {
+      partition,
+      leader,
+      replicas: replicas.length,
+      inSync: isr?.length ?? 0,
+      start: starts.get(partition) ?? 0,
+      end: ends.get(partition) ?? 0,
+    };
   });
   return { topic: name, partitions };
 }
@@ -195,7 +258,12 @@ async function describeGroup(admin: Admin, id: string, topic: TopicDescription):
       .map((entry) => [entry.partitionIndex, Number(entry.committedOffset)]),
   );
   const members = [...(group?.members.values() ?? [])].map((member) => {
-    return { id: member.id, clientId: member.clientId, host: member.clientHost, partitions: member.assignments?.get(topic.topic)?.partitions ?? [] };
+    return {
+      id: member.id,
+      clientId: member.clientId,
+      host: member.clientHost,
+      partitions: member.assignments?.get(topic.topic)?.partitions ?? [],
+    };
   });
   const lag = topic.partitions.map(({ partition, start, end }) => {
     const place = committed.get(partition);

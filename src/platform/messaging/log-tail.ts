@@ -41,7 +41,11 @@ export async function tailEnd(database: Database): Promise<Cursor> {
 }
 
 /** How many rows wait after a cursor, counted up to a bound, and the time of the first. */
-export async function tailLength(database: Database, after: Cursor, bound: number): Promise<{ rows: number; oldest: Date | undefined }> {
+export async function tailLength(
+  database: Database,
+  after: Cursor,
+  bound: number,
+): Promise<{ rows: number; oldest: Date | undefined }> {
   const [answer] = await database.query<{ rows: number; oldest: Date | null }>(
     `select count(*)::int as rows, min(time) as oldest from (select time from log.order_outbox where ${AFTER_CURSOR} and ${BELOW_HORIZON} limit ${bound}) unread`,
     [after.txid, after.position],

@@ -33,7 +33,8 @@ export interface OutboxRow extends Record<string, unknown> {
 }
 
 /** Columns to select for {@link fromRow}. */
-export const OUTBOX_COLUMNS = 'id, source, type, subject, sequence, time, correlationid, causationid, traceparent, data';
+export const OUTBOX_COLUMNS =
+  'id, source, type, subject, sequence, time, correlationid, causationid, traceparent, data';
 
 export function fromRow(row: OutboxRow): Envelope {
   return {

@@ -30,12 +30,28 @@ function textOf(reason: string): string {
 }
 
 export function parkEvents(consumer: string, parked: readonly Parked[]): Write {
-  const rows = parked.map(({ event, reason }) => ({ consumer, order_id: event.subject, event, reason: reason === null ? null : textOf(reason) }));
-  return insertRows('parked', 'log.parked_events', { consumer: 'text', order_id: 'uuid', event: 'json', reason: 'text' }, rows);
+  const rows = parked.map(({ event, reason }) => ({
+    consumer,
+    order_id: event.subject,
+    event,
+    reason: reason === null ? null : textOf(reason),
+  }));
+  return insertRows(
+    'parked',
+    'log.parked_events',
+    { consumer: 'text', order_id: 'uuid', event: 'json', reason: 'text' },
+    rows,
+  );
 }
 
 /** Removes parked events, refusing where somebody else removed some meanwhile, and records who did it. */
-export function deleteParked(consumer: string, orderId: string, parked: readonly StoredParked[], actor: string, action: string): Write[] {
+export function deleteParked(
+  consumer: string,
+  orderId: string,
+  parked: readonly StoredParked[],
+  actor: string,
+  action: string,
+): Write[] {
   const audit = [{ actor, action, consumer, order_id: orderId, event: parked[0]!.event }];
   return [
     {
@@ -44,7 +60,12 @@ export function deleteParked(consumer: string, orderId: string, parked: readonly
       params: [consumer, orderId, parked.map((entry) => entry.number)],
       expect: parked.length,
     },
-    insertRows('audit', 'log.park_audit', { actor: 'text', action: 'text', consumer: 'text', order_id: 'uuid', event: 'json' }, audit),
+    insertRows(
+      'audit',
+      'log.park_audit',
+      { actor: 'text', action: 'text', consumer: 'text', order_id: 'uuid', event: 'json' },
+      audit,
+    ),
   ];
 }
 
@@ -56,14 +77,25 @@ export async function loadParked(database: Database, consumer: string, orderId: 
 }
 
 export async function loadParkedOrders(database: Database, consumer: string): Promise<string[]> {
-  const rows = await database.query<{ order_id: string }>('select distinct order_id from log.parked_events where consumer = $1', [consumer]);
+  const rows = await database.query<{ order_id: string }>(
+    'select distinct order_id from log.parked_events where consumer = $1',
+    [consumer],
+  );
   return rows.map((row) => row.order_id);
 }
 
 /** Parked orders, oldest first, with what stands at the head of each queue. */
 export async function listParked(database: Database, limit = 500): Promise<ParkedOrder[]> {
   return (
-    await database.query<{ consumer: string; order_id: string; reason: string | null; type: string; event_id: string; events: number; parked_at: Date }>(
+    await database.query<{
+      consumer: string;
+      order_id: string;
+      reason: string | null;
+      type: string;
+      event_id: string;
+      events: number;
+      parked_at: Date;
+    }>(
       `select * from (
          select distinct on (consumer, order_id) consumer, order_id, reason, event->>'type' as type, event->>'id' as event_id, parked_at,
            count(*) over (partition by consumer, order_id)::int as events

@@ -73,7 +73,9 @@ export class PostgresBus implements Bus {
   }
 
   async subscribe(options: SubscribeOptions): Promise<Subscription> {
-    const subscription = new PostgresSubscription(this, this.#database, options, () => this.#subscriptions.delete(subscription));
+    const subscription = new PostgresSubscription(this, this.#database, options, () =>
+      this.#subscriptions.delete(subscription),
+    );
     await subscription.reset();
     this.#subscriptions.add(subscription);
     this.wake();
@@ -259,10 +261,13 @@ class PostgresSubscription implements Subscription {
       }
       if (entry === undefined) break;
       this.#next++;
+      // Another process of this consumer may have saved further than this process's tail had read.
+      if (!isAfter(entry.cursor, this.#read)) continue;
       this.#read = entry.cursor;
       if (this.#options.types.has(entry.event.type)) events.push(entry.event);
     }
-    if (events.length === 0) return this.#next === undefined && this.#read === before ? this.#takeBehind(max) : undefined;
+    if (events.length === 0)
+      return this.#next === undefined && this.#read === before ? this.#takeBehind(max) : undefined;
     return this.#deliver(events);
   }
 
@@ -333,7 +338,10 @@ class PostgresSubscription implements Subscription {
   lag(): Lag {
     if (this.#next === undefined) {
       const oldest = this.#catchUp[0]?.event.time;
-      return { events: Math.max(1, this.#catchUp.length), ageMs: oldest ? Math.max(0, Date.now() - Date.parse(oldest)) : 0 };
+      return {
+        events: Math.max(1, this.#catchUp.length),
+        ageMs: oldest ? Math.max(0, Date.now() - Date.parse(oldest)) : 0,
+      };
     }
     const oldest = this.#bus.entry(this.#next)?.event.time;
     return { events: this.#bus.end - this.#next, ageMs: oldest ? Math.max(0, Date.now() - Date.parse(oldest)) : 0 };

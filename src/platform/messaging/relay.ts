@@ -1,0 +1,506 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type MessageToProduce, Producer } from '@platformatic/kafka';
+import type { Envelope } from '#contracts/envelope.ts';
+import { ConflictError, type Database, isTransient } from '../database/database.ts';
+import { insertRows } from '../database/statement.ts';
+import type { UnparkChange } from '../lane.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { type Cursor, isAfter, type Lag, loadOffsets, LOG_START, moveOffsets } from './bus.ts';
+import { clientOptions, type KafkaConfig } from './kafka-config.ts';
+import { type EncodedEvent, messageBytes, toMessage } from './kafka-message.ts';
+import { answeredWith, ensureTopic, fatalReason, reasonOf, type Topic } from './kafka-topic.ts';
+import { type Lease, tryLease } from './lease.ts';
+import { cursorOf, readTail, tailLength } from './log-tail.ts';
+import { fromRow, type OutboxRow } from './outbox.ts';
+import { deleteParked, loadParked, loadParkedOrders, type Parked, parkEvents } from './parked.ts';
+
+/**
+ * Publishes a service's outbox to Kafka, in the order of the log. One process per database is active (lease.ts). The
+ * cursor moves after the brokers acknowledged, by compare-and-set: a crash publishes a suffix again, which consumers
+ * recognize; nothing is ever skipped. One batch is in flight at a time and is sent again whole, so the order of an
+ * order's events survives retries.
+ *
+ * What the brokers refuse for its content parks its order under the consumer name `relay`, and later events of that
+ * order wait behind it. While the brokers are away nothing is parked: the relay waits for them for ever and says so.
+ */
+
+export const RELAY_CONSUMER = 'relay';
+/** The partition count this database has published with, in the place of an offset. */
+const PARTITIONS_CONSUMER = 'relay-partitions';
+const LEASE_KEY = 7_113_002;
+const LEASE_RETRY_MS = 400;
+const READ_LIMIT = 1_000;
+const POLL_IDLE_MS = 250;
+/** After something was published more is likely, perhaps written by another process that cannot wake us. */
+const POLL_BUSY_MS = 15;
+const BUSY_FOR_MS = 1_000;
+const SAVE_CURSOR_EVERY_MS = 40;
+const BATCH_BYTES_MAX = 900 * 1024;
+const SEND_TIMEOUT_MS = 60_000;
+const RETRY_MS = [100, 250, 500, 1_000, 2_000, 5_000];
+const STOP_TIMEOUT_MS = 8_000;
+const COUNT_BOUND = 100_000;
+const COUNT_EVERY_MS = 2_000;
+const UNPARK_ATTEMPTS_MAX = 10;
+const REFUSED_FOR_CONTENT = ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_RECORD', 'INVALID_TIMESTAMP'];
+
+/** Data stays the text it was stored as. */
+const COLUMNS =
+  'id, source, type, subject, sequence, time, correlationid, causationid, traceparent, data::text as data';
+
+export interface RelayOptions {
+  readonly config: KafkaConfig;
+  readonly database: Database;
+  /** Where the lease's own connection goes. */
+  readonly url: string;
+  readonly logger: Logger;
+  /** For tests: called between the acknowledgement and the saving of the cursor. */
+  readonly afterAcknowledged?: () => Promise<void>;
+}
+
+interface Entry {
+  readonly cursor: Cursor;
+  readonly event: EncodedEvent;
+  readonly message: MessageToProduce;
+  readonly bytes: number;
+}
+
+class LostLease extends Error {}
+
+export class Relay {
+  readonly #options: RelayOptions;
+  readonly #parkedOrders = new Set<string>();
+  readonly #stopWatchingWrites: () => void;
+  readonly #topic: Topic;
+  readonly #idle = new Set<() => void>();
+  #producer: Producer;
+  #lease: Lease | undefined;
+  #state: 'standby' | 'active' = 'standby';
+  #failure: string | undefined;
+  #stored: Cursor = LOG_START;
+  #read: Cursor = LOG_START;
+  #saving: Promise<void> | undefined;
+  #savedMs = 0;
+  #busyUntilMs = 0;
+  #countedMs = 0;
+  #lag: Lag = { events: 0, ageMs: 0 };
+  #endPause: (() => void) | undefined;
+  #wakeable = false;
+  #woken = false;
+  #stopping = false;
+  #running: Promise<void>;
+
+  private constructor(options: RelayOptions, topic: Topic) {
+    this.#options = options;
+    this.#topic = topic;
+    this.#producer = this.#newProducer();
+    this.#stopWatchingWrites = options.database.onWrite(() => this.#wakeUp());
+    this.#running = this.#run();
+  }
+
+  /** Checks topic and settings, then relays in the background until {@link stop}. */
+  static async start(options: RelayOptions): Promise<Relay> {
+    const topic = await ensureTopic(options.config);
+    await checkMapping(options.database, options.config);
+    return new Relay(options, topic);
+  }
+
+  #newProducer(): Producer {
+    // Idempotent: a retry the broker has already stored is dropped there. Implies acks=all and one request in flight.
+    return new Producer({ ...clientOptions(this.#options.config), idempotent: true, retries: 4, retryDelay: 250 });
+  }
+
+  async #run(): Promise<void> {
+    for (let failures = 0; !this.#stopping;) {
+      try {
+        this.#lease = await tryLease(this.#options.url, LEASE_KEY, 'olms-relay', () => this.#endPause?.());
+        if (!this.#lease) {
+          this.#failure = undefined;
+          await this.#pause(LEASE_RETRY_MS, false);
+          continue;
+        }
+        failures = 0;
+        await this.#lead();
+      } catch (error) {
+        if (this.#stopping) break;
+        if (!(error instanceof LostLease)) {
+          this.#failure = reasonOf(error);
+          this.#options.logger.warn({ err: error }, 'the relay stopped; it starts again');
+          await this.#pause(RETRY_MS[Math.min(failures++, RETRY_MS.length - 1)]!, false);
+        }
+      } finally {
+        this.#state = 'standby';
+        await this.#lease?.release();
+        this.#lease = undefined;
+      }
+    }
+  }
+
+  async #lead(): Promise<void> {
+    const { database } = this.#options;
+    this.#stored = (await loadOffsets(database, RELAY_CONSUMER, [0])).get(0)!;
+    this.#read = this.#stored;
+    await this.#refreshParked();
+    this.#state = 'active';
+    let ahead = this.#readAhead();
+    while (!this.#stopping) {
+      this.#assertLease();
+      this.#woken = false;
+      const entries = await ahead;
+      this.#failure = undefined;
+      await this.#measure(entries);
+      if (entries.length === 0) {
+        await this.#rest();
+        ahead = this.#readAhead();
+        continue;
+      }
+      this.#busyUntilMs = Date.now() + BUSY_FOR_MS;
+      const from = entries.at(-1)!.cursor;
+      // While the brokers work on this batch, the database reads the next.
+      ahead = entries.length < READ_LIMIT ? Promise.resolve([]) : this.#readAhead(from);
+      await this.#relay(entries);
+      this.#read = from;
+      await this.#saveCursor(entries.length < READ_LIMIT ? SAVE_CURSOR_EVERY_MS : 0);
+      if (entries.length < READ_LIMIT) ahead = this.#readAhead();
+    }
+    await this.#saveCursor(0);
+    await this.#saving;
+  }
+
+  #assertLease(): void {
+    if (!this.#lease?.held) throw new LostLease('another process may relay now');
+  }
+
+  /** Begins to read the next rows; a failure is met by who awaits them, if anybody still does. */
+  #readAhead(after: Cursor = this.#read): Promise<Entry[]> {
+    const { config, database } = this.#options;
+    const entries = readTail<OutboxRow>(database, COLUMNS, after, READ_LIMIT).then((rows) =>
+      rows.map((row) => entryOf(cursorOf(row), fromRow(row) as EncodedEvent, config)),
+    );
+    entries.catch(() => {});
+    return entries;
+  }
+
+  /** Publishes what can be; parks what the brokers refuse and queues what stands behind parked events. */
+  async #relay(entries: readonly Entry[]): Promise<void> {
+    if (this.#parkedOrders.size > 0) await this.#releaseWaiting();
+    const parked: { entry: Entry; reason: string | null }[] = [];
+    const send = entries.filter((entry) => {
+      if (!this.#parkedOrders.has(entry.event.subject)) return true;
+      parked.push({ entry, reason: null });
+      return false;
+    });
+    for (const chunk of chunksOf(send, Math.min(BATCH_BYTES_MAX, this.#topic.maxMessageBytes)))
+      parked.push(...(await this.#publish(chunk)));
+    await this.#options.afterAcknowledged?.();
+    if (parked.length === 0) return;
+    await this.#saving;
+    const to = entries.at(-1)!.cursor;
+    // In log order, whatever order the brokers refused them in.
+    parked.sort((a, b) => (isAfter(a.entry.cursor, b.entry.cursor) ? 1 : -1));
+    const writes = [
+      parkEvents(
+        RELAY_CONSUMER,
+        parked.map(({ entry, reason }) => ({ event: decoded(entry.event), reason })),
+      ),
+      moveOffsets(RELAY_CONSUMER, [{ partition: 0, from: this.#stored, to }]),
+    ];
+    await this.#options.database.write(writes);
+    this.#stored = to;
+    for (const { entry } of parked) this.#parkedOrders.add(entry.event.subject);
+  }
+
+  /** Publishes a chunk; answers what was refused for its content, and what stood behind that in the chunk. */
+  async #publish(chunk: readonly Entry[]): Promise<{ entry: Entry; reason: string | null }[]> {
+    const waiting = chunk.filter(({ event }) => this.#parkedOrders.has(event.subject));
+    const send = chunk.filter(({ event }) => !this.#parkedOrders.has(event.subject));
+    const behind = waiting.map((entry) => ({ entry, reason: null }));
+    if (send.length === 0) return behind;
+    const [first] = send;
+    // Alone in its chunk and too large: the broker would refuse it, or drop the connection over it.
+    const refusal =
+      send.length === 1 && first!.bytes > this.#topic.maxMessageBytes
+        ? `The event takes ${first!.bytes} bytes, the topic allows ${this.#topic.maxMessageBytes} (max.message.bytes).`
+        : await this.#send(send);
+    if (refusal === undefined) return behind;
+    if (send.length === 1) {
+      this.#options.logger.error(
+        { orderId: first!.event.subject, eventType: first!.event.type, reason: refusal },
+        'event parked: Kafka does not take it',
+      );
+      this.#parkedOrders.add(first!.event.subject);
+      return [...behind, { entry: first!, reason: refusal }];
+    }
+    const half = send.length >>> 1;
+    return [...behind, ...(await this.#publish(send.slice(0, half))), ...(await this.#publish(send.slice(half)))];
+  }
+
+  /** Sends until the brokers took it. Answers the reason where they refuse it for its content. */
+  async #send(chunk: readonly Entry[]): Promise<string | undefined> {
+    for (let attempt = 0; ; attempt++) {
+      this.#assertLease();
+      try {
+        await withTimeout(
+          this.#producer.send({ messages: chunk.map(({ message }) => ({ ...message })) }),
+          SEND_TIMEOUT_MS,
+        );
+        this.#failure = undefined;
+        return undefined;
+      } catch (error) {
+        const refused = REFUSED_FOR_CONTENT.find((id) => answeredWith(error, id));
+        if (refused) return `Kafka refuses it: ${refused}`;
+        if (this.#stopping) throw error;
+        this.#failure = `Kafka at ${this.#options.config.brokers}: ${fatalReason(error) ?? reasonOf(error)}`;
+        if (attempt === 0) this.#options.logger.warn({ err: error }, 'Kafka takes no events; waiting');
+        // A client that lost its broker can keep its belief in what is gone; a new one asks again.
+        void this.#producer.close(true).catch(() => {});
+        this.#producer = this.#newProducer();
+        await this.#pause(RETRY_MS[Math.min(attempt, RETRY_MS.length - 1)]!, false);
+      }
+    }
+  }
+
+  /** Moves the stored cursor, at most one write at a time and not for every small batch. */
+  async #saveCursor(atLeastEveryMs: number): Promise<void> {
+    if (this.#saving) {
+      if (atLeastEveryMs > 0) return;
+      await this.#saving;
+    }
+    if (!isAfter(this.#read, this.#stored) || Date.now() - this.#savedMs < atLeastEveryMs) return;
+    this.#savedMs = Date.now();
+    const to = this.#read;
+    this.#saving = this.#options.database
+      .write([moveOffsets(RELAY_CONSUMER, [{ partition: 0, from: this.#stored, to }])])
+      .then(() => {
+        this.#stored = to;
+      })
+      .catch((error: unknown) => {
+        // Another relay moved it: this one is the past. A database that is away is met by the next read.
+        if (error instanceof ConflictError) void this.#lease?.release();
+        else if (!isTransient(error)) this.#options.logger.error({ err: error }, 'the relay cannot save its cursor');
+      })
+      .finally(() => {
+        this.#saving = undefined;
+      });
+    if (atLeastEveryMs === 0) await this.#saving;
+  }
+
+  /** Nothing to publish: save what is unsaved, tell who waits, and wait for a write or the next poll. */
+  async #rest(): Promise<void> {
+    await this.#saveCursor(Date.now() < this.#busyUntilMs ? SAVE_CURSOR_EVERY_MS : 0);
+    if (this.#parkedOrders.size > 0) await this.#releaseWaiting();
+    for (const idle of this.#idle) idle();
+    this.#idle.clear();
+    await this.#pause(Date.now() < this.#busyUntilMs ? POLL_BUSY_MS : POLL_IDLE_MS, true);
+  }
+
+  async #measure(entries: readonly Entry[]): Promise<void> {
+    const oldest = entries[0]?.event.time;
+    let events = entries.length;
+    if (entries.length === READ_LIMIT) {
+      events = Math.max(events, this.#lag.events);
+      if (Date.now() - this.#countedMs > COUNT_EVERY_MS) {
+        this.#countedMs = Date.now();
+        events = (await tailLength(this.#options.database, this.#read, COUNT_BOUND)).rows;
+      }
+    }
+    this.#lag = { events, ageMs: oldest === undefined ? 0 : Math.max(0, Date.now() - Date.parse(oldest)) };
+  }
+
+  async #refreshParked(): Promise<void> {
+    const orders = await loadParkedOrders(this.#options.database, RELAY_CONSUMER);
+    this.#parkedOrders.clear();
+    for (const order of orders) this.#parkedOrders.add(order);
+  }
+
+  /**
+   * An operator may release an order through another process while this one queues behind it. What then waits behind
+   * nothing (its first event has no reason) is published here, before anything newer of that order.
+   */
+  async #releaseWaiting(): Promise<void> {
+    await this.#refreshParked();
+    for (const order of this.#parkedOrders) {
+      const parked = await loadParked(this.#options.database, RELAY_CONSUMER, order);
+      if (parked.length > 0 && parked[0]!.reason === null)
+        await this.unpark(order, { action: 'retry', actor: RELAY_CONSUMER });
+    }
+  }
+
+  /** Publishes an order's parked events, the first one edited or left out where asked. Any process may do it. */
+  async unpark(orderId: string, change: UnparkChange): Promise<number> {
+    const { config, database } = this.#options;
+    for (let attempt = 1; ; attempt++) {
+      const parked = await loadParked(database, RELAY_CONSUMER, orderId);
+      const [first, ...behind] = parked;
+      if (!first) return 0;
+      const head =
+        change.action === 'skip'
+          ? []
+          : [change.data === undefined ? first.event : { ...first.event, data: change.data }];
+      const events = [...head, ...behind.map(({ event }) => event)];
+      const { published, refused } = await this.#publishParked(
+        events.map((event) => entryOf(LOG_START, encoded(event), config)),
+      );
+      const writes = deleteParked(RELAY_CONSUMER, orderId, parked, change.actor, change.action);
+      const rest = events.slice(published).map((event, i): Parked => ({ event, reason: i === 0 ? refused! : null }));
+      if (rest.length > 0) writes.push(parkEvents(RELAY_CONSUMER, rest));
+      try {
+        await database.write(writes);
+        if (rest.length === 0) this.#parkedOrders.delete(orderId);
+        return parked.length - rest.length;
+      } catch (error) {
+        // The active relay queued one more meanwhile. What is published again is recognized by consumers.
+        if (!(error instanceof ConflictError) || attempt === UNPARK_ATTEMPTS_MAX) throw error;
+      }
+    }
+  }
+
+  /** Publishes one by one until one is refused. */
+  async #publishParked(entries: readonly Entry[]): Promise<{ published: number; refused?: string }> {
+    for (const [i, entry] of entries.entries()) {
+      if (entry.bytes > this.#topic.maxMessageBytes)
+        return {
+          published: i,
+          refused: `The event takes ${entry.bytes} bytes, the topic allows ${this.#topic.maxMessageBytes} (max.message.bytes).`,
+        };
+      try {
+        await withTimeout(this.#producer.send({ messages: [{ ...entry.message }] }), SEND_TIMEOUT_MS);
+      } catch (error) {
+        const refused = REFUSED_FOR_CONTENT.find((id) => answeredWith(error, id));
+        if (!refused) throw new Error(`Kafka at ${this.#options.config.brokers}: ${reasonOf(error)}`, { cause: error });
+        return { published: i, refused: `Kafka refuses it: ${refused}` };
+      }
+    }
+    return { published: entries.length };
+  }
+
+  lag(): Lag {
+    return this.#lag;
+  }
+
+  get parkedCount(): number {
+    return this.#parkedOrders.size;
+  }
+
+  healthy(): { ok: boolean; detail: string } {
+    if (this.#failure !== undefined) return { ok: false, detail: this.#failure };
+    if (!this.active) return { ok: true, detail: 'standing by: another process relays' };
+    return {
+      ok: true,
+      detail: `relaying, ${this.#lag.events} events to publish, ${this.#parkedOrders.size} orders parked`,
+    };
+  }
+
+  /** True while this process is the one that publishes. */
+  get active(): boolean {
+    return this.#state === 'active' && this.#lease?.held === true;
+  }
+
+  /** Resolves when everything committed before the call is published by this process; at once where another relays. */
+  async settled(): Promise<void> {
+    if (!this.active) return;
+    for (let round = 0; round < 2; round++) {
+      await new Promise<void>((resolve) => {
+        this.#idle.add(resolve);
+        this.#wakeUp();
+      });
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.#stopWatchingWrites();
+    this.#endPause?.();
+    // What the brokers have not acknowledged by then is published again by the next relay.
+    await withTimeout(this.#running, STOP_TIMEOUT_MS).catch(() => {});
+    for (const idle of this.#idle) idle();
+    await withTimeout(this.#producer.close(true), STOP_TIMEOUT_MS).catch(() => {});
+    await this.#lease?.release();
+  }
+
+  /** There may be something to publish. */
+  #wakeUp(): void {
+    this.#woken = true;
+    if (this.#wakeable) this.#endPause?.();
+  }
+
+  /** Waits for a time, for a wake-up where `wakeable`, or for the relay's stop or the loss of its lease. */
+  async #pause(ms: number, wakeable: boolean): Promise<void> {
+    if (this.#stopping || (wakeable && this.#woken)) return;
+    this.#wakeable = wakeable;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#endPause = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#endPause = undefined;
+  }
+}
+
+/** Orders must not change their partition while events of theirs may be unread. */
+async function checkMapping(database: Database, config: KafkaConfig): Promise<void> {
+  const row = { consumer: PARTITIONS_CONSUMER, partition: 0, txid: 0, position: config.partitions };
+  await database.write([
+    insertRows(
+      'mapping',
+      'log.consumer_offsets',
+      { consumer: 'text', partition: 'integer', txid: 'bigint', position: 'bigint' },
+      [row],
+      'on conflict do nothing',
+    ),
+  ]);
+  const [stored] = await database.query<{ position: number }>(
+    'select position from log.consumer_offsets where consumer = $1 and partition = 0',
+    [PARTITIONS_CONSUMER],
+  );
+  if (stored!.position === config.partitions) return;
+  throw new Error(
+    `KAFKA_PARTITIONS is ${config.partitions}, but this database has published with ${stored!.position}. Orders are mapped to partitions by their number: with another one, later events of an order go to another partition and can be read before earlier ones. ` +
+      `Set KAFKA_PARTITIONS=${stored!.position}; or stop all services, wait until "olms topics" shows no lag, and delete the row "${PARTITIONS_CONSUMER}" of log.consumer_offsets in every service's database.`,
+  );
+}
+
+function entryOf(cursor: Cursor, event: EncodedEvent, config: KafkaConfig): Entry {
+  const message = toMessage(event, config.topic, config.partitions);
+  return { cursor, event, message, bytes: messageBytes(message) };
+}
+
+function decoded(event: EncodedEvent): Envelope {
+  return { ...event, data: JSON.parse(event.data) as unknown };
+}
+
+function encoded(event: Envelope): EncodedEvent {
+  return { ...event, data: JSON.stringify(event.data) };
+}
+
+/** Splits by bytes, so that no broker refuses a batch whose every event it would take. */
+function* chunksOf(entries: readonly Entry[], bytesMax: number): Generator<Entry[]> {
+  let chunk: Entry[] = [];
+  let bytes = 0;
+  for (const entry of entries) {
+    if (chunk.length > 0 && bytes + entry.bytes > bytesMax) {
+      yield chunk;
+      chunk = [];
+      bytes = 0;
+    }
+    chunk.push(entry);
+    bytes += entry.bytes;
+  }
+  if (chunk.length > 0) yield chunk;
+}
+
+async function withTimeout<T>(work: Promise<T>, ms: number): Promise<T> {
+  const done = new AbortController();
+  try {
+    return await Promise.race([
+      work,
+      sleep(ms, undefined, { signal: done.signal }).then(() => {
+        throw new Error(`no answer within ${ms / 1000} s`);
+      }),
+    ]);
+  } finally {
+    done.abort();
+  }
+}
