@@ -18,6 +18,7 @@ export const billing: ServiceDefinition = {
     const lane = new Lane<Invoice, never, never, number>({
       name: 'billing',
       rules: billingRules,
+      opensWith: ['OrderCompleted'],
       store: billingStore,
       // Kept counters are safe in any case: they move by compare-and-set. Where others move them too, keeping costs conflicts.
       keepShared: exclusive,

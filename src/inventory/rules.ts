@@ -145,11 +145,14 @@ function ship(reservation: Reservation | undefined, parcel: EventData<'ShipmentD
   const gone: Allocation[] = [];
   const allocations: Allocation[] = [];
   for (const allocation of reservation.allocations) {
-    const quantity = allocation.location === parcel.location ? (leaving.get(allocation.sku) ?? 0) : 0;
-    const taken = quantity < allocation.quantity ? quantity : allocation.quantity;
-    if (taken > 0) gone.push({ ...allocation, quantity: taken });
+    // What is set aside elsewhere stays there, and takes nothing of what this parcel carries.
+    const carried = allocation.location === parcel.location ? (leaving.get(allocation.sku) ?? 0) : 0;
+    const taken = carried < allocation.quantity ? carried : allocation.quantity;
+    if (taken > 0) {
+      gone.push({ ...allocation, quantity: taken });
+      leaving.set(allocation.sku, carried - taken);
+    }
     if (taken < allocation.quantity) allocations.push({ ...allocation, quantity: allocation.quantity - taken });
-    leaving.set(allocation.sku, quantity - taken);
   }
   move(gone, -1, -1, shared);
   const status = allocations.length === 0 ? 'SHIPPED' : 'RESERVED';

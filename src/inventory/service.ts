@@ -30,6 +30,7 @@ function createInventory({ database, bus, clock, logger, metrics, exclusive }: S
   const lane = new Lane<Reservation, InventoryCommand, never, StockOfSku>({
     name: 'inventory',
     rules: inventoryRules,
+    opensWith: ['OrderCreated'],
     store: inventoryStore,
     sharedKeys: skusOf,
     keepShared: exclusive,

@@ -59,6 +59,7 @@ export const payments: ServiceDefinition = {
     const lane = new Lane<Payment, PaymentCommand, PaymentEffect>({
       name: 'payments',
       rules,
+      opensWith: ['OrderPaymentRequested'],
       store: paymentStore,
       database,
       bus,

@@ -2,7 +2,7 @@ import type { Envelope } from '#contracts/envelope.ts';
 import { isRefusal, refuse, type Refusal } from '#contracts/errors.ts';
 import { type Cause, emptyRow, type Folded, foldCommand, foldEvent, type Row, type Rules, type RulesContext, type Shared } from './aggregate.ts';
 import { type Clock, contextAt } from './context.ts';
-import { ConflictError, type Database, isTransient } from './database/database.ts';
+import { ConflictError, type Database, isTransient, isUniqueViolation } from './database/database.ts';
 import { insertRows, type Write } from './database/statement.ts';
 import { Lru } from './lru.ts';
 import { type Bus, type Lag, moveOffsets, type OffsetMove, type Subscription } from './messaging/bus.ts';
@@ -48,6 +48,11 @@ export interface LaneOptions<State, Command, Effect, Value> {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: LaneMetrics;
+  /**
+   * Event types that are the first this service hears of an order: its row is taken to be absent without
+   * asking. Where that is wrong (a repeat), the insert meets the row, and the set is decided again with what is stored.
+   */
+  readonly opensWith?: readonly string[];
   /** Starts external effects after their cause is saved. Must not throw; what fails is found again by recovery. */
   readonly perform?: (effects: readonly Effect[]) => void;
   /** Keep shared values between sets; only where no other process changes them. */
@@ -136,6 +141,7 @@ export class Lane<State, Command, Effect = never, Value = never> {
   readonly #inFlight = new Set<Promise<unknown>>();
   /** Counts changes from outside: a set that read before one must not keep what it read. */
   #valuesEpoch = 0;
+  readonly #opensWith: ReadonlySet<string>;
   #commands: CommandItem<State, Command>[] = [];
   #unparks: UnparkItem[] = [];
   #subscription: Subscription | undefined;
@@ -153,6 +159,7 @@ export class Lane<State, Command, Effect = never, Value = never> {
 
   constructor(options: LaneOptions<State, Command, Effect, Value>) {
     this.#options = options;
+    this.#opensWith = new Set(options.opensWith);
   }
 
   /** Begins consuming; before that, only commands are taken. */
@@ -336,7 +343,7 @@ export class Lane<State, Command, Effect = never, Value = never> {
     let work = items;
     for (let attempt = 0; ; attempt++) {
       try {
-        await this.#commit(work, moves, []);
+        await this.#commit(work, moves, [], attempt === 0);
         this.#failure = undefined;
         return;
       } catch (error) {
@@ -364,6 +371,8 @@ export class Lane<State, Command, Effect = never, Value = never> {
             return;
           }
           await wait(RETRY_WAIT_MS[Math.min(attempt, RETRY_WAIT_MS.length - 1)]!);
+        } else if (isUniqueViolation(error) && attempt === 0) {
+          // A row taken to be absent was there: decide again with what is stored.
         } else {
           await this.#isolate(work, moves, error);
           return;
@@ -394,7 +403,7 @@ export class Lane<State, Command, Effect = never, Value = never> {
   async #processParking(parked: Parked[], fence: readonly OffsetMove[]): Promise<void> {
     for (let attempt = 0; ; attempt++) {
       try {
-        await this.#commit([], fence, parked);
+        await this.#commit([], fence, parked, false);
         return;
       } catch (error) {
         if (error instanceof ConflictError) return void (await this.#resetSubscription());
@@ -432,10 +441,10 @@ export class Lane<State, Command, Effect = never, Value = never> {
     this.#values.clear();
   }
 
-  async #commit(items: readonly Item<State, Command>[], moves: readonly OffsetMove[], parked: readonly Parked[]): Promise<void> {
+  async #commit(items: readonly Item<State, Command>[], moves: readonly OffsetMove[], parked: readonly Parked[], trustOpening: boolean): Promise<void> {
     const startedMs = performance.now();
     const { name, database, bus, store, metrics } = this.#options;
-    const draft = await this.#loadDraft(items);
+    const draft = await this.#loadDraft(items, trustOpening);
     const plan = this.#fold(items, draft);
     plan.parked.push(...parked);
     const writes = this.#writesOf(plan, draft, store);
@@ -466,7 +475,7 @@ export class Lane<State, Command, Effect = never, Value = never> {
     return writes;
   }
 
-  async #loadDraft(items: readonly Item<State, Command>[]): Promise<Draft<State, Value>> {
+  async #loadDraft(items: readonly Item<State, Command>[], trustOpening: boolean): Promise<Draft<State, Value>> {
     const { store, database, sharedKeys } = this.#options;
     const draft = new Draft<State, Value>(this.#valuesEpoch);
     const missing: string[] = [];
@@ -476,7 +485,8 @@ export class Lane<State, Command, Effect = never, Value = never> {
       const row = this.#rows.get(id);
       const known = row ?? emptyRow<State>(id);
       draft.rows.set(id, { before: known, after: known });
-      if (!row) missing.push(id);
+      const opens = trustOpening && item.kind === 'event' && this.#opensWith.has(item.event.type);
+      if (!row && !opens) missing.push(id);
     }
     if (missing.length > 0) {
       for (const [id, row] of await store.load(database, missing)) draft.rows.set(id, { before: row, after: row });
@@ -604,7 +614,7 @@ export class Lane<State, Command, Effect = never, Value = never> {
       const items = [...head, ...behind.map((entry) => entry.event)].map((event): EventItem => ({ kind: 'event', event }));
       this.#rows.delete(item.orderId);
       this.#values.clear();
-      const draft = await this.#loadDraft(items);
+      const draft = await this.#loadDraft(items, false);
       this.#parkedOrders.delete(item.orderId);
       const plan = this.#fold(items, draft);
       const writes = this.#writesOf(plan, draft, store);

@@ -22,6 +22,7 @@ export const reviews: ServiceDefinition = {
     const lane = new Lane<Review, ReviewCommand, ReviewOpened>({
       name: 'reviews',
       rules: reviewRules(config),
+      opensWith: ['OrderCreated'],
       store: reviewStore,
       database,
       bus,

@@ -19,6 +19,7 @@ export const shipping: ServiceDefinition = {
     const lane = new Lane<Shipping, ShippingCommand, CarrierDue>({
       name: 'shipping',
       rules: shippingRules({ delayMs: config.sandboxCarrierDelayMs }),
+      opensWith: ['OrderReadyForShipment'],
       store: shippingStore,
       database,
       bus,
