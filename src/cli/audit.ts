@@ -738,6 +738,7 @@ function bookDifference(payment: PaymentRow | undefined, charge: Charge | undefi
   if (!payment) return `the provider holds charge ${charge.id} for an order that has no payment here`;
   if (payment.charge_reference !== charge.id)
     return `the provider holds charge ${charge.id} beside ours, ${payment.charge_reference ?? 'none'}`;
+  if (charge.status !== 'approved') return `we hold charge ${charge.id}, for the provider it is ${charge.status}`;
   const [ours, theirs] = [moneyOf(payment), moneyOf(charge)];
   const different = (Object.keys(ours) as (keyof Money)[]).filter((name) => ours[name] !== theirs[name]);
   if (different.length === 0) return undefined;

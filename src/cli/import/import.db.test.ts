@@ -176,7 +176,7 @@ describe('an import into a running system', () => {
 
   test('leaves a system in which everything agrees', async () => {
     await system.settle();
-    const report = await runAudit({}, env);
+    const report = await runAudit({}, { ...env, DATABASE_URL: system.databaseUrl });
     expect(report.checks.filter((check) => check.violations > 0 || check.skipped !== undefined)).toEqual([]);
     expect(report.orders).toBe(5);
   });

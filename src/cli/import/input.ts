@@ -6,6 +6,9 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 
+/** Part of most systems, and of no package here. */
+const XZ = 'xz';
+
 /** A file that can be read twice: plain, .gz, .xz (with the xz program), or standard input, which is kept aside. */
 export interface Input {
   readonly name: string;
@@ -44,7 +47,7 @@ function decompressed(file: string): AsyncIterable<Uint8Array> {
 }
 
 async function* unxz(file: string): AsyncGenerator<Uint8Array> {
-  const child = spawn('xz', ['-dc', '--', file], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(XZ, ['-dc', '--', file], { stdio: ['ignore', 'pipe', 'pipe'] });
   const ended = exitOf(child);
   ended.catch(() => {});
   try {
