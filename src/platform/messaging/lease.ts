@@ -11,6 +11,7 @@ const SILENCE_MAX_MS = 1_500;
 const PING_MS = 300;
 const CONNECT_TIMEOUT_MS = 5_000;
 const QUERY_TIMEOUT_MS = 5_000;
+const END_TIMEOUT_MS = 2_000;
 
 export interface Lease {
   readonly held: boolean;
@@ -39,7 +40,7 @@ export async function tryLease(
     clearInterval(pings);
     if (!held) return;
     held = false;
-    void client.end().catch(() => {});
+    void end(client);
     onLost();
   };
   client.on('error', lose);
@@ -51,12 +52,12 @@ export async function tryLease(
     held = rows[0]!.locked;
   } catch (error) {
     clearInterval(pings);
-    await client.end().catch(() => {});
+    await end(client);
     throw error;
   }
   if (!held) {
     clearInterval(pings);
-    await client.end().catch(() => {});
+    await end(client);
     return undefined;
   }
   return {
@@ -66,7 +67,13 @@ export async function tryLease(
     async release() {
       clearInterval(pings);
       held = false;
-      await client.end().catch(() => {});
+      await end(client);
     },
   };
+}
+
+/** Says goodbye, but does not wait for ever for an answer out of a broken network. */
+async function end(client: pg.Client): Promise<void> {
+  const late = new Promise<void>((resolve) => setTimeout(resolve, END_TIMEOUT_MS).unref());
+  await Promise.race([client.end().catch(() => {}), late]);
 }

@@ -1,14 +1,13 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { type MessageToProduce, Producer } from '@platformatic/kafka';
 import type { Envelope } from '#contracts/envelope.ts';
 import { ConflictError, type Database, isTransient } from '../database/database.ts';
 import { insertRows } from '../database/statement.ts';
 import type { UnparkChange } from '../lane.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { type Cursor, isAfter, type Lag, loadOffsets, LOG_START, moveOffsets } from './bus.ts';
-import { clientOptions, type KafkaConfig } from './kafka-config.ts';
-import { type EncodedEvent, messageBytes, toMessage } from './kafka-message.ts';
-import { answeredWith, ensureTopic, fatalReason, reasonOf, type Topic } from './kafka-topic.ts';
+import type { KafkaConfig } from './kafka-config.ts';
+import type { EncodedEvent } from './kafka-message.ts';
+import { KafkaPublisher, type Outgoing, withTimeout } from './kafka-publisher.ts';
+import { ensureTopic, fatalReason, reasonOf } from './kafka-topic.ts';
 import { type Lease, tryLease } from './lease.ts';
 import { cursorOf, readTail, tailLength } from './log-tail.ts';
 import { fromRow, type OutboxRow } from './outbox.ts';
@@ -35,14 +34,11 @@ const POLL_IDLE_MS = 250;
 const POLL_BUSY_MS = 15;
 const BUSY_FOR_MS = 1_000;
 const SAVE_CURSOR_EVERY_MS = 40;
-const BATCH_BYTES_MAX = 900 * 1024;
-const SEND_TIMEOUT_MS = 60_000;
 const RETRY_MS = [100, 250, 500, 1_000, 2_000, 5_000];
 const STOP_TIMEOUT_MS = 8_000;
 const COUNT_BOUND = 100_000;
 const COUNT_EVERY_MS = 2_000;
 const UNPARK_ATTEMPTS_MAX = 10;
-const REFUSED_FOR_CONTENT = ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_RECORD', 'INVALID_TIMESTAMP'];
 
 /** Data stays the text it was stored as. */
 const COLUMNS =
@@ -58,11 +54,10 @@ export interface RelayOptions {
   readonly afterAcknowledged?: () => Promise<void>;
 }
 
-interface Entry {
-  readonly cursor: Cursor;
-  readonly event: EncodedEvent;
-  readonly message: MessageToProduce;
-  readonly bytes: number;
+/** What was not published, with the reason; null for what only stands behind a parked event of its order. */
+interface Unpublished {
+  readonly entry: Outgoing;
+  readonly reason: string | null;
 }
 
 class LostLease extends Error {}
@@ -71,9 +66,8 @@ export class Relay {
   readonly #options: RelayOptions;
   readonly #parkedOrders = new Set<string>();
   readonly #stopWatchingWrites: () => void;
-  readonly #topic: Topic;
+  readonly #publisher: KafkaPublisher;
   readonly #idle = new Set<() => void>();
-  #producer: Producer;
   #lease: Lease | undefined;
   #state: 'standby' | 'active' = 'standby';
   #failure: string | undefined;
@@ -90,10 +84,9 @@ export class Relay {
   #stopping = false;
   #running: Promise<void>;
 
-  private constructor(options: RelayOptions, topic: Topic) {
+  private constructor(options: RelayOptions, publisher: KafkaPublisher) {
     this.#options = options;
-    this.#topic = topic;
-    this.#producer = this.#newProducer();
+    this.#publisher = publisher;
     this.#stopWatchingWrites = options.database.onWrite(() => this.#wakeUp());
     this.#running = this.#run();
   }
@@ -102,12 +95,7 @@ export class Relay {
   static async start(options: RelayOptions): Promise<Relay> {
     const topic = await ensureTopic(options.config);
     await checkMapping(options.database, options.config);
-    return new Relay(options, topic);
-  }
-
-  #newProducer(): Producer {
-    // Idempotent: a retry the broker has already stored is dropped there. Implies acks=all and one request in flight.
-    return new Producer({ ...clientOptions(this.#options.config), idempotent: true, retries: 4, retryDelay: 250 });
+    return new Relay(options, new KafkaPublisher(options.config, topic));
   }
 
   async #run(): Promise<void> {
@@ -142,26 +130,26 @@ export class Relay {
     this.#read = this.#stored;
     await this.#refreshParked();
     this.#state = 'active';
-    let ahead = this.#readAhead();
+    let ahead: Promise<Outgoing[]> | undefined;
     while (!this.#stopping) {
       this.#assertLease();
       this.#woken = false;
-      const entries = await ahead;
+      const entries = await (ahead ?? this.#readAhead(this.#read));
+      ahead = undefined;
       this.#failure = undefined;
       await this.#measure(entries);
       if (entries.length === 0) {
         await this.#rest();
-        ahead = this.#readAhead();
         continue;
       }
       this.#busyUntilMs = Date.now() + BUSY_FOR_MS;
-      const from = entries.at(-1)!.cursor;
+      const to = entries.at(-1)!.cursor;
+      const isFull = entries.length === READ_LIMIT;
       // While the brokers work on this batch, the database reads the next.
-      ahead = entries.length < READ_LIMIT ? Promise.resolve([]) : this.#readAhead(from);
+      if (isFull) ahead = this.#readAhead(to);
       await this.#relay(entries);
-      this.#read = from;
-      await this.#saveCursor(entries.length < READ_LIMIT ? SAVE_CURSOR_EVERY_MS : 0);
-      if (entries.length < READ_LIMIT) ahead = this.#readAhead();
+      this.#read = to;
+      await this.#saveCursor(isFull ? 0 : SAVE_CURSOR_EVERY_MS);
     }
     await this.#saveCursor(0);
     await this.#saving;
@@ -172,92 +160,75 @@ export class Relay {
   }
 
   /** Begins to read the next rows; a failure is met by who awaits them, if anybody still does. */
-  #readAhead(after: Cursor = this.#read): Promise<Entry[]> {
-    const { config, database } = this.#options;
-    const entries = readTail<OutboxRow>(database, COLUMNS, after, READ_LIMIT).then((rows) =>
-      rows.map((row) => entryOf(cursorOf(row), fromRow(row) as EncodedEvent, config)),
+  #readAhead(after: Cursor): Promise<Outgoing[]> {
+    const entries = readTail<OutboxRow>(this.#options.database, COLUMNS, after, READ_LIMIT).then((rows) =>
+      rows.map((row) => this.#publisher.prepare(cursorOf(row), fromRow(row) as EncodedEvent)),
     );
     entries.catch(() => {});
     return entries;
   }
 
   /** Publishes what can be; parks what the brokers refuse and queues what stands behind parked events. */
-  async #relay(entries: readonly Entry[]): Promise<void> {
+  async #relay(entries: readonly Outgoing[]): Promise<void> {
     if (this.#parkedOrders.size > 0) await this.#releaseWaiting();
-    const parked: { entry: Entry; reason: string | null }[] = [];
-    const send = entries.filter((entry) => {
-      if (!this.#parkedOrders.has(entry.event.subject)) return true;
-      parked.push({ entry, reason: null });
-      return false;
-    });
-    for (const chunk of chunksOf(send, Math.min(BATCH_BYTES_MAX, this.#topic.maxMessageBytes)))
-      parked.push(...(await this.#publish(chunk)));
+    const unpublished: Unpublished[] = [];
+    for (const batch of this.#publisher.batches(entries)) unpublished.push(...(await this.#publish(batch)));
     await this.#options.afterAcknowledged?.();
-    if (parked.length === 0) return;
-    await this.#saving;
-    const to = entries.at(-1)!.cursor;
-    // In log order, whatever order the brokers refused them in.
-    parked.sort((a, b) => (isAfter(a.entry.cursor, b.entry.cursor) ? 1 : -1));
-    const writes = [
-      parkEvents(
-        RELAY_CONSUMER,
-        parked.map(({ entry, reason }) => ({ event: decoded(entry.event), reason })),
-      ),
-      moveOffsets(RELAY_CONSUMER, [{ partition: 0, from: this.#stored, to }]),
-    ];
-    await this.#options.database.write(writes);
-    this.#stored = to;
-    for (const { entry } of parked) this.#parkedOrders.add(entry.event.subject);
+    if (unpublished.length > 0) await this.#park(unpublished, entries.at(-1)!.cursor);
   }
 
-  /** Publishes a chunk; answers what was refused for its content, and what stood behind that in the chunk. */
-  async #publish(chunk: readonly Entry[]): Promise<{ entry: Entry; reason: string | null }[]> {
-    const waiting = chunk.filter(({ event }) => this.#parkedOrders.has(event.subject));
-    const send = chunk.filter(({ event }) => !this.#parkedOrders.has(event.subject));
-    const behind = waiting.map((entry) => ({ entry, reason: null }));
-    if (send.length === 0) return behind;
-    const [first] = send;
-    // Alone in its chunk and too large: the broker would refuse it, or drop the connection over it.
-    const refusal =
-      send.length === 1 && first!.bytes > this.#topic.maxMessageBytes
-        ? `The event takes ${first!.bytes} bytes, the topic allows ${this.#topic.maxMessageBytes} (max.message.bytes).`
-        : await this.#send(send);
+  async #park(unpublished: Unpublished[], to: Cursor): Promise<void> {
+    await this.#saving;
+    // In log order, whatever order the brokers refused them in.
+    unpublished.sort((a, b) => (isAfter(a.entry.cursor, b.entry.cursor) ? 1 : -1));
+    const parked = unpublished.map(({ entry, reason }): Parked => ({ event: decoded(entry.event), reason }));
+    await this.#options.database.write([
+      parkEvents(RELAY_CONSUMER, parked),
+      moveOffsets(RELAY_CONSUMER, [{ partition: 0, from: this.#stored, to }]),
+    ]);
+    this.#stored = to;
+    for (const { event } of parked) this.#parkedOrders.add(event.subject);
+  }
+
+  /** Publishes a batch, halving it where the brokers refuse it until what is at fault stands alone. */
+  async #publish(batch: readonly Outgoing[]): Promise<Unpublished[]> {
+    const isParked = ({ event }: Outgoing): boolean => this.#parkedOrders.has(event.subject);
+    const behind = batch.filter(isParked).map((entry): Unpublished => ({ entry, reason: null }));
+    const send = batch.filter((entry) => !isParked(entry));
+    const refusal = send.length > 0 ? await this.#send(send) : undefined;
     if (refusal === undefined) return behind;
     if (send.length === 1) {
+      const { event } = send[0]!;
       this.#options.logger.error(
-        { orderId: first!.event.subject, eventType: first!.event.type, reason: refusal },
+        { orderId: event.subject, eventType: event.type, reason: refusal },
         'event parked: Kafka does not take it',
       );
-      this.#parkedOrders.add(first!.event.subject);
-      return [...behind, { entry: first!, reason: refusal }];
+      this.#parkedOrders.add(event.subject);
+      return [...behind, { entry: send[0]!, reason: refusal }];
     }
     const half = send.length >>> 1;
     return [...behind, ...(await this.#publish(send.slice(0, half))), ...(await this.#publish(send.slice(half)))];
   }
 
   /** Sends until the brokers took it. Answers the reason where they refuse it for its content. */
-  async #send(chunk: readonly Entry[]): Promise<string | undefined> {
+  async #send(batch: readonly Outgoing[]): Promise<string | undefined> {
     for (let attempt = 0; ; attempt++) {
       this.#assertLease();
       try {
-        await withTimeout(
-          this.#producer.send({ messages: chunk.map(({ message }) => ({ ...message })) }),
-          SEND_TIMEOUT_MS,
-        );
+        const refusal = await this.#publisher.send(batch);
         this.#failure = undefined;
-        return undefined;
+        return refusal;
       } catch (error) {
-        const refused = REFUSED_FOR_CONTENT.find((id) => answeredWith(error, id));
-        if (refused) return `Kafka refuses it: ${refused}`;
         if (this.#stopping) throw error;
-        this.#failure = `Kafka at ${this.#options.config.brokers}: ${fatalReason(error) ?? reasonOf(error)}`;
+        this.#failure = this.#away(error);
         if (attempt === 0) this.#options.logger.warn({ err: error }, 'Kafka takes no events; waiting');
-        // A client that lost its broker can keep its belief in what is gone; a new one asks again.
-        void this.#producer.close(true).catch(() => {});
-        this.#producer = this.#newProducer();
         await this.#pause(RETRY_MS[Math.min(attempt, RETRY_MS.length - 1)]!, false);
       }
     }
+  }
+
+  #away(error: unknown): string {
+    return `Kafka at ${this.#options.config.brokers}: ${fatalReason(error) ?? reasonOf(error)}`;
   }
 
   /** Moves the stored cursor, at most one write at a time and not for every small batch. */
@@ -294,7 +265,7 @@ export class Relay {
     await this.#pause(Date.now() < this.#busyUntilMs ? POLL_BUSY_MS : POLL_IDLE_MS, true);
   }
 
-  async #measure(entries: readonly Entry[]): Promise<void> {
+  async #measure(entries: readonly Outgoing[]): Promise<void> {
     const oldest = entries[0]?.event.time;
     let events = entries.length;
     if (entries.length === READ_LIMIT) {
@@ -321,14 +292,19 @@ export class Relay {
     await this.#refreshParked();
     for (const order of this.#parkedOrders) {
       const parked = await loadParked(this.#options.database, RELAY_CONSUMER, order);
-      if (parked.length > 0 && parked[0]!.reason === null)
-        await this.unpark(order, { action: 'retry', actor: RELAY_CONSUMER });
+      if (parked.length === 0 || parked[0]!.reason !== null) continue;
+      await this.unpark(order, { action: 'retry', actor: RELAY_CONSUMER });
     }
+    await this.#refreshParked();
   }
 
-  /** Publishes an order's parked events, the first one edited or left out where asked. Any process may do it. */
+  /**
+   * Publishes an order's parked events, the first one edited or left out where asked. Any process may do it. What
+   * the active relay believes to be parked is left alone: if it changed while a batch is on its way, a later event of
+   * the order could pass an earlier one.
+   */
   async unpark(orderId: string, change: UnparkChange): Promise<number> {
-    const { config, database } = this.#options;
+    const { database } = this.#options;
     for (let attempt = 1; ; attempt++) {
       const parked = await loadParked(database, RELAY_CONSUMER, orderId);
       const [first, ...behind] = parked;
@@ -338,15 +314,12 @@ export class Relay {
           ? []
           : [change.data === undefined ? first.event : { ...first.event, data: change.data }];
       const events = [...head, ...behind.map(({ event }) => event)];
-      const { published, refused } = await this.#publishParked(
-        events.map((event) => entryOf(LOG_START, encoded(event), config)),
-      );
+      const { published, refused } = await this.#publishParked(events);
       const writes = deleteParked(RELAY_CONSUMER, orderId, parked, change.actor, change.action);
       const rest = events.slice(published).map((event, i): Parked => ({ event, reason: i === 0 ? refused! : null }));
       if (rest.length > 0) writes.push(parkEvents(RELAY_CONSUMER, rest));
       try {
         await database.write(writes);
-        if (rest.length === 0) this.#parkedOrders.delete(orderId);
         return parked.length - rest.length;
       } catch (error) {
         // The active relay queued one more meanwhile. What is published again is recognized by consumers.
@@ -356,22 +329,16 @@ export class Relay {
   }
 
   /** Publishes one by one until one is refused. */
-  async #publishParked(entries: readonly Entry[]): Promise<{ published: number; refused?: string }> {
-    for (const [i, entry] of entries.entries()) {
-      if (entry.bytes > this.#topic.maxMessageBytes)
-        return {
-          published: i,
-          refused: `The event takes ${entry.bytes} bytes, the topic allows ${this.#topic.maxMessageBytes} (max.message.bytes).`,
-        };
+  async #publishParked(events: readonly Envelope[]): Promise<{ published: number; refused?: string }> {
+    for (const [i, event] of events.entries()) {
       try {
-        await withTimeout(this.#producer.send({ messages: [{ ...entry.message }] }), SEND_TIMEOUT_MS);
+        const refused = await this.#publisher.send([this.#publisher.prepare(LOG_START, encoded(event))]);
+        if (refused !== undefined) return { published: i, refused };
       } catch (error) {
-        const refused = REFUSED_FOR_CONTENT.find((id) => answeredWith(error, id));
-        if (!refused) throw new Error(`Kafka at ${this.#options.config.brokers}: ${reasonOf(error)}`, { cause: error });
-        return { published: i, refused: `Kafka refuses it: ${refused}` };
+        throw new Error(this.#away(error), { cause: error });
       }
     }
-    return { published: entries.length };
+    return { published: events.length };
   }
 
   lag(): Lag {
@@ -414,7 +381,7 @@ export class Relay {
     // What the brokers have not acknowledged by then is published again by the next relay.
     await withTimeout(this.#running, STOP_TIMEOUT_MS).catch(() => {});
     for (const idle of this.#idle) idle();
-    await withTimeout(this.#producer.close(true), STOP_TIMEOUT_MS).catch(() => {});
+    await this.#publisher.close(STOP_TIMEOUT_MS);
     await this.#lease?.release();
   }
 
@@ -462,45 +429,10 @@ async function checkMapping(database: Database, config: KafkaConfig): Promise<vo
   );
 }
 
-function entryOf(cursor: Cursor, event: EncodedEvent, config: KafkaConfig): Entry {
-  const message = toMessage(event, config.topic, config.partitions);
-  return { cursor, event, message, bytes: messageBytes(message) };
-}
-
 function decoded(event: EncodedEvent): Envelope {
   return { ...event, data: JSON.parse(event.data) as unknown };
 }
 
 function encoded(event: Envelope): EncodedEvent {
   return { ...event, data: JSON.stringify(event.data) };
-}
-
-/** Splits by bytes, so that no broker refuses a batch whose every event it would take. */
-function* chunksOf(entries: readonly Entry[], bytesMax: number): Generator<Entry[]> {
-  let chunk: Entry[] = [];
-  let bytes = 0;
-  for (const entry of entries) {
-    if (chunk.length > 0 && bytes + entry.bytes > bytesMax) {
-      yield chunk;
-      chunk = [];
-      bytes = 0;
-    }
-    chunk.push(entry);
-    bytes += entry.bytes;
-  }
-  if (chunk.length > 0) yield chunk;
-}
-
-async function withTimeout<T>(work: Promise<T>, ms: number): Promise<T> {
-  const done = new AbortController();
-  try {
-    return await Promise.race([
-      work,
-      sleep(ms, undefined, { signal: done.signal }).then(() => {
-        throw new Error(`no answer within ${ms / 1000} s`);
-      }),
-    ]);
-  } finally {
-    done.abort();
-  }
 }

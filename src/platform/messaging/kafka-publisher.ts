@@ -1,0 +1,95 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type MessageToProduce, Producer } from '@platformatic/kafka';
+import type { Cursor } from './bus.ts';
+import { clientOptions, type KafkaConfig } from './kafka-config.ts';
+import { type EncodedEvent, messageBytes, toMessage } from './kafka-message.ts';
+import { answeredWith, type Topic } from './kafka-topic.ts';
+
+const SEND_TIMEOUT_MS = 60_000;
+const BATCH_BYTES_MAX = 900 * 1024;
+const REFUSED_FOR_CONTENT = ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_RECORD', 'INVALID_TIMESTAMP'];
+
+/** An event of the log, ready to be sent. */
+export interface Outgoing {
+  readonly cursor: Cursor;
+  readonly event: EncodedEvent;
+  readonly message: MessageToProduce;
+  readonly bytes: number;
+}
+
+/** Sends events and tells apart what waiting cures (it throws) and what it does not (it answers the reason). */
+export class KafkaPublisher {
+  readonly #config: KafkaConfig;
+  readonly #topic: Topic;
+  #producer: Producer;
+
+  constructor(config: KafkaConfig, topic: Topic) {
+    this.#config = config;
+    this.#topic = topic;
+    this.#producer = this.#newProducer();
+  }
+
+  #newProducer(): Producer {
+    // Idempotent: a retry the broker has already stored is dropped there. Implies acks=all and one request in flight.
+    return new Producer({ ...clientOptions(this.#config), idempotent: true, retries: 4, retryDelay: 250 });
+  }
+
+  prepare(cursor: Cursor, event: EncodedEvent): Outgoing {
+    const message = toMessage(event, this.#config.topic, this.#config.partitions);
+    return { cursor, event, message, bytes: messageBytes(message) };
+  }
+
+  /** Sends events as one batch. Undefined: the brokers have them all. A reason: they refuse the batch for its content. */
+  async send(events: readonly Outgoing[]): Promise<string | undefined> {
+    const [first] = events;
+    // Such an event is alone in its batch. The broker would refuse it, or drop the connection over it.
+    if (first && events.length === 1 && first.bytes > this.#topic.maxMessageBytes) {
+      return `The event takes ${first.bytes} bytes, the topic allows ${this.#topic.maxMessageBytes} (max.message.bytes).`;
+    }
+    try {
+      const messages = events.map(({ message }) => ({ ...message }));
+      await withTimeout(this.#producer.send({ messages }), SEND_TIMEOUT_MS);
+      return undefined;
+    } catch (error) {
+      const refused = REFUSED_FOR_CONTENT.find((id) => answeredWith(error, id));
+      if (refused) return `Kafka refuses it: ${refused}`;
+      // A client that lost its broker can keep its belief in what is gone; a new one asks again.
+      void this.#producer.close(true).catch(() => {});
+      this.#producer = this.#newProducer();
+      throw error;
+    }
+  }
+
+  /** Splits by bytes, so that no broker refuses a batch whose every event it would take. */
+  *batches(events: readonly Outgoing[]): Generator<Outgoing[]> {
+    const bytesMax = Math.min(BATCH_BYTES_MAX, this.#topic.maxMessageBytes);
+    let batch: Outgoing[] = [];
+    let bytes = 0;
+    for (const event of events) {
+      if (batch.length > 0 && bytes + event.bytes > bytesMax) {
+        yield batch;
+        batch = [];
+        bytes = 0;
+      }
+      batch.push(event);
+      bytes += event.bytes;
+    }
+    if (batch.length > 0) yield batch;
+  }
+
+  async close(timeoutMs: number): Promise<void> {
+    await withTimeout(this.#producer.close(true), timeoutMs).catch(() => {});
+  }
+}
+
+export async function withTimeout<T>(work: Promise<T>, ms: number): Promise<T> {
+  const done = new AbortController();
+  const late = sleep(ms, undefined, { signal: done.signal }).then(() => {
+    throw new Error(`no answer within ${ms / 1000} s`);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    done.abort();
+  }
+}
