@@ -63,8 +63,8 @@ describe('an amendment', () => {
     const { id } = await api.placeOrder();
     await api.untilStatus(id, 'READY_FOR_SHIPMENT');
     expect((await api.amend(id, { reference: 'still possible' })).status).toBe(200);
-    const [shipment] = await api.shipments(id);
-    await api.dispatch(shipment!.id);
+    const shipment = await api.firstShipment(id);
+    await api.dispatch(shipment.id);
     await api.untilStatus(id, 'SHIPPED');
     const late = await api.amend(id, { reference: 'too late' });
     expect([late.status, late.body.code]).toEqual([409, 'ORDER_ALREADY_SHIPPED']);

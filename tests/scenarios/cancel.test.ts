@@ -119,8 +119,8 @@ describe('cancelling before shipment', () => {
     await expectUndone(id, sku, 2);
     const order = await api.untilOrder(id, 'refunded', ({ paymentStatus }) => paymentStatus === 'REFUNDED');
     expect(units(order.refundedAmount)).toBe(units(totalAmount));
-    const [shipment] = await api.shipments(id);
-    const late = await api.dispatch(shipment!.id);
+    const shipment = await api.firstShipment(id);
+    const late = await api.dispatch(shipment.id);
     expect(late.status).toBe(409);
     expect(late.body.code).toBe('SHIPMENT_NOT_DISPATCHABLE');
   });
@@ -158,8 +158,8 @@ describe('cancelling too late', () => {
     const { api } = system;
     const { id } = await api.placeOrder();
     await api.untilStatus(id, 'READY_FOR_SHIPMENT');
-    const [shipment] = await api.shipments(id);
-    await api.dispatch(shipment!.id);
+    const shipment = await api.firstShipment(id);
+    await api.dispatch(shipment.id);
     const shipped = await api.untilStatus(id, 'SHIPPED');
     expect(shipped.refusedActions['cancel']?.code).toBe('ORDER_ALREADY_SHIPPED');
     const answer = await api.cancel(id);
@@ -170,7 +170,7 @@ describe('cancelling too late', () => {
     expect([...answer.body.allowedActions!].sort()).toEqual([...shipped.allowedActions].sort());
     expect(answer.body.allowedActions).toContain('requestReturn');
     expect((await api.order(id)).version).toBe(shipped.version);
-    await api.deliver(shipment!.id);
+    await api.deliver(shipment.id);
     await api.untilStatus(id, 'COMPLETED');
     const final = await api.cancel(id);
     expect(final.status).toBe(409);
@@ -184,7 +184,7 @@ describe('cancelling too late', () => {
       const sku = await api.product(1);
       const { id } = await api.placeOrder({ sku });
       await api.untilStatus(id, 'READY_FOR_SHIPMENT');
-      const shipment = await until('its shipment', async () => (await api.shipments(id))[0]);
+      const shipment = await api.firstShipment(id);
       const [cancel, dispatch] = round % 2 === 0 ? await Promise.all([api.cancel(id), api.dispatch(shipment.id)]) : await Promise.all([api.dispatch(shipment.id), api.cancel(id)].reverse()).then(([c, d]) => [c, d] as const);
       expect(cancel!.status).toBeLessThan(500);
       expect(dispatch!.status).toBeLessThan(500);

@@ -63,8 +63,8 @@ describe('a hold', () => {
     const { api } = system;
     const { id } = await api.placeOrder();
     await api.untilStatus(id, 'READY_FOR_SHIPMENT');
-    const [shipment] = await api.shipments(id);
-    await api.dispatch(shipment!.id);
+    const shipment = await api.firstShipment(id);
+    await api.dispatch(shipment.id);
     await api.untilStatus(id, 'SHIPPED');
     const late = await api.command(id, 'hold', { reason: 'too late' });
     expect(late.status).toBe(409);

@@ -256,6 +256,11 @@ export class Api {
     return (await this.get<{ items: Shipment[] }>(`/shipments?orderId=${orderId}`)).items;
   }
 
+  /** The order's first shipment, once shipping has scheduled it. */
+  firstShipment(orderId: string): Promise<Shipment> {
+    return until(`a shipment of ${orderId}`, async () => (await this.shipments(orderId))[0]);
+  }
+
   dispatch(shipmentId: string, parcel = { carrier: 'DHL', trackingNumber: 'JD014600' }): Promise<Answer<Shipment & Problem>> {
     return this.call('POST', `/shipments/${shipmentId}/dispatch`, { body: parcel, key: randomUUID() });
   }

@@ -1,0 +1,181 @@
+import { randomUUID } from 'node:crypto';
+import { describe, expect, test } from 'vitest';
+import { orderBody } from '../support/api.ts';
+import { typesOf } from '../support/events.ts';
+import { expectChargedOnce } from '../support/money.ts';
+import { useSystem } from '../support/system.ts';
+import { until } from '../support/until.ts';
+import type { Order, Problem } from '../support/views.ts';
+
+/** A caller who does not know whether a request arrived repeats it, and nothing happens twice. */
+
+const system = useSystem({ env: { SANDBOX_CARRIER_DELAY_MS: 'off' } });
+
+describe('placing an order under a key', () => {
+  test('again gets the same answer, also when the order has moved on', async () => {
+    const { api } = system;
+    const sku = await api.product();
+    const key = randomUUID();
+    const body = orderBody({ sku });
+    const first = await api.call<Order>('POST', '/orders', { body, key });
+    expect(first.status).toBe(201);
+    const second = await api.call<Order>('POST', '/orders', { body, key });
+    expect(second.status).toBe(201);
+    expect(second.body).toEqual(first.body);
+    await api.untilStatus(first.body.id, 'READY_FOR_SHIPMENT');
+    const third = await api.call<Order>('POST', '/orders', { body, key });
+    expect(third.status).toBe(201);
+    expect(third.body).toEqual(first.body);
+    expect(third.headers['location']).toBe(first.headers['location']);
+    expect(third.headers['etag']).toBe(first.headers['etag']);
+    expect((await api.orders(`customerId=${first.body.customerId}`)).items).toHaveLength(1);
+    await expectChargedOnce(system, first.body.id);
+  });
+
+  test('with another body is refused with 422 and makes no order', async () => {
+    const { api } = system;
+    const sku = await api.product();
+    const key = randomUUID();
+    const first = await api.call<Order>('POST', '/orders', { body: orderBody({ sku }), key });
+    const customerId = randomUUID();
+    const other = await api.call<Problem>('POST', '/orders', { body: orderBody({ sku, customerId }), key });
+    expect([other.status, other.body.code]).toEqual([422, 'IDEMPOTENCY_KEY_REUSED']);
+    expect((await api.orders(`customerId=${customerId}`)).items).toEqual([]);
+    expect((await api.order(first.body.id)).id).toBe(first.body.id);
+  });
+
+  test('twenty times at once makes one order, and everyone gets it', async () => {
+    const { api } = system;
+    for (let round = 0; round < 5; round++) {
+      const sku = await api.product();
+      const key = randomUUID();
+      const body = orderBody({ sku });
+      const answers = await Promise.all(Array.from({ length: 20 }, () => api.call<Order>('POST', '/orders', { body, key })));
+      expect(answers.map((answer) => answer.status)).toEqual(Array.from({ length: 20 }, () => 201));
+      expect(new Set(answers.map((answer) => answer.body.id)).size).toBe(1);
+      expect(new Set(answers.map((answer) => answer.text)).size).toBe(1);
+      expect((await api.orders(`customerId=${String(body['customerId'])}`)).items).toHaveLength(1);
+    }
+  });
+
+  test('among concurrent orders with other bodies lets one win and refuses the others', async () => {
+    const { api } = system;
+    const sku = await api.product();
+    const key = randomUUID();
+    const answers = await Promise.all(Array.from({ length: 10 }, () => api.call<Order & Problem>('POST', '/orders', { body: orderBody({ sku }), key })));
+    expect(answers.filter((answer) => answer.status === 201)).toHaveLength(1);
+    expect(answers.filter((answer) => answer.body.code === 'IDEMPOTENCY_KEY_REUSED')).toHaveLength(9);
+  });
+
+  test('that was refused may be repeated with a corrected body', async () => {
+    const { api } = system;
+    const sku = await api.product();
+    const key = randomUUID();
+    const refused = await api.call<Problem>('POST', '/orders', { body: orderBody({ sku, quantity: 0 }), key });
+    expect(refused.status).toBe(400);
+    const corrected = await api.call('POST', '/orders', { body: orderBody({ sku, quantity: 1 }), key });
+    expect(corrected.status).toBe(201);
+  });
+
+  test('belongs to its caller: the same key of another one is another order', async () => {
+    const { api } = system;
+    const sku = await api.product();
+    const key = randomUUID();
+    const other = api.as(await api.newKey('client'));
+    const body = orderBody({ sku });
+    const [first, second] = [await api.call<Order>('POST', '/orders', { body, key }), await other.call<Order>('POST', '/orders', { body, key })];
+    expect([first.status, second.status]).toEqual([201, 201]);
+    expect(first.body.id).not.toBe(second.body.id);
+  });
+
+  test.each([
+    ['no key', undefined, 'IDEMPOTENCY_KEY_REQUIRED'],
+    ['an empty key', '', 'IDEMPOTENCY_KEY_REQUIRED|VALIDATION_FAILED'],
+    ['a key with spaces', 'a b', 'VALIDATION_FAILED'],
+    ['a key of 201 characters', 'k'.repeat(201), 'VALIDATION_FAILED'],
+  ])('with %s is refused with 400', async (_what, key, code) => {
+    const { api } = system;
+    const sku = await api.product();
+    const body = orderBody({ sku });
+    const answer = await api.call<Problem>('POST', '/orders', { body, ...(key !== undefined && { key }) });
+    expect(answer.status).toBe(400);
+    expect(answer.body.code).toMatch(new RegExp(`^(${code})$`));
+    expect((await api.orders(`customerId=${String(body['customerId'])}`)).items).toEqual([]);
+  });
+
+  test('of 200 characters is taken', async () => {
+    const { api } = system;
+    const sku = await api.product();
+    const answer = await api.call('POST', '/orders', { body: orderBody({ sku }), key: `${randomUUID()}${'k'.repeat(164)}` });
+    expect(answer.status).toBe(201);
+  });
+});
+
+describe('a command under a key', () => {
+  test('again gets the same answer and does nothing twice', async () => {
+    const { api } = system;
+    const { id } = await api.placeOrder({ requiresReview: true });
+    await api.untilStatus(id, 'RESERVED');
+    const key = randomUUID();
+    const hold = (): ReturnType<typeof api.command> => api.command(id, 'hold', { reason: 'check' }, { key });
+    const first = await hold();
+    expect(first.status).toBe(200);
+    await api.command(id, 'release', {});
+    const again = await hold();
+    expect(again.status).toBe(200);
+    expect(again.body).toEqual(first.body);
+    expect((await api.order(id)).holds.map((entry) => entry.type)).toEqual(['review']);
+    const other = await api.command(id, 'hold', { reason: 'something else' }, { key });
+    expect([other.status, other.body.code]).toEqual([422, 'IDEMPOTENCY_KEY_REUSED']);
+  });
+
+  test.each(['cancel', 'hold', 'refunds', 'returns', 'complete', 'amend'])('(%s) sent twenty times at once is done once and answered alike', async (action) => {
+    const { api } = system;
+    const { id } = await api.placeOrder();
+    await api.untilStatus(id, 'READY_FOR_SHIPMENT');
+    if (action === 'returns' || action === 'complete') {
+      const shipment = await api.firstShipment(id);
+      await api.dispatch(shipment.id);
+      await api.untilStatus(id, 'SHIPPED');
+    }
+    const key = randomUUID();
+    const send = (): ReturnType<typeof api.command> =>
+      action === 'amend'
+        ? api.amend(id, { reference: 'R' }, { key })
+        : api.command(id, action, action === 'complete' ? {} : { reason: 'once', ...(action === 'refunds' && { amount: '4.00' }) }, { key });
+    const answers = await Promise.all(Array.from({ length: 20 }, send));
+    expect(answers.map((answer) => `${answer.status} ${answer.body.code ?? ''}`)).toEqual(Array.from({ length: 20 }, () => '200 '));
+    expect(new Set(answers.map((answer) => answer.text)).size).toBe(1);
+    const events = typesOf(await api.events(id), 'orders');
+    const types = { cancel: 'OrderCancellationRequested', hold: 'OrderHeld', refunds: 'OrderRefundRequested', returns: 'OrderReturnRequested', complete: 'OrderCompleted', amend: 'OrderAmended' };
+    expect(events.filter((type) => type === types[action as keyof typeof types])).toHaveLength(1);
+    const late = await send();
+    expect(late.text).toBe(answers[0]!.text);
+  });
+
+  test('cannot be used for another order or another action', async () => {
+    const { api } = system;
+    const [a, b] = [await api.placeOrder({ requiresReview: true }), await api.placeOrder({ requiresReview: true })];
+    await Promise.all([a, b].map(({ id }) => api.untilStatus(id, 'RESERVED')));
+    const key = randomUUID();
+    expect((await api.command(a.id, 'hold', { reason: 'x' }, { key })).status).toBe(200);
+    const other = await api.command(b.id, 'hold', { reason: 'x' }, { key });
+    expect([other.status, other.body.code]).toEqual([422, 'IDEMPOTENCY_KEY_REUSED']);
+    const action = await api.command(a.id, 'cancel', { reason: 'x' }, { key });
+    expect([action.status, action.body.code]).toEqual([422, 'IDEMPOTENCY_KEY_REUSED']);
+    expect((await api.order(b.id)).holds).toHaveLength(1);
+  });
+
+  test('of a review decision is answered alike', async () => {
+    const { api } = system;
+    const { id } = await api.placeOrder({ requiresReview: true });
+    const review = await api.reviewOf(id);
+    const key = randomUUID();
+    const send = (): ReturnType<typeof api.call> => api.call('POST', `/reviews/${review.id}/approve`, { body: { reason: 'fine' }, key });
+    const answers = await Promise.all(Array.from({ length: 10 }, send));
+    expect(answers.map((answer) => answer.status)).toEqual(Array.from({ length: 10 }, () => 200));
+    expect(new Set(answers.map((answer) => answer.text)).size).toBe(1);
+    await until('it to go on', async () => (await api.order(id)).status === 'READY_FOR_SHIPMENT');
+    expect((await send()).text).toBe(answers[0]!.text);
+  });
+});

@@ -1,0 +1,210 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { useSystem } from '../support/system.ts';
+import { until } from '../support/until.ts';
+import type { Order, OrderSummary, Page } from '../support/views.ts';
+
+/** Finding orders: every filter alone and together, in both directions, page by page. */
+
+const system = useSystem({ env: { SANDBOX_CARRIER_DELAY_MS: 'off' } });
+
+const customerId = randomUUID();
+const channel = `shop-${customerId.slice(0, 8)}`;
+let skuA: string;
+let skuB: string;
+let placed: Order[] = [];
+let middle: string;
+
+beforeAll(async () => {
+  const { api } = system;
+  [skuA, skuB] = [await api.product(1_000), await api.product(1_000)];
+  const orders: Order[] = [];
+  for (let index = 0; index < 12; index++) {
+    if (index === 6) {
+      await sleep(5);
+      middle = new Date().toISOString();
+      await sleep(5);
+    }
+    orders.push(
+      await api.placeOrder({
+        customerId: index % 4 === 3 ? randomUUID() : customerId,
+        channel: index % 2 === 0 ? channel : `${channel}-b`,
+        reference: `Ref-${customerId.slice(0, 8)}-${index}`,
+        items: [
+          { sku: skuA, quantity: 1, unitPrice: '1.00' },
+          ...(index % 3 === 0 ? [{ sku: skuB, quantity: 1, unitPrice: '1.00' }, { sku: skuB, quantity: 2, unitPrice: '1.00' }] : []),
+        ],
+        token: index === 5 ? 'tok_decline' : 'tok_approve',
+        requiresReview: index >= 9,
+        contact: { email: `buyer${index}.${customerId.slice(0, 8)}@Example.com`, phone: '+49 30 123456' },
+        shippingAddress: { name: `Zoë ${customerId.slice(0, 8)} Müller` },
+      }),
+    );
+  }
+  await Promise.all(orders.map(({ id }, index) => api.untilStatus(id, index === 5 ? 'PAYMENT_FAILED' : index >= 9 ? 'RESERVED' : 'READY_FOR_SHIPMENT')));
+  await api.cancel(orders[9]!.id);
+  placed = await Promise.all(orders.map(({ id }) => api.order(id)));
+}, 60_000);
+
+/** All pages of a list; fails where a page repeats or reorders what came before. */
+async function allPages(query: string, limit: number): Promise<OrderSummary[]> {
+  const found: OrderSummary[] = [];
+  for (let cursor: string | null = ''; cursor !== null; ) {
+    const page: Page<OrderSummary> = await system.api.orders(`${query}&limit=${limit}${cursor === '' ? '' : `&cursor=${cursor}`}`);
+    expect(page.items.length).toBeLessThanOrEqual(limit);
+    if (page.nextCursor !== null) expect(page.items).toHaveLength(limit);
+    found.push(...page.items);
+    cursor = page.nextCursor;
+  }
+  expect(new Set(found.map(({ id }) => id)).size).toBe(found.length);
+  return found;
+}
+
+type Filter = readonly [what: string, query: () => string, matches: (order: Order, index: number) => boolean];
+const filters: readonly Filter[] = [
+  ['customer', () => `customerId=${customerId}`, (order) => order.customerId === customerId],
+  ['channel', () => `channel=${channel}`, (order) => order.channel === channel],
+  ['sku', () => `sku=${encodeURIComponent(skuA)}`, () => true],
+  ['sku on two lines', () => `sku=${encodeURIComponent(skuB)}`, (order) => order.items.some((item) => item.sku === skuB)],
+  ['status', () => `status=RESERVED`, (order) => order.status === 'RESERVED'],
+  ['ended status', () => `status=PAYMENT_FAILED`, (order) => order.status === 'PAYMENT_FAILED'],
+  ['payment status', () => `paymentStatus=CAPTURED`, (order) => order.paymentStatus === 'CAPTURED'],
+  ['fulfillment status', () => `fulfillmentStatus=SCHEDULED`, (order) => order.fulfillmentStatus === 'SCHEDULED'],
+  ['text of the reference', () => `text=ref-${customerId.slice(0, 8)}-7`, (_, index) => index === 7],
+  ['text of the e-mail, any case', () => `text=BUYER4.${customerId.slice(0, 8)}@example.COM`, (_, index) => index === 4],
+  ['text of two words of the name', () => `text=${encodeURIComponent(`müller ${customerId.slice(0, 8)}`)}`, () => true],
+  ['text of an order id', () => `text=${placed[2]!.id}`, (_, index) => index === 2],
+  ['created from', () => `createdFrom=${encodeURIComponent(middle)}`, (_, index) => index >= 6],
+  ['created to', () => `createdTo=${encodeURIComponent(middle)}`, (_, index) => index < 6],
+  ['customer and status', () => `customerId=${customerId}&status=READY_FOR_SHIPMENT`, (order) => order.customerId === customerId && order.status === 'READY_FOR_SHIPMENT'],
+  ['sku, customer and payment status', () => `sku=${encodeURIComponent(skuB)}&customerId=${customerId}&paymentStatus=CAPTURED`, (order) => order.customerId === customerId && order.paymentStatus === 'CAPTURED' && order.items.some((item) => item.sku === skuB)],
+  ['channel and created range', () => `channel=${channel}&createdFrom=${encodeURIComponent(middle)}&createdTo=2999-01-01`, (order, index) => order.channel === channel && index >= 6],
+  ['everything', () => `customerId=${customerId}&channel=${channel}&sku=${encodeURIComponent(skuA)}&status=READY_FOR_SHIPMENT&paymentStatus=CAPTURED&fulfillmentStatus=SCHEDULED&text=m%C3%BCller&createdFrom=2020-01-01`, (order) => order.customerId === customerId && order.channel === channel && order.status === 'READY_FOR_SHIPMENT'],
+  ['a day long ago', () => `createdTo=2001-01-01`, () => false],
+];
+
+describe('a list of orders', () => {
+  // The system may hold orders of other stories, so only those of this file are compared.
+  test.each(filters)('by %s finds what matches, newest first and oldest first, page by page', async (_what, query, matches) => {
+    const mine = new Set(placed.map(({ id }) => id));
+    const expected = placed.filter(matches).map(({ id }) => id);
+    for (const limit of [1, 3, 200]) {
+      const oldest = (await allPages(`${query()}&sort=createdAt`, limit)).map(({ id }) => id);
+      expect(oldest).toEqual([...oldest].sort());
+      expect(oldest.filter((id) => mine.has(id))).toEqual(expected);
+      const newest = (await allPages(query(), limit)).map(({ id }) => id);
+      expect(newest).toEqual([...newest].sort().reverse());
+      expect(newest.filter((id) => mine.has(id))).toEqual([...expected].reverse());
+    }
+  });
+
+  test('shows each order as it is', async () => {
+    const { items } = await system.api.orders(`customerId=${customerId}&limit=200`);
+    for (const item of items) {
+      const order = placed.find(({ id }) => id === item.id)!;
+      const { status, paymentStatus, fulfillmentStatus, returnStatus, holds, totalAmount, currency, version, reference, createdAt, updatedAt } = order;
+      expect(item).toMatchObject({ status, paymentStatus, fulfillmentStatus, returnStatus, holds, totalAmount, currency, version, createdAt, updatedAt, ...(reference !== undefined && { reference }) });
+    }
+  });
+
+  test('goes on behind the cursor while new orders arrive', async () => {
+    const { api } = system;
+    const query = `channel=${channel}&limit=2`;
+    const first = await api.orders(query);
+    const late = await api.placeOrder({ sku: skuA, channel });
+    const second = await api.orders(`${query}&cursor=${first.nextCursor}`);
+    const ids = [...first.items, ...second.items].map(({ id }) => id);
+    expect(ids).not.toContain(late.id);
+    expect(new Set(ids).size).toBe(4);
+  });
+
+  test.each([
+    ['status=SOMETHING', '/status'],
+    ['paymentStatus=captured', '/paymentStatus'],
+    ['customerId=1', '/customerId'],
+    ['limit=0', '/limit'],
+    ['limit=-1', '/limit'],
+    ['limit=ten', '/limit'],
+    ['limit=1.5', '/limit'],
+    ['limit=100000', '/limit'],
+    ['cursor=abc', '/cursor'],
+    ['cursor=%00', '/cursor'],
+    ['cursor=..%2F..', '/cursor'],
+    ['cursor=', '/cursor'],
+    ['createdFrom=yesterday', '/createdFrom'],
+    ['createdTo=2026-02-30T25:00:00Z', '/createdTo'],
+    ['sort=total', '/sort'],
+    ['text=', '/text'],
+    ['text=%00', '/text'],
+    ['sku=%00', '/sku'],
+    ['colour=red', '/colour'],
+    ['status=PAID&status=CREATED', '/status'],
+  ])('with %s is refused with 400 and the pointer', async (query, pointer) => {
+    const answer = await system.api.call<{ code: string; errors: { pointer: string }[] }>('GET', `/orders?${query}`);
+    expect([answer.status, answer.body.code]).toEqual([400, 'VALIDATION_FAILED']);
+    expect(answer.body.errors.map((error) => error.pointer)).toContain(pointer);
+  });
+
+  test('never takes more than its largest page', async () => {
+    const answer = await system.api.call<Page<OrderSummary>>('GET', '/orders?limit=999');
+    expect([200, 400]).toContain(answer.status);
+    if (answer.status === 200) expect(answer.body.items.length).toBeLessThanOrEqual(200);
+  });
+});
+
+describe('the other lists', () => {
+  test('page through products and stock in the order of their SKUs', async () => {
+    const { api } = system;
+    for (const path of ['/products', '/stock']) {
+      const skus: string[] = [];
+      for (let cursor: string | null = ''; cursor !== null; ) {
+        const page: Page<{ sku: string }> = await api.get(`${path}?limit=1${cursor === '' ? '' : `&cursor=${cursor}`}`);
+        skus.push(...page.items.map(({ sku }) => sku));
+        cursor = page.nextCursor;
+      }
+      expect(skus).toEqual([...skus].sort());
+      expect(skus).toContain(skuA);
+      expect(new Set(skus).size).toBe(skus.length);
+      const bad = await api.call<{ code: string }>('GET', `${path}?limit=0`);
+      expect([bad.status, bad.body.code]).toEqual([400, 'VALIDATION_FAILED']);
+    }
+  });
+
+  test('page through reviews, newest first', async () => {
+    const { api } = system;
+    const found: string[] = [];
+    for (let cursor: string | null = ''; cursor !== null; ) {
+      const page: Page<{ orderId: string }> = await api.get(`/reviews?limit=1${cursor === '' ? '' : `&cursor=${cursor}`}`);
+      found.push(...page.items.map(({ orderId }) => orderId));
+      cursor = page.nextCursor;
+    }
+    for (const index of [9, 10, 11]) expect(found).toContain(placed[index]!.id);
+    const pending = await api.get<Page<{ orderId: string }>>('/reviews?status=pending&limit=200');
+    expect(pending.items.map(({ orderId }) => orderId)).not.toContain(placed[9]!.id);
+    for (const query of ['status=open', 'cursor=x', 'limit=0', 'colour=red']) {
+      const bad = await api.call<{ code: string }>('GET', `/reviews?${query}`);
+      expect([query, bad.status, bad.body.code]).toEqual([query, 400, 'VALIDATION_FAILED']);
+    }
+  });
+});
+
+describe('the dashboard', () => {
+  test('counts orders by status and follows a change within two seconds', async () => {
+    const { api } = system;
+    const before = await api.dashboard();
+    expect(Object.values(before.byStatus).reduce((sum, count) => sum + count, 0)).toBe(before.total);
+    expect(before.byStatus['READY_FOR_SHIPMENT']).toBeGreaterThanOrEqual(8);
+    expect(before.createdLastHour).toBeGreaterThanOrEqual(12);
+    for (const age of Object.values(before.oldestAgeSeconds)) expect(age).toBeGreaterThanOrEqual(0);
+    await api.placeOrder({ sku: skuA, requiresReview: true });
+    await until(
+      'the dashboard to count it',
+      async () => {
+        const now = await api.dashboard();
+        return now.total === before.total + 1 && (now.byStatus['RESERVED'] ?? 0) === (before.byStatus['RESERVED'] ?? 0) + 1;
+      },
+      { timeoutMs: 3_000 },
+    );
+  });
+});
