@@ -47,7 +47,7 @@ export interface IntakeOptions {
 
 export class Intake {
   readonly #options: IntakeOptions;
-  readonly #batcher: Batcher<Placement, Taken | Problem>;
+  readonly #batcher: Batcher<Placement, Taken | Error>;
   readonly #bySku = new Lru<Product>(KNOWN_PRODUCTS_MAX);
   readonly #byId = new Lru<Product>(KNOWN_PRODUCTS_MAX);
   readonly #catalog: Catalog = { bySku: (sku) => this.#bySku.get(sku), byId: (id) => this.#byId.get(id) };
@@ -79,7 +79,7 @@ export class Intake {
     };
     const row: Row<Order> = { id, version: 1, sequence: 1, seen: {}, state: created(data) };
     const taken = await this.#batcher.add({ row, event, key: key.key, requestHash: key.requestHash });
-    if (taken instanceof Problem) throw taken;
+    if (taken instanceof Error) throw taken;
     return taken;
   }
 
@@ -99,13 +99,30 @@ export class Intake {
     }
   }
 
-  async #flush(placements: readonly Placement[]): Promise<(Taken | Problem)[]> {
+  async #flush(placements: readonly Placement[]): Promise<(Taken | Error)[]> {
     const unique = new Map<string, Placement>();
     for (const placement of placements) if (!unique.has(placement.key)) unique.set(placement.key, placement);
     const fresh = [...unique.values()];
-    const before = await this.#insert(fresh);
-    this.#options.onTaken(fresh.filter((placement) => !before.has(placement.key)).map((placement) => placement.row));
-    return Promise.all(placements.map((placement) => this.#answer(placement, unique.get(placement.key)!, before.get(placement.key))));
+    const failed = new Map<string, Error>();
+    const before = await this.#insertApart(fresh, failed);
+    this.#options.onTaken(fresh.filter(({ key }) => !before.has(key) && !failed.has(key)).map((placement) => placement.row));
+    return Promise.all(placements.map((placement) => failed.get(placement.key) ?? this.#answer(placement, unique.get(placement.key)!, before.get(placement.key))));
+  }
+
+  /** Inserts a set. One the database refuses for its data is halved until the order at fault stands alone: strangers share a set, never a failure. */
+  async #insertApart(placements: readonly Placement[], failed: Map<string, Error>): Promise<Map<string, { id: string; requestHash: string }>> {
+    try {
+      return await this.#insert(placements);
+    } catch (error) {
+      if (isTransient(error)) throw error;
+      if (placements.length === 1) {
+        failed.set(placements[0]!.key, isUnstorable(error) ? new Problem('VALIDATION_FAILED', 'The order holds text or nesting that cannot be stored.') : (error as Error));
+        return new Map();
+      }
+      const half = placements.length >>> 1;
+      const first = await this.#insertApart(placements.slice(0, half), failed);
+      return new Map([...first, ...(await this.#insertApart(placements.slice(half), failed))]);
+    }
   }
 
   /** One caller's answer out of a set; a reused key is that caller's problem alone. */
@@ -162,6 +179,11 @@ export class Intake {
     }
     return before;
   }
+}
+
+/** SQLSTATE classes 22 (data exception) and 54 (limit exceeded): the database cannot hold what was sent. */
+function isUnstorable(error: unknown): boolean {
+  return /^(22|54)...$/.test(String((error as { code?: unknown }).code));
 }
 
 function placementProblem(problems: readonly PlacementProblem[]): Problem {

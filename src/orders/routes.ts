@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Static, type TSchema, Type } from 'typebox';
 import { isRefusal, refuse } from '#contracts/errors.ts';
-import { toCloudEvent } from '#contracts/envelope.ts';
+import { type Envelope, toCloudEvent } from '#contracts/envelope.ts';
 import { firstIdAt, idTimeMs, isUuid } from '#contracts/ids.ts';
 import { parseAmount } from '#contracts/money.ts';
 import { SOURCES } from '#contracts/order-events.ts';
@@ -120,9 +120,9 @@ export function orderRoutes(app: FastifyInstance, options: OrderRoutesOptions): 
       async (request, reply) => {
         const id = orderId(request);
         const key = requestKey(request, keyRequired);
-        const earlier = await earlierAnswer(key);
-        if (earlier) return send(reply, earlier, earlier.updatedAt);
         const given = commandOf(request.body as Static<Schema>, request.principal.name, request.params);
+        const earlier = await earlierAnswer(key);
+        if (earlier) return sendOutcome(reply, given, earlier, earlier.updatedAt);
         await checkAmount(database, id, given);
         const expectedSequence = ifMatch(request);
         const answer = await options.lane
@@ -131,16 +131,20 @@ export function orderRoutes(app: FastifyInstance, options: OrderRoutesOptions): 
         if (answer === undefined || isRefusal(answer)) {
           // The same key may have come twice at once: then the first one's answer is the answer.
           const raced = await earlierAnswer(key);
-          if (raced) return send(reply, raced, raced.updatedAt);
+          if (raced) return sendOutcome(reply, given, raced, raced.updatedAt);
           throw answer === undefined ? new Problem('UNAVAILABLE', 'The request collided with another one; try again.') : await refusalProblem(id, answer);
         }
-        if (given.type === 'cancel' && answer.row.state!.cancellation) {
-          const decided = await waiters.waitFor(id, CANCELLATION_WAIT_MS, (order) => order.cancellation === undefined);
-          if (decided) return send(reply.code(decided.row.state!.cancellation ? 202 : 200), decided.row, decided.updatedAt);
-        }
-        return send(reply, answer.row, answer.events.at(-1)?.time ?? new Date().toISOString());
+        return sendOutcome(reply, given, answer.row, answer.events.at(-1)?.time ?? new Date().toISOString());
       },
     );
+  }
+
+  /** The order as the command left it. A cancellation the warehouse decides on is answered with its outcome, if that comes soon, and a repeat of it alike. */
+  async function sendOutcome(reply: FastifyReply, given: OrderCommand, row: Row<Order>, updatedAt: string): Promise<FastifyReply> {
+    if (given.type !== 'cancel' || !row.state!.cancellation) return send(reply, row, updatedAt);
+    await waiters.waitFor(row.id, CANCELLATION_WAIT_MS, (order) => order.cancellation === undefined);
+    const outcome = await cancellationOutcome(database, row.id, row.sequence);
+    return outcome ? send(reply, outcome, outcome.updatedAt) : send(reply.code(202), row, updatedAt);
   }
 
   /** The order as it was answered to an earlier request with this key. */
@@ -245,12 +249,30 @@ function filterOf(query: Static<typeof schemas.ListQuery>): OrderFilter {
 async function orderAsOf(database: Database, id: string, asOf: string): Promise<StoredRow> {
   const version = /^\d{1,9}$/.test(asOf) ? Number(asOf) : undefined;
   const until = version === undefined ? timeMs(asOf, 'asOf')! : Number.POSITIVE_INFINITY;
-  const own = (await readHistory(database, id)).filter((event) => event.source === SOURCES.orders && event.sequence <= (version ?? Number.POSITIVE_INFINITY) && Date.parse(event.time) <= until);
+  const own = (await ownEvents(database, id)).filter((event) => event.sequence <= (version ?? Number.POSITIVE_INFINITY) && Date.parse(event.time) <= until);
+  const past = folded(id, own);
+  if (!past) throw orderNotFound();
+  if (version !== undefined && past.sequence !== version) throw new Problem('NOT_FOUND', `The order has no version ${version}.`);
+  return past;
+}
+
+/** The order as the decision on a cancellation asked for at `sequence` left it; undefined while that is open. */
+async function cancellationOutcome(database: Database, id: string, sequence: number): Promise<StoredRow | undefined> {
+  const own = await ownEvents(database, id);
+  const decision = own.find((event) => event.sequence > sequence && (event.type === 'OrderCancelled' || event.type === 'OrderCancellationLapsed'));
+  if (!decision) return undefined;
+  const last = own.findLast((event) => event.causationid === decision.causationid)!;
+  return folded(id, own.filter((event) => event.sequence <= last.sequence));
+}
+
+async function ownEvents(database: Database, id: string): Promise<Envelope[]> {
+  return (await readHistory(database, id)).filter((event) => event.source === SOURCES.orders);
+}
+
+function folded(id: string, own: readonly Envelope[]): StoredRow | undefined {
   const state = fold(own);
-  if (!state) throw orderNotFound();
-  const last = own.at(-1)!;
-  if (version !== undefined && last.sequence !== version) throw new Problem('NOT_FOUND', `The order has no version ${version}.`);
-  return { id, version: 0, sequence: last.sequence, seen: {}, state, updatedAt: last.time };
+  const last = own.at(-1);
+  return state && last && { id, version: 0, sequence: last.sequence, seen: {}, state, updatedAt: last.time };
 }
 
 function dashboard(database: Database): () => Promise<unknown> {

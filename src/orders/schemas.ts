@@ -9,10 +9,16 @@ const strict = { additionalProperties: false } as const;
 export const Uuid = Type.String({ pattern: UUID_PATTERN });
 const Decimal = Type.String({ pattern: '^-?\\d{1,16}(\\.\\d{1,18})?$', description: 'Decimal string, e.g. "19.90"' });
 export const Sku = Type.String({ minLength: 1, maxLength: 100, pattern: '^[^\\u0000-\\u001f\\u007f]+$' });
-const Text = (maxLength: number): ReturnType<typeof Type.String> => Type.String({ maxLength, pattern: '^[^\\u0000]*$' });
+/** PostgreSQL holds neither NUL nor half a surrogate pair. */
+const UNSTORABLE = '\\u0000\\ud800-\\udfff';
+const Text = (maxLength: number): ReturnType<typeof Type.String> => Type.String({ maxLength, pattern: `^[^${UNSTORABLE}]*$` });
+const Reference = Type.String({ minLength: 1, maxLength: 100, pattern: `^[^${UNSTORABLE}\\u0001-\\u001f]+$` });
 
-const StrictAddress = Type.Object(Address.properties, strict);
-const StrictContact = Type.Object(Contact.properties, strict);
+const StrictAddress = Type.Object(
+  Object.fromEntries(Object.entries(Address.properties).map(([name, schema]) => [name, Type.Optional(Text((schema as { maxLength?: number }).maxLength ?? 200))])) as unknown as typeof Address.properties,
+  strict,
+);
+const StrictContact = Type.Object({ ...Contact.properties, email: Type.Optional(Type.String({ maxLength: 254, pattern: `^[^\\s@${UNSTORABLE}]+@[^\\s@${UNSTORABLE}]+$` })) }, strict);
 const Metadata = Type.Record(Type.String({ maxLength: 100 }), Type.Unknown(), { maxProperties: 50 });
 const Charges = Type.Array(Type.Object({ name: Type.Optional(Text(200)), amount: Decimal }, strict), { maxItems: 100 });
 
@@ -36,7 +42,7 @@ export const PlaceOrder = Type.Object(
     customerId: Uuid,
     currency: Type.String({ minLength: 3, maxLength: 3, pattern: '^[A-Z]{3}$' }),
     channel: Type.Optional(Type.String({ minLength: 1, maxLength: 50, pattern: '^[A-Za-z0-9._-]+$' })),
-    reference: Type.Optional(Type.String({ minLength: 1, maxLength: 100, pattern: '^[^\\u0000-\\u001f]+$' })),
+    reference: Type.Optional(Reference),
     items: Type.Array(Item, { minItems: 1, maxItems: ITEMS_MAX }),
     taxLines: Type.Optional(Charges),
     discountLines: Type.Optional(Charges),
@@ -52,7 +58,7 @@ export const PlaceOrder = Type.Object(
   strict,
 );
 
-const Reason = Type.String({ minLength: 1, maxLength: 500, pattern: '^[^\\u0000]*$' });
+const Reason = Type.String({ minLength: 1, maxLength: 500, pattern: `^[^${UNSTORABLE}]*$` });
 const SkuQuantities = Type.Array(Type.Object({ sku: Sku, quantity: Type.Integer({ minimum: 1, maximum: QUANTITY_MAX }) }, strict), { minItems: 1, maxItems: ITEMS_MAX });
 const HoldType = Type.String({ minLength: 1, maxLength: 50, pattern: '^[a-z0-9_-]+$' });
 
@@ -67,7 +73,7 @@ export const AmendOrder = Type.Object(
   {
     shippingAddress: Type.Optional(StrictAddress),
     contact: Type.Optional(StrictContact),
-    reference: Type.Optional(Type.String({ minLength: 1, maxLength: 100, pattern: '^[^\\u0000-\\u001f]+$' })),
+    reference: Type.Optional(Reference),
     metadata: Type.Optional(Metadata),
   },
   { ...strict, minProperties: 1 },
@@ -84,7 +90,7 @@ export const ListQuery = Type.Object(
     customerId: Type.Optional(Uuid),
     channel: Type.Optional(Type.String({ minLength: 1, maxLength: 50 })),
     sku: Type.Optional(Sku),
-    text: Type.Optional(Type.String({ minLength: 1, maxLength: 200, pattern: '^[^\\u0000]*\\S[^\\u0000]*$', description: 'Words that all occur in reference, e-mail, phone or name; or an order id' })),
+    text: Type.Optional(Type.String({ minLength: 1, maxLength: 200, pattern: '^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$', description: 'Words that all occur in reference, e-mail, phone or name; or an order id' })),
     createdFrom: Type.Optional(Time),
     createdTo: Type.Optional(Time),
     sort: Type.Optional(Type.Union([Type.Literal('-createdAt'), Type.Literal('createdAt')], { description: 'Newest first (default) or oldest first' })),
