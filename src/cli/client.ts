@@ -239,8 +239,11 @@ export class Progress {
     }
     if (nowMs - this.#toldMs < (this.#terminal ? TTY_EVERY_MS : LOG_EVERY_MS)) return;
     this.#toldMs = nowMs;
-    const perSecond = Math.round((done * 1000) / Math.max(nowMs - this.#startedMs, 1));
-    const text = `${what} ${done}${total === undefined ? '' : ` of ${total}`}, ${perSecond}/s${more === '' ? '' : `, ${more}`}`;
+    const elapsedMs = nowMs - this.#startedMs;
+    const parts = [`${what} ${done}${total === undefined ? '' : ` of ${total}`}`];
+    if (elapsedMs >= 1_000) parts.push(`${Math.round((done * 1000) / elapsedMs)}/s`);
+    if (more !== '') parts.push(more);
+    const text = parts.join(', ');
     process.stderr.write(this.#terminal ? `\r\u001b[K${text}` : `${text}\n`);
     this.#open = this.#terminal;
   }
