@@ -37,9 +37,9 @@ const ORDER_COLUMNS: Columns = {
   total_amount: 'numeric',
   idempotency_key: 'text',
   request_hash: 'text',
-  terms: 'text[]',
   body: 'json',
 };
+const TERM_COLUMNS: Columns = { term: 'text', order_id: 'uuid' };
 
 const STATE_COLUMNS: Columns = {
   order_id: 'uuid',
@@ -74,32 +74,36 @@ function stateRow(row: Row<Order>, updatedAt?: string): Record<string, unknown> 
   };
 }
 
-const TERM_MAX = 80;
-const TERMS_MAX = 24;
+const WORD_MAX = 80;
+const WORDS_MAX = 24;
 
-/** Words of a text as the index holds them: lower case, split at spaces. */
-export function termsOf(...texts: readonly (string | undefined)[]): string[] {
-  const terms = new Set<string>();
+/** Words of texts as the index holds them: lower case, split at spaces. */
+function wordsOf(...texts: readonly (string | undefined)[]): string[] {
+  const words = new Set<string>();
   for (const text of texts) {
     if (!text) continue;
-    for (const word of text.toLowerCase().split(/\s+/)) if (word.length > 0 && terms.size < TERMS_MAX) terms.add(word.slice(0, TERM_MAX));
+    for (const word of text.toLowerCase().split(/\s+/)) if (word.length > 0 && words.size < WORDS_MAX) words.add(`w:${word.slice(0, WORD_MAX)}`);
   }
-  return [...terms];
+  return [...words];
+}
+
+const skuTerm = (sku: string): string => `s:${sku}`;
+
+/** Everything an order can be found by, beside its columns. */
+function termsOf(order: Order): Set<string> {
+  const terms = new Set(wordsOf(order.reference, order.contact?.email, order.contact?.phone, order.shippingAddress?.name));
+  for (const item of order.items) terms.add(skuTerm(item.sku));
+  return terms;
 }
 
 function contentRow(id: string, order: Order): Record<string, unknown> {
-  return {
-    id,
-    reference: order.reference,
-    terms: termsOf(order.reference, order.contact?.email, order.shippingAddress?.name, order.contact?.phone),
-    body: pick(order, CONTENT),
-  };
+  return { id, reference: order.reference, body: pick(order, CONTENT) };
 }
 
 /** Writes of new orders. A key that was used before breaks the unique constraint and refuses the whole set. */
 export function insertOrders(placements: readonly Placement[]): Write[] {
   const orders: Record<string, unknown>[] = [];
-  const skus: Record<string, unknown>[] = [];
+  const terms: Record<string, unknown>[] = [];
   const states: Record<string, unknown>[] = [];
   for (const { row, event, key, requestHash } of placements) {
     const order = row.state!;
@@ -112,12 +116,12 @@ export function insertOrders(placements: readonly Placement[]): Write[] {
       idempotency_key: key,
       request_hash: requestHash,
     });
-    for (const sku of new Set(order.items.map((item) => item.sku))) skus.push({ sku, order_id: row.id });
+    for (const term of termsOf(order)) terms.push({ term, order_id: row.id });
     states.push(stateRow(row, event.time));
   }
   return [
     insertRows('new_orders', 'orders.orders', ORDER_COLUMNS, orders),
-    insertRows('new_skus', 'orders.order_skus', { sku: 'text', order_id: 'uuid' }, skus),
+    insertRows('new_terms', 'orders.order_terms', TERM_COLUMNS, terms),
     insertRows('new_states', 'orders.order_states', STATE_COLUMNS, states),
   ];
 }
@@ -181,6 +185,26 @@ export async function loadOrders(database: Database, ids: readonly string[]): Pr
   return rows.map(fromStored);
 }
 
+/** New content, and the terms that came and went with it. */
+function amendmentWrites(amended: readonly RowChange<Order>[]): Write[] {
+  const contents = amended.map(({ after }) => contentRow(after.id, after.state!));
+  const writes = [updateRows('amended', 'orders.orders', ['id'], { id: 'uuid', reference: 'text', body: 'json' }, contents)];
+  const gone: { term: string; id: string }[] = [];
+  const come: Record<string, unknown>[] = [];
+  for (const { before, after } of amended) {
+    const old = termsOf(before.state!);
+    const now = termsOf(after.state!);
+    for (const term of old) if (!now.has(term)) gone.push({ term, id: after.id });
+    for (const term of now) if (!old.has(term)) come.push({ term, order_id: after.id });
+  }
+  if (gone.length > 0) {
+    const sql = 'delete from orders.order_terms t using unnest($1::text[], $2::uuid[]) as r(term, order_id) where t.term = r.term and t.order_id = r.order_id';
+    writes.push({ name: 'terms_gone', sql, params: [gone.map((entry) => entry.term), gone.map((entry) => entry.id)] });
+  }
+  if (come.length > 0) writes.push(insertRows('terms_come', 'orders.order_terms', TERM_COLUMNS, come));
+  return writes;
+}
+
 export const orderStore: LaneStore<Order, never> = {
   async load(database, ids) {
     return new Map((await loadOrders(database, ids)).map((row) => [row.id, row]));
@@ -200,10 +224,7 @@ export const orderStore: LaneStore<Order, never> = {
     const rows = (list: readonly RowChange<Order>[]): Record<string, unknown>[] => list.map(({ after }) => stateRow(after, times.get(after.id)));
     if (changed.length > 0) writes.push(updateRows('states', 'orders.order_states', ['order_id'], STATE_COLUMNS, rows(changed), 'version'));
     if (marked.length > 0) writes.push(updateRows('marks', 'orders.order_states', ['order_id'], SEEN_COLUMNS, rows(marked), 'version'));
-    if (amended.length > 0) {
-      const contents = amended.map(({ after }) => contentRow(after.id, after.state!));
-      writes.push(updateRows('amended', 'orders.orders', ['id'], { id: 'uuid', reference: 'text', terms: 'text[]', body: 'json' }, contents));
-    }
+    if (amended.length > 0) writes.push(...amendmentWrites(amended));
     return writes;
   },
 };
@@ -243,34 +264,36 @@ export interface OrderFilter {
   readonly limit: number;
 }
 
+const SEARCH_WORDS_MAX = 8;
+
 /**
- * One page of order ids by keyset. The most selective table drives: its (filter, order id) index delivers the
- * page in order, and the created range is a range of ids, because ids are UUIDv7.
+ * One page of order ids by keyset. One table drives, and its (filter, order id) index delivers the page in
+ * order: a SKU or word if there is one, else customer or channel, else a status. The created range is a
+ * range of ids, because ids are UUIDv7.
  */
 export function pageQuery(filter: OrderFilter): { text: string; values: unknown[] } {
   const values: unknown[] = [];
   const bind = (value: unknown): string => `$${values.push(value)}`;
-  const driver = filter.sku !== undefined ? 'k' : filter.customerId !== undefined || filter.channel !== undefined || filter.text !== undefined ? 'o' : 's';
-  const id = driver === 'o' ? 'o.id' : `${driver}.order_id`;
-  const joins: string[] = [];
-  const conditions: string[] = [];
+  const soughtId = filter.text !== undefined && isUuid(filter.text.toLowerCase()) ? filter.text.toLowerCase() : undefined;
+  const terms = filter.sku === undefined ? [] : [skuTerm(filter.sku)];
+  if (filter.text !== undefined && soughtId === undefined) terms.push(...wordsOf(filter.text).slice(0, SEARCH_WORDS_MAX));
+  const onOrder = ([['customer_id', filter.customerId], ['channel', filter.channel]] as const).filter(([, value]) => value !== undefined);
   const onState = ([['status', filter.status], ['payment_status', filter.paymentStatus], ['fulfillment_status', filter.fulfillmentStatus]] as const).filter(([, value]) => value !== undefined);
-  if (driver !== 's' && onState.length > 0) joins.push(`join orders.order_states s on s.order_id = ${id}`);
-  if (driver === 'k' && (filter.customerId !== undefined || filter.channel !== undefined || filter.text !== undefined)) joins.push('join orders.orders o on o.id = k.order_id');
+  const driver = terms.length > 0 ? 't0' : onOrder.length > 0 ? 'o' : 's';
+  const id = driver === 'o' ? 'o.id' : `${driver}.order_id`;
+  const tables: string[] = [{ t0: 'orders.order_terms t0', o: 'orders.orders o', s: 'orders.order_states s' }[driver]];
+  if (driver !== 'o' && onOrder.length > 0) tables.push(`join orders.orders o on o.id = ${id}`);
+  if (driver !== 's' && onState.length > 0) tables.push(`join orders.order_states s on s.order_id = ${id}`);
+  terms.slice(1).forEach((_term, index) => tables.push(`join orders.order_terms t${index + 1} on t${index + 1}.order_id = ${id}`));
+  const conditions: string[] = terms.map((term, index) => `t${index}.term = ${bind(term)}`);
+  for (const [column, value] of onOrder) conditions.push(`o.${column} = ${bind(value)}`);
   for (const [column, value] of onState) conditions.push(`s.${column} = ${bind(value)}`);
-  if (filter.sku !== undefined) conditions.push(`k.sku = ${bind(filter.sku)}`);
-  if (filter.customerId !== undefined) conditions.push(`o.customer_id = ${bind(filter.customerId)}`);
-  if (filter.channel !== undefined) conditions.push(`o.channel = ${bind(filter.channel)}`);
-  if (filter.text !== undefined) {
-    if (isUuid(filter.text.toLowerCase())) conditions.push(`o.id = ${bind(filter.text.toLowerCase())}`);
-    else conditions.push(`o.terms @> ${bind(termsOf(filter.text))}::text[]`);
-  }
+  if (soughtId !== undefined) conditions.push(`${id} = ${bind(soughtId)}`);
   if (filter.createdFromMs !== undefined) conditions.push(`${id} >= ${bind(firstIdAt(filter.createdFromMs))}`);
   if (filter.createdToMs !== undefined) conditions.push(`${id} < ${bind(firstIdAt(filter.createdToMs))}`);
   if (filter.after !== undefined) conditions.push(`${id} ${filter.oldestFirst ? '>' : '<'} ${bind(filter.after)}`);
-  const table = { k: 'orders.order_skus k', o: 'orders.orders o', s: 'orders.order_states s' }[driver];
   const where = conditions.length > 0 ? `where ${conditions.join(' and ')}` : '';
-  const text = `select ${id} as id from ${table} ${joins.join(' ')} ${where} order by ${id} ${filter.oldestFirst ? 'asc' : 'desc'} limit ${bind(filter.limit)}`;
+  const text = `select ${id} as id from ${tables.join(' ')} ${where} order by ${id} ${filter.oldestFirst ? 'asc' : 'desc'} limit ${bind(filter.limit)}`;
   return { text, values };
 }
 

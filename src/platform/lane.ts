@@ -175,6 +175,7 @@ export class Lane<State, Command, Effect = never, Value = never> {
           this.#eventsReady = true;
           this.#schedule();
         },
+        onGained: () => this.#refreshParked(),
       });
     }
     this.#tick = setInterval(() => void this.#onTick(), TICK_MS);

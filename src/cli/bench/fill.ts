@@ -9,9 +9,8 @@ with ids as (
   select n, (lpad(to_hex(($1::bigint + n * 80)), 12, '0') || '7' || substr(md5(n::text), 1, 3) || '8' || substr(md5('x' || n), 1, 15))::uuid as id
   from generate_series($2::int, $3::int) n
 ), o as (
-  insert into orders.orders (id, customer_id, channel, reference, currency, total_amount, idempotency_key, request_hash, terms, body)
+  insert into orders.orders (id, customer_id, channel, reference, currency, total_amount, idempotency_key, request_hash, body)
   select id, md5((n % 40000)::text)::uuid, (array['web', 'store', 'marketplace', 'phone'])[1 + n % 4], 'FILL-' || n, 'EUR', 59.85, 'fill:' || n, 'fill',
-    array['fill-' || n, 'customer' || (n % 40000) || '@example.com', 'customer', (n % 40000)::text],
     json_build_object('items', json_build_array(
       json_build_object('line', 1, 'sku', 'SKU-' || n % 300, 'quantity', 1, 'unitPrice', '9.95', 'amount', '9.95'),
       json_build_object('line', 2, 'sku', 'SKU-' || (n + 100) % 300, 'quantity', 2, 'unitPrice', '9.95', 'amount', '19.90'),
@@ -21,7 +20,10 @@ with ids as (
       'payment', json_build_object('provider', 'sandbox', 'token', 'tok_approve'), 'reviewReasons', '[]'::json, 'allowBackorder', false)
   from ids returning 1
 ), k as (
-  insert into orders.order_skus (sku, order_id) select 'SKU-' || (n + 100 * line) % 300, id from ids, generate_series(0, 2) line returning 1
+  insert into orders.order_terms (term, order_id)
+  select 's:SKU-' || (n + 100 * line) % 300, id from ids, generate_series(0, 2) line
+  union all select word, id from ids, unnest(array['w:fill-' || n, 'w:customer' || (n % 40000) || '@example.com', 'w:customer', 'w:' || n % 40000]) word
+  returning 1
 )
 insert into orders.order_states (order_id, status, payment_status, fulfillment_status, return_status, updated_at, version, sequence, seen, detail)
 select id, (array['COMPLETED', 'COMPLETED', 'COMPLETED', 'COMPLETED', 'COMPLETED', 'COMPLETED', 'COMPLETED', 'CANCELLED', 'REJECTED', 'PAYMENT_FAILED'])[1 + n % 10],
@@ -44,6 +46,5 @@ export async function fillOrders(sql: pg.Client, orders: number, log: (line: str
   }
   await sql.query('vacuum (analyze) orders.orders');
   await sql.query('vacuum (analyze) orders.order_states');
-  await sql.query('vacuum (analyze) orders.order_skus');
-  await sql.query('checkpoint');
+  await sql.query('vacuum (analyze) orders.order_terms');
 }

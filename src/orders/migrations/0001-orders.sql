@@ -11,19 +11,18 @@ create table orders.orders (
   -- The caller's key stays with the order for good: repeating a request can never make a second order.
   idempotency_key text not null unique,
   request_hash text not null,
-  -- Lower-case words of reference, e-mail and name, for the text filter.
-  terms text[] not null,
   body json not null
 );
 -- Ids are UUIDv7, so every (filter, id) index is also ordered by creation.
 create index orders_customer on orders.orders (customer_id, id);
 create index orders_channel on orders.orders (channel, id);
-create index orders_terms on orders.orders using gin (terms);
 
-create table orders.order_skus (
-  sku text not null,
+-- What an order can be found by: its SKUs ("s:MUG-1") and the lower-case words of reference, e-mail, phone and
+-- name ("w:smith"). One ordered index instead of a GIN: the newest fifty of a million matches cost as little as of ten.
+create table orders.order_terms (
+  term text not null,
   order_id uuid not null,
-  primary key (sku, order_id)
+  primary key (term, order_id)
 );
 
 -- Where the order stands: small, because every step of its life rewrites it.
