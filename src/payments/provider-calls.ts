@@ -33,6 +33,8 @@ export interface ProviderCallsOptions {
 const BREAKER = { threshold: 0.5, size: 20, minimumNumberOfCalls: 10 } as const;
 /** Places at the front of the queue that may be used up before it is copied. */
 const QUEUE_SPENT_MAX = 1_024;
+/** A key no operation has. */
+const PROBE_KEY = 'probe';
 const UNAVAILABLE = 'provider unavailable';
 
 interface Line {
@@ -87,18 +89,22 @@ export class ProviderCalls {
     return this.#queue.length - this.#queueStart;
   }
 
-  /** How many calls to a provider are worth starting now: none while its breaker is open, one to try it again. */
+  /** How many calls to a provider are worth starting now: none unless its breaker is closed. */
   room(provider: string): number {
     const line = this.#lines.get(provider);
-    if (!line) return 0;
-    switch (line.breaker.state) {
-      case CircuitState.Closed:
-        return this.#options.concurrency + this.#options.queueMax - this.#running - this.waiting;
-      case CircuitState.Open:
-        return Date.now() - line.openedAt >= this.#options.breakerOpenMs ? 1 : 0;
-      default:
-        return 0;
-    }
+    if (line?.breaker.state !== CircuitState.Closed) return 0;
+    return this.#options.concurrency + this.#options.queueMax - this.#running - this.waiting;
+  }
+
+  /**
+   * Tries a provider whose breaker has been open long enough, with one harmless question. Any answer closes
+   * the breaker; an operation as the trial would let one unlucky order keep everybody waiting.
+   */
+  async probe(provider: string): Promise<void> {
+    const line = this.#lines.get(provider);
+    if (line?.breaker.state !== CircuitState.Open || Date.now() - line.openedAt < this.#options.breakerOpenMs) return;
+    // Still unreachable: the breaker has opened again by itself.
+    await line.breaker.execute(() => line.provider.find(PROBE_KEY)).catch(() => {});
   }
 
   #start(effect: PaymentEffect): void {

@@ -72,6 +72,7 @@ export const payments: ServiceDefinition = {
     /** Looks after every operation whose time has come: after a lost reply, an outage, or a crash between saving and calling. */
     async function reconcile(): Promise<void> {
       for (const provider of providers.keys()) {
+        await calls.probe(provider);
         for (;;) {
           const limit = Math.min(DUE_PER_RUN, calls.room(provider));
           if (limit <= 0) break;
