@@ -41,9 +41,21 @@ describe('a caller', () => {
   test('without a key, with a wrong one, or with one that is no bearer is answered 401', async () => {
     const { api, key } = system;
     for (const [method, path, , body] of CALLS) {
-      for (const authorization of [undefined, 'Bearer wrong', 'Bearer ', `Basic ${Buffer.from(`x:${key}`).toString('base64')}`, key, `Bearer ${'x'.repeat(2_000)}`]) {
+      for (const authorization of [
+        undefined,
+        'Bearer wrong',
+        'Bearer ',
+        `Basic ${Buffer.from(`x:${key}`).toString('base64')}`,
+        key,
+        `Bearer ${'x'.repeat(2_000)}`,
+      ]) {
         const answer = await api.call<Problem>(method, path, { body, headers: { authorization } });
-        expect([method, path, authorization?.slice(0, 12), answer.status]).toEqual([method, path, authorization?.slice(0, 12), 401]);
+        expect([method, path, authorization?.slice(0, 12), answer.status]).toEqual([
+          method,
+          path,
+          authorization?.slice(0, 12),
+          401,
+        ]);
         expect(answer.body.code).toBe('UNAUTHENTICATED');
         expect(answer.headers['www-authenticate']).toContain('Bearer');
         expect(answer.headers['content-type']).toContain('application/problem+json');
@@ -57,7 +69,11 @@ describe('a caller', () => {
     for (const [method, path, least, body] of CALLS) {
       const answer = await caller.call<Problem>(method, path, { body, key: randomUUID() });
       const allowed = RANK.indexOf(role) >= RANK.indexOf(least);
-      expect([method, path, answer.status === 403], `${role}: ${answer.text.slice(0, 200)}`).toEqual([method, path, !allowed]);
+      expect([method, path, answer.status === 403], `${role}: ${answer.text.slice(0, 200)}`).toEqual([
+        method,
+        path,
+        !allowed,
+      ]);
       expect(answer.status).not.toBe(401);
       expect(answer.status).toBeLessThan(500);
       if (!allowed) expect(answer.body).toMatchObject({ code: 'FORBIDDEN', status: 403 });
@@ -81,7 +97,10 @@ describe('a caller', () => {
     const { api } = system;
     const sku = await api.product(1);
     const reader = api.as(await api.newKey('reader'));
-    const adjusted = await reader.call<Problem>('POST', '/stock/adjustments', { body: { sku, delta: 5, reason: 'x' }, key: randomUUID() });
+    const adjusted = await reader.call<Problem>('POST', '/stock/adjustments', {
+      body: { sku, delta: 5, reason: 'x' },
+      key: randomUUID(),
+    });
     expect(adjusted.status).toBe(403);
     expect((await reader.call('PUT', `/products/${sku}`, { body: { name: 'mine' } })).status).toBe(403);
     expect(await api.stock(sku)).toMatchObject({ onHand: 1 });
@@ -94,7 +113,10 @@ describe('a caller', () => {
     const caller = api.as(key);
     expect((await caller.call('GET', '/orders')).status).toBe(200);
     expect((await api.call('DELETE', `/api-keys/${name}`)).status).toBe(204);
-    await until('the key to be refused', async () => (await caller.call('GET', '/orders')).status === 401, { timeoutMs: 12_000, everyMs: 200 });
+    await until('the key to be refused', async () => (await caller.call('GET', '/orders')).status === 401, {
+      timeoutMs: 12_000,
+      everyMs: 200,
+    });
     expect((await api.call('DELETE', `/api-keys/${name}`)).status).toBe(404);
     const again = await api.call<Problem>('POST', '/api-keys', { body: { name, role: 'admin' } });
     expect(again.status).toBeGreaterThanOrEqual(400);
@@ -122,10 +144,18 @@ describe('what is open', () => {
     const { id } = await api.placeOrder({ token: 'tok_decline' });
     await api.untilStatus(id, 'PAYMENT_FAILED');
     const payment = await api.payment(id);
-    const forged = { type: 'charge.approved', data: { id: ID, reference: id, key: payment!.operations[0]!.key, status: 'approved' } };
+    const forged = {
+      type: 'charge.approved',
+      data: { id: ID, reference: id, key: payment!.operations[0]!.key, status: 'approved' },
+    };
     const now = Math.floor(Date.now() / 1000);
-    for (const headers of [{}, { 'webhook-id': 'msg_1', 'webhook-timestamp': String(now), 'webhook-signature': 'v1,AAAA' }]) {
-      const answer = await api.as(undefined).call<Problem>('POST', '/payments/webhooks/sandbox', { body: forged, headers });
+    for (const headers of [
+      {},
+      { 'webhook-id': 'msg_1', 'webhook-timestamp': String(now), 'webhook-signature': 'v1,AAAA' },
+    ]) {
+      const answer = await api
+        .as(undefined)
+        .call<Problem>('POST', '/payments/webhooks/sandbox', { body: forged, headers });
       expect([answer.status, answer.body.code]).toEqual([401, 'WEBHOOK_SIGNATURE_INVALID']);
     }
     expect((await api.as(undefined).call('POST', '/payments/webhooks/nobody', { body: forged })).status).toBe(404);

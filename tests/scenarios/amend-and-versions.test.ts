@@ -21,14 +21,25 @@ describe('an amendment', () => {
     };
     const answer = await api.amend(id, changes);
     expect(answer.status).toBe(200);
-    expect(answer.body).toMatchObject({ ...changes, status: 'RESERVED', version: before.version + 1, totalAmount: before.totalAmount });
+    expect(answer.body).toMatchObject({
+      ...changes,
+      status: 'RESERVED',
+      version: before.version + 1,
+      totalAmount: before.totalAmount,
+    });
     expect(answer.headers['etag']).toBe(`"${before.version + 1}"`);
     // What is stored is what was answered.
     const stored = await api.order(id);
     expect(stored).toMatchObject(changes);
     // Found under the new words and no longer under the old.
-    expect((await api.orders(`text=new-ref&customerId=${stored.customerId}`)).items.map((item) => item.id)).toEqual([id]);
-    expect((await api.orders(`text=grace@example.com%20hopper&customerId=${stored.customerId}`)).items.map((item) => item.id)).toEqual([id]);
+    expect((await api.orders(`text=new-ref&customerId=${stored.customerId}`)).items.map((item) => item.id)).toEqual([
+      id,
+    ]);
+    expect(
+      (await api.orders(`text=grace@example.com%20hopper&customerId=${stored.customerId}`)).items.map(
+        (item) => item.id,
+      ),
+    ).toEqual([id]);
     expect((await api.orders(`text=old&customerId=${stored.customerId}`)).items).toEqual([]);
     // Later letters go to the new address.
     const review = await api.reviewOf(id);
@@ -134,7 +145,11 @@ describe('If-Match', () => {
     const nonsense = await api.amend(id, { reference: 'four' }, { headers: { 'if-match': 'latest' } });
     expect([nonsense.status, nonsense.body.code]).toEqual([400, 'VALIDATION_FAILED']);
     // Weak tags never match strongly, but the version they name is the same.
-    const weak = await api.amend(id, { reference: 'five' }, { headers: { 'if-match': `W/${String(first.headers['etag'])}` } });
+    const weak = await api.amend(
+      id,
+      { reference: 'five' },
+      { headers: { 'if-match': `W/${String(first.headers['etag'])}` } },
+    );
     expect(weak.status).toBe(412);
   });
 
@@ -142,7 +157,11 @@ describe('If-Match', () => {
     const { api } = system;
     const { id } = await api.placeOrder({ requiresReview: true });
     const { version } = await api.untilStatus(id, 'RESERVED');
-    const answers = await Promise.all(Array.from({ length: 20 }, (_, index) => api.amend(id, { reference: `r${index}` }, { headers: { 'if-match': `"${version}"` } })));
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, index) =>
+        api.amend(id, { reference: `r${index}` }, { headers: { 'if-match': `"${version}"` } }),
+      ),
+    );
     const won = answers.filter((answer) => answer.status === 200);
     expect(won).toHaveLength(1);
     expect(answers.filter((answer) => answer.status === 412)).toHaveLength(19);
@@ -158,6 +177,9 @@ describe('If-Match', () => {
     const same = await api.call('GET', `/orders/${id}`, { headers: { 'if-none-match': etag } });
     expect([same.status, same.text]).toEqual([304, '']);
     await api.amend(id, { reference: 'changed' });
-    await until('another tag', async () => (await api.call('GET', `/orders/${id}`, { headers: { 'if-none-match': etag } })).status === 200);
+    await until(
+      'another tag',
+      async () => (await api.call('GET', `/orders/${id}`, { headers: { 'if-none-match': etag } })).status === 200,
+    );
   });
 });

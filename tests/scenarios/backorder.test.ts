@@ -18,7 +18,11 @@ test('an order that may wait is BACKORDERED, takes nothing, and is filled by an 
     allowBackorder: true,
   });
   const waiting = await api.untilStatus(id, 'BACKORDERED');
-  expect(waiting).toMatchObject({ paymentStatus: 'NONE', shortages: [{ sku, requested: 3, available: 1 }], allocations: [] });
+  expect(waiting).toMatchObject({
+    paymentStatus: 'NONE',
+    shortages: [{ sku, requested: 3, available: 1 }],
+    allocations: [],
+  });
   expect(await api.stock(sku)).toMatchObject({ onHand: 1, reserved: 0 });
   expect(await api.stock(other)).toMatchObject({ onHand: 10, reserved: 0 });
   expect(await provider.of(id)).toEqual([]);

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { type Answer, type CallOptions, orderBody } from '../support/api.ts';
 import { useSystem } from '../support/system.ts';
 import { until } from '../support/until.ts';
@@ -30,7 +30,7 @@ interface Snapshot {
 async function snapshot(): Promise<Snapshot> {
   const { api, provider } = system;
   const stocks: Stock[] = [];
-  for (let cursor = ''; ; ) {
+  for (let cursor = ''; ;) {
     const page: { items: Stock[]; nextCursor: string | null } = await api.get(`/stock?limit=200${cursor}`);
     stocks.push(...page.items);
     if (page.nextCursor === null) break;
@@ -64,11 +64,6 @@ beforeAll(async () => {
   before = await snapshot();
 });
 
-afterAll(async () => {
-  // Whatever a refused request may have set going would have happened by now.
-  expect(await snapshot()).toEqual(before);
-});
-
 function expectProblem(answer: Answer, status: number, code: string, pointer?: string): void {
   const what = `${answer.status} ${answer.text.slice(0, 400)}`;
   expect(answer.status, what).toBe(status);
@@ -81,14 +76,28 @@ function expectProblem(answer: Answer, status: number, code: string, pointer?: s
   expect(problem.correlationId).toBe(answer.headers['x-correlation-id']);
   // Nothing of our insides is shown.
   expect(answer.text).not.toMatch(/node_modules|\.ts:|select |insert |relation "/);
-  if (pointer !== undefined) expect(problem.errors?.map((error) => error.pointer), what).toContain(pointer);
+  if (pointer !== undefined)
+    expect(
+      problem.errors?.map((error) => error.pointer),
+      what,
+    ).toContain(pointer);
 }
 
-const post = (body: unknown, options: CallOptions = {}): Promise<Answer> => system.api.call('POST', '/orders', { body, key: randomUUID(), ...options });
+const post = (body: unknown, options: CallOptions = {}): Promise<Answer> =>
+  system.api.call('POST', '/orders', { body, key: randomUUID(), ...options });
 
-type Wrong = readonly [what: string, change: () => Record<string, unknown>, status: number, code: string, pointer: string];
-const item = (change: Record<string, unknown> = {}): Record<string, unknown> => ({ items: [{ sku, quantity: 1, unitPrice: '10.00', ...change }] });
-const without = (...names: string[]): Record<string, unknown> => Object.fromEntries(names.map((name) => [name, undefined]));
+type Wrong = readonly [
+  what: string,
+  change: () => Record<string, unknown>,
+  status: number,
+  code: string,
+  pointer: string,
+];
+const item = (change: Record<string, unknown> = {}): Record<string, unknown> => ({
+  items: [{ sku, quantity: 1, unitPrice: '10.00', ...change }],
+});
+const without = (...names: string[]): Record<string, unknown> =>
+  Object.fromEntries(names.map((name) => [name, undefined]));
 const SCHEMA = [400, 'VALIDATION_FAILED'] as const;
 
 const wrong: readonly Wrong[] = [
@@ -108,7 +117,12 @@ const wrong: readonly Wrong[] = [
   ['an item that is null', () => ({ items: [null] }), ...SCHEMA, '/items/0'],
   ['an item that is a word', () => ({ items: [sku] }), ...SCHEMA, '/items/0'],
   ['an item without product', () => ({ items: [{ quantity: 1, unitPrice: '1.00' }] }), ...SCHEMA, '/items/0'],
-  ['three thousand items', () => ({ items: Array.from({ length: 3_000 }, () => ({ sku, quantity: 1, unitPrice: '1.00' })) }), ...SCHEMA, '/items'],
+  [
+    'three thousand items',
+    () => ({ items: Array.from({ length: 3_000 }, () => ({ sku, quantity: 1, unitPrice: '1.00' })) }),
+    ...SCHEMA,
+    '/items',
+  ],
   ['a review asked for in words', () => ({ requiresReview: 'yes' }), ...SCHEMA, '/requiresReview'],
   ['metadata as a list', () => ({ metadata: [1] }), ...SCHEMA, '/metadata'],
   ['an e-mail without @', () => ({ contact: { email: 'nobody' } }), ...SCHEMA, '/contact/email'],
@@ -116,32 +130,118 @@ const wrong: readonly Wrong[] = [
   ['a channel with spaces', () => ({ channel: 'web shop' }), ...SCHEMA, '/channel'],
   ['a reference of 101 characters', () => ({ reference: 'r'.repeat(101) }), ...SCHEMA, '/reference'],
   // Quantities
-  ...([0, -1, 1.5, 1_000_001, 1e21, Number.MAX_SAFE_INTEGER, '1', null, true, [1]] as const).map(
-    (quantity): Wrong => [`a quantity of ${JSON.stringify(quantity)}`, () => item({ quantity }), ...SCHEMA, '/items/0/quantity'],
-  ),
+  ...([0, -1, 1.5, 1_000_001, 1e21, Number.MAX_SAFE_INTEGER, '1', null, true, [1]] as const).map((quantity): Wrong => [
+    `a quantity of ${JSON.stringify(quantity)}`,
+    () => item({ quantity }),
+    ...SCHEMA,
+    '/items/0/quantity',
+  ]),
   // Prices and amounts
-  ...([10, null, '', ' 10', '10 ', '+10', '.5', '5.', '1,50', '1e3', 'NaN', 'Infinity', '-Infinity', '0x10', '１０', '١٠', '10.00€', '99999999999999999999'] as const).map(
-    (unitPrice): Wrong => [`a unit price of ${JSON.stringify(unitPrice)}`, () => item({ unitPrice }), ...SCHEMA, '/items/0/unitPrice'],
-  ),
-  ['a unit price of five decimals', () => item({ unitPrice: '1.00001' }), 422, 'UNIT_PRICE_INVALID', '/items/0/unitPrice'],
+  ...(
+    [
+      10,
+      null,
+      '',
+      ' 10',
+      '10 ',
+      '+10',
+      '.5',
+      '5.',
+      '1,50',
+      '1e3',
+      'NaN',
+      'Infinity',
+      '-Infinity',
+      '0x10',
+      '１０',
+      '١٠',
+      '10.00€',
+      '99999999999999999999',
+    ] as const
+  ).map((unitPrice): Wrong => [
+    `a unit price of ${JSON.stringify(unitPrice)}`,
+    () => item({ unitPrice }),
+    ...SCHEMA,
+    '/items/0/unitPrice',
+  ]),
+  [
+    'a unit price of five decimals',
+    () => item({ unitPrice: '1.00001' }),
+    422,
+    'UNIT_PRICE_INVALID',
+    '/items/0/unitPrice',
+  ],
   ['a negative unit price', () => item({ unitPrice: '-1.00' }), 422, 'UNIT_PRICE_INVALID', '/items/0/unitPrice'],
-  ['a line too large for any currency', () => item({ unitPrice: '9999999999999999', quantity: 1_000_000 }), 422, 'UNIT_PRICE_INVALID', '/items/0/unitPrice'],
+  [
+    'a line too large for any currency',
+    () => item({ unitPrice: '9999999999999999', quantity: 1_000_000 }),
+    422,
+    'UNIT_PRICE_INVALID',
+    '/items/0/unitPrice',
+  ],
   ['a total that is not the sum', () => ({ totalAmount: '9.99' }), 422, 'TOTAL_MISMATCH', '/totalAmount'],
   ['a total of three decimals in EUR', () => ({ totalAmount: '10.001' }), 422, 'AMOUNT_INVALID', '/totalAmount'],
-  ['a total of one decimal in JPY', () => ({ currency: 'JPY', totalAmount: '10.5' }), 422, 'AMOUNT_INVALID', '/totalAmount'],
-  ['a tax of three decimals in EUR', () => ({ taxLines: [{ amount: '0.005' }] }), 422, 'AMOUNT_INVALID', '/taxLines/0/amount'],
-  ['a negative shipping line', () => ({ shippingLines: [{ amount: '1.00' }, { amount: '-0.01' }] }), 422, 'AMOUNT_INVALID', '/shippingLines/1/amount'],
-  ['a negative discount', () => ({ discountLines: [{ amount: '-5.00' }] }), 422, 'AMOUNT_INVALID', '/discountLines/0/amount'],
-  ['a discount above the order', () => ({ discountLines: [{ amount: '10.01' }] }), 422, 'TOTAL_MISMATCH', '/discountLines'],
+  [
+    'a total of one decimal in JPY',
+    () => ({ currency: 'JPY', totalAmount: '10.5' }),
+    422,
+    'AMOUNT_INVALID',
+    '/totalAmount',
+  ],
+  [
+    'a tax of three decimals in EUR',
+    () => ({ taxLines: [{ amount: '0.005' }] }),
+    422,
+    'AMOUNT_INVALID',
+    '/taxLines/0/amount',
+  ],
+  [
+    'a negative shipping line',
+    () => ({ shippingLines: [{ amount: '1.00' }, { amount: '-0.01' }] }),
+    422,
+    'AMOUNT_INVALID',
+    '/shippingLines/1/amount',
+  ],
+  [
+    'a negative discount',
+    () => ({ discountLines: [{ amount: '-5.00' }] }),
+    422,
+    'AMOUNT_INVALID',
+    '/discountLines/0/amount',
+  ],
+  [
+    'a discount above the order',
+    () => ({ discountLines: [{ amount: '10.01' }] }),
+    422,
+    'TOTAL_MISMATCH',
+    '/discountLines',
+  ],
   ['an unknown currency', () => ({ currency: 'EUX' }), 422, 'UNKNOWN_CURRENCY', '/currency'],
   ['a currency in small letters', () => ({ currency: 'eur' }), ...SCHEMA, '/currency'],
   ['a currency by its sign', () => ({ currency: '€' }), ...SCHEMA, '/currency'],
   // Products
   ['an unknown SKU', () => item({ sku: `no-${VALID_ID}` }), 422, 'UNKNOWN_SKU', '/items/0/sku'],
-  ['an unknown SKU beside a known one', () => ({ items: [{ sku, quantity: 1, unitPrice: '1.00' }, { sku: 'nothing', quantity: 1, unitPrice: '1.00' }] }), 422, 'UNKNOWN_SKU', '/items/1/sku'],
+  [
+    'an unknown SKU beside a known one',
+    () => ({
+      items: [
+        { sku, quantity: 1, unitPrice: '1.00' },
+        { sku: 'nothing', quantity: 1, unitPrice: '1.00' },
+      ],
+    }),
+    422,
+    'UNKNOWN_SKU',
+    '/items/1/sku',
+  ],
   ['an empty SKU', () => item({ sku: '' }), ...SCHEMA, '/items/0/sku'],
   ['a SKU of 101 characters', () => item({ sku: 's'.repeat(101) }), ...SCHEMA, '/items/0/sku'],
-  ['an unknown product id', () => item({ sku: undefined, productId: VALID_ID }), 422, 'UNKNOWN_SKU', '/items/0/productId'],
+  [
+    'an unknown product id',
+    () => item({ sku: undefined, productId: VALID_ID }),
+    422,
+    'UNKNOWN_SKU',
+    '/items/0/productId',
+  ],
   ['a product id that is none', () => item({ sku: undefined, productId: 'p1' }), ...SCHEMA, '/items/0/productId'],
   ['a product id of another SKU', () => item({ productId: VALID_ID }), 422, 'UNKNOWN_SKU', '/items/0/productId'],
   // Unknown properties at every level
@@ -150,10 +250,25 @@ const wrong: readonly Wrong[] = [
   ['a status of the caller’s own', () => ({ status: 'PAID' }), ...SCHEMA, '/status'],
   ['an id of the caller’s own', () => ({ id: VALID_ID }), ...SCHEMA, '/id'],
   ['an unknown property of an item', () => item({ price: '1.00' }), ...SCHEMA, '/items/0/price'],
-  ['an unknown property of the payment', () => ({ payment: { token: 'tok_approve', cardNumber: '4111111111111111' } }), ...SCHEMA, '/payment/cardNumber'],
-  ['an unknown property of the address', () => ({ shippingAddress: { planet: 'Mars' } }), ...SCHEMA, '/shippingAddress/planet'],
+  [
+    'an unknown property of the payment',
+    () => ({ payment: { token: 'tok_approve', cardNumber: '4111111111111111' } }),
+    ...SCHEMA,
+    '/payment/cardNumber',
+  ],
+  [
+    'an unknown property of the address',
+    () => ({ shippingAddress: { planet: 'Mars' } }),
+    ...SCHEMA,
+    '/shippingAddress/planet',
+  ],
   ['an unknown property of the contact', () => ({ contact: { fax: '1' } }), ...SCHEMA, '/contact/fax'],
-  ['an unknown property of a tax line', () => ({ taxLines: [{ amount: '1.00', rate: 19 }] }), ...SCHEMA, '/taxLines/0/rate'],
+  [
+    'an unknown property of a tax line',
+    () => ({ taxLines: [{ amount: '1.00', rate: 19 }] }),
+    ...SCHEMA,
+    '/taxLines/0/rate',
+  ],
   ['an own "constructor"', () => ({ constructor: 1 }), ...SCHEMA, '/constructor'],
   ['an own "toString"', () => item({ toString: 1 }), ...SCHEMA, '/items/0/toString'],
   // Characters that PostgreSQL or JSON cannot hold
@@ -161,7 +276,12 @@ const wrong: readonly Wrong[] = [
   ['a NUL in the name of an item', () => item({ name: 'a\0b' }), ...SCHEMA, '/items/0/name'],
   ['a NUL in the reference', () => ({ reference: 'a\0b' }), ...SCHEMA, '/reference'],
   ['a NUL in the e-mail', () => ({ contact: { email: 'a\0b@example.com' } }), ...SCHEMA, '/contact/email'],
-  ['a NUL in the name of the addressee', () => ({ shippingAddress: { name: 'a\0b' } }), ...SCHEMA, '/shippingAddress/name'],
+  [
+    'a NUL in the name of the addressee',
+    () => ({ shippingAddress: { name: 'a\0b' } }),
+    ...SCHEMA,
+    '/shippingAddress/name',
+  ],
   ['a NUL in a street', () => ({ shippingAddress: { line1: 'a\0b' } }), ...SCHEMA, '/shippingAddress/line1'],
   ['a NUL in a tax line', () => ({ taxLines: [{ name: '\0', amount: '0.00' }] }), ...SCHEMA, '/taxLines/0/name'],
   ['a NUL in the token', () => ({ payment: { token: 'tok\0' } }), ...SCHEMA, '/payment/token'],
@@ -173,12 +293,25 @@ describe('an order with', () => {
   });
 
   test('everything wrong at once is told everything, up to a limit', async () => {
-    const answer = await post({ customerId: 1, currency: 2, items: Array.from({ length: 100 }, () => ({ quantity: -1 })), payment: 3, nothing: 4 });
+    const answer = await post({
+      customerId: 1,
+      currency: 2,
+      items: Array.from({ length: 100 }, () => ({ quantity: -1 })),
+      payment: 3,
+      nothing: 4,
+    });
     expectProblem(answer, ...SCHEMA, '/customerId');
     const pointers = (answer.body as Problem).errors!.map((error) => error.pointer);
     expect(pointers).toContain('/currency');
     expect(pointers.length).toBeLessThanOrEqual(100);
-    const placed = await post(orderBody({ sku, customerId, items: Array.from({ length: 3 }, (_, index) => ({ sku: `no-${index}`, quantity: 1, unitPrice: '1.00' })), totalAmount: '9.00' }));
+    const placed = await post(
+      orderBody({
+        sku,
+        customerId,
+        items: Array.from({ length: 3 }, (_, index) => ({ sku: `no-${index}`, quantity: 1, unitPrice: '1.00' })),
+        totalAmount: '9.00',
+      }),
+    );
     expectProblem(placed, 422, 'UNKNOWN_SKU', '/items/2/sku');
   });
 });
@@ -225,17 +358,6 @@ describe('a body that', () => {
     expectProblem(await post(text().replace('"quantity":1', `"quantity":${quantity}`)), ...SCHEMA, '/items/0/quantity');
   });
 
-  test('writes a small whole quantity with an exponent means that quantity or is refused, and never another', async () => {
-    const { api } = system;
-    const other = await api.product(1);
-    const answer = await post(JSON.stringify(orderBody({ sku: other, customerId: randomUUID() })).replace('"quantity":1', '"quantity":1e2'));
-    // 1e2 is the JSON number 100: there is only one, so the order ends REJECTED.
-    expect(answer.status).toBe(201);
-    const order = await api.untilFinal((answer.body as { id: string }).id);
-    expect(order).toMatchObject({ status: 'REJECTED', items: [{ quantity: 100 }] });
-    before = await snapshot();
-  });
-
   test.each([
     ['text/plain', 'text/plain'],
     ['a form', 'application/x-www-form-urlencoded'],
@@ -250,7 +372,9 @@ describe('a body that', () => {
   });
 
   test('holds bytes that are no UTF-8 is refused or repaired, never a 500', async () => {
-    const bytes = Buffer.from(JSON.stringify({ ...orderBody({ sku: 'nothing', customerId }) }).replace('nothing', 'xx'));
+    const bytes = Buffer.from(
+      JSON.stringify({ ...orderBody({ sku: 'nothing', customerId }) }).replace('nothing', 'xx'),
+    );
     bytes[bytes.indexOf('xx')] = 0xff;
     const answer = await post(bytes);
     expect(answer.status, answer.text).toBeGreaterThanOrEqual(400);
@@ -259,7 +383,16 @@ describe('a body that', () => {
 
   test('is larger than 1 MiB is refused with 413 before it is read', async () => {
     const { api } = system;
-    const fields = ['POST /orders HTTP/1.1', 'host: x', `authorization: Bearer ${system.key}`, 'content-type: application/json', 'idempotency-key: big', 'content-length: 10485760', '', '{"customerId":"'];
+    const fields = [
+      'POST /orders HTTP/1.1',
+      'host: x',
+      `authorization: Bearer ${system.key}`,
+      'content-type: application/json',
+      'idempotency-key: big',
+      'content-length: 10485760',
+      '',
+      '{"customerId":"',
+    ];
     const answer = await rawRequest(api.url, fields.join('\r\n'));
     expect(answer).toMatch(/^HTTP\/1\.1 413 /);
     expect(answer).toContain('"code":"PAYLOAD_TOO_LARGE"');
@@ -276,7 +409,16 @@ describe('a body that', () => {
 
   test('is sent in chunks without a length is counted too', async () => {
     const chunk = 'x'.repeat(65_536);
-    const head = ['POST /orders HTTP/1.1', 'host: x', `authorization: Bearer ${system.key}`, 'content-type: application/json', 'idempotency-key: chunked', 'transfer-encoding: chunked', '', ''].join('\r\n');
+    const head = [
+      'POST /orders HTTP/1.1',
+      'host: x',
+      `authorization: Bearer ${system.key}`,
+      'content-type: application/json',
+      'idempotency-key: chunked',
+      'transfer-encoding: chunked',
+      '',
+      '',
+    ].join('\r\n');
     const chunks = Array.from({ length: 40 }, () => `${chunk.length.toString(16)}\r\n${chunk}\r\n`).join('');
     expect(await rawRequest(system.api.url, head + chunks)).toMatch(/^HTTP\/1\.1 413 /);
   });
@@ -287,87 +429,6 @@ describe('a body that', () => {
     const answer = await post(text().replace('"payment"', `"metadata":{"deep":${deep}},"payment"`));
     expect(answer.status, answer.text.slice(0, 300)).toBeGreaterThanOrEqual(400);
     expect(answer.status, answer.text.slice(0, 300)).toBeLessThan(500);
-  });
-});
-
-describe('characters of a kind', () => {
-  test.each([
-    ['a lone surrogate', 'a\ud800b'],
-    ['the other lone surrogate', '\udc00'],
-    ['a non-character', '\uffff'],
-    ['a bidi override', 'abc\u202edef'],
-    ['an emoji with joiners', '👩‍👩‍👧‍👦'],
-    ['SQL', "'; drop table orders.orders; --"],
-    ['markup', '<script>alert(1)</script>'],
-    ['a path', '../../etc/passwd'],
-    ['braces and backslashes', '{"a",\\"b\\"} \\\\ NULL'],
-  ])('(%s) are kept as they are or refused, in every text, and never break the system', async (_what, text) => {
-    const { api } = system;
-    const name = `Prüf ${text}`;
-    const answer = await api.postOrder({
-      items: [{ sku, quantity: 1, unitPrice: '1.00', name }],
-      customerId: randomUUID(),
-      reference: `ref ${text}`,
-      shippingAddress: { name, line1: text, city: text },
-      contact: { email: 'a@example.com' },
-      metadata: { text, [`key ${text.slice(0, 20)}`]: [text] },
-      requiresReview: true,
-    });
-    if (answer.status === 201) {
-      const { id } = answer.body;
-      const order = await api.untilStatus(id, 'RESERVED');
-      const repaired = JSON.parse(JSON.stringify({ name, text }).replaceAll(/\\u[dD][89a-fA-F][0-9a-fA-F]{2}/g, '\ufffd')) as { name: string; text: string };
-      expect([name, repaired.name]).toContain(order.items[0]!.name);
-      expect([name, repaired.name]).toContain(order.shippingAddress!['name']);
-      expect([text, repaired.text]).toContain(order.metadata['text']);
-      expect((await api.events(id)).length).toBeGreaterThan(2);
-      expect((await api.untilNotified(id, 'OrderCreated')).length).toBe(1);
-      const found = await api.orders(`text=${encodeURIComponent('prüf')}&customerId=${order.customerId}`);
-      expect(found.items.map((entry) => entry.id)).toEqual([id]);
-      expect((await api.cancel(id, text)).status).toBe(200);
-      await until('the release', async () => (await api.events(id)).some((event) => event.type === 'StockReleased'));
-    } else expectProblem(answer, 400, 'VALIDATION_FAILED');
-    before = await snapshot();
-  });
-});
-
-describe('an order that cannot be stored', () => {
-  test('does no harm to those that arrive with it', async () => {
-    const { api } = system;
-    const own = await api.product(1_000);
-    const bad = ['a\ud800', 'b\udfff\ud800', 'c\0'];
-    const answers = await Promise.all(
-      Array.from({ length: 120 }, async (_, index) => {
-        const text = index % 10 === 0 ? bad[(index / 10) % bad.length]! : 'fine';
-        return { text, answer: await api.postOrder({ sku: own, shippingAddress: { name: text }, metadata: { text } }) };
-      }),
-    );
-    for (const { text, answer } of answers.filter((entry) => entry.text === 'fine')) expect([text, answer.status], answer.text).toEqual(['fine', 201]);
-    for (const { answer } of answers) expect(answer.status, answer.text).toBeLessThan(500);
-    await until('the good ones to be shipped', async () => (await api.stock(own)).onHand <= 1_000 - 108 && (await api.stock(own)).reserved === 0);
-    before = await snapshot();
-  });
-});
-
-describe('a repeated line', () => {
-  test('is counted as often as it stands', async () => {
-    const { api } = system;
-    const own = await api.product(10);
-    const line = { sku: own, quantity: 2, unitPrice: '1.00' };
-    const order = await api.placeOrder({ items: [line, line, line] });
-    expect(order).toMatchObject({ totalAmount: '6.00', itemCount: 3 });
-    await api.untilStatus(order.id, 'COMPLETED');
-    expect(await api.stock(own)).toMatchObject({ onHand: 4, reserved: 0 });
-    before = await snapshot();
-  });
-
-  test('two thousand times is still one order', async () => {
-    const { api } = system;
-    const own = await api.product(2_000);
-    const order = await api.placeOrder({ items: Array.from({ length: 2_000 }, () => ({ sku: own, quantity: 1, unitPrice: '0.01' })) });
-    expect(order.totalAmount).toBe('20.00');
-    await api.untilStatus(order.id, 'COMPLETED');
-    before = await snapshot();
   });
 });
 
@@ -401,7 +462,17 @@ describe('an id that', () => {
     }
   });
 
-  test.each(['1', 'x', 'null', '0192f0c1-2a3b-7c4d-8e5f-0123456789aZ', '%00', '%2e%2e%2fadmin', '%F0%9F%92%A9', "'%20or%201=1--", '9'.repeat(150)])('is %s is answered 400 or 404 everywhere', async (id) => {
+  test.each([
+    '1',
+    'x',
+    'null',
+    '0192f0c1-2a3b-7c4d-8e5f-0123456789aZ',
+    '%00',
+    '%2e%2e%2fadmin',
+    '%F0%9F%92%A9',
+    "'%20or%201=1--",
+    '9'.repeat(150),
+  ])('is %s is answered 400 or 404 everywhere', async (id) => {
     for (const [method, path, body] of paths(id)) {
       const answer = await system.api.call(method, path, { body, key: randomUUID() });
       expect([method, path, [400, 404].includes(answer.status)], answer.text).toEqual([method, path, true]);
@@ -410,9 +481,21 @@ describe('an id that', () => {
   });
 
   test('is too long for any id, or no URL at all, is answered 4xx', async () => {
-    for (const path of [`/orders/${'9'.repeat(5_000)}`, '/orders/%', '/orders/%ff', '/stock/%E0%A4%A', '/orders?cursor=%', '//orders', '/orders//', '/orders/..%2f..%2fx']) {
+    for (const path of [
+      `/orders/${'9'.repeat(5_000)}`,
+      '/orders/%',
+      '/orders/%ff',
+      '/stock/%E0%A4%A',
+      '/orders?cursor=%',
+      '//orders',
+      '/orders//',
+      '/orders/..%2f..%2fx',
+    ]) {
       const answer = await system.api.call('GET', path);
-      expect([path.slice(0, 40), answer.status >= 400 && answer.status < 500], answer.text.slice(0, 300)).toEqual([path.slice(0, 40), true]);
+      expect([path.slice(0, 40), answer.status >= 400 && answer.status < 500], answer.text.slice(0, 300)).toEqual([
+        path.slice(0, 40),
+        true,
+      ]);
       expectProblem(answer, answer.status, (answer.body as Problem).code);
     }
   });
@@ -432,11 +515,14 @@ describe('an id that', () => {
 });
 
 describe('a path or method that does not exist', () => {
-  test.each(['/', '/order', '/orders/x/y/z', '/ORDERS', '/admin', '/.env', '/orders.json'])('%s is answered 404', async (path) => {
-    const answer = await system.api.call('GET', path);
-    expect(answer.status).toBe(404);
-    expectProblem(answer, 404, (answer.body as Problem).code);
-  });
+  test.each(['/', '/order', '/orders/x/y/z', '/ORDERS', '/admin', '/.env', '/orders.json'])(
+    '%s is answered 404',
+    async (path) => {
+      const answer = await system.api.call('GET', path);
+      expect(answer.status).toBe(404);
+      expectProblem(answer, 404, (answer.body as Problem).code);
+    },
+  );
 
   test.each([
     ['DELETE', '/orders', 'GET'],
@@ -470,15 +556,32 @@ describe('a path or method that does not exist', () => {
 
 describe('headers', () => {
   test('given twice are refused where they would be ambiguous', async () => {
-    const answer = await post(orderBody({ sku, customerId }), { key: undefined, headers: { 'idempotency-key': ['one', 'two'] } });
+    const answer = await post(orderBody({ sku, customerId }), {
+      key: undefined,
+      headers: { 'idempotency-key': ['one', 'two'] },
+    });
     expectProblem(answer, 400, 'VALIDATION_FAILED');
     const body = JSON.stringify(orderBody({ sku, customerId }));
-    const twice = ['POST /orders HTTP/1.1', 'host: x', `authorization: Bearer ${system.key}`, 'content-type: application/json', 'idempotency-key: a', `content-length: ${body.length}`, 'content-length: 5', 'connection: close', '', body];
+    const twice = [
+      'POST /orders HTTP/1.1',
+      'host: x',
+      `authorization: Bearer ${system.key}`,
+      'content-type: application/json',
+      'idempotency-key: a',
+      `content-length: ${body.length}`,
+      'content-length: 5',
+      'connection: close',
+      '',
+      body,
+    ];
     expect(await rawRequest(system.api.url, twice.join('\r\n'))).toMatch(/^HTTP\/1\.1 400 /);
   });
 
   test('of a size no client sends are refused', async () => {
-    const answer = await rawRequest(system.api.url, `GET /orders HTTP/1.1\r\nhost: x\r\nx-large: ${'x'.repeat(100_000)}\r\nconnection: close\r\n\r\n`);
+    const answer = await rawRequest(
+      system.api.url,
+      `GET /orders HTTP/1.1\r\nhost: x\r\nx-large: ${'x'.repeat(100_000)}\r\nconnection: close\r\n\r\n`,
+    );
     expect(answer).toMatch(/^HTTP\/1\.1 4\d\d /);
   });
 
@@ -491,35 +594,178 @@ describe('headers', () => {
 });
 
 describe('commands, products and stock', () => {
-  type WrongCall = readonly [what: string, method: string, path: () => string, body: unknown, status: number, code: string, pointer?: string];
+  type WrongCall = readonly [
+    what: string,
+    method: string,
+    path: () => string,
+    body: unknown,
+    status: number,
+    code: string,
+    pointer?: string,
+  ];
   const calls: readonly WrongCall[] = [
-    ['a cancellation with an unknown property', 'POST', () => `/orders/${orderId}/cancel`, { because: 'x' }, ...SCHEMA, '/because'],
-    ['a cancellation with a number as reason', 'POST', () => `/orders/${orderId}/cancel`, { reason: 1 }, ...SCHEMA, '/reason'],
-    ['a cancellation with an empty reason', 'POST', () => `/orders/${orderId}/cancel`, { reason: '' }, ...SCHEMA, '/reason'],
+    [
+      'a cancellation with an unknown property',
+      'POST',
+      () => `/orders/${orderId}/cancel`,
+      { because: 'x' },
+      ...SCHEMA,
+      '/because',
+    ],
+    [
+      'a cancellation with a number as reason',
+      'POST',
+      () => `/orders/${orderId}/cancel`,
+      { reason: 1 },
+      ...SCHEMA,
+      '/reason',
+    ],
+    [
+      'a cancellation with an empty reason',
+      'POST',
+      () => `/orders/${orderId}/cancel`,
+      { reason: '' },
+      ...SCHEMA,
+      '/reason',
+    ],
     ['a cancellation with a NUL', 'POST', () => `/orders/${orderId}/cancel`, { reason: 'a\0b' }, ...SCHEMA, '/reason'],
     ['a cancellation that is a list', 'POST', () => `/orders/${orderId}/cancel`, [], ...SCHEMA, ''],
     ['a hold without reason', 'POST', () => `/orders/${orderId}/hold`, {}, ...SCHEMA, ''],
-    ['a hold of a type with spaces', 'POST', () => `/orders/${orderId}/hold`, { type: 'A B', reason: 'x' }, ...SCHEMA, '/type'],
-    ['a refund of a number', 'POST', () => `/orders/${orderId}/refunds`, { amount: 5, reason: 'x' }, ...SCHEMA, '/amount'],
-    ['a return of nothing', 'POST', () => `/orders/${orderId}/returns`, { items: [], reason: 'x' }, ...SCHEMA, '/items'],
-    ['a return of half a piece', 'POST', () => `/orders/${orderId}/returns`, { items: [{ sku: 'a', quantity: 0.5 }], reason: 'x' }, ...SCHEMA, '/items/0/quantity'],
+    [
+      'a hold of a type with spaces',
+      'POST',
+      () => `/orders/${orderId}/hold`,
+      { type: 'A B', reason: 'x' },
+      ...SCHEMA,
+      '/type',
+    ],
+    [
+      'a refund of a number',
+      'POST',
+      () => `/orders/${orderId}/refunds`,
+      { amount: 5, reason: 'x' },
+      ...SCHEMA,
+      '/amount',
+    ],
+    [
+      'a return of nothing',
+      'POST',
+      () => `/orders/${orderId}/returns`,
+      { items: [], reason: 'x' },
+      ...SCHEMA,
+      '/items',
+    ],
+    [
+      'a return of half a piece',
+      'POST',
+      () => `/orders/${orderId}/returns`,
+      { items: [{ sku: 'a', quantity: 0.5 }], reason: 'x' },
+      ...SCHEMA,
+      '/items/0/quantity',
+    ],
     ['a completion with a body', 'POST', () => `/orders/${orderId}/complete`, { force: true }, ...SCHEMA, '/force'],
-    ['an amendment with a NUL in the name', 'PATCH', () => `/orders/${orderId}`, { shippingAddress: { name: 'a\0b' } }, ...SCHEMA, '/shippingAddress/name'],
-    ['an amendment with a NUL in the e-mail', 'PATCH', () => `/orders/${orderId}`, { contact: { email: '\0@example.com' } }, ...SCHEMA, '/contact/email'],
+    [
+      'an amendment with a NUL in the name',
+      'PATCH',
+      () => `/orders/${orderId}`,
+      { shippingAddress: { name: 'a\0b' } },
+      ...SCHEMA,
+      '/shippingAddress/name',
+    ],
+    [
+      'an amendment with a NUL in the e-mail',
+      'PATCH',
+      () => `/orders/${orderId}`,
+      { contact: { email: '\0@example.com' } },
+      ...SCHEMA,
+      '/contact/email',
+    ],
     ['an adjustment without reason', 'POST', () => '/stock/adjustments', { sku: 'x', delta: 1 }, ...SCHEMA, ''],
-    ['an adjustment by both ways', 'POST', () => '/stock/adjustments', { sku: 'x', delta: 1, onHand: 1, reason: 'x' }, ...SCHEMA],
+    [
+      'an adjustment by both ways',
+      'POST',
+      () => '/stock/adjustments',
+      { sku: 'x', delta: 1, onHand: 1, reason: 'x' },
+      ...SCHEMA,
+    ],
     ['an adjustment by none', 'POST', () => '/stock/adjustments', { sku: 'x', reason: 'x' }, ...SCHEMA],
-    ['an adjustment by half a piece', 'POST', () => '/stock/adjustments', { sku: 'x', delta: 0.5, reason: 'x' }, ...SCHEMA, '/delta'],
-    ['an adjustment beyond all integers', 'POST', () => '/stock/adjustments', { sku: 'x', delta: 1e12, reason: 'x' }, ...SCHEMA, '/delta'],
-    ['a negative count', 'POST', () => '/stock/adjustments', { sku: 'x', onHand: -1, reason: 'x' }, ...SCHEMA, '/onHand'],
-    ['an adjustment of an unknown product', 'POST', () => '/stock/adjustments', { sku: 'nothing', delta: 1, reason: 'x' }, 422, 'UNKNOWN_SKU', '/sku'],
-    ['an adjustment at a place with spaces', 'POST', () => '/stock/adjustments', { sku: 'x', delta: 1, location: 'a b', reason: 'x' }, ...SCHEMA, '/location'],
+    [
+      'an adjustment by half a piece',
+      'POST',
+      () => '/stock/adjustments',
+      { sku: 'x', delta: 0.5, reason: 'x' },
+      ...SCHEMA,
+      '/delta',
+    ],
+    [
+      'an adjustment beyond all integers',
+      'POST',
+      () => '/stock/adjustments',
+      { sku: 'x', delta: 1e12, reason: 'x' },
+      ...SCHEMA,
+      '/delta',
+    ],
+    [
+      'a negative count',
+      'POST',
+      () => '/stock/adjustments',
+      { sku: 'x', onHand: -1, reason: 'x' },
+      ...SCHEMA,
+      '/onHand',
+    ],
+    [
+      'an adjustment of an unknown product',
+      'POST',
+      () => '/stock/adjustments',
+      { sku: 'nothing', delta: 1, reason: 'x' },
+      422,
+      'UNKNOWN_SKU',
+      '/sku',
+    ],
+    [
+      'an adjustment at a place with spaces',
+      'POST',
+      () => '/stock/adjustments',
+      { sku: 'x', delta: 1, location: 'a b', reason: 'x' },
+      ...SCHEMA,
+      '/location',
+    ],
     ['a product without a name', 'PUT', () => '/products/new-one', {}, ...SCHEMA, ''],
     ['a product with a NUL in its name', 'PUT', () => '/products/new-one', { name: 'a\0b' }, ...SCHEMA, '/name'],
-    ['a product with a price of five decimals', 'PUT', () => '/products/new-one', { name: 'x', price: '1.00001', currency: 'EUR' }, 422, 'UNIT_PRICE_INVALID', '/price'],
-    ['a product in an unknown currency', 'PUT', () => '/products/new-one', { name: 'x', price: '1', currency: 'EUX' }, 422, 'UNKNOWN_CURRENCY', '/currency'],
-    ['a product with a number as price', 'PUT', () => '/products/new-one', { name: 'x', price: 1 }, ...SCHEMA, '/price'],
-    ['a product with an id of its own', 'PUT', () => '/products/new-one', { name: 'x', id: VALID_ID }, ...SCHEMA, '/id'],
+    [
+      'a product with a price of five decimals',
+      'PUT',
+      () => '/products/new-one',
+      { name: 'x', price: '1.00001', currency: 'EUR' },
+      422,
+      'UNIT_PRICE_INVALID',
+      '/price',
+    ],
+    [
+      'a product in an unknown currency',
+      'PUT',
+      () => '/products/new-one',
+      { name: 'x', price: '1', currency: 'EUX' },
+      422,
+      'UNKNOWN_CURRENCY',
+      '/currency',
+    ],
+    [
+      'a product with a number as price',
+      'PUT',
+      () => '/products/new-one',
+      { name: 'x', price: 1 },
+      ...SCHEMA,
+      '/price',
+    ],
+    [
+      'a product with an id of its own',
+      'PUT',
+      () => '/products/new-one',
+      { name: 'x', id: VALID_ID },
+      ...SCHEMA,
+      '/id',
+    ],
     ['a product whose SKU has a NUL', 'PUT', () => '/products/a%00b', { name: 'x' }, 400, 'VALIDATION_FAILED'],
     ['a key of an unknown role', 'POST', () => '/api-keys', { name: 'x', role: 'root' }, ...SCHEMA, '/role'],
     ['a key named with spaces', 'POST', () => '/api-keys', { name: 'x y', role: 'reader' }, ...SCHEMA, '/name'],
@@ -533,63 +779,27 @@ describe('commands, products and stock', () => {
   });
 
   test('an adjustment that would leave less than nothing is refused', async () => {
-    const answer = await system.api.call('POST', '/stock/adjustments', { body: { sku, delta: -1_001, reason: 'x' }, key: randomUUID() });
+    const answer = await system.api.call('POST', '/stock/adjustments', {
+      body: { sku, delta: -1_001, reason: 'x' },
+      key: randomUUID(),
+    });
     expectProblem(answer, 409, 'STOCK_INSUFFICIENT');
-    const overflow = { sku, delta: 1_000_000_000, reason: 'x' };
-    const answers = [];
-    const own = await system.api.product(0);
-    for (let index = 0; index < 3; index++) answers.push(await system.api.call('POST', '/stock/adjustments', { body: { ...overflow, sku: own }, key: randomUUID() }));
-    // 32-bit stock: the third thousand million does not fit, and says so.
-    expect(answers.slice(0, 2).map((entry) => entry.status)).toEqual([201, 201]);
-    expect(answers[2]!.status, answers[2]!.text).toBeGreaterThanOrEqual(400);
-    expect(answers[2]!.status, answers[2]!.text).toBeLessThan(500);
-    expect((await system.api.stock(own)).onHand).toBe(2_000_000_000);
-    before = await snapshot();
   });
 
   test('a product id of an order line is not what a path may carry', async () => {
     expectProblem(await system.api.call('GET', `/stock/${productId}`), 404, 'PRODUCT_NOT_FOUND');
   });
 
-  test('half a surrogate pair in an amendment or a reason is kept or refused, on every command', async () => {
-    const { api } = system;
-    for (const text of ['a\ud800', '\udc00']) {
-      const { id } = await api.placeOrder({ requiresReview: true });
-      await api.untilStatus(id, 'RESERVED');
-      for (const metadata of [{ text }, { [text]: 1 }, { deep: [[{ [text]: text }]] }]) {
-        const answer = await api.amend(id, { metadata });
-        expect([200, 400], answer.text).toContain(answer.status);
-        if (answer.status === 200) expect((await api.order(id)).metadata).toEqual(metadata);
-      }
-      const review = await api.reviewOf(id);
-      for (const [path, body] of [
-        [`/orders/${id}/hold`, { reason: text }],
-        [`/reviews/${review.id}/approve`, { reason: text }],
-      ] as const) {
-        const answer = await api.call('POST', path, { body, key: randomUUID() });
-        expect([200, 400], `${path}: ${answer.text}`).toContain(answer.status);
-      }
-      expect((await api.cancel(id)).status).toBe(200);
-      await until('the release', async () => (await api.events(id)).some((event) => event.type === 'StockReleased'));
-    }
-    before = await snapshot();
-  });
-
   test('an amendment nested thirty thousand deep is refused', async () => {
     const deep = `${'['.repeat(30_000)}${']'.repeat(30_000)}`;
     expectProblem(await system.api.amend(orderId, `{"metadata":{"deep":${deep}}}`), 400, 'VALIDATION_FAILED');
   });
+});
 
-  test('a command without a body means one without details', async () => {
-    const { api } = system;
-    const { id } = await api.placeOrder({ requiresReview: true });
-    await api.untilStatus(id, 'RESERVED');
-    expect((await api.call('POST', `/orders/${id}/cancel`)).status).toBe(200);
-    const shipping = await api.placeOrder();
-    await api.untilStatus(shipping.id, 'COMPLETED');
-    const delivered = await api.call<Problem>('POST', `/shipments/${(await api.firstShipment(shipping.id)).id}/deliver`);
-    expect([delivered.status, delivered.body.code]).toEqual([409, 'SHIPMENT_NOT_DELIVERABLE']);
-    before = await snapshot();
+describe('all of this', () => {
+  // The last test of the file: whatever a refused request may have set going would have happened by now.
+  test('has changed nothing: no order, no event, no stock, no charge', async () => {
+    expect(await snapshot()).toEqual(before);
   });
 });
 

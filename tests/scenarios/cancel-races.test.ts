@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { expectSoundLog, typesOf } from '../support/events.ts';
-import { burden, settledPayment, units } from '../support/money.ts';
+import { burden, units } from '../support/amounts.ts';
+import { settledPayment } from '../support/money.ts';
 import { useSystem } from '../support/system.ts';
 import { until } from '../support/until.ts';
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { expectSoundLog, typesOf } from '../support/events.ts';
-import { expectNoMoneyHeld, units } from '../support/money.ts';
+import { units } from '../support/amounts.ts';
+import { expectNoMoneyHeld } from '../support/money.ts';
 import { useSystem } from '../support/system.ts';
 import { until } from '../support/until.ts';
 import type { Order } from '../support/views.ts';
@@ -54,32 +55,38 @@ describe('cancelling before shipment', () => {
     await api.untilNotified(id, 'OrderCancelled');
   });
 
-  test.each(['tok_approve', 'tok_decline', 'tok_timeout', 'tok_lost_reply', 'tok_flaky', 'tok_pending'])('works while the payment with %s is in flight', async (token) => {
-    const { api } = system;
-    const sku = await api.product(2);
-    const { id } = await api.placeOrder({ sku, token });
-    await api.untilOrder(id, 'asked to pay', (order) => order.status !== 'CREATED');
-    const answer = await api.cancel(id);
-    if (answer.status === 409) {
-      // A declined card may have been faster.
-      expect([token, answer.body.code]).toEqual(['tok_decline', 'ORDER_FINAL']);
-      await expectNoMoneyHeld(system, id);
-      return;
-    }
-    await api.untilStatus(id, 'CANCELLED');
-    await expectUndone(id, sku, 2);
-  });
+  test.each(['tok_approve', 'tok_decline', 'tok_timeout', 'tok_lost_reply', 'tok_flaky', 'tok_pending'])(
+    'works while the payment with %s is in flight',
+    async (token) => {
+      const { api } = system;
+      const sku = await api.product(2);
+      const { id } = await api.placeOrder({ sku, token });
+      await api.untilOrder(id, 'asked to pay', (order) => order.status !== 'CREATED');
+      const answer = await api.cancel(id);
+      if (answer.status === 409) {
+        // A declined card may have been faster.
+        expect([token, answer.body.code]).toEqual(['tok_decline', 'ORDER_FINAL']);
+        await expectNoMoneyHeld(system, id);
+        return;
+      }
+      await api.untilStatus(id, 'CANCELLED');
+      await expectUndone(id, sku, 2);
+    },
+  );
 
-  test.each(['tok_timeout', 'tok_lost_reply', 'tok_flaky', 'tok_pending'])('works while the payment with %s is pending', async (token) => {
-    const { api } = system;
-    const sku = await api.product(2);
-    const { id } = await api.placeOrder({ sku, token });
-    await api.untilStatus(id, 'PAYMENT_PENDING');
-    const answer = await api.cancel(id);
-    expect(answer.status).toBe(200);
-    expect(answer.body.status).toBe('CANCELLED');
-    await expectUndone(id, sku, 2);
-  });
+  test.each(['tok_timeout', 'tok_lost_reply', 'tok_flaky', 'tok_pending'])(
+    'works while the payment with %s is pending',
+    async (token) => {
+      const { api } = system;
+      const sku = await api.product(2);
+      const { id } = await api.placeOrder({ sku, token });
+      await api.untilStatus(id, 'PAYMENT_PENDING');
+      const answer = await api.cancel(id);
+      expect(answer.status).toBe(200);
+      expect(answer.body.status).toBe('CANCELLED');
+      await expectUndone(id, sku, 2);
+    },
+  );
 
   test('works while the provider is down, and the charge it never heard of is given up', async () => {
     const { api, provider } = system;
@@ -185,10 +192,17 @@ describe('cancelling too late', () => {
       const { id } = await api.placeOrder({ sku });
       await api.untilStatus(id, 'READY_FOR_SHIPMENT');
       const shipment = await api.firstShipment(id);
-      const [cancel, dispatch] = round % 2 === 0 ? await Promise.all([api.cancel(id), api.dispatch(shipment.id)]) : await Promise.all([api.dispatch(shipment.id), api.cancel(id)].reverse()).then(([c, d]) => [c, d] as const);
+      const [cancel, dispatch] =
+        round % 2 === 0
+          ? await Promise.all([api.cancel(id), api.dispatch(shipment.id)])
+          : await Promise.all([api.dispatch(shipment.id), api.cancel(id)].reverse()).then(([c, d]) => [c, d] as const);
       expect(cancel!.status).toBeLessThan(500);
       expect(dispatch!.status).toBeLessThan(500);
-      const order = await api.untilOrder(id, 'stopped or on its way', ({ status }) => status === 'CANCELLED' || status === 'SHIPPED');
+      const order = await api.untilOrder(
+        id,
+        'stopped or on its way',
+        ({ status }) => status === 'CANCELLED' || status === 'SHIPPED',
+      );
       outcomes.push(order.status);
       if (order.status === 'CANCELLED') await expectUndone(id, sku, 1);
       else {

@@ -35,7 +35,9 @@ describe('a hold', () => {
     const { id } = await api.placeOrder();
     await api.untilStatus(id, 'READY_FOR_SHIPMENT');
     expect((await api.command(id, 'hold', { reason: 'wrong address' })).status).toBe(200);
-    const shipment = await system.api.untilOrder(id, 'held', ({ holds }) => holds.length === 1).then(() => pausedShipment(id, true));
+    const shipment = await system.api
+      .untilOrder(id, 'held', ({ holds }) => holds.length === 1)
+      .then(() => pausedShipment(id, true));
     const refused = await api.dispatch(shipment.id);
     expect(refused.status).toBe(409);
     expect(refused.body.code).toBe('SHIPMENT_ON_HOLD');
@@ -56,7 +58,10 @@ describe('a hold', () => {
     expect([other.status, other.body.code]).toEqual([409, 'HOLD_NOT_FOUND']);
     expect((await api.command(id, 'release', {})).status).toBe(200);
     const events = await api.events(id);
-    expect(typesOf(events, 'orders').filter((type) => type === 'OrderHeld' || type === 'OrderReleased')).toEqual(['OrderHeld', 'OrderReleased']);
+    expect(typesOf(events, 'orders').filter((type) => type === 'OrderHeld' || type === 'OrderReleased')).toEqual([
+      'OrderHeld',
+      'OrderReleased',
+    ]);
   });
 
   test('after the parcel has left is refused', async () => {

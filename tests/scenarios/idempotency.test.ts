@@ -50,7 +50,9 @@ describe('placing an order under a key', () => {
       const sku = await api.product();
       const key = randomUUID();
       const body = orderBody({ sku });
-      const answers = await Promise.all(Array.from({ length: 20 }, () => api.call<Order>('POST', '/orders', { body, key })));
+      const answers = await Promise.all(
+        Array.from({ length: 20 }, () => api.call<Order>('POST', '/orders', { body, key })),
+      );
       expect(answers.map((answer) => answer.status)).toEqual(Array.from({ length: 20 }, () => 201));
       expect(new Set(answers.map((answer) => answer.body.id)).size).toBe(1);
       expect(new Set(answers.map((answer) => answer.text)).size).toBe(1);
@@ -62,7 +64,9 @@ describe('placing an order under a key', () => {
     const { api } = system;
     const sku = await api.product();
     const key = randomUUID();
-    const answers = await Promise.all(Array.from({ length: 10 }, () => api.call<Order & Problem>('POST', '/orders', { body: orderBody({ sku }), key })));
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, () => api.call<Order & Problem>('POST', '/orders', { body: orderBody({ sku }), key })),
+    );
     expect(answers.filter((answer) => answer.status === 201)).toHaveLength(1);
     expect(answers.filter((answer) => answer.body.code === 'IDEMPOTENCY_KEY_REUSED')).toHaveLength(9);
   });
@@ -83,7 +87,10 @@ describe('placing an order under a key', () => {
     const key = randomUUID();
     const other = api.as(await api.newKey('client'));
     const body = orderBody({ sku });
-    const [first, second] = [await api.call<Order>('POST', '/orders', { body, key }), await other.call<Order>('POST', '/orders', { body, key })];
+    const [first, second] = [
+      await api.call<Order>('POST', '/orders', { body, key }),
+      await other.call<Order>('POST', '/orders', { body, key }),
+    ];
     expect([first.status, second.status]).toEqual([201, 201]);
     expect(first.body.id).not.toBe(second.body.id);
   });
@@ -106,7 +113,10 @@ describe('placing an order under a key', () => {
   test('of 200 characters is taken', async () => {
     const { api } = system;
     const sku = await api.product();
-    const answer = await api.call('POST', '/orders', { body: orderBody({ sku }), key: `${randomUUID()}${'k'.repeat(164)}` });
+    const answer = await api.call('POST', '/orders', {
+      body: orderBody({ sku }),
+      key: `${randomUUID()}${'k'.repeat(164)}`,
+    });
     expect(answer.status).toBe(201);
   });
 });
@@ -129,29 +139,46 @@ describe('a command under a key', () => {
     expect([other.status, other.body.code]).toEqual([422, 'IDEMPOTENCY_KEY_REUSED']);
   });
 
-  test.each(['cancel', 'hold', 'refunds', 'returns', 'complete', 'amend'])('(%s) sent twenty times at once is done once and answered alike', async (action) => {
-    const { api } = system;
-    const { id } = await api.placeOrder();
-    await api.untilStatus(id, 'READY_FOR_SHIPMENT');
-    if (action === 'returns' || action === 'complete') {
-      const shipment = await api.firstShipment(id);
-      await api.dispatch(shipment.id);
-      await api.untilStatus(id, 'SHIPPED');
-    }
-    const key = randomUUID();
-    const send = (): ReturnType<typeof api.command> =>
-      action === 'amend'
-        ? api.amend(id, { reference: 'R' }, { key })
-        : api.command(id, action, action === 'complete' ? {} : { reason: 'once', ...(action === 'refunds' && { amount: '4.00' }) }, { key });
-    const answers = await Promise.all(Array.from({ length: 20 }, send));
-    expect(answers.map((answer) => `${answer.status} ${answer.body.code ?? ''}`)).toEqual(Array.from({ length: 20 }, () => '200 '));
-    expect(new Set(answers.map((answer) => answer.text)).size).toBe(1);
-    const events = typesOf(await api.events(id), 'orders');
-    const types = { cancel: 'OrderCancellationRequested', hold: 'OrderHeld', refunds: 'OrderRefundRequested', returns: 'OrderReturnRequested', complete: 'OrderCompleted', amend: 'OrderAmended' };
-    expect(events.filter((type) => type === types[action as keyof typeof types])).toHaveLength(1);
-    const late = await send();
-    expect(late.text).toBe(answers[0]!.text);
-  });
+  test.each(['cancel', 'hold', 'refunds', 'returns', 'complete', 'amend'])(
+    '(%s) sent twenty times at once is done once and answered alike',
+    async (action) => {
+      const { api } = system;
+      const { id } = await api.placeOrder();
+      await api.untilStatus(id, 'READY_FOR_SHIPMENT');
+      if (action === 'returns' || action === 'complete') {
+        const shipment = await api.firstShipment(id);
+        await api.dispatch(shipment.id);
+        await api.untilStatus(id, 'SHIPPED');
+      }
+      const key = randomUUID();
+      const send = (): ReturnType<typeof api.command> =>
+        action === 'amend'
+          ? api.amend(id, { reference: 'R' }, { key })
+          : api.command(
+              id,
+              action,
+              action === 'complete' ? {} : { reason: 'once', ...(action === 'refunds' && { amount: '4.00' }) },
+              { key },
+            );
+      const answers = await Promise.all(Array.from({ length: 20 }, send));
+      expect(answers.map((answer) => `${answer.status} ${answer.body.code ?? ''}`)).toEqual(
+        Array.from({ length: 20 }, () => '200 '),
+      );
+      expect(new Set(answers.map((answer) => answer.text)).size).toBe(1);
+      const events = typesOf(await api.events(id), 'orders');
+      const types = {
+        cancel: 'OrderCancellationRequested',
+        hold: 'OrderHeld',
+        refunds: 'OrderRefundRequested',
+        returns: 'OrderReturnRequested',
+        complete: 'OrderCompleted',
+        amend: 'OrderAmended',
+      };
+      expect(events.filter((type) => type === types[action as keyof typeof types])).toHaveLength(1);
+      const late = await send();
+      expect(late.text).toBe(answers[0]!.text);
+    },
+  );
 
   test('cannot be used for another order or another action', async () => {
     const { api } = system;
@@ -171,7 +198,8 @@ describe('a command under a key', () => {
     const { id } = await api.placeOrder({ requiresReview: true });
     const review = await api.reviewOf(id);
     const key = randomUUID();
-    const send = (): ReturnType<typeof api.call> => api.call('POST', `/reviews/${review.id}/approve`, { body: { reason: 'fine' }, key });
+    const send = (): ReturnType<typeof api.call> =>
+      api.call('POST', `/reviews/${review.id}/approve`, { body: { reason: 'fine' }, key });
     const answers = await Promise.all(Array.from({ length: 10 }, send));
     expect(answers.map((answer) => answer.status)).toEqual(Array.from({ length: 10 }, () => 200));
     expect(new Set(answers.map((answer) => answer.text)).size).toBe(1);

@@ -33,7 +33,12 @@ beforeAll(async () => {
         reference: `Ref-${customerId.slice(0, 8)}-${index}`,
         items: [
           { sku: skuA, quantity: 1, unitPrice: '1.00' },
-          ...(index % 3 === 0 ? [{ sku: skuB, quantity: 1, unitPrice: '1.00' }, { sku: skuB, quantity: 2, unitPrice: '1.00' }] : []),
+          ...(index % 3 === 0
+            ? [
+                { sku: skuB, quantity: 1, unitPrice: '1.00' },
+                { sku: skuB, quantity: 2, unitPrice: '1.00' },
+              ]
+            : []),
         ],
         token: index === 5 ? 'tok_decline' : 'tok_approve',
         requiresReview: index >= 9,
@@ -42,7 +47,11 @@ beforeAll(async () => {
       }),
     );
   }
-  await Promise.all(orders.map(({ id }, index) => api.untilStatus(id, index === 5 ? 'PAYMENT_FAILED' : index >= 9 ? 'RESERVED' : 'READY_FOR_SHIPMENT')));
+  await Promise.all(
+    orders.map(({ id }, index) =>
+      api.untilStatus(id, index === 5 ? 'PAYMENT_FAILED' : index >= 9 ? 'RESERVED' : 'READY_FOR_SHIPMENT'),
+    ),
+  );
   await api.cancel(orders[9]!.id);
   placed = await Promise.all(orders.map(({ id }) => api.order(id)));
 }, 60_000);
@@ -50,8 +59,10 @@ beforeAll(async () => {
 /** All pages of a list; fails where a page repeats or reorders what came before. */
 async function allPages(query: string, limit: number): Promise<OrderSummary[]> {
   const found: OrderSummary[] = [];
-  for (let cursor: string | null = ''; cursor !== null; ) {
-    const page: Page<OrderSummary> = await system.api.orders(`${query}&limit=${limit}${cursor === '' ? '' : `&cursor=${cursor}`}`);
+  for (let cursor: string | null = ''; cursor !== null;) {
+    const page: Page<OrderSummary> = await system.api.orders(
+      `${query}&limit=${limit}${cursor === '' ? '' : `&cursor=${cursor}`}`,
+    );
     expect(page.items.length).toBeLessThanOrEqual(limit);
     if (page.nextCursor !== null) expect(page.items).toHaveLength(limit);
     found.push(...page.items);
@@ -66,45 +77,100 @@ const filters: readonly Filter[] = [
   ['customer', () => `customerId=${customerId}`, (order) => order.customerId === customerId],
   ['channel', () => `channel=${channel}`, (order) => order.channel === channel],
   ['sku', () => `sku=${encodeURIComponent(skuA)}`, () => true],
-  ['sku on two lines', () => `sku=${encodeURIComponent(skuB)}`, (order) => order.items.some((item) => item.sku === skuB)],
+  [
+    'sku on two lines',
+    () => `sku=${encodeURIComponent(skuB)}`,
+    (order) => order.items.some((item) => item.sku === skuB),
+  ],
   ['status', () => `status=RESERVED`, (order) => order.status === 'RESERVED'],
   ['ended status', () => `status=PAYMENT_FAILED`, (order) => order.status === 'PAYMENT_FAILED'],
   ['payment status', () => `paymentStatus=CAPTURED`, (order) => order.paymentStatus === 'CAPTURED'],
   ['fulfillment status', () => `fulfillmentStatus=SCHEDULED`, (order) => order.fulfillmentStatus === 'SCHEDULED'],
   ['text of the reference', () => `text=ref-${customerId.slice(0, 8)}-7`, (_, index) => index === 7],
-  ['text of the e-mail, any case', () => `text=BUYER4.${customerId.slice(0, 8)}@example.COM`, (_, index) => index === 4],
+  [
+    'text of the e-mail, any case',
+    () => `text=BUYER4.${customerId.slice(0, 8)}@example.COM`,
+    (_, index) => index === 4,
+  ],
   ['text of two words of the name', () => `text=${encodeURIComponent(`müller ${customerId.slice(0, 8)}`)}`, () => true],
   ['text of an order id', () => `text=${placed[2]!.id}`, (_, index) => index === 2],
   ['created from', () => `createdFrom=${encodeURIComponent(middle)}`, (_, index) => index >= 6],
   ['created to', () => `createdTo=${encodeURIComponent(middle)}`, (_, index) => index < 6],
-  ['customer and status', () => `customerId=${customerId}&status=READY_FOR_SHIPMENT`, (order) => order.customerId === customerId && order.status === 'READY_FOR_SHIPMENT'],
-  ['sku, customer and payment status', () => `sku=${encodeURIComponent(skuB)}&customerId=${customerId}&paymentStatus=CAPTURED`, (order) => order.customerId === customerId && order.paymentStatus === 'CAPTURED' && order.items.some((item) => item.sku === skuB)],
-  ['channel and created range', () => `channel=${channel}&createdFrom=${encodeURIComponent(middle)}&createdTo=2999-01-01`, (order, index) => order.channel === channel && index >= 6],
-  ['everything', () => `customerId=${customerId}&channel=${channel}&sku=${encodeURIComponent(skuA)}&status=READY_FOR_SHIPMENT&paymentStatus=CAPTURED&fulfillmentStatus=SCHEDULED&text=m%C3%BCller&createdFrom=2020-01-01`, (order) => order.customerId === customerId && order.channel === channel && order.status === 'READY_FOR_SHIPMENT'],
+  [
+    'customer and status',
+    () => `customerId=${customerId}&status=READY_FOR_SHIPMENT`,
+    (order) => order.customerId === customerId && order.status === 'READY_FOR_SHIPMENT',
+  ],
+  [
+    'sku, customer and payment status',
+    () => `sku=${encodeURIComponent(skuB)}&customerId=${customerId}&paymentStatus=CAPTURED`,
+    (order) =>
+      order.customerId === customerId &&
+      order.paymentStatus === 'CAPTURED' &&
+      order.items.some((item) => item.sku === skuB),
+  ],
+  [
+    'channel and created range',
+    () => `channel=${channel}&createdFrom=${encodeURIComponent(middle)}&createdTo=2999-01-01`,
+    (order, index) => order.channel === channel && index >= 6,
+  ],
+  [
+    'everything',
+    () =>
+      `customerId=${customerId}&channel=${channel}&sku=${encodeURIComponent(skuA)}&status=READY_FOR_SHIPMENT&paymentStatus=CAPTURED&fulfillmentStatus=SCHEDULED&text=m%C3%BCller&createdFrom=2020-01-01`,
+    (order) => order.customerId === customerId && order.channel === channel && order.status === 'READY_FOR_SHIPMENT',
+  ],
   ['a day long ago', () => `createdTo=2001-01-01`, () => false],
 ];
 
 describe('a list of orders', () => {
   // The system may hold orders of other stories, so only those of this file are compared.
-  test.each(filters)('by %s finds what matches, newest first and oldest first, page by page', async (_what, query, matches) => {
-    const mine = new Set(placed.map(({ id }) => id));
-    const expected = placed.filter(matches).map(({ id }) => id);
-    for (const limit of [1, 3, 200]) {
-      const oldest = (await allPages(`${query()}&sort=createdAt`, limit)).map(({ id }) => id);
-      expect(oldest).toEqual([...oldest].sort());
-      expect(oldest.filter((id) => mine.has(id))).toEqual(expected);
-      const newest = (await allPages(query(), limit)).map(({ id }) => id);
-      expect(newest).toEqual([...newest].sort().reverse());
-      expect(newest.filter((id) => mine.has(id))).toEqual([...expected].reverse());
-    }
-  });
+  test.each(filters)(
+    'by %s finds what matches, newest first and oldest first, page by page',
+    async (_what, query, matches) => {
+      const mine = new Set(placed.map(({ id }) => id));
+      const expected = placed.filter(matches).map(({ id }) => id);
+      for (const limit of [1, 3, 200]) {
+        const oldest = (await allPages(`${query()}&sort=createdAt`, limit)).map(({ id }) => id);
+        expect(oldest).toEqual([...oldest].sort());
+        expect(oldest.filter((id) => mine.has(id))).toEqual(expected);
+        const newest = (await allPages(query(), limit)).map(({ id }) => id);
+        expect(newest).toEqual([...newest].sort().reverse());
+        expect(newest.filter((id) => mine.has(id))).toEqual([...expected].reverse());
+      }
+    },
+  );
 
   test('shows each order as it is', async () => {
     const { items } = await system.api.orders(`customerId=${customerId}&limit=200`);
     for (const item of items) {
       const order = placed.find(({ id }) => id === item.id)!;
-      const { status, paymentStatus, fulfillmentStatus, returnStatus, holds, totalAmount, currency, version, reference, createdAt, updatedAt } = order;
-      expect(item).toMatchObject({ status, paymentStatus, fulfillmentStatus, returnStatus, holds, totalAmount, currency, version, createdAt, updatedAt, ...(reference !== undefined && { reference }) });
+      const {
+        status,
+        paymentStatus,
+        fulfillmentStatus,
+        returnStatus,
+        holds,
+        totalAmount,
+        currency,
+        version,
+        reference,
+        createdAt,
+        updatedAt,
+      } = order;
+      expect(item).toMatchObject({
+        status,
+        paymentStatus,
+        fulfillmentStatus,
+        returnStatus,
+        holds,
+        totalAmount,
+        currency,
+        version,
+        createdAt,
+        updatedAt,
+        ...(reference !== undefined && { reference }),
+      });
     }
   });
 
@@ -158,7 +224,7 @@ describe('the other lists', () => {
     const { api } = system;
     for (const path of ['/products', '/stock']) {
       const skus: string[] = [];
-      for (let cursor: string | null = ''; cursor !== null; ) {
+      for (let cursor: string | null = ''; cursor !== null;) {
         const page: Page<{ sku: string }> = await api.get(`${path}?limit=1${cursor === '' ? '' : `&cursor=${cursor}`}`);
         skus.push(...page.items.map(({ sku }) => sku));
         cursor = page.nextCursor;
@@ -174,8 +240,10 @@ describe('the other lists', () => {
   test('page through reviews, newest first', async () => {
     const { api } = system;
     const found: string[] = [];
-    for (let cursor: string | null = ''; cursor !== null; ) {
-      const page: Page<{ orderId: string }> = await api.get(`/reviews?limit=1${cursor === '' ? '' : `&cursor=${cursor}`}`);
+    for (let cursor: string | null = ''; cursor !== null;) {
+      const page: Page<{ orderId: string }> = await api.get(
+        `/reviews?limit=1${cursor === '' ? '' : `&cursor=${cursor}`}`,
+      );
       found.push(...page.items.map(({ orderId }) => orderId));
       cursor = page.nextCursor;
     }
@@ -202,7 +270,9 @@ describe('the dashboard', () => {
       'the dashboard to count it',
       async () => {
         const now = await api.dashboard();
-        return now.total === before.total + 1 && (now.byStatus['RESERVED'] ?? 0) === (before.byStatus['RESERVED'] ?? 0) + 1;
+        return (
+          now.total === before.total + 1 && (now.byStatus['RESERVED'] ?? 0) === (before.byStatus['RESERVED'] ?? 0) + 1
+        );
       },
       { timeoutMs: 3_000 },
     );

@@ -49,7 +49,11 @@ describe('an order for more than there is', () => {
       { sku: none, requested: 1, available: 0 },
       { sku: short, requested: 5, available: 4 },
     ]);
-    for (const [sku, onHand] of [[plenty, 100], [short, 4], [none, 0]] as const) {
+    for (const [sku, onHand] of [
+      [plenty, 100],
+      [short, 4],
+      [none, 0],
+    ] as const) {
       expect(await api.stock(sku)).toMatchObject({ onHand, reserved: 0, available: onHand });
     }
   });
@@ -83,10 +87,16 @@ describe('a stock adjustment', () => {
     const sku = await api.product(5);
     const order = await api.placeOrder({ sku, quantity: 4, requiresReview: true });
     await api.untilStatus(order.id, 'RESERVED');
-    const refused = await api.call<{ code: string }>('POST', '/stock/adjustments', { body: { sku, delta: -2, reason: 'lost' }, key: `k-${sku}-1` });
+    const refused = await api.call<{ code: string }>('POST', '/stock/adjustments', {
+      body: { sku, delta: -2, reason: 'lost' },
+      key: `k-${sku}-1`,
+    });
     expect(refused.status).toBe(409);
     expect(refused.body.code).toBe('STOCK_INSUFFICIENT');
-    const counted = await api.call<{ code: string }>('POST', '/stock/adjustments', { body: { sku, onHand: 3, reason: 'count' }, key: `k-${sku}-2` });
+    const counted = await api.call<{ code: string }>('POST', '/stock/adjustments', {
+      body: { sku, onHand: 3, reason: 'count' },
+      key: `k-${sku}-2`,
+    });
     expect(counted.status).toBe(409);
     expect(await api.stock(sku)).toMatchObject({ onHand: 5, reserved: 4, available: 1 });
     await api.adjustStock(sku, { delta: -1 });
@@ -98,13 +108,17 @@ describe('a stock adjustment', () => {
   test('is made once however often its key is sent, also at the same time', async () => {
     const { api } = system;
     const sku = await api.product(0);
-    const send = (): ReturnType<typeof api.call> => api.call('POST', '/stock/adjustments', { body: { sku, delta: 7, reason: 'delivery' }, key: `k-${sku}` });
+    const send = (): ReturnType<typeof api.call> =>
+      api.call('POST', '/stock/adjustments', { body: { sku, delta: 7, reason: 'delivery' }, key: `k-${sku}` });
     const answers = await Promise.all(Array.from({ length: 20 }, send));
     expect(answers.map((answer) => answer.status)).toEqual(Array.from({ length: 20 }, () => 201));
     expect(new Set(answers.map((answer) => answer.text)).size).toBe(1);
     expect((await send()).text).toBe(answers[0]!.text);
     expect(await api.stock(sku)).toMatchObject({ onHand: 7 });
-    const other = await api.call<{ code: string }>('POST', '/stock/adjustments', { body: { sku, delta: 8, reason: 'delivery' }, key: `k-${sku}` });
+    const other = await api.call<{ code: string }>('POST', '/stock/adjustments', {
+      body: { sku, delta: 8, reason: 'delivery' },
+      key: `k-${sku}`,
+    });
     expect(other.status).toBe(422);
     expect(other.body.code).toBe('IDEMPOTENCY_KEY_REUSED');
   });

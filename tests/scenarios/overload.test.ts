@@ -14,7 +14,9 @@ test('orders beyond the queue are refused with 503 and Retry-After, nothing half
   const sku = await api.product(100_000);
   const customerId = randomUUID();
   const requests = Array.from({ length: 600 }, () => ({ key: randomUUID(), body: orderBody({ sku, customerId }) }));
-  const answers = await Promise.all(requests.map(async (request) => ({ request, answer: await api.call<Order & Problem>('POST', '/orders', request) })));
+  const answers = await Promise.all(
+    requests.map(async (request) => ({ request, answer: await api.call<Order & Problem>('POST', '/orders', request) })),
+  );
   const taken = answers.filter(({ answer }) => answer.status === 201);
   const refused = answers.filter(({ answer }) => answer.status !== 201);
   expect(refused.length, 'some were refused').toBeGreaterThan(0);
@@ -27,8 +29,10 @@ test('orders beyond the queue are refused with 503 and Retry-After, nothing half
   }
   const found = async (): Promise<string[]> => {
     const ids: string[] = [];
-    for (let cursor: string | null = ''; cursor !== null; ) {
-      const page: { items: readonly { id: string }[]; nextCursor: string | null } = await api.orders(`customerId=${customerId}&limit=200${cursor === '' ? '' : `&cursor=${cursor}`}`);
+    for (let cursor: string | null = ''; cursor !== null;) {
+      const page: { items: readonly { id: string }[]; nextCursor: string | null } = await api.orders(
+        `customerId=${customerId}&limit=200${cursor === '' ? '' : `&cursor=${cursor}`}`,
+      );
       ids.push(...page.items.map(({ id }) => id));
       cursor = page.nextCursor;
     }
@@ -40,14 +44,21 @@ test('orders beyond the queue are refused with 503 and Retry-After, nothing half
   expect(await api.stock(sku)).toMatchObject({ onHand: 100_000 - taken.length, reserved: 0 });
 
   // The same requests under the same keys, as Retry-After asks: each becomes one order.
-  for (let left = refused.map(({ request }) => request); left.length > 0; ) {
-    const again = await Promise.all(left.slice(0, 5).map(async (request) => ({ request, answer: await api.call('POST', '/orders', request) })));
+  for (let left = refused.map(({ request }) => request); left.length > 0;) {
+    const again = await Promise.all(
+      left.slice(0, 5).map(async (request) => ({ request, answer: await api.call('POST', '/orders', request) })),
+    );
     for (const { answer } of again) expect([201, 503]).toContain(answer.status);
     left = [...left.slice(5), ...again.filter(({ answer }) => answer.status === 503).map(({ request }) => request)];
   }
   const all = await found();
   expect(all).toHaveLength(600);
-  await until('all to be completed', async () => (await api.stock(sku)).onHand === 100_000 - 600, { timeoutMs: 30_000 });
+  await until('all to be completed', async () => (await api.stock(sku)).onHand === 100_000 - 600, {
+    timeoutMs: 30_000,
+  });
   const mine = new Set(all);
-  await until('every charge', async () => (await provider.all()).filter((entry) => mine.has(entry.reference)).length === 600);
+  await until(
+    'every charge',
+    async () => (await provider.all()).filter((entry) => mine.has(entry.reference)).length === 600,
+  );
 }, 90_000);

@@ -28,7 +28,10 @@ test('an order from two locations is PARTIALLY_SHIPPED, then SHIPPED, and COMPLE
   await api.firstShipment(id);
   const shipments = await api.shipments(id);
   expect(shipments.map((shipment) => shipment.location).sort()).toEqual(['east', 'west']);
-  const [east, west] = [shipments.find((shipment) => shipment.location === 'east')!, shipments.find((shipment) => shipment.location === 'west')!];
+  const [east, west] = [
+    shipments.find((shipment) => shipment.location === 'east')!,
+    shipments.find((shipment) => shipment.location === 'west')!,
+  ];
 
   expect((await api.dispatch(east.id, { carrier: 'DHL', trackingNumber: 'E1' })).status).toBe(200);
   const partly = await api.untilStatus(id, 'PARTIALLY_SHIPPED');
@@ -57,7 +60,13 @@ test('an order from two locations is PARTIALLY_SHIPPED, then SHIPPED, and COMPLE
   expectSoundLog(id, events);
   expect(typesOf(events).filter((type) => type === 'OrderCompleted')).toHaveLength(1);
   const told = await api.untilNotified(id, 'OrderCompleted');
-  expect(told.map((item) => item.eventType)).toEqual(['OrderCreated', 'OrderPaid', 'OrderPartiallyShipped', 'OrderShipped', 'OrderCompleted']);
+  expect(told.map((item) => item.eventType)).toEqual([
+    'OrderCreated',
+    'OrderPaid',
+    'OrderPartiallyShipped',
+    'OrderShipped',
+    'OrderCompleted',
+  ]);
 });
 
 test('both parcels delivered in the other order complete the order once', async () => {
@@ -105,7 +114,10 @@ test('the same dispatch repeated under its key gets the same answer', async () =
   await api.untilStatus(id, 'READY_FOR_SHIPMENT');
   const shipment = await api.firstShipment(id);
   const send = (): ReturnType<typeof api.call> =>
-    api.call('POST', `/shipments/${shipment.id}/dispatch`, { body: { carrier: 'DHL', trackingNumber: 'X' }, key: `dispatch-${id}` });
+    api.call('POST', `/shipments/${shipment.id}/dispatch`, {
+      body: { carrier: 'DHL', trackingNumber: 'X' },
+      key: `dispatch-${id}`,
+    });
   const answers = await Promise.all(Array.from({ length: 6 }, send));
   expect(answers.map((answer) => answer.status)).toEqual([200, 200, 200, 200, 200, 200]);
   await api.untilStatus(id, 'SHIPPED');

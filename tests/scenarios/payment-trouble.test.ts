@@ -17,7 +17,12 @@ describe('a card that is declined', () => {
     const sku = await api.product(3);
     const order = await api.placeOrder({ sku, quantity: 2, token });
     const failed = await api.untilStatus(order.id, 'PAYMENT_FAILED');
-    expect(failed).toMatchObject({ paymentStatus: 'FAILED', fulfillmentStatus: 'CANCELLED', endReason: reason, allowedActions: [] });
+    expect(failed).toMatchObject({
+      paymentStatus: 'FAILED',
+      fulfillmentStatus: 'CANCELLED',
+      endReason: reason,
+      allowedActions: [],
+    });
     await until('the stock to be released', async () => (await api.stock(sku)).reserved === 0);
     expect(await api.stock(sku)).toMatchObject({ onHand: 3, reserved: 0, available: 3 });
     await expectNoMoneyHeld(system, order.id);
@@ -25,7 +30,13 @@ describe('a card that is declined', () => {
     const events = await api.events(order.id);
     expectSoundLog(order.id, events);
     expect(typesOf(events)).toEqual([
-      'OrderCreated', 'StockReserved', 'OrderReserved', 'OrderPaymentRequested', 'PaymentFailed', 'OrderPaymentFailed', 'StockReleased',
+      'OrderCreated',
+      'StockReserved',
+      'OrderReserved',
+      'OrderPaymentRequested',
+      'PaymentFailed',
+      'OrderPaymentFailed',
+      'StockReleased',
     ]);
     await api.untilNotified(order.id, 'OrderPaymentFailed');
     const cancelled = await api.cancel(order.id);
@@ -50,23 +61,32 @@ describe('a card that is declined', () => {
 });
 
 describe('a provider whose answer does not come', () => {
-  test.each(['tok_timeout', 'tok_lost_reply', 'tok_flaky', 'tok_pending'])('(%s) leaves the order PAYMENT_PENDING until the truth is found, with exactly one charge', async (token) => {
-    const { api } = system;
-    const sku = await api.product(2);
-    const order = await api.placeOrder({ sku, token });
-    const done = await api.untilStatus(order.id, 'COMPLETED', 20_000);
-    expect(done.paymentStatus).toBe('CAPTURED');
-    await expectChargedOnce(system, order.id);
-    const events = await api.events(order.id);
-    expectSoundLog(order.id, events);
-    const own = typesOf(events, 'orders');
-    expect(own.slice(0, 5)).toEqual(['OrderCreated', 'OrderReserved', 'OrderPaymentRequested', 'OrderPaymentPending', 'OrderPaid']);
-    expect(typesOf(events, 'payments')).toEqual(['PaymentPending', 'PaymentSucceeded']);
-    const told = await api.untilNotified(order.id, 'OrderCompleted');
-    expect(told.filter((item) => item.eventType === 'OrderPaymentPending')).toHaveLength(1);
-    expect(told.filter((item) => item.eventType === 'OrderPaid')).toHaveLength(1);
-    expect(await api.stock(sku)).toMatchObject({ onHand: 1, reserved: 0 });
-  });
+  test.each(['tok_timeout', 'tok_lost_reply', 'tok_flaky', 'tok_pending'])(
+    '(%s) leaves the order PAYMENT_PENDING until the truth is found, with exactly one charge',
+    async (token) => {
+      const { api } = system;
+      const sku = await api.product(2);
+      const order = await api.placeOrder({ sku, token });
+      const done = await api.untilStatus(order.id, 'COMPLETED', 20_000);
+      expect(done.paymentStatus).toBe('CAPTURED');
+      await expectChargedOnce(system, order.id);
+      const events = await api.events(order.id);
+      expectSoundLog(order.id, events);
+      const own = typesOf(events, 'orders');
+      expect(own.slice(0, 5)).toEqual([
+        'OrderCreated',
+        'OrderReserved',
+        'OrderPaymentRequested',
+        'OrderPaymentPending',
+        'OrderPaid',
+      ]);
+      expect(typesOf(events, 'payments')).toEqual(['PaymentPending', 'PaymentSucceeded']);
+      const told = await api.untilNotified(order.id, 'OrderCompleted');
+      expect(told.filter((item) => item.eventType === 'OrderPaymentPending')).toHaveLength(1);
+      expect(told.filter((item) => item.eventType === 'OrderPaid')).toHaveLength(1);
+      expect(await api.stock(sku)).toMatchObject({ onHand: 1, reserved: 0 });
+    },
+  );
 
   test('is shown as pending meanwhile, and the payment as in doubt', async () => {
     const { api } = system;
@@ -84,7 +104,9 @@ describe('a provider whose answer does not come', () => {
     const { api, provider } = system;
     const sku = await api.product(100);
     const tokens = ['tok_timeout', 'tok_lost_reply', 'tok_flaky', 'tok_pending', 'tok_approve'];
-    const orders = await Promise.all(Array.from({ length: 50 }, (_, index) => api.placeOrder({ sku, token: tokens[index % tokens.length]! })));
+    const orders = await Promise.all(
+      Array.from({ length: 50 }, (_, index) => api.placeOrder({ sku, token: tokens[index % tokens.length]! })),
+    );
     await Promise.all(orders.map(({ id }) => api.untilStatus(id, 'COMPLETED', 30_000)));
     const mine = new Set(orders.map(({ id }) => id));
     const entries = (await provider.all()).filter((entry) => mine.has(entry.reference));

@@ -64,35 +64,74 @@ describe('an order that nothing happens to', () => {
 
     // Reserved, paid, with the warehouse.
     const ready = await api.untilStatus(id, 'READY_FOR_SHIPMENT');
-    expect(ready).toMatchObject({ paymentStatus: 'CAPTURED', fulfillmentStatus: 'SCHEDULED', allocations: [{ sku, location: 'main', quantity: 3 }] });
+    expect(ready).toMatchObject({
+      paymentStatus: 'CAPTURED',
+      fulfillmentStatus: 'SCHEDULED',
+      allocations: [{ sku, location: 'main', quantity: 3 }],
+    });
     expect(ready.deadlineAt).toBeDefined();
     expect(await api.stock(sku)).toMatchObject({ onHand: 10, reserved: 3, available: 7 });
-    expect(await api.payment(id)).toMatchObject({ status: 'CAPTURED', amount: '71.25', captured: '71.25', refunded: '0.00' });
+    expect(await api.payment(id)).toMatchObject({
+      status: 'CAPTURED',
+      amount: '71.25',
+      captured: '71.25',
+      refunded: '0.00',
+    });
     const charges = await provider.of(id);
     expect(charges).toHaveLength(1);
-    expect(charges[0]).toMatchObject({ status: 'approved', amount: '71.25', captured: '71.25', refunded: '0.00', currency: 'EUR' });
+    expect(charges[0]).toMatchObject({
+      status: 'approved',
+      amount: '71.25',
+      captured: '71.25',
+      refunded: '0.00',
+      currency: 'EUR',
+    });
 
     // Dispatched.
     const shipment = await api.firstShipment(id);
     expect(await api.shipments(id)).toHaveLength(1);
-    expect(shipment).toMatchObject({ status: 'SCHEDULED', location: 'main', items: [{ sku, quantity: 3 }], paused: false });
+    expect(shipment).toMatchObject({
+      status: 'SCHEDULED',
+      location: 'main',
+      items: [{ sku, quantity: 3 }],
+      paused: false,
+    });
     expect((await api.dispatch(shipment.id, { carrier: 'DHL', trackingNumber: 'JD1' })).status).toBe(200);
     const shipped = await api.untilStatus(id, 'SHIPPED');
     expect(shipped).toMatchObject({
       fulfillmentStatus: 'SHIPPED',
-      shipments: [{ shipmentId: shipment.id, carrier: 'DHL', trackingNumber: 'JD1', delivered: false, items: [{ sku, quantity: 3 }] }],
+      shipments: [
+        {
+          shipmentId: shipment.id,
+          carrier: 'DHL',
+          trackingNumber: 'JD1',
+          delivered: false,
+          items: [{ sku, quantity: 3 }],
+        },
+      ],
     });
 
     // Delivered.
     expect((await api.deliver(shipment.id)).status).toBe(200);
     const done = await api.untilStatus(id, 'COMPLETED');
-    expect(done).toMatchObject({ paymentStatus: 'CAPTURED', fulfillmentStatus: 'DELIVERED', returnStatus: 'NONE', holds: [] });
+    expect(done).toMatchObject({
+      paymentStatus: 'CAPTURED',
+      fulfillmentStatus: 'DELIVERED',
+      returnStatus: 'NONE',
+      holds: [],
+    });
     expect(done.shipments).toMatchObject([{ delivered: true }]);
     expect(done.deadlineAt).toBeUndefined();
     expect(done.allowedActions).not.toContain('cancel');
 
     const invoice = await api.invoice(id);
-    expect(invoice).toMatchObject({ orderId: id, totalAmount: '71.25', currency: 'EUR', lines: [{ sku, quantity: 3, amount: '59.97' }], creditNotes: [] });
+    expect(invoice).toMatchObject({
+      orderId: id,
+      totalAmount: '71.25',
+      currency: 'EUR',
+      lines: [{ sku, quantity: 3, amount: '59.97' }],
+      creditNotes: [],
+    });
     expect(invoice.invoiceNumber).not.toBe('');
     expect(await api.stock(sku)).toMatchObject({ onHand: 7, reserved: 0, available: 7 });
 
@@ -113,7 +152,16 @@ describe('an order that nothing happens to', () => {
     expect(typesOf(events, 'billing')).toEqual(['InvoiceIssued']);
     expect(done.version).toBe(7);
     expect(new Set(events.map((event) => event.correlationid))).not.toContain(undefined);
-    for (const type of ['OrderCreated', 'StockReserved', 'OrderReserved', 'OrderPaymentRequested', 'PaymentSucceeded', 'OrderPaid', 'OrderReadyForShipment', 'ShipmentScheduled']) {
+    for (const type of [
+      'OrderCreated',
+      'StockReserved',
+      'OrderReserved',
+      'OrderPaymentRequested',
+      'PaymentSucceeded',
+      'OrderPaid',
+      'OrderReadyForShipment',
+      'ShipmentScheduled',
+    ]) {
       expect(first(events, type).correlationid, type).toBe(correlation);
     }
     // Each reaction names the event behind it.
@@ -127,12 +175,16 @@ describe('an order that nothing happens to', () => {
       ['OrderCompleted', 'ShipmentDelivered'],
       ['InvoiceIssued', 'OrderCompleted'],
     ];
-    for (const [effect, cause] of causes) expect(first(events, effect).causationid, `${effect} is caused by ${cause}`).toBe(first(events, cause).id);
+    for (const [effect, cause] of causes)
+      expect(first(events, effect).causationid, `${effect} is caused by ${cause}`).toBe(first(events, cause).id);
 
     // The customer is told at each step that concerns them, over both channels, once.
     const told = await api.untilNotified(id, 'OrderCompleted');
     const pairs = told.map((item) => `${item.eventType} ${item.channel}`).sort();
-    const expected = ['OrderCreated', 'OrderPaid', 'OrderShipped', 'OrderCompleted'].flatMap((type) => [`${type} email`, `${type} sms`]);
+    const expected = ['OrderCreated', 'OrderPaid', 'OrderShipped', 'OrderCompleted'].flatMap((type) => [
+      `${type} email`,
+      `${type} sms`,
+    ]);
     expect(pairs).toEqual(expected.sort());
     for (const item of told) {
       expect(item.orderId).toBe(id);

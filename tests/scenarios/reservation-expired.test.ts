@@ -5,7 +5,14 @@ import { until } from '../support/until.ts';
 
 /** A provider slower than the reservation may last: the order ends, and the charge that went through is undone. */
 
-const system = useSystem({ env: { ORDERS_RESERVATION_DEADLINE_MS: '300', PAYMENTS_TIMEOUT_MS: '4000', SANDBOX_SLOW_MS: '3000', PAYMENTS_CANCEL_SAFETY_MS: '8000' } });
+const system = useSystem({
+  env: {
+    ORDERS_RESERVATION_DEADLINE_MS: '300',
+    PAYMENTS_TIMEOUT_MS: '4000',
+    SANDBOX_SLOW_MS: '3000',
+    PAYMENTS_CANCEL_SAFETY_MS: '8000',
+  },
+});
 
 test('a reservation that is not paid in time is given back, and the late charge refunded', async () => {
   const { api, provider } = system;

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { expectSoundLog, typesOf } from '../support/events.ts';
-import { burden, expectBooksAgree, units } from '../support/money.ts';
+import { burden, units } from '../support/amounts.ts';
+import { expectBooksAgree } from '../support/money.ts';
 import { useSystem } from '../support/system.ts';
 import { until } from '../support/until.ts';
 import type { Order } from '../support/views.ts';
@@ -22,18 +23,36 @@ describe('a return', () => {
     await api.invoice(id);
     const asked = await api.command(id, 'returns', { items: [{ sku, quantity: 3 }], reason: 'too small' });
     expect(asked.status).toBe(200);
-    expect(asked.body).toMatchObject({ status: 'COMPLETED', returnStatus: 'REQUESTED', returns: [{ items: [{ sku, quantity: 3 }], received: false }] });
+    expect(asked.body).toMatchObject({
+      status: 'COMPLETED',
+      returnStatus: 'REQUESTED',
+      returns: [{ items: [{ sku, quantity: 3 }], received: false }],
+    });
     const returnId = asked.body.returns[0]!.returnId;
     expect((await provider.of(id))[0]!.refunded).toBe('0.00');
-    const received = await api.call<Order>('POST', `/orders/${id}/returns/${returnId}/receive`, { body: { location: 'returns' }, key: `receive-${returnId}` });
+    const received = await api.call<Order>('POST', `/orders/${id}/returns/${returnId}/receive`, {
+      body: { location: 'returns' },
+      key: `receive-${returnId}`,
+    });
     expect(received.status).toBe(200);
     expect(received.body.returnStatus).toBe('RECEIVED');
-    const refunded = await api.untilOrder(id, 'refunded', ({ paymentStatus }) => paymentStatus === 'PARTIALLY_REFUNDED');
-    expect(refunded).toMatchObject({ status: 'COMPLETED', refundedAmount: '37.50', refunds: [{ amount: '37.50', status: 'DONE' }] });
+    const refunded = await api.untilOrder(
+      id,
+      'refunded',
+      ({ paymentStatus }) => paymentStatus === 'PARTIALLY_REFUNDED',
+    );
+    expect(refunded).toMatchObject({
+      status: 'COMPLETED',
+      refundedAmount: '37.50',
+      refunds: [{ amount: '37.50', status: 'DONE' }],
+    });
     const [charge] = await expectBooksAgree(system, id);
     expect(charge).toMatchObject({ captured: '50.00', refunded: '37.50' });
     await until('the goods to be in stock', async () => (await api.stock(sku)).onHand === 9);
-    expect((await api.stock(sku)).locations.find(({ location }) => location === 'returns')).toMatchObject({ onHand: 3, reserved: 0 });
+    expect((await api.stock(sku)).locations.find(({ location }) => location === 'returns')).toMatchObject({
+      onHand: 3,
+      reserved: 0,
+    });
     const invoice = await until('the credit note', async () => {
       const present = await api.invoice(id);
       return present.creditNotes.length > 0 && present;
@@ -43,14 +62,20 @@ describe('a return', () => {
     expectSoundLog(id, await api.events(id));
 
     // Once only, and never more than was shipped.
-    const again = await api.call<{ code: string }>('POST', `/orders/${id}/returns/${returnId}/receive`, { body: {}, key: `again-${returnId}` });
+    const again = await api.call<{ code: string }>('POST', `/orders/${id}/returns/${returnId}/receive`, {
+      body: {},
+      key: `again-${returnId}`,
+    });
     expect(again.status).toBe(409);
     const tooMuch = await api.command(id, 'returns', { items: [{ sku, quantity: 2 }], reason: 'more' });
     expect([tooMuch.status, tooMuch.body.code]).toEqual([409, 'RETURN_EXCEEDS_SHIPPED']);
     const rest = await api.command(id, 'returns', { reason: 'the rest' });
     expect(rest.status).toBe(200);
     expect(rest.body.returns[1]!.items).toEqual([{ sku, quantity: 1 }]);
-    await api.call('POST', `/orders/${id}/returns/${rest.body.returns[1]!.returnId}/receive`, { body: {}, key: `rest-${returnId}` });
+    await api.call('POST', `/orders/${id}/returns/${rest.body.returns[1]!.returnId}/receive`, {
+      body: {},
+      key: `rest-${returnId}`,
+    });
     const whole = await api.untilOrder(id, 'refunded whole', ({ paymentStatus }) => paymentStatus === 'REFUNDED');
     expect(whole.refundedAmount).toBe('50.00');
   });
@@ -59,7 +84,10 @@ describe('a return', () => {
     const { api } = system;
     const { id } = await completed();
     const { body } = await api.command(id, 'returns', { reason: 'gift' });
-    const received = await api.call<Order>('POST', `/orders/${id}/returns/${body.returns[0]!.returnId}/receive`, { body: { refund: false }, key: `no-refund-${id}` });
+    const received = await api.call<Order>('POST', `/orders/${id}/returns/${body.returns[0]!.returnId}/receive`, {
+      body: { refund: false },
+      key: `no-refund-${id}`,
+    });
     expect(received.status).toBe(200);
     expect(received.body).toMatchObject({ returnStatus: 'RECEIVED', paymentStatus: 'CAPTURED', refunds: [] });
   });
@@ -68,7 +96,14 @@ describe('a return', () => {
     const { api } = system;
     const sku = await api.product(3);
     const { id } = await completed({ sku });
-    for (const items of [[{ sku, quantity: 2 }], [{ sku: 'another', quantity: 1 }], [{ sku, quantity: 1 }, { sku, quantity: 1 }]]) {
+    for (const items of [
+      [{ sku, quantity: 2 }],
+      [{ sku: 'another', quantity: 1 }],
+      [
+        { sku, quantity: 1 },
+        { sku, quantity: 1 },
+      ],
+    ]) {
       const refused = await api.command(id, 'returns', { items, reason: 'no' });
       expect([refused.status, refused.body.code]).toEqual([409, 'RETURN_EXCEEDS_SHIPPED']);
     }
@@ -76,7 +111,11 @@ describe('a return', () => {
     await api.untilStatus(held.id, 'RESERVED');
     const early = await api.command(held.id, 'returns', { reason: 'no' });
     expect([early.status, early.body.code]).toEqual([409, 'ACTION_NOT_ALLOWED']);
-    const unknown = await api.call<{ code: string }>('POST', `/orders/${id}/returns/0192f0c1-2a3b-7c4d-8e5f-0123456789ab/receive`, { body: {} });
+    const unknown = await api.call<{ code: string }>(
+      'POST',
+      `/orders/${id}/returns/0192f0c1-2a3b-7c4d-8e5f-0123456789ab/receive`,
+      { body: {} },
+    );
     expect([unknown.status, unknown.body.code]).toEqual([404, 'RETURN_NOT_FOUND']);
   });
 
@@ -88,10 +127,15 @@ describe('a return', () => {
     for (let index = 0; index < 7; index++) {
       const { body } = await api.command(id, 'returns', { items: [{ sku, quantity: 1 }], reason: 'one by one' });
       const entry = body.returns.at(-1)!;
-      const received = await api.call('POST', `/orders/${id}/returns/${entry.returnId}/receive`, { body: {}, key: `one-${entry.returnId}` });
+      const received = await api.call('POST', `/orders/${id}/returns/${entry.returnId}/receive`, {
+        body: {},
+        key: `one-${entry.returnId}`,
+      });
       expect(received.status).toBe(200);
     }
-    const order = await api.untilOrder(id, 'without open refunds', ({ refunds }) => refunds.every(({ status }) => status === 'DONE'));
+    const order = await api.untilOrder(id, 'without open refunds', ({ refunds }) =>
+      refunds.every(({ status }) => status === 'DONE'),
+    );
     expect(units(order.refundedAmount)).toBeLessThanOrEqual(units('0.26'));
     expect(order.paymentStatus).toBe('REFUNDED');
     expect(burden(await expectBooksAgree(system, id))).toBe(0n);
@@ -102,7 +146,8 @@ describe('a refund', () => {
   test('in parts adds up, and one that would exceed what was captured is refused', async () => {
     const { api } = system;
     const { id } = await completed({ unitPrice: '30.00' });
-    const refund = (amount: string | undefined): ReturnType<typeof api.command> => api.command(id, 'refunds', { ...(amount !== undefined && { amount }), reason: 'goodwill' });
+    const refund = (amount: string | undefined): ReturnType<typeof api.command> =>
+      api.command(id, 'refunds', { ...(amount !== undefined && { amount }), reason: 'goodwill' });
     expect((await refund('10.00')).status).toBe(200);
     await api.untilOrder(id, 'partly refunded', ({ refundedAmount }) => refundedAmount === '10.00');
     expect((await refund('5.5')).status).toBe(200);
@@ -129,7 +174,9 @@ describe('a refund', () => {
   test('asked for ten times at once never gives back more than was captured', async () => {
     const { api } = system;
     const { id } = await completed({ unitPrice: '10.00' });
-    const answers = await Promise.all(Array.from({ length: 10 }, () => api.command(id, 'refunds', { amount: '3.00', reason: 'race' })));
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, () => api.command(id, 'refunds', { amount: '3.00', reason: 'race' })),
+    );
     expect(answers.filter((answer) => answer.status === 200)).toHaveLength(3);
     expect(answers.filter((answer) => answer.body.code === 'REFUND_EXCEEDS_CAPTURED')).toHaveLength(7);
     await api.untilOrder(id, 'refunded thrice', ({ refundedAmount }) => refundedAmount === '9.00');
@@ -164,7 +211,9 @@ describe('a refund', () => {
   test('needs a key, and the same key gives the money back once', async () => {
     const { api } = system;
     const { id } = await completed({ unitPrice: '10.00' });
-    const keyless = await api.call<{ code: string }>('POST', `/orders/${id}/refunds`, { body: { amount: '1.00', reason: 'x' } });
+    const keyless = await api.call<{ code: string }>('POST', `/orders/${id}/refunds`, {
+      body: { amount: '1.00', reason: 'x' },
+    });
     expect([keyless.status, keyless.body.code]).toEqual([400, 'IDEMPOTENCY_KEY_REQUIRED']);
     const send = (amount = '4.00'): ReturnType<typeof api.call<Order & { code: string }>> =>
       api.call('POST', `/orders/${id}/refunds`, { body: { amount, reason: 'x' }, key: `refund-${id}` });

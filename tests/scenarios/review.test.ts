@@ -88,7 +88,9 @@ describe('an order that asks for a review', () => {
     const { id } = await api.placeOrder({ requiresReview: true });
     await api.untilStatus(id, 'RESERVED');
     const review = await api.reviewOf(id);
-    const answers = await Promise.all(Array.from({ length: 10 }, (_, index) => api.decideReview(review.id, index % 2 === 0 ? 'approve' : 'reject')));
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, (_, index) => api.decideReview(review.id, index % 2 === 0 ? 'approve' : 'reject')),
+    );
     expect(answers.filter((answer) => answer.status === 200)).toHaveLength(1);
     expect(answers.filter((answer) => answer.status === 409)).toHaveLength(9);
     await api.untilFinal(id);

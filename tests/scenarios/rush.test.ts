@@ -33,7 +33,9 @@ test('buyers of many SKUs in opposite orders do not stand in each other’s way'
   const placed = await Promise.all(
     Array.from({ length: 120 }, (_, index) => {
       const order = index % 2 === 0 ? skus : [...skus].reverse();
-      const items = order.slice(index % 6, (index % 6) + 6).map((sku) => ({ sku, quantity: 1 + (index % 3), unitPrice: '1.00' }));
+      const items = order
+        .slice(index % 6, (index % 6) + 6)
+        .map((sku) => ({ sku, quantity: 1 + (index % 3), unitPrice: '1.00' }));
       return api.placeOrder({ items });
     }),
   );
@@ -42,7 +44,9 @@ test('buyers of many SKUs in opposite orders do not stand in each other’s way'
   for (const { status, items } of ended) {
     if (status === 'COMPLETED') for (const { sku, quantity } of items) sold.set(sku, (sold.get(sku) ?? 0) + quantity);
   }
-  await until('every reservation to be gone', async () => (await Promise.all(skus.map((sku) => api.stock(sku)))).every(({ reserved }) => reserved === 0));
+  await until('every reservation to be gone', async () =>
+    (await Promise.all(skus.map((sku) => api.stock(sku)))).every(({ reserved }) => reserved === 0),
+  );
   for (const sku of skus) expect((await api.stock(sku)).onHand, sku).toBe(80 - (sold.get(sku) ?? 0));
 }, 40_000);
 
@@ -52,7 +56,8 @@ test('stock that is adjusted while it is being sold is never oversold and never 
   const [placed] = await Promise.all([
     Promise.all(Array.from({ length: 100 }, () => api.placeOrder({ sku }))),
     (async () => {
-      for (let index = 0; index < 30; index++) await api.adjustStock(sku, { delta: 1, location: index % 2 === 0 ? 'main' : 'north' });
+      for (let index = 0; index < 30; index++)
+        await api.adjustStock(sku, { delta: 1, location: index % 2 === 0 ? 'main' : 'north' });
     })(),
   ]);
   const ended = await Promise.all(placed.map(({ id }) => api.untilFinal(id, 20_000)));

@@ -233,7 +233,9 @@ export class Api {
       status,
       (order) => {
         if (order.status !== status && isFinal(order))
-          throw new Error(`Order ${id} ended as ${order.status} (${order.endReason ?? 'no reason'}) instead of ${status}`);
+          throw new Error(
+            `Order ${id} ended as ${order.status} (${order.endReason ?? 'no reason'}) instead of ${status}`,
+          );
         return order.status === status;
       },
       timeoutMs,
@@ -261,7 +263,10 @@ export class Api {
     return until(`a shipment of ${orderId}`, async () => (await this.shipments(orderId))[0]);
   }
 
-  dispatch(shipmentId: string, parcel = { carrier: 'DHL', trackingNumber: 'JD014600' }): Promise<Answer<Shipment & Problem>> {
+  dispatch(
+    shipmentId: string,
+    parcel = { carrier: 'DHL', trackingNumber: 'JD014600' },
+  ): Promise<Answer<Shipment & Problem>> {
     return this.call('POST', `/shipments/${shipmentId}/dispatch`, { body: parcel, key: randomUUID() });
   }
 
@@ -282,7 +287,11 @@ export class Api {
     });
   }
 
-  decideReview(reviewId: string, decision: 'approve' | 'reject', reason = 'looked at it'): Promise<Answer<Review & Problem>> {
+  decideReview(
+    reviewId: string,
+    decision: 'approve' | 'reject',
+    reason = 'looked at it',
+  ): Promise<Answer<Review & Problem>> {
     return this.call('POST', `/reviews/${reviewId}/${decision}`, { body: { reason }, key: randomUUID() });
   }
 
@@ -309,7 +318,9 @@ export class Api {
     return this.get('/dashboard');
   }
 
-  async parked(): Promise<readonly { readonly consumer: string; readonly orderId: string; readonly reason: string | null }[]> {
+  async parked(): Promise<
+    readonly { readonly consumer: string; readonly orderId: string; readonly reason: string | null }[]
+  > {
     return (await this.get<Page<{ consumer: string; orderId: string; reason: string | null }>>('/parked')).items;
   }
 

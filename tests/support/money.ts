@@ -1,23 +1,9 @@
 import { expect } from 'vitest';
 import type { Api } from './api.ts';
+import { burden, units } from './amounts.ts';
 import type { BookEntry, SandboxBooks } from './provider.ts';
 import { until } from './until.ts';
 import type { Payment } from './views.ts';
-
-/** Decimal text in ten-thousandths, exact. */
-export function units(amount: string): bigint {
-  const [whole = '0', fraction = ''] = amount.split('.');
-  if (!/^-?\d+$/.test(whole) || !/^\d{0,4}$/.test(fraction)) throw new Error(`Not an amount: ${amount}`);
-  const value = BigInt(whole.replace('-', '') + fraction.padEnd(4, '0'));
-  return whole.startsWith('-') ? -value : value;
-}
-
-/** What a customer's card is burdened with by these charges: taken and not given back, or still blocked. */
-export function burden(entries: readonly BookEntry[]): bigint {
-  let sum = 0n;
-  for (const { authorized, voided, refunded } of entries) sum += units(authorized) - units(voided) - units(refunded);
-  return sum;
-}
 
 const isOpen = ({ state }: Payment['operations'][number]): boolean => state !== 'succeeded' && state !== 'failed';
 
@@ -27,7 +13,11 @@ interface Parties {
 }
 
 /** The payment once no operation of it is open; undefined where the order never asked for one. */
-export async function settledPayment({ api }: Parties, orderId: string, timeoutMs = 20_000): Promise<Payment | undefined> {
+export async function settledPayment(
+  { api }: Parties,
+  orderId: string,
+  timeoutMs = 20_000,
+): Promise<Payment | undefined> {
   let last: Payment | undefined;
   return (
     await until(
@@ -48,10 +38,24 @@ export async function expectBooksAgree(parties: Parties, orderId: string): Promi
   const approved = entries.filter((entry) => entry.status === 'approved');
   expect(approved.length, `charges of ${orderId} on the provider's books`).toBeLessThanOrEqual(1);
   const [charge] = approved;
-  const ours = payment && { authorized: payment.authorized, captured: payment.captured, voided: payment.voided, refunded: payment.refunded };
-  const theirs = charge && { authorized: charge.authorized, captured: charge.captured, voided: charge.voided, refunded: charge.refunded };
+  const ours = payment && {
+    authorized: payment.authorized,
+    captured: payment.captured,
+    voided: payment.voided,
+    refunded: payment.refunded,
+  };
+  const theirs = charge && {
+    authorized: charge.authorized,
+    captured: charge.captured,
+    voided: charge.voided,
+    refunded: charge.refunded,
+  };
   if (theirs) expect(ours, `our payment of ${orderId} against the provider's books`).toEqual(theirs);
-  else if (payment) expect([payment.authorized, payment.captured].map(units), `our payment of ${orderId} without a charge`).toEqual([0n, 0n]);
+  else if (payment)
+    expect([payment.authorized, payment.captured].map(units), `our payment of ${orderId} without a charge`).toEqual([
+      0n,
+      0n,
+    ]);
   return entries;
 }
 
@@ -67,7 +71,9 @@ export async function expectChargedOnce(parties: Parties, orderId: string): Prom
 /** An order that ended before shipment holds no money, on either side's books, and the order knows it. */
 export async function expectNoMoneyHeld(parties: Parties, orderId: string): Promise<void> {
   const ended = ['NONE', 'FAILED', 'VOIDED', 'REFUNDED'];
-  const order = await parties.api.untilOrder(orderId, 'without money', ({ paymentStatus }) => ended.includes(paymentStatus));
+  const order = await parties.api.untilOrder(orderId, 'without money', ({ paymentStatus }) =>
+    ended.includes(paymentStatus),
+  );
   const entries = await expectBooksAgree(parties, orderId);
   expect(burden(entries), `money held for ${orderId}, which says ${order.paymentStatus}`).toBe(0n);
   const charged = entries.some((entry) => entry.status === 'approved');

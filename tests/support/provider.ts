@@ -40,9 +40,12 @@ export class SandboxBooks {
   /** Every charge on the books. */
   async all(pageSize = 1_000): Promise<readonly BookEntry[]> {
     const entries: BookEntry[] = [];
-    for (let after: string | null = null; ; ) {
+    for (let after: string | null = null; ;) {
       const query: string = after === null ? '' : `&after=${after}`;
-      const page: { items: BookEntry[]; next: string | null } = await this.#call('GET', `/v1/books?limit=${pageSize}${query}`);
+      const page: { items: BookEntry[]; next: string | null } = await this.#call(
+        'GET',
+        `/v1/books?limit=${pageSize}${query}`,
+      );
       entries.push(...page.items);
       if (page.next === null) return entries;
       after = page.next;

@@ -83,7 +83,11 @@ export async function startTestSystem(options: TestSystemOptions = {}): Promise<
 }
 
 /** One system for a whole test file, started before its tests and stopped, with a look at what it left, after them. */
-export function useSystem(options: TestSystemOptions = {}): { readonly api: Api; readonly provider: SandboxBooks; readonly key: string } {
+export function useSystem(options: TestSystemOptions = {}): {
+  readonly api: Api;
+  readonly provider: SandboxBooks;
+  readonly key: string;
+} {
   let system: TestSystem | undefined;
   const started = (): TestSystem => {
     if (!system) throw new Error('The system is started before the first test; use it inside of tests only.');
@@ -178,7 +182,8 @@ type Counts = Readonly<Record<string, number>>;
 function resourceCounts(): Counts {
   const counts: Record<string, number> = {};
   for (const kind of process.getActiveResourcesInfo()) {
-    if (/^(Timeout|TCPSocketWrap|TCPServerWrap|TCPConnectWrap|Immediate)$/.test(kind)) counts[kind] = (counts[kind] ?? 0) + 1;
+    if (/^(Timeout|TCPSocketWrap|TCPServerWrap|TCPConnectWrap|Immediate)$/.test(kind))
+      counts[kind] = (counts[kind] ?? 0) + 1;
   }
   return counts;
 }
