@@ -13,7 +13,13 @@ export interface SettingRow {
 /** Every setting of the system, by owner. */
 export function allSettings(): SettingRow[] {
   const rows = (owner: string, settings: Readonly<Record<string, Setting>>): SettingRow[] =>
-    Object.values(settings).map(({ env, type, default: value, meaning }) => ({ owner, env, type, default: value === undefined ? 'off' : String(value), meaning }));
+    Object.values(settings).map(({ env, type, default: value, meaning }) => ({
+      owner,
+      env,
+      type,
+      default: value === undefined ? 'off' : String(value),
+      meaning,
+    }));
   return [...rows('process', processSettings), ...SERVICES.flatMap((service) => rows(service.name, service.settings))];
 }
 
@@ -27,6 +33,8 @@ export function printConfig(options: { json?: boolean }): void {
   let owner = '';
   for (const row of rows) {
     if (row.owner !== owner) process.stdout.write(`\n${(owner = row.owner)}\n`);
-    process.stdout.write(`  ${row.env.padEnd(width)}  ${row.meaning}${row.default === '' ? '' : ` [${row.default}]`}\n`);
+    process.stdout.write(
+      `  ${row.env.padEnd(width)}  ${row.meaning}${row.default === '' ? '' : ` [${row.default}]`}\n`,
+    );
   }
 }

@@ -17,7 +17,10 @@ export const SOURCES = {
   billing: '/olms/billing',
 } as const;
 
-const Amount = Type.String({ pattern: '^-?\\d+(\\.\\d+)?$', description: 'Decimal string in the currency of the order' });
+const Amount = Type.String({
+  pattern: '^-?\\d+(\\.\\d+)?$',
+  description: 'Decimal string in the currency of the order',
+});
 const Id = Type.String({ format: 'uuid' });
 const Time = Type.String({ format: 'date-time' });
 const Reason = Type.String();
@@ -84,7 +87,9 @@ export const PaymentStatus = Type.Union([
 ]);
 export type PaymentStatus = Static<typeof PaymentStatus>;
 
-const exampleItems: OrderItem[] = [{ line: 1, sku: 'MUG-1', name: 'Mug', quantity: 2, unitPrice: '9.95', amount: '19.90' }];
+const exampleItems: OrderItem[] = [
+  { line: 1, sku: 'MUG-1', name: 'Mug', quantity: 2, unitPrice: '9.95', amount: '19.90' },
+];
 const exampleId = '0192f0c1-2a3b-7c4d-8e5f-0123456789ab';
 const exampleTime = '2026-11-22T12:00:00.000Z';
 const exampleAllocations: Allocation[] = [{ sku: 'MUG-1', location: 'main', quantity: 2 }];
@@ -112,7 +117,9 @@ export const ORDER_EVENTS = {
       shippingAddress: Type.Optional(Address),
       contact: Type.Optional(Contact),
       payment: Type.Object({ provider: Type.String(), token: Type.String() }),
-      reviewReasons: Type.Array(Type.String(), { description: 'Why the order waits for a manual review; empty: it does not' }),
+      reviewReasons: Type.Array(Type.String(), {
+        description: 'Why the order waits for a manual review; empty: it does not',
+      }),
       allowBackorder: Type.Boolean(),
       metadata: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
       deadlineAt: Time,
@@ -180,20 +187,48 @@ export const ORDER_EVENTS = {
   OrderReadyForShipment: defineEvent({
     source: orders,
     meaning: 'Paid and free of holds: the warehouse may ship these allocations.',
-    data: Type.Object({ allocations: Type.Array(Allocation), shippingAddress: Type.Optional(Address), deadlineAt: Time }),
+    data: Type.Object({
+      allocations: Type.Array(Allocation),
+      shippingAddress: Type.Optional(Address),
+      deadlineAt: Time,
+    }),
     example: { allocations: exampleAllocations, deadlineAt: exampleTime },
   }),
   OrderPartiallyShipped: defineEvent({
     source: orders,
     meaning: 'One of several shipments of the order left the warehouse.',
-    data: Type.Object({ shipmentId: Id, carrier: Type.String(), trackingNumber: Type.String(), items: Type.Array(SkuQuantity), deadlineAt: Time }),
-    example: { shipmentId: exampleId, carrier: 'sandbox', trackingNumber: 'SB1', items: [{ sku: 'MUG-1', quantity: 1 }], deadlineAt: exampleTime },
+    data: Type.Object({
+      shipmentId: Id,
+      carrier: Type.String(),
+      trackingNumber: Type.String(),
+      items: Type.Array(SkuQuantity),
+      deadlineAt: Time,
+    }),
+    example: {
+      shipmentId: exampleId,
+      carrier: 'sandbox',
+      trackingNumber: 'SB1',
+      items: [{ sku: 'MUG-1', quantity: 1 }],
+      deadlineAt: exampleTime,
+    },
   }),
   OrderShipped: defineEvent({
     source: orders,
     meaning: 'Everything of the order has left the warehouse.',
-    data: Type.Object({ shipmentId: Id, carrier: Type.String(), trackingNumber: Type.String(), items: Type.Array(SkuQuantity), deadlineAt: Time }),
-    example: { shipmentId: exampleId, carrier: 'sandbox', trackingNumber: 'SB1', items: [{ sku: 'MUG-1', quantity: 2 }], deadlineAt: exampleTime },
+    data: Type.Object({
+      shipmentId: Id,
+      carrier: Type.String(),
+      trackingNumber: Type.String(),
+      items: Type.Array(SkuQuantity),
+      deadlineAt: Time,
+    }),
+    example: {
+      shipmentId: exampleId,
+      carrier: 'sandbox',
+      trackingNumber: 'SB1',
+      items: [{ sku: 'MUG-1', quantity: 2 }],
+      deadlineAt: exampleTime,
+    },
   }),
   OrderDeliveryRecorded: defineEvent({
     source: orders,
@@ -335,7 +370,13 @@ export const ORDER_EVENTS = {
   PaymentSucceeded: defineEvent({
     source: payments,
     meaning: 'The provider authorized the total, and captured what `captured` says.',
-    data: Type.Object({ amount: Amount, captured: Amount, currency: Type.String(), provider: Type.String(), providerReference: Type.String() }),
+    data: Type.Object({
+      amount: Amount,
+      captured: Amount,
+      currency: Type.String(),
+      provider: Type.String(),
+      providerReference: Type.String(),
+    }),
     example: { amount: '19.90', captured: '19.90', currency: 'EUR', provider: 'sandbox', providerReference: 'ch_1' },
   }),
   PaymentFailed: defineEvent({
@@ -392,7 +433,14 @@ export const ORDER_EVENTS = {
       trackingNumber: Type.String(),
       last: Type.Boolean(),
     }),
-    example: { shipmentId: exampleId, location: 'main', items: [{ sku: 'MUG-1', quantity: 2 }], carrier: 'sandbox', trackingNumber: 'SB1', last: true },
+    example: {
+      shipmentId: exampleId,
+      location: 'main',
+      items: [{ sku: 'MUG-1', quantity: 2 }],
+      carrier: 'sandbox',
+      trackingNumber: 'SB1',
+      last: true,
+    },
   }),
   ShipmentDelivered: defineEvent({
     source: shipping,
@@ -435,7 +483,12 @@ export const ORDER_EVENTS = {
   CreditNoteIssued: defineEvent({
     source: SOURCES.billing,
     meaning: 'A refund after the invoice was credited.',
-    data: Type.Object({ creditNoteNumber: Type.String(), invoiceNumber: Type.String(), amount: Amount, currency: Type.String() }),
+    data: Type.Object({
+      creditNoteNumber: Type.String(),
+      invoiceNumber: Type.String(),
+      amount: Amount,
+      currency: Type.String(),
+    }),
     example: { creditNoteNumber: 'CRN-00000001', invoiceNumber: 'INV-00000001', amount: '9.95', currency: 'EUR' },
   }),
 } as const satisfies Record<string, EventDefinition>;
@@ -444,7 +497,9 @@ export type EventType = keyof typeof ORDER_EVENTS;
 export type EventData<T extends EventType> = Static<(typeof ORDER_EVENTS)[T]['data']>;
 
 /** A new event as the rules return it; the platform adds id, sequence, time and causation. */
-export type NewEvent<T extends EventType = EventType> = { [K in T]: { readonly type: K; readonly data: EventData<K> } }[T];
+export type NewEvent<T extends EventType = EventType> = {
+  [K in T]: { readonly type: K; readonly data: EventData<K> };
+}[T];
 
 /** A recorded event, discriminated by type. */
 export type OrderEvent<T extends EventType = EventType> = {

@@ -12,5 +12,8 @@ export interface Product {
 
 export interface Peers {
   /** Products by SKU or product id, in one call; unknown ones are missing from the answer. */
-  lookupProducts(keys: { readonly skus: readonly string[]; readonly productIds: readonly string[] }): Promise<Product[]>;
+  lookupProducts(keys: {
+    readonly skus: readonly string[];
+    readonly productIds: readonly string[];
+  }): Promise<Product[]>;
 }

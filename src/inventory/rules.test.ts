@@ -15,12 +15,17 @@ class Warehouse {
   ignored: string | undefined;
 
   constructor(stock: Record<string, Record<string, number>>) {
-    const levels = (places: Record<string, number>): StockOfSku => Object.fromEntries(Object.entries(places).map(([place, onHand]) => [place, { onHand, reserved: 0 }]));
+    const levels = (places: Record<string, number>): StockOfSku =>
+      Object.fromEntries(Object.entries(places).map(([place, onHand]) => [place, { onHand, reserved: 0 }]));
     this.stock = new Map(Object.entries(stock).map(([sku, places]) => [sku, levels(places)]));
   }
 
   get #context(): RulesContext<StockOfSku> {
-    return { nowMs: 0, newId: () => `id-${++this.#ids}`, shared: { get: (sku) => this.stock.get(sku), set: (sku, value) => this.stock.set(sku, value) } };
+    return {
+      nowMs: 0,
+      newId: () => `id-${++this.#ids}`,
+      shared: { get: (sku) => this.stock.get(sku), set: (sku, value) => this.stock.set(sku, value) },
+    };
   }
 
   #take({ row, events, ignored }: Folded<Reservation, never>): this {
@@ -34,12 +39,28 @@ class Warehouse {
     const source = type.startsWith('Shipment') ? SOURCES.shipping : SOURCES.orders;
     const sequence = (this.#sequences.get(order + source) ?? 0) + (repeated ? 0 : 1);
     this.#sequences.set(order + source, sequence);
-    const event: Envelope = { id: `${source}-${sequence}`, source, type, subject: order, sequence, time: '', correlationid: 'c', causationid: 'c', data };
+    const event: Envelope = {
+      id: `${source}-${sequence}`,
+      source,
+      type,
+      subject: order,
+      sequence,
+      time: '',
+      correlationid: 'c',
+      causationid: 'c',
+      data,
+    };
     return this.#take(foldEvent(inventoryRules, this.#rows.get(order) ?? emptyRow(order), event, this.#context));
   }
 
   orders(order: string, demand: Record<string, number>, allowBackorder = false): this {
-    const items = Object.entries(demand).map(([sku, quantity], index) => ({ line: index + 1, sku, quantity, unitPrice: '1', amount: '1.00' }));
+    const items = Object.entries(demand).map(([sku, quantity], index) => ({
+      line: index + 1,
+      sku,
+      quantity,
+      unitPrice: '1',
+      amount: '1.00',
+    }));
     return this.reads(order, 'OrderCreated', { items, allowBackorder } as unknown as EventData<'OrderCreated'>);
   }
 
@@ -49,15 +70,32 @@ class Warehouse {
 
   leaves(order: string, location: string, items: Record<string, number>): this {
     const list = Object.entries(items).map(([sku, quantity]) => ({ sku, quantity }));
-    return this.reads(order, 'ShipmentDispatched', { shipmentId: `${order}-${location}`, location, items: list, carrier: 'x', trackingNumber: '1', last: false });
+    return this.reads(order, 'ShipmentDispatched', {
+      shipmentId: `${order}-${location}`,
+      location,
+      items: list,
+      carrier: 'x',
+      trackingNumber: '1',
+      last: false,
+    });
   }
 
   comesBack(order: string, location: string, items: Record<string, number>): this {
-    return this.reads(order, 'OrderReturnReceived', { returnId: 'r', items: Object.entries(items).map(([sku, quantity]) => ({ sku, quantity })), location });
+    return this.reads(order, 'OrderReturnReceived', {
+      returnId: 'r',
+      items: Object.entries(items).map(([sku, quantity]) => ({ sku, quantity })),
+      location,
+    });
   }
 
   triesAgain(order: string): this {
-    const folded = foldCommand(inventoryRules, this.#rows.get(order)!, { type: 'retryBackorder' }, { causationid: 'c', correlationid: 'c' }, this.#context);
+    const folded = foldCommand(
+      inventoryRules,
+      this.#rows.get(order)!,
+      { type: 'retryBackorder' },
+      { causationid: 'c', correlationid: 'c' },
+      this.#context,
+    );
     if (isRefusal(folded)) throw new Error(folded.refused);
     return this.#take(folded);
   }
@@ -77,13 +115,17 @@ class Warehouse {
 
   /** "on hand/reserved" by place. */
   shelf(sku: string): Record<string, string> {
-    return Object.fromEntries(Object.entries(this.stock.get(sku)!).map(([place, { onHand, reserved }]) => [place, `${onHand}/${reserved}`]));
+    return Object.fromEntries(
+      Object.entries(this.stock.get(sku)!).map(([place, { onHand, reserved }]) => [place, `${onHand}/${reserved}`]),
+    );
   }
 }
 
 describe('a reservation', () => {
   test('takes all lines or none', () => {
-    const w = new Warehouse({ MUG: { main: 2 }, CUP: { main: 1 } }).orders('a', { MUG: 2, CUP: 2 }).says('StockRejected');
+    const w = new Warehouse({ MUG: { main: 2 }, CUP: { main: 1 } })
+      .orders('a', { MUG: 2, CUP: 2 })
+      .says('StockRejected');
     expect(w.said[0]!.data).toEqual({ shortages: [{ sku: 'CUP', requested: 2, available: 1 }] });
     expect(w.shelf('MUG')).toEqual({ main: '2/0' });
     w.orders('b', { MUG: 2, CUP: 1 }).says('StockReserved');
@@ -92,12 +134,16 @@ describe('a reservation', () => {
 
   test('adds lines of the same product up', () => {
     const items = [1, 2].map((line) => ({ line, sku: 'MUG', quantity: 2, unitPrice: '1', amount: '2.00' }));
-    const w = new Warehouse({ MUG: { main: 3 } }).reads('a', 'OrderCreated', { items, allowBackorder: false } as unknown as EventData<'OrderCreated'>).says('StockRejected');
+    const w = new Warehouse({ MUG: { main: 3 } })
+      .reads('a', 'OrderCreated', { items, allowBackorder: false } as unknown as EventData<'OrderCreated'>)
+      .says('StockRejected');
     expect(w.said[0]!.data).toEqual({ shortages: [{ sku: 'MUG', requested: 4, available: 3 }] });
   });
 
   test('prefers one place that has everything, else the fullest ones', () => {
-    expect(new Warehouse({ MUG: { east: 5, west: 2 }, CUP: { west: 1 } }).orders('a', { MUG: 2, CUP: 1 }).allocations).toEqual([
+    expect(
+      new Warehouse({ MUG: { east: 5, west: 2 }, CUP: { west: 1 } }).orders('a', { MUG: 2, CUP: 1 }).allocations,
+    ).toEqual([
       { sku: 'CUP', location: 'west', quantity: 1 },
       { sku: 'MUG', location: 'west', quantity: 2 },
     ]);
@@ -127,7 +173,11 @@ describe('a reservation', () => {
 
 describe('a backorder', () => {
   test('reserves when enough has come, and not before', () => {
-    const w = new Warehouse({ MUG: { main: 1 } }).orders('a', { MUG: 2 }, true).says('StockBackordered').triesAgain('a').says();
+    const w = new Warehouse({ MUG: { main: 1 } })
+      .orders('a', { MUG: 2 }, true)
+      .says('StockBackordered')
+      .triesAgain('a')
+      .says();
     w.stock.set('MUG', { main: { onHand: 2, reserved: 0 } });
     w.triesAgain('a').says('StockReserved').triesAgain('a').says();
     expect(w.shelf('MUG')).toEqual({ main: '2/2' });
@@ -143,7 +193,10 @@ describe('a backorder', () => {
 
 describe('a parcel', () => {
   test('takes its goods off the shelf', () => {
-    const w = new Warehouse({ MUG: { main: 3 } }).orders('a', { MUG: 2 }).leaves('a', 'main', { MUG: 2 }).says('StockShipped');
+    const w = new Warehouse({ MUG: { main: 3 } })
+      .orders('a', { MUG: 2 })
+      .leaves('a', 'main', { MUG: 2 })
+      .says('StockShipped');
     expect([w.shelf('MUG'), w.status('a')]).toEqual([{ main: '1/0' }, 'SHIPPED']);
   });
 
@@ -170,7 +223,11 @@ describe('a parcel', () => {
   });
 
   test('that comes back goes where it arrived', () => {
-    const w = new Warehouse({ MUG: { main: 2 } }).orders('a', { MUG: 2 }).leaves('a', 'main', { MUG: 2 }).comesBack('a', 'outlet', { MUG: 1 }).says('StockReturned');
+    const w = new Warehouse({ MUG: { main: 2 } })
+      .orders('a', { MUG: 2 })
+      .leaves('a', 'main', { MUG: 2 })
+      .comesBack('a', 'outlet', { MUG: 1 })
+      .says('StockReturned');
     expect(w.shelf('MUG')).toEqual({ main: '0/0', outlet: '1/0' });
   });
 });

@@ -35,7 +35,9 @@ export const inventoryRules: InventoryRules = {
   react(event, reservation, { shared }): Outcome<Reservation> | Ignored {
     switch (event.type) {
       case 'OrderCreated':
-        return reservation ? ignore('the order has a reservation already') : reserve(demandOf(event.data), event.data.allowBackorder, shared);
+        return reservation
+          ? ignore('the order has a reservation already')
+          : reserve(demandOf(event.data), event.data.allowBackorder, shared);
       case 'OrderCancelled':
       case 'OrderPaymentFailed':
         return release(reservation, event.type, shared);
@@ -52,7 +54,9 @@ export const inventoryRules: InventoryRules = {
     if (!reservation) return refuse('ORDER_NOT_FOUND', 'The order has no reservation.');
     if (reservation.status !== 'BACKORDERED') return { state: reservation, events: [] };
     const found = allocate(reservation.demand, shared);
-    return 'shortages' in found ? { state: reservation, events: [] } : reserved(reservation.demand, found.allocations, shared);
+    return 'shortages' in found
+      ? { state: reservation, events: [] }
+      : reserved(reservation.demand, found.allocations, shared);
   },
 };
 
@@ -63,17 +67,35 @@ export function demandOf(order: Pick<EventData<'OrderCreated'>, 'items'>): SkuQu
   return [...demand].map(([sku, quantity]) => ({ sku, quantity })).sort((a, b) => (a.sku < b.sku ? -1 : 1));
 }
 
-function reserve(demand: readonly SkuQuantity[], allowBackorder: boolean, shared: Shared<StockOfSku>): Outcome<Reservation> {
+function reserve(
+  demand: readonly SkuQuantity[],
+  allowBackorder: boolean,
+  shared: Shared<StockOfSku>,
+): Outcome<Reservation> {
   const found = allocate(demand, shared);
   if (!('shortages' in found)) return reserved(demand, found.allocations, shared);
   const { shortages } = found;
-  if (allowBackorder) return { state: { status: 'BACKORDERED', demand, allocations: [] }, events: [{ type: 'StockBackordered', data: { shortages } }] };
-  return { state: { status: 'REJECTED', demand: [], allocations: [] }, events: [{ type: 'StockRejected', data: { shortages } }] };
+  if (allowBackorder)
+    return {
+      state: { status: 'BACKORDERED', demand, allocations: [] },
+      events: [{ type: 'StockBackordered', data: { shortages } }],
+    };
+  return {
+    state: { status: 'REJECTED', demand: [], allocations: [] },
+    events: [{ type: 'StockRejected', data: { shortages } }],
+  };
 }
 
-function reserved(demand: readonly SkuQuantity[], allocations: Allocation[], shared: Shared<StockOfSku>): Outcome<Reservation> {
+function reserved(
+  demand: readonly SkuQuantity[],
+  allocations: Allocation[],
+  shared: Shared<StockOfSku>,
+): Outcome<Reservation> {
   move(allocations, 0, 1, shared);
-  return { state: { status: 'RESERVED', demand, allocations }, events: [{ type: 'StockReserved', data: { allocations } }] };
+  return {
+    state: { status: 'RESERVED', demand, allocations },
+    events: [{ type: 'StockReserved', data: { allocations } }],
+  };
 }
 
 function available(level: Level | undefined): number {
@@ -84,7 +106,10 @@ function available(level: Level | undefined): number {
  * Where each SKU comes from: one location that has everything, if there is one (one parcel), else as few
  * places per SKU as possible, fullest first.
  */
-export function allocate(demand: readonly SkuQuantity[], shared: Shared<StockOfSku>): { allocations: Allocation[] } | { shortages: Shortage[] } {
+export function allocate(
+  demand: readonly SkuQuantity[],
+  shared: Shared<StockOfSku>,
+): { allocations: Allocation[] } | { shortages: Shortage[] } {
   const shortages: Shortage[] = [];
   const locations = new Set<string>();
   for (const { sku, quantity } of demand) {
@@ -122,25 +147,46 @@ function split(sku: string, quantity: number, stock: StockOfSku): Allocation[] {
 }
 
 /** Changes stock by `onHandSign` and `reservedSign` times each allocation. */
-function move(allocations: readonly Allocation[], onHandSign: number, reservedSign: number, shared: Shared<StockOfSku>): void {
+function move(
+  allocations: readonly Allocation[],
+  onHandSign: number,
+  reservedSign: number,
+  shared: Shared<StockOfSku>,
+): void {
   for (const { sku, location, quantity } of allocations) {
     const stock = shared.get(sku) ?? {};
     const level = stock[location] ?? { onHand: 0, reserved: 0 };
-    shared.set(sku, { ...stock, [location]: { onHand: level.onHand + onHandSign * quantity, reserved: level.reserved + reservedSign * quantity } });
+    shared.set(sku, {
+      ...stock,
+      [location]: { onHand: level.onHand + onHandSign * quantity, reserved: level.reserved + reservedSign * quantity },
+    });
   }
 }
 
-function release(reservation: Reservation | undefined, reason: string, shared: Shared<StockOfSku>): Outcome<Reservation> | Ignored {
+function release(
+  reservation: Reservation | undefined,
+  reason: string,
+  shared: Shared<StockOfSku>,
+): Outcome<Reservation> | Ignored {
   if (!reservation) return ignore('nothing was reserved');
-  if (reservation.status === 'BACKORDERED') return { state: { status: 'RELEASED', demand: [], allocations: [] }, events: [] };
+  if (reservation.status === 'BACKORDERED')
+    return { state: { status: 'RELEASED', demand: [], allocations: [] }, events: [] };
   if (reservation.status !== 'RESERVED') return ignore(`the reservation is ${reservation.status}`);
   const allocations = [...reservation.allocations];
   move(allocations, 0, -1, shared);
-  return { state: { status: 'RELEASED', demand: [], allocations: [] }, events: [{ type: 'StockReleased', data: { allocations, reason } }] };
+  return {
+    state: { status: 'RELEASED', demand: [], allocations: [] },
+    events: [{ type: 'StockReleased', data: { allocations, reason } }],
+  };
 }
 
-function ship(reservation: Reservation | undefined, parcel: EventData<'ShipmentDispatched'>, shared: Shared<StockOfSku>): Outcome<Reservation> | Ignored {
-  if (reservation?.status !== 'RESERVED') throw new Error(`A parcel left without a reservation (${reservation?.status ?? 'none'})`);
+function ship(
+  reservation: Reservation | undefined,
+  parcel: EventData<'ShipmentDispatched'>,
+  shared: Shared<StockOfSku>,
+): Outcome<Reservation> | Ignored {
+  if (reservation?.status !== 'RESERVED')
+    throw new Error(`A parcel left without a reservation (${reservation?.status ?? 'none'})`);
   const leaving = new Map(parcel.items.map((item) => [item.sku, item.quantity]));
   const gone: Allocation[] = [];
   const allocations: Allocation[] = [];
@@ -156,10 +202,17 @@ function ship(reservation: Reservation | undefined, parcel: EventData<'ShipmentD
   }
   move(gone, -1, -1, shared);
   const status = allocations.length === 0 ? 'SHIPPED' : 'RESERVED';
-  return { state: { status, demand: [], allocations }, events: [{ type: 'StockShipped', data: { shipmentId: parcel.shipmentId, allocations: gone } }] };
+  return {
+    state: { status, demand: [], allocations },
+    events: [{ type: 'StockShipped', data: { shipmentId: parcel.shipmentId, allocations: gone } }],
+  };
 }
 
-function takeBack(reservation: Reservation | undefined, data: EventData<'OrderReturnReceived'>, shared: Shared<StockOfSku>): Outcome<Reservation> | Ignored {
+function takeBack(
+  reservation: Reservation | undefined,
+  data: EventData<'OrderReturnReceived'>,
+  shared: Shared<StockOfSku>,
+): Outcome<Reservation> | Ignored {
   if (!reservation) throw new Error('Goods came back of an order that never had any');
   const allocations = data.items.map(({ sku, quantity }) => ({ sku, location: data.location, quantity }));
   move(allocations, 1, 0, shared);

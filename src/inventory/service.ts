@@ -22,7 +22,8 @@ export const inventory: ServiceDefinition = {
 
 /** SKUs whose stock an event or command may touch. */
 function skusOf({ event }: { event?: Envelope }, reservation: Reservation | undefined): string[] {
-  if (event?.type === 'OrderCreated' || event?.type === 'OrderReturnReceived') return (event.data as EventData<'OrderReturnReceived'>).items.map((item) => item.sku);
+  if (event?.type === 'OrderCreated' || event?.type === 'OrderReturnReceived')
+    return (event.data as EventData<'OrderReturnReceived'>).items.map((item) => item.sku);
   return [...new Set([...(reservation?.allocations ?? []), ...(reservation?.demand ?? [])].map((entry) => entry.sku))];
 }
 
@@ -59,7 +60,11 @@ function createInventory({ database, bus, clock, logger, metrics, exclusive }: S
     arrived.clear();
     for (const orderId of await backorderedFor(database, skus, BACKORDERS_PER_RUN)) {
       const id = uuidv7();
-      await lane.submit({ orderId, command: { type: 'retryBackorder' }, cause: { causationid: id, correlationid: id } });
+      await lane.submit({
+        orderId,
+        command: { type: 'retryBackorder' },
+        cause: { causationid: id, correlationid: id },
+      });
     }
   }
 
@@ -77,7 +82,12 @@ function createInventory({ database, bus, clock, logger, metrics, exclusive }: S
       }),
     async start() {
       await lane.start();
-      backorders = startJob({ name: 'inventory backorders', everyMs: BACKORDER_SWEEP_MS, logger, run: retryBackorders });
+      backorders = startJob({
+        name: 'inventory backorders',
+        everyMs: BACKORDER_SWEEP_MS,
+        logger,
+        run: retryBackorders,
+      });
     },
     async stop() {
       await backorders?.stop();

@@ -9,7 +9,14 @@ import type { Reservation, StockOfSku } from './rules.ts';
 
 /** SQL of the inventory service; nowhere else. */
 
-const RESERVATION_COLUMNS: Columns = { order_id: 'uuid', status: 'text', version: 'integer', sequence: 'integer', seen: 'json', detail: 'json' };
+const RESERVATION_COLUMNS: Columns = {
+  order_id: 'uuid',
+  status: 'text',
+  version: 'integer',
+  sequence: 'integer',
+  seen: 'json',
+  detail: 'json',
+};
 const LEDGER_COLUMNS: Columns = {
   at: 'timestamptz',
   sku: 'text',
@@ -86,7 +93,13 @@ function moveStock(changes: readonly SharedChange<StockOfSku>[]): Write[] {
   if (arrivals.length > 0) {
     // Returned goods at a location that never had this SKU.
     writes.push(
-      insertRows('arrivals', 'inventory.stock', { sku: 'text', location: 'text', on_hand: 'integer', reserved: 'integer' }, arrivals, 'on conflict (sku, location) do update set on_hand = stock.on_hand + excluded.on_hand'),
+      insertRows(
+        'arrivals',
+        'inventory.stock',
+        { sku: 'text', location: 'text', on_hand: 'integer', reserved: 'integer' },
+        arrivals,
+        'on conflict (sku, location) do update set on_hand = stock.on_hand + excluded.on_hand',
+      ),
     );
   }
   return writes;
@@ -94,12 +107,28 @@ function moveStock(changes: readonly SharedChange<StockOfSku>[]): Write[] {
 
 export const inventoryStore: LaneStore<Reservation, StockOfSku> = {
   async load(database, ids) {
-    const rows = await database.query<{ order_id: string; status: Reservation['status']; version: number; sequence: number; seen: Record<string, number>; detail: Omit<Reservation, 'status'> }>(
+    const rows = await database.query<{
+      order_id: string;
+      status: Reservation['status'];
+      version: number;
+      sequence: number;
+      seen: Record<string, number>;
+      detail: Omit<Reservation, 'status'>;
+    }>(
       'select order_id, status, version, sequence, seen, detail from inventory.reservations where order_id = any($1::uuid[])',
       [ids],
     );
     return new Map(
-      rows.map((row): [string, Row<Reservation>] => [row.order_id, { id: row.order_id, version: row.version, sequence: row.sequence, seen: row.seen, state: { status: row.status, ...row.detail } }]),
+      rows.map((row): [string, Row<Reservation>] => [
+        row.order_id,
+        {
+          id: row.order_id,
+          version: row.version,
+          sequence: row.sequence,
+          seen: row.seen,
+          state: { status: row.status, ...row.detail },
+        },
+      ]),
     );
   },
 
@@ -125,8 +154,12 @@ export const inventoryStore: LaneStore<Reservation, StockOfSku> = {
     });
     const fresh = changes.filter((change) => change.before.version === 0).map((change) => toRow(change.after));
     const changed = changes.filter((change) => change.before.version > 0).map((change) => toRow(change.after));
-    if (fresh.length > 0) writes.push(insertRows('new_reservations', 'inventory.reservations', RESERVATION_COLUMNS, fresh));
-    if (changed.length > 0) writes.push(updateRows('reservations', 'inventory.reservations', ['order_id'], RESERVATION_COLUMNS, changed, 'version'));
+    if (fresh.length > 0)
+      writes.push(insertRows('new_reservations', 'inventory.reservations', RESERVATION_COLUMNS, fresh));
+    if (changed.length > 0)
+      writes.push(
+        updateRows('reservations', 'inventory.reservations', ['order_id'], RESERVATION_COLUMNS, changed, 'version'),
+      );
     const ledger = ledgerRows(events);
     if (ledger.length > 0) writes.push(insertRows('ledger', 'inventory.ledger', LEDGER_COLUMNS, ledger));
     return writes;
@@ -144,11 +177,20 @@ interface ProductRow extends Record<string, unknown> {
 const PRODUCT_COLUMNS = 'sku, id, name, trim_scale(price)::text as price, currency';
 
 function toProduct(row: ProductRow): Product {
-  return { id: row.id, sku: row.sku, name: row.name, ...(row.price !== null && { price: row.price }), ...(row.currency !== null && { currency: row.currency }) };
+  return {
+    id: row.id,
+    sku: row.sku,
+    name: row.name,
+    ...(row.price !== null && { price: row.price }),
+    ...(row.currency !== null && { currency: row.currency }),
+  };
 }
 
 /** Products by SKU or id, in one query. */
-export async function findProducts(database: Database, keys: { readonly skus: readonly string[]; readonly productIds: readonly string[] }): Promise<Product[]> {
+export async function findProducts(
+  database: Database,
+  keys: { readonly skus: readonly string[]; readonly productIds: readonly string[] },
+): Promise<Product[]> {
   const rows = await database.query<ProductRow>(
     `select ${PRODUCT_COLUMNS} from inventory.products where sku = any($1::text[]) union select ${PRODUCT_COLUMNS} from inventory.products where id = any($2::uuid[])`,
     [keys.skus, keys.productIds],
@@ -157,11 +199,19 @@ export async function findProducts(database: Database, keys: { readonly skus: re
 }
 
 export async function listProducts(database: Database, after: string, limit: number): Promise<Product[]> {
-  return (await database.query<ProductRow>(`select ${PRODUCT_COLUMNS} from inventory.products where sku > $1 order by sku limit $2`, [after, limit])).map(toProduct);
+  return (
+    await database.query<ProductRow>(
+      `select ${PRODUCT_COLUMNS} from inventory.products where sku > $1 order by sku limit $2`,
+      [after, limit],
+    )
+  ).map(toProduct);
 }
 
 /** Creates or changes a product; its id stays. Tells whether it is new. */
-export async function putProduct(database: Database, product: Product): Promise<{ product: Product; created: boolean }> {
+export async function putProduct(
+  database: Database,
+  product: Product,
+): Promise<{ product: Product; created: boolean }> {
   const [row] = await database.query<ProductRow & { created: boolean }>(
     `insert into inventory.products (sku, id, name, price, currency) values ($1, $2, $3, $4, $5)
      on conflict (sku) do update set name = excluded.name, price = excluded.price, currency = excluded.currency, updated_at = now()
@@ -169,13 +219,6 @@ export async function putProduct(database: Database, product: Product): Promise<
     [product.sku, product.id, product.name, product.price ?? null, product.currency ?? null],
   );
   return { product: toProduct(row!), created: row!.created };
-}
-
-/** Creates the products that do not exist yet; existing ones stay as they are. */
-export async function addProducts(database: Database, products: readonly Product[]): Promise<void> {
-  await database.write([
-    insertRows('products', 'inventory.products', { sku: 'text', id: 'uuid', name: 'text', price: 'numeric', currency: 'text' }, products as unknown as Record<string, unknown>[], 'on conflict (sku) do nothing'),
-  ]);
 }
 
 export interface Adjustment {
@@ -214,7 +257,12 @@ export interface StockView {
   readonly onHand: number;
   readonly reserved: number;
   readonly available: number;
-  readonly locations: readonly { readonly location: string; readonly onHand: number; readonly reserved: number; readonly available: number }[];
+  readonly locations: readonly {
+    readonly location: string;
+    readonly onHand: number;
+    readonly reserved: number;
+    readonly available: number;
+  }[];
 }
 
 function stockViews(rows: readonly StockRow[]): StockView[] {

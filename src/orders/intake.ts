@@ -54,14 +54,20 @@ export class Intake {
 
   constructor(options: IntakeOptions) {
     this.#options = options;
-    this.#batcher = new Batcher({ flush: (placements) => this.#flush(placements), setMax: SET_MAX, writersMax: WRITERS_MAX, queueMax: options.queueMax });
+    this.#batcher = new Batcher({
+      flush: (placements) => this.#flush(placements),
+      setMax: SET_MAX,
+      writersMax: WRITERS_MAX,
+      queueMax: options.queueMax,
+    });
   }
 
   /** Takes an order, or answers with the one this key made before. Throws a {@link Problem} for a request that cannot be taken. */
   async take(request: OrderRequest, key: RequestKey, cause: Cause): Promise<Taken | Refusal> {
     const closed = this.#options.closed();
     if (closed !== undefined) return refuse('OVERLOADED', closed);
-    if (this.#batcher.full) return refuse('OVERLOADED', 'More new orders are waiting than the database takes at the moment.');
+    if (this.#batcher.full)
+      return refuse('OVERLOADED', 'More new orders are waiting than the database takes at the moment.');
     await this.#learnProducts(request);
     const context = contextAt(this.#options.clock);
     const data = place(request, this.#catalog, this.#options.policy, context.nowMs);
@@ -105,18 +111,33 @@ export class Intake {
     const fresh = [...unique.values()];
     const failed = new Map<string, Error>();
     const before = await this.#insertApart(fresh, failed);
-    this.#options.onTaken(fresh.filter(({ key }) => !before.has(key) && !failed.has(key)).map((placement) => placement.row));
-    return Promise.all(placements.map((placement) => failed.get(placement.key) ?? this.#answer(placement, unique.get(placement.key)!, before.get(placement.key))));
+    this.#options.onTaken(
+      fresh.filter(({ key }) => !before.has(key) && !failed.has(key)).map((placement) => placement.row),
+    );
+    return Promise.all(
+      placements.map(
+        async (placement) =>
+          failed.get(placement.key) ?? this.#answer(placement, unique.get(placement.key)!, before.get(placement.key)),
+      ),
+    );
   }
 
   /** Inserts a set. One the database refuses for its data is halved until the order at fault stands alone: strangers share a set, never a failure. */
-  async #insertApart(placements: readonly Placement[], failed: Map<string, Error>): Promise<Map<string, { id: string; requestHash: string }>> {
+  async #insertApart(
+    placements: readonly Placement[],
+    failed: Map<string, Error>,
+  ): Promise<Map<string, { id: string; requestHash: string }>> {
     try {
       return await this.#insert(placements);
     } catch (error) {
       if (isTransient(error)) throw error;
       if (placements.length === 1) {
-        failed.set(placements[0]!.key, isUnstorable(error) ? new Problem('VALIDATION_FAILED', 'The order holds text or nesting that cannot be stored.') : (error as Error));
+        failed.set(
+          placements[0]!.key,
+          isUnstorable(error)
+            ? new Problem('VALIDATION_FAILED', 'The order holds text or nesting that cannot be stored.')
+            : (error as Error),
+        );
         return new Map();
       }
       const half = placements.length >>> 1;
@@ -126,7 +147,11 @@ export class Intake {
   }
 
   /** One caller's answer out of a set; a reused key is that caller's problem alone. */
-  async #answer(asked: Placement, first: Placement, before: { id: string; requestHash: string } | undefined): Promise<Taken | Problem> {
+  async #answer(
+    asked: Placement,
+    first: Placement,
+    before: { id: string; requestHash: string } | undefined,
+  ): Promise<Taken | Problem> {
     try {
       assertSameRequest(before?.requestHash ?? first.requestHash, asked.requestHash);
       if (before) return await this.#original(before.id);
@@ -143,7 +168,12 @@ export class Intake {
       "select data, time from log.order_outbox where subject = $1 and type = 'OrderCreated' and source = $2",
       [orderId, SOURCES.orders],
     );
-    if (row) return { row: { id: orderId, version: 1, sequence: 1, seen: {}, state: created(row.data as never) }, repeated: true, updatedAt: row.time.toISOString() };
+    if (row)
+      return {
+        row: { id: orderId, version: 1, sequence: 1, seen: {}, state: created(row.data as never) },
+        repeated: true,
+        updatedAt: row.time.toISOString(),
+      };
     const [stored] = await loadOrders(this.#options.database, [orderId]);
     if (!stored) throw new Problem('ORDER_NOT_FOUND', 'The order of this key is gone.');
     return { row: stored, repeated: true, updatedAt: stored.updatedAt };
@@ -168,7 +198,10 @@ export class Intake {
         const retry = isUniqueViolation(error) || isTransient(error);
         if (!retry || attempt >= UNKNOWN_OUTCOME_TRIES) throw error;
         if (isTransient(error)) await new Promise((resolve) => setTimeout(resolve, 100 * attempt));
-        const known = await ordersByKey(database, rest.map((placement) => placement.key));
+        const known = await ordersByKey(
+          database,
+          rest.map((placement) => placement.key),
+        );
         for (const placement of rest) {
           const stored = known.get(placement.key);
           // Our own id: the commit whose reply was lost did happen, and this is its first answer.
@@ -188,5 +221,7 @@ function isUnstorable(error: unknown): boolean {
 
 function placementProblem(problems: readonly PlacementProblem[]): Problem {
   const first = problems[0]!;
-  return new Problem(first.code, `${first.pointer} ${first.detail}.`, { errors: problems.slice(0, 50).map(({ pointer, detail }) => ({ pointer, detail })) });
+  return new Problem(first.code, `${first.pointer} ${first.detail}.`, {
+    errors: problems.slice(0, 50).map(({ pointer, detail }) => ({ pointer, detail })),
+  });
 }

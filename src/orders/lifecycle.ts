@@ -33,13 +33,15 @@ export interface Transition {
   readonly who: readonly Actor[];
 }
 
-const beforeWarehouse = ['CREATED', 'BACKORDERED', 'RESERVED', 'PAYMENT_PENDING', 'PAID'] as const;
+const beforePayment = ['CREATED', 'BACKORDERED', 'RESERVED', 'PAYMENT_PENDING'] as const;
+const beforeWarehouse = [...beforePayment, 'PAID'] as const;
 const beforeShipment = [...beforeWarehouse, 'READY_FOR_SHIPMENT'] as const;
 const open = [...beforeShipment, 'PARTIALLY_SHIPPED'] as const;
 const onceShipping = ['PARTIALLY_SHIPPED', 'SHIPPED', 'COMPLETED'] as const;
 const oncePaid = ['PAID', 'READY_FOR_SHIPMENT', ...onceShipping] as const;
 
 /** Rows of: status · command · event · next status · who may. */
+// prettier-ignore
 export const TRANSITIONS = [
   { from: ['CREATED', 'BACKORDERED'], command: 'recordReservation', event: 'OrderReserved', to: 'RESERVED', who: ['inventory'] },
   { from: ['CREATED'], command: 'recordShortage', event: 'OrderRejected', to: 'REJECTED', who: ['inventory'] },
@@ -67,7 +69,7 @@ export const TRANSITIONS = [
   { from: open, command: 'release', event: 'OrderReleased', to: 'same', who: ['client', 'reviews'] },
   { from: beforeShipment, command: 'amend', event: 'OrderAmended', to: 'same', who: ['client'] },
 
-  { from: beforeWarehouse.slice(0, 4), command: 'expire', event: 'OrderCancelled', to: 'CANCELLED', who: ['timer'] },
+  { from: beforePayment, command: 'expire', event: 'OrderCancelled', to: 'CANCELLED', who: ['timer'] },
   { from: ['PAID', 'READY_FOR_SHIPMENT', 'PARTIALLY_SHIPPED', 'SHIPPED'], command: 'expire', event: 'OrderOverdue', to: 'same', who: ['timer'] },
 
   { from: oncePaid, command: 'requestRefund', event: 'OrderRefundRequested', to: 'same', who: ['client'] },
@@ -96,6 +98,7 @@ interface LateFact {
 }
 
 /** Facts that may arrive late, early or twice and change nothing, and why that is right. */
+// prettier-ignore
 export const LATE_FACTS: readonly LateFact[] = [
   { in: ['CANCELLED'], command: 'recordReservation', because: 'inventory releases the reservation when it reads OrderCancelled' },
   { in: ['CANCELLED'], command: 'recordShortage', because: 'the order had ended already; nothing is reserved' },
@@ -108,7 +111,16 @@ export const LATE_FACTS: readonly LateFact[] = [
 ];
 
 /** Actions a person can ask for, and the command behind each. */
-export const ACTIONS = ['cancel', 'hold', 'release', 'amend', 'complete', 'requestReturn', 'receiveReturn', 'requestRefund'] as const satisfies readonly CommandName[];
+export const ACTIONS = [
+  'cancel',
+  'hold',
+  'release',
+  'amend',
+  'complete',
+  'requestReturn',
+  'receiveReturn',
+  'requestRefund',
+] as const satisfies readonly CommandName[];
 export type Action = (typeof ACTIONS)[number];
 
 export const INITIAL: Status = 'CREATED';

@@ -1,9 +1,31 @@
 import { type ErrorCode, refuse, type Refusal } from '#contracts/errors.ts';
 import { amountMinor, formatAmount, lineAmount } from '#contracts/money.ts';
-import type { Address, Allocation, ChargeLine, Contact, EventData, NewEvent, OrderItem, PaymentStatus, Shortage, SkuQuantity } from '#contracts/order-events.ts';
+import type {
+  Address,
+  Allocation,
+  ChargeLine,
+  Contact,
+  EventData,
+  NewEvent,
+  OrderItem,
+  PaymentStatus,
+  Shortage,
+  SkuQuantity,
+} from '#contracts/order-events.ts';
 import { isoTime } from '#contracts/time.ts';
 import { ignore, type Ignored } from '#platform/aggregate.ts';
-import { ACTIONS, type Action, type CommandName, INITIAL, lateFact, nextStatus, type OrderOwnEvent, rowsFor, type Status, STATUSES } from './lifecycle.ts';
+import {
+  ACTIONS,
+  type Action,
+  type CommandName,
+  INITIAL,
+  lateFact,
+  nextStatus,
+  type OrderOwnEvent,
+  rowsFor,
+  type Status,
+  STATUSES,
+} from './lifecycle.ts';
 
 /**
  * The order aggregate. `decide` says which events a command leads to, or why it is refused; `evolve` folds
@@ -49,9 +71,25 @@ export interface Order {
   readonly endReason?: string | undefined;
   /** A cancellation the warehouse is deciding on. */
   readonly cancellation?: { readonly reason: string; readonly by: string } | undefined;
-  readonly shipments: readonly { readonly shipmentId: string; readonly carrier: string; readonly trackingNumber: string; readonly delivered: boolean; readonly items: readonly SkuQuantity[] }[];
-  readonly returns: readonly { readonly returnId: string; readonly items: readonly SkuQuantity[]; readonly reason: string; readonly received: boolean }[];
-  readonly refunds: readonly { readonly refundId: string; readonly amount: string; readonly reason: string; readonly status: 'REQUESTED' | 'DONE' | 'FAILED' }[];
+  readonly shipments: readonly {
+    readonly shipmentId: string;
+    readonly carrier: string;
+    readonly trackingNumber: string;
+    readonly delivered: boolean;
+    readonly items: readonly SkuQuantity[];
+  }[];
+  readonly returns: readonly {
+    readonly returnId: string;
+    readonly items: readonly SkuQuantity[];
+    readonly reason: string;
+    readonly received: boolean;
+  }[];
+  readonly refunds: readonly {
+    readonly refundId: string;
+    readonly amount: string;
+    readonly reason: string;
+    readonly status: 'REQUESTED' | 'DONE' | 'FAILED';
+  }[];
   /** When the present waiting ends by itself (RFC 3339); undefined where nothing is waited for. */
   readonly deadlineAt?: string | undefined;
 }
@@ -85,23 +123,57 @@ export type OrderCommand =
   | { readonly type: 'recordPaymentFailure'; readonly reason: string }
   | { readonly type: 'recordCapture'; readonly captured: string }
   | { readonly type: 'recordVoid' }
-  | { readonly type: 'recordRefund'; readonly refundId: string; readonly amount: string; readonly captured: string; readonly refunded: string }
+  | {
+      readonly type: 'recordRefund';
+      readonly refundId: string;
+      readonly amount: string;
+      readonly captured: string;
+      readonly refunded: string;
+    }
   | { readonly type: 'recordRefundFailure'; readonly refundId: string; readonly reason: string }
-  | { readonly type: 'recordDispatch'; readonly shipmentId: string; readonly carrier: string; readonly trackingNumber: string; readonly items: readonly SkuQuantity[]; readonly last: boolean }
+  | {
+      readonly type: 'recordDispatch';
+      readonly shipmentId: string;
+      readonly carrier: string;
+      readonly trackingNumber: string;
+      readonly items: readonly SkuQuantity[];
+      readonly last: boolean;
+    }
   | { readonly type: 'recordDelivery'; readonly shipmentId: string; readonly last: boolean }
   | { readonly type: 'recordShipmentsStopped' }
   | { readonly type: 'cancel'; readonly reason: string; readonly by: string; readonly fact?: boolean }
   | { readonly type: 'hold'; readonly hold: string; readonly reason: string; readonly by: string }
-  | { readonly type: 'release'; readonly hold: string; readonly reason: string; readonly by: string; readonly fact?: boolean }
+  | {
+      readonly type: 'release';
+      readonly hold: string;
+      readonly reason: string;
+      readonly by: string;
+      readonly fact?: boolean;
+    }
   | { readonly type: 'amend'; readonly changes: EventData<'OrderAmended'> }
   | { readonly type: 'complete' }
   | { readonly type: 'expire' }
   | { readonly type: 'requestReturn'; readonly items?: readonly SkuQuantity[] | undefined; readonly reason: string }
-  | { readonly type: 'receiveReturn'; readonly returnId: string; readonly location: string; readonly refund: boolean; readonly by: string }
-  | { readonly type: 'requestRefund'; readonly amount?: string | undefined; readonly reason: string; readonly by: string };
+  | {
+      readonly type: 'receiveReturn';
+      readonly returnId: string;
+      readonly location: string;
+      readonly refund: boolean;
+      readonly by: string;
+    }
+  | {
+      readonly type: 'requestRefund';
+      readonly amount?: string | undefined;
+      readonly reason: string;
+      readonly by: string;
+    };
 
 /** Decides and folds: the events of a command and the order after them, or the refusal. */
-export function decide(command: OrderCommand, order: Order, context: DecideContext): { events: NewEvent[]; order: Order } | Refusal | Ignored {
+export function decide(
+  command: OrderCommand,
+  order: Order,
+  context: DecideContext,
+): { events: NewEvent[]; order: Order } | Refusal | Ignored {
   const allowed = rowsFor(order.status, command.type);
   if (allowed.length === 0) {
     const late = lateFact(order.status, command.type);
@@ -130,10 +202,16 @@ function isFact(command: OrderCommand): boolean {
 function proceed(order: Order, context: DecideContext): NewEvent[] {
   if (order.status === 'RESERVED' && !order.paymentRequested && !isPaused(order, 'payment')) {
     const { provider, token } = order.payment;
-    return [{ type: 'OrderPaymentRequested', data: { provider, token, amount: order.totalAmount, currency: order.currency } }];
+    return [
+      { type: 'OrderPaymentRequested', data: { provider, token, amount: order.totalAmount, currency: order.currency } },
+    ];
   }
   if (order.status === 'PAID' && !isPaused(order, 'shipment')) {
-    const data = { allocations: [...order.allocations], shippingAddress: order.shippingAddress, deadlineAt: deadline('READY_FOR_SHIPMENT', false, context) };
+    const data = {
+      allocations: [...order.allocations],
+      shippingAddress: order.shippingAddress,
+      deadlineAt: deadline('READY_FOR_SHIPMENT', false, context),
+    };
     return [{ type: 'OrderReadyForShipment', data }];
   }
   return [];
@@ -149,25 +227,57 @@ function deadline(status: keyof Deadlines, held: boolean, context: DecideContext
 
 /** The deadline that follows from a change of holds in the order's present status. */
 function deadlineUnder(order: Order, holds: readonly Hold[], context: DecideContext): string | undefined {
-  return order.status in context.deadlines ? deadline(order.status as keyof Deadlines, holds.some((hold) => hold.steps.length > 0), context) : undefined;
+  return order.status in context.deadlines
+    ? deadline(
+        order.status as keyof Deadlines,
+        holds.some((hold) => hold.steps.length > 0),
+        context,
+      )
+    : undefined;
 }
 
 function eventsOf(command: OrderCommand, order: Order, context: DecideContext): NewEvent[] | Refusal | Ignored {
   switch (command.type) {
     case 'recordReservation':
-      return [{ type: 'OrderReserved', data: { allocations: [...command.allocations], deadlineAt: deadline('RESERVED', isPaused(order, 'payment'), context) } }];
+      return [
+        {
+          type: 'OrderReserved',
+          data: {
+            allocations: [...command.allocations],
+            deadlineAt: deadline('RESERVED', isPaused(order, 'payment'), context),
+          },
+        },
+      ];
     case 'recordShortage':
       return [{ type: 'OrderRejected', data: { shortages: [...command.shortages] } }];
     case 'recordBackorder':
-      return [{ type: 'OrderBackordered', data: { shortages: [...command.shortages], deadlineAt: deadline('BACKORDERED', false, context) } }];
+      return [
+        {
+          type: 'OrderBackordered',
+          data: { shortages: [...command.shortages], deadlineAt: deadline('BACKORDERED', false, context) },
+        },
+      ];
     case 'recordPayment': {
-      const paymentStatus: PaymentStatus = amountMinor(command.captured, order.currency) > 0n || order.totalAmount === command.captured ? 'CAPTURED' : 'AUTHORIZED';
+      const paymentStatus: PaymentStatus =
+        amountMinor(command.captured, order.currency) > 0n || order.totalAmount === command.captured
+          ? 'CAPTURED'
+          : 'AUTHORIZED';
       if (order.status === 'CANCELLED') return [{ type: 'OrderPaymentRecorded', data: { paymentStatus } }];
-      return [{ type: 'OrderPaid', data: { paymentStatus, deadlineAt: deadline('PAID', isPaused(order, 'shipment'), context) } }];
+      return [
+        {
+          type: 'OrderPaid',
+          data: { paymentStatus, deadlineAt: deadline('PAID', isPaused(order, 'shipment'), context) },
+        },
+      ];
     }
     case 'recordPaymentPending':
       if (order.status === 'CANCELLED') return [{ type: 'OrderPaymentRecorded', data: { paymentStatus: 'PENDING' } }];
-      return [{ type: 'OrderPaymentPending', data: { reason: command.reason, deadlineAt: deadline('PAYMENT_PENDING', false, context) } }];
+      return [
+        {
+          type: 'OrderPaymentPending',
+          data: { reason: command.reason, deadlineAt: deadline('PAYMENT_PENDING', false, context) },
+        },
+      ];
     case 'recordPaymentFailure':
       if (order.status === 'CANCELLED') return [{ type: 'OrderPaymentRecorded', data: { paymentStatus: 'FAILED' } }];
       return [{ type: 'OrderPaymentFailed', data: { reason: command.reason } }];
@@ -189,12 +299,22 @@ function eventsOf(command: OrderCommand, order: Order, context: DecideContext): 
     case 'recordDispatch': {
       const { shipmentId, carrier, trackingNumber, items, last } = command;
       const next = last ? 'SHIPPED' : 'PARTIALLY_SHIPPED';
-      const data = { shipmentId, carrier, trackingNumber, items: [...items], deadlineAt: deadline(next, false, context) };
+      const data = {
+        shipmentId,
+        carrier,
+        trackingNumber,
+        items: [...items],
+        deadlineAt: deadline(next, false, context),
+      };
       const shipped: NewEvent = { type: last ? 'OrderShipped' : 'OrderPartiallyShipped', data };
-      return order.cancellation ? [{ type: 'OrderCancellationLapsed', data: { reason: 'a parcel had left already' } }, shipped] : [shipped];
+      return order.cancellation
+        ? [{ type: 'OrderCancellationLapsed', data: { reason: 'a parcel had left already' } }, shipped]
+        : [shipped];
     }
     case 'recordDelivery':
-      return command.last && order.status === 'SHIPPED' ? [completion(order)] : [{ type: 'OrderDeliveryRecorded', data: { shipmentId: command.shipmentId } }];
+      return command.last && order.status === 'SHIPPED'
+        ? [completion(order)]
+        : [{ type: 'OrderDeliveryRecorded', data: { shipmentId: command.shipmentId } }];
     case 'complete':
       return [completion(order)];
     case 'recordShipmentsStopped': {
@@ -219,22 +339,44 @@ function eventsOf(command: OrderCommand, order: Order, context: DecideContext): 
     case 'amend':
       return [{ type: 'OrderAmended', data: command.changes }];
     case 'expire':
-      if (order.deadlineAt === undefined || order.deadlineAt > isoTime(context.nowMs)) return ignore('the deadline was moved');
-      if (rowsFor(order.status, 'expire')[0]!.event === 'OrderCancelled') return [{ type: 'OrderCancelled', data: { reason: EXPIRY_REASONS[order.status] ?? 'deadline passed', by: 'timer' } }];
+      if (order.deadlineAt === undefined || order.deadlineAt > isoTime(context.nowMs))
+        return ignore('the deadline was moved');
+      if (rowsFor(order.status, 'expire')[0]!.event === 'OrderCancelled')
+        return [
+          { type: 'OrderCancelled', data: { reason: EXPIRY_REASONS[order.status] ?? 'deadline passed', by: 'timer' } },
+        ];
       return [{ type: 'OrderOverdue', data: { status: order.status } }];
     case 'requestReturn':
-      return [{ type: 'OrderReturnRequested', data: { returnId: context.newId(), items: [...(command.items ?? returnable(order))], reason: command.reason } }];
+      return [
+        {
+          type: 'OrderReturnRequested',
+          data: { returnId: context.newId(), items: [...(command.items ?? returnable(order))], reason: command.reason },
+        },
+      ];
     case 'receiveReturn': {
       const returned = order.returns.find((entry) => entry.returnId === command.returnId)!;
-      const received: NewEvent = { type: 'OrderReturnReceived', data: { returnId: command.returnId, items: [...returned.items], location: command.location } };
+      const received: NewEvent = {
+        type: 'OrderReturnReceived',
+        data: { returnId: command.returnId, items: [...returned.items], location: command.location },
+      };
       const amount = command.refund ? refundForReturn(order, returned.items) : 0n;
       if (amount <= 0n) return [received];
-      const data = { refundId: context.newId(), amount: formatAmount(amount, order.currency), reason: `return: ${returned.reason}`, by: command.by };
+      const data = {
+        refundId: context.newId(),
+        amount: formatAmount(amount, order.currency),
+        reason: `return: ${returned.reason}`,
+        by: command.by,
+      };
       return [received, { type: 'OrderRefundRequested', data }];
     }
     case 'requestRefund': {
       const amount = command.amount ?? formatAmount(refundable(order), order.currency);
-      return [{ type: 'OrderRefundRequested', data: { refundId: context.newId(), amount, reason: command.reason, by: command.by } }];
+      return [
+        {
+          type: 'OrderRefundRequested',
+          data: { refundId: context.newId(), amount, reason: command.reason, by: command.by },
+        },
+      ];
     }
   }
 }
@@ -249,7 +391,17 @@ const EXPIRY_REASONS: Partial<Record<Status, string>> = {
 };
 
 function completion(order: Order): NewEvent {
-  const { customerId, currency, items, taxLines, discountLines, shippingLines, totalAmount, reference, shippingAddress } = order;
+  const {
+    customerId,
+    currency,
+    items,
+    taxLines,
+    discountLines,
+    shippingLines,
+    totalAmount,
+    reference,
+    shippingAddress,
+  } = order;
   return {
     type: 'OrderCompleted',
     data: {
@@ -270,15 +422,18 @@ function completion(order: Order): NewEvent {
 export function refundable(order: Order): bigint {
   if (order.paymentStatus !== 'CAPTURED' && order.paymentStatus !== 'PARTIALLY_REFUNDED') return 0n;
   let left = amountMinor(order.totalAmount, order.currency) - amountMinor(order.refundedAmount, order.currency);
-  for (const refund of order.refunds) if (refund.status === 'REQUESTED') left -= amountMinor(refund.amount, order.currency);
+  for (const refund of order.refunds)
+    if (refund.status === 'REQUESTED') left -= amountMinor(refund.amount, order.currency);
   return left;
 }
 
 /** Quantities shipped and not yet coming back, by SKU. */
 export function returnable(order: Order): SkuQuantity[] {
   const left = new Map<string, number>();
-  for (const shipment of order.shipments) for (const item of shipment.items) left.set(item.sku, (left.get(item.sku) ?? 0) + item.quantity);
-  for (const entry of order.returns) for (const item of entry.items) left.set(item.sku, (left.get(item.sku) ?? 0) - item.quantity);
+  for (const shipment of order.shipments)
+    for (const item of shipment.items) left.set(item.sku, (left.get(item.sku) ?? 0) + item.quantity);
+  for (const entry of order.returns)
+    for (const item of entry.items) left.set(item.sku, (left.get(item.sku) ?? 0) - item.quantity);
   return [...left].filter(([, quantity]) => quantity > 0).map(([sku, quantity]) => ({ sku, quantity }));
 }
 
@@ -290,7 +445,10 @@ function refundForReturn(order: Order, items: readonly SkuQuantity[]): bigint {
     for (const item of order.items) {
       if (item.sku !== sku || left === 0) continue;
       const taken = left < item.quantity ? left : item.quantity;
-      amount += taken === item.quantity ? amountMinor(item.amount, order.currency) : (lineAmount(taken, item.unitPrice, order.currency) ?? 0n);
+      amount +=
+        taken === item.quantity
+          ? amountMinor(item.amount, order.currency)
+          : (lineAmount(taken, item.unitPrice, order.currency) ?? 0n);
       left -= taken;
     }
   }
@@ -298,20 +456,34 @@ function refundForReturn(order: Order, items: readonly SkuQuantity[]): bigint {
   return amount < most ? amount : most;
 }
 
-type Policies = { readonly [Name in CommandName]?: (order: Order, command: Extract<OrderCommand, { type: Name }>) => Refusal | undefined };
+type Policies = {
+  readonly [Name in CommandName]?: (
+    order: Order,
+    command: Extract<OrderCommand, { type: Name }>,
+  ) => Refusal | undefined;
+};
 
 /** Whether *now*: the table says whether a command exists in a status, these say whether its conditions are met. */
 export const POLICIES: Policies = {
-  cancel: (order) => (order.cancellation ? refuse('CANCELLATION_PENDING', 'Shipping is deciding on an earlier cancellation of this order.') : undefined),
+  cancel: (order) =>
+    order.cancellation
+      ? refuse('CANCELLATION_PENDING', 'Shipping is deciding on an earlier cancellation of this order.')
+      : undefined,
   hold: (order, command) =>
-    order.holds.some((hold) => hold.type === command.hold) ? refuse('HOLD_EXISTS', `The order is on hold "${command.hold}" already.`) : undefined,
+    order.holds.some((hold) => hold.type === command.hold)
+      ? refuse('HOLD_EXISTS', `The order is on hold "${command.hold}" already.`)
+      : undefined,
   release: (order, command) =>
     !command.fact && !order.holds.some((hold) => hold.type === command.hold)
-      ? refuse('HOLD_NOT_FOUND', `The order has no hold "${command.hold}"; its holds: ${order.holds.map((hold) => hold.type).join(', ') || 'none'}.`)
+      ? refuse(
+          'HOLD_NOT_FOUND',
+          `The order has no hold "${command.hold}"; its holds: ${order.holds.map((hold) => hold.type).join(', ') || 'none'}.`,
+        )
       : !command.fact && command.hold === 'review'
         ? refuse('ACTION_NOT_ALLOWED', 'A review hold ends by approving or rejecting the review.')
         : undefined,
-  requestRefund: (order, command) => refundWithinCaptured(order, command.amount === undefined ? undefined : amountMinor(command.amount, order.currency)),
+  requestRefund: (order, command) =>
+    refundWithinCaptured(order, command.amount === undefined ? undefined : amountMinor(command.amount, order.currency)),
   requestReturn: (order, command) => returnWithinShipped(order, command.items),
   receiveReturn: (order, command) => {
     const entry = order.returns.find((candidate) => candidate.returnId === command.returnId);
@@ -323,7 +495,10 @@ export const POLICIES: Policies = {
 function refundWithinCaptured(order: Order, amount: bigint | undefined): Refusal | undefined {
   const most = refundable(order);
   if (most <= 0n || (amount !== undefined && (amount > most || amount <= 0n))) {
-    return refuse('REFUND_EXCEEDS_CAPTURED', `At most ${formatAmount(most, order.currency)} ${order.currency} can be refunded.`);
+    return refuse(
+      'REFUND_EXCEEDS_CAPTURED',
+      `At most ${formatAmount(most, order.currency)} ${order.currency} can be refunded.`,
+    );
   }
   return undefined;
 }
@@ -340,27 +515,40 @@ function returnWithinShipped(order: Order, items: readonly SkuQuantity[] | undef
   return undefined;
 }
 
-const REFUSAL_CODES: Partial<Record<Status, ErrorCode>> = { SHIPPED: 'ORDER_ALREADY_SHIPPED', PARTIALLY_SHIPPED: 'ORDER_ALREADY_SHIPPED' };
+const REFUSAL_CODES: Partial<Record<Status, ErrorCode>> = {
+  SHIPPED: 'ORDER_ALREADY_SHIPPED',
+  PARTIALLY_SHIPPED: 'ORDER_ALREADY_SHIPPED',
+};
 
 function notAllowed(order: Order, command: CommandName): Refusal {
-  const code: ErrorCode = STATUSES[order.status].final ? 'ORDER_FINAL' : command === 'cancel' || command === 'amend' ? (REFUSAL_CODES[order.status] ?? 'ACTION_NOT_ALLOWED') : 'ACTION_NOT_ALLOWED';
+  const code: ErrorCode = STATUSES[order.status].final
+    ? 'ORDER_FINAL'
+    : command === 'cancel' || command === 'amend'
+      ? (REFUSAL_CODES[order.status] ?? 'ACTION_NOT_ALLOWED')
+      : 'ACTION_NOT_ALLOWED';
   return refuse(code, `"${command}" is not possible while the order is ${order.status}.`);
 }
 
 /** Each action with undefined where it is allowed now, or the refusal a caller would meet. */
 export function actionsOf(order: Order): Record<Action, Refusal | undefined> {
   const answers = {} as Record<Action, Refusal | undefined>;
-  for (const action of ACTIONS) answers[action] = rowsFor(order.status, action).length === 0 ? notAllowed(order, action) : ACTION_PROBES[action]?.(order);
+  for (const action of ACTIONS)
+    answers[action] =
+      rowsFor(order.status, action).length === 0 ? notAllowed(order, action) : ACTION_PROBES[action]?.(order);
   return answers;
 }
 
 /** Policies of an action that hold whatever its details are. */
 const ACTION_PROBES: Partial<Record<Action, (order: Order) => Refusal | undefined>> = {
   cancel: (order) => POLICIES.cancel!(order, undefined as never),
-  release: (order) => (order.holds.some((hold) => hold.type !== 'review') ? undefined : refuse('HOLD_NOT_FOUND', 'The order has no hold that could be released.')),
+  release: (order) =>
+    order.holds.some((hold) => hold.type !== 'review')
+      ? undefined
+      : refuse('HOLD_NOT_FOUND', 'The order has no hold that could be released.'),
   requestRefund: (order) => refundWithinCaptured(order, undefined),
   requestReturn: (order) => returnWithinShipped(order, undefined),
-  receiveReturn: (order) => (order.returns.some((entry) => !entry.received) ? undefined : refuse('RETURN_NOT_FOUND', 'No return is on its way.')),
+  receiveReturn: (order) =>
+    order.returns.some((entry) => !entry.received) ? undefined : refuse('RETURN_NOT_FOUND', 'No return is on its way.'),
 };
 
 /** A new order out of its first event. */
@@ -370,7 +558,10 @@ export function created(data: EventData<'OrderCreated'>): Order {
     paymentStatus: 'NONE',
     fulfillmentStatus: 'UNFULFILLED',
     returnStatus: 'NONE',
-    holds: data.reviewReasons.length > 0 ? [{ type: 'review', reason: data.reviewReasons.join(', '), by: 'orders', steps: HOLD_STEPS }] : [],
+    holds:
+      data.reviewReasons.length > 0
+        ? [{ type: 'review', reason: data.reviewReasons.join(', '), by: 'orders', steps: HOLD_STEPS }]
+        : [],
     customerId: data.customerId,
     currency: data.currency,
     channel: data.channel,
@@ -401,46 +592,98 @@ type Evolver = { readonly [E in OrderOwnEvent]: (order: Order, data: EventData<E
 /** What each event changes beside the status, which the table gives. Exported for the test that every event has one. */
 export const EVOLVERS: Evolver = {
   OrderReserved: (_, { allocations, deadlineAt }) => ({ allocations, deadlineAt, shortages: undefined }),
-  OrderRejected: (_, { shortages }) => ({ shortages, endReason: 'not enough stock', deadlineAt: undefined, holds: [], fulfillmentStatus: 'CANCELLED' }),
+  OrderRejected: (_, { shortages }) => ({
+    shortages,
+    endReason: 'not enough stock',
+    deadlineAt: undefined,
+    holds: [],
+    fulfillmentStatus: 'CANCELLED',
+  }),
   OrderBackordered: (_, { shortages, deadlineAt }) => ({ shortages, deadlineAt }),
   OrderPaymentRequested: () => ({ paymentRequested: true, paymentStatus: 'PENDING' }),
   OrderPaymentPending: (_, { deadlineAt }) => ({ paymentStatus: 'PENDING', deadlineAt }),
   OrderPaid: (_, { paymentStatus, deadlineAt }) => ({ paymentStatus, deadlineAt }),
-  OrderPaymentFailed: (_, { reason }) => ({ paymentStatus: 'FAILED', endReason: reason, deadlineAt: undefined, holds: [], fulfillmentStatus: 'CANCELLED' }),
-  OrderPaymentRecorded: (order, { paymentStatus, refundedAmount }) => ({ paymentStatus, refundedAmount: refundedAmount ?? order.refundedAmount }),
+  OrderPaymentFailed: (_, { reason }) => ({
+    paymentStatus: 'FAILED',
+    endReason: reason,
+    deadlineAt: undefined,
+    holds: [],
+    fulfillmentStatus: 'CANCELLED',
+  }),
+  OrderPaymentRecorded: (order, { paymentStatus, refundedAmount }) => ({
+    paymentStatus,
+    refundedAmount: refundedAmount ?? order.refundedAmount,
+  }),
   OrderReadyForShipment: (_, { deadlineAt }) => ({ fulfillmentStatus: 'SCHEDULED', deadlineAt }),
   OrderPartiallyShipped: (order, data) => ({ ...shippedWith(order, data), fulfillmentStatus: 'PARTIALLY_SHIPPED' }),
   OrderShipped: (order, data) => ({ ...shippedWith(order, data), fulfillmentStatus: 'SHIPPED', holds: [] }),
-  OrderDeliveryRecorded: (order, { shipmentId }) => ({ shipments: order.shipments.map((shipment) => (shipment.shipmentId === shipmentId ? { ...shipment, delivered: true } : shipment)) }),
+  OrderDeliveryRecorded: (order, { shipmentId }) => ({
+    shipments: order.shipments.map((shipment) =>
+      shipment.shipmentId === shipmentId ? { ...shipment, delivered: true } : shipment,
+    ),
+  }),
   OrderCompleted: (order) => ({
     fulfillmentStatus: 'DELIVERED',
     deadlineAt: undefined,
     holds: [],
     shipments: order.shipments.map((shipment) => ({ ...shipment, delivered: true })),
   }),
-  OrderCancellationRequested: (order, { reason, by }) => ({ cancellation: { reason, by }, holds: [...order.holds, { type: 'cancellation', reason, by, steps: ['shipment'] }] }),
-  OrderCancellationLapsed: (order) => ({ cancellation: undefined, holds: order.holds.filter((hold) => hold.type !== 'cancellation') }),
-  OrderCancelled: (_, { reason }) => ({ endReason: reason, deadlineAt: undefined, holds: [], cancellation: undefined, fulfillmentStatus: 'CANCELLED' }),
-  OrderHeld: (order, { hold, reason, by, deadlineAt }) => ({ holds: [...order.holds, { type: hold, reason, by, steps: HOLD_STEPS }], deadlineAt: deadlineAt ?? order.deadlineAt }),
-  OrderReleased: (order, { hold, deadlineAt }) => ({ holds: order.holds.filter((present) => present.type !== hold), deadlineAt: deadlineAt ?? order.deadlineAt }),
+  OrderCancellationRequested: (order, { reason, by }) => ({
+    cancellation: { reason, by },
+    holds: [...order.holds, { type: 'cancellation', reason, by, steps: ['shipment'] }],
+  }),
+  OrderCancellationLapsed: (order) => ({
+    cancellation: undefined,
+    holds: order.holds.filter((hold) => hold.type !== 'cancellation'),
+  }),
+  OrderCancelled: (_, { reason }) => ({
+    endReason: reason,
+    deadlineAt: undefined,
+    holds: [],
+    cancellation: undefined,
+    fulfillmentStatus: 'CANCELLED',
+  }),
+  OrderHeld: (order, { hold, reason, by, deadlineAt }) => ({
+    holds: [...order.holds, { type: hold, reason, by, steps: HOLD_STEPS }],
+    deadlineAt: deadlineAt ?? order.deadlineAt,
+  }),
+  OrderReleased: (order, { hold, deadlineAt }) => ({
+    holds: order.holds.filter((present) => present.type !== hold),
+    deadlineAt: deadlineAt ?? order.deadlineAt,
+  }),
   OrderAmended: (_, changes) => changes,
   OrderOverdue: (order, { status }) => ({
     deadlineAt: undefined,
-    holds: [...order.holds.filter((hold) => hold.type !== 'overdue'), { type: 'overdue', reason: `waiting too long in ${status}`, by: 'timer', steps: [] }],
+    holds: [
+      ...order.holds.filter((hold) => hold.type !== 'overdue'),
+      { type: 'overdue', reason: `waiting too long in ${status}`, by: 'timer', steps: [] },
+    ],
   }),
-  OrderReturnRequested: (order, { returnId, items, reason }) => ({ returnStatus: 'REQUESTED', returns: [...order.returns, { returnId, items, reason, received: false }] }),
+  OrderReturnRequested: (order, { returnId, items, reason }) => ({
+    returnStatus: 'REQUESTED',
+    returns: [...order.returns, { returnId, items, reason, received: false }],
+  }),
   OrderReturnReceived: (order, { returnId }) => {
     const returns = order.returns.map((entry) => (entry.returnId === returnId ? { ...entry, received: true } : entry));
     return { returns, returnStatus: returns.every((entry) => entry.received) ? 'RECEIVED' : 'REQUESTED' };
   },
-  OrderRefundRequested: (order, { refundId, amount, reason }) => ({ refunds: [...order.refunds, { refundId, amount, reason, status: 'REQUESTED' }] }),
-  OrderRefunded: (order, { refundId, refundedAmount, paymentStatus }) => ({ refunds: withRefund(order, refundId, 'DONE'), refundedAmount, paymentStatus }),
+  OrderRefundRequested: (order, { refundId, amount, reason }) => ({
+    refunds: [...order.refunds, { refundId, amount, reason, status: 'REQUESTED' }],
+  }),
+  OrderRefunded: (order, { refundId, refundedAmount, paymentStatus }) => ({
+    refunds: withRefund(order, refundId, 'DONE'),
+    refundedAmount,
+    paymentStatus,
+  }),
   OrderRefundFailed: (order, { refundId }) => ({ refunds: withRefund(order, refundId, 'FAILED') }),
 };
 
 function shippedWith(order: Order, data: EventData<'OrderShipped'>): Partial<Order> {
   const { shipmentId, carrier, trackingNumber, items, deadlineAt } = data;
-  return { shipments: [...order.shipments, { shipmentId, carrier, trackingNumber, delivered: false, items }], deadlineAt };
+  return {
+    shipments: [...order.shipments, { shipmentId, carrier, trackingNumber, delivered: false, items }],
+    deadlineAt,
+  };
 }
 
 function withRefund(order: Order, refundId: string, status: 'DONE' | 'FAILED'): Order['refunds'] {

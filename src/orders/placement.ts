@@ -10,7 +10,13 @@ export interface OrderRequest {
   readonly currency: string;
   readonly channel?: string;
   readonly reference?: string;
-  readonly items: readonly { readonly sku?: string; readonly productId?: string; readonly name?: string; readonly quantity: number; readonly unitPrice: string }[];
+  readonly items: readonly {
+    readonly sku?: string;
+    readonly productId?: string;
+    readonly name?: string;
+    readonly quantity: number;
+    readonly unitPrice: string;
+  }[];
   readonly taxLines?: readonly ChargeLine[];
   readonly discountLines?: readonly ChargeLine[];
   readonly shippingLines?: readonly ChargeLine[];
@@ -43,30 +49,68 @@ export interface Catalog {
 }
 
 /** Adds lines up; a problem where an amount is finer than the currency. */
-function sumLines(lines: readonly ChargeLine[] | undefined, name: string, currency: string, problems: PlacementProblem[]): bigint {
+function sumLines(
+  lines: readonly ChargeLine[] | undefined,
+  name: string,
+  currency: string,
+  problems: PlacementProblem[],
+): bigint {
   let sum = 0n;
   lines?.forEach((line, index) => {
     const amount = parseAmount(line.amount, currency);
-    if (amount === undefined || amount < 0n) problems.push({ code: 'AMOUNT_INVALID', pointer: `/${name}/${index}/amount`, detail: `is not an amount in ${currency}` });
+    if (amount === undefined || amount < 0n)
+      problems.push({
+        code: 'AMOUNT_INVALID',
+        pointer: `/${name}/${index}/amount`,
+        detail: `is not an amount in ${currency}`,
+      });
     else sum += amount;
   });
   return sum;
 }
 
-function pricedItems(request: OrderRequest, catalog: Catalog, problems: PlacementProblem[]): { items: OrderItem[]; sum: bigint } {
+function pricedItems(
+  request: OrderRequest,
+  catalog: Catalog,
+  problems: PlacementProblem[],
+): { items: OrderItem[]; sum: bigint } {
   const items: OrderItem[] = [];
   let sum = 0n;
   request.items.forEach((item, index) => {
     const pointer = `/items/${index}`;
     const product = item.sku !== undefined ? catalog.bySku(item.sku) : catalog.byId(item.productId!);
-    if (!product) return void problems.push({ code: 'UNKNOWN_SKU', pointer: `${pointer}/${item.sku !== undefined ? 'sku' : 'productId'}`, detail: 'names no product; create it with PUT /products/{sku} first' });
+    if (!product)
+      return void problems.push({
+        code: 'UNKNOWN_SKU',
+        pointer: `${pointer}/${item.sku !== undefined ? 'sku' : 'productId'}`,
+        detail: 'names no product; create it with PUT /products/{sku} first',
+      });
     if (item.productId !== undefined && item.sku !== undefined && product.id !== item.productId) {
-      return void problems.push({ code: 'UNKNOWN_SKU', pointer: `${pointer}/productId`, detail: `is not the product with SKU ${product.sku}` });
+      return void problems.push({
+        code: 'UNKNOWN_SKU',
+        pointer: `${pointer}/productId`,
+        detail: `is not the product with SKU ${product.sku}`,
+      });
     }
-    const amount = parseUnitPrice(item.unitPrice) === undefined ? undefined : lineAmount(item.quantity, item.unitPrice, request.currency);
-    if (amount === undefined) return void problems.push({ code: 'UNIT_PRICE_INVALID', pointer: `${pointer}/unitPrice`, detail: 'must be a decimal of at most four decimals, not negative, and not too large' });
+    const amount =
+      parseUnitPrice(item.unitPrice) === undefined
+        ? undefined
+        : lineAmount(item.quantity, item.unitPrice, request.currency);
+    if (amount === undefined)
+      return void problems.push({
+        code: 'UNIT_PRICE_INVALID',
+        pointer: `${pointer}/unitPrice`,
+        detail: 'must be a decimal of at most four decimals, not negative, and not too large',
+      });
     sum += amount;
-    items.push({ line: index + 1, sku: product.sku, name: item.name ?? product.name, quantity: item.quantity, unitPrice: item.unitPrice, amount: formatAmount(amount, request.currency) });
+    items.push({
+      line: index + 1,
+      sku: product.sku,
+      name: item.name ?? product.name,
+      quantity: item.quantity,
+      unitPrice: item.unitPrice,
+      amount: formatAmount(amount, request.currency),
+    });
   });
   return { items, sum };
 }
@@ -75,16 +119,23 @@ function pricedItems(request: OrderRequest, catalog: Catalog, problems: Placemen
  * Prices a request: the data of OrderCreated, or every problem found. Each line is rounded once to the minor
  * unit; the total is the sum of lines, taxes and shipping less discounts, and a total given must equal it.
  */
-export function place(request: OrderRequest, catalog: Catalog, policy: PlacementPolicy, nowMs: number): EventData<'OrderCreated'> | readonly PlacementProblem[] {
+export function place(
+  request: OrderRequest,
+  catalog: Catalog,
+  policy: PlacementPolicy,
+  nowMs: number,
+): EventData<'OrderCreated'> | readonly PlacementProblem[] {
   const { currency } = request;
-  if (currencyExponent(currency) === undefined) return [{ code: 'UNKNOWN_CURRENCY', pointer: '/currency', detail: 'is not an ISO 4217 code' }];
+  if (currencyExponent(currency) === undefined)
+    return [{ code: 'UNKNOWN_CURRENCY', pointer: '/currency', detail: 'is not an ISO 4217 code' }];
   const problems: PlacementProblem[] = [];
   const { items, sum } = pricedItems(request, catalog, problems);
   const taxes = sumLines(request.taxLines, 'taxLines', currency, problems);
   const shipping = sumLines(request.shippingLines, 'shippingLines', currency, problems);
   const discounts = sumLines(request.discountLines, 'discountLines', currency, problems);
   const total = sum + taxes + shipping - discounts;
-  if (total < 0n) problems.push({ code: 'TOTAL_MISMATCH', pointer: '/discountLines', detail: 'exceed what is ordered' });
+  if (total < 0n)
+    problems.push({ code: 'TOTAL_MISMATCH', pointer: '/discountLines', detail: 'exceed what is ordered' });
   const problem = problems.length === 0 ? checkTotal(request, total) : undefined;
   if (problem) problems.push(problem);
   if (problems.length > 0) return problems;
@@ -92,7 +143,8 @@ export function place(request: OrderRequest, catalog: Catalog, policy: Placement
   const reviewReasons: string[] = [];
   if (request.requiresReview) reviewReasons.push('requested');
   const limit = policy.reviewTotals.get(currency);
-  if (limit !== undefined && total > limit) reviewReasons.push(`total above ${formatAmount(limit, currency)} ${currency}`);
+  if (limit !== undefined && total > limit)
+    reviewReasons.push(`total above ${formatAmount(limit, currency)} ${currency}`);
   const { taxLines, discountLines, shippingLines, reference, shippingAddress, contact, metadata } = request;
   return {
     customerId: request.customerId,
@@ -117,9 +169,14 @@ export function place(request: OrderRequest, catalog: Catalog, policy: Placement
 function checkTotal(request: OrderRequest, total: bigint): PlacementProblem | undefined {
   if (request.totalAmount === undefined) return undefined;
   const given = parseAmount(request.totalAmount, request.currency);
-  if (given === undefined) return { code: 'AMOUNT_INVALID', pointer: '/totalAmount', detail: `is not an amount in ${request.currency}` };
+  if (given === undefined)
+    return { code: 'AMOUNT_INVALID', pointer: '/totalAmount', detail: `is not an amount in ${request.currency}` };
   if (given === total) return undefined;
-  return { code: 'TOTAL_MISMATCH', pointer: '/totalAmount', detail: `is ${request.totalAmount}, the lines add up to ${formatAmount(total, request.currency)}` };
+  return {
+    code: 'TOTAL_MISMATCH',
+    pointer: '/totalAmount',
+    detail: `is ${request.totalAmount}, the lines add up to ${formatAmount(total, request.currency)}`,
+  };
 }
 
 /** `EUR:5000,JPY:800000` → minor units by currency; throws on anything else. */

@@ -16,7 +16,13 @@ const REACTIONS = {
   PaymentFailed: ({ data }) => ({ type: 'recordPaymentFailure', reason: data.reason }),
   PaymentCaptured: ({ data }) => ({ type: 'recordCapture', captured: data.captured }),
   PaymentVoided: () => ({ type: 'recordVoid' }),
-  PaymentRefunded: ({ data }) => ({ type: 'recordRefund', refundId: data.refundId, amount: data.amount, captured: data.captured, refunded: data.refunded }),
+  PaymentRefunded: ({ data }) => ({
+    type: 'recordRefund',
+    refundId: data.refundId,
+    amount: data.amount,
+    captured: data.captured,
+    refunded: data.refunded,
+  }),
   PaymentRefundFailed: ({ data }) => ({ type: 'recordRefundFailure', refundId: data.refundId, reason: data.reason }),
 
   ShipmentDispatched: ({ data }) => ({ type: 'recordDispatch', ...data }),
@@ -24,7 +30,12 @@ const REACTIONS = {
   ShipmentCancelled: () => ({ type: 'recordShipmentsStopped' }),
 
   ReviewApproved: ({ data }) => ({ type: 'release', hold: 'review', reason: data.reason, by: data.by, fact: true }),
-  ReviewRejected: ({ data }) => ({ type: 'cancel', reason: `review rejected: ${data.reason}`, by: data.by, fact: true }),
+  ReviewRejected: ({ data }) => ({
+    type: 'cancel',
+    reason: `review rejected: ${data.reason}`,
+    by: data.by,
+    fact: true,
+  }),
 } as const satisfies { [T in OrderEvent['type']]?: (event: OrderEvent<T>) => OrderCommand };
 
 export type OrderRules = Rules<Order, OrderCommand>;

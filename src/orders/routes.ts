@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Static, type TSchema, Type } from 'typebox';
-import { isRefusal, refuse } from '#contracts/errors.ts';
+import { isRefusal, type Refusal } from '#contracts/errors.ts';
 import { type Envelope, toCloudEvent } from '#contracts/envelope.ts';
 import { firstIdAt, idTimeMs, isUuid } from '#contracts/ids.ts';
 import { parseAmount } from '#contracts/money.ts';
@@ -24,6 +24,8 @@ export interface OrderRoutesOptions {
   readonly lane: Lane<Order, OrderCommand>;
   readonly intake: Intake;
   readonly waiters: Waiters;
+  /** Everything that was said about an order; by default what this database's log holds. */
+  readonly readHistory?: (orderId: string) => Promise<Envelope[]>;
 }
 
 /** A cancellation that the warehouse decides on is answered with its outcome, if that comes soon. */
@@ -41,7 +43,14 @@ export function orderRoutes(app: FastifyInstance, options: OrderRoutesOptions): 
 
   app.post<{ Body: OrderRequest }>(
     '/orders',
-    { schema: { tags, summary: 'Place an order', body: schemas.PlaceOrder, headers: Type.Object({ 'idempotency-key': Type.Optional(Type.String()), prefer: Type.Optional(Type.String()) }) } },
+    {
+      schema: {
+        tags,
+        summary: 'Place an order',
+        body: schemas.PlaceOrder,
+        headers: Type.Object({ 'idempotency-key': Type.Optional(Type.String()), prefer: Type.Optional(Type.String()) }),
+      },
+    },
     async (request, reply) => {
       const key = requestKey(request, true)!;
       const taken = await intake.take(request.body, key, request.cause);
@@ -59,17 +68,31 @@ export function orderRoutes(app: FastifyInstance, options: OrderRoutesOptions): 
     },
   );
 
-  app.get<{ Querystring: Static<typeof schemas.ListQuery> }>('/orders', { schema: { tags, summary: 'List orders', querystring: schemas.ListQuery } }, async (request) => {
-    const filter = filterOf(request.query);
-    const rows = await listOrders(database, { ...filter, limit: filter.limit + 1 });
-    const page = rows.slice(0, filter.limit);
-    const more = rows.length > filter.limit;
-    return { items: page.map((row) => summaryView(row, row.updatedAt)), nextCursor: more ? encodeCursor(page.at(-1)!.id) : null };
-  });
+  app.get<{ Querystring: Static<typeof schemas.ListQuery> }>(
+    '/orders',
+    { schema: { tags, summary: 'List orders', querystring: schemas.ListQuery } },
+    async (request) => {
+      const filter = filterOf(request.query);
+      const rows = await listOrders(database, { ...filter, limit: filter.limit + 1 });
+      const page = rows.slice(0, filter.limit);
+      const more = rows.length > filter.limit;
+      return {
+        items: page.map((row) => summaryView(row, row.updatedAt)),
+        nextCursor: more ? encodeCursor(page.at(-1)!.id) : null,
+      };
+    },
+  );
 
   app.get<{ Params: { id: string }; Querystring: { asOf?: string } }>(
     '/orders/:id',
-    { schema: { tags, summary: 'One order, now or as of a version or time', params: schemas.OrderParams, querystring: schemas.AsOfQuery } },
+    {
+      schema: {
+        tags,
+        summary: 'One order, now or as of a version or time',
+        params: schemas.OrderParams,
+        querystring: schemas.AsOfQuery,
+      },
+    },
     async (request, reply) => {
       const id = orderId(request);
       if (request.query.asOf !== undefined) {
@@ -82,28 +105,73 @@ export function orderRoutes(app: FastifyInstance, options: OrderRoutesOptions): 
     },
   );
 
-  app.get<{ Params: { id: string } }>('/orders/:id/events', { schema: { tags, summary: "The order's log, oldest first", params: schemas.OrderParams } }, async (request) => {
-    const events = await readHistory(database, orderId(request));
-    if (events.length === 0) throw orderNotFound();
-    return { items: events.map(toCloudEvent), nextCursor: null };
-  });
+  app.get<{ Params: { id: string } }>(
+    '/orders/:id/events',
+    { schema: { tags, summary: "The order's log, oldest first", params: schemas.OrderParams } },
+    async (request) => {
+      const id = orderId(request);
+      const events = await (options.readHistory?.(id) ?? readHistory(database, id));
+      if (events.length === 0) throw orderNotFound();
+      return { items: events.map(toCloudEvent), nextCursor: null };
+    },
+  );
 
-  command('post', '/orders/:id/cancel', 'Cancel an order before it ships', schemas.CancelOrder, (body, by) => ({ type: 'cancel', reason: body.reason ?? 'cancelled on request', by }));
-  command('post', '/orders/:id/hold', 'Pause payment and shipment', schemas.HoldOrder, (body, by) => ({ type: 'hold', hold: body.type ?? 'manual', reason: body.reason, by }));
-  command('post', '/orders/:id/release', 'Release a hold', schemas.ReleaseOrder, (body, by) => ({ type: 'release', hold: body.type ?? 'manual', reason: body.reason ?? 'released', by }));
-  command('post', '/orders/:id/complete', 'Declare a shipped order complete', schemas.CompleteOrder, () => ({ type: 'complete' }));
-  command('post', '/orders/:id/returns', 'Ask for a return', schemas.RequestReturn, (body) => ({ type: 'requestReturn', items: body.items, reason: body.reason }));
-  command('post', '/orders/:id/returns/:returnId/receive', 'Record that returned goods arrived', schemas.ReceiveReturn, (body, by, params) => ({
-    type: 'receiveReturn',
-    returnId: params['returnId'] ?? '',
-    location: body.location ?? 'main',
-    refund: body.refund ?? true,
+  command('post', '/orders/:id/cancel', 'Cancel an order before it ships', schemas.CancelOrder, (body, by) => ({
+    type: 'cancel',
+    reason: body.reason ?? 'cancelled on request',
     by,
   }));
-  command('post', '/orders/:id/refunds', 'Give money back', schemas.RequestRefund, (body, by) => ({ type: 'requestRefund', amount: body.amount, reason: body.reason, by }), true);
-  command('patch', '/orders/:id', 'Change address, contact, reference or metadata', schemas.AmendOrder, (body) => ({ type: 'amend', changes: body }));
+  command('post', '/orders/:id/hold', 'Pause payment and shipment', schemas.HoldOrder, (body, by) => ({
+    type: 'hold',
+    hold: body.type ?? 'manual',
+    reason: body.reason,
+    by,
+  }));
+  command('post', '/orders/:id/release', 'Release a hold', schemas.ReleaseOrder, (body, by) => ({
+    type: 'release',
+    hold: body.type ?? 'manual',
+    reason: body.reason ?? 'released',
+    by,
+  }));
+  command('post', '/orders/:id/complete', 'Declare a shipped order complete', schemas.CompleteOrder, () => ({
+    type: 'complete',
+  }));
+  command('post', '/orders/:id/returns', 'Ask for a return', schemas.RequestReturn, (body) => ({
+    type: 'requestReturn',
+    items: body.items,
+    reason: body.reason,
+  }));
+  command(
+    'post',
+    '/orders/:id/returns/:returnId/receive',
+    'Record that returned goods arrived',
+    schemas.ReceiveReturn,
+    (body, by, params) => ({
+      type: 'receiveReturn',
+      returnId: params['returnId'] ?? '',
+      location: body.location ?? 'main',
+      refund: body.refund ?? true,
+      by,
+    }),
+  );
+  command(
+    'post',
+    '/orders/:id/refunds',
+    'Give money back',
+    schemas.RequestRefund,
+    (body, by) => ({ type: 'requestRefund', amount: body.amount, reason: body.reason, by }),
+    true,
+  );
+  command('patch', '/orders/:id', 'Change address, contact, reference or metadata', schemas.AmendOrder, (body) => ({
+    type: 'amend',
+    changes: body,
+  }));
 
-  app.get('/dashboard', { schema: { tags: ['operations'], summary: 'Orders by status, throughput, ages' } }, dashboard(database));
+  app.get(
+    '/dashboard',
+    { schema: { tags: ['operations'], summary: 'Orders by status, throughput, ages' } },
+    dashboard(database),
+  );
 
   /** One route per command: idempotency, `If-Match`, the lane, and the order or the refusal as answer. */
   function command<Schema extends TSchema>(
@@ -116,7 +184,17 @@ export function orderRoutes(app: FastifyInstance, options: OrderRoutesOptions): 
   ): void {
     app[method]<{ Params: Record<string, string> }>(
       url,
-      { schema: { tags, summary, body, params: Type.Object(url.includes('returnId') ? { id: Type.String(), returnId: Type.String() } : { id: Type.String() }) }, preValidation: emptyBodyIsObject },
+      {
+        schema: {
+          tags,
+          summary,
+          body,
+          params: Type.Object(
+            url.includes('returnId') ? { id: Type.String(), returnId: Type.String() } : { id: Type.String() },
+          ),
+        },
+        preValidation: emptyBodyIsObject,
+      },
       async (request, reply) => {
         const id = orderId(request);
         const key = requestKey(request, keyRequired);
@@ -132,7 +210,9 @@ export function orderRoutes(app: FastifyInstance, options: OrderRoutesOptions): 
           // The same key may have come twice at once: then the first one's answer is the answer.
           const raced = await earlierAnswer(key);
           if (raced) return sendOutcome(reply, given, raced, raced.updatedAt);
-          throw answer === undefined ? new Problem('UNAVAILABLE', 'The request collided with another one; try again.') : await refusalProblem(id, answer);
+          throw answer === undefined
+            ? new Problem('UNAVAILABLE', 'The request collided with another one; try again.')
+            : await refusalProblem(id, answer);
         }
         return sendOutcome(reply, given, answer.row, answer.events.at(-1)?.time ?? new Date().toISOString());
       },
@@ -140,7 +220,12 @@ export function orderRoutes(app: FastifyInstance, options: OrderRoutesOptions): 
   }
 
   /** The order as the command left it. A cancellation the warehouse decides on is answered with its outcome, if that comes soon, and a repeat of it alike. */
-  async function sendOutcome(reply: FastifyReply, given: OrderCommand, row: Row<Order>, updatedAt: string): Promise<FastifyReply> {
+  async function sendOutcome(
+    reply: FastifyReply,
+    given: OrderCommand,
+    row: Row<Order>,
+    updatedAt: string,
+  ): Promise<FastifyReply> {
     if (given.type !== 'cancel' || !row.state!.cancellation) return send(reply, row, updatedAt);
     await waiters.waitFor(row.id, CANCELLATION_WAIT_MS, (order) => order.cancellation === undefined);
     const outcome = await cancellationOutcome(database, row.id, row.sequence);
@@ -153,7 +238,7 @@ export function orderRoutes(app: FastifyInstance, options: OrderRoutesOptions): 
     return stored && orderAsOf(database, stored.orderId, String(stored.sequence));
   }
 
-  async function refusalProblem(id: string, refusal: ReturnType<typeof refuse>): Promise<Problem> {
+  async function refusalProblem(id: string, refusal: Refusal): Promise<Problem> {
     if (refusal.refused === 'ORDER_NOT_FOUND') return orderNotFound();
     const { state } = await loadOne(database, id);
     return problemOfRefusal(refusal, { orderStatus: state!.status, allowedActions: allowedActions(state!).allowed });
@@ -182,7 +267,10 @@ async function checkAmount(database: Database, id: string, command: OrderCommand
   if (command.type !== 'requestRefund' || command.amount === undefined) return;
   const { state } = await loadOne(database, id);
   const minor = parseAmount(command.amount, state!.currency);
-  if (minor === undefined || minor <= 0n) throw new Problem('AMOUNT_INVALID', `"${command.amount}" is not a positive amount in ${state!.currency}.`, { errors: [{ pointer: '/amount', detail: 'is not a positive amount' }] });
+  if (minor === undefined || minor <= 0n)
+    throw new Problem('AMOUNT_INVALID', `"${command.amount}" is not a positive amount in ${state!.currency}.`, {
+      errors: [{ pointer: '/amount', detail: 'is not a positive amount' }],
+    });
 }
 
 function etag(row: Row<Order>): string {
@@ -197,7 +285,8 @@ function ifMatch(request: FastifyRequest): number | undefined {
   const header = request.headers['if-match'];
   if (header === undefined || header === '*') return undefined;
   const version = /^(?:W\/)?"(\d{1,9})"$/.exec(header)?.[1];
-  if (version === undefined) throw new Problem('VALIDATION_FAILED', 'If-Match must be the ETag of the order, e.g. "3".');
+  if (version === undefined)
+    throw new Problem('VALIDATION_FAILED', 'If-Match must be the ETag of the order, e.g. "3".');
   return Number(version);
 }
 
@@ -220,14 +309,20 @@ function encodeCursor(id: string): string {
 
 function decodeCursor(cursor: string): string {
   const hex = Buffer.from(cursor, 'base64url').toString('hex');
-  if (hex.length !== 32) throw new Problem('VALIDATION_FAILED', 'The cursor is not one that this list gave.', { errors: [{ pointer: '/cursor', detail: 'is unknown' }] });
+  if (hex.length !== 32)
+    throw new Problem('VALIDATION_FAILED', 'The cursor is not one that this list gave.', {
+      errors: [{ pointer: '/cursor', detail: 'is unknown' }],
+    });
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }
 
 function timeMs(text: string | undefined, name: string): number | undefined {
   if (text === undefined) return undefined;
   const parsed = Date.parse(text);
-  if (Number.isNaN(parsed)) throw new Problem('VALIDATION_FAILED', `${name} is not a time.`, { errors: [{ pointer: `/${name}`, detail: 'is not a time' }] });
+  if (Number.isNaN(parsed))
+    throw new Problem('VALIDATION_FAILED', `${name} is not a time.`, {
+      errors: [{ pointer: `/${name}`, detail: 'is not a time' }],
+    });
   return parsed;
 }
 
@@ -249,20 +344,29 @@ function filterOf(query: Static<typeof schemas.ListQuery>): OrderFilter {
 async function orderAsOf(database: Database, id: string, asOf: string): Promise<StoredRow> {
   const version = /^\d{1,9}$/.test(asOf) ? Number(asOf) : undefined;
   const until = version === undefined ? timeMs(asOf, 'asOf')! : Number.POSITIVE_INFINITY;
-  const own = (await ownEvents(database, id)).filter((event) => event.sequence <= (version ?? Number.POSITIVE_INFINITY) && Date.parse(event.time) <= until);
+  const own = (await ownEvents(database, id)).filter(
+    (event) => event.sequence <= (version ?? Number.POSITIVE_INFINITY) && Date.parse(event.time) <= until,
+  );
   const past = folded(id, own);
   if (!past) throw orderNotFound();
-  if (version !== undefined && past.sequence !== version) throw new Problem('NOT_FOUND', `The order has no version ${version}.`);
+  if (version !== undefined && past.sequence !== version)
+    throw new Problem('NOT_FOUND', `The order has no version ${version}.`);
   return past;
 }
 
 /** The order as the decision on a cancellation asked for at `sequence` left it; undefined while that is open. */
 async function cancellationOutcome(database: Database, id: string, sequence: number): Promise<StoredRow | undefined> {
   const own = await ownEvents(database, id);
-  const decision = own.find((event) => event.sequence > sequence && (event.type === 'OrderCancelled' || event.type === 'OrderCancellationLapsed'));
+  const decision = own.find(
+    (event) =>
+      event.sequence > sequence && (event.type === 'OrderCancelled' || event.type === 'OrderCancellationLapsed'),
+  );
   if (!decision) return undefined;
   const last = own.findLast((event) => event.causationid === decision.causationid)!;
-  return folded(id, own.filter((event) => event.sequence <= last.sequence));
+  return folded(
+    id,
+    own.filter((event) => event.sequence <= last.sequence),
+  );
 }
 
 async function ownEvents(database: Database, id: string): Promise<Envelope[]> {
@@ -287,7 +391,12 @@ function dashboard(database: Database): () => Promise<unknown> {
     return {
       total: counts.reduce((sum, row) => sum + row.count, 0),
       byStatus: Object.fromEntries(counts.map((row) => [row.status, row.count])),
-      oldestAgeSeconds: Object.fromEntries(counts.map((row) => [row.status, row.oldest === null ? 0 : Math.max(0, Math.round((nowMs - idTimeMs(row.oldest)) / 1000))])),
+      oldestAgeSeconds: Object.fromEntries(
+        counts.map((row) => [
+          row.status,
+          row.oldest === null ? 0 : Math.max(0, Math.round((nowMs - idTimeMs(row.oldest)) / 1000)),
+        ]),
+      ),
       createdLastMinute: recent?.minute ?? 0,
       createdLastHour: recent?.hour ?? 0,
       at: new Date(nowMs).toISOString(),

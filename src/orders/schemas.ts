@@ -11,14 +11,26 @@ const Decimal = Type.String({ pattern: '^-?\\d{1,16}(\\.\\d{1,18})?$', descripti
 export const Sku = Type.String({ minLength: 1, maxLength: 100, pattern: '^[^\\u0000-\\u001f\\u007f]+$' });
 /** PostgreSQL holds neither NUL nor half a surrogate pair. */
 const UNSTORABLE = '\\u0000\\ud800-\\udfff';
-const Text = (maxLength: number): ReturnType<typeof Type.String> => Type.String({ maxLength, pattern: `^[^${UNSTORABLE}]*$` });
+const Text = (maxLength: number): ReturnType<typeof Type.String> =>
+  Type.String({ maxLength, pattern: `^[^${UNSTORABLE}]*$` });
 const Reference = Type.String({ minLength: 1, maxLength: 100, pattern: `^[^${UNSTORABLE}\\u0001-\\u001f]+$` });
 
 const StrictAddress = Type.Object(
-  Object.fromEntries(Object.entries(Address.properties).map(([name, schema]) => [name, Type.Optional(Text((schema as { maxLength?: number }).maxLength ?? 200))])) as unknown as typeof Address.properties,
+  Object.fromEntries(
+    Object.entries(Address.properties).map(([name, schema]) => [
+      name,
+      Type.Optional(Text((schema as { maxLength?: number }).maxLength ?? 200)),
+    ]),
+  ) as unknown as typeof Address.properties,
   strict,
 );
-const StrictContact = Type.Object({ ...Contact.properties, email: Type.Optional(Type.String({ maxLength: 254, pattern: `^[^\\s@${UNSTORABLE}]+@[^\\s@${UNSTORABLE}]+$` })) }, strict);
+const StrictContact = Type.Object(
+  {
+    ...Contact.properties,
+    email: Type.Optional(Type.String({ maxLength: 254, pattern: `^[^\\s@${UNSTORABLE}]+@[^\\s@${UNSTORABLE}]+$` })),
+  },
+  strict,
+);
 const Metadata = Type.Record(Type.String({ maxLength: 100 }), Type.Unknown(), { maxProperties: 50 });
 const Charges = Type.Array(Type.Object({ name: Type.Optional(Text(200)), amount: Decimal }, strict), { maxItems: 100 });
 
@@ -50,7 +62,13 @@ export const PlaceOrder = Type.Object(
     totalAmount: Type.Optional(Decimal),
     shippingAddress: Type.Optional(StrictAddress),
     contact: Type.Optional(StrictContact),
-    payment: Type.Object({ provider: Type.Optional(Type.String({ minLength: 1, maxLength: 50, pattern: '^[a-z0-9_-]+$' })), token: Type.String({ minLength: 1, maxLength: 300, pattern: '^[\\x21-\\x7e]+$' }) }, strict),
+    payment: Type.Object(
+      {
+        provider: Type.Optional(Type.String({ minLength: 1, maxLength: 50, pattern: '^[a-z0-9_-]+$' })),
+        token: Type.String({ minLength: 1, maxLength: 300, pattern: '^[\\x21-\\x7e]+$' }),
+      },
+      strict,
+    ),
     requiresReview: Type.Optional(Type.Boolean()),
     allowBackorder: Type.Optional(Type.Boolean()),
     metadata: Type.Optional(Metadata),
@@ -59,14 +77,23 @@ export const PlaceOrder = Type.Object(
 );
 
 const Reason = Type.String({ minLength: 1, maxLength: 500, pattern: `^[^${UNSTORABLE}]*$` });
-const SkuQuantities = Type.Array(Type.Object({ sku: Sku, quantity: Type.Integer({ minimum: 1, maximum: QUANTITY_MAX }) }, strict), { minItems: 1, maxItems: ITEMS_MAX });
+const SkuQuantities = Type.Array(
+  Type.Object({ sku: Sku, quantity: Type.Integer({ minimum: 1, maximum: QUANTITY_MAX }) }, strict),
+  { minItems: 1, maxItems: ITEMS_MAX },
+);
 const HoldType = Type.String({ minLength: 1, maxLength: 50, pattern: '^[a-z0-9_-]+$' });
 
 export const CancelOrder = Type.Object({ reason: Type.Optional(Reason) }, strict);
 export const HoldOrder = Type.Object({ type: Type.Optional(HoldType), reason: Reason }, strict);
 export const ReleaseOrder = Type.Object({ type: Type.Optional(HoldType), reason: Type.Optional(Reason) }, strict);
 export const RequestReturn = Type.Object({ items: Type.Optional(SkuQuantities), reason: Reason }, strict);
-export const ReceiveReturn = Type.Object({ location: Type.Optional(Type.String({ minLength: 1, maxLength: 50, pattern: '^[A-Za-z0-9._-]+$' })), refund: Type.Optional(Type.Boolean()) }, strict);
+export const ReceiveReturn = Type.Object(
+  {
+    location: Type.Optional(Type.String({ minLength: 1, maxLength: 50, pattern: '^[A-Za-z0-9._-]+$' })),
+    refund: Type.Optional(Type.Boolean()),
+  },
+  strict,
+);
 export const RequestRefund = Type.Object({ amount: Type.Optional(Decimal), reason: Reason }, strict);
 export const CompleteOrder = Type.Object({}, strict);
 export const AmendOrder = Type.Object(
@@ -90,10 +117,21 @@ export const ListQuery = Type.Object(
     customerId: Type.Optional(Uuid),
     channel: Type.Optional(Type.String({ minLength: 1, maxLength: 50 })),
     sku: Type.Optional(Sku),
-    text: Type.Optional(Type.String({ minLength: 1, maxLength: 200, pattern: '^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$', description: 'Words that all occur in reference, e-mail, phone or name; or an order id' })),
+    text: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 200,
+        pattern: '^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$',
+        description: 'Words that all occur in reference, e-mail, phone or name; or an order id',
+      }),
+    ),
     createdFrom: Type.Optional(Time),
     createdTo: Type.Optional(Time),
-    sort: Type.Optional(Type.Union([Type.Literal('-createdAt'), Type.Literal('createdAt')], { description: 'Newest first (default) or oldest first' })),
+    sort: Type.Optional(
+      Type.Union([Type.Literal('-createdAt'), Type.Literal('createdAt')], {
+        description: 'Newest first (default) or oldest first',
+      }),
+    ),
     limit: Type.Optional(Type.String({ pattern: '^[1-9]\\d{0,2}$', description: '1 to 200, default 50' })),
     cursor: Type.Optional(Type.String({ maxLength: 100, pattern: '^[A-Za-z0-9_-]+$' })),
   },
@@ -101,4 +139,15 @@ export const ListQuery = Type.Object(
 );
 
 export const OrderParams = Type.Object({ id: Type.String({ maxLength: 100 }) });
-export const AsOfQuery = Type.Object({ asOf: Type.Optional(Type.String({ maxLength: 40, pattern: `^\\d{1,9}$|^${TIME}`, description: 'A version number or an RFC 3339 time' })) }, strict);
+export const AsOfQuery = Type.Object(
+  {
+    asOf: Type.Optional(
+      Type.String({
+        maxLength: 40,
+        pattern: `^\\d{1,9}$|^${TIME}`,
+        description: 'A version number or an RFC 3339 time',
+      }),
+    ),
+  },
+  strict,
+);

@@ -5,6 +5,7 @@ import { Lane } from '#platform/lane.ts';
 import type { Service, ServiceDefinition, ServiceDependencies } from '#platform/service.ts';
 import { uuidv7 } from 'uuidv7';
 import { deadlinesOf, ordersSettings } from './config.ts';
+import { HISTORY_CONSUMER, HistoryMirror } from './history.ts';
 import { Intake } from './intake.ts';
 import type { Order, OrderCommand } from './order.ts';
 import { parseReviewTotals } from './placement.ts';
@@ -24,7 +25,7 @@ export const orders: ServiceDefinition = {
   create: createOrders,
 };
 
-function createOrders({ env, database, bus, clock, logger, metrics, peers }: ServiceDependencies): Service {
+function createOrders({ env, database, bus, clock, logger, metrics, peers, separateLogs }: ServiceDependencies): Service {
   const config = readSettings(ordersSettings, env);
   const lane = new Lane<Order, OrderCommand>({
     name: 'orders',
@@ -41,12 +42,20 @@ function createOrders({ env, database, bus, clock, logger, metrics, peers }: Ser
     bus,
     clock,
     peers,
-    policy: { createdDeadlineMs: config.createdDeadlineMs, reviewTotals: parseReviewTotals(config.reviewTotals), defaultProvider: 'sandbox' },
+    policy: {
+      createdDeadlineMs: config.createdDeadlineMs,
+      reviewTotals: parseReviewTotals(config.reviewTotals),
+      defaultProvider: 'sandbox',
+    },
     queueMax: config.intakeQueueMax,
-    closed: () => (lane.lag().ageMs > config.intakeLagMaxMs ? `Orders are taken again when those before them are through: the log is ${Math.round(lane.lag().ageMs / 1000)} s behind.` : undefined),
+    closed: () =>
+      lane.lag().ageMs > config.intakeLagMaxMs
+        ? `Orders are taken again when those before them are through: the log is ${Math.round(lane.lag().ageMs / 1000)} s behind.`
+        : undefined,
     onTaken: (rows) => lane.remember(rows),
   });
   const waiters = new Waiters(database, lane);
+  const history = separateLogs ? new HistoryMirror(database, bus, logger) : undefined;
   let timer: Job | undefined;
 
   /** Turns passed deadlines into commands. */
@@ -64,15 +73,21 @@ function createOrders({ env, database, bus, clock, logger, metrics, peers }: Ser
 
   return {
     consumer: lane,
-    routes: (app) => orderRoutes(app, { database, lane, intake, waiters }),
+    ...(history && { consumers: { [HISTORY_CONSUMER]: history } }),
+    routes: (app) => orderRoutes(app, { database, lane, intake, waiters, ...(history && { readHistory: (id) => history.read(id) }) }),
     async start() {
       await lane.start();
+      await history?.start();
       timer = startJob({ name: 'orders deadlines', everyMs: TIMER_MS, logger, run: expireOverdue });
     },
     async stop() {
       await timer?.stop();
       await lane.stop();
+      await history?.stop();
     },
-    settled: () => lane.settled(),
+    async settled() {
+      await lane.settled();
+      await history?.settled();
+    },
   };
 }

@@ -18,9 +18,31 @@ export interface Placement {
 }
 
 /** What may change only by an amendment. */
-const CONTENT = ['items', 'taxLines', 'discountLines', 'shippingLines', 'shippingAddress', 'contact', 'payment', 'metadata', 'reviewReasons', 'allowBackorder'] as const;
+const CONTENT = [
+  'items',
+  'taxLines',
+  'discountLines',
+  'shippingLines',
+  'shippingAddress',
+  'contact',
+  'payment',
+  'metadata',
+  'reviewReasons',
+  'allowBackorder',
+] as const;
 /** What the steps of the order's life change, beside the columns. */
-const DETAIL = ['holds', 'allocations', 'shortages', 'paymentRequested', 'endReason', 'cancellation', 'shipments', 'returns', 'refunds', 'refundedAmount'] as const;
+const DETAIL = [
+  'holds',
+  'allocations',
+  'shortages',
+  'paymentRequested',
+  'endReason',
+  'cancellation',
+  'shipments',
+  'returns',
+  'refunds',
+  'refundedAmount',
+] as const;
 
 function pick(order: Order, names: readonly (keyof Order)[]): Partial<Order> {
   const picked: Record<string, unknown> = {};
@@ -82,7 +104,8 @@ function wordsOf(...texts: readonly (string | undefined)[]): string[] {
   const words = new Set<string>();
   for (const text of texts) {
     if (!text) continue;
-    for (const word of text.toLowerCase().split(/\s+/)) if (word.length > 0 && words.size < WORDS_MAX) words.add(`w:${word.slice(0, WORD_MAX)}`);
+    for (const word of text.toLowerCase().split(/\s+/))
+      if (word.length > 0 && words.size < WORDS_MAX) words.add(`w:${word.slice(0, WORD_MAX)}`);
   }
   return [...words];
 }
@@ -91,7 +114,9 @@ const skuTerm = (sku: string): string => `s:${sku}`;
 
 /** Everything an order can be found by, beside its columns. */
 function termsOf(order: Order): Set<string> {
-  const terms = new Set(wordsOf(order.reference, order.contact?.email, order.contact?.phone, order.shippingAddress?.name));
+  const terms = new Set(
+    wordsOf(order.reference, order.contact?.email, order.contact?.phone, order.shippingAddress?.name),
+  );
   for (const item of order.items) terms.add(skuTerm(item.sku));
   return terms;
 }
@@ -152,7 +177,7 @@ export interface StoredRow extends Row<Order> {
 }
 
 const ROW_COLUMNS =
-  "o.id, o.customer_id, o.channel, o.reference, o.currency, trim_scale(o.total_amount)::text as total_amount, o.body, s.status, s.payment_status, s.fulfillment_status, s.return_status, s.deadline_at, s.updated_at, s.version, s.sequence, s.seen, s.detail";
+  'o.id, o.customer_id, o.channel, o.reference, o.currency, trim_scale(o.total_amount)::text as total_amount, o.body, s.status, s.payment_status, s.fulfillment_status, s.return_status, s.deadline_at, s.updated_at, s.version, s.sequence, s.seen, s.detail';
 
 function fromStored(stored: StoredOrder): StoredRow {
   const refunded = stored.detail.refundedAmount!;
@@ -173,7 +198,14 @@ function fromStored(stored: StoredOrder): StoredRow {
     returnStatus: stored.return_status,
     deadlineAt: stored.deadline_at?.toISOString(),
   } as Order;
-  return { id: stored.id, version: stored.version, sequence: stored.sequence, seen: stored.seen, state, updatedAt: stored.updated_at.toISOString() };
+  return {
+    id: stored.id,
+    version: stored.version,
+    sequence: stored.sequence,
+    seen: stored.seen,
+    state,
+    updatedAt: stored.updated_at.toISOString(),
+  };
 }
 
 /** Orders by id, in no particular order; unknown ids are missing. */
@@ -188,7 +220,9 @@ export async function loadOrders(database: Database, ids: readonly string[]): Pr
 /** New content, and the terms that came and went with it. */
 function amendmentWrites(amended: readonly RowChange<Order>[]): Write[] {
   const contents = amended.map(({ after }) => contentRow(after.id, after.state!));
-  const writes = [updateRows('amended', 'orders.orders', ['id'], { id: 'uuid', reference: 'text', body: 'json' }, contents)];
+  const writes = [
+    updateRows('amended', 'orders.orders', ['id'], { id: 'uuid', reference: 'text', body: 'json' }, contents),
+  ];
   const gone: { term: string; id: string }[] = [];
   const come: Record<string, unknown>[] = [];
   for (const { before, after } of amended) {
@@ -198,7 +232,8 @@ function amendmentWrites(amended: readonly RowChange<Order>[]): Write[] {
     for (const term of now) if (!old.has(term)) come.push({ term, order_id: after.id });
   }
   if (gone.length > 0) {
-    const sql = 'delete from orders.order_terms t using unnest($1::text[], $2::uuid[]) as r(term, order_id) where t.term = r.term and t.order_id = r.order_id';
+    const sql =
+      'delete from orders.order_terms t using unnest($1::text[], $2::uuid[]) as r(term, order_id) where t.term = r.term and t.order_id = r.order_id';
     writes.push({ name: 'terms_gone', sql, params: [gone.map((entry) => entry.term), gone.map((entry) => entry.id)] });
   }
   if (come.length > 0) writes.push(insertRows('terms_come', 'orders.order_terms', TERM_COLUMNS, come));
@@ -221,16 +256,22 @@ export const orderStore: LaneStore<Order, never> = {
       amended.push(...changes.filter((change) => ids.has(change.after.id)));
     }
     const writes: Write[] = [];
-    const rows = (list: readonly RowChange<Order>[]): Record<string, unknown>[] => list.map(({ after }) => stateRow(after, times.get(after.id)));
-    if (changed.length > 0) writes.push(updateRows('states', 'orders.order_states', ['order_id'], STATE_COLUMNS, rows(changed), 'version'));
-    if (marked.length > 0) writes.push(updateRows('marks', 'orders.order_states', ['order_id'], SEEN_COLUMNS, rows(marked), 'version'));
+    const rows = (list: readonly RowChange<Order>[]): Record<string, unknown>[] =>
+      list.map(({ after }) => stateRow(after, times.get(after.id)));
+    if (changed.length > 0)
+      writes.push(updateRows('states', 'orders.order_states', ['order_id'], STATE_COLUMNS, rows(changed), 'version'));
+    if (marked.length > 0)
+      writes.push(updateRows('marks', 'orders.order_states', ['order_id'], SEEN_COLUMNS, rows(marked), 'version'));
     if (amended.length > 0) writes.push(...amendmentWrites(amended));
     return writes;
   },
 };
 
 /** Orders taken before under these keys. */
-export async function ordersByKey(database: Database, keys: readonly string[]): Promise<Map<string, { id: string; requestHash: string }>> {
+export async function ordersByKey(
+  database: Database,
+  keys: readonly string[],
+): Promise<Map<string, { id: string; requestHash: string }>> {
   const rows = await database.query<{ id: string; idempotency_key: string; request_hash: string }>(
     'select id, idempotency_key, request_hash from orders.orders where idempotency_key = any($1::text[])',
     [keys],
@@ -274,17 +315,32 @@ const SEARCH_WORDS_MAX = 8;
 export function pageQuery(filter: OrderFilter): { text: string; values: unknown[] } {
   const values: unknown[] = [];
   const bind = (value: unknown): string => `$${values.push(value)}`;
-  const soughtId = filter.text !== undefined && isUuid(filter.text.toLowerCase()) ? filter.text.toLowerCase() : undefined;
+  const soughtId =
+    filter.text !== undefined && isUuid(filter.text.toLowerCase()) ? filter.text.toLowerCase() : undefined;
   const terms = filter.sku === undefined ? [] : [skuTerm(filter.sku)];
-  if (filter.text !== undefined && soughtId === undefined) terms.push(...wordsOf(filter.text).slice(0, SEARCH_WORDS_MAX));
-  const onOrder = ([['customer_id', filter.customerId], ['channel', filter.channel]] as const).filter(([, value]) => value !== undefined);
-  const onState = ([['status', filter.status], ['payment_status', filter.paymentStatus], ['fulfillment_status', filter.fulfillmentStatus]] as const).filter(([, value]) => value !== undefined);
+  if (filter.text !== undefined && soughtId === undefined)
+    terms.push(...wordsOf(filter.text).slice(0, SEARCH_WORDS_MAX));
+  const onOrder = (
+    [
+      ['customer_id', filter.customerId],
+      ['channel', filter.channel],
+    ] as const
+  ).filter(([, value]) => value !== undefined);
+  const onState = (
+    [
+      ['status', filter.status],
+      ['payment_status', filter.paymentStatus],
+      ['fulfillment_status', filter.fulfillmentStatus],
+    ] as const
+  ).filter(([, value]) => value !== undefined);
   const driver = terms.length > 0 ? 't0' : onOrder.length > 0 ? 'o' : 's';
   const id = driver === 'o' ? 'o.id' : `${driver}.order_id`;
   const tables: string[] = [{ t0: 'orders.order_terms t0', o: 'orders.orders o', s: 'orders.order_states s' }[driver]];
   if (driver !== 'o' && onOrder.length > 0) tables.push(`join orders.orders o on o.id = ${id}`);
   if (driver !== 's' && onState.length > 0) tables.push(`join orders.order_states s on s.order_id = ${id}`);
-  terms.slice(1).forEach((_term, index) => tables.push(`join orders.order_terms t${index + 1} on t${index + 1}.order_id = ${id}`));
+  terms
+    .slice(1)
+    .forEach((_term, index) => tables.push(`join orders.order_terms t${index + 1} on t${index + 1}.order_id = ${id}`));
   const conditions: string[] = terms.map((term, index) => `t${index}.term = ${bind(term)}`);
   for (const [column, value] of onOrder) conditions.push(`o.${column} = ${bind(value)}`);
   for (const [column, value] of onState) conditions.push(`s.${column} = ${bind(value)}`);
@@ -307,7 +363,9 @@ export async function listOrders(database: Database, filter: OrderFilter): Promi
 }
 
 /** Number of orders in each status, and the age of the oldest open one. */
-export async function countByStatus(database: Database): Promise<{ status: string; count: number; oldest: string | null }[]> {
+export async function countByStatus(
+  database: Database,
+): Promise<{ status: string; count: number; oldest: string | null }[]> {
   return database.query<{ status: string; count: number; oldest: string | null }>(
     'select status, count(*)::int as count, min(order_id::text) as oldest from orders.order_states group by status',
   );

@@ -58,10 +58,16 @@ export function summaryView(row: Row<Order>, updatedAt: string): Record<string, 
 }
 
 /** What the order allows now, and for every other action the code and reason. */
-export function allowedActions(order: Order): { allowed: Action[]; refused: Partial<Record<Action, { code: string; reason: string }>> } {
+export function allowedActions(order: Order): {
+  allowed: Action[];
+  refused: Partial<Record<Action, { code: string; reason: string }>>;
+} {
   const allowed: Action[] = [];
   const refused: Partial<Record<Action, { code: string; reason: string }>> = {};
-  for (const [action, refusal] of Object.entries(actionsOf(order)) as [Action, ReturnType<typeof actionsOf>[Action]][]) {
+  for (const [action, refusal] of Object.entries(actionsOf(order)) as [
+    Action,
+    ReturnType<typeof actionsOf>[Action],
+  ][]) {
     if (refusal) refused[action] = { code: refusal.refused, reason: refusal.detail };
     else allowed.push(action);
   }

@@ -20,7 +20,11 @@ export class Waiters {
   }
 
   /** The order once the condition holds, or as it is when the time is over; undefined where it is unknown. */
-  async waitFor(orderId: string, timeoutMs: number, condition: (order: Order) => boolean): Promise<{ row: StoredRow; updatedAt: string } | undefined> {
+  async waitFor(
+    orderId: string,
+    timeoutMs: number,
+    condition: (order: Order) => boolean,
+  ): Promise<{ row: StoredRow; updatedAt: string } | undefined> {
     const deadlineMs = Date.now() + timeoutMs;
     for (;;) {
       const changed = this.#change(orderId, Math.min(LOOK_AGAIN_MS, Math.max(1, deadlineMs - Date.now())));

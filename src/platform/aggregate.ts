@@ -79,7 +79,14 @@ export interface Folded<State, Effect> {
   readonly ignored?: string;
 }
 
-function recorded(source: string, id: string, firstSequence: number, events: readonly NewEvent[], cause: Cause, context: Context): Envelope[] {
+function recorded(
+  source: string,
+  id: string,
+  firstSequence: number,
+  events: readonly NewEvent[],
+  cause: Cause,
+  context: Context,
+): Envelope[] {
   const time = isoTime(context.nowMs);
   return events.map((event, index) => ({
     id: context.newId(),
@@ -104,7 +111,13 @@ function applied<State, Effect>(
   context: Context,
 ): Folded<State, Effect> {
   return {
-    row: { id: row.id, version: row.version + 1, sequence: row.sequence + outcome.events.length, seen, state: outcome.state },
+    row: {
+      id: row.id,
+      version: row.version + 1,
+      sequence: row.sequence + outcome.events.length,
+      seen,
+      state: outcome.state,
+    },
     events: recorded(source, row.id, row.sequence + 1, outcome.events, cause, context),
     effects: outcome.effects ?? [],
   };
@@ -143,6 +156,7 @@ export function foldCommand<State, Command, Effect, Value>(
   const outcome = rules.decide(command, row.state, context);
   if (isRefusal(outcome)) return outcome;
   // A command that finds its wish fulfilled already (a webhook told it first) changes nothing.
-  if (outcome.events.length === 0 && outcome.state === row.state) return { row, events: [], effects: outcome.effects ?? [] };
+  if (outcome.events.length === 0 && outcome.state === row.state)
+    return { row, events: [], effects: outcome.effects ?? [] };
   return applied(rules.source, row, row.seen, outcome, cause, context);
 }

@@ -19,7 +19,13 @@ export type Setting =
 
 export type Settings = Readonly<Record<string, Setting>>;
 export type Values<S extends Settings> = {
-  readonly [K in keyof S]: S[K]['type'] extends 'integer' ? number : S[K]['type'] extends 'boolean' ? boolean : S[K]['type'] extends 'milliseconds-or-off' ? number | undefined : string;
+  readonly [K in keyof S]: S[K]['type'] extends 'integer'
+    ? number
+    : S[K]['type'] extends 'boolean'
+      ? boolean
+      : S[K]['type'] extends 'milliseconds-or-off'
+        ? number | undefined
+        : string;
 };
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -48,7 +54,10 @@ export function readSettings<S extends Settings>(settings: S, env: Environment):
       continue;
     }
     const value = parse(setting, text);
-    if (value === undefined) problems.push(`${setting.env} must be a ${setting.type}, not ${setting.type === 'secret' ? 'what it is set to' : JSON.stringify(text)}`);
+    if (value === undefined)
+      problems.push(
+        `${setting.env} must be a ${setting.type}, not ${setting.type === 'secret' ? 'what it is set to' : JSON.stringify(text)}`,
+      );
     values[key] = value === null ? undefined : value;
   }
   if (problems.length > 0) throw new Error(`Configuration: ${problems.join('; ')}`);

@@ -40,7 +40,9 @@ export function startJob(options: JobOptions): Job {
     nextMs = Number.POSITIVE_INFINITY;
     running = options
       .run()
-      .catch((error: unknown) => options.logger.warn({ err: error, job: options.name }, 'job failed; it runs again at its next interval'))
+      .catch((error: unknown) =>
+        options.logger.warn({ err: error, job: options.name }, 'job failed; it runs again at its next interval'),
+      )
       .finally(() => {
         running = undefined;
         const poked = nextMs;

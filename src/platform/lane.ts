@@ -1,6 +1,16 @@
 import type { Envelope } from '#contracts/envelope.ts';
 import { isRefusal, refuse, type Refusal } from '#contracts/errors.ts';
-import { type Cause, emptyRow, type Folded, foldCommand, foldEvent, type Row, type Rules, type RulesContext, type Shared } from './aggregate.ts';
+import {
+  type Cause,
+  emptyRow,
+  type Folded,
+  foldCommand,
+  foldEvent,
+  type Row,
+  type Rules,
+  type RulesContext,
+  type Shared,
+} from './aggregate.ts';
 import { type Clock, contextAt } from './context.ts';
 import { ConflictError, type Database, isTransient, isUniqueViolation } from './database/database.ts';
 import { insertRows, type Write } from './database/statement.ts';
@@ -21,7 +31,11 @@ import type { LaneMetrics } from './telemetry/metrics.ts';
 /** SQL of one service: which rows to read for a set, and how to write what changed. */
 export interface LaneStore<State, Value> {
   load(database: Database, ids: readonly string[]): Promise<Map<string, Row<State>>>;
-  save(changes: readonly RowChange<State>[], shared: readonly SharedChange<Value>[], events: readonly Envelope[]): Write[];
+  save(
+    changes: readonly RowChange<State>[],
+    shared: readonly SharedChange<Value>[],
+    events: readonly Envelope[],
+  ): Write[];
   loadShared?(database: Database, keys: readonly string[]): Promise<Map<string, Value>>;
 }
 
@@ -116,6 +130,8 @@ const TICK_MS = 1_000;
 class Draft<State, Value> {
   readonly rows = new Map<string, RowChange<State>>();
   readonly values = new Map<string, SharedChange<Value>>();
+  /** Orders whose row was remembered instead of read. */
+  readonly remembered = new Set<string>();
   /** Of the kept shared values when this draft read them. */
   readonly epoch: number;
   constructor(epoch: number) {
@@ -130,6 +146,8 @@ interface Plan<State, Effect> {
   readonly parked: Parked[];
   readonly answers: (() => void)[];
   readonly keys: { key: string; request_hash: string; status: number; answer: unknown }[];
+  /** Orders of commands that changed nothing: no write will show whether their row was the present one. */
+  readonly unproven: string[];
 }
 
 export class Lane<State, Command, Effect = never, Value = never> {
@@ -198,7 +216,9 @@ export class Lane<State, Command, Effect = never, Value = never> {
   submit(request: CommandRequest<Command>): Promise<Done<State> | Refusal> {
     if (this.#stopping) return Promise.resolve(refuse('UNAVAILABLE', 'The service is stopping.'));
     if (this.#commands.length >= COMMAND_QUEUE_MAX) {
-      return Promise.resolve(refuse('OVERLOADED', `${this.#commands.length} commands are waiting in ${this.#options.name}.`));
+      return Promise.resolve(
+        refuse('OVERLOADED', `${this.#commands.length} commands are waiting in ${this.#options.name}.`),
+      );
     }
     const deadlineMs = this.#options.clock.nowMs() + COMMAND_PATIENCE_MS;
     return new Promise((resolve, reject) => {
@@ -217,7 +237,7 @@ export class Lane<State, Command, Effect = never, Value = never> {
 
   /** The row of an order as this process knows it or reads it. */
   async read(orderId: string): Promise<Row<State>> {
-    const cached = this.#rows.get(orderId);
+    const cached = this.#options.database.exclusive ? this.#rows.get(orderId) : undefined;
     if (cached) return cached;
     return (await this.#options.store.load(this.#options.database, [orderId])).get(orderId) ?? emptyRow(orderId);
   }
@@ -307,7 +327,8 @@ export class Lane<State, Command, Effect = never, Value = never> {
 
   #schedule(): void {
     if (this.#running || this.#scheduled || this.#stopping) return;
-    if (this.#commands.length === 0 && this.#unparks.length === 0 && !this.#eventsReady && this.#idle.length === 0) return;
+    if (this.#commands.length === 0 && this.#unparks.length === 0 && !this.#eventsReady && this.#idle.length === 0)
+      return;
     const sinceCommit = performance.now() - this.#lastCommitMs;
     const pace = sinceCommit < PACE_MS ? PACE_MS - sinceCommit : 0;
     const linger = this.#commands.length === 0 && !this.#more ? (this.#options.lingerMs ?? 0) : 0;
@@ -394,7 +415,10 @@ export class Lane<State, Command, Effect = never, Value = never> {
       const [item] = items;
       if (item?.kind === 'command') item.reject(error);
       if (item?.kind === 'event') {
-        this.#options.logger.error({ err: error, orderId: item.event.subject, eventType: item.event.type }, 'event parked');
+        this.#options.logger.error(
+          { err: error, orderId: item.event.subject, eventType: item.event.type },
+          'event parked',
+        );
         await this.#processParking([{ event: item.event, reason: (error as Error).message }], fence);
       }
     }
@@ -414,7 +438,11 @@ export class Lane<State, Command, Effect = never, Value = never> {
     }
   }
 
-  #rejectCommands(items: Item<State, Command>[], error: unknown, expiredBeforeMs = Number.POSITIVE_INFINITY): Item<State, Command>[] {
+  #rejectCommands(
+    items: Item<State, Command>[],
+    error: unknown,
+    expiredBeforeMs = Number.POSITIVE_INFINITY,
+  ): Item<State, Command>[] {
     return items.filter((item) => {
       if (item.kind !== 'command' || item.deadlineMs > expiredBeforeMs) return true;
       item.reject(error);
@@ -442,11 +470,23 @@ export class Lane<State, Command, Effect = never, Value = never> {
     this.#values.clear();
   }
 
-  async #commit(items: readonly Item<State, Command>[], moves: readonly OffsetMove[], parked: readonly Parked[], trustOpening: boolean): Promise<void> {
+  async #commit(
+    items: readonly Item<State, Command>[],
+    moves: readonly OffsetMove[],
+    parked: readonly Parked[],
+    trustOpening: boolean,
+  ): Promise<void> {
     const startedMs = performance.now();
     const { name, database, bus, store, metrics } = this.#options;
-    const draft = await this.#loadDraft(items, trustOpening);
-    const plan = this.#fold(items, draft);
+    let draft = await this.#loadDraft(items, trustOpening);
+    let plan = this.#fold(items, draft);
+    // Another process may have moved on a row remembered here; what would be refused for it is decided on the stored one.
+    const doubtful = database.exclusive ? [] : plan.unproven.filter((id) => draft.remembered.has(id));
+    if (doubtful.length > 0) {
+      for (const id of doubtful) this.#rows.delete(id);
+      draft = await this.#loadDraft(items, trustOpening);
+      plan = this.#fold(items, draft);
+    }
     plan.parked.push(...parked);
     const writes = this.#writesOf(plan, draft, store);
     if (plan.parked.length > 0) writes.push(parkEvents(name, plan.parked));
@@ -471,7 +511,14 @@ export class Lane<State, Command, Effect = never, Value = never> {
     const writes = plan.changes.length > 0 || values.length > 0 ? store.save(plan.changes, values, plan.events) : [];
     if (plan.events.length > 0) writes.push(appendEvents(plan.events));
     if (plan.keys.length > 0) {
-      writes.push(insertRows('keys', 'log.idempotency_keys', { key: 'text', request_hash: 'text', status: 'integer', answer: 'json' }, plan.keys));
+      writes.push(
+        insertRows(
+          'keys',
+          'log.idempotency_keys',
+          { key: 'text', request_hash: 'text', status: 'integer', answer: 'json' },
+          plan.keys,
+        ),
+      );
     }
     return writes;
   }
@@ -485,6 +532,7 @@ export class Lane<State, Command, Effect = never, Value = never> {
       if (draft.rows.has(id)) continue;
       const row = this.#rows.get(id);
       const known = row ?? emptyRow<State>(id);
+      if (row) draft.remembered.add(id);
       draft.rows.set(id, { before: known, after: known });
       const opens = trustOpening && item.kind === 'event' && this.#opensWith.has(item.event.type);
       if (!row && !opens) missing.push(id);
@@ -504,7 +552,8 @@ export class Lane<State, Command, Effect = never, Value = never> {
         }
       }
       if (absent.size > 0) {
-        for (const [key, value] of await store.loadShared(database, [...absent])) draft.values.set(key, { key, before: value, after: value });
+        for (const [key, value] of await store.loadShared(database, [...absent]))
+          draft.values.set(key, { key, before: value, after: value });
       }
     }
     return draft;
@@ -521,17 +570,33 @@ export class Lane<State, Command, Effect = never, Value = never> {
 
   #fold(items: readonly Item<State, Command>[], draft: Draft<State, Value>): Plan<State, Effect> {
     const context = this.#contextOf(draft);
-    const plan: Plan<State, Effect> = { changes: [], events: [], effects: [], parked: [], answers: [], keys: [] };
+    const plan: Plan<State, Effect> = {
+      changes: [],
+      events: [],
+      effects: [],
+      parked: [],
+      answers: [],
+      keys: [],
+      unproven: [],
+    };
     const parkedInSet = new Set<string>();
     for (const item of items) {
       if (item.kind === 'command') this.#foldCommand(item, draft, plan, context);
-      else if (this.#parkedOrders.has(item.event.subject) || parkedInSet.has(item.event.subject)) plan.parked.push({ event: item.event, reason: null });
+      else if (this.#parkedOrders.has(item.event.subject) || parkedInSet.has(item.event.subject))
+        plan.parked.push({ event: item.event, reason: null });
       else {
         try {
-          this.#take(foldEvent(this.#options.rules, draft.rows.get(item.event.subject)!.after, item.event, context), draft, plan);
+          this.#take(
+            foldEvent(this.#options.rules, draft.rows.get(item.event.subject)!.after, item.event, context),
+            draft,
+            plan,
+          );
         } catch (error) {
           // The rules failed on this event: a bug, or data they were never meant to meet. Its order waits, others go on.
-          this.#options.logger.error({ err: error, orderId: item.event.subject, eventType: item.event.type }, 'event parked');
+          this.#options.logger.error(
+            { err: error, orderId: item.event.subject, eventType: item.event.type },
+            'event parked',
+          );
           parkedInSet.add(item.event.subject);
           plan.parked.push({ event: item.event, reason: (error as Error).message });
         }
@@ -546,10 +611,19 @@ export class Lane<State, Command, Effect = never, Value = never> {
     return plan;
   }
 
-  #foldCommand(item: CommandItem<State, Command>, draft: Draft<State, Value>, plan: Plan<State, Effect>, context: RulesContext<Value>): void {
+  #foldCommand(
+    item: CommandItem<State, Command>,
+    draft: Draft<State, Value>,
+    plan: Plan<State, Effect>,
+    context: RulesContext<Value>,
+  ): void {
     const row = draft.rows.get(item.orderId)!.after;
     if (item.expectedSequence !== undefined && item.expectedSequence !== row.sequence) {
-      const stale = refuse('VERSION_MISMATCH', `The present version is ${row.sequence}, If-Match asks for ${item.expectedSequence}.`);
+      plan.unproven.push(item.orderId);
+      const stale = refuse(
+        'VERSION_MISMATCH',
+        `The present version is ${row.sequence}, If-Match asks for ${item.expectedSequence}.`,
+      );
       plan.answers.push(() => item.resolve(stale));
       return;
     }
@@ -561,11 +635,13 @@ export class Lane<State, Command, Effect = never, Value = never> {
       return;
     }
     if (isRefusal(folded)) {
+      plan.unproven.push(item.orderId);
       const refusal = folded;
       plan.answers.push(() => item.resolve(refusal));
       return;
     }
     const done = folded;
+    if (done.row === row) plan.unproven.push(item.orderId);
     this.#take(done, draft, plan);
     if (item.idempotency) {
       const answer = { orderId: item.orderId, sequence: done.row.sequence };
@@ -611,8 +687,14 @@ export class Lane<State, Command, Effect = never, Value = never> {
         return item.resolve(0);
       }
       const [first, ...behind] = parked;
-      const head = item.change.action === 'skip' ? [] : [item.change.data === undefined ? first!.event : { ...first!.event, data: item.change.data }];
-      const items = [...head, ...behind.map((entry) => entry.event)].map((event): EventItem => ({ kind: 'event', event }));
+      const head =
+        item.change.action === 'skip'
+          ? []
+          : [item.change.data === undefined ? first!.event : { ...first!.event, data: item.change.data }];
+      const items = [...head, ...behind.map((entry) => entry.event)].map((event): EventItem => ({
+        kind: 'event',
+        event,
+      }));
       this.#rows.delete(item.orderId);
       this.#values.clear();
       const draft = await this.#loadDraft(items, false);

@@ -27,7 +27,9 @@ export async function bench(options: BenchOptions): Promise<void> {
   if (unknown.length > 0) throw new Error(`Unknown section ${unknown.join(', ')}; there are ${SECTIONS.join(', ')}.`);
   const log = (line: string): void => void process.stderr.write(`  ${line}\n`);
   const context: BenchContext = { log, quick: options.quick ?? false };
-  process.stderr.write(`${cpus().length} cores (${cpus()[0]?.model}), ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}\n`);
+  process.stderr.write(
+    `${cpus().length} cores (${cpus()[0]?.model}), ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}\n`,
+  );
 
   const lines: Line[] = [];
   const ceilings = await ceilingsNow(context);
@@ -52,8 +54,20 @@ async function intakeLines(context: BenchContext, { intakeSingle, intakeSets }: 
   const { rate, p99HalfMs, nodeUs } = await intake(context);
   const ceiling = `${perSecond(intakeSingle)} one per transaction, ${perSecond(intakeSets)} in sets of 50`;
   return [
-    { what: 'intake: POST /orders, 3 lines, 64 connections', figure: `${perSecond(rate)} = ${(rate / intakeSingle).toFixed(2)} × (${Math.round(nodeUs)} µs of Node each)`, ceiling, target: '≥ 0.6 ×, aiming at 1', met: rate >= 0.6 * intakeSingle },
-    { what: 'p99 of POST /orders at half that load', figure: `${p99HalfMs.toFixed(1)} ms`, ceiling: '', target: '< 50 ms', met: p99HalfMs < 50 },
+    {
+      what: 'intake: POST /orders, 3 lines, 64 connections',
+      figure: `${perSecond(rate)} = ${(rate / intakeSingle).toFixed(2)} × (${Math.round(nodeUs)} µs of Node each)`,
+      ceiling,
+      target: '≥ 0.6 ×, aiming at 1',
+      met: rate >= 0.6 * intakeSingle,
+    },
+    {
+      what: 'p99 of POST /orders at half that load',
+      figure: `${p99HalfMs.toFixed(1)} ms`,
+      ceiling: '',
+      target: '< 50 ms',
+      met: p99HalfMs < 50,
+    },
   ];
 }
 
@@ -61,11 +75,41 @@ async function lifeLines(context: BenchContext, { lifeSingle, lifeSets }: Ceilin
   const figures = await life(context);
   const ceiling = `${perSecond(lifeSingle)} in six transactions, ${perSecond(lifeSets)} in sets of 100`;
   return [
-    { what: 'whole life: POST to COMPLETED, everything on', figure: `${perSecond(figures.rate)} = ${(figures.rate / lifeSingle).toFixed(2)} × (${Math.round(figures.nodeUs)} µs of Node, ${Math.round(figures.postgresUs)} µs of PostgreSQL each)`, ceiling, target: '≥ 1.5 ×, aiming at 3', met: figures.rate >= 1.5 * lifeSingle },
-    { what: 'one order alone, POST to COMPLETED', figure: `${figures.aloneMs.toFixed(0)} ms (slowest of 30: ${figures.aloneMaxMs.toFixed(0)} ms)`, ceiling: '', target: '≤ 150 ms', met: figures.aloneMs <= 150 },
-    { what: 'SQL statements per order, one at a time', figure: figures.statementsLow.toFixed(1), ceiling: '', target: '≤ 30', met: figures.statementsLow <= 30 },
-    { what: 'SQL statements per order, full load', figure: figures.statementsFull.toFixed(2), ceiling: '', target: '< 5', met: figures.statementsFull < 5 },
-    { what: 'idle: processor time, Node and PostgreSQL', figure: `${figures.idleCpuPercent.toFixed(2)} % of a core`, ceiling: '', target: '< 2 %', met: figures.idleCpuPercent < 2 },
+    {
+      what: 'whole life: POST to COMPLETED, everything on',
+      figure: `${perSecond(figures.rate)} = ${(figures.rate / lifeSingle).toFixed(2)} × (${Math.round(figures.nodeUs)} µs of Node, ${Math.round(figures.postgresUs)} µs of PostgreSQL each)`,
+      ceiling,
+      target: '≥ 1.5 ×, aiming at 3',
+      met: figures.rate >= 1.5 * lifeSingle,
+    },
+    {
+      what: 'one order alone, POST to COMPLETED',
+      figure: `${figures.aloneMs.toFixed(0)} ms (slowest of 30: ${figures.aloneMaxMs.toFixed(0)} ms)`,
+      ceiling: '',
+      target: '≤ 150 ms',
+      met: figures.aloneMs <= 150,
+    },
+    {
+      what: 'SQL statements per order, one at a time',
+      figure: figures.statementsLow.toFixed(1),
+      ceiling: '',
+      target: '≤ 30',
+      met: figures.statementsLow <= 30,
+    },
+    {
+      what: 'SQL statements per order, full load',
+      figure: figures.statementsFull.toFixed(2),
+      ceiling: '',
+      target: '< 5',
+      met: figures.statementsFull < 5,
+    },
+    {
+      what: 'idle: processor time, Node and PostgreSQL',
+      figure: `${figures.idleCpuPercent.toFixed(2)} % of a core`,
+      ceiling: '',
+      target: '< 2 %',
+      met: figures.idleCpuPercent < 2,
+    },
   ];
 }
 
@@ -73,16 +117,40 @@ async function levelLines(context: BenchContext): Promise<Line[]> {
   const { firstSeconds, secondSeconds, rssMiB } = await level(context);
   const half = rssMiB.length / 2;
   return [
-    { what: 'second half of the lives against the first', figure: `${secondSeconds.toFixed(1)} s / ${firstSeconds.toFixed(1)} s = ${(secondSeconds / firstSeconds).toFixed(2)}`, ceiling: '', target: '≤ 1 (± noise)', met: secondSeconds <= firstSeconds * 1.05 },
-    { what: 'resident memory after each fifth', figure: `${rssMiB.join(', ')} MiB`, ceiling: '', target: 'flat', met: Math.max(...rssMiB.slice(half)) <= Math.max(...rssMiB.slice(0, half)) * 1.15 },
+    {
+      what: 'second half of the lives against the first',
+      figure: `${secondSeconds.toFixed(1)} s / ${firstSeconds.toFixed(1)} s = ${(secondSeconds / firstSeconds).toFixed(2)}`,
+      ceiling: '',
+      target: '≤ 1 (± noise)',
+      met: secondSeconds <= firstSeconds * 1.05,
+    },
+    {
+      what: 'resident memory after each fifth',
+      figure: `${rssMiB.join(', ')} MiB`,
+      ceiling: '',
+      target: 'flat',
+      met: Math.max(...rssMiB.slice(half)) <= Math.max(...rssMiB.slice(0, half)) * 1.15,
+    },
   ];
 }
 
 async function millionLines(context: BenchContext): Promise<Line[]> {
   const { lists, intakeRatio, orders } = await million(context);
   return [
-    { what: `intake on ${orders.toLocaleString('en-US')} orders against a fresh store`, figure: `${intakeRatio.toFixed(2)} ×`, ceiling: '', target: '≥ 0.9 ×', met: intakeRatio >= 0.9 },
-    ...lists.map((list) => ({ what: `GET /orders by ${list.name}, page ${list.page}`, figure: `p95 ${list.p95Ms.toFixed(1)} ms`, ceiling: `index ${list.index}`, target: '< 20 ms', met: list.p95Ms < 20 && list.index !== 'NONE' })),
+    {
+      what: `intake on ${orders.toLocaleString('en-US')} orders against a fresh store`,
+      figure: `${intakeRatio.toFixed(2)} ×`,
+      ceiling: '',
+      target: '≥ 0.9 ×',
+      met: intakeRatio >= 0.9,
+    },
+    ...lists.map((list) => ({
+      what: `GET /orders by ${list.name}, page ${list.page}`,
+      figure: `p95 ${list.p95Ms.toFixed(1)} ms`,
+      ceiling: `index ${list.index}`,
+      target: '< 20 ms',
+      met: list.p95Ms < 20 && list.index !== 'NONE',
+    })),
   ];
 }
 
@@ -92,6 +160,8 @@ function print(lines: readonly Line[], json: boolean): void {
     return;
   }
   for (const { what, figure, ceiling, target, met } of lines) {
-    process.stdout.write(`${met ? 'ok  ' : 'MISS'}  ${what}: ${figure}  [target ${target}${ceiling === '' ? '' : `; ${ceiling}`}]\n`);
+    process.stdout.write(
+      `${met ? 'ok  ' : 'MISS'}  ${what}: ${figure}  [target ${target}${ceiling === '' ? '' : `; ${ceiling}`}]\n`,
+    );
   }
 }

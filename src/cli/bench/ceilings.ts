@@ -29,7 +29,8 @@ const EVENT = `'{"currency":"EUR","totalAmount":"59.85","items":[{"line":1,"sku"
 const insertOrder = `insert into orders values (ID, gen_random_uuid(), 'CREATED', 1, 59.85, ${BODY}) returning id \\gset`;
 const insertLines = `insert into order_lines values (:id, 1, 'SKU-1', 1, 9.95), (:id, 2, 'SKU-2', 2, 9.95), (:id, 3, 'SKU-3', 3, 9.95);`;
 const event = (type: string): string => `insert into outbox (order_id, type, data) values (:id, '${type}', ${EVENT});`;
-const status = (value: string): string => `update orders set status = '${value}', version = version + 1 where id = :id;`;
+const status = (value: string): string =>
+  `update orders set status = '${value}', version = version + 1 where id = :id;`;
 
 const CREATE = [insertOrder, insertLines, event('OrderCreated')];
 const STEPS = [
@@ -37,7 +38,7 @@ const STEPS = [
   ["insert into payments values (:id, 59.85, 'CAPTURED');", status('PAID'), event('OrderPaid')],
   ["insert into shipments values (:id, 'SCHEDULED');", status('READY_FOR_SHIPMENT'), event('OrderReadyForShipment')],
   ["update shipments set status = 'DISPATCHED' where order_id = :id;", status('SHIPPED'), event('OrderShipped')],
-  ["insert into invoices values (:id, 59.85);", status('COMPLETED'), event('OrderCompleted')],
+  ['insert into invoices values (:id, 59.85);', status('COMPLETED'), event('OrderCompleted')],
 ];
 const transaction = (statements: readonly string[]): string => ['begin;', ...statements, 'commit;'].join('\n');
 
@@ -56,12 +57,19 @@ const LIFE_IN_SETS = transaction([
     ["insert into shipments select id, 'SCHEDULED' from batch;", 'READY_FOR_SHIPMENT'],
     ["update shipments s set status = 'DISPATCHED' from batch b where s.order_id = b.id;", 'SHIPPED'],
     ['insert into invoices select id, 59.85 from batch;', 'COMPLETED'],
-  ].flatMap(([write, value]) => [write!, `update orders o set status = '${value}', version = version + 1 from batch b where o.id = b.id;`, `insert into outbox (order_id, type, data) select id, '${value}', ${EVENT} from batch;`]),
+  ].flatMap(([write, value]) => [
+    write!,
+    `update orders o set status = '${value}', version = version + 1 from batch b where o.id = b.id;`,
+    `insert into outbox (order_id, type, data) select id, '${value}', ${EVENT} from batch;`,
+  ]),
 ]);
 
 const SCRIPTS = {
   intakeSingle: { script: transaction(CREATE), orders: 1 },
-  intakeSets: { script: ['begin;', ...Array.from({ length: 50 }, () => CREATE.join('\n')), 'commit;'].join('\n'), orders: 50 },
+  intakeSets: {
+    script: ['begin;', ...Array.from({ length: 50 }, () => CREATE.join('\n')), 'commit;'].join('\n'),
+    orders: 50,
+  },
   lifeSingle: { script: [CREATE, ...STEPS].map(transaction).join('\n'), orders: 1 },
   lifeSets: { script: LIFE_IN_SETS, orders: SET },
 } as const;
@@ -69,22 +77,31 @@ const SCRIPTS = {
 export type Ceilings = Record<keyof typeof SCRIPTS, number>;
 
 function findPgbench(): string | undefined {
-  const folders = [...(process.env['PATH'] ?? '').split(':')];
+  const folders = (process.env['PATH'] ?? '').split(':');
   const debian = '/usr/lib/postgresql';
   if (existsSync(debian)) for (const version of readdirSync(debian)) folders.push(join(debian, version, 'bin'));
   return folders.map((folder) => join(folder, 'pgbench')).find((file) => existsSync(file));
 }
 
 /** Orders per second of each script, run by pgbench with 8 clients in a database of its own on the server at `url`. */
-export async function measureCeilings(url: string, secondsEach: number, log: (line: string) => void): Promise<Ceilings> {
+export async function measureCeilings(
+  url: string,
+  secondsEach: number,
+  log: (line: string) => void,
+): Promise<Ceilings> {
   const pgbench = findPgbench();
-  if (!pgbench) throw new Error('pgbench is not installed; on Debian: apt-get install postgresql (it comes with the server package).');
+  if (!pgbench)
+    throw new Error(
+      'pgbench is not installed; on Debian: apt-get install postgresql (it comes with the server package).',
+    );
   const name = 'olms_bench_ceilings';
   const admin = new pg.Client({ connectionString: url });
   await admin.connect();
   await admin.query(`drop database if exists ${name}`);
   await admin.query(`create database ${name}`);
-  const version = Number((await admin.query<{ server_version_num: string }>('show server_version_num')).rows[0]!.server_version_num);
+  const version = Number(
+    (await admin.query<{ server_version_num: string }>('show server_version_num')).rows[0]!.server_version_num,
+  );
   for (const setting of ['fsync', 'synchronous_commit']) {
     const value = (await admin.query<Record<string, string>>(`show ${setting}`)).rows[0]![setting];
     if (value !== 'on') throw new Error(`${setting} is ${value}; the benchmark compares durable settings only`);
@@ -99,8 +116,29 @@ export async function measureCeilings(url: string, secondsEach: number, log: (li
   try {
     for (const [key, { script, orders }] of Object.entries(SCRIPTS)) {
       const file = join(folder, `${key}.sql`);
-      await writeFile(file, script.replaceAll('(ID', version >= 180_000 ? '(uuidv7()' : '(gen_random_uuid()').replaceAll('select ID', version >= 180_000 ? 'select uuidv7()' : 'select gen_random_uuid()'));
-      const { stdout } = await run(pgbench, ['-n', '-f', file, '-c', String(CLIENTS), '-j', '2', '-T', String(secondsEach), ...(key === 'lifeSets' ? [] : ['-M', 'prepared']), name], { env: { ...process.env, ...own.env }, maxBuffer: 1e7 });
+      await writeFile(
+        file,
+        script
+          .replaceAll('(ID', version >= 180_000 ? '(uuidv7()' : '(gen_random_uuid()')
+          .replaceAll('select ID', version >= 180_000 ? 'select uuidv7()' : 'select gen_random_uuid()'),
+      );
+      const { stdout } = await run(
+        pgbench,
+        [
+          '-n',
+          '-f',
+          file,
+          '-c',
+          String(CLIENTS),
+          '-j',
+          '2',
+          '-T',
+          String(secondsEach),
+          ...(key === 'lifeSets' ? [] : ['-M', 'prepared']),
+          name,
+        ],
+        { env: { ...process.env, ...own.env }, maxBuffer: 1e7 },
+      );
       const tps = Number(/tps = ([\d.]+)/.exec(stdout)?.[1]);
       if (!(tps > 0)) throw new Error(`pgbench gave no rate for ${key}: ${stdout}`);
       results[key as keyof Ceilings] = tps * orders;
@@ -120,5 +158,8 @@ function connectionOf(url: string, database: string): { url: string; env: Record
   const { host, port, user, password } = client;
   const target = new URL(url);
   target.pathname = `/${database}`;
-  return { url: target.toString(), env: { PGHOST: host, PGPORT: String(port), PGUSER: user ?? '', PGPASSWORD: String(password ?? '') } };
+  return {
+    url: target.toString(),
+    env: { PGHOST: host, PGPORT: String(port), PGUSER: user ?? '', PGPASSWORD: String(password ?? '') },
+  };
 }

@@ -47,7 +47,13 @@ function bodies(plan: LoadPlan): string[] {
       channel: ['web', 'store', 'marketplace'][n % 3],
       reference: `B-${n}`,
       items,
-      shippingAddress: { name: `Customer ${n}`, line1: '1 Main Street', city: 'Berlin', postalCode: '10115', country: 'DE' },
+      shippingAddress: {
+        name: `Customer ${n}`,
+        line1: '1 Main Street',
+        city: 'Berlin',
+        postalCode: '10115',
+        country: 'DE',
+      },
       contact: { email: `customer${n}@example.com` },
       payment: { token: 'tok_approve' },
     });
@@ -109,7 +115,15 @@ async function generate(plan: LoadPlan): Promise<LoadResult> {
   const seconds = (performance.now() - startedMs) / 1000;
   const sorted = latencies.sort();
   const at = (share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!;
-  return { taken, refused, failed: plan.total - answered, seconds, p50Ms: at(0.5), p99Ms: at(0.99), maxMs: sorted.at(-1)! };
+  return {
+    taken,
+    refused,
+    failed: plan.total - answered,
+    seconds,
+    p50Ms: at(0.5),
+    p99Ms: at(0.99),
+    maxMs: sorted.at(-1)!,
+  };
 }
 
 if (process.argv[1] === import.meta.filename) {

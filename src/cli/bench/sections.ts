@@ -4,26 +4,22 @@ import { SystemProcess } from './system-process.ts';
 
 /** The measurements of `olms bench`, each on a system of its own, started as a user starts it. */
 
-export interface Figure {
-  readonly name: string;
-  readonly value: string;
-  /** What the figure is compared with, and how it stands to it. */
-  readonly against?: string;
-  readonly met?: boolean;
-}
-
 export interface BenchContext {
   readonly log: (line: string) => void;
   readonly quick: boolean;
 }
 
-const rounded = (value: number): string => (value >= 100 ? Math.round(value).toLocaleString('en-US') : value.toFixed(value >= 10 ? 1 : 2));
+const rounded = (value: number): string =>
+  value >= 100 ? Math.round(value).toLocaleString('en-US') : value.toFixed(value >= 10 ? 1 : 2);
 export const perSecond = (value: number): string => `${rounded(value)}/s`;
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >>> 1]!;
 const WARM_UP = 3_000;
 
 /** Orders taken per second through the gateway, and the latency at half of that. Consumers are off: this is the intake alone. */
-export async function intake({ log, quick }: BenchContext): Promise<{ rate: number; p99HalfMs: number; nodeUs: number }> {
+export async function intake({
+  log,
+  quick,
+}: BenchContext): Promise<{ rate: number; p99HalfMs: number; nodeUs: number }> {
   const system = await SystemProcess.start({ OLMS_CONSUME: 'false' });
   try {
     await system.stockUp();
@@ -59,7 +55,9 @@ export interface LifeFigures {
 async function statements(system: SystemProcess, work: () => Promise<void>): Promise<number> {
   await system.sql.query('select pg_stat_statements_reset()');
   await work();
-  const { rows } = await system.sql.query<{ calls: string }>("select coalesce(sum(calls), 0) as calls from pg_stat_statements where query not like '%pg_stat_statements%' and query not like '%from orders.order_states where%'");
+  const { rows } = await system.sql.query<{ calls: string }>(
+    "select coalesce(sum(calls), 0) as calls from pg_stat_statements where query not like '%pg_stat_statements%' and query not like '%from orders.order_states where%'",
+  );
   return Number(rows[0]!.calls);
 }
 
@@ -102,7 +100,10 @@ export async function life({ log, quick }: BenchContext): Promise<LifeFigures> {
       statementsLow: (lowCalls - (idleCalls / (idleMs / 1000)) * lowSeconds) / times.length,
       aloneMs: median(times),
       aloneMaxMs: Math.max(...times),
-      idleCpuPercent: ((idleEnd.cpuSeconds + idleEnd.postgresCpuSeconds - idleStart.cpuSeconds - idleStart.postgresCpuSeconds) / (idleMs / 1000)) * 100,
+      idleCpuPercent:
+        ((idleEnd.cpuSeconds + idleEnd.postgresCpuSeconds - idleStart.cpuSeconds - idleStart.postgresCpuSeconds) /
+          (idleMs / 1000)) *
+        100,
       nodeUs: ((after.cpuSeconds - before.cpuSeconds) * 1e6) / (3 * total),
       postgresUs: ((after.postgresCpuSeconds - before.postgresCpuSeconds) * 1e6) / (3 * total),
     };
@@ -112,7 +113,10 @@ export async function life({ log, quick }: BenchContext): Promise<LifeFigures> {
 }
 
 /** Two hundred thousand lives in one process: time per half, and memory along the way. */
-export async function level({ log, quick }: BenchContext): Promise<{ firstSeconds: number; secondSeconds: number; rssMiB: number[] }> {
+export async function level({
+  log,
+  quick,
+}: BenchContext): Promise<{ firstSeconds: number; secondSeconds: number; rssMiB: number[] }> {
   const system = await SystemProcess.start();
   try {
     await system.stockUp();
@@ -176,7 +180,10 @@ function queryString(filter: Partial<OrderFilter>): string {
 /** The id before the 1,000th page of a filter, found by SQL; undefined where there are fewer pages. */
 async function deepCursor(system: SystemProcess, filter: Partial<OrderFilter>): Promise<string | undefined> {
   const { text, values } = pageQuery({ ...filter, oldestFirst: false, limit: PAGE * (DEEP_PAGE - 1) });
-  const { rows } = await system.sql.query<{ id: string | null; n: string }>(`select min(id::text) as id, count(*) as n from (${text}) page`, values);
+  const { rows } = await system.sql.query<{ id: string | null; n: string }>(
+    `select min(id::text) as id, count(*) as n from (${text}) page`,
+    values,
+  );
   return Number(rows[0]!.n) === PAGE * (DEEP_PAGE - 1) ? rows[0]!.id! : undefined;
 }
 
@@ -187,8 +194,15 @@ export interface ListFigure {
   readonly index: string;
 }
 
-async function measureList(system: SystemProcess, name: string, filter: Partial<OrderFilter>, after: string | undefined, page: string): Promise<ListFigure> {
-  const cursor = after === undefined ? '' : `&cursor=${Buffer.from(after.replaceAll('-', ''), 'hex').toString('base64url')}`;
+async function measureList(
+  system: SystemProcess,
+  name: string,
+  filter: Partial<OrderFilter>,
+  after: string | undefined,
+  page: string,
+): Promise<ListFigure> {
+  const cursor =
+    after === undefined ? '' : `&cursor=${Buffer.from(after.replaceAll('-', ''), 'hex').toString('base64url')}`;
   const path = `/orders?${queryString(filter)}${cursor}`;
   const times: number[] = [];
   for (let sample = 0; sample < SAMPLES; sample++) {
@@ -196,14 +210,25 @@ async function measureList(system: SystemProcess, name: string, filter: Partial<
     await system.call('GET', path);
     if (sample >= 5) times.push(performance.now() - startedMs);
   }
-  const { text, values } = pageQuery({ ...filter, oldestFirst: false, limit: PAGE + 1, ...(after !== undefined && { after }) });
-  const plan = (await system.sql.query<{ 'QUERY PLAN': string }>(`explain ${text}`, values)).rows.map((row) => row['QUERY PLAN']).join('\n');
-  const index = [...plan.matchAll(/(?:using|Bitmap Index Scan on) (\w+)/g)].map((match) => match[1]).join(', ') || 'NONE';
+  const { text, values } = pageQuery({
+    ...filter,
+    oldestFirst: false,
+    limit: PAGE + 1,
+    ...(after !== undefined && { after }),
+  });
+  const plan = (await system.sql.query<{ 'QUERY PLAN': string }>(`explain ${text}`, values)).rows
+    .map((row) => row['QUERY PLAN'])
+    .join('\n');
+  const index =
+    [...plan.matchAll(/(?:using|Bitmap Index Scan on) (\w+)/g)].map((match) => match[1]).join(', ') || 'NONE';
   return { name, page, p95Ms: times.toSorted((a, b) => a - b)[Math.floor(times.length * 0.95)]!, index };
 }
 
 /** A store of a million orders: lists by every filter, and the intake beside a fresh store's, in turn. */
-export async function million({ log, quick }: BenchContext): Promise<{ lists: ListFigure[]; intakeRatio: number; orders: number }> {
+export async function million({
+  log,
+  quick,
+}: BenchContext): Promise<{ lists: ListFigure[]; intakeRatio: number; orders: number }> {
   const orders = quick ? 100_000 : 1_000_000;
   const large = await SystemProcess.start({ OLMS_CONSUME: 'false' });
   const fresh = await SystemProcess.start({ OLMS_CONSUME: 'false' });

@@ -40,7 +40,13 @@ export class SystemProcess {
   readonly skus = Array.from({ length: PRODUCTS }, (_, n) => `SKU-${n}`);
   #runs = 0;
 
-  private constructor(port: number, pid: number, postgres: EmbeddedPostgres, sql: pg.Client, stop: () => Promise<void>) {
+  private constructor(
+    port: number,
+    pid: number,
+    postgres: EmbeddedPostgres,
+    sql: pg.Client,
+    stop: () => Promise<void>,
+  ) {
     this.port = port;
     this.url = `http://127.0.0.1:${port}`;
     this.pid = pid;
@@ -54,19 +60,23 @@ export class SystemProcess {
     const folder = dataFolder ?? (await mkdtemp(join(tmpdir(), 'olms-bench-')));
     const port = await freePort();
     const sandboxPort = await freePort();
-    const child = spawn(process.execPath, [...(process.env['OLMS_BENCH_NODE_OPTIONS'] ?? '').split(' ').filter(Boolean), MAIN, 'start'], {
-      env: {
-        ...process.env,
-        OLMS_DATA: folder,
-        PORT: String(port),
-        SANDBOX_PROVIDER_PORT: String(sandboxPort),
-        SANDBOX_CARRIER_DELAY_MS: '0',
-        OLMS_BOOTSTRAP_API_KEY: KEY,
-        LOG_LEVEL: 'error',
-        ...env,
+    const child = spawn(
+      process.execPath,
+      [...(process.env['OLMS_BENCH_NODE_OPTIONS'] ?? '').split(' ').filter(Boolean), MAIN, 'start'],
+      {
+        env: {
+          ...process.env,
+          OLMS_DATA: folder,
+          PORT: String(port),
+          SANDBOX_PROVIDER_PORT: String(sandboxPort),
+          SANDBOX_CARRIER_DELAY_MS: '0',
+          OLMS_BOOTSTRAP_API_KEY: KEY,
+          LOG_LEVEL: 'error',
+          ...env,
+        },
+        stdio: ['ignore', 'pipe', 'inherit'],
       },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
+    );
     const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
     await new Promise<void>((resolve, reject) => {
       const late = setTimeout(() => reject(new Error('the system did not start in time')), READY_TIMEOUT_MS);
@@ -92,7 +102,11 @@ export class SystemProcess {
   async call(method: string, path: string, body?: unknown): Promise<unknown> {
     const response = await fetch(`${this.url}${path}`, {
       method,
-      headers: { authorization: `Bearer ${KEY}`, 'content-type': 'application/json', 'idempotency-key': crypto.randomUUID() },
+      headers: {
+        authorization: `Bearer ${KEY}`,
+        'content-type': 'application/json',
+        'idempotency-key': crypto.randomUUID(),
+      },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
@@ -109,8 +123,21 @@ export class SystemProcess {
 
   /** Sends orders from a generator process. */
   async load(plan: Pick<LoadPlan, 'total'> & Partial<LoadPlan>): Promise<LoadResult> {
-    const full: LoadPlan = { host: '127.0.0.1', port: this.port, key: KEY, connections: 64, rate: 0, skus: this.skus, lines: 3, run: `r${process.pid}-${Date.now()}-${this.#runs++}`, ...plan };
-    const { stdout } = await run(process.execPath, [GENERATOR, JSON.stringify(full)], { maxBuffer: 1e6, timeout: 900_000 });
+    const full: LoadPlan = {
+      host: '127.0.0.1',
+      port: this.port,
+      key: KEY,
+      connections: 64,
+      rate: 0,
+      skus: this.skus,
+      lines: 3,
+      run: `r${process.pid}-${Date.now()}-${this.#runs++}`,
+      ...plan,
+    };
+    const { stdout } = await run(process.execPath, [GENERATOR, JSON.stringify(full)], {
+      maxBuffer: 1e6,
+      timeout: 900_000,
+    });
     return JSON.parse(stdout) as LoadResult;
   }
 
@@ -123,9 +150,18 @@ export class SystemProcess {
   async oneLife(): Promise<number> {
     const startedMs = performance.now();
     const items = this.skus.slice(0, 3).map((sku) => ({ sku, quantity: 1, unitPrice: '9.95' }));
-    const order = (await this.call('POST', '/orders', { customerId: crypto.randomUUID(), currency: 'EUR', items, contact: { email: 'one@example.com' }, payment: { token: 'tok_approve' } })) as { id: string };
+    const order = (await this.call('POST', '/orders', {
+      customerId: crypto.randomUUID(),
+      currency: 'EUR',
+      items,
+      contact: { email: 'one@example.com' },
+      payment: { token: 'tok_approve' },
+    })) as { id: string };
     for (;;) {
-      const { rows } = await this.sql.query<{ status: string }>('select status from orders.order_states where order_id = $1', [order.id]);
+      const { rows } = await this.sql.query<{ status: string }>(
+        'select status from orders.order_states where order_id = $1',
+        [order.id],
+      );
       if (rows[0]?.status === 'COMPLETED') return performance.now() - startedMs;
       if (performance.now() - startedMs > 30_000) throw new Error(`order ${order.id} is still ${rows[0]?.status}`);
       await new Promise((resolve) => setTimeout(resolve, 2));
@@ -147,9 +183,14 @@ export class SystemProcess {
     let postgresCpuSeconds = 0;
     for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
       const stat = await processStat(pid).catch(() => undefined);
-      if (stat && (stat.parent === this.postgres.pid || Number(pid) === this.postgres.pid)) postgresCpuSeconds += stat.cpuSeconds;
+      if (stat && (stat.parent === this.postgres.pid || Number(pid) === this.postgres.pid))
+        postgresCpuSeconds += stat.cpuSeconds;
     }
-    return { rssMiB: Number(/VmRSS:\s+(\d+)/.exec(status)![1]) / 1024, cpuSeconds: (await processStat(this.pid)).cpuSeconds, postgresCpuSeconds };
+    return {
+      rssMiB: Number(/VmRSS:\s+(\d+)/.exec(status)![1]) / 1024,
+      cpuSeconds: (await processStat(this.pid)).cpuSeconds,
+      postgresCpuSeconds,
+    };
   }
 
   stop(): Promise<void> {

@@ -22,6 +22,8 @@ export interface DatabaseOptions {
   /** Limit for every statement: a long write transaction anywhere holds all readers of the log back. */
   readonly statementTimeoutMs: number;
   readonly applicationName: string;
+  /** No other process writes here: what was read once is true until this process changes it. */
+  readonly exclusive?: boolean;
 }
 
 type QueryRow = Record<string, unknown>;
@@ -32,12 +34,15 @@ type QueryRow = Record<string, unknown>;
  */
 export class Database {
   readonly pool: pg.Pool;
+  /** True where no other process writes to this database. */
+  readonly exclusive: boolean;
   /** Statements sent by this process, for the statement budget of the benchmark. */
   statements = 0;
   readonly #afterWrite = new Set<() => void>();
   readonly #statementNames = new Map<string, string>();
 
   constructor(options: DatabaseOptions) {
+    this.exclusive = options.exclusive ?? false;
     this.pool = new pg.Pool({
       connectionString: options.url,
       max: options.poolSize,
@@ -112,7 +117,12 @@ export function isTransient(error: unknown): boolean {
   const code = (error as { code?: unknown })?.code;
   if (typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code)) return /^(08|40|42|53|55|57|58)/.test(code);
   if (typeof code === 'string') return /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_|ENOENT|EHOSTUNREACH)/.test(code);
-  return error instanceof Error && /Connection terminated|timeout exceeded when trying to connect|Client has encountered|not queryable/i.test(error.message);
+  return (
+    error instanceof Error &&
+    /Connection terminated|timeout exceeded when trying to connect|Client has encountered|not queryable/i.test(
+      error.message,
+    )
+  );
 }
 
 export function isUniqueViolation(error: unknown): boolean {

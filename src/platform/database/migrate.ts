@@ -31,7 +31,11 @@ export async function migrate(url: string, sets: readonly MigrationSet[]): Promi
       'create table if not exists public.olms_migrations (owner text not null, name text not null, checksum text not null, applied_at timestamptz not null default now(), primary key (owner, name))',
     );
     const done = new Map<string, string>();
-    for (const row of (await client.query<{ owner: string; name: string; checksum: string }>('select owner, name, checksum from public.olms_migrations')).rows) {
+    for (const row of (
+      await client.query<{ owner: string; name: string; checksum: string }>(
+        'select owner, name, checksum from public.olms_migrations',
+      )
+    ).rows) {
       done.set(`${row.owner}/${row.name}`, row.checksum);
     }
     for (const set of sets) {
@@ -41,11 +45,18 @@ export async function migrate(url: string, sets: readonly MigrationSet[]): Promi
         const checksum = createHash('sha256').update(sql).digest('hex');
         const before = done.get(`${set.owner}/${name}`);
         if (before === checksum) continue;
-        if (before !== undefined) throw new Error(`Migration ${set.owner}/${name} was changed after it had been applied. Add a new file instead.`);
+        if (before !== undefined)
+          throw new Error(
+            `Migration ${set.owner}/${name} was changed after it had been applied. Add a new file instead.`,
+          );
         await client.query('begin');
         try {
           await client.query(sql);
-          await client.query('insert into public.olms_migrations (owner, name, checksum) values ($1, $2, $3)', [set.owner, name, checksum]);
+          await client.query('insert into public.olms_migrations (owner, name, checksum) values ($1, $2, $3)', [
+            set.owner,
+            name,
+            checksum,
+          ]);
           await client.query('commit');
         } catch (error) {
           await client.query('rollback');

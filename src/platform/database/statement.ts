@@ -20,7 +20,17 @@ export interface Statement {
   readonly values: unknown[];
 }
 
-type ColumnType = 'uuid' | 'text' | 'integer' | 'bigint' | 'numeric' | 'timestamptz' | 'boolean' | 'json' | 'jsonb' | 'text[]';
+type ColumnType =
+  | 'uuid'
+  | 'text'
+  | 'integer'
+  | 'bigint'
+  | 'numeric'
+  | 'timestamptz'
+  | 'boolean'
+  | 'json'
+  | 'jsonb'
+  | 'text[]';
 export type Columns = Readonly<Record<string, ColumnType>>;
 
 const textCache = new Map<string, { name: string; text: string }>();
@@ -46,7 +56,8 @@ export function joinWrites(writes: readonly Write[]): Statement {
     }
     const checks: string[] = [];
     for (const write of writes) {
-      if (write.expect !== undefined) checks.push(`log.expect((select count(*) from ${write.name}), $${++shift}, '${write.name}')`);
+      if (write.expect !== undefined)
+        checks.push(`log.expect((select count(*) from ${write.name}), $${++shift}, '${write.name}')`);
     }
     cached = { name: `w${textCache.size}`, text: `with ${parts.join(',\n')}\nselect ${checks.join(', ') || '1'}` };
     textCache.set(shape, cached);
@@ -64,7 +75,14 @@ function arrayElement(value: unknown): string {
 }
 
 /** Types whose texts never need quotes in an array literal. */
-const PLAIN_TYPES: ReadonlySet<ColumnType> = new Set<ColumnType>(['uuid', 'integer', 'bigint', 'numeric', 'timestamptz', 'boolean']);
+const PLAIN_TYPES: ReadonlySet<ColumnType> = new Set<ColumnType>([
+  'uuid',
+  'integer',
+  'bigint',
+  'numeric',
+  'timestamptz',
+  'boolean',
+]);
 
 /** An array literal of a column whose texts need no quotes. */
 function plainLiteral(rows: readonly Readonly<Record<string, unknown>>[], name: string): string {
@@ -72,7 +90,7 @@ function plainLiteral(rows: readonly Readonly<Record<string, unknown>>[], name: 
   for (let i = 0; i < rows.length; i++) {
     const value = rows[i]![name];
     if (i > 0) out += ',';
-    out += value === null || value === undefined ? 'NULL' : String(value);
+    out += value === null || value === undefined ? 'NULL' : String(value as string | number | bigint | boolean);
   }
   return `${out}}`;
 }

@@ -41,24 +41,44 @@ interface ValidationFailure {
 
 function fieldError(failure: ValidationFailure): FieldError {
   const extra = failure.params['additionalProperty'];
-  if (typeof extra === 'string') return { pointer: `${failure.instancePath}/${extra.replace(/~/g, '~0').replace(/\//g, '~1')}`, detail: 'is not a known property' };
+  if (typeof extra === 'string')
+    return {
+      pointer: `${failure.instancePath}/${extra.replace(/~/g, '~0').replace(/\//g, '~1')}`,
+      detail: 'is not a known property',
+    };
   return { pointer: failure.instancePath, detail: failure.message ?? failure.keyword };
 }
 
 /** The one place that turns whatever was thrown into a problem. */
 export function problemOf(error: unknown, errorsMax: number): Problem {
   if (error instanceof Problem) return error;
-  const { code, validation, validationContext, statusCode } = error as { code?: string; validation?: ValidationFailure[]; validationContext?: string; statusCode?: number };
+  const { code, validation, validationContext, statusCode } = error as {
+    code?: string;
+    validation?: ValidationFailure[];
+    validationContext?: string;
+    statusCode?: number;
+  };
   if (validation) {
-    const errors = validation.filter((failure) => failure.keyword !== 'anyOf' && failure.keyword !== 'if').slice(0, errorsMax).map(fieldError);
-    return new Problem('VALIDATION_FAILED', `The ${validationContext ?? 'body'} does not match the schema: ${errors[0]?.pointer ?? ''} ${errors[0]?.detail ?? ''}`.trim(), { errors });
+    const errors = validation
+      .filter((failure) => failure.keyword !== 'anyOf' && failure.keyword !== 'if')
+      .slice(0, errorsMax)
+      .map(fieldError);
+    return new Problem(
+      'VALIDATION_FAILED',
+      `The ${validationContext ?? 'body'} does not match the schema: ${errors[0]?.pointer ?? ''} ${errors[0]?.detail ?? ''}`.trim(),
+      { errors },
+    );
   }
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new Problem('PAYLOAD_TOO_LARGE', 'Send at most 1 MiB.');
-  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return new Problem('UNSUPPORTED_MEDIA_TYPE', 'Send Content-Type: application/json.');
+  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
+    return new Problem('UNSUPPORTED_MEDIA_TYPE', 'Send Content-Type: application/json.');
   if (code === 'FST_ERR_CTP_EMPTY_JSON_BODY') return new Problem('MALFORMED_JSON', 'The body is empty.');
-  if (error instanceof SyntaxError || code === 'FST_ERR_CTP_INVALID_JSON_BODY') return new Problem('MALFORMED_JSON', 'The body is not valid JSON.');
-  if (isTransient(error)) return new Problem('UNAVAILABLE', 'The database is not reachable at the moment. What was acknowledged is safe.');
-  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) return new Problem('VALIDATION_FAILED', (error as Error).message);
+  if (error instanceof SyntaxError || code === 'FST_ERR_CTP_INVALID_JSON_BODY')
+    return new Problem('MALFORMED_JSON', 'The body is not valid JSON.');
+  if (isTransient(error))
+    return new Problem('UNAVAILABLE', 'The database is not reachable at the moment. What was acknowledged is safe.');
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
+    return new Problem('VALIDATION_FAILED', (error as Error).message);
   return new Problem('INTERNAL', 'Something failed on our side. Quote the correlation id when you ask about it.');
 }
 

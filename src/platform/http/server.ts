@@ -7,10 +7,10 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { Problem, problemOf, sendProblem } from './problems.ts';
 
-/** Who calls: the name and role of an API key. */
+/** Who calls: the name and role of an API key; between processes also a service, or nobody that was asked. */
 export interface Principal {
   readonly name: string;
-  readonly role: 'admin' | 'operator' | 'client' | 'reader';
+  readonly role: 'service' | 'admin' | 'operator' | 'client' | 'reader' | 'anonymous';
 }
 
 declare module 'fastify' {
@@ -28,7 +28,16 @@ declare module 'fastify' {
   }
 }
 
-const RANKS: Record<Principal['role'], number> = { reader: 0, client: 1, operator: 2, admin: 3 };
+const RANKS: Record<Principal['role'], number> = {
+  anonymous: -1,
+  reader: 0,
+  client: 1,
+  operator: 2,
+  admin: 3,
+  service: 4,
+};
+/** What machines ask a process itself, and not the system behind it. */
+const OPEN_ROUTES: ReadonlySet<string | undefined> = new Set(['/health/liveness', '/health/readiness', '/metrics']);
 const CORRELATION_ID = /^[A-Za-z0-9._:/+=-]{1,128}$/;
 const TRACEPARENT = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 export const BODY_LIMIT_BYTES = 1024 * 1024;
@@ -39,6 +48,8 @@ export interface HttpOptions {
   readonly metrics: Metrics;
   /** The caller behind a request, or undefined; asked for every route that is not public. */
   readonly authenticate: (request: FastifyRequest) => Promise<Principal | undefined> | Principal | undefined;
+  /** Callers come through a gateway in another process, which vouches for them, even where a route is public. */
+  readonly behindGateway?: boolean;
 }
 
 const POOL_BYTES = 4096;
@@ -59,13 +70,14 @@ function randomHex(bytes: number): string {
 /** A W3C trace context: the caller's, with this hop as parent, or a new trace. */
 function traceparentOf(header: unknown): string {
   const spanId = randomHex(SPAN_BYTES);
-  if (typeof header === 'string' && TRACEPARENT.test(header)) return `${header.slice(0, 36)}${spanId}${header.slice(52)}`;
+  if (typeof header === 'string' && TRACEPARENT.test(header))
+    return `${header.slice(0, 36)}${spanId}${header.slice(52)}`;
   return `00-${randomHex(TRACE_BYTES)}-${spanId}-01`;
 }
 
 /** A Fastify instance with what every route shares: correlation, authentication, problem+json, metrics. */
 export function createHttp(options: HttpOptions): FastifyInstance {
-  const { logger, metrics } = options;
+  const { logger, metrics, behindGateway = false } = options;
   const app = fastify({
     logger: false,
     bodyLimit: BODY_LIMIT_BYTES,
@@ -73,7 +85,15 @@ export function createHttp(options: HttpOptions): FastifyInstance {
     keepAliveTimeout: 75_000,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 200, ignoreTrailingSlash: false },
-    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: true, strict: false } },
+    ajv: {
+      customOptions: {
+        coerceTypes: false,
+        removeAdditional: false,
+        useDefaults: false,
+        allErrors: true,
+        strict: false,
+      },
+    },
   });
   app.decorateRequest('principal', null as never);
   app.decorateRequest('correlationId', '');
@@ -83,15 +103,27 @@ export function createHttp(options: HttpOptions): FastifyInstance {
     const given = request.headers['x-correlation-id'];
     const commandId = uuidv7();
     request.correlationId = typeof given === 'string' && CORRELATION_ID.test(given) ? given : commandId;
-    request.cause = { causationid: commandId, correlationid: request.correlationId, traceparent: traceparentOf(request.headers.traceparent) };
+    request.cause = {
+      causationid: commandId,
+      correlationid: request.correlationId,
+      traceparent: traceparentOf(request.headers.traceparent),
+    };
     reply.header('x-correlation-id', request.correlationId);
     const { config } = request.routeOptions;
-    if (config?.public || request.is404) return;
+    if (request.is404 || (config?.public && !(behindGateway && !OPEN_ROUTES.has(request.routeOptions.url)))) return;
     const principal = await options.authenticate(request);
-    if (!principal) throw new Problem('UNAUTHENTICATED', 'Send a valid API key as "Authorization: Bearer <key>".');
+    if (!principal)
+      throw new Problem(
+        'UNAUTHENTICATED',
+        behindGateway
+          ? 'This service takes requests through the gateway only.'
+          : 'Send a valid API key as "Authorization: Bearer <key>".',
+      );
+    if (config?.public) return;
     const reading = request.method === 'GET' || request.method === 'HEAD';
     const needed = config?.role ?? (reading ? 'reader' : 'client');
-    if (RANKS[principal.role] < RANKS[needed]) throw new Problem('FORBIDDEN', `This needs a key with the role ${needed}; yours has ${principal.role}.`);
+    if (RANKS[principal.role] < RANKS[needed])
+      throw new Problem('FORBIDDEN', `This needs a key with the role ${needed}; yours has ${principal.role}.`);
     request.principal = principal;
   });
   app.addHook('onResponse', async (request, reply) => {
@@ -101,14 +133,23 @@ export function createHttp(options: HttpOptions): FastifyInstance {
   app.setErrorHandler((error, request, reply) => {
     const problem = problemOf(error, VALIDATION_ERRORS_MAX);
     metrics.refused.labels(problem.code).inc();
-    if (problem.code === 'INTERNAL') logger.error({ err: error, correlationId: request.correlationId, route: request.routeOptions.url }, 'request failed');
+    if (problem.code === 'INTERNAL')
+      logger.error(
+        { err: error, correlationId: request.correlationId, route: request.routeOptions.url },
+        'request failed',
+      );
     return sendProblem(reply, problem);
   });
   app.setNotFoundHandler((request, reply) => {
-    const others = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'].filter((method) => method !== request.method && app.findRoute({ method: method as 'GET', url: request.url.split('?')[0]! }));
+    const others = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'].filter(
+      (method) =>
+        method !== request.method && app.findRoute({ method: method as 'GET', url: request.url.split('?')[0]! }),
+    );
     const problem =
       others.length > 0
-        ? new Problem('METHOD_NOT_ALLOWED', `Use ${others.join(' or ')} here.`, { headers: { allow: others.join(', ') } })
+        ? new Problem('METHOD_NOT_ALLOWED', `Use ${others.join(' or ')} here.`, {
+            headers: { allow: others.join(', ') },
+          })
         : new Problem('NOT_FOUND', `There is nothing at ${request.url.split('?')[0]!.slice(0, 200)}.`);
     return sendProblem(reply, problem);
   });

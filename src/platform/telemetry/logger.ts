@@ -13,7 +13,10 @@ export function createLogger(level: string): Logger {
       base: { pid: process.pid },
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
-      redact: { paths: ['email', 'phone', 'token', '*.email', '*.phone', '*.token', 'authorization', '*.authorization'], censor: '[redacted]' },
+      redact: {
+        paths: ['email', 'phone', 'token', '*.email', '*.phone', '*.token', 'authorization', '*.authorization'],
+        censor: '[redacted]',
+      },
     },
     pino.destination({ fd: 2, sync: false }),
   );

@@ -23,19 +23,77 @@ export function createMetrics(): Metrics {
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
   const service = ['service'] as const;
-  const sets = new Histogram({ name: 'olms_set_seconds', help: 'Time to load, fold and commit one set of events and commands', labelNames: service, buckets: SECONDS, registers });
-  const items = new Counter({ name: 'olms_set_items_total', help: 'Events and commands folded', labelNames: service, registers });
-  const events = new Counter({ name: 'olms_events_total', help: 'Events written to the log', labelNames: service, registers });
-  const conflicts = new Counter({ name: 'olms_conflicts_total', help: 'Sets decided again because another writer was faster', labelNames: service, registers });
-  const lagEvents = new Gauge({ name: 'olms_consumer_lag_events', help: 'Events between a consumer and the end of the log', labelNames: service, registers });
-  const lagSeconds = new Gauge({ name: 'olms_consumer_lag_seconds', help: 'Age of the oldest unread event', labelNames: service, registers });
-  const parked = new Gauge({ name: 'olms_parked_orders', help: 'Orders whose events wait for an operator', labelNames: service, registers });
+  const sets = new Histogram({
+    name: 'olms_set_seconds',
+    help: 'Time to load, fold and commit one set of events and commands',
+    labelNames: service,
+    buckets: SECONDS,
+    registers,
+  });
+  const items = new Counter({
+    name: 'olms_set_items_total',
+    help: 'Events and commands folded',
+    labelNames: service,
+    registers,
+  });
+  const events = new Counter({
+    name: 'olms_events_total',
+    help: 'Events written to the log',
+    labelNames: service,
+    registers,
+  });
+  const conflicts = new Counter({
+    name: 'olms_conflicts_total',
+    help: 'Sets decided again because another writer was faster',
+    labelNames: service,
+    registers,
+  });
+  const lagEvents = new Gauge({
+    name: 'olms_consumer_lag_events',
+    help: 'Events between a consumer and the end of the log',
+    labelNames: service,
+    registers,
+  });
+  const lagSeconds = new Gauge({
+    name: 'olms_consumer_lag_seconds',
+    help: 'Age of the oldest unread event',
+    labelNames: service,
+    registers,
+  });
+  const parked = new Gauge({
+    name: 'olms_parked_orders',
+    help: 'Orders whose events wait for an operator',
+    labelNames: service,
+    registers,
+  });
   return {
     registry,
-    httpSeconds: new Histogram({ name: 'olms_http_request_seconds', help: 'HTTP requests by route', labelNames: ['method', 'route', 'status'], buckets: SECONDS, registers }),
-    providerSeconds: new Histogram({ name: 'olms_provider_call_seconds', help: 'Calls to payment providers', labelNames: ['provider', 'operation', 'outcome'], buckets: SECONDS, registers }),
-    breakerOpen: new Gauge({ name: 'olms_provider_breaker_open', help: '1 while the circuit breaker of a provider is open', labelNames: ['provider'], registers }),
-    refused: new Counter({ name: 'olms_refused_total', help: 'Requests refused, by error code', labelNames: ['code'], registers }),
+    httpSeconds: new Histogram({
+      name: 'olms_http_request_seconds',
+      help: 'HTTP requests by route',
+      labelNames: ['method', 'route', 'status'],
+      buckets: SECONDS,
+      registers,
+    }),
+    providerSeconds: new Histogram({
+      name: 'olms_provider_call_seconds',
+      help: 'Calls to payment providers',
+      labelNames: ['provider', 'operation', 'outcome'],
+      buckets: SECONDS,
+      registers,
+    }),
+    breakerOpen: new Gauge({
+      name: 'olms_provider_breaker_open',
+      help: '1 while the circuit breaker of a provider is open',
+      labelNames: ['provider'],
+      registers,
+    }),
+    refused: new Counter({
+      name: 'olms_refused_total',
+      help: 'Requests refused, by error code',
+      labelNames: ['code'],
+      registers,
+    }),
     lane(name) {
       const seconds = sets.labels(name);
       const itemCount = items.labels(name);

@@ -1,0 +1,255 @@
+import type { Envelope } from '#contracts/envelope.ts';
+import { ORDER_EVENTS, SOURCES } from '#contracts/order-events.ts';
+import { ConflictError, type Database, isTransient } from '#platform/database/database.ts';
+import { insertRows, type Write } from '#platform/database/statement.ts';
+import type { UnparkChange } from '#platform/lane.ts';
+import { type Bus, type Delivery, type Lag, moveOffsets, type Subscription } from '#platform/messaging/bus.ts';
+import { EVENT_COLUMNS, fromRow, OUTBOX_COLUMNS, type OutboxRow } from '#platform/messaging/outbox.ts';
+import { deleteParked, loadParked, loadParkedOrders, type Parked, parkEvents } from '#platform/messaging/parked.ts';
+import type { Consumer } from '#platform/service.ts';
+import type { Logger } from '#platform/telemetry/logger.ts';
+
+/**
+ * The history of orders where services write to logs of their own: a copy of what the bus tells, kept for good.
+ * Where all share one log, that log is the history and nothing here runs.
+ */
+
+export const HISTORY_CONSUMER = 'orders-history';
+const EVENTS_PER_SET = 1_000;
+const TICK_MS = 1_000;
+const RETRY_MS = [20, 50, 100, 250, 500, 1_000, 2_000];
+/** More events than any order has; a bound, not a page. */
+const HISTORY_MAX = 10_000;
+/** How long a reader waits for the mirror to reach what the order itself has said. */
+const CATCH_UP_MS = 1_000;
+const LOOK_AGAIN_MS = 25;
+
+/** Copies every event of the bus into `orders.event_mirror`, each once. */
+export class HistoryMirror implements Consumer {
+  readonly #database: Database;
+  readonly #bus: Bus;
+  readonly #logger: Logger;
+  readonly #parkedOrders = new Set<string>();
+  readonly #committed = new Set<() => void>();
+  #subscription: Subscription | undefined;
+  #running: Promise<void> | undefined;
+  #ready = false;
+  #tick: NodeJS.Timeout | undefined;
+  #idleTicks = 0;
+  #failure: string | undefined;
+  #stopping = false;
+
+  constructor(database: Database, bus: Bus, logger: Logger) {
+    this.#database = database;
+    this.#bus = bus;
+    this.#logger = logger;
+  }
+
+  async start(): Promise<void> {
+    await this.#refreshParked();
+    this.#subscription = await this.#bus.subscribe({
+      consumer: HISTORY_CONSUMER,
+      types: new Set(Object.keys(ORDER_EVENTS)),
+      database: this.#database,
+      onReady: () => this.#wake(),
+      onGained: () => this.#refreshParked(),
+    });
+    this.#tick = setInterval(() => {
+      this.#idleTicks++;
+      this.#wake();
+    }, TICK_MS);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    clearInterval(this.#tick);
+    await this.#running;
+    await this.#subscription?.close();
+  }
+
+  /** Everything known about an order, in the order of the bus; what it said itself last may not have come round yet. */
+  async read(orderId: string): Promise<Envelope[]> {
+    const deadlineMs = Date.now() + CATCH_UP_MS;
+    for (;;) {
+      const { events, behind } = await readMirror(this.#database, orderId);
+      if (!behind || Date.now() >= deadlineMs) return events;
+      await this.#nextCommit(LOOK_AGAIN_MS);
+    }
+  }
+
+  lag(): Lag {
+    return this.#subscription?.lag() ?? { events: 0, ageMs: 0 };
+  }
+
+  healthy(): { ok: boolean; detail: string } {
+    if (this.#failure !== undefined) return { ok: false, detail: this.#failure };
+    return { ok: true, detail: `lag ${this.lag().events} events, ${this.#parkedOrders.size} orders parked` };
+  }
+
+  get parkedCount(): number {
+    return this.#parkedOrders.size;
+  }
+
+  async settled(): Promise<void> {
+    while (!this.#stopping && (this.#running || this.lag().events > 0)) await this.#nextCommit(LOOK_AGAIN_MS);
+  }
+
+  async unpark(orderId: string, change: UnparkChange): Promise<number> {
+    const parked = await loadParked(this.#database, HISTORY_CONSUMER, orderId);
+    const [first, ...behind] = parked;
+    if (first) {
+      const head =
+        change.action === 'skip'
+          ? []
+          : [change.data === undefined ? first.event : { ...first.event, data: change.data }];
+      const events = [...head, ...behind.map(({ event }) => event)];
+      const writes = deleteParked(HISTORY_CONSUMER, orderId, parked, change.actor, change.action);
+      if (events.length > 0) writes.push(mirror(events));
+      await this.#database.write(writes);
+    }
+    this.#parkedOrders.delete(orderId);
+    return parked.length;
+  }
+
+  #wake(): void {
+    this.#ready = true;
+    if (this.#running || this.#stopping) return;
+    this.#running = this.#run()
+      .catch((error: unknown) => this.#logger.error({ err: error }, 'the order history stands still'))
+      .finally(() => {
+        this.#running = undefined;
+        if (this.#ready && !this.#stopping) setImmediate(() => this.#wake());
+      });
+  }
+
+  async #run(): Promise<void> {
+    while (this.#ready && !this.#stopping) {
+      this.#ready = false;
+      const delivery = this.#subscription?.take(EVENTS_PER_SET);
+      if (delivery) {
+        this.#ready = true;
+        await this.#save(delivery);
+      } else if (this.#idleTicks >= 5) {
+        this.#idleTicks = 0;
+        const moves = this.#subscription?.idleMoves() ?? [];
+        if (moves.length > 0) await this.#save({ events: [], moves });
+      }
+      for (const told of this.#committed) told();
+    }
+  }
+
+  /** Saves a delivery with its offsets; waits for a database that is away, and parks what the database cannot hold. */
+  async #save({ events, moves }: Delivery): Promise<void> {
+    let parked: Parked[] = [];
+    let stored = events.filter(({ subject }) => !this.#parkedOrders.has(subject));
+    if (stored.length < events.length)
+      parked = events.filter((event) => !stored.includes(event)).map((event) => ({ event, reason: null }));
+    for (let attempt = 0; !this.#stopping; attempt++) {
+      const writes = [moveOffsets(HISTORY_CONSUMER, moves)];
+      if (stored.length > 0) writes.push(mirror(stored));
+      if (parked.length > 0) writes.push(parkEvents(HISTORY_CONSUMER, parked));
+      try {
+        await this.#database.write(writes);
+        this.#subscription?.saved(moves);
+        for (const { event } of parked) this.#parkedOrders.add(event.subject);
+        this.#failure = undefined;
+        return;
+      } catch (error) {
+        if (error instanceof ConflictError) return void (await this.#reset());
+        if (isTransient(error)) {
+          this.#failure = (error as Error).message;
+          await wait(RETRY_MS[Math.min(attempt, RETRY_MS.length - 1)]!);
+        } else {
+          const sorted = await this.#sortOut(stored);
+          stored = sorted.stored;
+          parked = [...parked, ...sorted.parked];
+        }
+      }
+    }
+  }
+
+  /** Finds the events the database refuses, by asking without keeping the answer. */
+  async #sortOut(events: readonly Envelope[]): Promise<{ stored: Envelope[]; parked: Parked[] }> {
+    const stored: Envelope[] = [];
+    const parked: Parked[] = [];
+    const refused = new Set<string>();
+    for (const event of events) {
+      const reason = refused.has(event.subject) ? null : await this.#refusal(event);
+      if (reason === undefined) {
+        stored.push(event);
+        continue;
+      }
+      if (reason !== null) this.#logger.error({ orderId: event.subject, eventType: event.type, reason }, 'event parked');
+      refused.add(event.subject);
+      parked.push({ event, reason });
+    }
+    return { stored, parked };
+  }
+
+  async #refusal(event: Envelope): Promise<string | undefined> {
+    try {
+      await this.#database.write([mirror([event])]);
+      return undefined;
+    } catch (error) {
+      if (isTransient(error)) throw error;
+      return (error as Error).message;
+    }
+  }
+
+  async #reset(): Promise<void> {
+    for (let attempt = 0; !this.#stopping; attempt++) {
+      try {
+        await this.#refreshParked();
+        await this.#subscription?.reset();
+        return;
+      } catch (error) {
+        if (!isTransient(error)) throw error;
+        await wait(RETRY_MS[Math.min(attempt, RETRY_MS.length - 1)]!);
+      }
+    }
+  }
+
+  async #refreshParked(): Promise<void> {
+    const orders = await loadParkedOrders(this.#database, HISTORY_CONSUMER);
+    this.#parkedOrders.clear();
+    for (const order of orders) this.#parkedOrders.add(order);
+  }
+
+  /** Resolves with the next commit of this process, or after a time: another process may be the one that reads. */
+  async #nextCommit(timeoutMs: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        this.#committed.delete(done);
+        resolve();
+      };
+      const timer = setTimeout(done, timeoutMs);
+      this.#committed.add(done);
+    });
+  }
+}
+
+function mirror(events: readonly Envelope[]): Write {
+  const rows = events as unknown as Record<string, unknown>[];
+  return insertRows('mirror', 'orders.event_mirror', EVENT_COLUMNS, rows, 'on conflict (id) do nothing');
+}
+
+/**
+ * The mirror, and behind it what the order said and the bus has not brought back yet. What other services said about
+ * it stands before the order's next words, so where those are there, everything before them is.
+ */
+async function readMirror(database: Database, orderId: string): Promise<{ events: Envelope[]; behind: boolean }> {
+  const rows = await database.query<OutboxRow & { own: boolean }>(
+    `select false as own, number, 0 as txid, ${OUTBOX_COLUMNS} from orders.event_mirror where subject = $1
+     union all
+     select true, position, txid::text::bigint, ${OUTBOX_COLUMNS} from log.order_outbox o
+     where subject = $1 and source = $2 and not exists (select from orders.event_mirror m where m.id = o.id)
+     order by own, txid, number limit ${HISTORY_MAX}`,
+    [orderId, SOURCES.orders],
+  );
+  return { events: rows.map(fromRow), behind: rows.some((row) => row.own) };
+}
+
+function wait(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
