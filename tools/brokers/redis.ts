@@ -9,6 +9,8 @@ export interface RedisOptions {
   readonly dir: string;
   readonly port?: number;
   readonly maxMemoryMb?: number;
+  /** Start one even where REDIS_URL is set: for those who kill it. */
+  readonly own?: boolean;
   readonly log?: Progress;
 }
 
@@ -22,7 +24,7 @@ export interface Redis {
 
 /** Uses REDIS_URL where set; else the redis-server on the PATH; else installs one. */
 export async function startRedis(options: RedisOptions): Promise<Redis> {
-  const external = process.env['REDIS_URL'];
+  const external = options.own ? undefined : process.env['REDIS_URL'];
   if (external) {
     const notOurs = (): Promise<void> =>
       Promise.reject(new Error('REDIS_URL is set: this server was not started here and is not killed here.'));

@@ -1,0 +1,150 @@
+import { randomUUID } from 'node:crypto';
+import { Lru } from '../lru.ts';
+import {
+  type Cache,
+  type Holder,
+  LEASE_MS,
+  type Missing,
+  type StreamEntry,
+  type StreamPlace,
+  type Taken,
+  takenOf,
+  type Versioned,
+} from './cache.ts';
+
+const VALUES_MAX = 10_000;
+const COUNTERS_MAX = 10_000;
+
+interface Slot {
+  readonly version?: number;
+  readonly value?: string;
+  readonly lease?: string;
+  readonly untilMs: number;
+}
+
+interface Window {
+  startMs: number;
+  now: number;
+  before: number;
+}
+
+interface Stream {
+  entries: StreamEntry[];
+  last: number;
+  readonly listeners: Set<(entries: readonly StreamEntry[]) => void>;
+}
+
+/** The cache of a single process: the same rules in plain memory, bounded. It is never away. */
+export class MemoryCache implements Cache {
+  readonly shared = false;
+  readonly #slots = new Lru<Slot>(VALUES_MAX);
+  readonly #windows = new Lru<Window>(COUNTERS_MAX);
+  readonly #holders = new Map<string, { owner: string; untilMs: number }>();
+  readonly #streams = new Map<string, Stream>();
+
+  async getVersioned(key: string): Promise<Versioned | Missing> {
+    const slot = this.#slot(key);
+    if (slot?.value !== undefined) return { version: slot.version!, value: slot.value };
+    if (slot) return { lease: undefined };
+    const lease = randomUUID();
+    this.#slots.set(key, { lease, untilMs: performance.now() + LEASE_MS });
+    return { lease };
+  }
+
+  async putVersioned(key: string, version: number, value: string, ttlMs: number, lease?: string): Promise<boolean> {
+    const slot = this.#slot(key);
+    if (lease !== undefined && slot?.lease !== lease) return false;
+    if (slot?.version !== undefined && slot.version > version) return false;
+    this.#slots.set(key, { version, value, untilMs: performance.now() + ttlMs });
+    return true;
+  }
+
+  async forget(keys: readonly string[]): Promise<boolean> {
+    for (const key of keys) this.#slots.delete(key);
+    return true;
+  }
+
+  #slot(key: string): Slot | undefined {
+    const slot = this.#slots.get(key);
+    return slot && slot.untilMs > performance.now() ? slot : undefined;
+  }
+
+  async take(key: string, limit: number, windowMs: number): Promise<Taken> {
+    const nowMs = Date.now();
+    const startMs = nowMs - (nowMs % windowMs);
+    const window = this.#windows.get(key) ?? { startMs, now: 0, before: 0 };
+    if (window.startMs !== startMs) {
+      window.before = window.startMs === startMs - windowMs ? window.now : 0;
+      window.now = 0;
+      window.startMs = startMs;
+    }
+    const elapsedMs = nowMs - startMs;
+    const allowed = window.before * (1 - elapsedMs / windowMs) + window.now + 1 <= limit;
+    if (allowed) window.now++;
+    this.#windows.set(key, window);
+    return takenOf({ allowed, now: window.now, before: window.before, elapsedMs }, limit, windowMs);
+  }
+
+  async hold(key: string, owner: string, ttlMs: number): Promise<boolean> {
+    if (!this.#mayHold(key, owner)) return false;
+    this.#holders.set(key, { owner, untilMs: performance.now() + ttlMs });
+    return true;
+  }
+
+  #mayHold(key: string, owner: string): boolean {
+    const holder = this.#holders.get(key);
+    return !holder || holder.owner === owner || holder.untilMs <= performance.now();
+  }
+
+  async letGo(key: string, owner: string): Promise<void> {
+    if (this.#holders.get(key)?.owner === owner) this.#holders.delete(key);
+  }
+
+  async append(name: string, texts: readonly string[], max: number, holder: Holder): Promise<boolean> {
+    const present = this.#holders.get(holder.key);
+    if (present?.owner !== holder.owner || present.untilMs <= performance.now()) return false;
+    const stream = this.#stream(name);
+    const added = texts.map((text): StreamEntry => ({ a: ++stream.last, b: 0, text }));
+    stream.entries.push(...added);
+    if (stream.entries.length > 2 * max) stream.entries = stream.entries.slice(-max);
+    for (const listener of stream.listeners) listener(added);
+    return true;
+  }
+
+  async lastPlace(name: string): Promise<StreamPlace> {
+    return { a: this.#stream(name).last, b: 0 };
+  }
+
+  async entriesAfter(name: string, after: StreamPlace, max: number): Promise<StreamEntry[] | undefined> {
+    const { entries, last } = this.#stream(name);
+    const from = entries.length - (last - after.a);
+    if (from < 0 || after.a > last) return undefined;
+    return entries.slice(from, from + max);
+  }
+
+  follow(name: string, after: StreamPlace, onEntries: (entries: readonly StreamEntry[]) => void): () => void {
+    const { entries, last, listeners } = this.#stream(name);
+    const missed = entries.slice(Math.max(0, entries.length - (last - after.a)));
+    if (missed.length > 0) onEntries(missed);
+    listeners.add(onEntries);
+    return () => listeners.delete(onEntries);
+  }
+
+  #stream(name: string): Stream {
+    let stream = this.#streams.get(name);
+    if (!stream) this.#streams.set(name, (stream = { entries: [], last: 0, listeners: new Set() }));
+    return stream;
+  }
+
+  onState(): () => void {
+    return () => {};
+  }
+
+  healthy(): { ok: boolean; detail: string } {
+    return { ok: true, detail: 'in this process' };
+  }
+
+  async close(): Promise<void> {
+    for (const { listeners } of this.#streams.values()) listeners.clear();
+  }
+}

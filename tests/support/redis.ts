@@ -1,0 +1,39 @@
+import { type Redis, startRedis } from '../../tools/brokers/redis.ts';
+import { freePort } from './ports.ts';
+
+/** A Redis to be paused, killed and started again, at one address. */
+export interface OwnRedis {
+  readonly url: string;
+  /** Stops it in the middle of whatever it does; connections stay open. */
+  pause(): void;
+  resume(): void;
+  kill(): Promise<void>;
+  /** Starts it where it does not run, empty; resumes it where it is paused. */
+  restart(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export async function startOwnRedis(dir: string): Promise<OwnRedis> {
+  const port = await freePort();
+  let server: Redis | undefined = await startRedis({ dir, port, own: true });
+  const signal = (name: NodeJS.Signals): void => {
+    if (server) process.kill(server.pid!, name);
+  };
+  return {
+    url: server.url,
+    pause: () => signal('SIGSTOP'),
+    resume: () => signal('SIGCONT'),
+    async kill() {
+      await server?.kill();
+      server = undefined;
+    },
+    async restart() {
+      signal('SIGCONT');
+      server ??= await startRedis({ dir, port, own: true });
+    },
+    async stop() {
+      signal('SIGCONT');
+      await server?.stop();
+    },
+  };
+}
