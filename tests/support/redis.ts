@@ -5,8 +5,8 @@ import { freePort } from './ports.ts';
 export interface OwnRedis {
   readonly url: string;
   /** Stops it in the middle of whatever it does; connections stay open. */
-  pause(): void;
-  resume(): void;
+  pause(): Promise<void>;
+  resume(): Promise<void>;
   kill(): Promise<void>;
   /** Starts it where it does not run, empty; resumes it where it is paused. */
   restart(): Promise<void>;
@@ -21,8 +21,8 @@ export async function startOwnRedis(dir: string): Promise<OwnRedis> {
   };
   return {
     url: server.url,
-    pause: () => signal('SIGSTOP'),
-    resume: () => signal('SIGCONT'),
+    pause: async () => signal('SIGSTOP'),
+    resume: async () => signal('SIGCONT'),
     async kill() {
       await server?.kill();
       server = undefined;
