@@ -1,4 +1,4 @@
-import type { Settings } from '#platform/config.ts';
+import { type Environment, readSettings, type Settings, type Values } from '#platform/config.ts';
 
 export const shippingSettings = {
   sandboxCarrierDelayMs: {
@@ -6,6 +6,13 @@ export const shippingSettings = {
     env: 'SANDBOX_CARRIER_DELAY_MS',
     default: 1_000,
     meaning:
-      'How long the sandbox carrier waits before it dispatches a shipment, and again before it delivers it; 0: at once; off: only the API moves shipments',
+      'How long the sandbox carrier waits before it dispatches a shipment, and again before it delivers it; 0: at once; off (always in production, unless set): only the API moves shipments',
   },
 } as const satisfies Settings;
+
+/** The settings in force: a production system never ships by itself because somebody forgot a variable. */
+export function shippingConfig(env: Environment): Values<typeof shippingSettings> {
+  const config = readSettings(shippingSettings, env);
+  const unset = !env[shippingSettings.sandboxCarrierDelayMs.env];
+  return env['OLMS_ENV'] === 'production' && unset ? { ...config, sandboxCarrierDelayMs: undefined } : config;
+}

@@ -1,8 +1,7 @@
 import { join } from 'node:path';
-import { readSettings } from '#platform/config.ts';
 import { Lane } from '#platform/lane.ts';
 import type { ServiceDefinition } from '#platform/service.ts';
-import { shippingSettings } from './config.ts';
+import { shippingConfig, shippingSettings } from './config.ts';
 import { shippingRoutes } from './routes.ts';
 import { type CarrierDue, type Shipping, type ShippingCommand, shippingRules } from './rules.ts';
 import { type SandboxCarrier, startSandboxCarrier } from './sandbox-carrier.ts';
@@ -14,7 +13,7 @@ export const shipping: ServiceDefinition = {
   migrations: join(import.meta.dirname, 'migrations'),
   settings: shippingSettings,
   create({ env, database, bus, clock, logger, metrics }) {
-    const config = readSettings(shippingSettings, env);
+    const config = shippingConfig(env);
     let sandboxCarrier: SandboxCarrier | undefined;
     const lane = new Lane<Shipping, ShippingCommand, CarrierDue>({
       name: 'shipping',

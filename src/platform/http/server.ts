@@ -95,6 +95,12 @@ export function createHttp(options: HttpOptions): FastifyInstance {
       },
     },
   });
+  const parseJson = app.getDefaultJsonParser('error', 'error');
+  // Many clients send the content type without a body: then there is none, and the route's schema judges that.
+  app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined);
+    else parseJson(request, body, done);
+  });
   app.decorateRequest('principal', null as never);
   app.decorateRequest('correlationId', '');
   app.decorateRequest('cause', null as never);
