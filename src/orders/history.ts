@@ -179,7 +179,8 @@ export class HistoryMirror implements Consumer {
         stored.push(event);
         continue;
       }
-      if (reason !== null) this.#logger.error({ orderId: event.subject, eventType: event.type, reason }, 'event parked');
+      if (reason !== null)
+        this.#logger.error({ orderId: event.subject, eventType: event.type, reason }, 'event parked');
       refused.add(event.subject);
       parked.push({ event, reason });
     }

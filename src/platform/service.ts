@@ -19,6 +19,8 @@ export interface ServiceDependencies {
   readonly metrics: Metrics;
   /** True where no other process writes to this database: values read once may then be kept. */
   readonly exclusive: boolean;
+  /** True where other services write their events to logs of their own, and this database's log has ours alone. */
+  readonly separateLogs?: boolean;
   /** Calls to other services, in process or over HTTP. */
   readonly peers: Peers;
 }
@@ -39,6 +41,8 @@ export interface Service {
   /** Calls other services may make, registered under the service's name. */
   readonly peer?: Partial<Peers>;
   readonly consumer?: Consumer;
+  /** Further consumers, by name. */
+  readonly consumers?: Readonly<Record<string, Consumer>>;
   start(): Promise<void>;
   /** Stop taking work, finish what is in flight, let go of everything. */
   stop(): Promise<void>;

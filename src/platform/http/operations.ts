@@ -12,16 +12,22 @@ export interface OperationsOptions {
   readonly metrics: Metrics;
   readonly consumers: ReadonlyMap<string, Consumer>;
   readonly authenticate: (request: FastifyRequest) => Principal | undefined | Promise<Principal | undefined>;
+  /** Further checks by name; one of a name above replaces it. */
+  readonly moreChecks?: () => Promise<Readonly<Record<string, Check>>>;
+  /** The API description, where the routes of this process are not all there is. */
+  readonly document?: () => object;
 }
 
-interface Check {
+export interface Check {
   readonly ok: boolean;
   readonly detail: string;
+  /** Requests are served without it, some of them or all of them later. */
+  readonly optional?: true;
 }
 
 const DATABASE_CHECK_MS = 2_000;
 
-async function databaseCheck(database: Database): Promise<Check> {
+export async function databaseCheck(database: Database): Promise<Check> {
   const late = new Promise<Check>((resolve) => setTimeout(() => resolve({ ok: false, detail: 'no answer in 2 s' }), DATABASE_CHECK_MS).unref());
   const asked = database.query('select 1').then(
     (): Check => ({ ok: true, detail: 'answers' }),
@@ -39,8 +45,10 @@ export function operationsRoutes(app: FastifyInstance, options: OperationsOption
   app.get('/health/readiness', { config: open, schema: { tags: ['operations'], summary: 'Everything a request needs is reachable' } }, async (_request, reply) => {
     const checks: Record<string, Check> = { database: await databaseCheck(options.database), log: options.bus.healthy() };
     for (const [name, consumer] of options.consumers) checks[name] = consumer.healthy();
-    const ok = Object.values(checks).every((check) => check.ok);
-    return reply.code(ok ? 200 : 503).send({ status: ok ? 'ok' : 'unavailable', checks });
+    Object.assign(checks, await options.moreChecks?.());
+    const failed = Object.values(checks).filter((check) => !check.ok);
+    const ready = failed.every((check) => check.optional);
+    return reply.code(ready ? 200 : 503).send({ status: failed.length === 0 ? 'ok' : ready ? 'degraded' : 'unavailable', checks });
   });
   // Scrapers on this machine need no key; nobody behind a proxy counts as being on it.
   app.get('/metrics', { config: open, schema: { tags: ['operations'], summary: 'Prometheus metrics' } }, async (request, reply) => {
@@ -48,5 +56,5 @@ export function operationsRoutes(app: FastifyInstance, options: OperationsOption
     if (!local && !(await options.authenticate(request))) throw new Problem('UNAUTHENTICATED', 'From another machine, send an API key.');
     return reply.header('content-type', options.metrics.registry.contentType).send(await options.metrics.registry.metrics());
   });
-  app.get('/openapi.json', { config: open, schema: hidden }, async () => app.swagger());
+  app.get('/openapi.json', { config: open, schema: hidden }, async () => options.document?.() ?? app.swagger());
 }

@@ -1,7 +1,8 @@
 import type { Envelope } from '#contracts/envelope.ts';
 import { type Columns, insertRows, type Write } from '../database/statement.ts';
 
-const COLUMNS: Columns = {
+/** Columns of an event in a table. */
+export const EVENT_COLUMNS: Columns = {
   id: 'uuid',
   source: 'text',
   type: 'text',
@@ -16,7 +17,7 @@ const COLUMNS: Columns = {
 
 /** The log entry of a save: events become visible exactly when the change they tell does. */
 export function appendEvents(events: readonly Envelope[]): Write {
-  return insertRows('outbox', 'log.order_outbox', COLUMNS, events as unknown as Record<string, unknown>[]);
+  return insertRows('outbox', 'log.order_outbox', EVENT_COLUMNS, events as unknown as Record<string, unknown>[]);
 }
 
 export interface OutboxRow extends Record<string, unknown> {

@@ -14,6 +14,7 @@ import {
 } from './bus.ts';
 import { cursorOf, readTail, tailEnd } from './log-tail.ts';
 import { fromRow, OUTBOX_COLUMNS, type OutboxRow } from './outbox.ts';
+import type { LeaseWish, Rendezvous } from './rendezvous.ts';
 
 /**
  * The embedded bus: consumers tail the outbox itself, in the order log-tail.ts tells.
@@ -43,6 +44,10 @@ export class PostgresBus implements Bus {
   readonly #observers = new Set<(event: Envelope, cursor: Cursor) => void>();
   readonly #stopWatchingWrites: () => void;
   readonly #safetyPoll: NodeJS.Timeout;
+  readonly #rendezvous: Rendezvous | undefined;
+  readonly #stopListening: () => void;
+  /** Another process said that it wrote; what it wrote may still be hidden behind an open transaction. */
+  #noticed = false;
   #window: LogEntry[] = [];
   /** Absolute number of the window's first entry, counted since start. */
   #windowBase = 0;
@@ -56,28 +61,38 @@ export class PostgresBus implements Bus {
   #closed = false;
   #failure: string | undefined;
 
-  private constructor(database: Database) {
+  private constructor(database: Database, rendezvous: Rendezvous | undefined) {
     this.#database = database;
+    this.#rendezvous = rendezvous;
     this.#stopWatchingWrites = database.onWrite(() => {
-      if (this.#announced.size > 0) this.wake();
+      if (this.#announced.size === 0) return;
+      this.wake();
+      rendezvous?.notify();
     });
+    this.#stopListening =
+      rendezvous?.onNotice(() => {
+        this.#noticed = true;
+        this.#blockedPollMs = BLOCKED_POLL_MS;
+        this.wake();
+      }) ?? (() => {});
     this.#safetyPoll = setInterval(() => this.wake(), SAFETY_POLL_MS);
   }
 
   /** Starts tailing at the present end of the log; consumers that are behind catch up from the table. */
-  static async open(database: Database): Promise<PostgresBus> {
-    const bus = new PostgresBus(database);
+  static async open(database: Database, rendezvous?: Rendezvous): Promise<PostgresBus> {
+    const bus = new PostgresBus(database, rendezvous);
     bus.#head = await tailEnd(database);
     bus.#windowStart = bus.#head;
     return bus;
   }
 
   async subscribe(options: SubscribeOptions): Promise<Subscription> {
-    const subscription = new PostgresSubscription(this, this.#database, options, () =>
+    const subscription = new PostgresSubscription(this, this.#database, options, this.#rendezvous, () =>
       this.#subscriptions.delete(subscription),
     );
     await subscription.reset();
     this.#subscriptions.add(subscription);
+    subscription.contend();
     this.wake();
     // Only after the caller has the subscription in its hands.
     setImmediate(options.onReady);
@@ -98,7 +113,8 @@ export class PostgresBus implements Bus {
   }
 
   healthy(): { ok: boolean; detail: string } {
-    return this.#failure === undefined ? { ok: true, detail: 'tailing' } : { ok: false, detail: this.#failure };
+    const failure = this.#failure ?? this.#rendezvous?.failure;
+    return failure === undefined ? { ok: true, detail: 'tailing' } : { ok: false, detail: failure };
   }
 
   /** Asks for a read of the log's end; calls during a read are joined to one more read. */
@@ -122,11 +138,13 @@ export class PostgresBus implements Bus {
         return;
       }
     }
-    if (this.#announced.size > 0 && !this.#closed) {
+    if ((this.#announced.size > 0 || this.#noticed) && !this.#closed) {
       this.#blockedPoll ??= setTimeout(() => {
         this.#blockedPoll = undefined;
+        // What nobody here announced may be read already, by the poll that was under way: ask a few times more.
+        if (this.#blockedPollMs >= BLOCKED_POLL_MAX_MS) this.#noticed = false;
         this.#blockedPollMs = Math.min(BLOCKED_POLL_MAX_MS, this.#blockedPollMs * 2);
-        if (this.#announced.size > 0) this.wake();
+        if (this.#announced.size > 0 || this.#noticed) this.wake();
       }, this.#blockedPollMs);
     }
   }
@@ -145,6 +163,7 @@ export class PostgresBus implements Bus {
     // From here on nothing can fail: an entry must not enter the window without the head moving past it.
     this.#head = entries.at(-1)!.cursor;
     this.#blockedPollMs = BLOCKED_POLL_MS;
+    this.#noticed = false;
     for (const entry of entries) {
       this.#announced.delete(entry.event.id);
       this.#window.push(entry);
@@ -201,6 +220,7 @@ export class PostgresBus implements Bus {
     clearInterval(this.#safetyPoll);
     clearTimeout(this.#blockedPoll);
     this.#stopWatchingWrites();
+    this.#stopListening();
     await this.#polling;
   }
 }
@@ -216,6 +236,11 @@ class PostgresSubscription implements Subscription {
   readonly #database: Database;
   readonly #options: SubscribeOptions;
   readonly #onClose: () => void;
+  readonly #rendezvous: Rendezvous | undefined;
+  /** The right to be the one that reads; undefined where no other process can. */
+  #lease: LeaseWish | undefined;
+  #gaining = false;
+  #gains = 0;
   #stored: Cursor = LOG_START;
   /** The last place given out or skipped. */
   #read: Cursor = LOG_START;
@@ -227,11 +252,48 @@ class PostgresSubscription implements Subscription {
   #filling = false;
   #generation = 0;
 
-  constructor(bus: PostgresBus, database: Database, options: SubscribeOptions, onClose: () => void) {
+  constructor(
+    bus: PostgresBus,
+    database: Database,
+    options: SubscribeOptions,
+    rendezvous: Rendezvous | undefined,
+    onClose: () => void,
+  ) {
     this.#bus = bus;
     this.#database = database;
     this.#options = options;
+    this.#rendezvous = rendezvous;
     this.#onClose = onClose;
+  }
+
+  /** Begins to ask for the right to read, where others may read, too. */
+  contend(): void {
+    this.#lease = this.#rendezvous?.wish(`consumer ${this.#options.consumer}`, {
+      onGained: () => void this.#gain(),
+      onLost: () => this.#options.onReady(),
+    });
+  }
+
+  /** The process before us may have saved further and parked more than we know of. */
+  async #gain(): Promise<void> {
+    const gain = ++this.#gains;
+    this.#gaining = true;
+    while (gain === this.#gains && this.#lease?.held) {
+      try {
+        await this.#options.onGained?.();
+        await this.reset();
+        this.#gaining = false;
+        this.#options.onReady();
+        return;
+      } catch {
+        await new Promise((resolve) => setTimeout(resolve, SAFETY_POLL_MS));
+      }
+    }
+  }
+
+  /** True while another process reads for this consumer, or we do not know yet where it stopped. */
+  get #standsBy(): boolean {
+    return this.#lease !== undefined && (!this.#lease.held || this.#gaining);
   }
 
   async reset(): Promise<void> {
@@ -250,6 +312,7 @@ class PostgresSubscription implements Subscription {
   }
 
   take(max: number): Delivery | undefined {
+    if (this.#standsBy) return undefined;
     if (this.#next === undefined) return this.#takeBehind(max);
     const events: Envelope[] = [];
     const before = this.#read;
@@ -330,12 +393,16 @@ class PostgresSubscription implements Subscription {
   }
 
   idleMoves(): readonly OffsetMove[] {
+    if (this.#standsBy) return [];
     // While a delivery is not saved, progress behind it would skip it.
     if (isAfter(this.#given, this.#stored)) return [];
     return isAfter(this.#read, this.#stored) ? this.#moves() : [];
   }
 
   lag(): Lag {
+    // What another process reads is not behind here.
+    if (this.#lease && !this.#lease.held) return { events: 0, ageMs: 0 };
+    if (this.#gaining) return { events: 1, ageMs: 0 };
     if (this.#next === undefined) {
       const oldest = this.#catchUp[0]?.event.time;
       return {
@@ -349,6 +416,8 @@ class PostgresSubscription implements Subscription {
 
   async close(): Promise<void> {
     this.#generation++;
+    this.#gains++;
     this.#onClose();
+    await this.#lease?.release();
   }
 }
