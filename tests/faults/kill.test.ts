@@ -7,7 +7,12 @@ import { runKillRounds } from './kill.ts';
 test('killed three times under load with everything it started, the system loses nothing, charges nobody twice and tells nobody twice', async () => {
   const seed = Number(process.env['KILL_SEED'] ?? randomInt(2 ** 31));
   console.log(`kill -9: seed ${seed}`);
-  const { faults, figures } = await runKillRounds({ rounds: 3, seed, log: (line) => console.log(line) });
+  const { faults, figures } = await runKillRounds({
+    rounds: 3,
+    seed,
+    patienceMs: 45_000,
+    log: (line) => console.log(line),
+  });
   console.log(
     Object.entries(figures)
       .map(([name, value]) => `${name}: ${value}`)

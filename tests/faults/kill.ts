@@ -24,6 +24,8 @@ export interface KillOptions {
   readonly seed: number;
   /** `tree`: everything at once; `mixed`: now and then PostgreSQL survives and is adopted. */
   readonly what?: 'tree' | 'mixed';
+  /** How long the last orders may take to end after the last start. */
+  readonly patienceMs?: number;
   readonly log?: (line: string) => void;
 }
 
@@ -72,7 +74,8 @@ const NOTIFIED = new Set([
 ]);
 const PLENTY = 1_000_000;
 const SCARCE = 12;
-const FINAL_WAIT_MS = 120_000;
+/** A provider that keeps failing is asked again every minute at most, so the last order may take some of them. */
+const PATIENCE_MS = 300_000;
 
 interface Skus {
   readonly plenty: readonly string[];
@@ -243,7 +246,13 @@ class Load {
 }
 
 /** Runs the rounds and the comparison; what does not agree comes back as faults. */
-export async function runKillRounds({ rounds, seed, what = 'tree', log = () => {} }: KillOptions): Promise<KillReport> {
+export async function runKillRounds({
+  rounds,
+  seed,
+  what = 'tree',
+  patienceMs = PATIENCE_MS,
+  log = () => {},
+}: KillOptions): Promise<KillReport> {
   const random = seeded(seed);
   const folder = mkdtempSync(join(tmpdir(), 'olms-kill-'));
   const key = `kill-${randomBytes(12).toString('hex')}`;
@@ -299,13 +308,13 @@ export async function runKillRounds({ rounds, seed, what = 'tree', log = () => {
       }
       await start();
     }
-    await answerAll(load);
+    await answerAll(load, patienceMs);
     await decideReviews(api);
     await api.adjustStock(scarce, { delta: PLENTY }, 'fill');
     const compare = new Comparison(api, provider, load, {
       initial: new Map([...plenty.map((sku): [string, number] => [sku, PLENTY]), [scarce, SCARCE + PLENTY]]),
     });
-    const faults = [...load.faults, ...(await compare.faults())];
+    const faults = [...load.faults, ...(await compare.faults(patienceMs))];
     sound = faults.length === 0;
     const figures = {
       seed,
@@ -326,14 +335,14 @@ export async function runKillRounds({ rounds, seed, what = 'tree', log = () => {
 }
 
 /** Repeats what was never answered until everything is. */
-async function answerAll(load: Load): Promise<void> {
+async function answerAll(load: Load, patienceMs: number): Promise<void> {
   await until(
     'every request to be answered',
     async () => {
       await Promise.all(load.unanswered.splice(0).map((intent) => load.attempt(intent)));
       return load.unanswered.length === 0;
     },
-    { timeoutMs: FINAL_WAIT_MS, everyMs: 100, describe: () => `${load.unanswered.length} unanswered` },
+    { timeoutMs: patienceMs, everyMs: 100, describe: () => `${load.unanswered.length} unanswered` },
   );
 }
 
@@ -378,7 +387,8 @@ class Comparison {
     }
   }
 
-  async faults(): Promise<string[]> {
+  async faults(patienceMs: number): Promise<string[]> {
+    const beganMs = performance.now();
     let open: OrderSummary[] = [];
     let orders: OrderSummary[] = [];
     try {
@@ -390,7 +400,7 @@ class Comparison {
           open = all.filter((order) => !isFinal(order) || order.paymentStatus === 'PENDING');
           return open.length === 0 && all;
         },
-        { timeoutMs: FINAL_WAIT_MS, everyMs: 250 },
+        { timeoutMs: patienceMs, everyMs: 250 },
       );
     } catch {
       const parked = await this.#api.parked();
@@ -401,6 +411,7 @@ class Comparison {
             `${order.id} is not final: ${order.status} / ${order.paymentStatus}, version ${order.version}, holds ${JSON.stringify(order.holds)}, parked ${JSON.stringify(parked.filter(({ orderId }) => orderId === order.id))}`,
         );
     }
+    this.figures['last order final after s'] = Math.round((performance.now() - beganMs) / 1000);
     // Refunds and letters follow the last event by moments: what disagrees is looked at again until it agrees or the time is over.
     let faults: string[] = [];
     await until(
