@@ -6,6 +6,7 @@ import { firstIdAt, idTimeMs, isUuid } from '#contracts/ids.ts';
 import { parseAmount } from '#contracts/money.ts';
 import { SOURCES } from '#contracts/order-events.ts';
 import type { Row } from '#platform/aggregate.ts';
+import type { Cache } from '#platform/cache/cache.ts';
 import { type RequestKey, requestKey, storedAnswer } from '#platform/http/idempotency.ts';
 import { Problem, problemOfRefusal } from '#platform/http/problems.ts';
 import { type Database, isUniqueViolation } from '#platform/database/database.ts';
@@ -13,6 +14,7 @@ import type { Lane } from '#platform/lane.ts';
 import { readHistory } from '#platform/messaging/history.ts';
 import type { Intake } from './intake.ts';
 import { fold, type Order, type OrderCommand } from './order.ts';
+import type { OrderCache } from './order-cache.ts';
 import type { OrderRequest } from './placement.ts';
 import * as schemas from './schemas.ts';
 import { countByStatus, listOrders, loadOrders, type OrderFilter, type StoredRow } from './store.ts';
@@ -24,6 +26,8 @@ export interface OrderRoutesOptions {
   readonly lane: Lane<Order, OrderCommand>;
   readonly intake: Intake;
   readonly waiters: Waiters;
+  /** Where other processes serve orders too. */
+  readonly cached?: { readonly orders: OrderCache; readonly cache: Cache };
   /** Everything that was said about an order; by default what this database's log holds. */
   readonly readHistory?: (orderId: string) => Promise<Envelope[]>;
 }
@@ -34,11 +38,12 @@ const PREFER_WAIT_MAX_S = 30;
 const LIMIT_MAX = 200;
 const LIMIT_DEFAULT = 50;
 const DASHBOARD_CACHE_MS = 1_000;
+const DASHBOARD_KEY = 'dashboard';
 
 const orderNotFound = (): Problem => new Problem('ORDER_NOT_FOUND', 'There is no order with this id.');
 
 export function orderRoutes(app: FastifyInstance, options: OrderRoutesOptions): void {
-  const { database, intake, waiters } = options;
+  const { database, intake, waiters, cached: shared } = options;
   const tags = ['orders'];
 
   app.post<{ Body: OrderRequest }>(
@@ -63,6 +68,7 @@ export function orderRoutes(app: FastifyInstance, options: OrderRoutesOptions): 
         reply.header('preference-applied', `wait=${waitS}`);
         const settled = await waiters.waitFor(row.id, waitS * 1000, isDecided);
         if (settled) ({ row, updatedAt } = settled);
+        await shared?.orders.changed(row.id);
       }
       return send(reply.code(201).header('location', `/orders/${row.id}`), row, updatedAt);
     },
@@ -99,9 +105,12 @@ export function orderRoutes(app: FastifyInstance, options: OrderRoutesOptions): 
         const past = await orderAsOf(database, id, request.query.asOf);
         return send(reply, past, past.updatedAt);
       }
-      const row = await loadOne(database, id);
+      const shown = shared && (await shared.orders.read(id));
+      if (shared && !shown) throw orderNotFound();
+      const row = shown ?? (await loadOne(database, id));
       if (request.headers['if-none-match'] === etag(row)) return reply.code(304).header('etag', etag(row)).send();
-      return send(reply, row, row.updatedAt);
+      if ('state' in row) return send(reply, row, row.updatedAt);
+      return reply.header('etag', etag(row)).type('application/json; charset=utf-8').send(row.body);
     },
   );
 
@@ -170,7 +179,7 @@ export function orderRoutes(app: FastifyInstance, options: OrderRoutesOptions): 
   app.get(
     '/dashboard',
     { schema: { tags: ['operations'], summary: 'Orders by status, throughput, ages' } },
-    dashboard(database),
+    dashboard(database, shared?.cache),
   );
 
   /** One route per command: idempotency, `If-Match`, the lane, and the order or the refusal as answer. */
@@ -210,6 +219,7 @@ export function orderRoutes(app: FastifyInstance, options: OrderRoutesOptions): 
           // The same key may have come twice at once: then the first one's answer is the answer.
           const raced = await earlierAnswer(key);
           if (raced) return sendOutcome(reply, given, raced, raced.updatedAt);
+          await shared?.orders.changed(id);
           throw answer === undefined
             ? new Problem('UNAVAILABLE', 'The request collided with another one; try again.')
             : await refusalProblem(id, answer);
@@ -226,8 +236,10 @@ export function orderRoutes(app: FastifyInstance, options: OrderRoutesOptions): 
     row: Row<Order>,
     updatedAt: string,
   ): Promise<FastifyReply> {
-    if (given.type !== 'cancel' || !row.state!.cancellation) return send(reply, row, updatedAt);
-    await waiters.waitFor(row.id, CANCELLATION_WAIT_MS, (order) => order.cancellation === undefined);
+    const waits = given.type === 'cancel' && row.state!.cancellation !== undefined;
+    if (waits) await waiters.waitFor(row.id, CANCELLATION_WAIT_MS, (order) => order.cancellation === undefined);
+    await shared?.orders.changed(row.id);
+    if (!waits) return send(reply, row, updatedAt);
     const outcome = await cancellationOutcome(database, row.id, row.sequence);
     return outcome ? send(reply, outcome, outcome.updatedAt) : send(reply.code(202), row, updatedAt);
   }
@@ -273,7 +285,7 @@ async function checkAmount(database: Database, id: string, command: OrderCommand
     });
 }
 
-function etag(row: Row<Order>): string {
+function etag(row: { readonly sequence: number }): string {
   return `"${row.sequence}"`;
 }
 
@@ -379,11 +391,22 @@ function folded(id: string, own: readonly Envelope[]): StoredRow | undefined {
   return state && last && { id, version: 0, sequence: last.sequence, seen: {}, state, updatedAt: last.time };
 }
 
-function dashboard(database: Database): () => Promise<unknown> {
+/** Told anew at most once a second, by one process for all of them where they share a cache. */
+function dashboard(database: Database, shared: Cache | undefined): () => Promise<unknown> {
+  // What comes from the shared cache is up to a second old already: then only reads at the same time are joined.
+  const ownMs = shared ? DASHBOARD_CACHE_MS / 10 : DASHBOARD_CACHE_MS;
   let cached: { atMs: number; answer: Promise<unknown> } | undefined;
   const read = async (): Promise<unknown> => {
-    const counts = await countByStatus(database);
     const nowMs = Date.now();
+    const found = await shared?.getVersioned(DASHBOARD_KEY);
+    if (found?.value !== undefined) return JSON.parse(found.value) as unknown;
+    const answer = await count(nowMs);
+    if (found?.lease !== undefined)
+      void shared?.putVersioned(DASHBOARD_KEY, nowMs, JSON.stringify(answer), DASHBOARD_CACHE_MS, found.lease);
+    return answer;
+  };
+  const count = async (nowMs: number): Promise<unknown> => {
+    const counts = await countByStatus(database);
     const [recent] = await database.query<{ minute: number; hour: number }>(
       `select count(*) filter (where order_id >= $1)::int as minute, count(*)::int as hour from orders.order_states where order_id >= $2`,
       [firstIdAt(nowMs - 60_000), firstIdAt(nowMs - 3_600_000)],
@@ -403,7 +426,7 @@ function dashboard(database: Database): () => Promise<unknown> {
     };
   };
   return async () => {
-    if (!cached || Date.now() - cached.atMs > DASHBOARD_CACHE_MS) cached = { atMs: Date.now(), answer: read() };
+    if (!cached || Date.now() - cached.atMs > ownMs) cached = { atMs: Date.now(), answer: read() };
     try {
       return await cached.answer;
     } catch (error) {

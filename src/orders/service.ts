@@ -8,10 +8,11 @@ import { deadlinesOf, ordersSettings } from './config.ts';
 import { HISTORY_CONSUMER, HistoryMirror } from './history.ts';
 import { Intake } from './intake.ts';
 import type { Order, OrderCommand } from './order.ts';
+import { OrderCache } from './order-cache.ts';
 import { parseReviewTotals } from './placement.ts';
 import { orderRules } from './reactions.ts';
 import { orderRoutes } from './routes.ts';
-import { orderStore, overdueOrders } from './store.ts';
+import { loadOrders, orderStore, overdueOrders } from './store.ts';
 import { Waiters } from './waiters.ts';
 
 const TIMER_MS = 1_000;
@@ -25,7 +26,17 @@ export const orders: ServiceDefinition = {
   create: createOrders,
 };
 
-function createOrders({ env, database, bus, clock, logger, metrics, peers, separateLogs }: ServiceDependencies): Service {
+function createOrders({
+  env,
+  database,
+  bus,
+  clock,
+  logger,
+  metrics,
+  peers,
+  separateLogs,
+  cache,
+}: ServiceDependencies): Service {
   const config = readSettings(ordersSettings, env);
   const lane = new Lane<Order, OrderCommand>({
     name: 'orders',
@@ -55,6 +66,10 @@ function createOrders({ env, database, bus, clock, logger, metrics, peers, separ
     onTaken: (rows) => lane.remember(rows),
   });
   const waiters = new Waiters(database, lane);
+  const shown = cache?.shared
+    ? new OrderCache({ cache, database, logger, load: async (id) => (await loadOrders(database, [id]))[0] })
+    : undefined;
+  if (shown) lane.onChange((row) => void shown.changed(row.id));
   const history = separateLogs ? new HistoryMirror(database, bus, logger) : undefined;
   let timer: Job | undefined;
 
@@ -74,7 +89,15 @@ function createOrders({ env, database, bus, clock, logger, metrics, peers, separ
   return {
     consumer: lane,
     ...(history && { consumers: { [HISTORY_CONSUMER]: history } }),
-    routes: (app) => orderRoutes(app, { database, lane, intake, waiters, ...(history && { readHistory: (id) => history.read(id) }) }),
+    routes: (app) =>
+      orderRoutes(app, {
+        database,
+        lane,
+        intake,
+        waiters,
+        ...(history && { readHistory: (id) => history.read(id) }),
+        ...(shown && cache && { cached: { orders: shown, cache } }),
+      }),
     async start() {
       await lane.start();
       await history?.start();
@@ -84,6 +107,7 @@ function createOrders({ env, database, bus, clock, logger, metrics, peers, separ
       await timer?.stop();
       await lane.stop();
       await history?.stop();
+      shown?.close();
     },
     async settled() {
       await lane.settled();

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { Peers } from '#contracts/peers.ts';
+import type { Cache } from './cache/cache.ts';
 import type { Environment, Settings } from './config.ts';
 import type { Clock } from './context.ts';
 import type { Database } from './database/database.ts';
@@ -17,6 +18,8 @@ export interface ServiceDependencies {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** What processes remember together; by default each for itself. */
+  readonly cache?: Cache;
   /** True where no other process writes to this database: values read once may then be kept. */
   readonly exclusive: boolean;
   /** True where other services write their events to logs of their own, and this database's log has ours alone. */
