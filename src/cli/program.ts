@@ -30,6 +30,7 @@ export async function run(argv: readonly string[]): Promise<void> {
     .action(async (options: { only?: string; quick?: boolean; json?: boolean }) =>
       (await import('./bench/bench.ts')).bench(options),
     );
+  clusterCommands(program);
   importCommands(program);
   auditCommand(program);
   orderCommands(program);
@@ -62,6 +63,23 @@ function remote(command: Command): Command {
     .option('--url <url>', 'the system to talk to (default: http://127.0.0.1:PORT)')
     .option('--key <key>', 'API key (default: OLMS_API_KEY, OLMS_BOOTSTRAP_API_KEY, or the one npm start made)')
     .option('--json', 'for programs');
+}
+
+function clusterCommands(program: Command): void {
+  program
+    .command('cluster')
+    .description('run Kafka, Redis, PostgreSQL and every service as its own process on this machine (npm run cluster)')
+    .option('--replicas <number>', 'processes of each service', positiveNumber, 1)
+    .option('--kafka <brokers>', 'use these brokers (default: KAFKA_BROKERS, else some of its own)')
+    .option('--no-kafka', 'the log in PostgreSQL, and one database for all services')
+    .action(async (options: { replicas: number; kafka?: string | boolean }) =>
+      (await import('./cluster.ts')).cluster(process.env, options),
+    );
+  program
+    .command('topics')
+    .description('the topic at Kafka: partitions, consumer groups, and how far behind each is')
+    .option('--json', 'for programs')
+    .action(async (options: { json?: boolean }) => (await import('./topics.ts')).topics(process.env, options));
 }
 
 function importCommands(program: Command): void {

@@ -22,7 +22,8 @@ export async function start(env: Environment, services: readonly string[]): Prom
   await untilSignal(system);
 }
 
-async function generatedKey(dataFolder: string): Promise<string> {
+/** The key of this data folder, made on first use. */
+export async function generatedKey(dataFolder: string): Promise<string> {
   const file = join(dataFolder, 'api-key');
   try {
     return (await readFile(file, 'utf8')).trim();
