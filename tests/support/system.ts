@@ -15,6 +15,7 @@ import { until } from './until.ts';
  * and the scenarios stay as they are:
  *
  * - by default: everything in this process, on an embedded PostgreSQL of this test file;
+ * - `OLMS_TEST_SHAPE=cluster`: a cluster of this test file, see cluster.ts;
  * - `OLMS_TEST_LAUNCHER=module.ts`: the module's `start(env)` runs a system with these settings, a cluster for
  *   example, and resolves with {@link RunningSystem};
  * - `OLMS_TEST_URL`, `OLMS_TEST_KEY`, `OLMS_TEST_PROVIDER_URL`: a system that runs already; `OLMS_TEST_ENV`
@@ -68,10 +69,14 @@ export class TestSystem {
   }
 }
 
+const CLUSTER_LAUNCHER = 'tests/support/cluster.ts';
+const CLUSTER_START_TIMEOUT_MS = 180_000;
+
 /** Starts a system; the caller stops it. Most files want {@link useSystem}. */
 export async function startTestSystem(options: TestSystemOptions = {}): Promise<TestSystem> {
   const env = { ...DEFAULT_ENV, ...options.env };
-  const { OLMS_TEST_LAUNCHER: launcher, OLMS_TEST_URL: url } = process.env;
+  const { OLMS_TEST_SHAPE: shape, OLMS_TEST_URL: url } = process.env;
+  const launcher = process.env['OLMS_TEST_LAUNCHER'] ?? (shape === 'cluster' ? CLUSTER_LAUNCHER : undefined);
   if (launcher) {
     const { start } = (await import(pathToFileURL(resolve(launcher)).href)) as {
       start: (env: TestEnvironment) => Promise<RunningSystem>;
@@ -95,7 +100,7 @@ export function useSystem(options: TestSystemOptions = {}): {
   };
   beforeAll(async () => {
     system = await startTestSystem(options);
-  });
+  }, CLUSTER_START_TIMEOUT_MS);
   afterAll(async () => {
     if (!system) return;
     const parked = options.mayPark ? [] : await system.api.parked();

@@ -170,10 +170,14 @@ export class Cluster {
     this.#writeMap();
   }
 
-  /** Starts all processes of these services again, with these settings beside those of the environment. */
-  async restart(services: readonly string[], settings?: Readonly<Record<string, string>>): Promise<void> {
+  /** Settings of a service beside those of the environment, from its next start on; an empty text unsets. */
+  configure(service: string, settings: Readonly<Record<string, string>>): void {
+    this.#overrides.set(service, settings);
+  }
+
+  /** Starts all processes of these services again. */
+  async restart(services: readonly string[]): Promise<void> {
     const members = this.#members.filter(({ service }) => services.includes(service));
-    if (settings) for (const service of services) this.#overrides.set(service, settings);
     await Promise.all(members.map((member) => member.stop()));
     await Promise.all(members.map((member) => member.start(this.#envOf(member))));
     this.#writeMap();
