@@ -12,8 +12,7 @@ const checks = {
   boundaries: 'node tools/check-boundaries.mjs',
   unused: 'knip --no-progress --no-config-hints',
   lockfile: 'node tools/check-lockfile.mjs',
-  // Later: generated documents are up to date.
-  // docs: 'node src/main.ts docs --check',
+  docs: 'node src/main.ts docs --check',
 };
 const timeoutMs = 180_000;
 

@@ -30,6 +30,21 @@ export async function run(argv: readonly string[]): Promise<void> {
     .action(async (options: { only?: string; quick?: boolean; json?: boolean }) =>
       (await import('./bench/bench.ts')).bench(options),
     );
+  program
+    .command('demo')
+    .description('npm start, with products, stock and a stream of orders in every kind of path')
+    .option('--rate <number>', 'orders per second', positiveNumber, 2)
+    .option('--orders <number>', 'how many, then the system just runs on', wholeNumber, 600)
+    .option('--seed <number>', 'the same seed gives the same orders', wholeNumber, 1)
+    .action(async (options: { rate: number; orders: number; seed: number }) =>
+      (await import('./demo.ts')).demo(process.env, options),
+    );
+  program
+    .command('docs')
+    .description('write the generated documents: lifecycle, OpenAPI, AsyncAPI, event schemas, errors, configuration')
+    .option('--check', 'compare instead of writing; fails where one is out of date')
+    .option('--base <commit>', 'commit whose event schemas count as published (default: HEAD)')
+    .action(async (options: { check?: boolean; base?: string }) => (await import('./docs.ts')).docs(options));
   clusterCommands(program);
   importCommands(program);
   auditCommand(program);

@@ -3,6 +3,7 @@ import type { Database } from '../database/database.ts';
 import type { Bus } from '../messaging/bus.ts';
 import type { Consumer } from '../service.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { apiPage, asyncApi, errorsPage, eventSchema, isEventType, PAGE_HEADERS } from './docs-page.ts';
 import { Problem } from './problems.ts';
 import type { Principal } from './server.ts';
 
@@ -57,4 +58,25 @@ export function operationsRoutes(app: FastifyInstance, options: OperationsOption
     return reply.header('content-type', options.metrics.registry.contentType).send(await options.metrics.registry.metrics());
   });
   app.get('/openapi.json', { config: open, schema: hidden }, async () => options.document?.() ?? app.swagger());
+  describe(app, () => options.document?.() ?? app.swagger());
+}
+
+/** The API described for people and for programs. Routes are fixed once the process listens, so each page is made once. */
+function describe(app: FastifyInstance, document: () => object): void {
+  const shown = { config: { public: true }, schema: { hide: true } } as const;
+  const pages = new Map<string, string>();
+  const page = (url: string, make: () => string): string => {
+    const text = pages.get(url) ?? make();
+    pages.set(url, text);
+    return text;
+  };
+  const version = (): string => app.swagger().info.version;
+
+  app.get('/docs', shown, async (_request, reply) => reply.headers(PAGE_HEADERS).send(page('/docs', () => apiPage(document()))));
+  app.get('/docs/errors', shown, async (_request, reply) => reply.headers(PAGE_HEADERS).send(page('/docs/errors', () => errorsPage(version()))));
+  app.get('/asyncapi.json', shown, async () => asyncApi(version()));
+  app.get<{ Params: { type: string } }>('/schemas/events/:type/1', shown, async ({ params }, reply) => {
+    if (!isEventType(params.type)) throw new Problem('NOT_FOUND', 'There is no event of this type and version.');
+    return reply.type('application/schema+json').send(JSON.stringify(eventSchema(params.type)));
+  });
 }

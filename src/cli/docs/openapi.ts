@@ -1,0 +1,75 @@
+import { readFileSync } from 'node:fs';
+import swagger from '@fastify/swagger';
+import { parkedRoutes } from '#gateway/routes.ts';
+import { systemClock } from '#platform/context.ts';
+import { Database } from '#platform/database/database.ts';
+import { operationsRoutes } from '#platform/http/operations.ts';
+import { createHttp } from '#platform/http/server.ts';
+import { type Bus, pausedBus } from '#platform/messaging/bus.ts';
+import type { ServiceDependencies } from '#platform/service.ts';
+import { createLogger } from '#platform/telemetry/logger.ts';
+import { createMetrics } from '#platform/telemetry/metrics.ts';
+import { SERVICES } from '../../services.ts';
+import { type Json, sorted } from './json.ts';
+
+export const packageVersion = (
+  JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as { version: string }
+).version;
+
+/** Nothing listens there, and nothing asks: creating a service and its routes does no I/O. */
+const NO_DATABASE = 'postgres://nobody@127.0.0.1:1/none';
+
+const noBus: Bus = pausedBus({
+  subscribe: () => Promise.reject(new Error('There is no log while documents are made.')),
+  announce: () => {},
+  retract: () => {},
+  observe: () => () => {},
+  healthy: () => ({ ok: true, detail: 'no log' }),
+  close: async () => {},
+});
+
+/**
+ * The OpenAPI document of the whole API, made from the routes of all services without starting any: the same
+ * that `GET /openapi.json` of a running system answers. A test holds the two together.
+ */
+export async function openApi(): Promise<Json> {
+  const logger = createLogger('silent');
+  const metrics = createMetrics();
+  const url = NO_DATABASE;
+  const database = new Database({ url, poolSize: 1, statementTimeoutMs: 1, applicationName: 'olms docs' });
+  const authenticate = (): undefined => undefined;
+  const app = createHttp({ logger, metrics, authenticate });
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'OLMS',
+        version: packageVersion,
+        description:
+          'Order Lifecycle Management System. Amounts are decimal strings, ids are UUIDv7, errors are problem+json with a stable code.',
+      },
+      components: { securitySchemes: { apiKey: { type: 'http', scheme: 'bearer' } } },
+      security: [{ apiKey: [] }],
+    },
+  });
+  const dependencies: ServiceDependencies = {
+    env: {},
+    database,
+    bus: noBus,
+    clock: systemClock,
+    logger,
+    metrics,
+    peers: { lookupProducts: async () => [] },
+    exclusive: true,
+  };
+  await app.register(async (scope) => {
+    for (const definition of SERVICES) definition.create(dependencies).routes?.(scope);
+    operationsRoutes(scope, { database, bus: noBus, metrics, consumers: new Map(), authenticate });
+    parkedRoutes(scope, database, new Map());
+  });
+  await app.ready();
+  const document = sorted(app.swagger() as unknown as Json);
+  await app.close();
+  await database.close();
+  return document;
+}
