@@ -8,6 +8,8 @@ import type { Peers } from '#contracts/peers.ts';
 import { parkedRoutes } from '#gateway/routes.ts';
 import { proxyRoutes, ROUTED_SERVICES } from '#gateway/routing.ts';
 import type { Gateway } from '#gateway/service.ts';
+import type { Cache } from '#platform/cache/cache.ts';
+import { openCache } from '#platform/cache/open-cache.ts';
 import { type Environment, readSettings } from '#platform/config.ts';
 import { type Clock, systemClock } from '#platform/context.ts';
 import { Database } from '#platform/database/database.ts';
@@ -110,6 +112,8 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     const kafka = readSettings(kafkaSettings, env);
     const remote = createRemote({ env, config, local, logger, metrics });
     closers.push(() => remote.close());
+    const cache = await openCache(config, logger, metrics);
+    closers.push(() => cache.close());
     const databases = await openDatabases({ env, config, definitions, kafka: kafka.brokers !== '', logger, closers });
     const messaging = await startMessaging({ kafka, databases, logger, closers });
     const bus = config.consume ? messaging.bus : pausedBus(messaging.bus);
@@ -125,14 +129,25 @@ export async function startSystem(options: SystemOptions): Promise<System> {
         clock,
         logger: logger.child({ service: definition.name }),
         metrics,
+        cache,
         peers: peers as Peers,
         exclusive: database.exclusive,
         separateLogs: databases.logsAreSeparate,
+        backlogMs: backlogOf(services, clock),
       });
       Object.assign(peers, service.peer);
       services.set(definition.name, service);
     }
-    const app = await createApp({ services, databases, messaging, remote, logger, metrics, peers: peers as Peers });
+    const app = await createApp({
+      services,
+      databases,
+      messaging,
+      cache,
+      remote,
+      logger,
+      metrics,
+      peers: peers as Peers,
+    });
     for (const service of services.values()) {
       await service.start();
       closers.push(() => service.stop());
@@ -150,6 +165,21 @@ export async function startSystem(options: SystemOptions): Promise<System> {
 }
 
 type Closer = () => Promise<unknown>;
+
+const BACKLOG_REMEMBERED_MS = 250;
+
+/** Age of the oldest event that a consumer of this process has not read yet, looked up a few times a second. */
+function backlogOf(services: ReadonlyMap<string, Service>, clock: Clock): () => number {
+  let ageMs = 0;
+  let lookedMs = 0;
+  return () => {
+    if (clock.nowMs() - lookedMs < BACKLOG_REMEMBERED_MS) return ageMs;
+    lookedMs = clock.nowMs();
+    ageMs = 0;
+    for (const service of services.values()) ageMs = Math.max(ageMs, service.consumer?.lag().ageMs ?? 0);
+    return ageMs;
+  };
+}
 
 // Databases ------------------------------------------------------------------------------------------------
 
@@ -318,6 +348,7 @@ interface AppParts {
   readonly services: ReadonlyMap<string, Service>;
   readonly databases: Databases;
   readonly messaging: Messaging;
+  readonly cache: Cache;
   readonly remote: Remote;
   readonly peers: Peers;
   readonly logger: Logger;
@@ -328,6 +359,7 @@ async function createApp({
   services,
   databases,
   messaging,
+  cache,
   remote,
   peers,
   logger,
@@ -374,7 +406,10 @@ async function createApp({
       metrics,
       consumers,
       authenticate,
-      moreChecks: () => moreChecks(databases, messaging, relay, remote),
+      moreChecks: async () => ({
+        ...(await moreChecks(databases, messaging, relay, remote)),
+        ...liveChecks(cache, gateway),
+      }),
       ...(committed && { document: () => committed }),
     });
     const parking = relay ? new Map([...consumers, ['relay', relay]]) : consumers;
@@ -406,6 +441,14 @@ async function moreChecks(
     }),
   );
   return checks;
+}
+
+/** What makes the system faster: without it, it is slower, and says so. */
+function liveChecks(cache: Cache, gateway: Gateway | undefined): Record<string, Check> {
+  return {
+    ...(cache.shared && { cache: { ...cache.healthy(), optional: true } }),
+    ...(gateway && { stream: { ...gateway.stream.healthy(), optional: true } }),
+  };
 }
 
 async function settle(services: ReadonlyMap<string, Service>): Promise<void> {

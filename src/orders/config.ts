@@ -63,7 +63,7 @@ export const ordersSettings = {
     type: 'integer',
     env: 'ORDERS_INTAKE_LAG_MAX_MS',
     default: 60_000,
-    meaning: 'New orders are refused with 503 while the orders service is further behind the log than this',
+    meaning: 'New orders are refused with 503 while any consumer of the process is further behind the log than this',
   },
 } as const satisfies Settings;
 

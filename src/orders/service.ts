@@ -36,6 +36,7 @@ function createOrders({
   peers,
   separateLogs,
   cache,
+  backlogMs = () => 0,
 }: ServiceDependencies): Service {
   const config = readSettings(ordersSettings, env);
   const lane = new Lane<Order, OrderCommand>({
@@ -59,10 +60,11 @@ function createOrders({
       defaultProvider: 'sandbox',
     },
     queueMax: config.intakeQueueMax,
-    closed: () =>
-      lane.lag().ageMs > config.intakeLagMaxMs
-        ? `Orders are taken again when those before them are through: the log is ${Math.round(lane.lag().ageMs / 1000)} s behind.`
-        : undefined,
+    closed: () => {
+      const behindMs = backlogMs();
+      if (behindMs <= config.intakeLagMaxMs) return undefined;
+      return `Orders are taken again when those before them are through: the log is ${Math.round(behindMs / 1000)} s behind.`;
+    },
     onTaken: (rows) => lane.remember(rows),
   });
   const waiters = new Waiters(database, lane);

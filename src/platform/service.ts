@@ -24,6 +24,8 @@ export interface ServiceDependencies {
   readonly exclusive: boolean;
   /** True where other services write their events to logs of their own, and this database's log has ours alone. */
   readonly separateLogs?: boolean;
+  /** Age of the oldest event that some consumer of this process has not read yet, in milliseconds. */
+  readonly backlogMs?: () => number;
   /** Calls to other services, in process or over HTTP. */
   readonly peers: Peers;
 }
