@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { cacheSettings } from '#platform/cache/open-cache.ts';
 import type { Environment, Setting, Settings, Values } from '#platform/config.ts';
 
 /** Settings of a process, whichever services it runs. */
@@ -59,6 +60,7 @@ export const processSettings = {
     default: 'info',
     meaning: 'trace, debug, info, warn, error or silent',
   },
+  ...cacheSettings,
 } as const satisfies Settings;
 
 export type ProcessConfig = Values<typeof processSettings>;

@@ -63,6 +63,8 @@ export interface SubscribeOptions {
 }
 
 export interface Bus {
+  /** Where the bus is a log in a database: that one. A cursor given to an observer is then a place to read on from. */
+  readonly log?: Database;
   subscribe(options: SubscribeOptions): Promise<Subscription>;
   /** These events are about to be committed by this process: the bus need not parse them again. */
   announce(events: readonly Envelope[]): void;
@@ -141,6 +143,7 @@ export function pausedBus(bus: Bus): Bus {
     close: async () => {},
   };
   return {
+    ...(bus.log && { log: bus.log }),
     subscribe: async () => subscription,
     announce: (events) => bus.announce(events),
     retract: (events) => bus.retract(events),

@@ -86,6 +86,10 @@ export class PostgresBus implements Bus {
     return bus;
   }
 
+  get log(): Database {
+    return this.#database;
+  }
+
   async subscribe(options: SubscribeOptions): Promise<Subscription> {
     const subscription = new PostgresSubscription(this, this.#database, options, this.#rendezvous, () =>
       this.#subscriptions.delete(subscription),

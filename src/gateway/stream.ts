@@ -1,0 +1,361 @@
+import type { ServerResponse } from 'node:http';
+import type { FastifyInstance } from 'fastify';
+import { Counter, Gauge } from 'prom-client';
+import { type Static, Type } from 'typebox';
+import { isUuid } from '#contracts/ids.ts';
+import { ORDER_EVENTS } from '#contracts/order-events.ts';
+import type { Cache } from '#platform/cache/cache.ts';
+import { type FieldError, Problem } from '#platform/http/problems.ts';
+import type { Bus } from '#platform/messaging/bus.ts';
+import type { Logger } from '#platform/telemetry/logger.ts';
+import type { Metrics } from '#platform/telemetry/metrics.ts';
+import { type Entry, FanOut, type Feed, isBehind, LogFeed, type Place } from './stream-feeds.ts';
+
+/**
+ * `GET /stream`: events as they happen, as server-sent events. A client that comes back with the last id it saw gets
+ * what it missed, once and in order, as far as that is still there and not too much. Where it is not, and wherever
+ * events may be missing, it gets `reset`: what it shows is to be read again.
+ */
+
+const HEARTBEAT_MS = 15_000;
+const RETRY_MS = 2_000;
+/** A client further behind than this is better off reading anew. */
+export const RESUME_MAX = 10_000;
+/** What happened meanwhile may grow the way, but not for ever. */
+const CATCH_UP_MAX = 3 * RESUME_MAX;
+const PAGE = 500;
+const PENDING_MAX = 500;
+/** What may wait in this process for one client. */
+const BUFFER_MAX_BYTES = 2 * 1024 * 1024;
+const DRAIN_TIMEOUT_MS = 15_000;
+const END_TIMEOUT_MS = 1_000;
+/** The source is kept for clients that come back. */
+const LINGER_MS = 60_000;
+const FILTER_MAX = 200;
+
+export interface StreamOptions {
+  readonly bus: Bus;
+  readonly cache: Cache | undefined;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly clientsMax: number;
+}
+
+export interface StreamFilter {
+  /** All where empty. */
+  readonly orderIds: ReadonlySet<string>;
+  readonly types: ReadonlySet<string>;
+}
+
+export class Stream {
+  readonly #options: StreamOptions;
+  readonly #feed: Feed;
+  readonly #clients = new Set<Client>();
+  readonly #gauge: Gauge;
+  readonly #dropped: Counter;
+  #listening: Promise<void> | undefined;
+  #heartbeat: NodeJS.Timeout | undefined;
+  #linger: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(options: StreamOptions) {
+    const { bus, cache, metrics } = options;
+    this.#options = options;
+    // A log that every process reads needs nobody to fan it out, and is right whatever becomes of Redis.
+    this.#feed = bus.log ? new LogFeed(bus, bus.log) : new FanOut(bus, cache);
+    const registers = [metrics.registry];
+    this.#gauge = new Gauge({ name: 'olms_stream_clients', help: 'Clients of GET /stream', registers });
+    this.#dropped = new Counter({
+      name: 'olms_stream_dropped_total',
+      help: 'Clients of GET /stream that were disconnected because they read too slowly',
+      registers,
+    });
+  }
+
+  /** Makes sure that one more client can be served; throws a {@link Problem} where not. */
+  async admit(): Promise<void> {
+    if (this.#closed) throw new Problem('UNAVAILABLE', 'This process is stopping.');
+    if (this.#clients.size >= this.#options.clientsMax)
+      throw new Problem('OVERLOADED', `${this.#clients.size} clients are following the stream already.`);
+    clearTimeout(this.#linger);
+    this.#listening ??= this.#feed.listen(
+      (entry) => {
+        for (const client of this.#clients) client.tell(entry);
+      },
+      (reason) => {
+        for (const client of this.#clients) client.startAnew(reason);
+      },
+    );
+    try {
+      await this.#listening;
+    } catch (error) {
+      this.#listening = undefined;
+      throw error;
+    }
+  }
+
+  /** Serves one client until it goes away, is too slow, or the process stops. */
+  serve(response: ServerResponse, filter: StreamFilter, last: string | undefined): void {
+    const client = new Client(response, this.#feed, filter, () => {
+      this.#dropped.inc();
+      this.#options.logger.info('a client of the stream reads too slowly and was disconnected');
+    });
+    this.#clients.add(client);
+    this.#gauge.set(this.#clients.size);
+    this.#heartbeat ??= setInterval(() => {
+      for (const each of this.#clients) each.beat();
+    }, HEARTBEAT_MS);
+    response.once('close', () => this.#left(client));
+    client.follow(last).catch((error: unknown) => {
+      this.#options.logger.warn({ err: error }, 'a client of the stream could not be served');
+      response.destroy();
+    });
+  }
+
+  #left(client: Client): void {
+    this.#clients.delete(client);
+    this.#gauge.set(this.#clients.size);
+    if (this.#clients.size > 0) return;
+    clearInterval(this.#heartbeat);
+    this.#heartbeat = undefined;
+    clearTimeout(this.#linger);
+    if (!this.#closed) this.#linger = setTimeout(() => void this.#rest(), LINGER_MS);
+  }
+
+  async #rest(): Promise<void> {
+    if (this.#clients.size > 0 || !this.#listening) return;
+    this.#listening = undefined;
+    await this.#feed.stop();
+  }
+
+  healthy(): { ok: boolean; detail: string } {
+    const { ok, detail } = this.#feed.healthy();
+    return { ok, detail: `${detail}; ${this.#clients.size} clients` };
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearInterval(this.#heartbeat);
+    clearTimeout(this.#linger);
+    await Promise.all([...this.#clients].map((client) => client.end()));
+    await this.#rest();
+  }
+}
+
+/** One connection: what it is owed, and no more of that in memory than it may. */
+class Client {
+  readonly #response: ServerResponse;
+  readonly #feed: Feed;
+  readonly #filter: StreamFilter;
+  readonly #onSlow: () => void;
+  /** Up to here everything was told or was not asked for. */
+  #place: Place = NOWHERE;
+  #saidPlace: Place | undefined = NOWHERE;
+  /** What came while the past is read; undefined once the present is told as it comes. */
+  #pending: Entry[] | undefined = [];
+  #overflowed = false;
+  /** Of the feed; what was read of an earlier one is void. */
+  #era = 0;
+
+  constructor(response: ServerResponse, feed: Feed, filter: StreamFilter, onSlow: () => void) {
+    this.#response = response;
+    this.#feed = feed;
+    this.#filter = filter;
+    this.#onSlow = onSlow;
+  }
+
+  /** Tells what happened after the last id the client saw, or after now, and then everything as it happens. */
+  async follow(last: string | undefined): Promise<void> {
+    this.#response.write(`retry: ${RETRY_MS}\n: what happens from here on\n\n`);
+    const era = this.#era;
+    const wanted = last === undefined ? undefined : parsePlace(last);
+    const resumes = wanted !== undefined && (await this.#feed.resumable(wanted, RESUME_MAX));
+    const start = resumes ? wanted : await this.#feed.head();
+    if (era === this.#era) {
+      this.#place = start;
+      if (last !== undefined && !resumes) this.#reset('what happened since cannot be told any more', start);
+      else this.#sayPlace();
+    }
+    let told = 0;
+    while (era === this.#era && this.#open) {
+      this.#pending = [];
+      this.#overflowed = false;
+      const page = await this.#feed.after(this.#place, PAGE);
+      if (era !== this.#era) return;
+      if (!page) return this.startAnew('what happened since cannot be told any more');
+      for (const entry of page) this.#offer(entry);
+      told += page.length;
+      if (told > CATCH_UP_MAX || !(await this.#drained())) return this.#drop();
+      if (era !== this.#era) return;
+      if (page.length === PAGE || this.#overflowed) continue;
+      for (const entry of this.#pending) this.#offer(entry);
+      this.#pending = undefined;
+      return;
+    }
+  }
+
+  tell(entry: Entry): void {
+    if (this.#pending) {
+      // What does not fit is read from the feed.
+      if (this.#pending.length < PENDING_MAX) this.#pending.push(entry);
+      else this.#overflowed = true;
+      return;
+    }
+    this.#offer(entry);
+    if (this.#response.writableLength > BUFFER_MAX_BYTES) this.#drop();
+  }
+
+  /** The feed began anew: nothing of before can be compared with what comes. */
+  startAnew(reason: string): void {
+    this.#era++;
+    this.#pending = undefined;
+    this.#place = NOWHERE;
+    this.#reset(reason);
+  }
+
+  #offer(entry: Entry): void {
+    if (!isBehind(entry.place, this.#place)) return;
+    this.#place = entry.place;
+    const { event } = entry;
+    if (!event) return this.#reset('events may be missing here', entry.place);
+    const { orderIds, types } = this.#filter;
+    if (orderIds.size > 0 && !orderIds.has(event.orderId)) return;
+    if (types.size > 0 && !types.has(event.type)) return;
+    this.#saidPlace = entry.place;
+    this.#response.write(`id: ${idOf(entry.place)}\nevent: ${event.type}\ndata: ${event.json()}\n\n`);
+  }
+
+  #reset(reason: string, place?: Place): void {
+    this.#saidPlace = place;
+    const id = place ? `id: ${idOf(place)}\n` : '';
+    this.#response.write(`${id}event: reset\ndata: ${JSON.stringify({ reason })}\n\n`);
+  }
+
+  /** Keeps the connection, and a client that asked for little from falling behind what can be told again. */
+  beat(): void {
+    this.#response.write(': heartbeat\n');
+    if (!this.#pending && this.#place !== NOWHERE && this.#place !== this.#saidPlace) this.#sayPlace();
+    else this.#response.write('\n');
+    if (this.#response.writableLength > BUFFER_MAX_BYTES) this.#drop();
+  }
+
+  /** An id without data is remembered by the client and is no event. */
+  #sayPlace(): void {
+    this.#saidPlace = this.#place;
+    this.#response.write(`id: ${idOf(this.#place)}\n\n`);
+  }
+
+  get #open(): boolean {
+    return !this.#response.destroyed && !this.#response.writableEnded;
+  }
+
+  /** False where the client does not take what it was sent in time. */
+  async #drained(): Promise<boolean> {
+    if (!this.#open || !this.#response.writableNeedDrain) return true;
+    return new Promise((resolve) => {
+      const done = (answer: boolean): void => {
+        clearTimeout(timer);
+        this.#response.off('drain', onDrain).off('close', onDrain);
+        resolve(answer);
+      };
+      const onDrain = (): void => done(true);
+      const timer = setTimeout(() => done(false), DRAIN_TIMEOUT_MS);
+      this.#response.on('drain', onDrain).on('close', onDrain);
+    });
+  }
+
+  #drop(): void {
+    if (!this.#open) return;
+    this.#onSlow();
+    this.#response.destroy();
+  }
+
+  async end(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#response.once('close', resolve));
+    if (this.#response.destroyed) return;
+    this.#response.end();
+    // The connection is not kept for another request, and a client that reads nothing does not keep it either.
+    this.#response.socket?.destroySoon();
+    const timer = setTimeout(() => this.#response.destroy(), END_TIMEOUT_MS);
+    await closed;
+    clearTimeout(timer);
+  }
+}
+
+const NOWHERE: Place = { feed: '', a: 0, b: 0 };
+
+function idOf({ feed, a, b }: Place): string {
+  return `${feed}:${a}-${b}`;
+}
+
+function parsePlace(id: string): Place | undefined {
+  const [, feed, a, b] = /^([a-z0-9]{1,20}):(\d{1,15})-(\d{1,15})$/.exec(id) ?? [];
+  return feed === undefined ? undefined : { feed, a: Number(a), b: Number(b) };
+}
+
+const Several = Type.Union([Type.String(), Type.Array(Type.String(), { maxItems: FILTER_MAX })]);
+const StreamQuery = Type.Object(
+  {
+    orderId: Type.Optional(Several),
+    type: Type.Optional(Several),
+    lastEventId: Type.Optional(Type.String({ maxLength: 200 })),
+  },
+  { additionalProperties: false },
+);
+
+/** Values of a parameter that may come several times, and with commas. */
+function listOf(value: string | readonly string[] | undefined): string[] {
+  return [value ?? []]
+    .flat()
+    .flatMap((text) => text.split(','))
+    .map((text) => text.trim())
+    .filter((text) => text !== '');
+}
+
+function filterOf({ orderId, type }: Static<typeof StreamQuery>): StreamFilter {
+  const orderIds = listOf(orderId).map((id) => id.toLowerCase());
+  const types = listOf(type);
+  const errors: FieldError[] = [];
+  if (orderIds.length > FILTER_MAX) errors.push({ pointer: '/orderId', detail: `has more than ${FILTER_MAX} ids` });
+  if (!orderIds.every(isUuid)) errors.push({ pointer: '/orderId', detail: 'is not an order id' });
+  const unknown = types.find((name) => !Object.hasOwn(ORDER_EVENTS, name));
+  if (unknown !== undefined)
+    errors.push({ pointer: '/type', detail: `names ${unknown.slice(0, 50)}, which is not a type of event` });
+  if (errors.length > 0)
+    throw new Problem('VALIDATION_FAILED', `${errors[0]!.pointer} ${errors[0]!.detail}.`, { errors });
+  return { orderIds: new Set(orderIds), types: new Set(types) };
+}
+
+const DESCRIPTION = `Server-sent events: \`event\` is the type, \`data\` the CloudEvent, \`id\` a place to go on from with \`Last-Event-ID\`.
+\`event: reset\` says that events may be missing: read again what you show. \`orderId\` and \`type\` may come several times.`;
+
+export function streamRoutes(app: FastifyInstance, stream: Stream): void {
+  app.addHook('preClose', () => stream.close());
+  app.get<{ Querystring: Static<typeof StreamQuery> }>(
+    '/stream',
+    {
+      exposeHeadRoute: false,
+      schema: {
+        tags: ['operations'],
+        summary: 'Events as they happen',
+        description: DESCRIPTION,
+        produces: ['text/event-stream'],
+        querystring: StreamQuery,
+      },
+    },
+    async (request, reply) => {
+      const filter = filterOf(request.query);
+      const header = request.headers['last-event-id'];
+      const last = typeof header === 'string' && header !== '' ? header : request.query.lastEventId;
+      await stream.admit();
+      reply.hijack();
+      const headers = {
+        ...reply.getHeaders(),
+        'content-type': 'text/event-stream; charset=utf-8',
+        'cache-control': 'no-store',
+      };
+      reply.raw.writeHead(200, { ...headers, 'x-accel-buffering': 'no' } as Record<string, string>);
+      stream.serve(reply.raw, filter, last);
+    },
+  );
+}
