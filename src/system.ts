@@ -133,6 +133,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
         peers: peers as Peers,
         exclusive: database.exclusive,
         separateLogs: databases.logsAreSeparate,
+        backlogMs: backlogOf(services, clock),
       });
       Object.assign(peers, service.peer);
       services.set(definition.name, service);
@@ -164,6 +165,21 @@ export async function startSystem(options: SystemOptions): Promise<System> {
 }
 
 type Closer = () => Promise<unknown>;
+
+const BACKLOG_REMEMBERED_MS = 250;
+
+/** Age of the oldest event that a consumer of this process has not read yet, looked up a few times a second. */
+function backlogOf(services: ReadonlyMap<string, Service>, clock: Clock): () => number {
+  let ageMs = 0;
+  let lookedMs = 0;
+  return () => {
+    if (clock.nowMs() - lookedMs < BACKLOG_REMEMBERED_MS) return ageMs;
+    lookedMs = clock.nowMs();
+    ageMs = 0;
+    for (const service of services.values()) ageMs = Math.max(ageMs, service.consumer?.lag().ageMs ?? 0);
+    return ageMs;
+  };
+}
 
 // Databases ------------------------------------------------------------------------------------------------
 
