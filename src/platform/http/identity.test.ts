@@ -1,0 +1,74 @@
+import { createHmac } from 'node:crypto';
+import { describe, expect, test } from 'vitest';
+import { Identities } from './identity.ts';
+
+const SECRET = 'a secret of at least thirty-two characters';
+const CALLER = { name: 'shop', role: 'client' } as const;
+
+function at(nowMs: () => number, secret = SECRET): Identities {
+  return new Identities(secret, nowMs);
+}
+
+function forged(claims: unknown, secret: string, purpose = 'olms-identity-1'): string {
+  const payload = Buffer.from(JSON.stringify(claims)).toString('base64url');
+  return `${payload}.${createHmac('sha256', secret).update(`${purpose}.${payload}`).digest('base64url')}`;
+}
+
+describe('a signed identity', () => {
+  test('tells name and role to whoever has the secret', () => {
+    expect(at(Date.now).verify(at(Date.now).sign(CALLER))).toEqual(CALLER);
+  });
+
+  test('is void a minute later, and one that is handed out is good for a while yet', () => {
+    let nowMs = 1_700_000_000_000;
+    const identities = at(() => nowMs);
+    const first = identities.sign(CALLER);
+    nowMs += 19_000;
+    const handedOut = identities.sign(CALLER);
+    expect(handedOut).toBe(first);
+    nowMs += 40_000;
+    expect(identities.verify(handedOut)).toEqual(CALLER);
+    nowMs += 2_000;
+    expect(identities.verify(handedOut)).toBeUndefined();
+    expect(identities.verify(identities.sign(CALLER))).toEqual(CALLER);
+  });
+
+  test('is refused where anything about it is changed, or another secret signed it', () => {
+    const identities = at(Date.now);
+    const good = identities.sign(CALLER);
+    const [payload, mac] = good.split('.') as [string, string];
+    const admin = Buffer.from(
+      JSON.stringify({ ...JSON.parse(Buffer.from(payload, 'base64url').toString()), role: 'admin' }),
+    ).toString('base64url');
+    const exp = Math.floor(Date.now() / 1000) + 30;
+    const bad = [
+      undefined,
+      '',
+      '.',
+      payload,
+      `${payload}.`,
+      `.${mac}`,
+      `${admin}.${mac}`,
+      `${payload}.${mac.slice(0, -2)}`,
+      `${payload}.${mac}AAAA`,
+      [good, good],
+      'x'.repeat(5_000),
+      at(Date.now, 'another secret of thirty-two characters').sign(CALLER),
+      forged({ ...CALLER, exp }, SECRET, 'something-else'),
+    ];
+    for (const header of bad) expect(identities.verify(header), String(header)).toBeUndefined();
+  });
+
+  test('may not promise to live longer than any should, nor name a role that does not exist', () => {
+    const identities = at(Date.now);
+    const nowS = Math.floor(Date.now() / 1000);
+    expect(identities.verify(forged({ ...CALLER, exp: nowS + 50 }, SECRET))).toEqual(CALLER);
+    expect(identities.verify(forged({ ...CALLER, exp: nowS + 3_600 }, SECRET))).toBeUndefined();
+    expect(identities.verify(forged({ ...CALLER }, SECRET))).toBeUndefined();
+    expect(identities.verify(forged({ name: 'x', role: 'root', exp: nowS + 50 }, SECRET))).toBeUndefined();
+  });
+
+  test('needs a secret worth the name', () => {
+    expect(() => new Identities('short')).toThrow(/OLMS_INTERNAL_SECRET/);
+  });
+});
