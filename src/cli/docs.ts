@@ -89,8 +89,12 @@ export function outdated(root: string, files: ReadonlyMap<string, string>): stri
   return [...differs.map(([path]) => path), ...left];
 }
 
-export async function docs(options: DocsOptions, root = ROOT): Promise<void> {
-  const files = await generatedFiles();
+export async function docs(options: DocsOptions): Promise<void> {
+  update(options, await generatedFiles(), ROOT);
+}
+
+/** Writes the generated files to a checkout, or compares them with it. */
+export function update(options: DocsOptions, files: ReadonlyMap<string, string>, root: string): void {
   const broken = brokenPromises(publishedSchemas(root, options.base ?? 'HEAD'), files);
   if (broken.length > 0) {
     throw new DocsError(
