@@ -18,7 +18,8 @@ export interface ClusterOptions {
   readonly env: Environment;
   /** Everything the cluster keeps: data, logs, secrets. */
   readonly folder: string;
-  readonly replicas?: number;
+  /** Processes of each service, or of those named. */
+  readonly replicas?: number | Readonly<Record<string, number>>;
   /** False: the log in PostgreSQL, and one database for all services. */
   readonly kafka?: boolean;
   readonly apiKey: string;
@@ -90,9 +91,9 @@ export class Cluster {
     this.#supervisor = setInterval(() => {
       this.#repairing ??= this.#repairBrokers().finally(() => (this.#repairing = undefined));
     }, SUPERVISE_MS);
-    const replicas = this.#options.replicas ?? 1;
+    const { replicas = 1 } = this.#options;
     for (const { name } of SERVICES) {
-      const count = SINGLE.has(name) ? 1 : replicas;
+      const count = SINGLE.has(name) ? 1 : typeof replicas === 'number' ? replicas : (replicas[name] ?? 1);
       for (let number = 1; number <= count; number++) this.#members.push(await this.#newMember(name, number));
     }
     await this.#port('sandbox-provider');

@@ -113,7 +113,7 @@ export class Rendezvous {
   async #session(): Promise<void> {
     const client = new pg.Client({
       connectionString: this.#url,
-      application_name: 'olms-rendezvous',
+      application_name: `olms-rendezvous ${process.pid}`,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       query_timeout: QUERY_TIMEOUT_MS,
       keepAlive: true,

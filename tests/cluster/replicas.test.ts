@@ -1,0 +1,111 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { readSettings } from '#platform/config.ts';
+import { kafkaSettings } from '#platform/messaging/kafka-config.ts';
+import { describeTopics, type GroupDescription } from '#platform/messaging/kafka-topic.ts';
+import type { Cluster } from '../../src/cli/cluster/launcher.ts';
+import { Api, orderBody } from '../support/api.ts';
+import { allReachable, startCluster } from '../support/cluster.ts';
+import { SandboxBooks } from '../support/provider.ts';
+import { DEFAULT_ENV } from '../support/system.ts';
+import { until } from '../support/until.ts';
+import type { Order } from '../support/views.ts';
+
+/** Two processes of one service: one is killed under load, one is added. */
+
+const SPREAD_WITHIN_MS = 10_000;
+const PARTITIONS = 12;
+const ORDERS = 300;
+let cluster: Cluster;
+let stop: () => Promise<void>;
+let api: Api;
+let provider: SandboxBooks;
+
+beforeAll(async () => {
+  ({ cluster, stop } = await startCluster(DEFAULT_ENV, { replicas: { orders: 2 } }));
+  api = new Api(cluster.urls[0]!, cluster.apiKey);
+  provider = new SandboxBooks(cluster.providerUrl);
+  await allReachable(cluster);
+}, 180_000);
+
+afterAll(async () => {
+  await api?.close();
+  await provider?.close();
+  await stop?.();
+}, 60_000);
+
+async function groupOfOrders(): Promise<GroupDescription | undefined> {
+  const config = readSettings(kafkaSettings, { KAFKA_BROKERS: cluster.kafkaBrokers });
+  const { groups } = await describeTopics(config);
+  return groups.find(({ group }) => group === 'olms-orders');
+}
+
+const sizes = ({ members }: GroupDescription): number[] => members.map(({ partitions }) => partitions.length).sort();
+
+async function untilSpread(wanted: readonly number[], timeoutMs: number): Promise<number> {
+  const startedMs = Date.now();
+  let seen: unknown;
+  await until(
+    `partitions spread ${wanted.join('+')}`,
+    async () => {
+      const group = await groupOfOrders();
+      seen = group && [group.state, sizes(group)];
+      return group?.state === 'STABLE' && JSON.stringify(sizes(group)) === JSON.stringify(wanted);
+    },
+    { timeoutMs, everyMs: 100, describe: () => JSON.stringify(seen) },
+  );
+  return Date.now() - startedMs;
+}
+
+/** Places an order as a patient customer does: again, under the same key, until there is an answer. */
+async function placed(sku: string): Promise<string> {
+  const key = randomUUID();
+  const body = orderBody({ sku });
+  return until(
+    'an order to be taken',
+    async () => {
+      const answer = await api.call<Order>('POST', '/orders', { body, key });
+      if (answer.status === 201) return answer.body.id;
+      expect(answer.status, answer.text).toBe(503);
+      return undefined;
+    },
+    { timeoutMs: 30_000, everyMs: 200 },
+  );
+}
+
+test('one of two processes of the orders service is killed under load, and nothing is lost', async () => {
+  await untilSpread([PARTITIONS / 2, PARTITIONS / 2], 30_000);
+  const sku = await api.product(10_000);
+  const [victim] = cluster.membersOf('orders');
+  const pid = victim!.pid;
+  const ids: string[] = [];
+  let begun = 0;
+  const buyers = Array.from({ length: 10 }, async () => {
+    while (begun++ < ORDERS) {
+      ids.push(await placed(sku));
+      if (ids.length === ORDERS / 3) victim!.kill('SIGKILL');
+    }
+  });
+  await Promise.all(buyers);
+  expect(new Set(ids).size).toBe(ORDERS);
+
+  await Promise.all(ids.map((id) => api.untilStatus(id, 'COMPLETED', 60_000)));
+  expect(await api.stock(sku)).toMatchObject({ onHand: 10_000 - ORDERS, reserved: 0 });
+  const mine = new Set(ids);
+  const charges = (await provider.all()).filter((entry) => mine.has(entry.reference));
+  expect(charges.map(({ status }) => status)).toEqual(Array.from({ length: ORDERS }, () => 'approved'));
+  expect(new Set(charges.map((entry) => entry.reference)).size).toBe(ORDERS);
+  expect(await api.parked()).toEqual([]);
+
+  await until('the killed process to be started again', () => victim!.pid !== undefined && victim!.pid !== pid);
+  await victim!.untilReady();
+}, 150_000);
+
+test('a third process takes its share of the partitions within 10 s', async () => {
+  await untilSpread([PARTITIONS / 2, PARTITIONS / 2], 30_000);
+  await cluster.addReplica('orders');
+  const tookMs = await untilSpread([PARTITIONS / 3, PARTITIONS / 3, PARTITIONS / 3], SPREAD_WITHIN_MS);
+  console.log(`A third process had its 4 partitions ${(tookMs / 1000).toFixed(1)} s after it was ready.`);
+  const id = await placed(await api.product());
+  await api.untilStatus(id, 'COMPLETED', 30_000);
+}, 120_000);
