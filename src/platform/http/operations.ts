@@ -29,7 +29,9 @@ export interface Check {
 const DATABASE_CHECK_MS = 2_000;
 
 export async function databaseCheck(database: Database): Promise<Check> {
-  const late = new Promise<Check>((resolve) => setTimeout(() => resolve({ ok: false, detail: 'no answer in 2 s' }), DATABASE_CHECK_MS).unref());
+  const late = new Promise<Check>((resolve) =>
+    setTimeout(() => resolve({ ok: false, detail: 'no answer in 2 s' }), DATABASE_CHECK_MS).unref(),
+  );
   const asked = database.query('select 1').then(
     (): Check => ({ ok: true, detail: 'answers' }),
     (error: unknown): Check => ({ ok: false, detail: (error as Error).message }),
@@ -42,21 +44,42 @@ export function operationsRoutes(app: FastifyInstance, options: OperationsOption
   const open = { public: true } as const;
   const hidden = { hide: true } as const;
 
-  app.get('/health/liveness', { config: open, schema: { tags: ['operations'], summary: 'The process runs' } }, async () => ({ status: 'ok' }));
-  app.get('/health/readiness', { config: open, schema: { tags: ['operations'], summary: 'Everything a request needs is reachable' } }, async (_request, reply) => {
-    const checks: Record<string, Check> = { database: await databaseCheck(options.database), log: options.bus.healthy() };
-    for (const [name, consumer] of options.consumers) checks[name] = consumer.healthy();
-    Object.assign(checks, await options.moreChecks?.());
-    const failed = Object.values(checks).filter((check) => !check.ok);
-    const ready = failed.every((check) => check.optional);
-    return reply.code(ready ? 200 : 503).send({ status: failed.length === 0 ? 'ok' : ready ? 'degraded' : 'unavailable', checks });
-  });
+  app.get(
+    '/health/liveness',
+    { config: open, schema: { tags: ['operations'], summary: 'The process runs' } },
+    async () => ({ status: 'ok' }),
+  );
+  app.get(
+    '/health/readiness',
+    { config: open, schema: { tags: ['operations'], summary: 'Everything a request needs is reachable' } },
+    async (_request, reply) => {
+      const checks: Record<string, Check> = {
+        database: await databaseCheck(options.database),
+        log: options.bus.healthy(),
+      };
+      for (const [name, consumer] of options.consumers) checks[name] = consumer.healthy();
+      Object.assign(checks, await options.moreChecks?.());
+      const failed = Object.values(checks).filter((check) => !check.ok);
+      const ready = failed.every((check) => check.optional);
+      return reply
+        .code(ready ? 200 : 503)
+        .send({ status: failed.length === 0 ? 'ok' : ready ? 'degraded' : 'unavailable', checks });
+    },
+  );
   // Scrapers on this machine need no key; nobody behind a proxy counts as being on it.
-  app.get('/metrics', { config: open, schema: { tags: ['operations'], summary: 'Prometheus metrics' } }, async (request, reply) => {
-    const local = (request.ip === '127.0.0.1' || request.ip === '::1') && request.headers['x-forwarded-for'] === undefined;
-    if (!local && !(await options.authenticate(request))) throw new Problem('UNAUTHENTICATED', 'From another machine, send an API key.');
-    return reply.header('content-type', options.metrics.registry.contentType).send(await options.metrics.registry.metrics());
-  });
+  app.get(
+    '/metrics',
+    { config: open, schema: { tags: ['operations'], summary: 'Prometheus metrics' } },
+    async (request, reply) => {
+      const local =
+        (request.ip === '127.0.0.1' || request.ip === '::1') && request.headers['x-forwarded-for'] === undefined;
+      if (!local && !(await options.authenticate(request)))
+        throw new Problem('UNAUTHENTICATED', 'From another machine, send an API key.');
+      return reply
+        .header('content-type', options.metrics.registry.contentType)
+        .send(await options.metrics.registry.metrics());
+    },
+  );
   app.get('/openapi.json', { config: open, schema: hidden }, async () => options.document?.() ?? app.swagger());
   describe(app, () => options.document?.() ?? app.swagger());
 }
@@ -72,8 +95,12 @@ function describe(app: FastifyInstance, document: () => object): void {
   };
   const version = (): string => app.swagger().info.version;
 
-  app.get('/docs', shown, async (_request, reply) => reply.headers(PAGE_HEADERS).send(page('/docs', () => apiPage(document()))));
-  app.get('/docs/errors', shown, async (_request, reply) => reply.headers(PAGE_HEADERS).send(page('/docs/errors', () => errorsPage(version()))));
+  app.get('/docs', shown, async (_request, reply) =>
+    reply.headers(PAGE_HEADERS).send(page('/docs', () => apiPage(document()))),
+  );
+  app.get('/docs/errors', shown, async (_request, reply) =>
+    reply.headers(PAGE_HEADERS).send(page('/docs/errors', () => errorsPage(version()))),
+  );
   app.get('/asyncapi.json', shown, async () => asyncApi(version()));
   app.get<{ Params: { type: string } }>('/schemas/events/:type/1', shown, async ({ params }, reply) => {
     if (!isEventType(params.type)) throw new Problem('NOT_FOUND', 'There is no event of this type and version.');
