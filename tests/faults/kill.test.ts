@@ -10,7 +10,7 @@ test('killed three times under load with everything it started, the system loses
   const { faults, figures } = await runKillRounds({
     rounds: 3,
     seed,
-    patienceMs: 45_000,
+    limitMs: 80_000,
     log: (line) => console.log(line),
   });
   console.log(

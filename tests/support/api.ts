@@ -197,6 +197,14 @@ export class Api {
     return (await this.get<Page<CloudEvent>>(`/orders/${id}/events`)).items;
   }
 
+  /** The log of an order once this event is in it: it may be known elsewhere before the log has come round. */
+  untilEvent(id: string, type: string): Promise<readonly CloudEvent[]> {
+    return until(`${type} in the log of ${id}`, async () => {
+      const events = await this.events(id);
+      return events.some((event) => event.type === type) && events;
+    });
+  }
+
   /** `POST /orders/{id}/{action}`, whatever it answers. */
   command(id: string, action: string, body: unknown = {}, options: CallOptions = {}): Promise<Answer<Order & Problem>> {
     return this.call('POST', `/orders/${id}/${action}`, { body, key: randomUUID(), ...options });

@@ -25,6 +25,8 @@ export class KillableSystem {
 
   constructor(options: KillableOptions) {
     this.#options = options;
+    // It runs in a process group of its own and would outlive us.
+    process.once('exit', this.#abandon);
     this.url = `http://127.0.0.1:${options.port}`;
     this.providerUrl = `http://127.0.0.1:${options.providerPort}`;
     this.logFile = join(options.folder, 'olms.log');
@@ -119,6 +121,11 @@ export class KillableSystem {
     return killed;
   }
 
+  readonly #abandon = (): void => {
+    const victims = [this.#child?.pid === undefined ? undefined : -this.#child.pid, this.#postmaster()];
+    for (const pid of victims) if (pid !== undefined) send(pid);
+  };
+
   /** Stops as Ctrl-C does. */
   async stop(): Promise<void> {
     const child = this.#child;
@@ -128,6 +135,7 @@ export class KillableSystem {
       await gone;
     }
     await this.kill();
+    process.off('exit', this.#abandon);
   }
 }
 

@@ -30,6 +30,12 @@ export async function startTestPostgres(): Promise<TestPostgres> {
   // Nothing here has to survive a power cut.
   const settings = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', shared_buffers: '64MB' };
   const server = await startEmbeddedPostgres({ dataDir: join(folder, 'postgres'), settings });
+  // The server is no child of this process: whatever way the test file ends, it must not be left behind.
+  const abandon = (): void => {
+    process.kill(server.pid, 'SIGQUIT');
+    rmSync(folder, { recursive: true, force: true });
+  };
+  process.once('exit', abandon);
   const client = new pg.Client({ connectionString: server.url });
   await client.connect();
   await client.query(`create database ${TEMPLATE}`);
@@ -51,6 +57,7 @@ export async function startTestPostgres(): Promise<TestPostgres> {
     async stop() {
       await client.end();
       await server.stop();
+      process.off('exit', abandon);
       rmSync(folder, { recursive: true, force: true });
     },
   };

@@ -143,7 +143,6 @@ let systems = 0;
 async function startInProcess(env: TestEnvironment): Promise<RunningSystem> {
   postgres ??= startTestPostgres();
   const server = await postgres;
-  systems++;
   const databaseUrl = await server.createDatabase();
   const before = resourceCounts();
   const key = `test-key-${randomBytes(12).toString('hex')}`;
@@ -159,6 +158,7 @@ async function startInProcess(env: TestEnvironment): Promise<RunningSystem> {
     };
     try {
       const system = await startSystem({ env: all, logger: createLogger(process.env['TEST_LOG_LEVEL'] ?? 'silent') });
+      systems++;
       return {
         url: system.url,
         key,
