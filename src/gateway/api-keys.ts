@@ -43,7 +43,10 @@ export class ApiKeys {
   }
 
   async #lookup(hash: string): Promise<Principal | undefined> {
-    const [row] = await this.#database.query<{ name: string; role: Principal['role'] }>('select name, role from gateway.api_keys where key_hash = $1 and revoked_at is null', [hash]);
+    const [row] = await this.#database.query<{ name: string; role: Principal['role'] }>(
+      'select name, role from gateway.api_keys where key_hash = $1 and revoked_at is null',
+      [hash],
+    );
     return this.#remember(hash, row && { name: row.name, role: row.role });
   }
 
@@ -55,18 +58,35 @@ export class ApiKeys {
   /** A new key, shown this once; undefined where the name is taken. */
   async create(name: string, role: Principal['role']): Promise<string | undefined> {
     const key = newKey();
-    const rows = await this.#database.query('insert into gateway.api_keys (name, key_hash, role) values ($1, $2, $3) on conflict do nothing returning name', [name, hashKey(key), role]);
+    const rows = await this.#database.query(
+      'insert into gateway.api_keys (name, key_hash, role) values ($1, $2, $3) on conflict do nothing returning name',
+      [name, hashKey(key), role],
+    );
     return rows.length > 0 ? key : undefined;
   }
 
   async list(): Promise<{ name: string; role: string; createdAt: Date; revokedAt: Date | null }[]> {
-    const rows = await this.#database.query<{ name: string; role: string; created_at: Date; revoked_at: Date | null }>('select name, role, created_at, revoked_at from gateway.api_keys order by name limit 1000');
-    return rows.map((row) => ({ name: row.name, role: row.role, createdAt: row.created_at, revokedAt: row.revoked_at }));
+    const rows = await this.#database.query<{ name: string; role: string; created_at: Date; revoked_at: Date | null }>(
+      'select name, role, created_at, revoked_at from gateway.api_keys order by name limit 1000',
+    );
+    return rows.map((row) => ({
+      name: row.name,
+      role: row.role,
+      createdAt: row.created_at,
+      revokedAt: row.revoked_at,
+    }));
   }
 
   /** False where no such key is in force. */
   async revoke(name: string): Promise<boolean> {
     this.#known.clear();
-    return (await this.#database.query('update gateway.api_keys set revoked_at = now() where name = $1 and revoked_at is null returning name', [name])).length > 0;
+    return (
+      (
+        await this.#database.query(
+          'update gateway.api_keys set revoked_at = now() where name = $1 and revoked_at is null returning name',
+          [name],
+        )
+      ).length > 0
+    );
   }
 }

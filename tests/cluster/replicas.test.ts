@@ -50,7 +50,7 @@ async function untilSpread(wanted: readonly number[], timeoutMs: number): Promis
     async () => {
       const group = await groupOfOrders();
       seen = group && [group.state, sizes(group)];
-      return group?.state === 'STABLE' && JSON.stringify(sizes(group)) === JSON.stringify(wanted);
+      return group?.state === 'Stable' && JSON.stringify(sizes(group)) === JSON.stringify(wanted);
     },
     { timeoutMs, everyMs: 100, describe: () => JSON.stringify(seen) },
   );
