@@ -416,12 +416,14 @@ class Comparison {
       );
     } catch {
       const parked = await this.#api.parked();
-      return open
+      const waiting = open
         .slice(0, 20)
         .map(
           (order) =>
             `${order.id} is not final: ${order.status} / ${order.paymentStatus}, version ${order.version}, holds ${JSON.stringify(order.holds)}, parked ${JSON.stringify(parked.filter(({ orderId }) => orderId === order.id))}`,
         );
+      // What else disagrees says more about why.
+      return [...waiting, ...(await this.#compare((await this.#allOrders()).map(({ id }) => id)))];
     }
     this.figures['last order final after s'] = Math.round((performance.now() - beganMs) / 1000);
     // Refunds and letters follow the last event by moments: what disagrees is looked at again until it agrees or the time is over.
