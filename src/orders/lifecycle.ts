@@ -63,7 +63,7 @@ export const TRANSITIONS = [
   // With the warehouse only shipping knows whether the parcel can still be stopped: ask, then end or go on.
   { from: ['READY_FOR_SHIPMENT'], command: 'cancel', event: 'OrderCancellationRequested', to: 'same', who: ['client', 'reviews'] },
   { from: ['READY_FOR_SHIPMENT'], command: 'recordShipmentsStopped', event: 'OrderCancelled', to: 'CANCELLED', who: ['shipping'] },
-  { from: ['READY_FOR_SHIPMENT', 'PARTIALLY_SHIPPED', 'SHIPPED'], command: 'recordDispatch', event: 'OrderCancellationLapsed', to: 'same', who: ['shipping'] },
+  { from: ['READY_FOR_SHIPMENT'], command: 'recordDispatch', event: 'OrderCancellationLapsed', to: 'same', who: ['shipping'] },
 
   { from: open, command: 'hold', event: 'OrderHeld', to: 'same', who: ['client'] },
   { from: open, command: 'release', event: 'OrderReleased', to: 'same', who: ['client', 'reviews'] },

@@ -1,0 +1,271 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { isRefusal } from '#contracts/errors.ts';
+import { type EventData, ORDER_EVENTS } from '#contracts/order-events.ts';
+import { isoTime } from '#contracts/time.ts';
+import {
+  ACTIONS,
+  type CommandName,
+  INITIAL,
+  LATE_FACTS,
+  lateFact,
+  nextStatus,
+  rowsFor,
+  type Status,
+  STATUSES,
+  type Transition,
+  TRANSITIONS,
+} from './lifecycle.ts';
+import { type DecideContext, decide, EVOLVERS, evolve, fold, type Order, type OrderCommand } from './order.ts';
+import { orderRules } from './reactions.ts';
+
+/** The table, checked as data, and every status × every command held against it. */
+
+const ROWS: readonly Transition[] = TRANSITIONS;
+const ALL = Object.keys(STATUSES) as Status[];
+const FINAL = ALL.filter((status) => STATUSES[status].final);
+const COMMANDS = [...new Set(ROWS.map((row) => row.command))] as CommandName[];
+
+const NOW_MS = Date.UTC(2026, 10, 22, 12);
+const PASSED = isoTime(NOW_MS - 1_000);
+const deadlines = Object.fromEntries(
+  [...ALL.filter((status) => !STATUSES[status].final), 'held'].map((name, index) => [name, (index + 1) * 60_000]),
+) as unknown as DecideContext['deadlines'];
+const context: DecideContext = { nowMs: NOW_MS, newId: () => 'new-id', deadlines };
+
+const items = [{ line: 1, sku: 'MUG', name: 'Mug', quantity: 3, unitPrice: '9.95', amount: '29.85' }];
+const allocations = [{ sku: 'MUG', location: 'main', quantity: 3 }];
+const shortages = [{ sku: 'MUG', requested: 3, available: 0 }];
+const parcel = { shipmentId: 's-1', carrier: 'x', trackingNumber: '1', items: [{ sku: 'MUG', quantity: 2 }] };
+const createdData: EventData<'OrderCreated'> = {
+  customerId: 'c',
+  currency: 'EUR',
+  channel: 'web',
+  items,
+  totalAmount: '29.85',
+  payment: { provider: 'sandbox', token: 't' },
+  reviewReasons: [],
+  allowBackorder: true,
+  deadlineAt: PASSED,
+};
+type Told = { readonly type: string; readonly data: unknown };
+const told = (type: keyof typeof ORDER_EVENTS, data: unknown = {}): Told => ({ type, data });
+const CREATED = told('OrderCreated', createdData);
+const RESERVED = [
+  CREATED,
+  told('OrderReserved', { allocations, deadlineAt: PASSED }),
+  told('OrderPaymentRequested', { amount: '29.85' }),
+];
+const HELD = told('OrderHeld', { hold: 'manual', reason: 'r', by: 'b', deadlineAt: PASSED });
+const PAID = [...RESERVED, told('OrderPaid', { paymentStatus: 'CAPTURED', deadlineAt: PASSED })];
+const READY = [...PAID, told('OrderReadyForShipment', { allocations, deadlineAt: PASSED })];
+const REFUND = told('OrderRefundRequested', { refundId: 'f-1', amount: '1.00', reason: 'r', by: 'b' });
+const RETURN = told('OrderReturnRequested', { returnId: 'r-1', items: [{ sku: 'MUG', quantity: 1 }], reason: 'r' });
+const PARTIAL = [...READY, told('OrderPartiallyShipped', { ...parcel, deadlineAt: PASSED })];
+const SHIPPED = [
+  ...READY,
+  told('OrderShipped', { ...parcel, items: [{ sku: 'MUG', quantity: 3 }], deadlineAt: PASSED }),
+];
+
+/** How an order gets into each status; in open ones it is held, and a refund and a return are under way where they can be. */
+const HISTORIES: Record<Status, readonly Told[]> = {
+  CREATED: [CREATED, HELD],
+  BACKORDERED: [CREATED, told('OrderBackordered', { shortages, deadlineAt: PASSED }), HELD],
+  RESERVED: [...RESERVED, HELD],
+  PAYMENT_PENDING: [...RESERVED, told('OrderPaymentPending', { reason: 'r', deadlineAt: PASSED }), HELD],
+  PAID: [...RESERVED, HELD, PAID.at(-1)!, REFUND],
+  READY_FOR_SHIPMENT: [...READY, HELD, REFUND],
+  PARTIALLY_SHIPPED: [...PARTIAL, HELD, REFUND, RETURN],
+  SHIPPED: [...SHIPPED, REFUND, RETURN],
+  COMPLETED: [...SHIPPED, REFUND, RETURN, told('OrderCompleted')],
+  REJECTED: [CREATED, told('OrderRejected', { shortages })],
+  PAYMENT_FAILED: [...RESERVED, told('OrderPaymentFailed', { reason: 'r' })],
+  CANCELLED: [...PAID, REFUND, told('OrderCancelled', { reason: 'r', by: 'b' })],
+};
+const orderIn = (status: Status): Order => fold(HISTORIES[status])!;
+
+/** Commands of each name, whose conditions are met wherever the table allows the command. */
+const SAMPLES: {
+  readonly [Name in Exclude<CommandName, 'proceed'>]: readonly Extract<OrderCommand, { type: Name }>[];
+} = {
+  recordReservation: [{ type: 'recordReservation', allocations }],
+  recordShortage: [{ type: 'recordShortage', shortages }],
+  recordBackorder: [{ type: 'recordBackorder', shortages }],
+  recordPayment: [{ type: 'recordPayment', amount: '29.85', captured: '29.85' }],
+  recordPaymentPending: [{ type: 'recordPaymentPending', reason: 'timeout' }],
+  recordPaymentFailure: [{ type: 'recordPaymentFailure', reason: 'declined' }],
+  recordCapture: [{ type: 'recordCapture', captured: '29.85' }],
+  recordVoid: [{ type: 'recordVoid' }],
+  recordRefund: [
+    { type: 'recordRefund', refundId: 'f-1', amount: '1.00', captured: '29.85', refunded: '1.00' },
+    { type: 'recordRefund', refundId: 'of-payments', amount: '29.85', captured: '29.85', refunded: '29.85' },
+  ],
+  recordRefundFailure: [{ type: 'recordRefundFailure', refundId: 'f-1', reason: 'disputed' }],
+  recordDispatch: [
+    { type: 'recordDispatch', ...parcel, shipmentId: 's-2', last: false },
+    { type: 'recordDispatch', ...parcel, shipmentId: 's-2', last: true },
+  ],
+  recordDelivery: [
+    { type: 'recordDelivery', shipmentId: 's-1', last: false },
+    { type: 'recordDelivery', shipmentId: 's-1', last: true },
+  ],
+  recordShipmentsStopped: [{ type: 'recordShipmentsStopped' }],
+  cancel: [{ type: 'cancel', reason: 'r', by: 'b' }],
+  hold: [{ type: 'hold', hold: 'fraud', reason: 'r', by: 'b' }],
+  release: [{ type: 'release', hold: 'manual', reason: 'r', by: 'b' }],
+  amend: [{ type: 'amend', changes: { reference: 'PO' } }],
+  complete: [{ type: 'complete' }],
+  expire: [{ type: 'expire' }],
+  requestReturn: [{ type: 'requestReturn', reason: 'r', items: [{ sku: 'MUG', quantity: 1 }] }],
+  receiveReturn: [
+    { type: 'receiveReturn', returnId: 'r-1', location: 'main', refund: false, by: 'b' },
+    { type: 'receiveReturn', returnId: 'r-1', location: 'main', refund: true, by: 'b' },
+  ],
+  requestRefund: [{ type: 'requestRefund', reason: 'r', by: 'b', amount: '1.00' }],
+};
+
+/** Orders a command meets; a dispatch also meets one whose cancellation is being decided. */
+function ordersFor(status: Status, command: CommandName): Order[] {
+  const order = orderIn(status);
+  if (status !== 'READY_FOR_SHIPMENT' || command !== 'recordDispatch') return [order];
+  return [order, evolve(order, told('OrderCancellationRequested', { reason: 'r', by: 'b' }))];
+}
+
+const asksForPeople = new Set<string>([...ACTIONS, 'expire', 'proceed']);
+
+function refusalCode(status: Status, command: CommandName): string {
+  if (STATUSES[status].final) return 'ORDER_FINAL';
+  const left = status === 'SHIPPED' || status === 'PARTIALLY_SHIPPED';
+  return left && (command === 'cancel' || command === 'amend') ? 'ORDER_ALREADY_SHIPPED' : 'ACTION_NOT_ALLOWED';
+}
+
+describe('the table', () => {
+  test('has each order in the status its history says', () => {
+    for (const status of ALL) expect(orderIn(status).status).toBe(status);
+  });
+
+  test('reaches every status from the first', () => {
+    const reached = new Set<Status>([INITIAL]);
+    for (let size = 0; size !== reached.size;) {
+      size = reached.size;
+      for (const { from, to } of ROWS) if (to !== 'same' && from.some((status) => reached.has(status))) reached.add(to);
+    }
+    expect([...reached].sort()).toEqual([...ALL].sort());
+  });
+
+  test('has a way out of every status that is not final, and none out of a final one', () => {
+    const leaving = (status: Status): Transition[] =>
+      ROWS.filter(({ from, to }) => from.includes(status) && to !== 'same' && to !== status);
+    for (const status of ALL) expect([status, leaving(status).length > 0]).toEqual([status, !STATUSES[status].final]);
+  });
+
+  test('lets an operator or the clock end every wait', () => {
+    for (const status of ALL.filter((candidate) => !STATUSES[candidate].final)) {
+      const ends = ROWS.filter(
+        ({ from, who }) => from.includes(status) && (who.includes('timer') || who.includes('client')),
+      );
+      expect([status, ends.some(({ command }) => command === 'expire')]).toEqual([status, true]);
+    }
+  });
+
+  test('names only events that exist, each with an evolver and a meaning', () => {
+    const events = [...new Set(ROWS.map((row) => row.event))].sort();
+    expect(Object.keys(EVOLVERS).sort()).toEqual(events);
+    for (const event of events) expect(Object.keys(ORDER_EVENTS)).toContain(event);
+  });
+
+  test('is the source of the database check', () => {
+    const sql = readFileSync(join(import.meta.dirname, 'migrations/0001-orders.sql'), 'utf8');
+    const listed = /status text not null check \(status in \(([^)]*)\)/.exec(sql)![1]!;
+    expect([...listed.matchAll(/'([A-Z_]+)'/g)].map((match) => match[1])).toEqual(ALL);
+  });
+
+  test('is the only place that names a next status', () => {
+    const literal = new RegExp(`\\bstatus\\s*[:=]\\s*(?![=])['"\`](${ALL.join('|')})['"\`]`);
+    const folder = import.meta.dirname;
+    const files = readdirSync(folder).filter(
+      (file) => file.endsWith('.ts') && !file.endsWith('.test.ts') && file !== 'lifecycle.ts',
+    );
+    expect(files).toContain('order.ts');
+    expect(files.filter((file) => literal.test(readFileSync(join(folder, file), 'utf8')))).toEqual([]);
+  });
+
+  test('plans late facts only where no row applies', () => {
+    for (const { in: statuses, command } of LATE_FACTS)
+      for (const status of statuses) expect([status, command, rowsFor(status, command)]).toEqual([status, command, []]);
+  });
+
+  test('throws for an event that cannot happen', () => {
+    expect(() => nextStatus('COMPLETED', 'OrderPaid')).toThrow('cannot happen');
+    expect(() => evolve(orderIn('CREATED'), told('OrderPaid', {}))).toThrow('cannot happen');
+    expect(() => evolve(orderIn('CREATED'), told('StockReserved', {}))).toThrow('No evolve');
+  });
+});
+
+describe.each(ALL)('an order in %s', (status) => {
+  test.each(COMMANDS.filter((command) => command !== 'proceed'))('takes %s as the table says', (name) => {
+    const rows = rowsFor(status, name);
+    const seen = new Set<string>();
+    for (const order of ordersFor(status, name)) {
+      for (const command of SAMPLES[name as Exclude<CommandName, 'proceed'>]) {
+        const decision = decide(command, order, context);
+        if (rows.length === 0) {
+          // A fact that is planned to come late changes nothing; whatever people ask for is refused.
+          const late = asksForPeople.has(name) ? undefined : lateFact(status, name);
+          expect(decision).toMatchObject(
+            late === undefined ? { refused: refusalCode(status, name) } : { ignored: late },
+          );
+          continue;
+        }
+        expect(isRefusal(decision) || 'ignored' in decision ? decision : undefined).toBeUndefined();
+        if (!('events' in decision)) continue;
+        let at: Status = status;
+        for (const event of decision.events) {
+          const row = [...rowsFor(at, name), ...rowsFor(at, 'proceed')].find(
+            (candidate) => candidate.event === event.type,
+          );
+          expect(row, `${event.type} in ${at}`).toBeDefined();
+          if (rows.some((candidate) => candidate.event === event.type)) seen.add(event.type);
+          at = row!.to === 'same' ? at : row!.to;
+        }
+        expect(decision.order.status).toBe(at);
+        expect(decision.events.reduce<Order>(evolve, order)).toEqual(decision.order);
+      }
+    }
+    // No row is there for nothing.
+    expect([...seen].sort()).toEqual([...new Set(rows.map((row) => row.event))].sort());
+  });
+});
+
+describe('facts of other services', () => {
+  const rules = orderRules(deadlines);
+  test.each(['cancel', 'release'] as const)(
+    'told by a review that comes too late: %s is ignored with its reason',
+    (name) => {
+      for (const status of FINAL.filter((candidate) => candidate !== 'COMPLETED')) {
+        const decision = decide({ ...SAMPLES[name][0]!, fact: true } as OrderCommand, orderIn(status), context);
+        expect(decision).toEqual({ ignored: lateFact(status, name) });
+      }
+    },
+  );
+
+  test('that the table does not expect stop the order instead of passing in silence', () => {
+    const event = {
+      id: 'e',
+      source: '/olms/payments',
+      type: 'PaymentSucceeded',
+      subject: 'o',
+      sequence: 1,
+      time: '',
+      correlationid: 'c',
+      causationid: 'c',
+    } as const;
+    const data = { amount: '29.85', captured: '29.85', currency: 'EUR', provider: 'p', providerReference: 'r' };
+    const shared = { get: () => undefined, set: () => {} };
+    expect(() => rules.react({ ...event, data }, orderIn('COMPLETED'), { ...context, shared })).toThrow(
+      'recordPayment',
+    );
+    expect(() => rules.react({ ...event, data }, undefined, { ...context, shared })).toThrow('not known');
+  });
+});

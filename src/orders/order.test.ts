@@ -1,0 +1,530 @@
+import { describe, expect, test } from 'vitest';
+import { isRefusal } from '#contracts/errors.ts';
+import type { EventData, EventType, NewEvent } from '#contracts/order-events.ts';
+import { isoTime } from '#contracts/time.ts';
+import type { Status } from './lifecycle.ts';
+import {
+  actionsOf,
+  type Deadlines,
+  decide,
+  evolve,
+  fold,
+  type Order,
+  type OrderCommand,
+  refundable,
+  returnable,
+} from './order.ts';
+
+const HOUR_MS = 3_600_000;
+const NOW_MS = Date.UTC(2026, 10, 22, 12);
+const inHours = (hours: number): string => isoTime(NOW_MS + hours * HOUR_MS);
+const deadlines: Deadlines = {
+  CREATED: HOUR_MS,
+  BACKORDERED: 2 * HOUR_MS,
+  RESERVED: 3 * HOUR_MS,
+  PAYMENT_PENDING: 4 * HOUR_MS,
+  PAID: 5 * HOUR_MS,
+  READY_FOR_SHIPMENT: 6 * HOUR_MS,
+  PARTIALLY_SHIPPED: 7 * HOUR_MS,
+  SHIPPED: 8 * HOUR_MS,
+  held: 99 * HOUR_MS,
+};
+
+/** given(what the order heard of).when(a command).then(what it says): a test states only what matters to it. */
+class Scenario {
+  order: Order;
+  nowMs = NOW_MS;
+  said: readonly NewEvent[] = [];
+  #ids = 0;
+  #answer: ReturnType<typeof decide> | undefined;
+
+  constructor(data: Partial<EventData<'OrderCreated'>> = {}) {
+    const items = [
+      { line: 1, sku: 'MUG', quantity: 3, unitPrice: '9.95', amount: '29.85' },
+      { line: 2, sku: 'CUP', quantity: 1, unitPrice: '0.0375', amount: '0.04' },
+    ];
+    const created: EventData<'OrderCreated'> = {
+      customerId: 'c',
+      currency: 'EUR',
+      channel: 'web',
+      items,
+      totalAmount: '29.89',
+      payment: { provider: 'sandbox', token: 't' },
+      reviewReasons: [],
+      allowBackorder: false,
+      deadlineAt: inHours(1),
+      ...data,
+    };
+    this.order = fold([{ type: 'OrderCreated', data: created }])!;
+  }
+
+  /** Commands that went before and must have been taken. */
+  given(...commands: OrderCommand[]): this {
+    for (const command of commands) this.when(command).#taken();
+    return this;
+  }
+
+  when(command: OrderCommand): this {
+    this.#answer = decide(command, this.order, { nowMs: this.nowMs, newId: () => `id-${++this.#ids}`, deadlines });
+    return this;
+  }
+
+  #taken(): void {
+    const answer = this.#answer!;
+    if (isRefusal(answer)) throw new Error(`${answer.refused}: ${answer.detail}`);
+    if ('ignored' in answer) return void (this.said = []);
+    expect(answer.events.reduce<Order>(evolve, this.order)).toEqual(answer.order);
+    this.order = answer.order;
+    this.said = answer.events;
+  }
+
+  then(...types: EventType[]): this {
+    this.#taken();
+    expect(this.said.map((event) => event.type)).toEqual(types);
+    return this;
+  }
+
+  thenRefused(code: string): this {
+    expect(this.#answer).toMatchObject({ refused: code });
+    return this;
+  }
+
+  thenIgnored(because: string): this {
+    expect(this.#answer).toEqual({ ignored: because });
+    return this;
+  }
+
+  is(status: Status, more: Partial<Order> = {}): this {
+    expect(this.order).toMatchObject({ status, ...more });
+    return this;
+  }
+
+  later(hours: number): this {
+    this.nowMs += hours * HOUR_MS;
+    return this;
+  }
+
+  data<T extends EventType>(type: T): EventData<T> {
+    return this.said.find((event) => event.type === type)!.data as EventData<T>;
+  }
+}
+
+const allocations = [
+  { sku: 'CUP', location: 'east', quantity: 1 },
+  { sku: 'MUG', location: 'west', quantity: 3 },
+];
+const reserve: OrderCommand = { type: 'recordReservation', allocations };
+const pay: OrderCommand = { type: 'recordPayment', amount: '29.89', captured: '29.89' };
+const authorize: OrderCommand = { type: 'recordPayment', amount: '29.89', captured: '0.00' };
+const pending: OrderCommand = { type: 'recordPaymentPending', reason: 'timeout' };
+const decline: OrderCommand = { type: 'recordPaymentFailure', reason: 'card_declined' };
+const dispatch = (shipmentId: string, last: boolean): OrderCommand => ({
+  type: 'recordDispatch',
+  shipmentId,
+  carrier: 'x',
+  trackingNumber: '1',
+  items: shipmentId === 'east' ? [{ sku: 'CUP', quantity: 1 }] : [{ sku: 'MUG', quantity: 3 }],
+  last,
+});
+const deliver = (shipmentId: string, last: boolean): OrderCommand => ({ type: 'recordDelivery', shipmentId, last });
+const cancel: OrderCommand = { type: 'cancel', reason: 'changed my mind', by: 'customer' };
+const expire: OrderCommand = { type: 'expire' };
+const hold = (name: string): OrderCommand => ({ type: 'hold', hold: name, reason: 'look', by: 'operator' });
+const release = (name: string): OrderCommand => ({ type: 'release', hold: name, reason: 'fine', by: 'operator' });
+const refund = (amount?: string): OrderCommand => ({ type: 'requestRefund', amount, reason: 'kind', by: 'operator' });
+const refunded = (refundId: string, amount: string, sum: string): OrderCommand => ({
+  type: 'recordRefund',
+  refundId,
+  amount,
+  captured: '29.89',
+  refunded: sum,
+});
+const sendBack = (items?: { sku: string; quantity: number }[]): OrderCommand => ({
+  type: 'requestReturn',
+  items,
+  reason: 'too small',
+});
+const receive = (returnId: string, gives = true): OrderCommand => ({
+  type: 'receiveReturn',
+  returnId,
+  location: 'west',
+  refund: gives,
+  by: 'operator',
+});
+
+const newOrder = (data?: Partial<EventData<'OrderCreated'>>): Scenario => new Scenario(data);
+const readyOrder = (): Scenario => newOrder().given(reserve, pay);
+const shippedOrder = (): Scenario => readyOrder().given(dispatch('east', false), dispatch('west', true));
+const completeOrder = (): Scenario => shippedOrder().given(deliver('east', false), deliver('west', true));
+
+describe('the plain life of an order', () => {
+  test('asks for payment once reserved, for shipment once paid', () => {
+    newOrder()
+      .when(reserve)
+      .then('OrderReserved', 'OrderPaymentRequested')
+      .is('RESERVED', { paymentStatus: 'PENDING', deadlineAt: inHours(3) })
+      .when(pay)
+      .then('OrderPaid', 'OrderReadyForShipment')
+      .is('READY_FOR_SHIPMENT', { paymentStatus: 'CAPTURED', deadlineAt: inHours(6) })
+      .when(dispatch('east', false))
+      .then('OrderPartiallyShipped')
+      .is('PARTIALLY_SHIPPED', { deadlineAt: inHours(7) })
+      .when(deliver('east', false))
+      .then('OrderDeliveryRecorded')
+      .when(dispatch('west', true))
+      .then('OrderShipped')
+      .is('SHIPPED', { fulfillmentStatus: 'SHIPPED', deadlineAt: inHours(8) })
+      .when(deliver('west', true))
+      .then('OrderCompleted')
+      .is('COMPLETED', { fulfillmentStatus: 'DELIVERED', deadlineAt: undefined });
+  });
+
+  test('ends without stock, or waits for it where the buyer agreed', () => {
+    const shortages = [{ sku: 'MUG', requested: 3, available: 1 }];
+    newOrder()
+      .when({ type: 'recordShortage', shortages })
+      .then('OrderRejected')
+      .is('REJECTED', { paymentRequested: false });
+    newOrder()
+      .when({ type: 'recordBackorder', shortages })
+      .then('OrderBackordered')
+      .is('BACKORDERED', { deadlineAt: inHours(2), shortages })
+      .when(reserve)
+      .then('OrderReserved', 'OrderPaymentRequested')
+      .is('RESERVED', { shortages: undefined });
+  });
+
+  test('ends where the card is declined, also after waiting for the provider', () => {
+    newOrder()
+      .given(reserve)
+      .when(decline)
+      .then('OrderPaymentFailed')
+      .is('PAYMENT_FAILED', { endReason: 'card_declined' });
+    newOrder()
+      .given(reserve, pending)
+      .is('PAYMENT_PENDING', { deadlineAt: inHours(4) })
+      .when(pending)
+      .thenIgnored('the order waits for the outcome already')
+      .when(decline)
+      .then('OrderPaymentFailed');
+  });
+
+  test('knows an authorization from a capture', () => {
+    newOrder()
+      .given(reserve)
+      .when(authorize)
+      .then('OrderPaid', 'OrderReadyForShipment')
+      .is('READY_FOR_SHIPMENT', { paymentStatus: 'AUTHORIZED' })
+      .given(dispatch('west', true))
+      .when({ type: 'recordCapture', captured: '29.89' })
+      .then('OrderPaymentRecorded')
+      .is('SHIPPED', { paymentStatus: 'CAPTURED' });
+    newOrder({ totalAmount: '0.00' })
+      .given(reserve, { type: 'recordPayment', amount: '0.00', captured: '0.00' })
+      .is('READY_FOR_SHIPMENT', { paymentStatus: 'CAPTURED' });
+  });
+
+  test('may be declared complete by an operator before the carrier reports', () => {
+    shippedOrder()
+      .when({ type: 'complete' })
+      .then('OrderCompleted')
+      .is('COMPLETED')
+      .when(deliver('west', true))
+      .thenIgnored('an operator completed the order before the carrier reported');
+  });
+});
+
+describe('a cancellation', () => {
+  test('before the warehouse ends the order at once', () => {
+    for (const before of [[], [reserve], [reserve, pending], [reserve, hold('manual'), pay]]) {
+      newOrder()
+        .given(...before)
+        .when(cancel)
+        .then('OrderCancelled')
+        .is('CANCELLED', { endReason: 'changed my mind', holds: [], deadlineAt: undefined });
+    }
+  });
+
+  test('with the warehouse waits for its answer', () => {
+    const s = readyOrder()
+      .when(cancel)
+      .then('OrderCancellationRequested')
+      .is('READY_FOR_SHIPMENT', { cancellation: { reason: 'changed my mind', by: 'customer' } });
+    expect(s.order.holds).toMatchObject([{ type: 'cancellation', steps: ['shipment'] }]);
+    s.when(cancel).thenRefused('CANCELLATION_PENDING').when(release('cancellation')).thenRefused('ACTION_NOT_ALLOWED');
+    expect(actionsOf(s.order).cancel).toMatchObject({ refused: 'CANCELLATION_PENDING' });
+    s.when({ type: 'recordShipmentsStopped' })
+      .then('OrderCancelled')
+      .is('CANCELLED', { endReason: 'changed my mind', cancellation: undefined });
+    expect(s.data('OrderCancelled')).toEqual({ reason: 'changed my mind', by: 'customer' });
+  });
+
+  test('lapses where a parcel had left', () => {
+    for (const [last, status] of [
+      [false, 'PARTIALLY_SHIPPED'],
+      [true, 'SHIPPED'],
+    ] as const) {
+      const s = readyOrder()
+        .given(cancel)
+        .when(dispatch('west', last))
+        .then('OrderCancellationLapsed', last ? 'OrderShipped' : 'OrderPartiallyShipped');
+      s.is(status, { cancellation: undefined, holds: [] }).when(cancel).thenRefused('ORDER_ALREADY_SHIPPED');
+    }
+  });
+
+  test('is refused once shipped and once ended', () => {
+    shippedOrder().when(cancel).thenRefused('ORDER_ALREADY_SHIPPED');
+    completeOrder().when(cancel).thenRefused('ORDER_FINAL');
+    newOrder().given(cancel).when(cancel).thenRefused('ORDER_FINAL');
+  });
+
+  test('leaves the money to payments, and notes what becomes of it', () => {
+    const ended = (): Scenario => newOrder().given(reserve, cancel).is('CANCELLED');
+    ended()
+      .when(pay)
+      .then('OrderPaymentRecorded')
+      .is('CANCELLED', { paymentStatus: 'CAPTURED' })
+      .when(refunded('of-payments', '29.89', '29.89'))
+      .then('OrderPaymentRecorded')
+      .is('CANCELLED', { paymentStatus: 'REFUNDED', refundedAmount: '29.89' });
+    ended()
+      .given(authorize)
+      .when({ type: 'recordVoid' })
+      .then('OrderPaymentRecorded')
+      .is('CANCELLED', { paymentStatus: 'VOIDED' });
+    ended()
+      .when(pending)
+      .then('OrderPaymentRecorded')
+      .when(decline)
+      .then('OrderPaymentRecorded')
+      .is('CANCELLED', { paymentStatus: 'FAILED' });
+    newOrder()
+      .given(cancel)
+      .when(reserve)
+      .thenIgnored('inventory releases the reservation when it reads OrderCancelled');
+  });
+});
+
+describe('a hold', () => {
+  test('keeps a reserved order from being charged until it is released', () => {
+    newOrder()
+      .given(hold('manual'))
+      .when(reserve)
+      .then('OrderReserved')
+      .is('RESERVED', { paymentRequested: false, deadlineAt: inHours(99) })
+      .when(release('manual'))
+      .then('OrderReleased', 'OrderPaymentRequested')
+      .is('RESERVED', { deadlineAt: inHours(3) });
+  });
+
+  test('keeps a paid order from the warehouse until the last one is released', () => {
+    newOrder()
+      .given(reserve, hold('manual'), hold('fraud'))
+      .when(pay)
+      .then('OrderPaid')
+      .is('PAID', { deadlineAt: inHours(99) })
+      .when(release('fraud'))
+      .then('OrderReleased')
+      .is('PAID', { deadlineAt: inHours(99) })
+      .when(release('manual'))
+      .then('OrderReleased', 'OrderReadyForShipment')
+      .is('READY_FOR_SHIPMENT');
+  });
+
+  test('exists once, and is released by its name', () => {
+    const s = newOrder().given(hold('manual'));
+    s.when(hold('manual')).thenRefused('HOLD_EXISTS').when(release('fraud')).thenRefused('HOLD_NOT_FOUND');
+    shippedOrder().when(hold('manual')).thenRefused('ACTION_NOT_ALLOWED');
+  });
+
+  test('for a review is released by the review alone, and a review charges nothing before it is approved', () => {
+    const s = newOrder({ reviewReasons: ['requested'] })
+      .when(reserve)
+      .then('OrderReserved')
+      .is('RESERVED', { paymentRequested: false });
+    s.when(release('review')).thenRefused('ACTION_NOT_ALLOWED');
+    expect(actionsOf(s.order).release).toMatchObject({ refused: 'HOLD_NOT_FOUND' });
+    s.when({ type: 'release', hold: 'review', reason: 'known', by: 'operator', fact: true }).then(
+      'OrderReleased',
+      'OrderPaymentRequested',
+    );
+    s.when({ type: 'release', hold: 'review', reason: 'known', by: 'operator', fact: true }).thenIgnored(
+      'the hold was released before',
+    );
+    newOrder({ reviewReasons: ['requested'] })
+      .given(reserve)
+      .when({ ...cancel, fact: true } as OrderCommand)
+      .then('OrderCancelled')
+      .is('CANCELLED', { paymentRequested: false });
+  });
+});
+
+describe('a deadline', () => {
+  test('ends an order that is not paid, with the reason', () => {
+    const cases: [OrderCommand[], number, string][] = [
+      [[], 1, 'no stock decision in time'],
+      [[{ type: 'recordBackorder', shortages: [] }], 2, 'no stock arrived in time'],
+      [[reserve], 3, 'not paid in time'],
+      [[reserve, pending], 4, 'the payment did not come through in time'],
+    ];
+    for (const [before, hours, reason] of cases) {
+      newOrder()
+        .given(...before)
+        .later(hours - 0.1)
+        .when(expire)
+        .thenIgnored('the deadline was moved')
+        .later(0.1)
+        .when(expire)
+        .then('OrderCancelled')
+        .is('CANCELLED', { endReason: reason });
+    }
+  });
+
+  test('of an order that is paid calls an operator, once', () => {
+    for (const [s, hours] of [
+      [newOrder().given(hold('manual'), reserve, release('manual'), hold('manual'), pay), 99],
+      [readyOrder(), 6],
+      [shippedOrder(), 8],
+    ] as const) {
+      const { status } = s.order;
+      s.later(hours).when(expire).then('OrderOverdue').is(status, { deadlineAt: undefined });
+      expect(s.order.holds.map(({ type }) => type)).toContain('overdue');
+      s.when(expire).thenIgnored('the deadline was moved');
+    }
+  });
+
+  test('an overdue order still goes on, and waits anew when its mark is released', () => {
+    readyOrder().later(6).given(expire).when(dispatch('west', true)).then('OrderShipped').is('SHIPPED', { holds: [] });
+    readyOrder()
+      .later(6)
+      .given(expire)
+      .when(release('overdue'))
+      .then('OrderReleased')
+      .is('READY_FOR_SHIPMENT', { deadlineAt: inHours(12) });
+  });
+});
+
+describe('a refund', () => {
+  test('is at most what was captured, counting those under way', () => {
+    const s = completeOrder()
+      .when(refund('29.90'))
+      .thenRefused('REFUND_EXCEEDS_CAPTURED')
+      .when(refund('0.00'))
+      .thenRefused('REFUND_EXCEEDS_CAPTURED');
+    s.when(refund('20.00')).then('OrderRefundRequested').when(refund('9.90')).thenRefused('REFUND_EXCEEDS_CAPTURED');
+    expect(refundable(s.order)).toBe(989n);
+    s.when(refund()).then('OrderRefundRequested');
+    expect(s.data('OrderRefundRequested')).toMatchObject({ refundId: 'id-2', amount: '9.89' });
+    s.when(refund()).thenRefused('REFUND_EXCEEDS_CAPTURED');
+  });
+
+  test('is done once payments says so, and frees its amount where it failed', () => {
+    const s = completeOrder()
+      .given(refund('20.00'))
+      .when(refunded('id-1', '20.00', '20.00'))
+      .then('OrderRefunded')
+      .is('COMPLETED', { paymentStatus: 'PARTIALLY_REFUNDED', refundedAmount: '20.00' });
+    s.given(refund())
+      .when({ type: 'recordRefundFailure', refundId: 'id-2', reason: 'disputed' })
+      .then('OrderRefundFailed');
+    expect([refundable(s.order), s.order.refunds.map(({ status }) => status)]).toEqual([989n, ['DONE', 'FAILED']]);
+    s.given(refund())
+      .when(refunded('id-3', '9.89', '29.89'))
+      .then('OrderRefunded')
+      .is('COMPLETED', { paymentStatus: 'REFUNDED' })
+      .when(refund())
+      .thenRefused('REFUND_EXCEEDS_CAPTURED');
+  });
+
+  test('needs money that was taken', () => {
+    newOrder().given(reserve).when(refund()).thenRefused('ACTION_NOT_ALLOWED');
+    newOrder().given(reserve, authorize).when(refund()).thenRefused('REFUND_EXCEEDS_CAPTURED');
+  });
+});
+
+describe('a return', () => {
+  test('is at most what was shipped and is not coming back already', () => {
+    const s = shippedOrder()
+      .when(sendBack([{ sku: 'MUG', quantity: 4 }]))
+      .thenRefused('RETURN_EXCEEDS_SHIPPED')
+      .when(sendBack([{ sku: 'HAT', quantity: 1 }]))
+      .thenRefused('RETURN_EXCEEDS_SHIPPED');
+    s.when(
+      sendBack([
+        { sku: 'MUG', quantity: 2 },
+        { sku: 'MUG', quantity: 2 },
+      ]),
+    ).thenRefused('RETURN_EXCEEDS_SHIPPED');
+    s.when(sendBack([{ sku: 'MUG', quantity: 2 }]))
+      .then('OrderReturnRequested')
+      .is('SHIPPED', { returnStatus: 'REQUESTED' });
+    expect(returnable(s.order)).toEqual([
+      { sku: 'CUP', quantity: 1 },
+      { sku: 'MUG', quantity: 1 },
+    ]);
+    s.when(sendBack()).then('OrderReturnRequested').when(sendBack()).thenRefused('RETURN_EXCEEDS_SHIPPED');
+    readyOrder().when(sendBack()).thenRefused('ACTION_NOT_ALLOWED');
+  });
+
+  test('gives back the price paid for what arrived, once', () => {
+    const s = completeOrder()
+      .given(sendBack([{ sku: 'MUG', quantity: 2 }]))
+      .when(receive('id-1'))
+      .then('OrderReturnReceived', 'OrderRefundRequested')
+      .is('COMPLETED', { returnStatus: 'RECEIVED' });
+    expect(s.data('OrderRefundRequested').amount).toBe('19.90');
+    s.when(receive('id-1')).thenRefused('ACTION_NOT_ALLOWED').when(receive('id-9')).thenRefused('RETURN_NOT_FOUND');
+  });
+
+  test('gives back no more than is left, and nothing where nobody asks for it', () => {
+    const s = completeOrder()
+      .given(refund('25.00'), sendBack())
+      .when(receive('id-2'))
+      .then('OrderReturnReceived', 'OrderRefundRequested');
+    expect(s.data('OrderRefundRequested').amount).toBe('4.89');
+    completeOrder().given(refund(), sendBack()).when(receive('id-2')).then('OrderReturnReceived');
+    completeOrder().given(sendBack()).when(receive('id-1', false)).then('OrderReturnReceived');
+  });
+});
+
+describe('an amendment', () => {
+  test('changes what it names before shipment, and nothing else', () => {
+    const amend: OrderCommand = { type: 'amend', changes: { reference: 'PO-2', shippingAddress: { city: 'Bonn' } } };
+    const s = newOrder({ reference: 'PO-1', metadata: { gift: true } })
+      .when(amend)
+      .then('OrderAmended')
+      .is('CREATED', { reference: 'PO-2', shippingAddress: { city: 'Bonn' }, metadata: { gift: true } });
+    s.given(reserve).when(pay).then('OrderPaid', 'OrderReadyForShipment');
+    expect(s.data('OrderReadyForShipment').shippingAddress).toEqual({ city: 'Bonn' });
+    s.when(amend).then('OrderAmended').given(dispatch('west', true)).when(amend).thenRefused('ORDER_ALREADY_SHIPPED');
+    completeOrder().when(amend).thenRefused('ORDER_FINAL');
+  });
+});
+
+describe('the actions offered with an order', () => {
+  test.each<[string, Scenario]>([
+    ['new', newOrder()],
+    ['held', newOrder().given(hold('manual'))],
+    ['ready', readyOrder()],
+    ['being cancelled', readyOrder().given(cancel)],
+    ['shipped', shippedOrder()],
+    ['complete', completeOrder()],
+    ['sent back', completeOrder().given(sendBack())],
+    ['cancelled', newOrder().given(cancel)],
+  ])('are those it takes: %s', (_, { order }) => {
+    const commands: Record<string, OrderCommand> = {
+      cancel,
+      hold: hold('another'),
+      release: release(order.holds.find(({ type }) => type !== 'cancellation')?.type ?? 'manual'),
+      amend: { type: 'amend', changes: {} },
+      complete: { type: 'complete' },
+      requestReturn: sendBack(),
+      receiveReturn: receive(order.returns[0]?.returnId ?? 'none'),
+      requestRefund: refund(),
+    };
+    for (const [action, refusal] of Object.entries(actionsOf(order))) {
+      const decision = decide(commands[action]!, order, { nowMs: NOW_MS, newId: () => 'id', deadlines });
+      expect([action, isRefusal(decision) ? decision.refused : undefined]).toEqual([action, refusal?.refused]);
+    }
+  });
+});
