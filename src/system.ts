@@ -82,7 +82,7 @@ function chosenServices(names: readonly string[] | undefined): readonly ServiceD
 }
 
 /** Values that both sides of a process need and nobody has to choose. */
-function withGenerated(env: Environment): Environment {
+function withGenerated(env: Environment): Record<string, string | undefined> {
   return {
     ...env,
     SANDBOX_WEBHOOK_SECRET: env['SANDBOX_WEBHOOK_SECRET'] || `whsec_${randomBytes(24).toString('base64')}`,
@@ -156,6 +156,8 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     closers.push(() => app.close());
     const address = app.server.address() as { port: number };
     const url = `http://${config.host === '0.0.0.0' ? '127.0.0.1' : config.host}:${address.port}`;
+    // With PORT=0 the port is known only now; the sandbox provider looks when it has something to tell.
+    if (config.port === 0 && local.has('payments')) env['SANDBOX_WEBHOOK_URL'] ||= `${url}/payments/webhooks/sandbox`;
     const { url: databaseUrl, database } = databases.distinct[0]!;
     return { url, databaseUrl, database, metrics, services, settle: () => settle(services), stop };
   } catch (error) {

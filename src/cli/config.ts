@@ -1,5 +1,6 @@
 import type { Setting } from '#platform/config.ts';
-import { processSettings } from '../config.ts';
+import { kafkaSettings } from '#platform/messaging/kafka-config.ts';
+import { deploymentSettings, processSettings } from '../config.ts';
 import { SERVICES } from '../services.ts';
 
 export interface SettingRow {
@@ -20,7 +21,12 @@ export function allSettings(): SettingRow[] {
       default: value === undefined ? 'off' : String(value),
       meaning,
     }));
-  return [...rows('process', processSettings), ...SERVICES.flatMap((service) => rows(service.name, service.settings))];
+  return [
+    ...rows('process', processSettings),
+    ...rows('kafka', kafkaSettings),
+    ...rows('a process per service', deploymentSettings),
+    ...SERVICES.flatMap((service) => rows(service.name, service.settings)),
+  ];
 }
 
 export function printConfig(options: { json?: boolean }): void {

@@ -22,6 +22,17 @@ export async function run(argv: readonly string[]): Promise<void> {
     .description('apply database migrations and stop')
     .action(async () => (await import('./migrate.ts')).migrateDatabase(process.env));
   program
+    .command('simulate')
+    .description(
+      "tell random stories about the services' own rules, with crashes, repeats and delays, and check that every order ends and everything balances",
+    )
+    .option('--seed <number>', 'the same seed tells the same stories')
+    .option('--stories <number>', 'how many (default 10,000)')
+    .option('--json', 'for programs')
+    .action(async (options: { seed?: string; stories?: string; json?: boolean }) =>
+      (await import('./simulate.ts')).simulate(options),
+    );
+  program
     .command('bench')
     .description('measure this machine: every figure beside what plain SQL of the same writes reaches')
     .option('--only <sections>', 'of intake,life,level,million')

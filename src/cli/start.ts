@@ -10,7 +10,9 @@ export async function dev(env: Environment): Promise<void> {
   const { dataFolder } = readSettings(processSettings, env);
   const key = env['OLMS_BOOTSTRAP_API_KEY'] || (await generatedKey(dataFolder));
   const startedMs = performance.now();
-  const system = await startSystem({ env: { ...env, OLMS_BOOTSTRAP_API_KEY: key, LOG_LEVEL: env['LOG_LEVEL'] ?? 'warn' } });
+  const system = await startSystem({
+    env: { ...env, OLMS_BOOTSTRAP_API_KEY: key, LOG_LEVEL: env['LOG_LEVEL'] ?? 'warn' },
+  });
   process.stdout.write(banner(system, key, Math.round(performance.now() - startedMs)));
   await untilSignal(system);
 }
@@ -42,7 +44,7 @@ function banner(system: System, key: string, tookMs: number): string {
     `  OLMS runs (started in ${(tookMs / 1000).toFixed(1)} s). Ctrl-C stops it; what was acknowledged is kept.`,
     '',
     `  API         ${system.url}`,
-    `  OpenAPI     ${system.url}/openapi.json`,
+    `  API docs    ${system.url}/docs`,
     `  Health      ${system.url}/health/readiness`,
     `  Metrics     ${system.url}/metrics`,
     `  API key     ${key}`,

@@ -46,6 +46,17 @@ export function schemaUri(type: string): string {
   return `/schemas/events/${type}/1`;
 }
 
+const WITHHELD = 'withheld';
+
+/** The payload as callers may see it: a payment token buys things, so it stays between the services. */
+function withoutToken(type: string, data: unknown): unknown {
+  if (type === 'OrderPaymentRequested') return { ...(data as object), token: WITHHELD };
+  if (type !== 'OrderCreated') return data;
+  const order = data as { payment: object };
+  return { ...order, payment: { ...order.payment, token: WITHHELD } };
+}
+
+/** The event as the API shows it: CloudEvents JSON format, without payment tokens. */
 export function toCloudEvent(event: Envelope): CloudEvent {
   return {
     specversion: '1.0',
@@ -60,7 +71,7 @@ export function toCloudEvent(event: Envelope): CloudEvent {
     correlationid: event.correlationid,
     causationid: event.causationid,
     ...(event.traceparent === undefined ? {} : { traceparent: event.traceparent }),
-    data: event.data,
+    data: withoutToken(event.type, event.data),
   };
 }
 

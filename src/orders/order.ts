@@ -42,10 +42,19 @@ export interface Hold {
   readonly steps: readonly Step[];
 }
 
+export const FULFILLMENT_STATUSES = [
+  'UNFULFILLED',
+  'SCHEDULED',
+  'PARTIALLY_SHIPPED',
+  'SHIPPED',
+  'DELIVERED',
+  'CANCELLED',
+] as const;
+
 export interface Order {
   readonly status: Status;
   readonly paymentStatus: PaymentStatus;
-  readonly fulfillmentStatus: 'UNFULFILLED' | 'SCHEDULED' | 'PARTIALLY_SHIPPED' | 'SHIPPED' | 'DELIVERED' | 'CANCELLED';
+  readonly fulfillmentStatus: (typeof FULFILLMENT_STATUSES)[number];
   readonly returnStatus: 'NONE' | 'REQUESTED' | 'RECEIVED';
   readonly holds: readonly Hold[];
   readonly customerId: string;
@@ -456,6 +465,14 @@ function refundForReturn(order: Order, items: readonly SkuQuantity[]): bigint {
   return amount < most ? amount : most;
 }
 
+/** Holds that only the system sets. */
+const RESERVED_HOLDS: ReadonlySet<string> = new Set(['review', 'cancellation', 'overdue']);
+/** Holds that a release does not end, and what does. */
+const ENDS_OTHERWISE: Readonly<Record<string, string>> = {
+  review: 'A review hold ends by approving or rejecting the review.',
+  cancellation: 'This hold ends when the warehouse has decided on the cancellation.',
+};
+
 type Policies = {
   readonly [Name in CommandName]?: (
     order: Order,
@@ -469,19 +486,27 @@ export const POLICIES: Policies = {
     order.cancellation
       ? refuse('CANCELLATION_PENDING', 'Shipping is deciding on an earlier cancellation of this order.')
       : undefined,
-  hold: (order, command) =>
-    order.holds.some((hold) => hold.type === command.hold)
+  hold: (order, command) => {
+    if (RESERVED_HOLDS.has(command.hold))
+      return refuse(
+        'ACTION_NOT_ALLOWED',
+        `"${command.hold}" is a hold that the system sets itself; choose another name.`,
+      );
+    return order.holds.some((hold) => hold.type === command.hold)
       ? refuse('HOLD_EXISTS', `The order is on hold "${command.hold}" already.`)
-      : undefined,
-  release: (order, command) =>
-    !command.fact && !order.holds.some((hold) => hold.type === command.hold)
-      ? refuse(
-          'HOLD_NOT_FOUND',
-          `The order has no hold "${command.hold}"; its holds: ${order.holds.map((hold) => hold.type).join(', ') || 'none'}.`,
-        )
-      : !command.fact && command.hold === 'review'
-        ? refuse('ACTION_NOT_ALLOWED', 'A review hold ends by approving or rejecting the review.')
-        : undefined,
+      : undefined;
+  },
+  release: (order, command) => {
+    if (command.fact) return undefined;
+    if (!order.holds.some((hold) => hold.type === command.hold)) {
+      return refuse(
+        'HOLD_NOT_FOUND',
+        `The order has no hold "${command.hold}"; its holds: ${order.holds.map((hold) => hold.type).join(', ') || 'none'}.`,
+      );
+    }
+    const endsOtherwise = ENDS_OTHERWISE[command.hold];
+    return endsOtherwise === undefined ? undefined : refuse('ACTION_NOT_ALLOWED', endsOtherwise);
+  },
   requestRefund: (order, command) =>
     refundWithinCaptured(order, command.amount === undefined ? undefined : amountMinor(command.amount, order.currency)),
   requestReturn: (order, command) => returnWithinShipped(order, command.items),
@@ -541,10 +566,13 @@ export function actionsOf(order: Order): Record<Action, Refusal | undefined> {
 /** Policies of an action that hold whatever its details are. */
 const ACTION_PROBES: Partial<Record<Action, (order: Order) => Refusal | undefined>> = {
   cancel: (order) => POLICIES.cancel!(order, undefined as never),
-  release: (order) =>
-    order.holds.some((hold) => hold.type !== 'review')
-      ? undefined
-      : refuse('HOLD_NOT_FOUND', 'The order has no hold that could be released.'),
+  release: (order) => {
+    if (order.holds.some((hold) => !(hold.type in ENDS_OTHERWISE))) return undefined;
+    const [hold] = order.holds;
+    return hold
+      ? refuse('ACTION_NOT_ALLOWED', ENDS_OTHERWISE[hold.type]!)
+      : refuse('HOLD_NOT_FOUND', 'The order has no hold that could be released.');
+  },
   requestRefund: (order) => refundWithinCaptured(order, undefined),
   requestReturn: (order) => returnWithinShipped(order, undefined),
   receiveReturn: (order) =>

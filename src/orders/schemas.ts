@@ -1,7 +1,8 @@
 import { Type } from 'typebox';
 import { UUID_PATTERN } from '#contracts/ids.ts';
-import { Address, Contact } from '#contracts/order-events.ts';
+import { Address, Contact, PaymentStatus } from '#contracts/order-events.ts';
 import { STATUSES } from './lifecycle.ts';
+import { FULFILLMENT_STATUSES } from './order.ts';
 
 /** Request schemas of the orders API. Strict: an unknown property is refused, because it is a typo until proven otherwise. */
 const strict = { additionalProperties: false } as const;
@@ -112,8 +113,8 @@ const Time = Type.String({ maxLength: 40, pattern: `^${TIME}`, description: 'RFC
 export const ListQuery = Type.Object(
   {
     status: Type.Optional(Type.Union(Object.keys(STATUSES).map((status) => Type.Literal(status)))),
-    paymentStatus: Type.Optional(Type.String({ maxLength: 30, pattern: '^[A-Z_]+$' })),
-    fulfillmentStatus: Type.Optional(Type.String({ maxLength: 30, pattern: '^[A-Z_]+$' })),
+    paymentStatus: Type.Optional(PaymentStatus),
+    fulfillmentStatus: Type.Optional(Type.Union(FULFILLMENT_STATUSES.map((status) => Type.Literal(status)))),
     customerId: Type.Optional(Uuid),
     channel: Type.Optional(Type.String({ minLength: 1, maxLength: 50 })),
     sku: Type.Optional(Sku),
