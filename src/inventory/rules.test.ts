@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { describe, expect, test } from 'vitest';
 import type { Envelope } from '#contracts/envelope.ts';
 import { type Allocation, type EventData, type EventType, SOURCES } from '#contracts/order-events.ts';
@@ -101,7 +102,10 @@ class Warehouse {
   }
 
   says(...types: EventType[]): this {
-    expect(this.said.map((event) => event.type)).toEqual(types);
+    assert.deepStrictEqual(
+      this.said.map((event) => event.type),
+      types,
+    );
     return this;
   }
 
