@@ -566,13 +566,10 @@ export function actionsOf(order: Order): Record<Action, Refusal | undefined> {
 /** Policies of an action that hold whatever its details are. */
 const ACTION_PROBES: Partial<Record<Action, (order: Order) => Refusal | undefined>> = {
   cancel: (order) => POLICIES.cancel!(order, undefined as never),
-  release: (order) => {
-    if (order.holds.some((hold) => !(hold.type in ENDS_OTHERWISE))) return undefined;
-    const [hold] = order.holds;
-    return hold
-      ? refuse('ACTION_NOT_ALLOWED', ENDS_OTHERWISE[hold.type]!)
-      : refuse('HOLD_NOT_FOUND', 'The order has no hold that could be released.');
-  },
+  release: (order) =>
+    order.holds.some((hold) => !(hold.type in ENDS_OTHERWISE))
+      ? undefined
+      : refuse('HOLD_NOT_FOUND', 'The order has no hold that could be released.'),
   requestRefund: (order) => refundWithinCaptured(order, undefined),
   requestReturn: (order) => returnWithinShipped(order, undefined),
   receiveReturn: (order) =>
