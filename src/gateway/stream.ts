@@ -25,9 +25,9 @@ export const RESUME_MAX = 10_000;
 const CATCH_UP_MAX = 3 * RESUME_MAX;
 const PAGE = 500;
 const PENDING_MAX = 500;
-/** What may wait in this process for one client. */
-const BUFFER_MAX_BYTES = 2 * 1024 * 1024;
-const DRAIN_TIMEOUT_MS = 15_000;
+/** What may wait in this process for one client; what comes on top of it is read again when that is taken. */
+const BUFFER_MAX_BYTES = 512 * 1024;
+const DRAIN_TIMEOUT_MS = 10_000;
 const END_TIMEOUT_MS = 1_000;
 /** The source is kept for clients that come back. */
 const LINGER_MS = 60_000;
@@ -96,7 +96,8 @@ export class Stream {
 
   /** Serves one client until it goes away, is too slow, or the process stops. */
   serve(response: ServerResponse, filter: StreamFilter, last: string | undefined): void {
-    const client = new Client(response, this.#feed, filter, () => {
+    const client = new Client(response, this.#feed, filter, (error) => {
+      if (error) return this.#options.logger.warn({ err: error }, 'a client of the stream could not be served');
       this.#dropped.inc();
       this.#options.logger.info('a client of the stream reads too slowly and was disconnected');
     });
@@ -106,10 +107,7 @@ export class Stream {
       for (const each of this.#clients) each.beat();
     }, HEARTBEAT_MS);
     response.once('close', () => this.#left(client));
-    client.follow(last).catch((error: unknown) => {
-      this.#options.logger.warn({ err: error }, 'a client of the stream could not be served');
-      response.destroy();
-    });
+    client.follow(last);
   }
 
   #left(client: Client): void {
@@ -147,7 +145,7 @@ class Client {
   readonly #response: ServerResponse;
   readonly #feed: Feed;
   readonly #filter: StreamFilter;
-  readonly #onSlow: () => void;
+  readonly #onGivenUp: (error?: unknown) => void;
   /** Up to here everything was told or was not asked for. */
   #place: Place = NOWHERE;
   #saidPlace: Place | undefined = NOWHERE;
@@ -157,15 +155,19 @@ class Client {
   /** Of the feed; what was read of an earlier one is void. */
   #era = 0;
 
-  constructor(response: ServerResponse, feed: Feed, filter: StreamFilter, onSlow: () => void) {
+  constructor(response: ServerResponse, feed: Feed, filter: StreamFilter, onGivenUp: (error?: unknown) => void) {
     this.#response = response;
     this.#feed = feed;
     this.#filter = filter;
-    this.#onSlow = onSlow;
+    this.#onGivenUp = onGivenUp;
   }
 
   /** Tells what happened after the last id the client saw, or after now, and then everything as it happens. */
-  async follow(last: string | undefined): Promise<void> {
+  follow(last: string | undefined): void {
+    this.#start(last).catch((error: unknown) => this.#giveUp(error));
+  }
+
+  async #start(last: string | undefined): Promise<void> {
     this.#response.write(`retry: ${RETRY_MS}\n: what happens from here on\n\n`);
     const era = this.#era;
     const wanted = last === undefined ? undefined : parsePlace(last);
@@ -176,6 +178,11 @@ class Client {
       if (last !== undefined && !resumes) this.#reset('what happened since cannot be told any more', start);
       else this.#sayPlace();
     }
+    await this.#catchUp(era);
+  }
+
+  /** Reads from the feed what the client has not got, as fast as it takes it, until nothing is left of that. */
+  async #catchUp(era: number): Promise<void> {
     let told = 0;
     while (era === this.#era && this.#open) {
       this.#pending = [];
@@ -185,7 +192,7 @@ class Client {
       if (!page) return this.startAnew('what happened since cannot be told any more');
       for (const entry of page) this.#offer(entry);
       told += page.length;
-      if (told > CATCH_UP_MAX || !(await this.#drained())) return this.#drop();
+      if (told > CATCH_UP_MAX || !(await this.#drained())) return this.#giveUp();
       if (era !== this.#era) return;
       if (page.length === PAGE || this.#overflowed) continue;
       for (const entry of this.#pending) this.#offer(entry);
@@ -202,7 +209,16 @@ class Client {
       return;
     }
     this.#offer(entry);
-    if (this.#response.writableLength > BUFFER_MAX_BYTES) this.#drop();
+    if (this.#response.writableLength > BUFFER_MAX_BYTES) this.#wait();
+  }
+
+  /** Keeps nothing more for a client that has enough to take, until it has. */
+  #wait(): void {
+    const era = this.#era;
+    this.#pending = [];
+    this.#drained()
+      .then((taken) => (taken ? this.#catchUp(era) : this.#giveUp()))
+      .catch((error: unknown) => this.#giveUp(error));
   }
 
   /** The feed began anew: nothing of before can be compared with what comes. */
@@ -236,7 +252,6 @@ class Client {
     this.#response.write(': heartbeat\n');
     if (!this.#pending && this.#place !== NOWHERE && this.#place !== this.#saidPlace) this.#sayPlace();
     else this.#response.write('\n');
-    if (this.#response.writableLength > BUFFER_MAX_BYTES) this.#drop();
   }
 
   /** An id without data is remembered by the client and is no event. */
@@ -264,9 +279,10 @@ class Client {
     });
   }
 
-  #drop(): void {
+  /** Without an error: because the client reads too slowly. */
+  #giveUp(error?: unknown): void {
     if (!this.#open) return;
-    this.#onSlow();
+    this.#onGivenUp(error);
     this.#response.destroy();
   }
 

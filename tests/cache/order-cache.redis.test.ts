@@ -266,10 +266,10 @@ describe('orders in a shared cache', () => {
       const acknowledged = await a.change(id, 'unheard');
       expect((await b.cache.getVersioned(`order:${id}`)).value).toContain('"version":1,');
       expect((await b.read(id)).sequence).toBe(acknowledged);
-      const until = await offUntil();
+      const offBefore = await offUntil();
       const again = await a.change(id, 'still unheard');
       // It is off for long enough: nothing is to be said or waited for.
-      expect(await offUntil()).toBe(until);
+      expect(await offUntil()).toBe(offBefore);
       expect((await b.read(id)).sequence).toBe(again);
     } finally {
       a.cache.forget = forget;
