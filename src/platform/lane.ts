@@ -532,7 +532,7 @@ export class Lane<State, Command, Effect = never, Value = never> {
       if (draft.rows.has(id)) continue;
       const row = this.#rows.get(id);
       const known = row ?? emptyRow<State>(id);
-      if (row) draft.remembered.add(id);
+      if (row && !database.exclusive) draft.remembered.add(id);
       draft.rows.set(id, { before: known, after: known });
       const opens = trustOpening && item.kind === 'event' && this.#opensWith.has(item.event.type);
       if (!row && !opens) missing.push(id);

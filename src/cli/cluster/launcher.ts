@@ -73,6 +73,8 @@ export class Cluster {
     this.#folder = resolve(options.folder);
     mkdirSync(join(this.#folder, 'logs'), { recursive: true });
     this.#state = this.#readState();
+    // Left behind by a launcher that was killed.
+    rmSync(join(this.#folder, 'cluster.json'), { force: true });
   }
 
   static async start(options: ClusterOptions): Promise<Cluster> {
