@@ -1,13 +1,24 @@
-import { type Environment, readSettings } from '#platform/config.ts';
+import type { Environment } from '#platform/config.ts';
 import { migrate } from '#platform/database/migrate.ts';
-import { processSettings } from '../config.ts';
+import type { ServiceDefinition } from '#platform/service.ts';
+import { databaseUrlOf } from '../config.ts';
+import { SERVICES } from '../services.ts';
 import { migrationSets } from '../system.ts';
 
 /** `olms migrate`: for deployments that migrate before the new version starts. */
 export async function migrateDatabase(env: Environment): Promise<void> {
-  const { databaseUrl } = readSettings(processSettings, env);
-  if (databaseUrl === '') throw new Error('Set DATABASE_URL. The embedded database is migrated by every start.');
-  const applied = await migrate(databaseUrl, migrationSets());
-  for (const { owner, name } of applied) process.stdout.write(`applied ${owner}/${name}\n`);
-  process.stdout.write(applied.length === 0 ? 'nothing to apply\n' : `${applied.length} applied\n`);
+  const byUrl = new Map<string, ServiceDefinition[]>();
+  for (const service of SERVICES) {
+    const url = databaseUrlOf(service.name, env);
+    if (url !== '') byUrl.set(url, [...(byUrl.get(url) ?? []), service]);
+  }
+  if (byUrl.size === 0) throw new Error('Set DATABASE_URL. The embedded database is migrated by every start.');
+  let count = 0;
+  for (const [url, services] of byUrl) {
+    for (const { owner, name } of await migrate(url, migrationSets(services))) {
+      process.stdout.write(`applied ${owner}/${name}\n`);
+      count++;
+    }
+  }
+  process.stdout.write(count === 0 ? 'nothing to apply\n' : `${count} applied\n`);
 }
