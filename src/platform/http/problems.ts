@@ -75,6 +75,8 @@ export function problemOf(error: unknown, errorsMax: number): Problem {
   if (code === 'FST_ERR_CTP_EMPTY_JSON_BODY') return new Problem('MALFORMED_JSON', 'The body is empty.');
   if (error instanceof SyntaxError || code === 'FST_ERR_CTP_INVALID_JSON_BODY')
     return new Problem('MALFORMED_JSON', 'The body is not valid JSON.');
+  if (error instanceof RangeError && error.message.includes('call stack'))
+    return new Problem('VALIDATION_FAILED', 'The request is nested too deeply.');
   if (isTransient(error))
     return new Problem('UNAVAILABLE', 'The database is not reachable at the moment. What was acknowledged is safe.');
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)

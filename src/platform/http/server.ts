@@ -80,6 +80,13 @@ export function createHttp(options: HttpOptions): FastifyInstance {
   const { logger, metrics, behindGateway = false } = options;
   const app = fastify({
     logger: false,
+    // What is no URL, or one with a part too long for any route, meets no route and none of its hooks.
+    frameworkErrors: (error, request, reply) => {
+      request.correlationId = uuidv7();
+      const problem = problemOf(error, VALIDATION_ERRORS_MAX);
+      metrics.refused.labels(problem.code).inc();
+      void sendProblem(reply.header('x-correlation-id', request.correlationId), problem);
+    },
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: 60_000,
     keepAliveTimeout: 75_000,
@@ -99,8 +106,9 @@ export function createHttp(options: HttpOptions): FastifyInstance {
   // Many clients send the content type without a body: then there is none, and the route's schema judges that.
   app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
     if (body === '') done(null, undefined);
-    else parseJson(request, body, done);
+    else void parseJson(request, body, done);
   });
+  app.removeContentTypeParser('text/plain');
   app.decorateRequest('principal', null as never);
   app.decorateRequest('correlationId', '');
   app.decorateRequest('cause', null as never);
