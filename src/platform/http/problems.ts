@@ -49,6 +49,12 @@ function fieldError(failure: ValidationFailure): FieldError {
   return { pointer: failure.instancePath, detail: failure.message ?? failure.keyword };
 }
 
+/** Nested deeper than we or PostgreSQL can follow (SQLSTATE class 54), or text that is none (22021, 22P05). */
+function isUnstorable(error: unknown): boolean {
+  if (error instanceof RangeError) return error.message.includes('call stack');
+  return /^(54...|22021|22P05)$/.test(String((error as { code?: unknown }).code));
+}
+
 /** The one place that turns whatever was thrown into a problem. */
 export function problemOf(error: unknown, errorsMax: number): Problem {
   if (error instanceof Problem) return error;
@@ -75,8 +81,8 @@ export function problemOf(error: unknown, errorsMax: number): Problem {
   if (code === 'FST_ERR_CTP_EMPTY_JSON_BODY') return new Problem('MALFORMED_JSON', 'The body is empty.');
   if (error instanceof SyntaxError || code === 'FST_ERR_CTP_INVALID_JSON_BODY')
     return new Problem('MALFORMED_JSON', 'The body is not valid JSON.');
-  if (error instanceof RangeError && error.message.includes('call stack'))
-    return new Problem('VALIDATION_FAILED', 'The request is nested too deeply.');
+  if (isUnstorable(error))
+    return new Problem('VALIDATION_FAILED', 'The request holds text or nesting that cannot be stored.');
   if (isTransient(error))
     return new Problem('UNAVAILABLE', 'The database is not reachable at the moment. What was acknowledged is safe.');
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
