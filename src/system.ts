@@ -210,6 +210,8 @@ interface DatabaseOptions {
 
 /** These neither write to the log nor read it. */
 const WITHOUT_LOG: ReadonlySet<string> = new Set(['gateway', 'sandbox']);
+/** These read it and say nothing themselves. */
+const SILENT: ReadonlySet<string> = new Set(['notifications']);
 
 /** Opens every database that services of this process use, migrated, with its partitions kept. */
 async function openDatabases({
@@ -303,7 +305,8 @@ async function startMessaging({ kafka, databases, logger, closers }: MessagingOp
   const bus = await KafkaBus.open(kafka, logger);
   closers.push(() => bus.close());
   const relays: Relay[] = [];
-  for (const { url, database } of databases.distinct.filter(hasLog)) {
+  for (const { url, database, services } of databases.distinct.filter(hasLog)) {
+    if (services.every(({ name }) => WITHOUT_LOG.has(name) || SILENT.has(name))) continue;
     const relay = await Relay.start({ config: kafka, database, url, logger });
     closers.push(() => relay.stop());
     relays.push(relay);
