@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 import type { Peers, Product } from '#contracts/peers.ts';
 import type { Environment } from '#platform/config.ts';
+import { ROUTED_SERVICES } from '#gateway/routing.ts';
 import { Identities } from '#platform/http/identity.ts';
 import { RemoteService, unavailable } from '#platform/http/proxy.ts';
 import type { Principal } from '#platform/http/server.ts';
@@ -9,7 +10,6 @@ import type { Service } from '#platform/service.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
 import type { Metrics } from '#platform/telemetry/metrics.ts';
 import { type ProcessConfig, serviceUrls } from './config.ts';
-import { SERVICES } from './services.ts';
 
 /** What this process knows of the others: where services are, and the calls one service makes to another. */
 export interface Remote {
@@ -35,7 +35,7 @@ const KEYS_MAX = 4_000;
 const LOOKUP_PATH = '/internal/products/lookup';
 
 export function createRemote({ env, config, local, logger, metrics }: RemoteOptions): Remote {
-  const wanted = local.has('gateway') ? SERVICES.map(({ name }) => name) : local.has('orders') ? ['inventory'] : [];
+  const wanted = local.has('gateway') ? ROUTED_SERVICES : local.has('orders') ? ['inventory'] : [];
   const addresses = wanted.filter((name) => !local.has(name)).map((name) => ({ name, urls: serviceUrls(name, env) }));
   const known = addresses.filter(({ urls }) => urls.length > 0);
   // The sandbox stands for the outside world: it neither trusts nor is asked by the gateway.

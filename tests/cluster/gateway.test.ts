@@ -158,6 +158,20 @@ describe('the gateway', () => {
     expect(second.seen).toHaveLength(6);
   });
 
+  test('leaves out a replica that hangs, while whoever asked it waits', async () => {
+    first.answer = () => {};
+    const stuck = [api.call('GET', '/stock'), api.call('GET', '/stock')];
+    await until('somebody to look after the one that hangs', () =>
+      first.seen.some(({ url }) => url === '/health/liveness'),
+    );
+    await sleep(1_300);
+    const before = first.seen.length;
+    for (let i = 0; i < 6; i++) expect((await api.call('GET', '/stock')).status).toBe(200);
+    expect(first.seen.length - before).toBeLessThanOrEqual(1);
+    await first.stop();
+    for (const { status } of await Promise.all(stuck)) expect(status).toBe(200);
+  });
+
   test('answers 503 while a service is dead, without harm to the others, and recovers with it', async () => {
     await only.stop();
     const dead = await api.call<Problem>('GET', '/payments');

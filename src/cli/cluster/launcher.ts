@@ -227,7 +227,7 @@ export class Cluster {
     const all: Record<string, string | undefined> = { ...env };
     for (const { name } of SERVICES) {
       delete all[`${name.toUpperCase()}_DATABASE_URL`];
-      if (name !== 'gateway') all[`${name.toUpperCase()}_URL`] = this.#urlsOf(name).join(',');
+      if (name !== 'gateway' && !SINGLE.has(name)) all[`${name.toUpperCase()}_URL`] = this.#urlsOf(name).join(',');
     }
     // What a runner of tests passes to its own processes is not for these.
     delete all['NODE_OPTIONS'];

@@ -20,8 +20,11 @@ import type { FastifyReply, FastifyRequest, Principal } from './server.ts';
  * answers at once instead, and lets one call through now and then to find out.
  */
 
+const ANSWER_TIMEOUT_MS = 15_000;
 /** `Prefer: wait` may hold an answer for 30 s. */
-const ANSWER_TIMEOUT_MS = 35_000;
+const PATIENT_TIMEOUT_MS = 35_000;
+/** An answer that takes longer makes its replica suspect: does it live at all? */
+const SUSPECT_MS = 1_500;
 const CONNECT_TIMEOUT_MS = 2_000;
 const PROBE_TIMEOUT_MS = 1_000;
 const CONNECTIONS_MAX = 512;
@@ -52,6 +55,8 @@ export interface Call {
   readonly repeatable?: boolean;
 }
 
+const LIVENESS: Call = { method: 'GET', path: '/health/liveness', headers: {}, timeoutMs: PROBE_TIMEOUT_MS };
+
 export interface Answer {
   readonly statusCode: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
@@ -64,6 +69,8 @@ interface Replica {
   failures: number;
   /** Left out until then. */
   ejectedUntilMs: number;
+  /** Somebody is finding out whether it lives. */
+  suspected: boolean;
 }
 
 export interface RemoteServiceOptions {
@@ -96,10 +103,8 @@ export class RemoteService {
         connections: CONNECTIONS_MAX,
         pipelining: 1,
         connect: { timeout: CONNECT_TIMEOUT_MS },
-        headersTimeout: ANSWER_TIMEOUT_MS,
-        bodyTimeout: ANSWER_TIMEOUT_MS,
       });
-      return { url: origin, pool, failures: 0, ejectedUntilMs: 0 };
+      return { url: origin, pool, failures: 0, ejectedUntilMs: 0, suspected: false };
     });
     const gauge = breakerGauge(options.metrics).labels(options.name);
     gauge.set(0);
@@ -129,6 +134,7 @@ export class RemoteService {
     const tries = Math.max(2, this.#replicas.length);
     for (let attempt = 1; ; attempt++) {
       const replica = this.#next();
+      const late = setTimeout(() => void this.#suspect(replica), SUSPECT_MS);
       try {
         const answer = await ask(replica.pool, call);
         replica.failures = 0;
@@ -138,6 +144,8 @@ export class RemoteService {
         const failure = new Unreachable(error);
         this.#eject(replica);
         if (attempt >= tries || !(reading ? !isTimeout(error) : failure.unsent)) throw failure;
+      } finally {
+        clearTimeout(late);
       }
     }
   }
@@ -158,6 +166,19 @@ export class RemoteService {
     return best!;
   }
 
+  /** A process that hangs takes connections as ever; whoever waits for it waits, but nobody else should. */
+  async #suspect(replica: Replica): Promise<void> {
+    if (replica.suspected || this.#replicas.length === 1) return;
+    replica.suspected = true;
+    try {
+      await ask(replica.pool, LIVENESS);
+    } catch {
+      this.#eject(replica);
+    } finally {
+      replica.suspected = false;
+    }
+  }
+
   #eject(replica: Replica): void {
     const forMs = Math.min(EJECT_MS.first * 2 ** replica.failures, EJECT_MS.longest);
     replica.failures++;
@@ -170,12 +191,7 @@ export class RemoteService {
     await Promise.all(
       this.#replicas.map(async ({ url, pool }) => {
         try {
-          const { statusCode } = await ask(pool, {
-            method: 'GET',
-            path: '/health/liveness',
-            headers: {},
-            timeoutMs: PROBE_TIMEOUT_MS,
-          });
+          const { statusCode } = await ask(pool, LIVENESS);
           if (statusCode !== 200) dead.push(`${url} answers ${statusCode}`);
         } catch (error) {
           dead.push(`${url}: ${reasonOf(error)}`);
@@ -204,7 +220,7 @@ async function ask(pool: Pool, call: Call): Promise<Answer> {
     body: body === undefined ? null : body,
     headersTimeout: timeoutMs,
     bodyTimeout: timeoutMs,
-    // A replica that does not even take the connection is given up sooner than one that works on an answer.
+    // Undici's own clock is coarse.
     ...(timeoutMs < ANSWER_TIMEOUT_MS && { signal: AbortSignal.timeout(timeoutMs) }),
   });
   const length = response.headers['content-length'];
@@ -295,8 +311,9 @@ export async function forward(
   if (request.cause.traceparent !== undefined) headers['traceparent'] = request.cause.traceparent;
   headers['x-forwarded-for'] = request.ip;
   const body = Buffer.isBuffer(request.body) ? request.body : undefined;
+  const timeoutMs = headers['prefer'] === undefined ? ANSWER_TIMEOUT_MS : PATIENT_TIMEOUT_MS;
   const answer = await service.send(
-    { method: request.method, path: request.url, headers, body },
+    { method: request.method, path: request.url, headers, body, timeoutMs },
     request.principal ?? ANONYMOUS,
   );
   reply.code(answer.statusCode);
