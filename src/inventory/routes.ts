@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import { uuidv7 } from 'uuidv7';
+import { uuidv7 } from '#platform/uuid.ts';
 import { currencyExponent, parseUnitPrice } from '#contracts/money.ts';
 import { ConflictError, type Database, isUniqueViolation } from '#platform/database/database.ts';
 import { insertRows } from '#platform/database/statement.ts';

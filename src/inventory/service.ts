@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { uuidv7 } from 'uuidv7';
+import { uuidv7 } from '#platform/uuid.ts';
 import type { Envelope } from '#contracts/envelope.ts';
 import type { EventData } from '#contracts/order-events.ts';
 import { startJob, type Job } from '#platform/job.ts';

@@ -3,7 +3,7 @@ import { readSettings } from '#platform/config.ts';
 import { type Job, startJob } from '#platform/job.ts';
 import { Lane } from '#platform/lane.ts';
 import type { Service, ServiceDefinition, ServiceDependencies } from '#platform/service.ts';
-import { uuidv7 } from 'uuidv7';
+import { uuidv7 } from '#platform/uuid.ts';
 import { deadlinesOf, ordersSettings } from './config.ts';
 import { HISTORY_CONSUMER, HistoryMirror } from './history.ts';
 import { Intake } from './intake.ts';

@@ -1,4 +1,4 @@
-import { uuidv7 } from 'uuidv7';
+import { uuidv7 } from '#platform/uuid.ts';
 
 /**
  * What rules may know of the world beyond their arguments: the time, and fresh ids. Rules never read a

@@ -1,4 +1,4 @@
-import { uuidv7 } from 'uuidv7';
+import { uuidv7 } from '#platform/uuid.ts';
 import { Batcher } from '#platform/batcher.ts';
 import { type Database, ConflictError, isUniqueViolation } from '#platform/database/database.ts';
 import {

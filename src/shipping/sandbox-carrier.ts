@@ -1,4 +1,4 @@
-import { uuidv7 } from 'uuidv7';
+import { uuidv7 } from '#platform/uuid.ts';
 import type { Clock } from '#platform/context.ts';
 import type { Database } from '#platform/database/database.ts';
 import { type Job, startJob } from '#platform/job.ts';

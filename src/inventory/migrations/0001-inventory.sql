@@ -34,7 +34,7 @@ create index reservations_backordered on inventory.reservations (order_id) where
 
 -- Every movement of stock, append-only. Sums over it equal the stock table; `olms audit` checks that.
 create table inventory.ledger (
-  number bigint generated always as identity primary key,
+  number bigint generated always as identity,
   at timestamptz not null,
   sku text not null,
   location text not null,
