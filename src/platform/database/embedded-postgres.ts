@@ -128,6 +128,8 @@ async function startAsOwner(
   const network = await networkOf(files, user);
   for (;;) {
     makeLockFileStale(files.dataDir);
+    // The socket has a lock file of its own. Its owner was killed, and while that process waits to be reaped its number looks alive.
+    if (network.host.startsWith('/')) rmSync(join(network.host, `.s.PGSQL.${network.port}.lock`), { force: true });
     const logStart = existsSync(files.log) ? statSync(files.log).size : 0;
     const child = launch(files, binaries, user, network.args, options.settings ?? {});
     const outcome = await untilReady(files, child, network, deadline, logStart);
