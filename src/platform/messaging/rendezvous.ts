@@ -13,7 +13,8 @@ const LOCK_CLASS = 7_113_003;
 const CHANNEL = 'olms_log';
 const TRY_LOCKS = 'select name, pg_try_advisory_lock($1, hashtext(name)) as locked from unnest($2::text[]) as name';
 const UNLOCK = 'select pg_advisory_unlock($1, hashtext($2))';
-const SILENCE_MAX_MS = 2_000;
+/** Long against a busy moment: who is killed is missed at once, only who is paused is missed so late. */
+const SILENCE_MAX_MS = 5_000;
 const PING_MS = 400;
 const RETRY_MS = 400;
 const NOTIFY_EVERY_MS = 4;
@@ -48,6 +49,7 @@ export class Rendezvous {
   #asked: Promise<unknown> = Promise.resolve();
   #endPause: (() => void) | undefined;
   #notifying: NodeJS.Timeout | undefined;
+  #again = false;
   #failure: string | undefined;
   #stopping = false;
   readonly #running: Promise<void>;
@@ -71,7 +73,7 @@ export class Rendezvous {
         this.#wishes.delete(wish);
         if (!wish.held) return;
         wish.held = false;
-        await this.#client?.query('select pg_advisory_unlock($1, hashtext($2))', [LOCK_CLASS, name]).catch(() => {});
+        if (this.#client) await this.#ask(this.#client, UNLOCK, [LOCK_CLASS, name]).catch(() => {});
       },
     };
   }
@@ -84,11 +86,17 @@ export class Rendezvous {
 
   /** Tells the other processes that there is something to read; many calls become one message. */
   notify(): void {
+    this.#again = true;
     if (this.#notifying !== undefined || this.#stopping) return;
-    this.#notifying = setTimeout(() => {
-      this.#notifying = undefined;
-      if (this.#client) this.#ask(this.#client, `notify ${CHANNEL}`, []).catch(() => {});
-    }, NOTIFY_EVERY_MS);
+    this.#notifying = setTimeout(() => void this.#tell(), NOTIFY_EVERY_MS);
+  }
+
+  async #tell(): Promise<void> {
+    // What is written from here on wants a message of its own, but not before this one is through.
+    this.#again = false;
+    if (this.#client) await this.#ask(this.#client, `notify ${CHANNEL}`, []).catch(() => {});
+    this.#notifying = undefined;
+    if (this.#again) this.notify();
   }
 
   get failure(): string | undefined {
@@ -132,6 +140,7 @@ export class Rendezvous {
     try {
       await client.connect();
       await client.query(`set idle_session_timeout = ${SILENCE_MAX_MS}; listen ${CHANNEL}`);
+      this.#asked = Promise.resolve();
       this.#client = client;
       while (!this.#stopping && !lost) {
         await this.#askForLocks(client);
