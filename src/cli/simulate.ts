@@ -38,13 +38,23 @@ export async function simulate(options: SimulateOptions): Promise<void> {
   if (result.failure) process.exitCode = 1;
 }
 
-function textOf({ seed, stories, seconds, storiesPerMinute, events, statuses, troubles, failure }: Simulation): string {
+function textOf({
+  seed,
+  stories,
+  seconds,
+  storiesPerMinute,
+  storiesPerCpuMinute,
+  events,
+  statuses,
+  troubles,
+  failure,
+}: Simulation): string {
   const list = (counts: Readonly<Record<string, number>>): string =>
     Object.entries(counts)
       .map(([name, count]) => `${name} ${count}`)
       .join(', ');
   const lines = [
-    `seed ${seed}: ${stories} stories, ${events} events in ${seconds.toFixed(1)} s (${storiesPerMinute} stories a minute)`,
+    `seed ${seed}: ${stories} stories, ${events} events in ${seconds.toFixed(1)} s (${storiesPerMinute} stories a minute, ${storiesPerCpuMinute} a minute of one core)`,
     `orders: ${list(statuses)}`,
     `trouble: ${list(troubles)}`,
   ];

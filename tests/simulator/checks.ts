@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
+import { Compile } from 'typebox/compile';
 import { amountMinor } from '#contracts/money.ts';
 import type { EventData, OrderEvent } from '#contracts/order-events.ts';
-import { SOURCES } from '#contracts/order-events.ts';
+import { ORDER_EVENTS, SOURCES } from '#contracts/order-events.ts';
 import { isNotified } from '../../src/notifications/templates.ts';
 import { LATE_FACTS, STATUSES } from '../../src/orders/lifecycle.ts';
 import { fold, type Order } from '../../src/orders/order.ts';
@@ -12,6 +13,8 @@ import type { Story } from './story.ts';
 /** What must hold: some of it always, all of it when nothing moves any more. */
 
 const PLANNED = new Set(['duplicate', 'the hold was released before', ...LATE_FACTS.map((fact) => fact.because)]);
+
+const SCHEMAS = new Map(Object.entries(ORDER_EVENTS).map(([type, { data }]) => [type, Compile(data)]));
 
 export function checkPayment({ orderId, authorized, captured, voided, refunded, amount }: Payment): void {
   if (captured + voided > authorized)
@@ -46,7 +49,11 @@ export function checkEnd(story: Story): void {
   checkReservations(story);
   checkStock(story);
   const own = new Map<string, OrderEvent[]>(story.orderIds.map((id) => [id, []]));
-  for (const event of story.log.events) own.get(event.subject)!.push(event as OrderEvent);
+  for (const event of story.log.events) {
+    if (!SCHEMAS.get(event.type)!.Check(event.data))
+      fail(`${event.type} is not what its schema says: ${JSON.stringify(event.data)}`);
+    own.get(event.subject)!.push(event as OrderEvent);
+  }
   for (const id of story.orderIds) {
     const order = story.services.orders.state(id)!;
     const events = own.get(id)!;

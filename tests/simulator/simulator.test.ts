@@ -14,14 +14,14 @@ const SIMULATION_LIMIT_MS = 240_000;
 const REGRESSIONS: readonly (readonly [seed: number, because: string])[] = [
   [138, 'a parcel left goods behind that the order had set aside at another place, too'],
   [320, 'a replica that got its partition back decided on what it remembered from before'],
-  [424, 'a repeated OrderCreated was decided as if it were the first, and the parcel after it found nothing reserved'],
+  [424, 'a repeated OrderCreated is decided as if it were the first, and the parcel after it finds nothing reserved'],
 ];
 
 describe('random stories about the services’ own rules', () => {
   test.each([1, 1_000_000])(
     'from seed %i: every order ends, stock and money balance, no event precedes its cause',
     (seed) => {
-      const { failure, eventTypes, statuses, troubles, storiesPerMinute, stories } = runStories({
+      const { failure, eventTypes, statuses, troubles, storiesPerCpuMinute, stories } = runStories({
         seed,
         stories: STORIES / 2,
       });
@@ -29,7 +29,7 @@ describe('random stories about the services’ own rules', () => {
         throw new Error(
           `Story ${failure.seed}: ${failure.reason}. Again: olms simulate --seed ${failure.seed} --stories 1\n${failure.trace.slice(-40).join('\n')}`,
         );
-      console.log(`${stories} stories from seed ${seed}: ${storiesPerMinute} a minute`);
+      console.log(`${stories} stories from seed ${seed}: ${storiesPerCpuMinute} a minute of one core`);
       // Stories in which nothing happens would prove nothing.
       expect(Object.keys(ORDER_EVENTS).filter((type) => !(type in eventTypes))).toEqual([]);
       expect(Object.keys(statuses).sort()).toEqual(
