@@ -166,7 +166,7 @@ function listFilters(nowMs: number): { name: string; filter: Partial<OrderFilter
 
 const PAGE = 50;
 const DEEP_PAGE = 1_000;
-const SAMPLES = 40;
+const SAMPLES = 150;
 
 function queryString(filter: Partial<OrderFilter>): string {
   const { createdFromMs, createdToMs, ...equal } = filter;
