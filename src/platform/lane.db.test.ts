@@ -32,6 +32,10 @@ type AddCommand = { readonly type: 'add'; readonly atMost?: number };
 const POISON = 'poison';
 /** The rules take this, but the table does not: an event whose effects cannot be saved. */
 const INDIGESTIBLE = 'indigestible';
+/** The rules take this only after a command, or after the first event. */
+const NEEDS_COMMAND = 'needs a command';
+const NEEDS_FIRST = 'needs the first';
+const FIRST = 'first';
 const COMMAND_QUEUE_MAX = 4_000;
 
 const rules: Rules<Notes, AddCommand> = {
@@ -39,6 +43,8 @@ const rules: Rules<Notes, AddCommand> = {
   consumes: ['OrderAmended'],
   react(event, notes) {
     const { reference = '' } = event.data as EventData<'OrderAmended'>;
+    if (reference === NEEDS_COMMAND && !notes?.added) throw new Error('nothing was added yet');
+    if (reference === NEEDS_FIRST && notes?.references[0] !== FIRST) throw new Error('not the first');
     if (reference === POISON) throw new Error('the rules cannot take this');
     const invoice = { invoiceNumber: reference, totalAmount: '0', currency: 'EUR' };
     return {
@@ -89,10 +95,11 @@ function openDatabase(): Database {
   return new Database({ url: server.url, poolSize: 4, statementTimeoutMs: 10_000, applicationName: 'lane-test' });
 }
 
-function newLane(): Lane<Notes, AddCommand> {
+function newLane(more: { readonly opensWith?: readonly string[] } = {}): Lane<Notes, AddCommand> {
   const metrics = { committed: () => {}, conflict: () => void conflicts++, lag: () => {} };
   const logger = createLogger('silent');
   const lane = new Lane<Notes, AddCommand>({
+    ...more,
     name: 'notes',
     rules,
     store,
@@ -277,7 +284,7 @@ describe('an outage', () => {
     const orders = Array.from({ length: 20 }, uuidv7);
     const lane = await startLane();
     await say(...orders.map((id) => amended(id, 'a')));
-    const early = lane.submit(add(orders[0]!));
+    const early = lane.submit(add(orders[0]!)).catch((error: unknown) => error);
     await server.stop();
     // A command that arrives now waits; a caller whose patience ends is told so, and has changed nothing.
     const during = lane.submit(add(orders[1]!)).catch((error: unknown) => error);
@@ -302,7 +309,7 @@ describe('an outage', () => {
     }
     expect(await parkedOrders()).toEqual([]);
     for (const [id, answer] of [
-      [orders[0]!, await early.catch((error: unknown) => error)],
+      [orders[0]!, await early],
       [orders[1]!, await during],
     ] as const) {
       if (!(answer instanceof Error) && !isRefusal(answer)) expect((await notesOf(id))!.added).toBe(1);
@@ -392,6 +399,46 @@ describe('another process', () => {
     await say(amended(order, 'c'));
     await untilNoted(order, 'a', 'b', 'c');
     expect(await saidAbout(order)).toEqual(['a', 'b', 'c']);
+  });
+});
+
+describe('an event that the rules refuse', () => {
+  test('on a row that another process has moved on meanwhile is decided again, not parked', async () => {
+    const order = uuidv7();
+    await say(amended(order, 'a'));
+    const here = await startLane();
+    await untilNoted(order, 'a');
+    // This one never consumes, so nothing tells the other that the row it remembers is old.
+    await newLane().submit(add(order));
+    await say(amended(order, NEEDS_COMMAND));
+    await until(
+      'the event was taken in',
+      async () => (await notesOf(order))?.references.length === 2 || here.parkedCount > 0,
+    );
+    expect(await parkedOrders()).toEqual([]);
+    await untilNoted(order, 'a', NEEDS_COMMAND);
+  });
+
+  test('on a row taken to be absent is decided again on the stored one, not parked', async () => {
+    const order = uuidv7();
+    const opening = amended(order, FIRST);
+    await say(opening);
+    const before = await startLane();
+    await untilNoted(order, FIRST);
+    await before.stop();
+    // A relay that crashed tells the opening event again; this process has never heard of the order.
+    await say(
+      { ...opening, sequence: 2, id: uuidv7(), data: { reference: 'again' } },
+      { ...amended(order, NEEDS_FIRST), sequence: 3 },
+    );
+    const lane = newLane({ opensWith: ['OrderAmended'] });
+    await lane.start();
+    await until(
+      'the events were taken in',
+      async () => (await notesOf(order))?.references.length === 3 || lane.parkedCount > 0,
+    );
+    expect(await parkedOrders()).toEqual([]);
+    await untilNoted(order, FIRST, 'again', NEEDS_FIRST);
   });
 });
 

@@ -146,8 +146,10 @@ interface Plan<State, Effect> {
   readonly parked: Parked[];
   readonly answers: (() => void)[];
   readonly keys: { key: string; request_hash: string; status: number; answer: unknown }[];
-  /** Orders of commands that changed nothing: no write will show whether their row was the present one. */
+  /** Orders of commands that changed nothing, and of events the rules failed on: no write will show whether their row was the present one. */
   readonly unproven: string[];
+  /** Events the rules failed on, for the log once that is certain. */
+  readonly failures: { readonly err: unknown; readonly orderId: string; readonly eventType: string }[];
 }
 
 export class Lane<State, Command, Effect = never, Value = never> {
@@ -487,6 +489,7 @@ export class Lane<State, Command, Effect = never, Value = never> {
       draft = await this.#loadDraft(items, trustOpening);
       plan = this.#fold(items, draft);
     }
+    for (const failure of plan.failures) this.#options.logger.error(failure, 'event parked');
     plan.parked.push(...parked);
     const writes = this.#writesOf(plan, draft, store);
     if (plan.parked.length > 0) writes.push(parkEvents(name, plan.parked));
@@ -578,6 +581,7 @@ export class Lane<State, Command, Effect = never, Value = never> {
       answers: [],
       keys: [],
       unproven: [],
+      failures: [],
     };
     const parkedInSet = new Set<string>();
     for (const item of items) {
@@ -593,10 +597,8 @@ export class Lane<State, Command, Effect = never, Value = never> {
           );
         } catch (error) {
           // The rules failed on this event: a bug, or data they were never meant to meet. Its order waits, others go on.
-          this.#options.logger.error(
-            { err: error, orderId: item.event.subject, eventType: item.event.type },
-            'event parked',
-          );
+          plan.failures.push({ err: error, orderId: item.event.subject, eventType: item.event.type });
+          plan.unproven.push(item.event.subject);
           parkedInSet.add(item.event.subject);
           plan.parked.push({ event: item.event, reason: (error as Error).message });
         }
@@ -700,6 +702,7 @@ export class Lane<State, Command, Effect = never, Value = never> {
       const draft = await this.#loadDraft(items, false);
       this.#parkedOrders.delete(item.orderId);
       const plan = this.#fold(items, draft);
+      for (const failure of plan.failures) this.#options.logger.error(failure, 'event parked');
       const writes = this.#writesOf(plan, draft, store);
       writes.push(...deleteParked(name, item.orderId, parked, item.change.actor, item.change.action));
       if (plan.parked.length > 0) writes.push(parkEvents(name, plan.parked));
