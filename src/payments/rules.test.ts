@@ -108,15 +108,22 @@ class Story {
     });
   }
 
+  /** Told by the last call about the operation. */
   told(result: ProviderResult, operation = this.operation): this {
-    return this.toldOfKey(operation.key, result);
+    return this.toldOfKey(operation.key, result, operation.lastCall);
   }
 
-  toldOfKey(key: string, result: ProviderResult): this {
+  /** Told by an earlier call, after whatever has happened since. */
+  toldBy({ operation }: PaymentEffect, result: ProviderResult): this {
+    return this.toldOfKey(operation.key, result, operation.lastCall);
+  }
+
+  /** Told by a call, or by webhook. */
+  toldOfKey(key: string, result: ProviderResult, call?: number): this {
     const folded = foldCommand(
       this.#rules,
       this.#row,
-      { type: 'outcome', key, result },
+      { type: 'outcome', key, call, result },
       { causationid: 'x', correlationid: 'c' },
       this.#context(),
     );
@@ -147,6 +154,14 @@ class Story {
   /** Time passes until the next attempt. */
   due(): this {
     return this.later((this.operation.nextAttemptAt ?? this.nowMs) - this.nowMs);
+  }
+
+  /** The row as an earlier version saved it. */
+  withoutCallNumbers(): this {
+    const { state } = this.#row;
+    const operations = state!.operations.map(({ lastCall: _l, openCall: _o, ...operation }) => operation);
+    this.#row = { ...this.#row, state: { ...state!, operations } };
+    return this;
   }
 
   get payment(): Payment {
@@ -319,6 +334,76 @@ describe('a payment in doubt', () => {
     s.due().asks('find charge 19.90').timedOut().says();
     expect(s.operation.state).toBe('awaiting_provider');
     s.approved().says('PaymentSucceeded').approved().says();
+  });
+});
+
+const TIMEOUT: ProviderResult = { type: 'unknown', reason: 'timeout' };
+const UNSENT: ProviderResult = { type: 'unknown', reason: 'provider unavailable', unsent: true };
+
+describe('an outcome', () => {
+  test('that a call never left counts once, however often it is told', () => {
+    // The first call left; the second did not. Told twice, both would count as never made.
+    const s = story().paymentRequested().timedOut().due().notFound().unsent();
+    const { row } = s;
+    expect(s.operation.calls).toBe(1);
+    expect(s.unsent().says().asks().row).toBe(row);
+    // So the charge of a cancelled order is not given up while the first call may still arrive.
+    s.orderCancelled().says().asks();
+    s.due().asks('find charge 19.90').approved().says('PaymentSucceeded').asks('send refund 19.90');
+  });
+
+  test.each<[string, ProviderResult, (s: Story) => Story]>([
+    ['unknown', TIMEOUT, (s) => s],
+    ['unsent', UNSENT, (s) => s],
+    ['pending', { type: 'pending', reference: 'ch' }, (s) => s],
+    ['not found', { type: 'not_found' }, (s) => s.timedOut().due()],
+  ])('%s told twice by the same call changes nothing the second time', (_, result, before) => {
+    const s = before(story().paymentRequested());
+    const [call] = s.asked;
+    const { row } = s.toldBy(call!, result);
+    expect(s.toldBy(call!, result).says().asks().row).toBe(row);
+    if (result.type === 'pending') expect(s.toldOfKey(call!.operation.key, result).says().asks().row).toBe(row);
+  });
+
+  test.each<[string, ProviderResult]>([
+    ['unknown', TIMEOUT],
+    ['unsent', UNSENT],
+    ['not found', { type: 'not_found' }],
+  ])('%s told by a call after a later one was made changes nothing', (_, result) => {
+    const s = story().paymentRequested();
+    const [first] = s.asked;
+    // Nobody heard of the first call, so the provider is asked.
+    s.due().asks('find charge 19.90');
+    const { row } = s;
+    expect(s.toldBy(first!, result).says().asks().row).toBe(row);
+    s.notFound().asks('send charge 19.90');
+    s.toldBy(first!, result).says().asks();
+    expect(s.operation).toMatchObject({ calls: 2, lastCall: 3 });
+    // The last one is still heard.
+    expect(s.unsent().operation.calls).toBe(1);
+  });
+
+  test('that is a fact holds whichever call tells it, after whatever was made since', () => {
+    const s = story().paymentRequested();
+    const [first] = s.asked;
+    s.due().notFound().asks('send charge 19.90');
+    s.toldBy(first!, { type: 'approved', reference: 'ch' }).says('PaymentSucceeded');
+    expect(s.notFound().says().asks().payment.captured).toBe(1990n);
+  });
+
+  test('of a question counts by when it was asked, not by when it was told', () => {
+    const s = story().paymentRequested().timedOut().orderCancelled();
+    s.later(29_000).asks('find charge 19.90');
+    const [question] = s.asked;
+    s.nowMs += 1_500;
+    // The charge may have arrived meanwhile: it is asked about once more.
+    s.toldBy(question!, { type: 'not_found' }).says();
+    s.due().asks('find charge 19.90').approved().says('PaymentSucceeded').asks('send refund 19.90');
+  });
+
+  test('of an operation saved before calls had numbers is found by asking', () => {
+    const s = story().paymentRequested().withoutCallNumbers();
+    s.due().asks('find charge 19.90').approved().says('PaymentSucceeded');
   });
 });
 
@@ -595,12 +680,11 @@ test.each(seeds)('whatever the provider does, its books and ours agree in the en
     const result = call && provider.answer(call, calm);
     if (call && result) {
       for (let tellings = provider.chance(0.2) ? 2 : 1; tellings > 0; tellings--) {
-        // An unsent call is reported once; and of a key that was replaced meanwhile nothing is known any more.
+        // Of a key that was replaced meanwhile nothing is known any more.
         const { key } = call.operation;
         if (!s.payment.operations.some((operation) => operation.key === key)) break;
-        s.toldOfKey(key, result);
+        s.toldBy(call, result);
         note();
-        if (result.type === 'unknown') break;
       }
     }
     if (calls.length === 0) {

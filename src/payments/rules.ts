@@ -13,6 +13,17 @@ export type CaptureMode = 'automatic' | 'on_dispatch';
 export type OperationKind = 'charge' | 'authorize' | 'capture' | 'void' | 'refund';
 export type OperationState = 'pending' | 'in_doubt' | 'awaiting_provider' | 'succeeded' | 'failed';
 
+/** What a call is for: to act under the key, or to ask what became of it. */
+export type CallType = 'send' | 'find';
+
+/** A call whose outcome nobody has told yet. */
+export interface OpenCall {
+  readonly number: number;
+  readonly type: CallType;
+  /** When it was decided. */
+  readonly atMs: number;
+}
+
 /** One logical operation at the provider. */
 export interface Operation {
   readonly id: string;
@@ -25,6 +36,10 @@ export interface Operation {
   readonly calls: number;
   /** When the last of them may have left. */
   readonly sentAt?: number | undefined;
+  /** Number of the last call, questions included; absent in rows saved before calls had numbers. */
+  readonly lastCall?: number | undefined;
+  /** That call, as long as its outcome is awaited. An earlier one has nothing to say any more, unless it is a fact. */
+  readonly openCall?: OpenCall | undefined;
   /** Calls that told no outcome; they stretch the waiting. */
   readonly attempts: number;
   /** Definite failures of earlier keys. */
@@ -69,13 +84,19 @@ export type ProviderResult =
   | { readonly type: 'not_found' };
 
 export type PaymentCommand =
-  | { readonly type: 'outcome'; readonly key: string; readonly result: ProviderResult }
+  /** `call` is the number of the call that tells it; a webhook has none. */
+  | {
+      readonly type: 'outcome';
+      readonly key: string;
+      readonly call?: number | undefined;
+      readonly result: ProviderResult;
+    }
   /** The time of the payment's next attempts may have come. */
   | { readonly type: 'due' };
 
 /** A call to make once the decision is saved. */
 export interface PaymentEffect {
-  readonly call: 'send' | 'find';
+  readonly call: CallType;
   readonly orderId: string;
   readonly provider: string;
   readonly token: string;
@@ -211,9 +232,15 @@ class Decision {
     if (inDoubt) this.tellPending(operation, 'no_reply');
   }
 
-  #call(call: PaymentEffect['call'], operation: Operation): void {
+  #call(call: CallType, operation: Operation): void {
     const { nowMs } = this.#context;
-    const called = { ...operation, nextAttemptAt: nowMs + this.#options.timeoutMs + SAFETY_NET_MS };
+    const number = (operation.lastCall ?? 0) + 1;
+    const called: Operation = {
+      ...operation,
+      lastCall: number,
+      openCall: { number, type: call, atMs: nowMs },
+      nextAttemptAt: nowMs + this.#options.timeoutMs + SAFETY_NET_MS,
+    };
     this.replace(called);
     const { orderId, provider, token, currency, chargeReference } = this.payment;
     this.effects.push({
@@ -238,6 +265,7 @@ class Decision {
     this.replace({
       ...operation,
       state: 'succeeded',
+      openCall: undefined,
       nextAttemptAt: undefined,
       providerReference: reference,
       reason: undefined,
@@ -313,7 +341,7 @@ class Decision {
 
   /** The provider definitely refused. */
   fail(operation: Operation, reason: string): void {
-    const failed: Operation = { ...operation, state: 'failed', nextAttemptAt: undefined, reason };
+    const failed: Operation = { ...operation, state: 'failed', openCall: undefined, nextAttemptAt: undefined, reason };
     if (holdsMoney(operation)) {
       this.replace(failed);
       return this.failPayment(reason);
@@ -343,7 +371,7 @@ class Decision {
 
   /** Gives up a charge of a cancelled order that cannot have reached the provider. */
   abandon(operation: Operation): void {
-    this.replace({ ...operation, state: 'failed', nextAttemptAt: undefined, reason: ABANDONED });
+    this.replace({ ...operation, state: 'failed', openCall: undefined, nextAttemptAt: undefined, reason: ABANDONED });
     this.failPayment(ABANDONED);
   }
 
@@ -363,49 +391,64 @@ class Decision {
     if (rest > 0n) this.begin('refund', rest, cause);
   }
 
-  told(operation: Operation, result: ProviderResult): void {
-    const { nowMs } = this.#context;
+  /**
+   * Takes an outcome. What a provider definitely said is a fact about the key, whichever call tells it, and as often
+   * as it is told. That nothing is known says something about one call alone: it counts once, and only as long as no
+   * later call was made.
+   */
+  told(operation: Operation, result: ProviderResult, call: number | undefined): void {
+    const { openCall } = operation;
+    const answered = openCall !== undefined && openCall.number === call ? openCall : undefined;
+    const present: Operation = answered ? { ...operation, openCall: undefined } : operation;
     switch (result.type) {
       case 'approved':
-        return this.succeed(operation, result.reference);
+        return this.succeed(present, result.reference);
       case 'declined':
-        return this.fail(operation, result.reason);
-      case 'pending': {
-        const nextAttemptAt = nowMs + doubled(POLL_FIRST_MS, operation.attempts, BACKOFF_MAX_MS);
-        const waiting: Operation = {
-          ...operation,
-          state: 'awaiting_provider',
-          providerReference: result.reference,
-          attempts: operation.attempts + 1,
-          nextAttemptAt,
-        };
-        this.replace(waiting);
-        return this.tellPending(waiting, 'provider_pending');
-      }
-      case 'unknown': {
-        const calls = result.unsent ? operation.calls - 1 : operation.calls;
-        const nextAttemptAt = nowMs + doubled(BACKOFF_FIRST_MS, operation.attempts, BACKOFF_MAX_MS);
-        const state = operation.state === 'awaiting_provider' ? operation.state : 'in_doubt';
-        const doubtful: Operation = {
-          ...operation,
-          state,
-          calls,
-          attempts: operation.attempts + 1,
-          nextAttemptAt,
-          reason: result.reason,
-        };
-        if (calls === 0 && holdsMoney(operation) && this.payment.cancelRequested) return this.abandon(doubtful);
-        this.replace(doubtful);
-        return this.tellPending(doubtful, result.reason);
-      }
-      case 'not_found': {
-        if (!this.payment.cancelRequested || !holdsMoney(operation)) return this.send(operation, 'in_doubt');
-        // The order is cancelled, so the charge is not repeated; but a call may still be on its way.
-        const safeAt = (operation.sentAt ?? 0) + this.#options.cancelSafetyMs;
-        if (nowMs >= safeAt) return this.abandon(operation);
-        return this.replace({ ...operation, state: 'in_doubt', nextAttemptAt: safeAt });
-      }
+        return this.fail(present, result.reason);
+      case 'pending':
+        return answered || present.state !== 'awaiting_provider' ? this.#wait(present, result.reference) : undefined;
+      case 'unknown':
+        return answered && this.#doubt(present, answered, result);
+      case 'not_found':
+        return answered && this.#repeat(present, answered);
     }
+  }
+
+  /** The provider decides later. */
+  #wait(operation: Operation, providerReference: string): void {
+    const waiting: Operation = {
+      ...operation,
+      state: 'awaiting_provider',
+      providerReference,
+      attempts: operation.attempts + 1,
+      nextAttemptAt: this.#context.nowMs + doubled(POLL_FIRST_MS, operation.attempts, BACKOFF_MAX_MS),
+    };
+    this.replace(waiting);
+    this.tellPending(waiting, 'provider_pending');
+  }
+
+  /** Nobody knows what the call did. */
+  #doubt(operation: Operation, call: OpenCall, { reason, unsent }: Extract<ProviderResult, { type: 'unknown' }>): void {
+    const doubtful: Operation = {
+      ...operation,
+      state: operation.state === 'awaiting_provider' ? operation.state : 'in_doubt',
+      calls: unsent && call.type === 'send' ? operation.calls - 1 : operation.calls,
+      attempts: operation.attempts + 1,
+      nextAttemptAt: this.#context.nowMs + doubled(BACKOFF_FIRST_MS, operation.attempts, BACKOFF_MAX_MS),
+      reason,
+    };
+    if (doubtful.calls === 0 && holdsMoney(operation) && this.payment.cancelRequested) return this.abandon(doubtful);
+    this.replace(doubtful);
+    this.tellPending(doubtful, reason);
+  }
+
+  /** The provider did not know the key when it was asked. */
+  #repeat(operation: Operation, question: OpenCall): void {
+    if (!this.payment.cancelRequested || !holdsMoney(operation)) return this.send(operation, 'in_doubt');
+    // The order is cancelled, so the charge is not repeated; but when it was asked, a call may still have been on its way.
+    const safeAt = (operation.sentAt ?? 0) + this.#options.cancelSafetyMs;
+    if (question.atMs >= safeAt) return this.abandon(operation);
+    this.replace({ ...operation, state: 'in_doubt', nextAttemptAt: safeAt });
   }
 
   due(operation: Operation): void {
@@ -551,7 +594,8 @@ export function paymentRules(options: PaymentRulesOptions): PaymentRules {
       // The first telling decides. Only money that turns up after all, for a charge that was given up, is
       // news: it has to be given back.
       const turnedUp = operation.reason === ABANDONED && (result.type === 'approved' || result.type === 'pending');
-      if (isOpen(operation) || (operation.state === 'failed' && turnedUp)) decision.told(operation, result);
+      if (isOpen(operation) || (operation.state === 'failed' && turnedUp))
+        decision.told(operation, result, command.call);
       return decision.outcome;
     },
   };

@@ -54,7 +54,11 @@ export const payments: ServiceDefinition = {
       logger,
       metrics,
       told: (effect, result) =>
-        submit(effect.orderId, { type: 'outcome', key: effect.operation.key, result }, causeOf(effect.operation)),
+        submit(
+          effect.orderId,
+          { type: 'outcome', key: effect.operation.key, call: effect.operation.lastCall, result },
+          causeOf(effect.operation),
+        ),
     });
     const lane = new Lane<Payment, PaymentCommand, PaymentEffect>({
       name: 'payments',

@@ -16,11 +16,16 @@ const PLANNED = new Set(['duplicate', 'the hold was released before', ...LATE_FA
 
 const SCHEMAS = new Map(Object.entries(ORDER_EVENTS).map(([type, { data }]) => [type, Compile(data)]));
 
-export function checkPayment({ orderId, authorized, captured, voided, refunded, amount }: Payment): void {
+export function checkPayment(story: Story, payment: Payment): void {
+  const { orderId, authorized, captured, voided, refunded, amount } = payment;
   if (captured + voided > authorized)
     fail(`${orderId}: captured ${captured} and voided ${voided} of ${authorized} authorized`);
   if (refunded > captured) fail(`${orderId}: refunded ${refunded} of ${captured} captured`);
   if (authorized > amount) fail(`${orderId}: authorized ${authorized} of ${amount}`);
+  for (const { key, calls } of payment.operations) {
+    const left = story.outside.left.get(key) ?? 0;
+    if (calls < left) fail(`${story.nameOf(orderId)}: ${left} calls left under ${key}, payments believe in ${calls}`);
+  }
 }
 
 /** Reserved is the sum of live reservations, and never more than is there. */

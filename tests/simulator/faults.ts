@@ -29,8 +29,6 @@ export interface Faults {
   readonly versions?: false;
   /** False: a refusal or a failure is final even where it was decided on a row that another replica has changed. */
   readonly freshRefusals?: false;
-  /** True: stories may tell payments twice that a call never left, which payments cannot take yet (story 19219). */
-  readonly unsentTwice?: true;
 }
 
 /** Lets a service ignore events of a type, where `when` says so. */
@@ -96,6 +94,20 @@ export const PLANTED: Readonly<Record<string, Faults>> = {
           ? { ...effect, operation: { ...effect.operation, key: newId() } }
           : effect,
       ),
+  },
+  'payments believe a call as often as it tells that it never left': {
+    payments: (rules) => ({
+      ...rules,
+      decide: (command, payment, context) => {
+        if (!payment || command.type !== 'outcome' || command.result.type !== 'unknown' || !command.result.unsent)
+          return rules.decide(command, payment, context);
+        const openCall = { number: command.call!, type: 'send', atMs: context.nowMs } as const;
+        const operations = payment.operations.map((operation) =>
+          operation.key === command.key ? { ...operation, openCall } : operation,
+        );
+        return rules.decide(command, { ...payment, operations }, context);
+      },
+    }),
   },
   'payments do not hear that an order was cancelled': { payments: (rules) => deaf(rules, 'OrderCancelled') },
   'payments do not hear that an order was cancelled while its charge is in flight': {

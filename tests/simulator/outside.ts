@@ -16,6 +16,8 @@ type PaymentReplica = Replica<Payment, PaymentCommand, PaymentEffect, never>;
 
 export class PaymentOutside {
   readonly books: ProviderBooks;
+  /** Calls that left to act, by key, whether or not they have arrived. */
+  readonly left = new Map<string, number>();
   readonly #story: Story;
   readonly #failures = new Map<string, number>();
   #refusals = 0;
@@ -43,11 +45,14 @@ export class PaymentOutside {
           const { operation, orderId } = effect;
           replica.service.submit(
             orderId,
-            { type: 'outcome', key: operation.key, result },
+            { type: 'outcome', key: operation.key, call: operation.lastCall, result },
             { to: replica, cause: { causationid: operation.id, correlationid: operation.correlationid } },
           );
         });
       };
+      // Not let through: the call never leaves.
+      if (this.#story.strikes('breakerOpen'))
+        return reply({ type: 'unknown', reason: 'provider unavailable', unsent: true }, 0);
       if (effect.call === 'find') this.#find(effect, reply);
       else this.#send(effect, reply);
     });
@@ -62,6 +67,8 @@ export class PaymentOutside {
   #send(effect: PaymentEffect, reply: (result: ProviderResult, afterMs: number) => void): void {
     const { random, scheduler } = this.#story;
     const { token, operation } = effect;
+    const left = this.left.get(operation.key) ?? 0;
+    this.left.set(operation.key, left + 1);
     const charging = operation.kind === 'charge' || operation.kind === 'authorize';
     const first = !this.books.knows(operation.key);
     if (token === 'tok_flaky' && charging) {
@@ -72,11 +79,8 @@ export class PaymentOutside {
     if (this.#story.strikes('network')) {
       switch (random.below(5)) {
         case 0:
-          // @TODO payments count this telling twice where its commit was done and only the reply was lost.
-          return reply(
-            { type: 'unknown', reason: 'provider unavailable', ...(this.#story.tellsUnsent && { unsent: true }) },
-            0,
-          );
+          this.left.set(operation.key, left);
+          return reply({ type: 'unknown', reason: 'provider unavailable', unsent: true }, 0);
         case 1:
           return reply({ type: 'unknown', reason: 'connection refused' }, random.between(1, 20));
         case 2:

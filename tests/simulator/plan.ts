@@ -59,9 +59,9 @@ function deadlinesOf(random: Random): Deadlines {
   };
 }
 
-function troublesOf(random: Random): Plan['troubles'] {
+function troublesOf(random: Random, breaker: Random): Plan['troubles'] {
   const quiet = random.chance(0.2);
-  return Object.fromEntries(
+  const budgets = Object.fromEntries(
     TROUBLES.map((trouble) => {
       const frequent = trouble === 'slowCommit' || trouble === 'lateDelivery' || trouble === 'network';
       return [
@@ -72,10 +72,12 @@ function troublesOf(random: Random): Plan['troubles'] {
         },
       ];
     }),
-  ) as unknown as Plan['troubles'];
+  ) as unknown as Omit<Plan['troubles'], 'breakerOpen'>;
+  return { ...budgets, breakerOpen: { left: breaker.chance(0.3) ? breaker.between(1, 12) : 0, chance: 0.4 } };
 }
 
-export function planOf(random: Random): Plan {
+/** `breaker` draws what concerns the circuit breaker alone. */
+export function planOf(random: Random, breaker: Random): Plan {
   const shape = random.pick(['one process', 'one process', 'two processes', 'kafka', 'kafka'] as const);
   return {
     shape,
@@ -94,7 +96,7 @@ export function planOf(random: Random): Plan {
     careless: random.chance(0.4),
     supervisorMs: random.duration(500, HOUR_MS),
     actingMs: random.duration(50, 2 * HOUR_MS),
-    troubles: troublesOf(random),
+    troubles: troublesOf(random, breaker),
   };
 }
 

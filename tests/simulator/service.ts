@@ -73,7 +73,8 @@ export type Trouble =
   | 'relayCrash'
   | 'lateDelivery'
   | 'kill'
-  | 'network';
+  | 'network'
+  | 'breakerOpen';
 
 export class Store<State, Value> {
   readonly rows = new Map<string, Row<State>>();
