@@ -159,8 +159,10 @@ export function inventoryRoutes(app: FastifyInstance, { database, onAdjusted }: 
         const raced = isUniqueViolation(error) ? await storedAnswer(database, key) : undefined;
         if (raced) return reply.code(201).send(raced);
         throw error;
+      } finally {
+        // Also after a failure: it may have been saved, and only the answer was lost.
+        onAdjusted(adjustment.sku, adjustment.delta);
       }
-      onAdjusted(adjustment.sku, adjustment.delta);
       return reply.code(201).send(answer);
     },
   );

@@ -91,14 +91,14 @@ function moveStock(changes: readonly SharedChange<StockOfSku>[]): Write[] {
     });
   }
   if (arrivals.length > 0) {
-    // Returned goods at a location that never had this SKU.
+    // Returned goods at a location that never had this SKU; the same set may set some of them aside again.
     writes.push(
       insertRows(
         'arrivals',
         'inventory.stock',
         { sku: 'text', location: 'text', on_hand: 'integer', reserved: 'integer' },
         arrivals,
-        'on conflict (sku, location) do update set on_hand = stock.on_hand + excluded.on_hand',
+        'on conflict (sku, location) do update set on_hand = stock.on_hand + excluded.on_hand, reserved = stock.reserved + excluded.reserved',
       ),
     );
   }

@@ -662,8 +662,13 @@ export class Lane<State, Command, Effect = never, Value = never> {
 
   #committed(plan: Plan<State, Effect>, draft: Draft<State, Value>): void {
     for (const { after } of draft.rows.values()) if (after.version > 0) this.#rows.set(after.id, after);
-    if (this.#options.keepShared && draft.epoch === this.#valuesEpoch) {
-      for (const { key, after } of draft.values.values()) this.#values.set(key, after);
+    if (this.#options.keepShared) {
+      // Overtaken by a change from outside, a set keeps nothing; and what was kept before it is older still.
+      const overtaken = draft.epoch !== this.#valuesEpoch;
+      for (const { key, after } of draft.values.values()) {
+        if (overtaken) this.#values.delete(key);
+        else this.#values.set(key, after);
+      }
     }
     for (const answer of plan.answers) answer();
     if (this.#changeListeners.size > 0) {

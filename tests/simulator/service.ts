@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Envelope } from '#contracts/envelope.ts';
 import { isRefusal, type Refusal } from '#contracts/errors.ts';
 import {
@@ -294,8 +295,13 @@ export class Replica<State, Command, Effect, Value> {
     if (world.strikes('crashAfterCommit')) return this.#die('after its commit');
     for (const { partition, to } of moves) this.#stored[partition] = to;
     for (const { after } of plan.drafts.values()) if (after.version > 0) this.#rows.set(after.id, after);
-    if (world.exclusive && epoch === this.#valuesEpoch)
-      for (const { key, after } of plan.values.values()) this.#values.set(key, after);
+    if (world.exclusive) {
+      const overtaken = epoch !== this.#valuesEpoch;
+      for (const { key, after } of plan.values.values()) {
+        if (overtaken) this.#values.delete(key);
+        else this.#values.set(key, after);
+      }
+    }
     for (const answer of plan.answers) answer();
     if (plan.effects.length > 0) spec.perform?.(plan.effects, this);
     this.#done();
@@ -345,7 +351,12 @@ export class Replica<State, Command, Effect, Value> {
       if (!spec.sharedKeys) continue;
       for (const key of spec.sharedKeys(event ? { event } : { command: request.command }, draft.before.state)) {
         if (values.has(key)) continue;
-        const value = this.#values.get(key) ?? service.store.shared.get(key);
+        const stored = service.store.shared.get(key);
+        const value = this.#values.get(key) ?? stored;
+        if (value !== stored && !isDeepStrictEqual(value, stored))
+          fail(
+            `${this.name} keeps ${JSON.stringify(value)} of ${key}, ${JSON.stringify(stored)} is stored: nobody will tell it`,
+          );
         if (value !== undefined) values.set(key, { key, before: value, after: value });
       }
     }
