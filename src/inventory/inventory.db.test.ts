@@ -217,6 +217,31 @@ describe('stock and reservations', () => {
       expect(Object.values(await levels(sku))).toEqual([{ onHand: 2, reserved: 0, held: 0 }]);
     });
 
+    test('whoever can be served is, however many wait before them for something else', async () => {
+      const [scarce, sku] = [await product(process, 0), await product(process, 0)];
+      // Ids tell the time: these are older than any order of this test.
+      await reader.query(
+        `insert into inventory.reservations (order_id, status, version, sequence, seen, detail)
+         select ('00000000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid, 'BACKORDERED', 1, 1, '{}', $1::json from generate_series(1, 1200) n`,
+        [
+          JSON.stringify({
+            demand: [
+              { sku: scarce, quantity: 1 },
+              { sku, quantity: 1 },
+            ],
+            allocations: [],
+          }),
+        ],
+      );
+      const [first, second] = [uuidv7(), uuidv7()];
+      await say(ordered(first, sku, 2), ordered(second, sku, 2));
+      await untilIs(second, 'BACKORDERED');
+      await process.adjust(sku, { delta: 3 });
+      await untilIs(first, 'RESERVED');
+      expect(await statusOf(second)).toBe('BACKORDERED');
+      await reader.query("delete from inventory.reservations where order_id < '00000000-0000-7000-9000-000000000000'");
+    });
+
     test('an adjustment that was saved counts, although its answer was lost', async () => {
       const sku = await product(process, 0);
       await process.adjust(sku, { onHand: 1 });

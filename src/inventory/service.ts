@@ -9,7 +9,8 @@ import { type InventoryCommand, inventoryRules, type Reservation, type StockOfSk
 import { inventoryRoutes } from './routes.ts';
 import { backorderedFor, findProducts, inventoryStore } from './store.ts';
 
-const BACKORDERS_PER_RUN = 500;
+const BACKORDERS_PER_SET = 500;
+const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 const BACKORDER_SWEEP_MS = 30_000;
 
 /** The inventory service: products, stock per location, reservations, the ledger. */
@@ -58,13 +59,18 @@ function createInventory({ database, bus, clock, logger, metrics, exclusive }: S
   async function retryBackorders(): Promise<void> {
     const skus = [...arrived];
     arrived.clear();
-    for (const orderId of await backorderedFor(database, skus, BACKORDERS_PER_RUN)) {
-      const id = uuidv7();
-      await lane.submit({
-        orderId,
-        command: { type: 'retryBackorder' },
-        cause: { causationid: id, correlationid: id },
-      });
+    // All of them: who cannot be served yet must not keep those behind from what they wait for.
+    for (let after: string | undefined = FIRST_ID; after !== undefined;) {
+      const waiting: string[] = await backorderedFor(database, skus, after, BACKORDERS_PER_SET);
+      await Promise.all(
+        waiting.map((orderId) => {
+          const id = uuidv7();
+          const cause = { causationid: id, correlationid: id };
+          // The lane takes commands in the order they come, so a set is served in that order too.
+          return lane.submit({ orderId, command: { type: 'retryBackorder' }, cause });
+        }),
+      );
+      after = waiting.length < BACKORDERS_PER_SET ? undefined : waiting.at(-1);
     }
   }
 

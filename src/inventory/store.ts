@@ -306,13 +306,18 @@ export async function stockOf(database: Database, sku: string): Promise<StockVie
   return stockViews(rows)[0];
 }
 
-/** Orders waiting for stock of these SKUs (of any, where none are named), first come first served. */
-export async function backorderedFor(database: Database, skus: readonly string[], limit: number): Promise<string[]> {
+/** Orders after another one that wait for stock of these SKUs (of any, where none are named), first come first served. */
+export async function backorderedFor(
+  database: Database,
+  skus: readonly string[],
+  after: string,
+  limit: number,
+): Promise<string[]> {
   const rows = await database.query<{ order_id: string }>(
     `select order_id from inventory.reservations where status = 'BACKORDERED'
        and (cardinality($1::text[]) = 0 or exists (select 1 from json_array_elements(detail->'demand') d where d->>'sku' = any($1::text[])))
-     order by order_id limit $2`,
-    [skus, limit],
+       and order_id > $2 order by order_id limit $3`,
+    [skus, after, limit],
   );
   return rows.map((row) => row.order_id);
 }
