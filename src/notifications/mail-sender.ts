@@ -86,6 +86,7 @@ export function startMailSender({ smtpUrl, from, database, clock, logger }: Mail
   let nextMs = 0;
 
   const send = async (mail: StoredNotification): Promise<MailResult> => {
+    const attempt = { id: mail.id, attempts: mail.attempts };
     try {
       await transport.sendMail({
         from,
@@ -99,7 +100,7 @@ export function startMailSender({ smtpUrl, from, database, clock, logger }: Mail
         headers: { 'Auto-Submitted': 'auto-generated', 'X-Order-Id': mail.orderId },
       });
       return {
-        id: mail.id,
+        ...attempt,
         status: 'sent',
         detail: undefined,
         sentAt: isoTime(clock.nowMs()),
@@ -114,7 +115,7 @@ export function startMailSender({ smtpUrl, from, database, clock, logger }: Mail
         'a mail was not accepted by the mail server',
       );
       const nextAttemptAt = final ? undefined : isoTime(clock.nowMs() + backoffMs(mail.attempts));
-      return { id: mail.id, status: final ? 'failed' : 'queued', detail, sentAt: undefined, nextAttemptAt };
+      return { ...attempt, status: final ? 'failed' : 'queued', detail, sentAt: undefined, nextAttemptAt };
     }
   };
 

@@ -7,6 +7,7 @@ import { uuidv7 } from 'uuidv7';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Envelope } from '#contracts/envelope.ts';
 import { type EventData, type EventType, ORDER_EVENTS } from '#contracts/order-events.ts';
+import { isoTime } from '#contracts/time.ts';
 import { systemClock } from '#platform/context.ts';
 import { Database } from '#platform/database/database.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '#platform/database/embedded-postgres.ts';
@@ -18,6 +19,7 @@ import type { Service } from '#platform/service.ts';
 import { createLogger } from '#platform/telemetry/logger.ts';
 import { createMetrics } from '#platform/telemetry/metrics.ts';
 import { notifications } from './service.ts';
+import { claimMails, findNotification, type MailResult, markMails, type StoredNotification } from './store.ts';
 
 const EMAIL = { email: 'ada@example.com' };
 const CONDITION_PATIENCE_MS = 10_000;
@@ -283,6 +285,41 @@ describe('notifications', () => {
     const ids = mailbox.mails.map((mail) => /^Message-ID: (.+)$/m.exec(mail)![1]!.trim());
     expect(ids).toHaveLength(2);
     expect(new Set(ids).size).toBe(1);
+  });
+
+  test('how an attempt ended is heard once, and not after a later attempt; that it went out always is', async () => {
+    await start({});
+    const order = uuidv7();
+    await happen(event(order, 'OrderCreated', { contact: EMAIL }), event(order, 'OrderReserved'));
+    const [late, sent] = await itemsOf(order, (items) => items.length === 2);
+    await database.query(
+      "update notifications.notifications set status = 'queued', next_attempt_at = created_at where order_id = $1",
+      [order],
+    );
+    const nowMs = clock.nowMs();
+    const claim = (): Promise<StoredNotification[]> => claimMails(database, nowMs, nowMs, 10);
+    const mark = async (id: string, attempts: number, status: MailResult['status'], detail?: string): Promise<void> => {
+      const at = isoTime(nowMs);
+      const sentAt = status === 'sent' ? at : undefined;
+      const nextAttemptAt = status === 'queued' ? at : undefined;
+      await database.write([markMails([{ id, attempts, status, detail, sentAt, nextAttemptAt }])]);
+    };
+    const found = async (id: string): Promise<unknown> => {
+      const { status, detail, attempts } = (await findNotification(database, id))!;
+      return [status, detail, attempts];
+    };
+    // A sender was slow enough for its claims to run out, and another one took the mails over.
+    await claim();
+    await claim();
+    await mark(late!.id, 1, 'failed', 'the first');
+    expect(await found(late!.id)).toEqual(['queued', null, 2]);
+    await mark(late!.id, 2, 'sent');
+    await mark(late!.id, 1, 'queued', 'the first');
+    await mark(late!.id, 2, 'failed', 'the second');
+    expect(await found(late!.id)).toEqual(['sent', null, 2]);
+    await mark(sent!.id, 1, 'sent');
+    await mark(sent!.id, 2, 'queued', 'the second');
+    expect(await found(sent!.id)).toEqual(['sent', null, 2]);
   });
 
   test('two senders never take the same mail', async () => {

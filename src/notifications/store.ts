@@ -1,6 +1,6 @@
 import { isoTime } from '#contracts/time.ts';
 import type { Database } from '#platform/database/database.ts';
-import { type Columns, insertRows, updateRows, type Write } from '#platform/database/statement.ts';
+import { type Columns, insertRows, type Write } from '#platform/database/statement.ts';
 import type { LaneStore } from '#platform/lane.ts';
 import type { Channel, Correspondence, Notification, NotificationStatus } from './rules.ts';
 
@@ -184,28 +184,35 @@ export async function claimMails(
 /** How an attempt ended. */
 export interface MailResult {
   readonly id: string;
+  /** The number of the attempt. */
+  readonly attempts: number;
   readonly status: 'sent' | 'queued' | 'failed';
   readonly detail: string | undefined;
   readonly sentAt: string | undefined;
   readonly nextAttemptAt: string | undefined;
 }
 
+/**
+ * Notes how attempts ended. A sender that was slow may be told of an attempt after another one has taken the mail
+ * over: that it went out stays true, anything else counts only as long as it speaks of the last attempt.
+ */
 export function markMails(results: readonly MailResult[]): Write {
-  const columns: Columns = {
-    id: 'uuid',
-    status: 'text',
-    detail: 'text',
-    sent_at: 'timestamptz',
-    next_attempt_at: 'timestamptz',
+  const column = (name: keyof MailResult): unknown[] => results.map((result) => result[name] ?? null);
+  return {
+    name: 'mails',
+    sql: `update notifications.notifications t set status = r.status, detail = r.detail, sent_at = r.sent_at, next_attempt_at = r.next_attempt_at
+      from rows from (unnest($1::uuid[]), unnest($2::integer[]), unnest($3::text[]), unnest($4::text[]), unnest($5::timestamptz[]), unnest($6::timestamptz[]))
+        as r(id, attempts, status, detail, sent_at, next_attempt_at)
+      where t.id = r.id and t.status = 'queued' and (r.status = 'sent' or t.attempts = r.attempts)`,
+    params: [
+      column('id'),
+      column('attempts'),
+      column('status'),
+      column('detail'),
+      column('sentAt'),
+      column('nextAttemptAt'),
+    ],
   };
-  const rows = results.map(({ id, status, detail, sentAt, nextAttemptAt }) => ({
-    id,
-    status,
-    detail,
-    sent_at: sentAt,
-    next_attempt_at: nextAttemptAt,
-  }));
-  return updateRows('mails', 'notifications.notifications', ['id'], columns, rows);
 }
 
 /** When the next queued mail is due. */
