@@ -41,11 +41,11 @@ class Books {
     this.rows.set(event.subject, folded.row);
     return folded;
   }
-  completed(order: string): Folded<Invoice, never> {
-    return this.hears(this.event(order, 'OrderCompleted'));
+  completed(order: string, changes: Partial<EventData<'OrderCompleted'>> = {}): Folded<Invoice, never> {
+    return this.hears(this.event(order, 'OrderCompleted', changes));
   }
   refunded(order: string, refundId: string): Folded<Invoice, never> {
-    return this.hears(this.event(order, 'PaymentRefunded', { refundId }));
+    return this.hears(this.event(order, 'OrderRefunded', { refundId }));
   }
 }
 
@@ -102,12 +102,31 @@ describe('a credit note', () => {
     expect(books.counters.get('credit-note')).toBe(1);
   });
 
-  test('is not written for an order that was never invoiced', () => {
+  test('comes with the invoice for what was refunded before, and only once', () => {
     const books = new Books();
-    const folded = books.refunded('a', 'r1');
-    expect(folded.ignored).toMatch(/nothing was invoiced/);
-    expect(folded.row.version).toBe(0);
+    const early = books.refunded('a', 'r1');
+    expect(early.ignored).toMatch(/when the order is invoiced/);
+    expect(early.row.version).toBe(0);
     expect(books.counters.get('credit-note')).toBe(0);
+    const refunds = [
+      { refundId: 'r1', amount: '9.95' },
+      { refundId: 'r2', amount: '1.00' },
+    ];
+    const invoiceNumber = 'INV-00000001';
+    expect(books.completed('a', { refunds }).events).toMatchObject([
+      { type: 'InvoiceIssued', data: { invoiceNumber, totalAmount: '19.90' } },
+      { type: 'CreditNoteIssued', data: { creditNoteNumber: 'CRN-00000001', invoiceNumber, amount: '9.95' } },
+      {
+        type: 'CreditNoteIssued',
+        data: { creditNoteNumber: 'CRN-00000002', invoiceNumber, amount: '1.00', currency: 'EUR' },
+      },
+    ]);
+    expect(books.refunded('a', 'r2').ignored).toMatch(/credited before/);
+    expect(books.refunded('a', 'r3').row.state?.creditNotes.map(({ refundId }) => refundId)).toEqual([
+      'r1',
+      'r2',
+      'r3',
+    ]);
   });
 });
 

@@ -1,10 +1,19 @@
-import { type ChargeLine, type EventData, type OrderItem, type Address, SOURCES } from '#contracts/order-events.ts';
+import {
+  type ChargeLine,
+  type EventData,
+  type NewEvent,
+  type OrderItem,
+  type Address,
+  SOURCES,
+} from '#contracts/order-events.ts';
 import { isoTime } from '#contracts/time.ts';
-import { ignore, type Rules, type Shared } from '#platform/aggregate.ts';
+import { ignore, type Outcome, type Rules, type Shared } from '#platform/aggregate.ts';
 
 /**
- * A completed order gets one invoice, and every refund after it a credit note. Numbers have no gaps: the
- * last one used is a shared value, saved together with the document that carries the next.
+ * A completed order gets one invoice over what was sold, and every refund a credit note: at once with the invoice
+ * where it was carried out before, else when the order notes it. Billing hears of refunds from the order alone, so
+ * that each is either in `OrderCompleted` or told after it, never both and never neither. Numbers have no gaps:
+ * the last one used is a shared value, saved together with the document that carries the next.
  */
 
 export interface CreditNote {
@@ -37,8 +46,8 @@ const NUMBER_DIGITS = 8;
 
 /** Which counter folding an event may use. */
 export function countersOf(eventType: string): readonly Counter[] {
-  if (eventType === 'OrderCompleted') return ['invoice'];
-  return eventType === 'PaymentRefunded' ? ['credit-note'] : [];
+  if (eventType === 'OrderCompleted') return ['invoice', 'credit-note'];
+  return eventType === 'OrderRefunded' ? ['credit-note'] : [];
 }
 
 /** Takes the next number. Called last, when nothing can fail any more: a number taken is a number used. */
@@ -53,7 +62,7 @@ export type BillingRules = Rules<Invoice, never, never, number>;
 
 export const billingRules: BillingRules = {
   source: SOURCES.billing,
-  consumes: ['OrderCompleted', 'PaymentRefunded'],
+  consumes: ['OrderCompleted', 'OrderRefunded'],
 
   react(event, invoice, { nowMs, shared }) {
     const issuedAt = isoTime(nowMs);
@@ -61,25 +70,17 @@ export const billingRules: BillingRules = {
       case 'OrderCompleted': {
         if (invoice) return ignore('the order was invoiced before');
         const content = contentOf(event.data);
-        const issued: Invoice = { ...content, number: nextNumber('invoice', shared), issuedAt, creditNotes: [] };
-        const { number: invoiceNumber, totalAmount, currency } = issued;
-        return { state: issued, events: [{ type: 'InvoiceIssued', data: { invoiceNumber, totalAmount, currency } }] };
+        const number = nextNumber('invoice', shared);
+        const issued: Invoice = { ...content, number, issuedAt, creditNotes: [] };
+        const { totalAmount, currency } = issued;
+        const told: NewEvent = { type: 'InvoiceIssued', data: { invoiceNumber: number, totalAmount, currency } };
+        return credited(issued, [told], event.data.refunds ?? [], issuedAt, shared);
       }
-      case 'PaymentRefunded': {
-        if (!invoice) return ignore('nothing was invoiced that could be credited');
-        const { refundId, amount, currency } = event.data;
-        if (invoice.creditNotes.some((note) => note.refundId === refundId))
+      case 'OrderRefunded': {
+        if (!invoice) return ignore('it is credited when the order is invoiced');
+        if (invoice.creditNotes.some((note) => note.refundId === event.data.refundId))
           return ignore('the refund was credited before');
-        const note: CreditNote = { number: nextNumber('credit-note', shared), refundId, amount, issuedAt };
-        return {
-          state: { ...invoice, creditNotes: [...invoice.creditNotes, note] },
-          events: [
-            {
-              type: 'CreditNoteIssued',
-              data: { creditNoteNumber: note.number, invoiceNumber: invoice.number, amount, currency },
-            },
-          ],
-        };
+        return credited(invoice, [], [event.data], issuedAt, shared);
       }
       default:
         throw new Error(`Billing does not consume ${event.type}`);
@@ -90,6 +91,28 @@ export const billingRules: BillingRules = {
     throw new Error(`Billing takes no commands, not even ${String(command)}`);
   },
 };
+
+/** The invoice with a credit note for each of these refunds. */
+function credited(
+  invoice: Invoice,
+  before: readonly NewEvent[],
+  refunds: readonly { readonly refundId: string; readonly amount: string }[],
+  issuedAt: string,
+  shared: Shared<number>,
+): Outcome<Invoice> {
+  const { number: invoiceNumber, currency } = invoice;
+  const notes = refunds.map(({ refundId, amount }): CreditNote => ({
+    number: nextNumber('credit-note', shared),
+    refundId,
+    amount,
+    issuedAt,
+  }));
+  const told = notes.map(({ number: creditNoteNumber, amount }): NewEvent => ({
+    type: 'CreditNoteIssued',
+    data: { creditNoteNumber, invoiceNumber, amount, currency },
+  }));
+  return { state: { ...invoice, creditNotes: [...invoice.creditNotes, ...notes] }, events: [...before, ...told] };
+}
 
 function contentOf(data: EventData<'OrderCompleted'>): Omit<Invoice, 'number' | 'issuedAt' | 'creditNotes'> {
   const {

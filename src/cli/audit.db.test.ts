@@ -313,6 +313,16 @@ describe('the audit', () => {
       "update billing.counters set value = value + 1 where key = 'invoice'",
     ],
     [
+      'a refund without a credit note',
+      'credit-notes',
+      "update billing.invoices set body = (body::jsonb || '{\"creditNotes\": []}')::json where order_id = $refunded; update billing.counters set value = 0 where key = 'credit-note'",
+    ],
+    [
+      'a credit note over another amount',
+      'credit-notes',
+      `update billing.invoices set body = replace(body::text, '"amount":"5.00"', '"amount":"5.01"')::json where order_id = $refunded`,
+    ],
+    [
       'a lost credit note',
       'invoice-numbers',
       "update billing.counters set value = value + 1 where key = 'credit-note'",

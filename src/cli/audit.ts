@@ -37,6 +37,7 @@ export const CHECKS = {
   provider: "the provider's books say the same as ours",
   notifications: 'nobody is told twice: one notification per event and channel',
   invoices: 'every completed order has one invoice over its total',
+  'credit-notes': 'invoices less credit notes are what was captured less what was refunded',
   'invoice-numbers': 'numbers of invoices and credit notes have no gaps',
 } as const;
 export type Check = keyof typeof CHECKS;
@@ -168,6 +169,7 @@ interface InvoiceRow extends Record<string, unknown> {
   number: string;
   total: string;
   currency: string;
+  credit_notes: { amount: string }[];
 }
 
 type LogRow = Envelope & { readonly txid: number; readonly position: number };
@@ -321,7 +323,8 @@ class Auditor {
     if (payment) for (const check of ['money', 'one-charge', 'refunds'] as const) this.#count(check);
     if (status && ENDED_WITHOUT_SALE.has(status))
       for (const check of ['ended-money', 'ended-stock'] as const) this.#count(check);
-    if (status === 'COMPLETED') for (const check of ['completed-paid', 'invoices'] as const) this.#count(check);
+    if (status === 'COMPLETED')
+      for (const check of ['completed-paid', 'invoices', 'credit-notes'] as const) this.#count(check);
     this.#count('notifications', dossier.notifications.length);
     for (const { sku, location, quantity } of reservation?.status === 'RESERVED' ? reservation.allocations : []) {
       const key = JSON.stringify([sku, location]);
@@ -365,7 +368,10 @@ class Auditor {
     );
     const payments = byOrder(await read<PaymentRow>('payments.payments', PAYMENT_COLUMNS));
     const invoices = byOrder(
-      await read<InvoiceRow>('billing.invoices', 'order_id, sequence, number, total::text as total, currency'),
+      await read<InvoiceRow>(
+        'billing.invoices',
+        "order_id, sequence, number, total::text as total, currency, body->'creditNotes' as credit_notes",
+      ),
     );
     const shipping = byOrder(
       await read<{ order_id: string; sequence: number }>('shipping.orders', 'order_id, sequence'),
@@ -546,7 +552,7 @@ class Auditor {
 
   async #auditNumbers(): Promise<void> {
     if (!this.#present.has('billing.invoices')) {
-      for (const check of ['invoices', 'invoice-numbers'] as const)
+      for (const check of ['invoices', 'credit-notes', 'invoice-numbers'] as const)
         this.#tallies.get(check)!.skipped = 'billing keeps its tables elsewhere';
       return;
     }
@@ -945,6 +951,18 @@ function examineInvoice(
     say(
       'invoices',
       `invoice ${invoice.number} is over ${invoice.total} ${invoice.currency}, the order over ${order.totalAmount} ${order.currency}`,
+    );
+  }
+  // That the total was captured, and that the order knows what was refunded, are checks of their own.
+  let credited = 0n;
+  for (const { amount } of invoice.credit_notes) credited += amountMinor(amount, order.currency);
+  if (credited !== amountMinor(order.refundedAmount, order.currency)) {
+    sayAfter(
+      'credit-notes',
+      `has credit notes over ${formatAmount(credited, order.currency)} to invoice ${invoice.number}, refunded are ${order.refundedAmount} ${order.currency}`,
+      'billing',
+      'OrderCompleted',
+      'OrderRefunded',
     );
   }
 }

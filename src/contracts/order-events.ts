@@ -247,6 +247,9 @@ export const ORDER_EVENTS = {
       discountLines: Type.Optional(Type.Array(ChargeLine)),
       shippingLines: Type.Optional(Type.Array(ChargeLine)),
       totalAmount: Amount,
+      refunds: Type.Optional(
+        Type.Array(Type.Object({ refundId: Id, amount: Amount }), { description: 'Carried out before' }),
+      ),
       reference: Type.Optional(Type.String()),
       billingAddress: Type.Optional(Address),
     }),

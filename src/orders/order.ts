@@ -411,6 +411,7 @@ function completion(order: Order): NewEvent {
     reference,
     shippingAddress,
   } = order;
+  const refunds = order.refunds.filter(({ status }) => status === 'DONE');
   return {
     type: 'OrderCompleted',
     data: {
@@ -421,6 +422,7 @@ function completion(order: Order): NewEvent {
       ...(discountLines && { discountLines: [...discountLines] }),
       ...(shippingLines && { shippingLines: [...shippingLines] }),
       totalAmount,
+      ...(refunds.length > 0 && { refunds: refunds.map(({ refundId, amount }) => ({ refundId, amount })) }),
       ...(reference === undefined ? {} : { reference }),
       ...(shippingAddress && { billingAddress: shippingAddress }),
     },

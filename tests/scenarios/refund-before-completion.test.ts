@@ -1,0 +1,39 @@
+import { expect, test } from 'vitest';
+import { expectSoundLog, typesOf } from '../support/events.ts';
+import { expectBooksAgree } from '../support/money.ts';
+import { useSystem } from '../support/system.ts';
+import { until } from '../support/until.ts';
+
+/** Money given back while the goods are still on their way: the documents say what was really paid. */
+
+const system = useSystem({ env: { SANDBOX_CARRIER_DELAY_MS: 'off' } });
+
+test('what is refunded before the order is complete is credited with its invoice', async () => {
+  const { api } = system;
+  const { id } = await api.placeOrder({ quantity: 3, unitPrice: '10.00' });
+  await api.untilStatus(id, 'READY_FOR_SHIPMENT');
+  expect((await api.command(id, 'refunds', { amount: '4.50', reason: 'goodwill' })).status).toBe(200);
+  await api.untilOrder(id, 'refunded', ({ refundedAmount }) => refundedAmount === '4.50');
+  const shipment = await api.firstShipment(id);
+  await api.dispatch(shipment.id, { carrier: 'DHL', trackingNumber: 'R1' });
+  await api.untilStatus(id, 'SHIPPED');
+  await api.deliver(shipment.id);
+  await api.untilStatus(id, 'COMPLETED');
+
+  const invoice = await api.invoice(id);
+  expect(invoice.totalAmount).toBe('30.00');
+  // Saved together: nobody ever sees one without the other.
+  expect(invoice.creditNotes).toMatchObject([{ amount: '4.50', currency: 'EUR' }]);
+
+  await api.command(id, 'refunds', { amount: '1.50', reason: 'one more' });
+  const later = await until('the second credit note', async () => {
+    const present = await api.invoice(id);
+    return present.creditNotes.length > 1 && present;
+  });
+  expect(later.creditNotes.map(({ amount }) => amount)).toEqual(['4.50', '1.50']);
+  const [charge] = await expectBooksAgree(system, id);
+  expect(charge).toMatchObject({ captured: '30.00', refunded: '6.00' });
+  const events = await api.events(id);
+  expectSoundLog(id, events);
+  expect(typesOf(events, 'billing')).toEqual(['InvoiceIssued', 'CreditNoteIssued', 'CreditNoteIssued']);
+});
