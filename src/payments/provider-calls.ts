@@ -33,6 +33,8 @@ export interface ProviderCallsOptions {
 const BREAKER = { threshold: 0.5, size: 20, minimumNumberOfCalls: 10 } as const;
 /** Places at the front of the queue that may be used up before it is copied. */
 const QUEUE_SPENT_MAX = 1_024;
+/** Where the queue does not empty in this time, the reconciliation adds to it all the same: nobody may starve. */
+const ROOM_PATIENCE_MS = 1_000;
 /** A key no operation has. */
 const PROBE_KEY = 'probe';
 const UNAVAILABLE = 'provider unavailable';
@@ -53,6 +55,8 @@ export class ProviderCalls {
   #running = 0;
   #stopping = false;
   #idle: (() => void)[] = [];
+  /** Waits for the queue to be empty. */
+  readonly #drained = new Set<() => void>();
 
   constructor(options: ProviderCallsOptions) {
     this.#options = options;
@@ -89,11 +93,26 @@ export class ProviderCalls {
     return this.#queue.length - this.#queueStart;
   }
 
-  /** How many calls to a provider are worth starting now: none unless its breaker is closed. */
-  room(provider: string): number {
-    const line = this.#lines.get(provider);
-    if (line?.breaker.state !== CircuitState.Closed) return 0;
-    return this.#options.concurrency + this.#options.queueMax - this.#running - this.waiting;
+  /**
+   * How many calls to a provider the reconciliation may add: none unless its breaker is closed, and then only what
+   * can begin soon. It waits for calls under way to end, so that what piled up leaves in sets, as fast as the
+   * provider takes it, and nothing expires in the queue.
+   */
+  async room(provider: string): Promise<number> {
+    const { concurrency, queueMax } = this.#options;
+    const isClosed = (): boolean => !this.#stopping && this.#lines.get(provider)?.breaker.state === CircuitState.Closed;
+    if (isClosed() && this.waiting > 0) {
+      await new Promise<void>((resolve) => {
+        const patience = setTimeout(() => done(), ROOM_PATIENCE_MS);
+        const done = (): void => {
+          clearTimeout(patience);
+          this.#drained.delete(done);
+          resolve();
+        };
+        this.#drained.add(done);
+      });
+    }
+    return isClosed() ? Math.min(2 * concurrency, concurrency + queueMax - this.#running - this.waiting) : 0;
   }
 
   /**
@@ -126,6 +145,7 @@ export class ProviderCalls {
       // Too late: the reconciliation may be asking about it already.
       if (effect.expiresAt > now && !this.#stopping) this.#start(effect);
     }
+    if (this.waiting === 0) for (const drained of this.#drained) drained();
     if (!this.busy) for (const idle of this.#idle.splice(0)) idle();
   }
 
@@ -144,7 +164,7 @@ export class ProviderCalls {
   async #call(effect: PaymentEffect): Promise<ProviderResult> {
     const line = this.#lines.get(effect.provider);
     // The provider was removed from the configuration while its operations are open.
-    if (!line) return { type: 'unknown', reason: 'provider not configured', unsent: effect.call === 'send' };
+    if (!line) return { type: 'unknown', reason: 'provider not configured', unsent: true };
     const startedMs = performance.now();
     let result: ProviderResult;
     try {
@@ -152,8 +172,7 @@ export class ProviderCalls {
       if (line.breaker.state === CircuitState.HalfOpen) throw new BrokenCircuitError();
       result = await line.breaker.execute(() => this.#send(line.provider, effect));
     } catch (error) {
-      if (error instanceof BrokenCircuitError)
-        return { type: 'unknown', reason: UNAVAILABLE, unsent: effect.call === 'send' };
+      if (error instanceof BrokenCircuitError) return { type: 'unknown', reason: UNAVAILABLE, unsent: true };
       if (!(error instanceof ProviderUnreachable))
         this.#options.logger.error({ err: error, orderId: effect.orderId }, 'a provider call failed in our code');
       result = { type: 'unknown', reason: error instanceof ProviderUnreachable ? error.message : 'internal_error' };

@@ -326,6 +326,18 @@ describe('a payment in doubt', () => {
     s.due().says().asks('send charge 19.90').approved().says('PaymentSucceeded');
   });
 
+  test('that the breaker holds back waits no longer for it, however long the outage is', () => {
+    const s = story().paymentRequested().unsent();
+    for (let i = 0; i < 1_200; i++) s.due().says().asks('send charge 19.90').unsent();
+    expect(s.nowMs - START).toBe(600_000);
+    expect(s.operation).toMatchObject({ calls: 0, attempts: 0, nextAttemptAt: s.nowMs + 500 });
+    s.due().approved().says('PaymentSucceeded');
+    // A question that was held back was not answered either: what is in doubt stays as it was.
+    const inDoubt = story().paymentRequested().timedOut().due().asks('find charge 19.90').unsent().says().asks();
+    expect(inDoubt.operation).toMatchObject({ state: 'in_doubt', calls: 1, attempts: 1 });
+    expect(inDoubt.due().asks('find charge 19.90').timedOut().operation.nextAttemptAt).toBe(inDoubt.nowMs + 1_000);
+  });
+
   test('that the provider decides later waits for its webhook, and asks in case it is lost', () => {
     const s = story().paymentRequested().told({ type: 'pending', reference: 'ch' }).says('PaymentPending').asks();
     expect(s.operation.state).toBe('awaiting_provider');

@@ -78,7 +78,7 @@ export type ProviderResult =
   | { readonly type: 'approved'; readonly reference: string }
   | { readonly type: 'declined'; readonly reason: string }
   | { readonly type: 'pending'; readonly reference: string }
-  /** `unsent`: the call never left, so the provider cannot have acted on it. */
+  /** `unsent`: the call never left, so the provider can neither have acted on it nor have been asked. */
   | { readonly type: 'unknown'; readonly reason: string; readonly unsent?: boolean }
   /** The provider was asked and does not know the key. */
   | { readonly type: 'not_found' };
@@ -126,6 +126,8 @@ export const ABANDONED = 'order_cancelled';
 export const SAFETY_NET_MS = 3_000;
 const BACKOFF_FIRST_MS = 500;
 const BACKOFF_MAX_MS = 60_000;
+/** What the circuit breaker held back is due again at once, as soon as the breaker lets calls through. */
+const UNSENT_MS = 500;
 /** A provider that said "pending" tells the outcome by webhook; asking is only the safety net. */
 const POLL_FIRST_MS = 5_000;
 const REFUSED_FIRST_MS = 60_000;
@@ -433,8 +435,10 @@ class Decision {
       ...operation,
       state: operation.state === 'awaiting_provider' ? operation.state : 'in_doubt',
       calls: unsent && call.type === 'send' ? operation.calls - 1 : operation.calls,
-      attempts: operation.attempts + 1,
-      nextAttemptAt: this.#context.nowMs + doubled(BACKOFF_FIRST_MS, operation.attempts, BACKOFF_MAX_MS),
+      // A call that never left says nothing about the operation: it must not wait longer for an outage of others.
+      attempts: unsent ? operation.attempts : operation.attempts + 1,
+      nextAttemptAt:
+        this.#context.nowMs + (unsent ? UNSENT_MS : doubled(BACKOFF_FIRST_MS, operation.attempts, BACKOFF_MAX_MS)),
       reason,
     };
     if (doubtful.calls === 0 && holdsMoney(operation) && this.payment.cancelRequested) return this.abandon(doubtful);

@@ -10,7 +10,9 @@ export interface SandboxProviderOptions extends JsonClientOptions {
 }
 
 /** Refusals that say nothing about the operation: it may be tried again. */
-const NOT_THE_OPERATION = new Set([401, 403, 408, 425, 429]);
+const NOT_THE_OPERATION = new Set([401, 403, 408, 409, 425, 429]);
+/** The provider did something else under this key: what became of that has to be asked, and may be money taken. */
+const KEY_REUSED = 'idempotency_key_reused';
 
 /** The fact in a reply, webhook or lookup; all three carry the same document. */
 function factOf(body: JsonReply['body']): ProviderResult | undefined {
@@ -26,7 +28,9 @@ function resultOf({ status, body }: JsonReply): ProviderResult {
   if (status >= 400) {
     // A refusal names its code; anything else did not come from the provider.
     if (typeof body['code'] !== 'string') throw new ProviderUnreachable(`http_${status}`);
-    return { type: 'declined', reason: body['code'] };
+    return body['code'] === KEY_REUSED
+      ? { type: 'unknown', reason: KEY_REUSED }
+      : { type: 'declined', reason: body['code'] };
   }
   const fact = factOf(body);
   if (!fact) throw new ProviderUnreachable('reply_unreadable');

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Refusal } from '#contracts/errors.ts';
+import { isRefusal, type Refusal } from '#contracts/errors.ts';
 import type { Cause } from '#platform/aggregate.ts';
 import { type Job, startJob } from '#platform/job.ts';
 import { type Done, Lane } from '#platform/lane.ts';
@@ -17,10 +17,11 @@ import {
   paymentRules,
   type ProviderResult,
 } from './rules.ts';
-import { duePayments, hasAuthorizations, paymentStore, readPayment } from './store.ts';
+import { duePayments, hasAuthorizations, paymentStore, readPayment, waitingForOthers } from './store.ts';
 
 const RECONCILE_EVERY_MS = 1_000;
-const DUE_PER_RUN = 500;
+const DUE_PER_SET = 500;
+const SETS_PER_RUN = 1_000;
 
 function causeOf(operation: Operation): Cause {
   return { causationid: operation.id, correlationid: operation.correlationid, traceparent: operation.traceparent };
@@ -77,19 +78,20 @@ export const payments: ServiceDefinition = {
     async function reconcile(): Promise<void> {
       for (const provider of providers.keys()) {
         await calls.probe(provider);
-        for (;;) {
-          const limit = Math.min(DUE_PER_RUN, calls.room(provider));
+        for (let set = 0; set < SETS_PER_RUN; set++) {
+          const limit = Math.min(DUE_PER_SET, await calls.room(provider));
           if (limit <= 0) break;
           const due = await duePayments(database, clock.nowMs(), provider, limit);
-          await Promise.all(due.map((orderId) => lookAfter(orderId)));
-          if (due.length < DUE_PER_RUN) break;
+          const answers = await Promise.all(due.map((orderId) => lookAfter(orderId)));
+          // A full set may have left something; one that nobody took would only be met again.
+          if (due.length < limit || answers.every(isRefusal)) break;
         }
       }
     }
-    async function lookAfter(orderId: string): Promise<void> {
+    async function lookAfter(orderId: string): Promise<Done<Payment> | Refusal> {
       const { state } = await lane.read(orderId);
       const operation = state?.operations.find((candidate) => candidate.nextAttemptAt !== undefined);
-      await submit(
+      return submit(
         orderId,
         { type: 'due' },
         operation ? causeOf(operation) : { causationid: orderId, correlationid: orderId },
@@ -124,6 +126,11 @@ export const payments: ServiceDefinition = {
         }),
       async start() {
         capturesOutstanding = config.capture === 'automatic' && (await hasAuthorizations(database));
+        for (const unknown of await waitingForOthers(database, [...providers.keys()]))
+          logger.error(
+            unknown,
+            'payments wait for a provider that is not configured; configure it, or they wait for ever',
+          );
         await lane.start();
         job = startJob({
           name: 'payments-reconciliation',

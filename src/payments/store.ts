@@ -141,6 +141,17 @@ export async function duePayments(
   return rows.map((row) => row.order_id);
 }
 
+/** Payments that wait for a provider which is none of these: nobody looks after them. */
+export async function waitingForOthers(
+  database: Database,
+  providers: readonly string[],
+): Promise<{ provider: string; payments: number }[]> {
+  return database.query(
+    `select provider, count(*)::int as payments from ${TABLE} where next_attempt_at is not null and provider <> all($1::text[]) group by provider`,
+    [providers],
+  );
+}
+
 /** Whether an authorization waits for its capture. */
 export async function hasAuthorizations(database: Database): Promise<boolean> {
   const rows = await database.query(`select 1 from ${TABLE} where status = 'AUTHORIZED' limit 1`);
