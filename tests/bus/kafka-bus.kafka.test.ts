@@ -71,7 +71,7 @@ async function startRelay(
 beforeAll(async () => {
   const progress = (line: string): void => console.log(line);
   server = await startTestServer();
-  kafka = await startKafka({ dir: join(server.folder, 'kafka'), port: await freePort(), sasl: SASL, log: progress });
+  kafka = await startKafka({ dir: join(server.folder, 'kafka'), port: await freePort(), secured: { users: { [SASL.username]: SASL.password } }, log: progress });
 }, 300_000);
 
 afterAll(async () => {
@@ -372,7 +372,7 @@ describe('consumers on Kafka', () => {
       30_000,
     );
     expect(await listParked(database)).toEqual([]);
-    kafka = await startKafka({ dir: join(server.folder, 'kafka'), port, sasl: SASL });
+    kafka = await startKafka({ dir: join(server.folder, 'kafka'), port, secured: { users: { [SASL.username]: SASL.password } } });
     const backMs = Date.now();
     expect(disorder(await untilEffects(database, 'outage', 40 + during.length, 60_000))).toEqual([]);
     console.log(`flow back ${((Date.now() - backMs) / 1000).toFixed(1)} s after the broker`);
@@ -509,9 +509,9 @@ describe('a broker that does not fit is refused with what to do', () => {
   });
 
   test('wrong credentials, and none where some are asked for', async () => {
-    if (kafka.saslBrokers === undefined) return; // KAFKA_BROKERS: no listener of ours
+    if (kafka.listeners.SASL_PLAINTEXT === undefined) return; // KAFKA_BROKERS: no listener of ours
     const sasl = {
-      KAFKA_BROKERS: kafka.saslBrokers,
+      KAFKA_BROKERS: kafka.listeners.SASL_PLAINTEXT,
       KAFKA_SASL_MECHANISM: 'PLAIN',
       KAFKA_SASL_USERNAME: SASL.username,
     };
@@ -519,7 +519,7 @@ describe('a broker that does not fit is refused with what to do', () => {
     expect(await refusal(ensureTopic(newConfig({ ...sasl, KAFKA_SASL_PASSWORD: 'wrong' })))).toMatch(
       /Check KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD/,
     );
-    expect(await refusal(ensureTopic(newConfig({ KAFKA_BROKERS: kafka.saslBrokers }), 3_000))).toMatch(
+    expect(await refusal(ensureTopic(newConfig({ KAFKA_BROKERS: kafka.listeners.SASL_PLAINTEXT }), 3_000))).toMatch(
       /may ask for credentials/,
     );
     expect(await refusal(ensureTopic(newConfig({ ...sasl, KAFKA_SASL_PASSWORD: '' })))).toMatch(

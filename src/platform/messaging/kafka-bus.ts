@@ -11,9 +11,10 @@ import {
   type Subscription,
 } from './bus.ts';
 import type { KafkaConfig } from './kafka-config.ts';
+import { diagnose } from './kafka-errors.ts';
 import { KafkaMembership } from './kafka-membership.ts';
 import { KafkaReader } from './kafka-reader.ts';
-import { ensureTopic, reasonOf } from './kafka-topic.ts';
+import { ensureTopic } from './kafka-topic.ts';
 
 /**
  * The bus on Apache Kafka. Consumers of one service are a group, `olms-<consumer>`, and share its partitions. Where
@@ -91,6 +92,7 @@ interface Owned {
 }
 
 class KafkaSubscription implements Subscription {
+  readonly #config: KafkaConfig;
   readonly #options: SubscribeOptions;
   readonly #logger: Logger;
   readonly #onClose: () => void;
@@ -103,6 +105,7 @@ class KafkaSubscription implements Subscription {
   #closed = false;
 
   constructor(config: KafkaConfig, options: SubscribeOptions, logger: Logger, onClose: () => void) {
+    this.#config = config;
     this.#options = options;
     this.#logger = logger.child({ consumer: options.consumer });
     this.#onClose = onClose;
@@ -145,7 +148,7 @@ class KafkaSubscription implements Subscription {
       this.#loadFailures = 0;
       this.#failure = undefined;
     } catch (error) {
-      this.#failure = `the stored offsets cannot be read: ${reasonOf(error)}`;
+      this.#failure = `the stored offsets cannot be read: ${diagnose(error, this.#config).reason}`;
       const timer = setTimeout(
         () => {
           this.#timers.delete(timer);

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import type { BaseOptions, SASLMechanismValue } from '@platformatic/kafka';
 import type { Settings, Values } from '../config.ts';
+import { tlsOptions } from './kafka-tls.ts';
 
 export const kafkaSettings = {
   brokers: {
@@ -43,8 +43,16 @@ export const kafkaSettings = {
     type: 'string',
     env: 'KAFKA_TLS_CA',
     default: '',
-    meaning: 'File with the certificate authority of the brokers (PEM); empty: those the system trusts',
+    meaning:
+      'File with the certificate authority of the brokers, or their own certificate (PEM); empty: the public authorities that Node.js knows',
   },
+  tlsCert: {
+    type: 'string',
+    env: 'KAFKA_TLS_CERT',
+    default: '',
+    meaning: 'File with the certificate we show to the brokers, and those between it and its authority (PEM); empty: none',
+  },
+  tlsKey: { type: 'string', env: 'KAFKA_TLS_KEY', default: '', meaning: 'File with the private key of KAFKA_TLS_CERT (PEM)' },
   clientId: {
     type: 'string',
     env: 'KAFKA_CLIENT_ID',
@@ -76,7 +84,10 @@ export function clientOptions(config: KafkaConfig): BaseOptions {
     problems.push(`KAFKA_SASL_MECHANISM must be one of ${MECHANISMS.join(', ')}`);
   if (config.saslMechanism !== '' && (config.saslUsername === '' || config.saslPassword === ''))
     problems.push('KAFKA_SASL_MECHANISM needs KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD');
-  if (config.tlsCa !== '' && !config.tls) problems.push('KAFKA_TLS_CA is set, but KAFKA_TLS is not');
+  const files = Object.entries({ CA: config.tlsCa, CERT: config.tlsCert, KEY: config.tlsKey });
+  for (const [name, file] of files)
+    if (file !== '' && !config.tls) problems.push(`KAFKA_TLS_${name} is set, but KAFKA_TLS is not`);
+  if ((config.tlsCert === '') !== (config.tlsKey === '')) problems.push('KAFKA_TLS_CERT and KAFKA_TLS_KEY need each other');
   if (problems.length > 0) throw new Error(`Configuration: ${problems.join('; ')}`);
   return {
     clientId: config.clientId,
@@ -93,6 +104,6 @@ export function clientOptions(config: KafkaConfig): BaseOptions {
             password: config.saslPassword,
           },
         }),
-    ...(config.tls ? { tls: config.tlsCa === '' ? {} : { ca: readFileSync(config.tlsCa) }, tlsServerName: true } : {}),
+    ...(config.tls ? { tls: tlsOptions(config) } : {}),
   };
 }

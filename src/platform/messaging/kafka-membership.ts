@@ -1,7 +1,7 @@
 import { Consumer } from '@platformatic/kafka';
 import type { Logger } from '../telemetry/logger.ts';
 import { clientOptions, type KafkaConfig } from './kafka-config.ts';
-import { reasonOf } from './kafka-topic.ts';
+import { diagnose } from './kafka-errors.ts';
 
 /**
  * Membership in a consumer group: which partitions are ours now. It moves no data. Partitions are spread by the
@@ -81,16 +81,16 @@ export class KafkaMembership {
     // Emitted where a rejoin failed for good; without a listener it would end the process.
     client.on('error', (error: Error) => {
       if (this.#client !== client || this.#closed) return;
-      this.#failure = reasonOf(error);
+      this.#failure = diagnose(error, config).reason;
       this.#silentTicks = SILENT_TICKS_MAX - 2;
     });
     client.on('consumer:heartbeat:error', ({ error }) => {
-      this.#failure = reasonOf(error);
+      this.#failure = diagnose(error, config).reason;
       this.#sync(client);
     });
     client.joinGroup().catch((error: unknown) => {
       if (this.#client !== client || this.#closed) return;
-      this.#failure = reasonOf(error);
+      this.#failure = diagnose(error, config).reason;
       // Replaced a little later: the brokers may be away.
       this.#silentTicks = SILENT_TICKS_MAX - 2;
     });

@@ -1,13 +1,14 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type MessageToProduce, Producer } from '@platformatic/kafka';
+import { withTimeout } from '../timeout.ts';
 import type { Cursor } from './bus.ts';
 import { clientOptions, type KafkaConfig } from './kafka-config.ts';
+import { answeredWith } from './kafka-errors.ts';
 import { type EncodedEvent, messageBytes, toMessage } from './kafka-message.ts';
-import { answeredWith, type Topic } from './kafka-topic.ts';
+import type { Topic } from './kafka-topic.ts';
 
 const SEND_TIMEOUT_MS = 60_000;
 const BATCH_BYTES_MAX = 900 * 1024;
-const REFUSED_FOR_CONTENT = ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_RECORD', 'INVALID_TIMESTAMP'];
+const REFUSED_FOR_CONTENT = ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_RECORD'];
 
 /** An event of the log, ready to be sent. */
 export interface Outgoing {
@@ -79,17 +80,5 @@ export class KafkaPublisher {
 
   async close(timeoutMs: number): Promise<void> {
     await withTimeout(this.#producer.close(true), timeoutMs).catch(() => {});
-  }
-}
-
-export async function withTimeout<T>(work: Promise<T>, ms: number): Promise<T> {
-  const done = new AbortController();
-  const late = sleep(ms, undefined, { signal: done.signal }).then(() => {
-    throw new Error(`no answer within ${ms / 1000} s`);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    done.abort();
   }
 }

@@ -2,8 +2,8 @@ import { type ClusterMetadata, Consumer, findErrorBy, IS_CONTROL, type KafkaReco
 import type { Envelope } from '#contracts/envelope.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { clientOptions, type KafkaConfig } from './kafka-config.ts';
+import { diagnose } from './kafka-errors.ts';
 import { fromRecord, typeOf } from './kafka-message.ts';
-import { reasonOf } from './kafka-topic.ts';
 
 /**
  * Reads partitions from given offsets into bounded buffers. It belongs to no group and decides nothing about
@@ -256,7 +256,7 @@ export class KafkaReader {
 
   #failed(error: unknown, node?: number): void {
     if (this.#closed) return;
-    this.#failure = reasonOf(error);
+    this.#failure = diagnose(error, this.#options.config).reason;
     // Leaders and brokers may have changed: the next question starts from fresh knowledge.
     this.#client.clearMetadata();
     const timer = setTimeout(

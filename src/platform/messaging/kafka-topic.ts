@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Admin, ConfigResourceTypes } from '@platformatic/kafka';
+import { withTimeout } from '../timeout.ts';
 import { clientOptions, type KafkaConfig } from './kafka-config.ts';
+import { answeredWith, diagnose } from './kafka-errors.ts';
 
 /** The topic as it was found or made. */
 export interface Topic {
@@ -11,19 +13,6 @@ export interface Topic {
 
 const START_TIMEOUT_MS = 20_000;
 const RETRY_MS = 250;
-const FATAL = [
-  'TOPIC_AUTHORIZATION_FAILED',
-  'CLUSTER_AUTHORIZATION_FAILED',
-  'INVALID_REPLICATION_FACTOR',
-  'INVALID_PARTITIONS',
-  'INVALID_CONFIG',
-  'INVALID_TOPIC_EXCEPTION',
-  'POLICY_VIOLATION',
-  'UNSUPPORTED_SASL_MECHANISM',
-  'SASL_AUTHENTICATION_FAILED',
-];
-const CHECK_CREDENTIALS = ' Check KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD.';
-const TLS_FAILURE = /CERT|SELF_SIGNED|UNABLE_TO_|ERR_TLS|ERR_SSL|EPROTO/;
 
 /** A reason that waiting does not cure. */
 class TopicError extends Error {}
@@ -44,14 +33,15 @@ export async function ensureTopic(config: KafkaConfig, timeoutMs = START_TIMEOUT
   try {
     for (;;) {
       try {
-        return await findOrMakeTopic(admin, config);
+        // The client has ways to never answer: whatever it does, this ends.
+        return await withTimeout(findOrMakeTopic(admin, config), Math.max(patienceMs, deadlineMs - Date.now()));
       } catch (error) {
         if (error instanceof TopicError) throw error;
-        const fatal = fatalReason(error);
-        if (fatal !== undefined) throw new Error(`Kafka at ${config.brokers}: ${fatal}`, { cause: error });
+        const { reason, fatal } = diagnose(error, config);
+        if (fatal) throw new Error(`Kafka at ${config.brokers}: ${reason}`, { cause: error });
         if (Date.now() > deadlineMs) {
           throw new Error(
-            `Kafka does not answer at ${config.brokers} (KAFKA_BROKERS) within ${timeoutMs / 1000} s: ${reasonOf(error)}`,
+            `Kafka at ${config.brokers} (KAFKA_BROKERS) did not let us in within ${timeoutMs / 1000} s: ${reason}`,
             { cause: error },
           );
         }
@@ -141,53 +131,6 @@ function checkTopic(found: FoundTopic, config: KafkaConfig): Topic {
   return { name: topic, maxMessageBytes: Number(found.settings.get('max.message.bytes') ?? 1_048_588) };
 }
 
-interface KafkaError extends Error {
-  readonly code?: string;
-  readonly apiId?: string;
-  readonly serverErrorMessage?: string | null;
-}
-
-const ERRORS_MAX = 50;
-
-/** An error with all it was caused by, outermost first. The client hides some under `errors`, some under `cause`. */
-export function causesOf(error: unknown): KafkaError[] {
-  const found: KafkaError[] = [];
-  const open = [error];
-  while (open.length > 0 && found.length < ERRORS_MAX) {
-    const next = open.shift();
-    if (!(next instanceof Error)) continue;
-    found.push(next);
-    open.push(next.cause, ...(next instanceof AggregateError ? (next.errors as unknown[]) : []));
-  }
-  return found;
-}
-
-/** True where the brokers answered with this error. */
-export function answeredWith(error: unknown, apiId: string): boolean {
-  return causesOf(error).some((cause) => cause.apiId === apiId);
-}
-
-/** In words, why the brokers will not take us however long we wait; undefined where waiting may help. */
-export function fatalReason(error: unknown): string | undefined {
-  const causes = causesOf(error);
-  const refused = causes.find(({ apiId }) => apiId !== undefined && FATAL.includes(apiId));
-  if (refused)
-    return `${refused.apiId}: ${refused.serverErrorMessage ?? refused.message}${/SASL/.test(refused.apiId!) ? CHECK_CREDENTIALS : ''}`;
-  if (causes.some(({ code }) => code === 'PLT_KFK_AUTHENTICATION'))
-    return `authentication failed: ${reasonOf(error)}.${CHECK_CREDENTIALS}`;
-  const tls = causes.find(({ code }) => code !== undefined && TLS_FAILURE.test(code));
-  return tls && `TLS failed: ${tls.code}. Check KAFKA_TLS and KAFKA_TLS_CA.`;
-}
-
-/** The innermost message: outer ones only say that something failed. */
-export function reasonOf(error: unknown): string {
-  const innermost = causesOf(error).at(-1);
-  const reason = innermost?.message || innermost?.code || String(error);
-  return reason === 'Connection closed'
-    ? 'the broker closes the connection; it may ask for credentials (KAFKA_SASL_…) or TLS (KAFKA_TLS)'
-    : reason;
-}
-
 export interface TopicDescription {
   readonly topic: string;
   readonly partitions: readonly {
@@ -219,7 +162,7 @@ export async function describeTopics(
     for (const id of ids) groups.push(await describeGroup(admin, id, topic));
     return { topics: [topic], groups };
   } catch (error) {
-    throw new Error(`Kafka at ${config.brokers}: ${fatalReason(error) ?? reasonOf(error)}`, { cause: error });
+    throw new Error(`Kafka at ${config.brokers}: ${diagnose(error, config).reason}`, { cause: error });
   } finally {
     await admin.close().catch(() => {});
   }

@@ -3,11 +3,13 @@ import { ConflictError, type Database, isTransient } from '../database/database.
 import { insertRows } from '../database/statement.ts';
 import type { UnparkChange } from '../lane.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import { withTimeout } from '../timeout.ts';
 import { type Cursor, isAfter, type Lag, loadOffsets, LOG_START, moveOffsets } from './bus.ts';
 import type { KafkaConfig } from './kafka-config.ts';
+import { diagnose, reasonOf } from './kafka-errors.ts';
 import type { EncodedEvent } from './kafka-message.ts';
-import { KafkaPublisher, type Outgoing, withTimeout } from './kafka-publisher.ts';
-import { ensureTopic, fatalReason, reasonOf } from './kafka-topic.ts';
+import { KafkaPublisher, type Outgoing } from './kafka-publisher.ts';
+import { ensureTopic } from './kafka-topic.ts';
 import { type Lease, tryLease } from './lease.ts';
 import { cursorOf, readTail, tailLength } from './log-tail.ts';
 import { fromRow, type OutboxRow } from './outbox.ts';
@@ -228,7 +230,8 @@ export class Relay {
   }
 
   #away(error: unknown): string {
-    return `Kafka at ${this.#options.config.brokers}: ${fatalReason(error) ?? reasonOf(error)}`;
+    const { config } = this.#options;
+    return `Kafka at ${config.brokers}: ${diagnose(error, config).reason}`;
   }
 
   /** Moves the stored cursor, at most one write at a time and not for every small batch. */
