@@ -5,7 +5,6 @@ import {
   type Cursor,
   type Delivery,
   type Lag,
-  loadOffsets,
   type OffsetMove,
   type SubscribeOptions,
   type Subscription,
@@ -15,6 +14,7 @@ import { diagnose } from './kafka-errors.ts';
 import { KafkaMembership } from './kafka-membership.ts';
 import { KafkaReader } from './kafka-reader.ts';
 import { ensureTopic } from './kafka-topic.ts';
+import { loadTopicOffsets } from './topic-offsets.ts';
 
 /**
  * The bus on Apache Kafka. Consumers of one service are a group, `olms-<consumer>`, and share its partitions. Where
@@ -116,6 +116,7 @@ class KafkaSubscription implements Subscription {
       types: options.types,
       logger: this.#logger,
       onReady: options.onReady,
+      onReplaced: () => this.#loadAgain(),
     });
     this.#membership = new KafkaMembership({
       config,
@@ -144,7 +145,7 @@ class KafkaSubscription implements Subscription {
     if (missing.length === 0 || this.#closed) return;
     try {
       if (gained) await this.#options.onGained?.();
-      await this.#readStored(missing);
+      await this.#readStored(missing, await this.#reader.findTopicId());
       this.#loadFailures = 0;
       this.#failure = undefined;
     } catch (error) {
@@ -160,13 +161,15 @@ class KafkaSubscription implements Subscription {
     }
   }
 
-  async #readStored(partitions: readonly (readonly [number, Owned])[]): Promise<void> {
-    const offsets = await loadOffsets(
+  async #readStored(partitions: readonly (readonly [number, Owned])[], topicId: string): Promise<void> {
+    const { offsets } = await loadTopicOffsets(
       this.#options.database,
       this.#options.consumer,
       partitions.map(([partition]) => partition),
+      topicId,
     );
-    if (this.#closed) return;
+    // Made anew while the database answered: that was told, and everything is loaded once more.
+    if (this.#closed || this.#reader.topicId !== topicId) return;
     for (const [partition, owned] of partitions) {
       // Lost again, or lost and regained, while the database answered: that one is loaded for itself.
       if (this.#owned.get(partition) !== owned) continue;
@@ -223,11 +226,24 @@ class KafkaSubscription implements Subscription {
   }
 
   async reset(): Promise<void> {
+    const { topicId } = this.#reader;
+    // Without an answer of the brokers nothing was given that could be forgotten.
+    if (topicId === undefined) return this.#loadAgain();
+    this.#forget();
+    await this.#readStored([...this.#owned], topicId);
+  }
+
+  #forget(): void {
     for (const [partition, owned] of this.#owned) {
       owned.stored = undefined;
+      owned.given = undefined;
       this.#reader.drop(partition);
     }
-    await this.#readStored([...this.#owned]);
+  }
+
+  #loadAgain(): void {
+    this.#forget();
+    void this.#load(false);
   }
 
   lag(): Lag {
@@ -274,6 +290,7 @@ class LiveReader {
       types: undefined,
       logger,
       onReady: () => this.#deliver(),
+      onReplaced: () => void this.#start(),
     });
     void this.#start();
   }

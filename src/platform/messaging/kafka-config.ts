@@ -1,4 +1,4 @@
-import type { BaseOptions, SASLMechanismValue } from '@platformatic/kafka';
+import { type BaseOptions, instancesChannel, type SASLMechanismValue } from '@platformatic/kafka';
 import type { Settings, Values } from '../config.ts';
 import { tlsOptions } from './kafka-tls.ts';
 
@@ -66,6 +66,12 @@ export type KafkaConfig = Values<typeof kafkaSettings>;
 const MECHANISMS: readonly string[] = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'];
 const CONNECT_TIMEOUT_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 15_000;
+
+/** An error of a connection that is in nobody's use any more has no listener, and would end the process. */
+instancesChannel.subscribe((message) => {
+  const { type, instance } = message as { type: string; instance: NodeJS.EventEmitter };
+  if (type === 'connection') instance.on('error', () => {});
+});
 
 /** Options every client of the brokers shares; throws where the settings contradict each other. */
 export function clientOptions(config: KafkaConfig): BaseOptions {

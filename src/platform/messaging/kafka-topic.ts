@@ -7,12 +7,15 @@ import { answeredWith, diagnose } from './kafka-errors.ts';
 /** The topic as it was found or made. */
 export interface Topic {
   readonly name: string;
+  /** Another topic of the same name has another one. */
+  readonly id: string;
   /** What the broker takes in one batch. */
   readonly maxMessageBytes: number;
 }
 
 const START_TIMEOUT_MS = 20_000;
 const RETRY_MS = 250;
+const PATIENCE_MS = 5_000;
 
 /** A reason that waiting does not cure. */
 class TopicError extends Error {}
@@ -22,7 +25,24 @@ class TopicError extends Error {}
  * time; wrong credentials and a topic that does not fit are told at once.
  */
 export async function ensureTopic(config: KafkaConfig, timeoutMs = START_TIMEOUT_MS): Promise<Topic> {
-  const patienceMs = Math.min(5_000, timeoutMs);
+  return withTopic(config, timeoutMs, findOrMakeTopic);
+}
+
+/** The topic as it is now, checked like at the start; never made. Throws where it cannot be had at once. */
+export async function findTopic(config: KafkaConfig): Promise<Topic> {
+  return withTopic(config, 0, async (admin) => {
+    const found = await readTopic(admin, config.topic);
+    if (!found) throw new Error(`Unknown topic ${config.topic}.`);
+    return checkTopic(found, config);
+  });
+}
+
+async function withTopic(
+  config: KafkaConfig,
+  timeoutMs: number,
+  work: (admin: Admin, config: KafkaConfig) => Promise<Topic>,
+): Promise<Topic> {
+  const patienceMs = timeoutMs === 0 ? PATIENCE_MS : Math.min(PATIENCE_MS, timeoutMs);
   const admin = new Admin({
     ...clientOptions(config),
     retries: 0,
@@ -34,11 +54,12 @@ export async function ensureTopic(config: KafkaConfig, timeoutMs = START_TIMEOUT
     for (;;) {
       try {
         // The client has ways to never answer: whatever it does, this ends.
-        return await withTimeout(findOrMakeTopic(admin, config), Math.max(patienceMs, deadlineMs - Date.now()));
+        return await withTimeout(work(admin, config), Math.max(patienceMs, deadlineMs - Date.now()));
       } catch (error) {
         if (error instanceof TopicError) throw error;
         const { reason, fatal } = diagnose(error, config);
-        if (fatal) throw new Error(`Kafka at ${config.brokers}: ${reason}`, { cause: error });
+        if (fatal || timeoutMs === 0)
+          throw new Error(`Kafka at ${config.brokers}: ${reason}`, { cause: error });
         if (Date.now() > deadlineMs) {
           throw new Error(
             `Kafka at ${config.brokers} (KAFKA_BROKERS) did not let us in within ${timeoutMs / 1000} s: ${reason}`,
@@ -76,6 +97,7 @@ async function findOrMakeTopic(admin: Admin, config: KafkaConfig): Promise<Topic
 }
 
 interface FoundTopic {
+  readonly id: string;
   readonly partitions: number;
   readonly replicas: number;
   readonly settings: ReadonlyMap<string, string>;
@@ -91,6 +113,7 @@ async function readTopic(admin: Admin, name: string): Promise<FoundTopic | undef
   });
   const settings = new Map((description?.configs ?? []).map((entry) => [entry.name, entry.value ?? '']));
   return {
+    id: topic.id,
     partitions: topic.partitionsCount,
     replicas: Math.min(...topic.partitions.map((partition) => partition.replicas.length)),
     settings,
@@ -126,9 +149,21 @@ function checkTopic(found: FoundTopic, config: KafkaConfig): Topic {
       `it deletes events after ${retentionMs} ms, KAFKA_RETENTION_MS says ${wantedMs === -1 ? 'off (never)' : wantedMs}. Set KAFKA_RETENTION_MS=${retentionMs}, or run kafka-configs --alter --topic ${topic} --add-config retention.ms=${wantedMs}.`,
     );
   }
+  const retentionBytes = Number(found.settings.get('retention.bytes') ?? -1);
+  if (retentionBytes !== -1) {
+    problems.push(
+      `it deletes events beyond ${retentionBytes} bytes, read or not. Run kafka-configs --alter --topic ${topic} --add-config retention.bytes=-1.`,
+    );
+  }
+  const inSync = Number(found.settings.get('min.insync.replicas') ?? 1);
+  if (inSync > found.replicas) {
+    problems.push(
+      `it takes a write only with ${inSync} replicas in sync (min.insync.replicas), but has ${found.replicas}: it would never take one. Add replicas with kafka-reassign-partitions, or run kafka-configs --alter --topic ${topic} --add-config min.insync.replicas=${found.replicas}.`,
+    );
+  }
   if (problems.length > 0)
     throw new TopicError(`Kafka topic ${topic} exists, but does not fit: ${problems.join(' Also, ')}`);
-  return { name: topic, maxMessageBytes: Number(found.settings.get('max.message.bytes') ?? 1_048_588) };
+  return { name: topic, id: found.id, maxMessageBytes: Number(found.settings.get('max.message.bytes') ?? 1_048_588) };
 }
 
 export interface TopicDescription {

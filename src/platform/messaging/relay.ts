@@ -4,15 +4,16 @@ import { insertRows } from '../database/statement.ts';
 import type { UnparkChange } from '../lane.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { withTimeout } from '../timeout.ts';
-import { type Cursor, isAfter, type Lag, loadOffsets, LOG_START, moveOffsets } from './bus.ts';
+import { type Cursor, isAfter, type Lag, LOG_START, moveOffsets } from './bus.ts';
 import type { KafkaConfig } from './kafka-config.ts';
 import { diagnose, reasonOf } from './kafka-errors.ts';
 import type { EncodedEvent } from './kafka-message.ts';
-import { KafkaPublisher, type Outgoing } from './kafka-publisher.ts';
+import { KafkaPublisher, type Outgoing, TopicReplacedError } from './kafka-publisher.ts';
 import { ensureTopic } from './kafka-topic.ts';
 import { type Lease, tryLease } from './lease.ts';
 import { cursorOf, readTail, tailLength } from './log-tail.ts';
 import { fromRow, type OutboxRow } from './outbox.ts';
+import { loadTopicOffsets } from './topic-offsets.ts';
 import { deleteParked, loadParked, loadParkedOrders, type Parked, parkEvents } from './parked.ts';
 
 /**
@@ -32,6 +33,8 @@ const LEASE_KEY = 7_113_002;
 const LEASE_RETRY_MS = 400;
 const READ_LIMIT = 1_000;
 const POLL_IDLE_MS = 250;
+/** With nothing to publish: whether it could be, and on the same topic, is looked up so often. */
+const CHECK_IDLE_MS = 5_000;
 /** After something was published more is likely, perhaps written by another process that cannot wake us. */
 const POLL_BUSY_MS = 15;
 const BUSY_FOR_MS = 1_000;
@@ -73,6 +76,8 @@ export class Relay {
   #lease: Lease | undefined;
   #state: 'standby' | 'active' = 'standby';
   #failure: string | undefined;
+  #brokerFailure: string | undefined;
+  #checkedMs = 0;
   #stored: Cursor = LOG_START;
   #read: Cursor = LOG_START;
   #saving: Promise<void> | undefined;
@@ -127,8 +132,12 @@ export class Relay {
   }
 
   async #lead(): Promise<void> {
-    const { database } = this.#options;
-    this.#stored = (await loadOffsets(database, RELAY_CONSUMER, [0])).get(0)!;
+    const { database, config } = this.#options;
+    const topicId = await this.#publisher.refresh();
+    const { offsets, anew } = await loadTopicOffsets(database, RELAY_CONSUMER, [0], topicId);
+    if (anew) this.#options.logger.warn({ topic: config.topic }, 'the topic was made anew; publishing the whole log again');
+    this.#brokerFailure = undefined;
+    this.#stored = offsets.get(0)!;
     this.#read = this.#stored;
     await this.#refreshParked();
     this.#state = 'active';
@@ -217,12 +226,13 @@ export class Relay {
     for (let attempt = 0; ; attempt++) {
       this.#assertLease();
       try {
+        await this.#publisher.check();
         const refusal = await this.#publisher.send(batch);
-        this.#failure = undefined;
+        this.#brokerFailure = undefined;
         return refusal;
       } catch (error) {
-        if (this.#stopping) throw error;
-        this.#failure = this.#away(error);
+        if (this.#stopping || error instanceof TopicReplacedError) throw error;
+        this.#brokerFailure = this.#away(error);
         if (attempt === 0) this.#options.logger.warn({ err: error }, 'Kafka takes no events; waiting');
         await this.#pause(RETRY_MS[Math.min(attempt, RETRY_MS.length - 1)]!, false);
       }
@@ -261,11 +271,24 @@ export class Relay {
 
   /** Nothing to publish: save what is unsaved, tell who waits, and wait for a write or the next poll. */
   async #rest(): Promise<void> {
+    if (Date.now() - this.#checkedMs > CHECK_IDLE_MS) await this.#checkIdle();
     await this.#saveCursor(Date.now() < this.#busyUntilMs ? SAVE_CURSOR_EVERY_MS : 0);
     if (this.#parkedOrders.size > 0) await this.#releaseWaiting();
     for (const idle of this.#idle) idle();
     this.#idle.clear();
     await this.#pause(Date.now() < this.#busyUntilMs ? POLL_BUSY_MS : POLL_IDLE_MS, true);
+  }
+
+  async #checkIdle(): Promise<void> {
+    try {
+      await this.#publisher.check();
+      this.#brokerFailure = undefined;
+    } catch (error) {
+      if (error instanceof TopicReplacedError) throw error;
+      this.#brokerFailure = this.#away(error);
+    } finally {
+      this.#checkedMs = Date.now();
+    }
   }
 
   async #measure(entries: readonly Outgoing[]): Promise<void> {
@@ -354,6 +377,7 @@ export class Relay {
 
   healthy(): { ok: boolean; detail: string } {
     if (this.#failure !== undefined) return { ok: false, detail: this.#failure };
+    if (this.active && this.#brokerFailure !== undefined) return { ok: false, detail: this.#brokerFailure };
     if (!this.active) return { ok: true, detail: 'standing by: another process relays' };
     return {
       ok: true,
