@@ -7,11 +7,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readSettings } from '#platform/config.ts';
 import type { Database } from '#platform/database/database.ts';
 import { KafkaBus } from '#platform/messaging/kafka-bus.ts';
-import { type KafkaConfig, kafkaSettings } from '#platform/messaging/kafka-config.ts';
-import { tlsOptions } from '#platform/messaging/kafka-tls.ts';
+import { KAFKA_TLS, type KafkaConfig, kafkaSettings, tlsFilesOf } from '#platform/messaging/kafka-config.ts';
 import { describeTopics, ensureTopic } from '#platform/messaging/kafka-topic.ts';
 import { listParked } from '#platform/messaging/parked.ts';
 import { Relay } from '#platform/messaging/relay.ts';
+import { secureContexts } from '#platform/tls.ts';
 import { type Kafka, type Listener, startKafka } from '../../tools/brokers/kafka.ts';
 import { readTopic } from '../../tools/brokers/kcat.ts';
 import { type Authority, type Certificate, newAuthority, selfSigned } from '../support/certificates.ts';
@@ -252,7 +252,7 @@ describe('what does not fit is refused at the start, with what to do', () => {
       'another authority than that of the brokers',
       'SASL_SSL',
       () => ({ ...password('PLAIN'), KAFKA_TLS: 'true', KAFKA_TLS_CA: otherAuthority.certFile }),
-      /TLS_NOT_TRUSTED: the authority in KAFKA_TLS_CA \(.*other-authority\.crt\) does not vouch/,
+      /TLS_NOT_TRUSTED: the authority in KAFKA_TLS_CA \(.*other-authority\.crt\) does not vouch for the server/,
     ],
     [
       'a private authority, and none named',
@@ -350,13 +350,13 @@ test('renewed certificates are used by the next connection, half written ones ar
     writeFileSync(config.tlsKey, readFileSync(keyFile));
   };
   put(client.certFile, client.keyFile);
-  const options = tlsOptions(config) as { secureContext: unknown };
-  const first = options.secureContext;
-  expect(options.secureContext).toBe(first);
+  const current = secureContexts(tlsFilesOf(config), KAFKA_TLS);
+  const first = current();
+  expect(current()).toBe(first);
   put(stranger.certFile, client.keyFile);
-  expect(options.secureContext).toBe(first);
+  expect(current()).toBe(first);
   put(stranger.certFile, stranger.keyFile);
-  expect(options.secureContext).not.toBe(first);
+  expect(current()).not.toBe(first);
 });
 
 describe('rights and credentials that change while processes run', () => {

@@ -1,4 +1,5 @@
-import type { KafkaConfig } from './kafka-config.ts';
+import { certificateAdvice, type TlsError, tlsFailure } from '../tls.ts';
+import { KAFKA_TLS, type KafkaConfig, tlsFilesOf } from './kafka-config.ts';
 
 /**
  * What went wrong with the brokers, in words for whoever has to mend it. Each reason begins with a code that stays
@@ -11,13 +12,9 @@ export interface Diagnosis {
   readonly fatal: boolean;
 }
 
-interface KafkaError extends Error {
-  readonly code?: string;
+interface KafkaError extends TlsError {
   readonly apiId?: string;
   readonly serverErrorMessage?: string | null;
-  /** Of a certificate for another host. */
-  readonly host?: string;
-  readonly cert?: { readonly subjectaltname?: string };
 }
 
 interface Kind {
@@ -32,10 +29,6 @@ const answered =
   (...apiIds: readonly string[]) =>
   ({ apiId }: KafkaError): boolean =>
     apiId !== undefined && apiIds.includes(apiId);
-const hasCode =
-  (pattern: RegExp) =>
-  ({ code }: KafkaError): boolean =>
-    code !== undefined && pattern.test(code);
 const hasMessage =
   (pattern: RegExp) =>
   ({ message }: KafkaError): boolean =>
@@ -86,31 +79,6 @@ const KINDS: readonly Kind[] = [
     says: (_, { apiId, serverErrorMessage, message }) => `${apiId}: ${serverErrorMessage ?? message}`,
   },
   {
-    tells: hasCode(/SELF_SIGNED|UNABLE_TO_|CERT_UNTRUSTED|CERT_SIGNATURE_FAILURE|INVALID_CA/),
-    fatal: true,
-    says: ({ tlsCa }, { code }) =>
-      tlsCa === ''
-        ? `TLS_NOT_TRUSTED: no authority that Node.js knows vouches for the broker's certificate (${code}). Set KAFKA_TLS_CA to the file of the authority that signed it.`
-        : `TLS_NOT_TRUSTED: the authority in KAFKA_TLS_CA (${tlsCa}) does not vouch for the broker's certificate (${code}). Set it to the file of the one that signed it.`,
-  },
-  {
-    tells: hasCode(/^ERR_TLS_CERT_ALTNAME/),
-    fatal: true,
-    says: (_, { host, cert }) =>
-      `TLS_WRONG_HOST: the broker's certificate is not for "${host}", but for ${cert?.subjectaltname ?? 'nobody'}. Use such a name in KAFKA_BROKERS and in the brokers' advertised.listeners, or give them a certificate for "${host}".`,
-  },
-  {
-    tells: hasCode(/^CERT_(HAS_EXPIRED|NOT_YET_VALID)$/),
-    fatal: true,
-    says: (_, { code }) =>
-      `TLS_NOT_VALID_NOW: the broker's certificate ${code === 'CERT_HAS_EXPIRED' ? 'has expired' : 'is not valid yet'}. Renew it, or put the clock of this machine right.`,
-  },
-  {
-    tells: hasCode(/^ERR_SSL_.*ALERT_(BAD_CERTIFICATE|CERTIFICATE_|UNKNOWN_CA|NO_CERTIFICATE|ACCESS_DENIED)/),
-    fatal: true,
-    says: (config, { code }) => `TLS_CLIENT_REFUSED: ${certificateAdvice(config)} (${code})`,
-  },
-  {
     tells: hasMessage(/^Broker requires TLS/),
     fatal: true,
     says: () =>
@@ -122,11 +90,6 @@ const KINDS: readonly Kind[] = [
     fatal: false,
     says: () =>
       'TLS_NOT_SPOKEN: the broker closes the connection when TLS begins. If that stays so, this listener does not speak TLS: unset KAFKA_TLS, or set KAFKA_BROKERS to a listener with TLS.',
-  },
-  {
-    tells: hasCode(/^(ERR_SSL_|ERR_TLS_|EPROTO$)/),
-    fatal: false,
-    says: (_, { code, message }) => `TLS_FAILED: ${code}: ${message}. Check KAFKA_TLS and the files it is used with.`,
   },
   {
     tells: hasMessage(/^Connection closed|^Connection error/),
@@ -162,6 +125,10 @@ const KINDS: readonly Kind[] = [
 /** Says what an error of the client means under these settings. */
 export function diagnose(error: unknown, config: KafkaConfig): Diagnosis {
   const causes = causesOf(error);
+  for (const cause of causes) {
+    const failure = tlsFailure(cause, tlsFilesOf(config), KAFKA_TLS);
+    if (failure) return failure;
+  }
   for (const { tells, fatal, says } of KINDS) {
     const cause = causes.find(tells);
     if (cause) return { fatal, reason: says(config, cause) };
@@ -215,12 +182,6 @@ function closedAdvice(config: KafkaConfig): string {
   if (config.saslMechanism === '') missing.push('credentials (KAFKA_SASL_MECHANISM, …)');
   if (config.tls && config.tlsCert === '') missing.push('a certificate (KAFKA_TLS_CERT, KAFKA_TLS_KEY)');
   const asks = missing.length === 0 ? '' : `this listener may ask for ${missing.join(' or ')}`;
-  const refuses = config.tlsCert === '' ? '' : certificateAdvice(config);
+  const refuses = config.tlsCert === '' ? '' : certificateAdvice(tlsFilesOf(config), KAFKA_TLS);
   return [asks, refuses].filter((text) => text !== '').join(', or ') || 'see the log of the broker';
-}
-
-function certificateAdvice({ tlsCert }: KafkaConfig): string {
-  return tlsCert === ''
-    ? 'the brokers ask for a certificate. Set KAFKA_TLS_CERT and KAFKA_TLS_KEY'
-    : `the brokers do not accept the certificate in KAFKA_TLS_CERT (${tlsCert}): it must be valid now, and its authority in their trust store`;
 }

@@ -6,7 +6,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import { withTimeout } from '../timeout.ts';
 import { type Cursor, isAfter, type Lag, LOG_START, moveOffsets } from './bus.ts';
 import type { KafkaConfig } from './kafka-config.ts';
-import { diagnose, reasonOf } from './kafka-errors.ts';
+import { diagnose } from './kafka-errors.ts';
 import type { EncodedEvent } from './kafka-message.ts';
 import { KafkaPublisher, type Outgoing, TopicReplacedError } from './kafka-publisher.ts';
 import { ensureTopic } from './kafka-topic.ts';
@@ -119,8 +119,10 @@ export class Relay {
       } catch (error) {
         if (this.#stopping) break;
         if (!(error instanceof LostLease)) {
-          this.#failure = reasonOf(error);
-          this.#options.logger.warn({ err: error }, 'the relay stopped; it starts again');
+          this.#failure = diagnose(error, this.#options.config).reason;
+          // The stack of this error alone: those the client wraps fill pages, and the reason is not among them.
+          const { stack } = error as Error;
+          this.#options.logger.warn({ reason: this.#failure, stack }, 'the relay stopped; it starts again');
           await this.#pause(RETRY_MS[Math.min(failures++, RETRY_MS.length - 1)]!, false);
         }
       } finally {
@@ -233,7 +235,8 @@ export class Relay {
       } catch (error) {
         if (this.#stopping || error instanceof TopicReplacedError) throw error;
         this.#brokerFailure = this.#away(error);
-        if (attempt === 0) this.#options.logger.warn({ err: error }, 'Kafka takes no events; waiting');
+        if (attempt === 0)
+          this.#options.logger.warn({ reason: this.#brokerFailure }, 'Kafka takes no events; waiting');
         await this.#pause(RETRY_MS[Math.min(attempt, RETRY_MS.length - 1)]!, false);
       }
     }
