@@ -71,7 +71,12 @@ async function startRelay(
 beforeAll(async () => {
   const progress = (line: string): void => console.log(line);
   server = await startTestServer();
-  kafka = await startKafka({ dir: join(server.folder, 'kafka'), port: await freePort(), secured: { users: { [SASL.username]: SASL.password } }, log: progress });
+  kafka = await startKafka({
+    dir: join(server.folder, 'kafka'),
+    port: await freePort(),
+    secured: { users: { [SASL.username]: SASL.password } },
+    log: progress,
+  });
 }, 300_000);
 
 afterAll(async () => {
@@ -372,7 +377,11 @@ describe('consumers on Kafka', () => {
       30_000,
     );
     expect(await listParked(database)).toEqual([]);
-    kafka = await startKafka({ dir: join(server.folder, 'kafka'), port, secured: { users: { [SASL.username]: SASL.password } } });
+    kafka = await startKafka({
+      dir: join(server.folder, 'kafka'),
+      port,
+      secured: { users: { [SASL.username]: SASL.password } },
+    });
     const backMs = Date.now();
     expect(disorder(await untilEffects(database, 'outage', 40 + during.length, 60_000))).toEqual([]);
     console.log(`flow back ${((Date.now() - backMs) / 1000).toFixed(1)} s after the broker`);

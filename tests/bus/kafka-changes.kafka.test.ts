@@ -114,7 +114,9 @@ test('partitions are added under load: every order stays where it was, in order,
   const placing = placeMany(160);
   const first = await api.placeOrder({ sku });
   await api.untilEvent(first.id, 'OrderReserved');
-  await withAdmin((admin) => admin.createPartitions({ topics: [{ name: TOPIC, count: 9, assignments: null }], validateOnly: false }));
+  await withAdmin((admin) =>
+    admin.createPartitions({ topics: [{ name: TOPIC, count: 9, assignments: null }], validateOnly: false }),
+  );
   const orders = [first, ...(await placing), ...(await placeMany(20))];
   await allCompleted(orders);
   await expectOrderly(orders);

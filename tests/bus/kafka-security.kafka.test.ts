@@ -200,7 +200,9 @@ describe('events go to the brokers and come back', () => {
       'ssl.ca.location': authority.certFile,
     });
     expect(new Set(messages.map(({ headers }) => headers['ce_id']))).toEqual(new Set(events.map(({ id }) => id)));
-    expect(disorder(messages.map(({ key, headers }) => ({ subject: key!, sequence: Number(headers['ce_sequence']) })))).toEqual([]);
+    expect(
+      disorder(messages.map(({ key, headers }) => ({ subject: key!, sequence: Number(headers['ce_sequence']) }))),
+    ).toEqual([]);
   });
 
   test('while the brokers ask again and again who we are', async () => {
@@ -214,7 +216,11 @@ describe('events go to the brokers and come back', () => {
     }
     expect(Date.now() - startedMs).toBeGreaterThan(2.5 * REAUTHENTICATE_MS);
     expect(disorder(await untilEffects(service.database, 'asked-again', events.length))).toEqual([]);
-    await until('all well', () => healthOf(service), () => isWell(service));
+    await until(
+      'all well',
+      () => healthOf(service),
+      () => isWell(service),
+    );
     expect(await listParked(service.database)).toEqual([]);
   }, 60_000);
 });
@@ -290,7 +296,12 @@ describe('what does not fit is refused at the start, with what to do', () => {
       () => ({ ...password('PLAIN'), ...trusting() }),
       /TLS_NOT_SPOKEN: .*unset KAFKA_TLS/,
     ],
-    ['a password where none is asked for', undefined, () => password('PLAIN'), /ILLEGAL_SASL_STATE: .*Unset KAFKA_SASL_M/],
+    [
+      'a password where none is asked for',
+      undefined,
+      () => password('PLAIN'),
+      /ILLEGAL_SASL_STATE: .*Unset KAFKA_SASL_M/,
+    ],
     [
       'no password where one is asked for',
       'SASL_SSL',
@@ -324,7 +335,9 @@ describe('what does not fit is refused at the start, with what to do', () => {
     const files = (settings: Settings): KafkaConfig => newConfig('MUTUAL', { KAFKA_TLS: 'true', ...settings });
     const { certFile, keyFile } = client;
     const missing = join(server.folder, 'missing.pem');
-    expect(await refusal(files({ KAFKA_TLS_CA: missing }))).toMatch(/KAFKA_TLS_CA: the file .* cannot be read \(ENOENT\)/);
+    expect(await refusal(files({ KAFKA_TLS_CA: missing }))).toMatch(
+      /KAFKA_TLS_CA: the file .* cannot be read \(ENOENT\)/,
+    );
     expect(await refusal(files({ KAFKA_TLS_CA: keyFile }))).toMatch(/KAFKA_TLS_CA: .* holds no certificate/);
     expect(await refusal(files({ KAFKA_TLS_CERT: certFile, KAFKA_TLS_KEY: certFile }))).toMatch(
       /KAFKA_TLS_KEY: .* holds no private key/,
@@ -332,7 +345,9 @@ describe('what does not fit is refused at the start, with what to do', () => {
     expect(await refusal(files({ KAFKA_TLS_CERT: certFile, KAFKA_TLS_KEY: stranger.keyFile }))).toMatch(
       /key in KAFKA_TLS_KEY does not belong to the certificate in KAFKA_TLS_CERT/,
     );
-    expect(await refusal(files({ KAFKA_TLS_CERT: certFile }))).toMatch(/KAFKA_TLS_CERT and KAFKA_TLS_KEY need each other/);
+    expect(await refusal(files({ KAFKA_TLS_CERT: certFile }))).toMatch(
+      /KAFKA_TLS_CERT and KAFKA_TLS_KEY need each other/,
+    );
     expect(await refusal(newConfig('MUTUAL', { KAFKA_TLS_CERT: certFile, KAFKA_TLS_KEY: keyFile }))).toMatch(
       /KAFKA_TLS_CERT is set, but KAFKA_TLS is not; KAFKA_TLS_KEY is set, but KAFKA_TLS is not/,
     );
@@ -364,25 +379,39 @@ describe('rights and credentials that change while processes run', () => {
     const settings = { ...password('SCRAM-SHA-512', 'mallory'), ...trusting() };
     const config = newConfig('SASL_SSL', settings);
     await ensureTopic({ ...config, brokers: kafka.brokers, tls: false, tlsCa: '', saslMechanism: '' });
-    expect(await ensureTopic(config, 2_000).catch((error: Error) => error.message)).toMatch(/TOPIC_AUTHORIZATION_FAILED/);
+    expect(await ensureTopic(config, 2_000).catch((error: Error) => error.message)).toMatch(
+      /TOPIC_AUTHORIZATION_FAILED/,
+    );
     await allow('mallory', [{ on: 'topic', operations: ['DESCRIBE', 'DESCRIBE_CONFIGS'] }]);
     const service = await startService(config, 'allowed');
     const events = stories(10, 3, 'Secured');
     await append(service.database, events);
     const untilTold = (pattern: RegExp): Promise<string> =>
-      until(String(pattern), () => healthOf(service), (text) => pattern.test(text));
+      until(
+        String(pattern),
+        () => healthOf(service),
+        (text) => pattern.test(text),
+      );
 
     await untilTold(/Kafka at .*: (TOPIC|CLUSTER)_AUTHORIZATION_FAILED: user "mallory" lacks a right on topic.*Write/);
     await untilTold(/allowed: GROUP_AUTHORIZATION_FAILED: user "mallory" may not read in the consumer groups olms-\*/);
     await allow('mallory', [{ on: 'topic', operations: ['WRITE'] }]);
-    await until('the relay to publish', () => service.relay.healthy(), ({ ok }) => ok);
+    await until(
+      'the relay to publish',
+      () => service.relay.healthy(),
+      ({ ok }) => ok,
+    );
     await service.relay.settled();
     await allow('mallory', [{ on: 'group', operations: ['READ'] }]);
     await untilTold(/allowed: TOPIC_AUTHORIZATION_FAILED: user "mallory" lacks a right on topic.*Read/);
     expect(service.consumer.delivered).toEqual([]);
     await allow('mallory', [{ on: 'topic', operations: ['READ'] }]);
     expect(disorder(await untilEffects(service.database, 'allowed', events.length))).toEqual([]);
-    await until('all well', () => healthOf(service), () => isWell(service));
+    await until(
+      'all well',
+      () => healthOf(service),
+      () => isWell(service),
+    );
     expect(await listParked(service.database)).toEqual([]);
   }, 120_000);
 
@@ -408,7 +437,11 @@ describe('rights and credentials that change while processes run', () => {
     const backMs = Date.now();
     expect(disorder(await untilEffects(service.database, 'revoked', events.length, 60_000))).toEqual([]);
     console.log(`flow back ${((Date.now() - backMs) / 1000).toFixed(1)} s after the credentials`);
-    await until('all well', () => healthOf(service), () => isWell(service));
+    await until(
+      'all well',
+      () => healthOf(service),
+      () => isWell(service),
+    );
     expect(await listParked(service.database)).toEqual([]);
   }, 180_000);
 });

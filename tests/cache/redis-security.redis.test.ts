@@ -71,7 +71,14 @@ beforeAll(async () => {
     otherAuthority.issue('stranger'),
   ]);
   [plainPort, tlsPort, mutualPort] = [await freePort(), await freePort(), await freePort()];
-  const tls = ['--tls-cert-file', server.certFile, '--tls-key-file', server.keyFile, '--tls-ca-cert-file', authority.certFile];
+  const tls = [
+    '--tls-cert-file',
+    server.certFile,
+    '--tls-key-file',
+    server.keyFile,
+    '--tls-ca-cert-file',
+    authority.certFile,
+  ];
   redis = await startRedis({
     own: true,
     dir: join(folder, 'redis'),
@@ -148,7 +155,10 @@ test.each<[string, () => [string, Partial<TlsFiles>], RegExp]>([
   ],
   [
     'a certificate for another host',
-    () => [urlOf('olms', PASSWORDS.olms, tlsPort, 'rediss').replace('127.0.0.1', 'localhost'), { ca: authority.certFile }],
+    () => [
+      urlOf('olms', PASSWORDS.olms, tlsPort, 'rediss').replace('127.0.0.1', 'localhost'),
+      { ca: authority.certFile },
+    ],
     /TLS_WRONG_HOST: .*not for "localhost", but for IP Address:127\.0\.0\.1/,
   ],
   [
@@ -156,7 +166,11 @@ test.each<[string, () => [string, Partial<TlsFiles>], RegExp]>([
     () => [urlOf('olms', PASSWORDS.olms, plainPort, 'rediss'), { ca: authority.certFile }],
     /TLS_NOT_SPOKEN/,
   ],
-  ['no TLS where it is spoken', () => [urlOf('olms', PASSWORDS.olms, tlsPort), {}], /CONNECTION_CLOSED: .*TLS \(a REDIS_URL with rediss/],
+  [
+    'no TLS where it is spoken',
+    () => [urlOf('olms', PASSWORDS.olms, tlsPort), {}],
+    /CONNECTION_CLOSED: .*TLS \(a REDIS_URL with rediss/,
+  ],
   [
     'no certificate where one is asked for',
     () => [`rediss://127.0.0.1:${mutualPort}`, { ca: authority.certFile }],
@@ -184,8 +198,18 @@ test.each<[string, () => [string, Partial<TlsFiles>], RegExp]>([
 test.each<[string, string, Partial<TlsFiles>, RegExp]>([
   ['no URL of Redis', `http://olms:${WRONG}@127.0.0.1:1`, {}, /REDIS_URL must be redis:\/\//],
   ['no URL at all', `rediss://olms:${WRONG}@:x y`, {}, /REDIS_URL must be redis:\/\//],
-  ['files without TLS', `redis://olms:${WRONG}@127.0.0.1:1`, { ca: '/x' }, /REDIS_TLS_CA is set, but a REDIS_URL with rediss/],
-  ['a file that is missing', 'rediss://127.0.0.1:1', { ca: '/missing.pem' }, /REDIS_TLS_CA: the file .* cannot be read \(ENOENT\)/],
+  [
+    'files without TLS',
+    `redis://olms:${WRONG}@127.0.0.1:1`,
+    { ca: '/x' },
+    /REDIS_TLS_CA is set, but a REDIS_URL with rediss/,
+  ],
+  [
+    'a file that is missing',
+    'rediss://127.0.0.1:1',
+    { ca: '/missing.pem' },
+    /REDIS_TLS_CA: the file .* cannot be read \(ENOENT\)/,
+  ],
 ])('refuses to start with %s', async (_, url, files, reason) => {
   const error = await open(url, files).then(
     () => undefined,

@@ -172,9 +172,7 @@ const MECHANISMS = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'];
 
 async function listenersOf({ secured }: KafkaOptions, host: string): Promise<Kafka['listeners']> {
   if (!secured) return {};
-  const names: readonly Listener[] = secured.tls
-    ? ['SASL_PLAINTEXT', 'SSL', 'MUTUAL', 'SASL_SSL']
-    : ['SASL_PLAINTEXT'];
+  const names: readonly Listener[] = secured.tls ? ['SASL_PLAINTEXT', 'SSL', 'MUTUAL', 'SASL_SSL'] : ['SASL_PLAINTEXT'];
   const listeners: Partial<Record<Listener, string>> = {};
   for (const name of names) listeners[name] = `${host}:${await freePort()}`;
   return listeners;

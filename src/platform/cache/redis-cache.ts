@@ -130,7 +130,9 @@ export class RedisCache implements Cache {
 
   /** What we ask of Redis later, once: an answer to a ping says nothing about what we may do. */
   async #tryEverything(): Promise<void> {
-    const [value, holder, stream] = ['value', 'holder', 'stream'].map((name) => this.#key(`probe:${randomUUID()}:${name}`));
+    const [value, holder, stream] = ['value', 'holder', 'stream'].map((name) =>
+      this.#key(`probe:${randomUUID()}:${name}`),
+    );
     const client = this.#client;
     await Promise.all([
       client.olmsGet(value!, 'probe', LEASE_MS),

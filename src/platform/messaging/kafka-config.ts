@@ -56,9 +56,15 @@ export const kafkaSettings = {
     type: 'string',
     env: 'KAFKA_TLS_CERT',
     default: '',
-    meaning: 'File with the certificate we show to the brokers, and those between it and its authority (PEM); empty: none',
+    meaning:
+      'File with the certificate we show to the brokers, and those between it and its authority (PEM); empty: none',
   },
-  tlsKey: { type: 'string', env: 'KAFKA_TLS_KEY', default: '', meaning: 'File with the private key of KAFKA_TLS_CERT (PEM)' },
+  tlsKey: {
+    type: 'string',
+    env: 'KAFKA_TLS_KEY',
+    default: '',
+    meaning: 'File with the private key of KAFKA_TLS_CERT (PEM)',
+  },
   clientId: {
     type: 'string',
     env: 'KAFKA_CLIENT_ID',

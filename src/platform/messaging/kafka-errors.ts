@@ -115,7 +115,8 @@ const KINDS: readonly Kind[] = [
       `${apiId}: the clock of this machine is too far from that of the brokers (message.timestamp.after.max.ms). Put it right.`,
   },
   {
-    tells: (error) => answered('UNKNOWN_TOPIC_OR_PARTITION', 'UNKNOWN_TOPIC_ID')(error) || /^Unknown topic/.test(error.message),
+    tells: (error) =>
+      answered('UNKNOWN_TOPIC_OR_PARTITION', 'UNKNOWN_TOPIC_ID')(error) || /^Unknown topic/.test(error.message),
     fatal: false,
     says: ({ topic }) =>
       `UNKNOWN_TOPIC: there is no topic ${topic}, or not all of it; it was deleted. Make it again, or start a process of OLMS again, which does. Everything is published on it anew.`,

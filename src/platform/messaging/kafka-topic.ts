@@ -58,8 +58,7 @@ async function withTopic(
       } catch (error) {
         if (error instanceof TopicError) throw error;
         const { reason, fatal } = diagnose(error, config);
-        if (fatal || timeoutMs === 0)
-          throw new Error(`Kafka at ${config.brokers}: ${reason}`, { cause: error });
+        if (fatal || timeoutMs === 0) throw new Error(`Kafka at ${config.brokers}: ${reason}`, { cause: error });
         if (Date.now() > deadlineMs) {
           throw new Error(
             `Kafka at ${config.brokers} (KAFKA_BROKERS) did not let us in within ${timeoutMs / 1000} s: ${reason}`,

@@ -137,7 +137,8 @@ export class Relay {
     const { database, config } = this.#options;
     const topicId = await this.#publisher.refresh();
     const { offsets, anew } = await loadTopicOffsets(database, RELAY_CONSUMER, [0], topicId);
-    if (anew) this.#options.logger.warn({ topic: config.topic }, 'the topic was made anew; publishing the whole log again');
+    if (anew)
+      this.#options.logger.warn({ topic: config.topic }, 'the topic was made anew; publishing the whole log again');
     this.#brokerFailure = undefined;
     this.#stored = offsets.get(0)!;
     this.#read = this.#stored;
@@ -235,8 +236,7 @@ export class Relay {
       } catch (error) {
         if (this.#stopping || error instanceof TopicReplacedError) throw error;
         this.#brokerFailure = this.#away(error);
-        if (attempt === 0)
-          this.#options.logger.warn({ reason: this.#brokerFailure }, 'Kafka takes no events; waiting');
+        if (attempt === 0) this.#options.logger.warn({ reason: this.#brokerFailure }, 'Kafka takes no events; waiting');
         await this.#pause(RETRY_MS[Math.min(attempt, RETRY_MS.length - 1)]!, false);
       }
     }
