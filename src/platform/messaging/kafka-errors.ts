@@ -119,7 +119,7 @@ const KINDS: readonly Kind[] = [
       answered('UNKNOWN_TOPIC_OR_PARTITION', 'UNKNOWN_TOPIC_ID')(error) || /^Unknown topic/.test(error.message),
     fatal: false,
     says: ({ topic }) =>
-      `UNKNOWN_TOPIC: there is no topic ${topic}, or not all of it; it was deleted. Make it again, or start a process of OLMS again, which does. Everything is published on it anew.`,
+      `UNKNOWN_TOPIC: there is no topic ${topic}, or not all of it. Start a process of OLMS, which makes it, or make it yourself; where it was deleted, everything is published on it again.`,
   },
 ];
 

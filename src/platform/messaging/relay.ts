@@ -1,6 +1,5 @@
 import type { Envelope } from '#contracts/envelope.ts';
 import { ConflictError, type Database, isTransient } from '../database/database.ts';
-import { insertRows } from '../database/statement.ts';
 import type { UnparkChange } from '../lane.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { withTimeout } from '../timeout.ts';
@@ -13,6 +12,7 @@ import { ensureTopic } from './kafka-topic.ts';
 import { type Lease, tryLease } from './lease.ts';
 import { cursorOf, readTail, tailLength } from './log-tail.ts';
 import { fromRow, type OutboxRow } from './outbox.ts';
+import { checkMapping } from './partition-mapping.ts';
 import { loadTopicOffsets } from './topic-offsets.ts';
 import { deleteParked, loadParked, loadParkedOrders, type Parked, parkEvents } from './parked.ts';
 
@@ -27,8 +27,6 @@ import { deleteParked, loadParked, loadParkedOrders, type Parked, parkEvents } f
  */
 
 export const RELAY_CONSUMER = 'relay';
-/** The partition count this database has published with, in the place of an offset. */
-const PARTITIONS_CONSUMER = 'relay-partitions';
 const LEASE_KEY = 7_113_002;
 const LEASE_RETRY_MS = 400;
 const READ_LIMIT = 1_000;
@@ -101,7 +99,7 @@ export class Relay {
   /** Checks topic and settings, then relays in the background until {@link stop}. */
   static async start(options: RelayOptions): Promise<Relay> {
     const topic = await ensureTopic(options.config);
-    await checkMapping(options.database, options.config);
+    await checkMapping(options.database, options.config, options.logger);
     return new Relay(options, new KafkaPublisher(options.config, topic));
   }
 
@@ -434,29 +432,6 @@ export class Relay {
     });
     this.#endPause = undefined;
   }
-}
-
-/** Orders must not change their partition while events of theirs may be unread. */
-async function checkMapping(database: Database, config: KafkaConfig): Promise<void> {
-  const row = { consumer: PARTITIONS_CONSUMER, partition: 0, txid: 0, position: config.partitions };
-  await database.write([
-    insertRows(
-      'mapping',
-      'log.consumer_offsets',
-      { consumer: 'text', partition: 'integer', txid: 'bigint', position: 'bigint' },
-      [row],
-      'on conflict do nothing',
-    ),
-  ]);
-  const [stored] = await database.query<{ position: number }>(
-    'select position from log.consumer_offsets where consumer = $1 and partition = 0',
-    [PARTITIONS_CONSUMER],
-  );
-  if (stored!.position === config.partitions) return;
-  throw new Error(
-    `KAFKA_PARTITIONS is ${config.partitions}, but this database has published with ${stored!.position}. Orders are mapped to partitions by their number: with another one, later events of an order go to another partition and can be read before earlier ones. ` +
-      `Set KAFKA_PARTITIONS=${stored!.position}; or stop all services, wait until "olms topics" shows no lag, and delete the row "${PARTITIONS_CONSUMER}" of log.consumer_offsets in every service's database.`,
-  );
 }
 
 function decoded(event: EncodedEvent): Envelope {
