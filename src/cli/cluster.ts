@@ -69,5 +69,5 @@ function logOf(running: Cluster, broker: string): string {
 }
 
 function withoutPassword(address: string): string {
-  return address.replace(/:[^:@/]*@/, ':…@');
+  return address.replace(/(:\/\/[^:@/]*):.*@/, '$1:…@');
 }

@@ -71,7 +71,12 @@ async function startRelay(
 beforeAll(async () => {
   const progress = (line: string): void => console.log(line);
   server = await startTestServer();
-  kafka = await startKafka({ dir: join(server.folder, 'kafka'), port: await freePort(), sasl: SASL, log: progress });
+  kafka = await startKafka({
+    dir: join(server.folder, 'kafka'),
+    port: await freePort(),
+    secured: { users: { [SASL.username]: SASL.password } },
+    log: progress,
+  });
 }, 300_000);
 
 afterAll(async () => {
@@ -372,7 +377,11 @@ describe('consumers on Kafka', () => {
       30_000,
     );
     expect(await listParked(database)).toEqual([]);
-    kafka = await startKafka({ dir: join(server.folder, 'kafka'), port, sasl: SASL });
+    kafka = await startKafka({
+      dir: join(server.folder, 'kafka'),
+      port,
+      secured: { users: { [SASL.username]: SASL.password } },
+    });
     const backMs = Date.now();
     expect(disorder(await untilEffects(database, 'outage', 40 + during.length, 60_000))).toEqual([]);
     console.log(`flow back ${((Date.now() - backMs) / 1000).toFixed(1)} s after the broker`);
@@ -419,6 +428,47 @@ describe('consumers on Kafka', () => {
     );
     await Promise.all([first.stop(), second.stop()]);
   }, 60_000);
+
+  test('a topic that was made anew under their feet is read from its start, and nothing is lost or done twice', async () => {
+    const { database, url, config, bus } = await newService();
+    const relay = await startRelay(database, config, url);
+    const first = await TestConsumer.start(bus, database, 'renewed', 'Renewed');
+    const events = stories(20, 6, 'Renewed');
+    await append(database, events.slice(0, 60));
+    await untilEffects(database, 'renewed', 60);
+    await first.stop();
+    // Published, and read by nobody.
+    await append(database, events.slice(60, 100));
+    await relay.settled();
+    await withAdmin(async (admin) => {
+      await admin.deleteTopics({ topics: [config.topic] });
+      await until(
+        'the topic to be gone',
+        () => admin.listTopics(),
+        (names) => !names.includes(config.topic),
+      );
+      await admin.createTopics({ topics: [config.topic], partitions: 12, replicas: 1 });
+    });
+    await setTopic(config, 'retention.ms', '-1');
+    // More than was ever on the old one: a stored offset would lie in the middle of it.
+    await append(database, stories(100, 3, 'Renewed'));
+    await until(
+      'the new topic to be filled',
+      async () => (await readTopic(kafka.brokers, config.topic)).length,
+      (n) => n >= 400,
+      40_000,
+    );
+    const second = await TestConsumer.start(bus, database, 'renewed', 'Renewed');
+    await append(database, events.slice(100));
+    expect(disorder(await untilEffects(database, 'renewed', events.length + 300))).toEqual([]);
+    await until(
+      'no lag',
+      () => second.lag,
+      (lag) => lag === 0,
+    );
+    await second.stop();
+    expect(relay.healthy().ok).toBe(true);
+  }, 90_000);
 
   test('skips what is no event of ours, and reads on', async () => {
     const { database, url, config, bus } = await newService();
@@ -498,7 +548,7 @@ describe('a broker that does not fit is refused with what to do', () => {
     const port = await freePort();
     const config = newConfig({ KAFKA_BROKERS: `127.0.0.1:${port}` });
     expect(await refusal(ensureTopic(config, 3_000))).toMatch(
-      new RegExp(`does not answer at 127.0.0.1:${port} \\(KAFKA_BROKERS\\) within 3 s: .*ECONNREFUSED`),
+      new RegExp(`Kafka at 127.0.0.1:${port} \\(KAFKA_BROKERS\\) did not let us in within 3 s: .*ECONNREFUSED`),
     );
     expect(await refusal(ensureTopic(newConfig({ KAFKA_BROKERS: 'no-such-host.invalid:9092' }), 2_000))).toMatch(
       /KAFKA_BROKERS.*no-such-host/,
@@ -509,18 +559,18 @@ describe('a broker that does not fit is refused with what to do', () => {
   });
 
   test('wrong credentials, and none where some are asked for', async () => {
-    if (kafka.saslBrokers === undefined) return; // KAFKA_BROKERS: no listener of ours
+    if (kafka.listeners.SASL_PLAINTEXT === undefined) return; // KAFKA_BROKERS: no listener of ours
     const sasl = {
-      KAFKA_BROKERS: kafka.saslBrokers,
+      KAFKA_BROKERS: kafka.listeners.SASL_PLAINTEXT,
       KAFKA_SASL_MECHANISM: 'PLAIN',
       KAFKA_SASL_USERNAME: SASL.username,
     };
     await ensureTopic(newConfig({ ...sasl, KAFKA_SASL_PASSWORD: SASL.password }));
     expect(await refusal(ensureTopic(newConfig({ ...sasl, KAFKA_SASL_PASSWORD: 'wrong' })))).toMatch(
-      /Check KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD/,
+      /SASL_AUTHENTICATION_FAILED: .*Check KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD/,
     );
-    expect(await refusal(ensureTopic(newConfig({ KAFKA_BROKERS: kafka.saslBrokers }), 3_000))).toMatch(
-      /may ask for credentials/,
+    expect(await refusal(ensureTopic(newConfig({ KAFKA_BROKERS: kafka.listeners.SASL_PLAINTEXT }), 3_000))).toMatch(
+      /may ask for TLS .* or credentials/,
     );
     expect(await refusal(ensureTopic(newConfig({ ...sasl, KAFKA_SASL_PASSWORD: '' })))).toMatch(
       /needs KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD/,
@@ -559,6 +609,30 @@ describe('a broker that does not fit is refused with what to do', () => {
       /KAFKA_PARTITIONS is 12, but this database has published with 6.*Set KAFKA_PARTITIONS=6/,
     );
   });
+
+  test('another partition count than another service has published with', async () => {
+    const { database, url, config } = await newService();
+    const relay = await startRelay(database, config, url);
+    await append(database, stories(30, 1, 'Mapped'));
+    await relay.settled();
+    const other = await server.newDatabase();
+    const message = await refusal(startRelay(other.connect(), { ...config, partitions: 6 }, other.url));
+    expect(message).toMatch(/KAFKA_PARTITIONS is 6, but on topic .* stands on partition \d+: others have published/);
+    // The same number is fine, and so is an order of theirs that is read.
+    await startRelay(other.connect(), config, other.url);
+  });
+
+  test('a topic that would lose events, or never take one', async () => {
+    const config = newConfig();
+    await ensureTopic(config);
+    await setTopic(config, 'retention.bytes', '1000000');
+    await setTopic(config, 'min.insync.replicas', '2');
+    const message = await refusal(ensureTopic(config));
+    expect(message).toMatch(/deletes events beyond 1000000 bytes.*--add-config retention\.bytes=-1/);
+    expect(message).toMatch(
+      /only with 2 replicas in sync \(min\.insync\.replicas\), but has 1: it would never take one/,
+    );
+  });
 });
 
 async function newService(): Promise<{
@@ -586,11 +660,20 @@ async function groupOf(
   return (await describeTopics(config)).groups.find((entry) => entry.group === group);
 }
 
-async function setTopic(config: KafkaConfig, name: string, value: string): Promise<void> {
+async function withAdmin<T>(work: (admin: Admin) => Promise<T>): Promise<T> {
   const admin = new Admin({ clientId: 'operator', bootstrapBrokers: kafka.brokers.split(',') });
-  await admin.incrementalAlterConfigs({
-    resources: [{ resourceType: 2, resourceName: config.topic, configs: [{ name, configOperation: 0, value }] }],
-  });
-  await admin.close();
+  try {
+    return await work(admin);
+  } finally {
+    await admin.close();
+  }
+}
+
+async function setTopic(config: KafkaConfig, name: string, value: string): Promise<void> {
+  await withAdmin((admin) =>
+    admin.incrementalAlterConfigs({
+      resources: [{ resourceType: 2, resourceName: config.topic, configs: [{ name, configOperation: 0, value }] }],
+    }),
+  );
   await sleep(300);
 }

@@ -16,30 +16,53 @@ export interface KafkaOptions {
   readonly heapMb?: number;
   /** Name or address under which clients reach the broker. */
   readonly host?: string;
-  /** Adds a listener that asks for this user (SASL PLAIN). */
-  readonly sasl?: { readonly username: string; readonly password: string };
+  /** Adds listeners that ask for users, and with certificates some that speak TLS. */
+  readonly secured?: Secured;
+  /** Start one even where KAFKA_BROKERS is set: for those who need its users or its end. */
+  readonly own?: boolean;
   /** Settings that win over ours. */
   readonly settings?: Readonly<Record<string, string>>;
   readonly log?: Progress;
 }
 
+export interface Secured {
+  /** Passwords by name, for PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512 alike. */
+  readonly users: Readonly<Record<string, string>>;
+  /** PEM files: the brokers' key with its certificate, and the authorities whose clients are let in. */
+  readonly tls?: { readonly keyStore: string; readonly trustStore: string };
+  /** Everybody but who comes in by the plain listener may do only what an ACL allows. */
+  readonly authorize?: boolean;
+}
+
+/** Listeners beside the plain one, by what they speak; `mutual` is TLS that asks for a certificate of the client. */
+export type Listener = 'SASL_PLAINTEXT' | 'SSL' | 'MUTUAL' | 'SASL_SSL';
+
 export interface Kafka {
   readonly brokers: string;
-  /** The listener that asks for credentials, where one was asked for. */
-  readonly saslBrokers: string | undefined;
+  /** Addresses of the listeners that were asked for. */
+  readonly listeners: Readonly<Partial<Record<Listener, string>>>;
   /** Undefined for a broker that was running already. */
   readonly pid: number | undefined;
+  /** Changes settings, users for example, as an operator does: with Kafka's own kafka-configs. */
+  configure(args: readonly string[]): Promise<void>;
   stop(): Promise<void>;
   kill(): Promise<void>;
 }
 
 /** Uses KAFKA_BROKERS where set; else the Kafka on the PATH; else installs one. */
 export async function startKafka(options: KafkaOptions): Promise<Kafka> {
-  const external = process.env['KAFKA_BROKERS'];
+  const external = options.own ? undefined : process.env['KAFKA_BROKERS'];
   if (external) {
     const notOurs = (): Promise<void> =>
       Promise.reject(new Error('KAFKA_BROKERS is set: this broker was not started here and is not killed here.'));
-    return { brokers: external, saslBrokers: undefined, pid: undefined, stop: async () => {}, kill: notOurs };
+    return {
+      brokers: external,
+      listeners: {},
+      pid: undefined,
+      configure: notOurs,
+      stop: async () => {},
+      kill: notOurs,
+    };
   }
   const log = options.log ?? (() => {});
   const java = await findJava(log);
@@ -49,13 +72,13 @@ export async function startKafka(options: KafkaOptions): Promise<Kafka> {
 
 async function startBroker(options: KafkaOptions, java: string, libraries: string, log: Progress): Promise<Kafka> {
   const port = options.port ?? (await freePort());
-  const saslPort = options.sasl ? await freePort() : undefined;
   const host = options.host ?? '127.0.0.1';
   mkdirSync(options.dir, { recursive: true });
+  const listeners = await listenersOf(options, host);
   const settingsFile = join(options.dir, 'server.properties');
   writeFileSync(
     settingsFile,
-    propertiesText({ ...brokerSettings(options, host, port, await freePort(), saslPort), ...options.settings }),
+    propertiesText({ ...brokerSettings(options, host, port, await freePort(), listeners), ...options.settings }),
     { mode: 0o600 },
   );
   const classPath = ['-cp', join(libraries, '*')];
@@ -63,7 +86,16 @@ async function startBroker(options: KafkaOptions, java: string, libraries: strin
     const clusterId = (await run(java, [...classPath, 'kafka.tools.StorageTool', 'random-uuid'], options.dir)).trim();
     await run(
       java,
-      [...classPath, 'kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', settingsFile],
+      [
+        ...classPath,
+        'kafka.tools.StorageTool',
+        'format',
+        '-t',
+        clusterId,
+        '-c',
+        settingsFile,
+        ...scramUsers(options.secured),
+      ],
       options.dir,
     );
   }
@@ -90,7 +122,13 @@ async function startBroker(options: KafkaOptions, java: string, libraries: strin
   log(`Kafka ${KAFKA_VERSION} answers on ${brokers} after ${((Date.now() - startedAt) / 1000).toFixed(1)} s.`);
   return {
     brokers,
-    saslBrokers: saslPort === undefined ? undefined : `${host}:${saslPort}`,
+    listeners,
+    configure: async (args) =>
+      void (await run(
+        java,
+        [...classPath, 'kafka.admin.ConfigCommand', '--bootstrap-server', brokers, ...args],
+        options.dir,
+      )),
     pid: server.pid,
     stop: () => server.stop(),
     kill: () => server.kill(),
@@ -102,17 +140,18 @@ function brokerSettings(
   host: string,
   port: number,
   controllerPort: number,
-  saslPort: number | undefined,
+  secured: Kafka['listeners'],
 ): Record<string, string> {
-  const sasl = saslPort === undefined ? '' : `,SASL_PLAINTEXT://${host}:${saslPort}`;
+  const listeners = Object.entries(secured).map(([name, address]) => `,${name}://${address}`);
   return {
     'process.roles': 'broker,controller',
     'node.id': '1',
     'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
     'controller.listener.names': 'CONTROLLER',
-    listeners: `PLAINTEXT://${host}:${port},CONTROLLER://127.0.0.1:${controllerPort}${sasl}`,
-    'advertised.listeners': `PLAINTEXT://${host}:${port}${sasl}`,
-    'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT',
+    listeners: `PLAINTEXT://${host}:${port},CONTROLLER://127.0.0.1:${controllerPort}${listeners.join('')}`,
+    'advertised.listeners': `PLAINTEXT://${host}:${port}${listeners.join('')}`,
+    'listener.security.protocol.map':
+      'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,SSL:SSL,MUTUAL:SSL,SASL_SSL:SASL_SSL',
     'log.dirs': join(options.dir, 'data'),
     'auto.create.topics.enable': 'false',
     'offsets.topic.replication.factor': '1',
@@ -125,13 +164,53 @@ function brokerSettings(
     // Groups of one machine form at once; the default waits 3 s for company.
     'group.initial.rebalance.delay.ms': '0',
     'group.min.session.timeout.ms': '1000',
-    ...(options.sasl
-      ? {
-          'sasl.enabled.mechanisms': 'PLAIN',
-          'listener.name.sasl_plaintext.plain.sasl.jaas.config': `org.apache.kafka.common.security.plain.PlainLoginModule required user_${options.sasl.username}="${options.sasl.password}";`,
-        }
-      : {}),
+    ...securitySettings(options.secured),
   };
+}
+
+const MECHANISMS = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'];
+
+async function listenersOf({ secured }: KafkaOptions, host: string): Promise<Kafka['listeners']> {
+  if (!secured) return {};
+  const names: readonly Listener[] = secured.tls ? ['SASL_PLAINTEXT', 'SSL', 'MUTUAL', 'SASL_SSL'] : ['SASL_PLAINTEXT'];
+  const listeners: Partial<Record<Listener, string>> = {};
+  for (const name of names) listeners[name] = `${host}:${await freePort()}`;
+  return listeners;
+}
+
+function securitySettings(secured: Secured | undefined): Record<string, string> {
+  if (!secured) return {};
+  const { users, tls, authorize } = secured;
+  const plainUsers = Object.entries(users).map(([name, password]) => ` user_${name}="${password}"`);
+  const settings: Record<string, string> = { 'sasl.enabled.mechanisms': MECHANISMS.join(',') };
+  for (const listener of ['sasl_plaintext', 'sasl_ssl']) {
+    settings[`listener.name.${listener}.plain.sasl.jaas.config`] =
+      `org.apache.kafka.common.security.plain.PlainLoginModule required${plainUsers.join('')};`;
+    for (const mechanism of MECHANISMS.slice(1))
+      settings[`listener.name.${listener}.${mechanism.toLowerCase()}.sasl.jaas.config`] =
+        'org.apache.kafka.common.security.scram.ScramLoginModule required;';
+  }
+  if (tls)
+    Object.assign(settings, {
+      'ssl.keystore.type': 'PEM',
+      'ssl.keystore.location': tls.keyStore,
+      'ssl.truststore.type': 'PEM',
+      'ssl.truststore.location': tls.trustStore,
+      'listener.name.mutual.ssl.client.auth': 'required',
+    });
+  if (authorize)
+    Object.assign(settings, {
+      'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+      'super.users': 'User:ANONYMOUS',
+    });
+  return settings;
+}
+
+/** SCRAM users are data of the cluster: they are there from its first start on. */
+function scramUsers(secured: Secured | undefined): string[] {
+  return Object.entries(secured?.users ?? {}).flatMap(([name, password]) =>
+    MECHANISMS.slice(1).flatMap((mechanism) => ['--add-scram', `${mechanism}=[name=${name},password=${password}]`]),
+  );
 }
 
 function propertiesText(settings: Readonly<Record<string, string>>): string {

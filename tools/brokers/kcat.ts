@@ -21,10 +21,16 @@ interface KcatLine {
   readonly payload: string | null;
 }
 
-/** Everything that is on a topic now. */
-export async function readTopic(brokers: string, topic: string, log: Progress = () => {}): Promise<KcatMessage[]> {
+/** Everything that is on a topic now; `settings` are those of librdkafka, for brokers that ask who reads. */
+export async function readTopic(
+  brokers: string,
+  topic: string,
+  log: Progress = () => {},
+  settings: Readonly<Record<string, string>> = {},
+): Promise<KcatMessage[]> {
   const { command, env } = await debianProgram('kcat', 'kcat', 'Install kcat.', log);
-  const args = ['-b', brokers, '-C', '-t', topic, '-o', 'beginning', '-e', '-q', '-J'];
+  const more = Object.entries(settings).flatMap(([name, value]) => ['-X', `${name}=${value}`]);
+  const args = ['-b', brokers, '-C', '-t', topic, '-o', 'beginning', '-e', '-q', '-J', ...more];
   const text = await new Promise<string>((resolve, reject) => {
     execFile(
       command,

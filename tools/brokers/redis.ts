@@ -11,6 +11,8 @@ export interface RedisOptions {
   readonly maxMemoryMb?: number;
   /** Start one even where REDIS_URL is set: for those who kill it. */
   readonly own?: boolean;
+  /** Further arguments of redis-server: a password, users, a port with TLS. */
+  readonly args?: readonly string[];
   readonly log?: Progress;
 }
 
@@ -57,6 +59,7 @@ export async function startRedis(options: RedisOptions): Promise<Redis> {
       '--dir',
       options.dir,
       ...memory,
+      ...(options.args ?? []),
     ],
     env,
     cwd: options.dir,
@@ -75,7 +78,7 @@ function answersPing(port: number): Promise<boolean> {
       socket.destroy();
       resolve(answer);
     };
-    socket.once('data', (data) => done(data.toString().startsWith('+PONG')));
+    socket.once('data', (data) => done(/^(\+PONG|-NOAUTH)/.test(data.toString())));
     socket.once('error', () => done(false));
     socket.once('timeout', () => done(false));
   });

@@ -61,7 +61,7 @@ export class Cluster {
   readonly #overrides = new Map<string, Readonly<Record<string, string>>>();
   #postgres: Member | undefined;
   #postgresUrl = '';
-  #kafka: Kafka | undefined;
+  #kafka: Pick<Kafka, 'brokers' | 'pid' | 'stop'> | undefined;
   #redis: Redis | undefined;
   #supervisor: NodeJS.Timeout | undefined;
   #repairing: Promise<void> | undefined;
@@ -298,13 +298,7 @@ export class Cluster {
     if (this.#options.kafka === false) return;
     const external = this.#options.env['KAFKA_BROKERS'];
     if (external) {
-      this.#kafka = {
-        brokers: external,
-        saslBrokers: undefined,
-        pid: undefined,
-        stop: async () => {},
-        kill: async () => {},
-      };
+      this.#kafka = { brokers: external, pid: undefined, stop: async () => {} };
       return;
     }
     this.#kafka = await startKafka({

@@ -10,7 +10,27 @@ export const cacheSettings = {
     type: 'secret',
     env: 'REDIS_URL',
     default: '',
-    meaning: 'Redis that the processes share for reads, rate limits and live events; empty: each process for itself',
+    meaning:
+      'Redis that the processes share for reads, rate limits and live events, as redis://user:password@host:port, or rediss:// for TLS; empty: each process for itself',
+  },
+  redisTlsCa: {
+    type: 'string',
+    env: 'REDIS_TLS_CA',
+    default: '',
+    meaning:
+      'File with the certificate authority of Redis, or its own certificate (PEM); empty: the public authorities that Node.js knows',
+  },
+  redisTlsCert: {
+    type: 'string',
+    env: 'REDIS_TLS_CERT',
+    default: '',
+    meaning: 'File with the certificate we show to Redis, and those between it and its authority (PEM); empty: none',
+  },
+  redisTlsKey: {
+    type: 'string',
+    env: 'REDIS_TLS_KEY',
+    default: '',
+    meaning: 'File with the private key of REDIS_TLS_CERT (PEM)',
   },
   redisPrefix: {
     type: 'string',
@@ -21,6 +41,8 @@ export const cacheSettings = {
 } as const satisfies Settings;
 
 export function openCache(config: Values<typeof cacheSettings>, logger: Logger, metrics: Metrics): Promise<Cache> {
-  const { redisUrl: url, redisPrefix: prefix } = config;
-  return url === '' ? Promise.resolve(new MemoryCache()) : RedisCache.open({ url, prefix, logger, metrics });
+  const { redisUrl: url, redisPrefix: prefix, redisTlsCa: ca, redisTlsCert: cert, redisTlsKey: key } = config;
+  return url === ''
+    ? Promise.resolve(new MemoryCache())
+    : RedisCache.open({ url, prefix, logger, metrics, tls: { ca, cert, key } });
 }

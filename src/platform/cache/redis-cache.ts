@@ -15,6 +15,8 @@ import {
   takenOf,
   type Versioned,
 } from './cache.ts';
+import type { TlsFiles } from '../tls.ts';
+import { redisReason, tlsOptionsOf } from './redis-connection.ts';
 import { type Scripted, SCRIPTS } from './redis-scripts.ts';
 
 const COMMAND_TIMEOUT_MS = 150;
@@ -25,12 +27,14 @@ const FAILURES_MAX = 3;
 const PROBE_MS = 200;
 /** A connection that is silent for so long is given up, in case it is the connection and not Redis. */
 const SILENCE_MAX_MS = 5_000;
+const NO_FILES: TlsFiles = { ca: '', cert: '', key: '' };
 const OPEN_TIMEOUT_MS = 1_500;
 const FOLLOW_BLOCK_MS = 1_000;
 const FOLLOW_COUNT = 500;
 
 export interface RedisCacheOptions {
   readonly url: string;
+  readonly tls?: TlsFiles;
   /** Begins the name of every key, so that several systems may share one Redis. */
   readonly prefix: string;
   readonly logger: Logger;
@@ -40,6 +44,8 @@ export interface RedisCacheOptions {
 /** Nothing waits in a queue and nothing is sent twice: a command is answered soon, or it failed. */
 const CLIENT_OPTIONS = {
   protocol: 2,
+  // It asks for INFO, which not everybody may. Whether Redis serves us, our own probe finds out.
+  enableReadyCheck: false,
   enableOfflineQueue: false,
   autoResendUnfulfilledCommands: false,
   maxRetriesPerRequest: 0,
@@ -76,9 +82,10 @@ export class RedisCache implements Cache {
     this.#hits = new Counter({ name: 'olms_cache_hits_total', help: 'Values found in Redis', registers });
     this.#misses = new Counter({ name: 'olms_cache_misses_total', help: 'Values not found in Redis', registers });
     this.#errors = new Counter({ name: 'olms_cache_errors_total', help: 'Calls to Redis that failed', registers });
-    this.#client = new Redis(options.url, { ...CLIENT_OPTIONS, scripts: SCRIPTS }) as Redis & Scripted;
+    const tls = tlsOptionsOf(options.url, options.tls ?? NO_FILES);
+    this.#client = new Redis(options.url, { ...CLIENT_OPTIONS, ...tls, scripts: SCRIPTS }) as Redis & Scripted;
     this.#client.on('error', (error: Error) => {
-      if (!this.#up) this.#reason = error.message;
+      if (!this.#up) this.#reason = this.#reasonOf(error);
     });
     this.#client.on('ready', () => void this.#ask());
     this.#client.on('close', () => this.#down('the connection was closed'));
@@ -106,11 +113,11 @@ export class RedisCache implements Cache {
     clearTimeout(this.#probe);
     try {
       if (this.#client.status === 'ready') {
-        await this.#client.ping();
+        await this.#tryEverything();
         return this.#back();
       }
     } catch (error) {
-      this.#reason = (error as Error).message;
+      this.#reason = this.#reasonOf(error as Error);
       if (performance.now() - this.#lastAnswerMs > SILENCE_MAX_MS) {
         this.#lastAnswerMs = performance.now();
         this.#client.disconnect(true);
@@ -119,6 +126,27 @@ export class RedisCache implements Cache {
     if (this.#closed) return;
     clearTimeout(this.#probe);
     this.#probe = setTimeout(() => void this.#ask(), PROBE_MS);
+  }
+
+  /** What we ask of Redis later, once: an answer to a ping says nothing about what we may do. */
+  async #tryEverything(): Promise<void> {
+    const [value, holder, stream] = ['value', 'holder', 'stream'].map((name) =>
+      this.#key(`probe:${randomUUID()}:${name}`),
+    );
+    const client = this.#client;
+    await Promise.all([
+      client.olmsGet(value!, 'probe', LEASE_MS),
+      client.olmsTake(`${value!}s`, 1, LEASE_MS),
+      client.olmsHold(holder!, 'probe', LEASE_MS),
+      client.olmsAppend(stream!, holder!, 'probe', 1, 'probe'),
+      client.xrevrange(stream!, '+', '-', 'COUNT', 1),
+      client.xread('COUNT', 1, 'STREAMS', stream!, '0-0'),
+      client.unlink(value!, `${value!}s`, holder!, stream!),
+    ]);
+  }
+
+  #reasonOf(error: Error): string {
+    return redisReason(error, this.#options.url, this.#options.tls ?? NO_FILES);
   }
 
   #back(): void {
@@ -152,7 +180,7 @@ export class RedisCache implements Cache {
       return answer as Answer;
     } catch (error) {
       this.#errors.inc();
-      if (++this.#failures >= FAILURES_MAX) this.#down((error as Error).message);
+      if (++this.#failures >= FAILURES_MAX) this.#down(this.#reasonOf(error as Error));
       return undefined;
     }
   }

@@ -5,15 +5,16 @@ import {
   type Cursor,
   type Delivery,
   type Lag,
-  loadOffsets,
   type OffsetMove,
   type SubscribeOptions,
   type Subscription,
 } from './bus.ts';
 import type { KafkaConfig } from './kafka-config.ts';
+import { diagnose } from './kafka-errors.ts';
 import { KafkaMembership } from './kafka-membership.ts';
 import { KafkaReader } from './kafka-reader.ts';
-import { ensureTopic, reasonOf } from './kafka-topic.ts';
+import { ensureTopic } from './kafka-topic.ts';
+import { loadTopicOffsets } from './topic-offsets.ts';
 
 /**
  * The bus on Apache Kafka. Consumers of one service are a group, `olms-<consumer>`, and share its partitions. Where
@@ -91,6 +92,7 @@ interface Owned {
 }
 
 class KafkaSubscription implements Subscription {
+  readonly #config: KafkaConfig;
   readonly #options: SubscribeOptions;
   readonly #logger: Logger;
   readonly #onClose: () => void;
@@ -103,6 +105,7 @@ class KafkaSubscription implements Subscription {
   #closed = false;
 
   constructor(config: KafkaConfig, options: SubscribeOptions, logger: Logger, onClose: () => void) {
+    this.#config = config;
     this.#options = options;
     this.#logger = logger.child({ consumer: options.consumer });
     this.#onClose = onClose;
@@ -113,6 +116,7 @@ class KafkaSubscription implements Subscription {
       types: options.types,
       logger: this.#logger,
       onReady: options.onReady,
+      onReplaced: () => this.#loadAgain(),
     });
     this.#membership = new KafkaMembership({
       config,
@@ -141,11 +145,11 @@ class KafkaSubscription implements Subscription {
     if (missing.length === 0 || this.#closed) return;
     try {
       if (gained) await this.#options.onGained?.();
-      await this.#readStored(missing);
+      await this.#readStored(missing, await this.#reader.findTopicId());
       this.#loadFailures = 0;
       this.#failure = undefined;
     } catch (error) {
-      this.#failure = `the stored offsets cannot be read: ${reasonOf(error)}`;
+      this.#failure = `the stored offsets cannot be read: ${diagnose(error, this.#config).reason}`;
       const timer = setTimeout(
         () => {
           this.#timers.delete(timer);
@@ -157,13 +161,15 @@ class KafkaSubscription implements Subscription {
     }
   }
 
-  async #readStored(partitions: readonly (readonly [number, Owned])[]): Promise<void> {
-    const offsets = await loadOffsets(
+  async #readStored(partitions: readonly (readonly [number, Owned])[], topicId: string): Promise<void> {
+    const { offsets } = await loadTopicOffsets(
       this.#options.database,
       this.#options.consumer,
       partitions.map(([partition]) => partition),
+      topicId,
     );
-    if (this.#closed) return;
+    // Made anew while the database answered: that was told, and everything is loaded once more.
+    if (this.#closed || this.#reader.topicId !== topicId) return;
     for (const [partition, owned] of partitions) {
       // Lost again, or lost and regained, while the database answered: that one is loaded for itself.
       if (this.#owned.get(partition) !== owned) continue;
@@ -220,11 +226,24 @@ class KafkaSubscription implements Subscription {
   }
 
   async reset(): Promise<void> {
+    const { topicId } = this.#reader;
+    // Without an answer of the brokers nothing was given that could be forgotten.
+    if (topicId === undefined) return this.#loadAgain();
+    this.#forget();
+    await this.#readStored([...this.#owned], topicId);
+  }
+
+  #forget(): void {
     for (const [partition, owned] of this.#owned) {
       owned.stored = undefined;
+      owned.given = undefined;
       this.#reader.drop(partition);
     }
-    await this.#readStored([...this.#owned]);
+  }
+
+  #loadAgain(): void {
+    this.#forget();
+    void this.#load(false);
   }
 
   lag(): Lag {
@@ -271,6 +290,7 @@ class LiveReader {
       types: undefined,
       logger,
       onReady: () => this.#deliver(),
+      onReplaced: () => void this.#start(),
     });
     void this.#start();
   }

@@ -1,6 +1,12 @@
-import { readFileSync } from 'node:fs';
-import type { BaseOptions, SASLMechanismValue } from '@platformatic/kafka';
+import { isIP } from 'node:net';
+import {
+  type BaseOptions,
+  connectionsConnectsChannel,
+  instancesChannel,
+  type SASLMechanismValue,
+} from '@platformatic/kafka';
 import type { Settings, Values } from '../config.ts';
+import { secureContexts, type TlsFiles, tlsProblems, type TlsSettings } from '../tls.ts';
 
 export const kafkaSettings = {
   brokers: {
@@ -43,7 +49,21 @@ export const kafkaSettings = {
     type: 'string',
     env: 'KAFKA_TLS_CA',
     default: '',
-    meaning: 'File with the certificate authority of the brokers (PEM); empty: those the system trusts',
+    meaning:
+      'File with the certificate authority of the brokers, or their own certificate (PEM); empty: the public authorities that Node.js knows',
+  },
+  tlsCert: {
+    type: 'string',
+    env: 'KAFKA_TLS_CERT',
+    default: '',
+    meaning:
+      'File with the certificate we show to the brokers, and those between it and its authority (PEM); empty: none',
+  },
+  tlsKey: {
+    type: 'string',
+    env: 'KAFKA_TLS_KEY',
+    default: '',
+    meaning: 'File with the private key of KAFKA_TLS_CERT (PEM)',
   },
   clientId: {
     type: 'string',
@@ -58,6 +78,41 @@ export type KafkaConfig = Values<typeof kafkaSettings>;
 const MECHANISMS: readonly string[] = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'];
 const CONNECT_TIMEOUT_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 15_000;
+
+/** The settings of the files that TLS with the brokers uses. */
+export const KAFKA_TLS: TlsSettings = { ca: 'KAFKA_TLS_CA', cert: 'KAFKA_TLS_CERT', key: 'KAFKA_TLS_KEY' };
+
+export function tlsFilesOf({ tlsCa, tlsCert, tlsKey }: KafkaConfig): TlsFiles {
+  return { ca: tlsCa, cert: tlsCert, key: tlsKey };
+}
+
+/**
+ * The host the client is about to connect to. The client tells it in the same breath in which it reads the options of
+ * the connection, and is the only one who knows: brokers are found by asking other brokers.
+ */
+let connectingTo = '';
+connectionsConnectsChannel.start.subscribe((message) => {
+  connectingTo = (message as { host: string }).host;
+});
+
+function tlsOptions(config: KafkaConfig): object {
+  const current = secureContexts(tlsFilesOf(config), KAFKA_TLS);
+  return {
+    get secureContext() {
+      return current();
+    },
+    // A name is told to the broker, so that one address can serve several; an IP address must not be.
+    get servername() {
+      return isIP(connectingTo) === 0 ? connectingTo : undefined;
+    },
+  };
+}
+
+/** An error of a connection that is in nobody's use any more has no listener, and would end the process. */
+instancesChannel.subscribe((message) => {
+  const { type, instance } = message as { type: string; instance: NodeJS.EventEmitter };
+  if (type === 'connection') instance.on('error', () => {});
+});
 
 /** Options every client of the brokers shares; throws where the settings contradict each other. */
 export function clientOptions(config: KafkaConfig): BaseOptions {
@@ -76,7 +131,7 @@ export function clientOptions(config: KafkaConfig): BaseOptions {
     problems.push(`KAFKA_SASL_MECHANISM must be one of ${MECHANISMS.join(', ')}`);
   if (config.saslMechanism !== '' && (config.saslUsername === '' || config.saslPassword === ''))
     problems.push('KAFKA_SASL_MECHANISM needs KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD');
-  if (config.tlsCa !== '' && !config.tls) problems.push('KAFKA_TLS_CA is set, but KAFKA_TLS is not');
+  problems.push(...tlsProblems(tlsFilesOf(config), KAFKA_TLS, config.tls, 'KAFKA_TLS'));
   if (problems.length > 0) throw new Error(`Configuration: ${problems.join('; ')}`);
   return {
     clientId: config.clientId,
@@ -93,6 +148,6 @@ export function clientOptions(config: KafkaConfig): BaseOptions {
             password: config.saslPassword,
           },
         }),
-    ...(config.tls ? { tls: config.tlsCa === '' ? {} : { ca: readFileSync(config.tlsCa) }, tlsServerName: true } : {}),
+    ...(config.tls ? { tls: tlsOptions(config) } : {}),
   };
 }

@@ -1,7 +1,7 @@
 import { Consumer } from '@platformatic/kafka';
 import type { Logger } from '../telemetry/logger.ts';
 import { clientOptions, type KafkaConfig } from './kafka-config.ts';
-import { reasonOf } from './kafka-topic.ts';
+import { diagnose } from './kafka-errors.ts';
 
 /**
  * Membership in a consumer group: which partitions are ours now. It moves no data. Partitions are spread by the
@@ -16,6 +16,8 @@ const HEARTBEAT_MS = 750;
 const TICK_MS = 500;
 /** Ticks without a heartbeat after which the client is replaced. Ticks, not time: a paused process is not a failed one. */
 const SILENT_TICKS_MAX = 60;
+/** Ticks until the next attempt after one that failed: the brokers may be away, or not let us in for long. */
+const RETRY_TICKS = [2, 2, 4, 6, 10];
 const CLOSE_TIMEOUT_MS = 3_000;
 const COMMIT_EVERY_TICKS = 2;
 
@@ -36,6 +38,7 @@ export class KafkaMembership {
   #client: Consumer;
   #ticks = 0;
   #silentTicks = 0;
+  #failures = 0;
   #lastHeartbeat: Date | null = null;
   #owned: ReadonlySet<number> = new Set();
   #joined = false;
@@ -79,22 +82,20 @@ export class KafkaMembership {
     ] as const)
       client.on(event, () => this.#sync(client));
     // Emitted where a rejoin failed for good; without a listener it would end the process.
-    client.on('error', (error: Error) => {
-      if (this.#client !== client || this.#closed) return;
-      this.#failure = reasonOf(error);
-      this.#silentTicks = SILENT_TICKS_MAX - 2;
-    });
+    client.on('error', (error: Error) => this.#failed(client, error));
     client.on('consumer:heartbeat:error', ({ error }) => {
-      this.#failure = reasonOf(error);
+      this.#failure = diagnose(error, config).reason;
       this.#sync(client);
     });
-    client.joinGroup().catch((error: unknown) => {
-      if (this.#client !== client || this.#closed) return;
-      this.#failure = reasonOf(error);
-      // Replaced a little later: the brokers may be away.
-      this.#silentTicks = SILENT_TICKS_MAX - 2;
-    });
+    client.joinGroup().catch((error: unknown) => this.#failed(client, error));
     return client;
+  }
+
+  /** The client is replaced a little later. */
+  #failed(client: Consumer, error: unknown): void {
+    if (this.#client !== client || this.#closed) return;
+    this.#failure = diagnose(error, this.#options.config).reason;
+    this.#silentTicks = SILENT_TICKS_MAX - RETRY_TICKS[Math.min(this.#failures++, RETRY_TICKS.length - 1)]!;
   }
 
   #sync(client: Consumer): void {
@@ -116,6 +117,7 @@ export class KafkaMembership {
     if (lastHeartbeat !== null && lastHeartbeat !== this.#lastHeartbeat) {
       this.#lastHeartbeat = lastHeartbeat;
       this.#silentTicks = 0;
+      this.#failures = 0;
       this.#failure = undefined;
     } else if (++this.#silentTicks >= SILENT_TICKS_MAX) {
       this.#replace();

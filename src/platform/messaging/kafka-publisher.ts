@@ -1,13 +1,14 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type MessageToProduce, Producer } from '@platformatic/kafka';
+import { withTimeout } from '../timeout.ts';
 import type { Cursor } from './bus.ts';
 import { clientOptions, type KafkaConfig } from './kafka-config.ts';
+import { answeredWith } from './kafka-errors.ts';
 import { type EncodedEvent, messageBytes, toMessage } from './kafka-message.ts';
-import { answeredWith, type Topic } from './kafka-topic.ts';
+import { findTopic, type Topic } from './kafka-topic.ts';
 
 const SEND_TIMEOUT_MS = 60_000;
 const BATCH_BYTES_MAX = 900 * 1024;
-const REFUSED_FOR_CONTENT = ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_RECORD', 'INVALID_TIMESTAMP'];
+const REFUSED_FOR_CONTENT = ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_RECORD'];
 
 /** An event of the log, ready to be sent. */
 export interface Outgoing {
@@ -17,10 +18,17 @@ export interface Outgoing {
   readonly bytes: number;
 }
 
+/** Another topic has the name of the one that was published on. */
+export class TopicReplacedError extends Error {
+  constructor(name: string) {
+    super(`the topic ${name} was deleted and made anew`);
+  }
+}
+
 /** Sends events and tells apart what waiting cures (it throws) and what it does not (it answers the reason). */
 export class KafkaPublisher {
   readonly #config: KafkaConfig;
-  readonly #topic: Topic;
+  #topic: Topic;
   #producer: Producer;
 
   constructor(config: KafkaConfig, topic: Topic) {
@@ -39,21 +47,45 @@ export class KafkaPublisher {
     return { cursor, event, message, bytes: messageBytes(message) };
   }
 
+  /** Looks again at the topic, which may have changed or be another one; answers its id. */
+  async refresh(): Promise<string> {
+    this.#topic = await findTopic(this.#config);
+    return this.#topic.id;
+  }
+
+  /** Throws where the brokers cannot be asked, or have another topic of this name by now. Asks them once in a while. */
+  async check(): Promise<void> {
+    const { topic } = this.#config;
+    const { topics } = await this.#orAnew(this.#producer.metadata({ topics: [topic] }));
+    if (topics.get(topic)?.id !== this.#topic.id) throw new TopicReplacedError(topic);
+  }
+
   /** Sends events as one batch. Undefined: the brokers have them all. A reason: they refuse the batch for its content. */
   async send(events: readonly Outgoing[]): Promise<string | undefined> {
     const [first] = events;
     // Such an event is alone in its batch. The broker would refuse it, or drop the connection over it.
-    if (first && events.length === 1 && first.bytes > this.#topic.maxMessageBytes) {
+    const isTooLarge = (): boolean => events.length === 1 && first!.bytes > this.#topic.maxMessageBytes;
+    // An operator may have raised the limit since.
+    if (first && isTooLarge()) await this.refresh();
+    if (first && isTooLarge()) {
       return `The event takes ${first.bytes} bytes, the topic allows ${this.#topic.maxMessageBytes} (max.message.bytes).`;
     }
     try {
       const messages = events.map(({ message }) => ({ ...message }));
-      await withTimeout(this.#producer.send({ messages }), SEND_TIMEOUT_MS);
+      await this.#orAnew(this.#producer.send({ messages }));
       return undefined;
     } catch (error) {
       const refused = REFUSED_FOR_CONTENT.find((id) => answeredWith(error, id));
       if (refused) return `Kafka refuses it: ${refused}`;
-      // A client that lost its broker can keep its belief in what is gone; a new one asks again.
+      throw error;
+    }
+  }
+
+  /** A client that lost its broker can keep its belief in what is gone; a new one asks again. */
+  async #orAnew<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await withTimeout(work, SEND_TIMEOUT_MS);
+    } catch (error) {
       void this.#producer.close(true).catch(() => {});
       this.#producer = this.#newProducer();
       throw error;
@@ -79,17 +111,5 @@ export class KafkaPublisher {
 
   async close(timeoutMs: number): Promise<void> {
     await withTimeout(this.#producer.close(true), timeoutMs).catch(() => {});
-  }
-}
-
-export async function withTimeout<T>(work: Promise<T>, ms: number): Promise<T> {
-  const done = new AbortController();
-  const late = sleep(ms, undefined, { signal: done.signal }).then(() => {
-    throw new Error(`no answer within ${ms / 1000} s`);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    done.abort();
   }
 }

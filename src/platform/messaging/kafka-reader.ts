@@ -2,8 +2,8 @@ import { type ClusterMetadata, Consumer, findErrorBy, IS_CONTROL, type KafkaReco
 import type { Envelope } from '#contracts/envelope.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { clientOptions, type KafkaConfig } from './kafka-config.ts';
+import { diagnose } from './kafka-errors.ts';
 import { fromRecord, typeOf } from './kafka-message.ts';
-import { reasonOf } from './kafka-topic.ts';
 
 /**
  * Reads partitions from given offsets into bounded buffers. It belongs to no group and decides nothing about
@@ -51,6 +51,8 @@ export interface ReaderOptions {
   readonly types: ReadonlySet<string> | undefined;
   readonly logger: Logger;
   readonly onReady: () => void;
+  /** The topic was deleted and made anew: no place on it holds any more. */
+  readonly onReplaced: () => void;
 }
 
 export interface Taken {
@@ -74,6 +76,7 @@ export class KafkaReader {
   #turn = 0;
   #failures = 0;
   #failure: string | undefined;
+  #topicId: string | undefined;
   #closed = false;
 
   constructor(options: ReaderOptions) {
@@ -188,7 +191,7 @@ export class KafkaReader {
     try {
       while (this.#wanted && !this.#closed && this.#partitions.size > 0) {
         this.#wanted = false;
-        const metadata = await this.#client.metadata({ topics: [this.#topic] });
+        const metadata = await this.#metadata();
         for (const node of this.#leaders(metadata)) if (!this.#busyNodes.has(node)) void this.#ask(node, metadata);
       }
     } catch (error) {
@@ -196,6 +199,30 @@ export class KafkaReader {
     } finally {
       this.#pumping = false;
     }
+  }
+
+  /** The id of the topic that is read, as far as it was ever told. */
+  get topicId(): string | undefined {
+    return this.#topicId;
+  }
+
+  /** The id of the topic as the brokers have it. */
+  async findTopicId(): Promise<string> {
+    await this.#metadata();
+    return this.#topicId!;
+  }
+
+  async #metadata(): Promise<ClusterMetadata> {
+    const metadata = await this.#client.metadata({ topics: [this.#topic] });
+    const { id } = metadata.topics.get(this.#topic)!;
+    if (this.#topicId !== undefined && this.#topicId !== id) {
+      this.#options.logger.warn({ topic: this.#topic }, 'the topic was made anew; reading it from its start');
+      for (const number of this.#partitions.keys()) this.drop(number);
+      this.#topicId = id;
+      this.#options.onReplaced();
+    }
+    this.#topicId = id;
+    return metadata;
   }
 
   #leaders(metadata: ClusterMetadata): Set<number> {
@@ -256,7 +283,7 @@ export class KafkaReader {
 
   #failed(error: unknown, node?: number): void {
     if (this.#closed) return;
-    this.#failure = reasonOf(error);
+    this.#failure = diagnose(error, this.#options.config).reason;
     // Leaders and brokers may have changed: the next question starts from fresh knowledge.
     this.#client.clearMetadata();
     const timer = setTimeout(

@@ -1,29 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Admin, ConfigResourceTypes } from '@platformatic/kafka';
+import { withTimeout } from '../timeout.ts';
 import { clientOptions, type KafkaConfig } from './kafka-config.ts';
+import { answeredWith, diagnose } from './kafka-errors.ts';
 
 /** The topic as it was found or made. */
 export interface Topic {
   readonly name: string;
+  /** Another topic of the same name has another one. */
+  readonly id: string;
   /** What the broker takes in one batch. */
   readonly maxMessageBytes: number;
 }
 
 const START_TIMEOUT_MS = 20_000;
 const RETRY_MS = 250;
-const FATAL = [
-  'TOPIC_AUTHORIZATION_FAILED',
-  'CLUSTER_AUTHORIZATION_FAILED',
-  'INVALID_REPLICATION_FACTOR',
-  'INVALID_PARTITIONS',
-  'INVALID_CONFIG',
-  'INVALID_TOPIC_EXCEPTION',
-  'POLICY_VIOLATION',
-  'UNSUPPORTED_SASL_MECHANISM',
-  'SASL_AUTHENTICATION_FAILED',
-];
-const CHECK_CREDENTIALS = ' Check KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD.';
-const TLS_FAILURE = /CERT|SELF_SIGNED|UNABLE_TO_|ERR_TLS|ERR_SSL|EPROTO/;
+const PATIENCE_MS = 5_000;
 
 /** A reason that waiting does not cure. */
 class TopicError extends Error {}
@@ -33,7 +25,24 @@ class TopicError extends Error {}
  * time; wrong credentials and a topic that does not fit are told at once.
  */
 export async function ensureTopic(config: KafkaConfig, timeoutMs = START_TIMEOUT_MS): Promise<Topic> {
-  const patienceMs = Math.min(5_000, timeoutMs);
+  return withTopic(config, timeoutMs, findOrMakeTopic);
+}
+
+/** The topic as it is now, checked like at the start; never made. Throws where it cannot be had at once. */
+export async function findTopic(config: KafkaConfig): Promise<Topic> {
+  return withTopic(config, 0, async (admin) => {
+    const found = await readTopic(admin, config.topic);
+    if (!found) throw new Error(`Unknown topic ${config.topic}.`);
+    return checkTopic(found, config);
+  });
+}
+
+async function withTopic(
+  config: KafkaConfig,
+  timeoutMs: number,
+  work: (admin: Admin, config: KafkaConfig) => Promise<Topic>,
+): Promise<Topic> {
+  const patienceMs = timeoutMs === 0 ? PATIENCE_MS : Math.min(PATIENCE_MS, timeoutMs);
   const admin = new Admin({
     ...clientOptions(config),
     retries: 0,
@@ -44,14 +53,15 @@ export async function ensureTopic(config: KafkaConfig, timeoutMs = START_TIMEOUT
   try {
     for (;;) {
       try {
-        return await findOrMakeTopic(admin, config);
+        // The client has ways to never answer: whatever it does, this ends.
+        return await withTimeout(work(admin, config), Math.max(patienceMs, deadlineMs - Date.now()));
       } catch (error) {
         if (error instanceof TopicError) throw error;
-        const fatal = fatalReason(error);
-        if (fatal !== undefined) throw new Error(`Kafka at ${config.brokers}: ${fatal}`, { cause: error });
+        const { reason, fatal } = diagnose(error, config);
+        if (fatal || timeoutMs === 0) throw new Error(`Kafka at ${config.brokers}: ${reason}`, { cause: error });
         if (Date.now() > deadlineMs) {
           throw new Error(
-            `Kafka does not answer at ${config.brokers} (KAFKA_BROKERS) within ${timeoutMs / 1000} s: ${reasonOf(error)}`,
+            `Kafka at ${config.brokers} (KAFKA_BROKERS) did not let us in within ${timeoutMs / 1000} s: ${reason}`,
             { cause: error },
           );
         }
@@ -86,6 +96,7 @@ async function findOrMakeTopic(admin: Admin, config: KafkaConfig): Promise<Topic
 }
 
 interface FoundTopic {
+  readonly id: string;
   readonly partitions: number;
   readonly replicas: number;
   readonly settings: ReadonlyMap<string, string>;
@@ -101,6 +112,7 @@ async function readTopic(admin: Admin, name: string): Promise<FoundTopic | undef
   });
   const settings = new Map((description?.configs ?? []).map((entry) => [entry.name, entry.value ?? '']));
   return {
+    id: topic.id,
     partitions: topic.partitionsCount,
     replicas: Math.min(...topic.partitions.map((partition) => partition.replicas.length)),
     settings,
@@ -136,56 +148,21 @@ function checkTopic(found: FoundTopic, config: KafkaConfig): Topic {
       `it deletes events after ${retentionMs} ms, KAFKA_RETENTION_MS says ${wantedMs === -1 ? 'off (never)' : wantedMs}. Set KAFKA_RETENTION_MS=${retentionMs}, or run kafka-configs --alter --topic ${topic} --add-config retention.ms=${wantedMs}.`,
     );
   }
+  const retentionBytes = Number(found.settings.get('retention.bytes') ?? -1);
+  if (retentionBytes !== -1) {
+    problems.push(
+      `it deletes events beyond ${retentionBytes} bytes, read or not. Run kafka-configs --alter --topic ${topic} --add-config retention.bytes=-1.`,
+    );
+  }
+  const inSync = Number(found.settings.get('min.insync.replicas') ?? 1);
+  if (inSync > found.replicas) {
+    problems.push(
+      `it takes a write only with ${inSync} replicas in sync (min.insync.replicas), but has ${found.replicas}: it would never take one. Add replicas with kafka-reassign-partitions, or run kafka-configs --alter --topic ${topic} --add-config min.insync.replicas=${found.replicas}.`,
+    );
+  }
   if (problems.length > 0)
     throw new TopicError(`Kafka topic ${topic} exists, but does not fit: ${problems.join(' Also, ')}`);
-  return { name: topic, maxMessageBytes: Number(found.settings.get('max.message.bytes') ?? 1_048_588) };
-}
-
-interface KafkaError extends Error {
-  readonly code?: string;
-  readonly apiId?: string;
-  readonly serverErrorMessage?: string | null;
-}
-
-const ERRORS_MAX = 50;
-
-/** An error with all it was caused by, outermost first. The client hides some under `errors`, some under `cause`. */
-export function causesOf(error: unknown): KafkaError[] {
-  const found: KafkaError[] = [];
-  const open = [error];
-  while (open.length > 0 && found.length < ERRORS_MAX) {
-    const next = open.shift();
-    if (!(next instanceof Error)) continue;
-    found.push(next);
-    open.push(next.cause, ...(next instanceof AggregateError ? (next.errors as unknown[]) : []));
-  }
-  return found;
-}
-
-/** True where the brokers answered with this error. */
-export function answeredWith(error: unknown, apiId: string): boolean {
-  return causesOf(error).some((cause) => cause.apiId === apiId);
-}
-
-/** In words, why the brokers will not take us however long we wait; undefined where waiting may help. */
-export function fatalReason(error: unknown): string | undefined {
-  const causes = causesOf(error);
-  const refused = causes.find(({ apiId }) => apiId !== undefined && FATAL.includes(apiId));
-  if (refused)
-    return `${refused.apiId}: ${refused.serverErrorMessage ?? refused.message}${/SASL/.test(refused.apiId!) ? CHECK_CREDENTIALS : ''}`;
-  if (causes.some(({ code }) => code === 'PLT_KFK_AUTHENTICATION'))
-    return `authentication failed: ${reasonOf(error)}.${CHECK_CREDENTIALS}`;
-  const tls = causes.find(({ code }) => code !== undefined && TLS_FAILURE.test(code));
-  return tls && `TLS failed: ${tls.code}. Check KAFKA_TLS and KAFKA_TLS_CA.`;
-}
-
-/** The innermost message: outer ones only say that something failed. */
-export function reasonOf(error: unknown): string {
-  const innermost = causesOf(error).at(-1);
-  const reason = innermost?.message || innermost?.code || String(error);
-  return reason === 'Connection closed'
-    ? 'the broker closes the connection; it may ask for credentials (KAFKA_SASL_…) or TLS (KAFKA_TLS)'
-    : reason;
+  return { name: topic, id: found.id, maxMessageBytes: Number(found.settings.get('max.message.bytes') ?? 1_048_588) };
 }
 
 export interface TopicDescription {
@@ -219,7 +196,7 @@ export async function describeTopics(
     for (const id of ids) groups.push(await describeGroup(admin, id, topic));
     return { topics: [topic], groups };
   } catch (error) {
-    throw new Error(`Kafka at ${config.brokers}: ${fatalReason(error) ?? reasonOf(error)}`, { cause: error });
+    throw new Error(`Kafka at ${config.brokers}: ${diagnose(error, config).reason}`, { cause: error });
   } finally {
     await admin.close().catch(() => {});
   }

@@ -1,16 +1,19 @@
 import type { Envelope } from '#contracts/envelope.ts';
 import { ConflictError, type Database, isTransient } from '../database/database.ts';
-import { insertRows } from '../database/statement.ts';
 import type { UnparkChange } from '../lane.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { type Cursor, isAfter, type Lag, loadOffsets, LOG_START, moveOffsets } from './bus.ts';
+import { withTimeout } from '../timeout.ts';
+import { type Cursor, isAfter, type Lag, LOG_START, moveOffsets } from './bus.ts';
 import type { KafkaConfig } from './kafka-config.ts';
+import { diagnose } from './kafka-errors.ts';
 import type { EncodedEvent } from './kafka-message.ts';
-import { KafkaPublisher, type Outgoing, withTimeout } from './kafka-publisher.ts';
-import { ensureTopic, fatalReason, reasonOf } from './kafka-topic.ts';
+import { KafkaPublisher, type Outgoing, TopicReplacedError } from './kafka-publisher.ts';
+import { ensureTopic } from './kafka-topic.ts';
 import { type Lease, tryLease } from './lease.ts';
 import { cursorOf, readTail, tailLength } from './log-tail.ts';
 import { fromRow, type OutboxRow } from './outbox.ts';
+import { checkMapping } from './partition-mapping.ts';
+import { loadTopicOffsets } from './topic-offsets.ts';
 import { deleteParked, loadParked, loadParkedOrders, type Parked, parkEvents } from './parked.ts';
 
 /**
@@ -24,12 +27,12 @@ import { deleteParked, loadParked, loadParkedOrders, type Parked, parkEvents } f
  */
 
 export const RELAY_CONSUMER = 'relay';
-/** The partition count this database has published with, in the place of an offset. */
-const PARTITIONS_CONSUMER = 'relay-partitions';
 const LEASE_KEY = 7_113_002;
 const LEASE_RETRY_MS = 400;
 const READ_LIMIT = 1_000;
 const POLL_IDLE_MS = 250;
+/** With nothing to publish: whether it could be, and on the same topic, is looked up so often. */
+const CHECK_IDLE_MS = 5_000;
 /** After something was published more is likely, perhaps written by another process that cannot wake us. */
 const POLL_BUSY_MS = 15;
 const BUSY_FOR_MS = 1_000;
@@ -71,6 +74,8 @@ export class Relay {
   #lease: Lease | undefined;
   #state: 'standby' | 'active' = 'standby';
   #failure: string | undefined;
+  #brokerFailure: string | undefined;
+  #checkedMs = 0;
   #stored: Cursor = LOG_START;
   #read: Cursor = LOG_START;
   #saving: Promise<void> | undefined;
@@ -94,7 +99,7 @@ export class Relay {
   /** Checks topic and settings, then relays in the background until {@link stop}. */
   static async start(options: RelayOptions): Promise<Relay> {
     const topic = await ensureTopic(options.config);
-    await checkMapping(options.database, options.config);
+    await checkMapping(options.database, options.config, options.logger);
     return new Relay(options, new KafkaPublisher(options.config, topic));
   }
 
@@ -112,8 +117,10 @@ export class Relay {
       } catch (error) {
         if (this.#stopping) break;
         if (!(error instanceof LostLease)) {
-          this.#failure = reasonOf(error);
-          this.#options.logger.warn({ err: error }, 'the relay stopped; it starts again');
+          this.#failure = diagnose(error, this.#options.config).reason;
+          // The stack of this error alone: those the client wraps fill pages, and the reason is not among them.
+          const { stack } = error as Error;
+          this.#options.logger.warn({ reason: this.#failure, stack }, 'the relay stopped; it starts again');
           await this.#pause(RETRY_MS[Math.min(failures++, RETRY_MS.length - 1)]!, false);
         }
       } finally {
@@ -125,8 +132,13 @@ export class Relay {
   }
 
   async #lead(): Promise<void> {
-    const { database } = this.#options;
-    this.#stored = (await loadOffsets(database, RELAY_CONSUMER, [0])).get(0)!;
+    const { database, config } = this.#options;
+    const topicId = await this.#publisher.refresh();
+    const { offsets, anew } = await loadTopicOffsets(database, RELAY_CONSUMER, [0], topicId);
+    if (anew)
+      this.#options.logger.warn({ topic: config.topic }, 'the topic was made anew; publishing the whole log again');
+    this.#brokerFailure = undefined;
+    this.#stored = offsets.get(0)!;
     this.#read = this.#stored;
     await this.#refreshParked();
     this.#state = 'active';
@@ -215,20 +227,22 @@ export class Relay {
     for (let attempt = 0; ; attempt++) {
       this.#assertLease();
       try {
+        await this.#publisher.check();
         const refusal = await this.#publisher.send(batch);
-        this.#failure = undefined;
+        this.#brokerFailure = undefined;
         return refusal;
       } catch (error) {
-        if (this.#stopping) throw error;
-        this.#failure = this.#away(error);
-        if (attempt === 0) this.#options.logger.warn({ err: error }, 'Kafka takes no events; waiting');
+        if (this.#stopping || error instanceof TopicReplacedError) throw error;
+        this.#brokerFailure = this.#away(error);
+        if (attempt === 0) this.#options.logger.warn({ reason: this.#brokerFailure }, 'Kafka takes no events; waiting');
         await this.#pause(RETRY_MS[Math.min(attempt, RETRY_MS.length - 1)]!, false);
       }
     }
   }
 
   #away(error: unknown): string {
-    return `Kafka at ${this.#options.config.brokers}: ${fatalReason(error) ?? reasonOf(error)}`;
+    const { config } = this.#options;
+    return `Kafka at ${config.brokers}: ${diagnose(error, config).reason}`;
   }
 
   /** Moves the stored cursor, at most one write at a time and not for every small batch. */
@@ -258,11 +272,24 @@ export class Relay {
 
   /** Nothing to publish: save what is unsaved, tell who waits, and wait for a write or the next poll. */
   async #rest(): Promise<void> {
+    if (Date.now() - this.#checkedMs > CHECK_IDLE_MS) await this.#checkIdle();
     await this.#saveCursor(Date.now() < this.#busyUntilMs ? SAVE_CURSOR_EVERY_MS : 0);
     if (this.#parkedOrders.size > 0) await this.#releaseWaiting();
     for (const idle of this.#idle) idle();
     this.#idle.clear();
     await this.#pause(Date.now() < this.#busyUntilMs ? POLL_BUSY_MS : POLL_IDLE_MS, true);
+  }
+
+  async #checkIdle(): Promise<void> {
+    try {
+      await this.#publisher.check();
+      this.#brokerFailure = undefined;
+    } catch (error) {
+      if (error instanceof TopicReplacedError) throw error;
+      this.#brokerFailure = this.#away(error);
+    } finally {
+      this.#checkedMs = Date.now();
+    }
   }
 
   async #measure(entries: readonly Outgoing[]): Promise<void> {
@@ -351,6 +378,7 @@ export class Relay {
 
   healthy(): { ok: boolean; detail: string } {
     if (this.#failure !== undefined) return { ok: false, detail: this.#failure };
+    if (this.active && this.#brokerFailure !== undefined) return { ok: false, detail: this.#brokerFailure };
     if (!this.active) return { ok: true, detail: 'standing by: another process relays' };
     return {
       ok: true,
@@ -404,29 +432,6 @@ export class Relay {
     });
     this.#endPause = undefined;
   }
-}
-
-/** Orders must not change their partition while events of theirs may be unread. */
-async function checkMapping(database: Database, config: KafkaConfig): Promise<void> {
-  const row = { consumer: PARTITIONS_CONSUMER, partition: 0, txid: 0, position: config.partitions };
-  await database.write([
-    insertRows(
-      'mapping',
-      'log.consumer_offsets',
-      { consumer: 'text', partition: 'integer', txid: 'bigint', position: 'bigint' },
-      [row],
-      'on conflict do nothing',
-    ),
-  ]);
-  const [stored] = await database.query<{ position: number }>(
-    'select position from log.consumer_offsets where consumer = $1 and partition = 0',
-    [PARTITIONS_CONSUMER],
-  );
-  if (stored!.position === config.partitions) return;
-  throw new Error(
-    `KAFKA_PARTITIONS is ${config.partitions}, but this database has published with ${stored!.position}. Orders are mapped to partitions by their number: with another one, later events of an order go to another partition and can be read before earlier ones. ` +
-      `Set KAFKA_PARTITIONS=${stored!.position}; or stop all services, wait until "olms topics" shows no lag, and delete the row "${PARTITIONS_CONSUMER}" of log.consumer_offsets in every service's database.`,
-  );
 }
 
 function decoded(event: EncodedEvent): Envelope {
