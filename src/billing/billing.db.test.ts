@@ -139,7 +139,7 @@ describe('billing on a real database', () => {
       creditNotes: [],
     });
 
-    await happen(event(order, 'PaymentRefunded', { amount: '9.95' }));
+    await happen(event(order, 'OrderRefunded', { amount: '9.95' }));
     const credited = await eventually(read, (found) => (found['creditNotes'] as unknown[]).length === 1);
     expect(credited).toMatchObject({
       ...invoice,

@@ -45,7 +45,7 @@ class Books {
     return this.hears(this.event(order, 'OrderCompleted'));
   }
   refunded(order: string, refundId: string): Folded<Invoice, never> {
-    return this.hears(this.event(order, 'PaymentRefunded', { refundId }));
+    return this.hears(this.event(order, 'OrderRefunded', { refundId }));
   }
 }
 

@@ -38,7 +38,7 @@ const NUMBER_DIGITS = 8;
 /** Which counter folding an event may use. */
 export function countersOf(eventType: string): readonly Counter[] {
   if (eventType === 'OrderCompleted') return ['invoice'];
-  return eventType === 'PaymentRefunded' ? ['credit-note'] : [];
+  return eventType === 'OrderRefunded' ? ['credit-note'] : [];
 }
 
 /** Takes the next number. Called last, when nothing can fail any more: a number taken is a number used. */
@@ -53,7 +53,9 @@ export type BillingRules = Rules<Invoice, never, never, number>;
 
 export const billingRules: BillingRules = {
   source: SOURCES.billing,
-  consumes: ['OrderCompleted', 'PaymentRefunded'],
+  // Of refunds it hears from the order: one source numbers them with the completion, so an event read again is known
+  // to be old also where it came before the invoice and left nothing that could remember it.
+  consumes: ['OrderCompleted', 'OrderRefunded'],
 
   react(event, invoice, { nowMs, shared }) {
     const issuedAt = isoTime(nowMs);
@@ -65,9 +67,9 @@ export const billingRules: BillingRules = {
         const { number: invoiceNumber, totalAmount, currency } = issued;
         return { state: issued, events: [{ type: 'InvoiceIssued', data: { invoiceNumber, totalAmount, currency } }] };
       }
-      case 'PaymentRefunded': {
+      case 'OrderRefunded': {
         if (!invoice) return ignore('nothing was invoiced that could be credited');
-        const { refundId, amount, currency } = event.data;
+        const { refundId, amount } = event.data;
         if (invoice.creditNotes.some((note) => note.refundId === refundId))
           return ignore('the refund was credited before');
         const note: CreditNote = { number: nextNumber('credit-note', shared), refundId, amount, issuedAt };
@@ -76,7 +78,7 @@ export const billingRules: BillingRules = {
           events: [
             {
               type: 'CreditNoteIssued',
-              data: { creditNoteNumber: note.number, invoiceNumber: invoice.number, amount, currency },
+              data: { creditNoteNumber: note.number, invoiceNumber: invoice.number, amount, currency: invoice.currency },
             },
           ],
         };

@@ -40,6 +40,10 @@ function rowOf(notification: Notification): Record<string, unknown> {
   };
 }
 
+/** All notifications of an event are saved together: where one is, an event read again has been told on every channel. */
+const NOT_TOLD =
+  'where not exists (select from notifications.notifications n where n.order_id = r.order_id and n.event_id = r.event_id) on conflict (order_id, event_id, channel) do nothing';
+
 /**
  * Rows carry no version here: nothing but the log changes them, so the offset's compare-and-set fences every
  * save. An order costs one small row and its notifications, and no update.
@@ -80,7 +84,7 @@ export const notificationStore: LaneStore<Correspondence, readonly Notification[
           'notifications.notifications',
           NOTIFICATION_COLUMNS,
           notifications,
-          'on conflict (order_id, event_id, channel) do nothing',
+          NOT_TOLD,
         ),
       );
     }
