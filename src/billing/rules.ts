@@ -78,7 +78,12 @@ export const billingRules: BillingRules = {
           events: [
             {
               type: 'CreditNoteIssued',
-              data: { creditNoteNumber: note.number, invoiceNumber: invoice.number, amount, currency: invoice.currency },
+              data: {
+                creditNoteNumber: note.number,
+                invoiceNumber: invoice.number,
+                amount,
+                currency: invoice.currency,
+              },
             },
           ],
         };

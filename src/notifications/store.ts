@@ -79,18 +79,25 @@ export const notificationStore: LaneStore<Correspondence, readonly Notification[
     }
     if (notifications.length > 0) {
       writes.push(
-        insertRows(
-          'notifications',
-          'notifications.notifications',
-          NOTIFICATION_COLUMNS,
-          notifications,
-          NOT_TOLD,
-        ),
+        insertRows('notifications', 'notifications.notifications', NOTIFICATION_COLUMNS, notifications, NOT_TOLD),
       );
     }
     return writes;
   },
 };
+
+/** Events somebody was told of; the order's row remembers only what it needs to write. */
+export async function toldEvents(
+  database: Database,
+  events: readonly { readonly id: string; readonly subject: string }[],
+): Promise<Set<string>> {
+  const rows = await database.query<{ event_id: string }>(
+    `select n.event_id from unnest($1::uuid[], $2::uuid[]) as e(order_id, id)
+     join notifications.notifications n on n.order_id = e.order_id and n.event_id = e.id`,
+    [events.map((event) => event.subject), events.map((event) => event.id)],
+  );
+  return new Set(rows.map((row) => row.event_id));
+}
 
 export interface StoredNotification {
   readonly id: string;

@@ -13,6 +13,7 @@ import {
   type Parked,
   parkEvents,
 } from '#platform/messaging/parked.ts';
+import type { Replayable } from '#platform/replay.ts';
 import type { Consumer } from '#platform/service.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
 
@@ -258,6 +259,23 @@ export class HistoryMirror implements Consumer {
     });
   }
 }
+
+/** The mirror as a replay sees it: what it has, it has taken. */
+export const historyReplay: Replayable = {
+  consumer: HISTORY_CONSUMER,
+  types: Object.keys(ORDER_EVENTS),
+  preview: () => ({
+    async judge(database, events) {
+      const rows = await database.query<{ id: string }>(
+        'select id from orders.event_mirror where id = any($1::uuid[])',
+        [events.map((event) => event.id)],
+      );
+      const known = new Set(rows.map((row) => row.id));
+      return events.map(({ id }) => ({ kind: known.has(id) ? 'taken' : 'acts' }));
+    },
+  }),
+  rebuild: 'not yet',
+};
 
 function mirror(events: readonly Envelope[]): Write {
   const rows = events as unknown as Record<string, unknown>[];

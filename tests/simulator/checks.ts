@@ -186,8 +186,7 @@ function checkDocuments(story: Story, id: string, order: Order, events: readonly
   let credited = 0n;
   events.forEach((event, index) => {
     if (event.type === 'CreditNoteIssued') credited += amountMinor(event.data.amount, order.currency);
-    if (event.type === 'OrderRefunded' && index > completed)
-      credited -= amountMinor(event.data.amount, order.currency);
+    if (event.type === 'OrderRefunded' && index > completed) credited -= amountMinor(event.data.amount, order.currency);
   });
   if (credited !== 0n) fail(`${name}: credit notes and refunds after the invoice differ by ${credited}`);
 }

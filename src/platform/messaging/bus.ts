@@ -159,7 +159,8 @@ export async function readOffsets(database: Database, consumer: string): Promise
       {
         txid,
         position,
-        ...(again_txid !== null && again_position !== null && { again: { txid: again_txid, position: again_position } }),
+        ...(again_txid !== null &&
+          again_position !== null && { again: { txid: again_txid, position: again_position } }),
       },
     ]),
   );

@@ -168,6 +168,16 @@ export class KafkaReader {
     return (await this.#offsets(LATEST)).map(Number);
   }
 
+  /** The first offsets that are kept, by partition. */
+  async starts(): Promise<number[]> {
+    return (await this.#offsets(EARLIEST)).map(Number);
+  }
+
+  /** The first offsets stamped at a time or later, by partition; -1 where there is none. */
+  async offsetsAt(ms: number): Promise<number[]> {
+    return (await this.#offsets(BigInt(Math.max(0, Math.floor(ms))))).map(Number);
+  }
+
   async #offsets(timestamp: bigint): Promise<bigint[]> {
     return (await this.#client.listOffsets({ topics: [this.#topic], timestamp })).get(this.#topic) ?? [];
   }
