@@ -3,6 +3,7 @@ import { Lane } from '#platform/lane.ts';
 import { type LaneParts, laneReplay } from '#platform/replay.ts';
 import type { ServiceDefinition } from '#platform/service.ts';
 import { billingSettings } from './config.ts';
+import { billingProjection } from './projection.ts';
 import { billingRoutes } from './routes.ts';
 import { billingRules, countersOf, type Invoice } from './rules.ts';
 import { billingStore } from './store.ts';
@@ -22,7 +23,7 @@ export const billing: ServiceDefinition = {
   name: 'billing',
   migrations: join(import.meta.dirname, 'migrations'),
   settings: billingSettings,
-  replays: () => [laneReplay(PARTS, 'not yet')],
+  replays: () => [laneReplay(PARTS, billingProjection)],
   create({ database, bus, clock, logger, metrics, exclusive }) {
     const lane = new Lane<Invoice, never, never, number>({
       ...PARTS,

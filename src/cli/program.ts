@@ -232,6 +232,10 @@ function replayCommand(program: Command): void {
     .option('--to <where>', 'with --dry-run: look no further than this')
     .option('--order <id>', 'with --dry-run: only this order; repeatable', another)
     .option('--dry-run', 'tell what would be read again and done, by event, and change nothing')
+    .option(
+      '--rebuild',
+      'instead: build the tables of the service again from the log beside the live ones, compare, and swap in what differs; with --dry-run only compare',
+    )
     .option('--wait [seconds]', 'until the service has read everything again, at most this long (600)')
     .option('--actor <name>', 'who does it, for the audit (default: user@host)')
     .option('--json', 'for programs')

@@ -15,6 +15,7 @@ import {
 import type { Verdict } from '#platform/replay.ts';
 import { print, printJson, Progress, table } from './client.ts';
 import { openReplay, type OpenReplay } from './replay/open.ts';
+import { rebuild, type RebuildReport } from './replay/rebuild.ts';
 
 /**
  * `olms replay`: a consumer reads the log again from an earlier place. With `--dry-run` it only tells what that would
@@ -43,8 +44,9 @@ export async function replay(options: ReplayOptions, env: Environment): Promise<
   try {
     const report = await runReplay(options, env);
     if (options.json) printJson(report);
-    else print(report.kind === 'dry-run' ? textOfDryRun(report) : textOfSetBack(report));
+    else print(textOf(report));
     if (report.kind === 'set-back' && report.readAgain === false) process.exitCode = 1;
+    if (report.kind === 'rebuild' && report.dryRun && report.differences > 0) process.exitCode = 1;
   } catch (error) {
     if (!(error instanceof CannotReplay)) throw error;
     if (options.json) printJson({ error: { code: error.code, detail: error.message } });
@@ -54,7 +56,8 @@ export async function replay(options: ReplayOptions, env: Environment): Promise<
 }
 
 /** Replays as the options say; throws {@link CannotReplay} for what makes no sense. */
-export async function runReplay(options: ReplayOptions, env: Environment): Promise<DryRunReport | SetBackReport> {
+export async function runReplay(options: ReplayOptions, env: Environment): Promise<Report> {
+  if (options.rebuild) return await rebuildNow(options, env);
   const from = options.from === undefined ? undefined : parseBound(options.from, '--from');
   const until = options.to === undefined ? undefined : parseBound(options.to, '--to');
   const orders = options.order?.map((id) => {
@@ -74,6 +77,23 @@ export async function runReplay(options: ReplayOptions, env: Environment): Promi
   const report = await setBackNow(opened, { asked, from, actor: actorOf(options) });
   if (waitS === undefined) return report;
   return { ...report, readAgain: await waitFor(opened, report.partitions, waitS) };
+}
+
+type Report = DryRunReport | SetBackReport | RebuildReport;
+
+function textOf(report: Report): string {
+  if (report.kind === 'dry-run') return textOfDryRun(report);
+  return report.kind === 'set-back' ? textOfSetBack(report) : textOfRebuild(report);
+}
+
+async function rebuildNow(options: ReplayOptions, env: Environment): Promise<RebuildReport> {
+  if (options.from !== undefined || options.to !== undefined || options.order || options.wait)
+    throw new CannotReplay(
+      'WHOLE',
+      'A rebuild is of everything, from the start of the log: leave --from, --to, --order and --wait out.',
+    );
+  await using opened = await openReplay(options.service, env);
+  return await rebuild(opened, { dryRun: options.dryRun ?? false, actor: actorOf(options) });
 }
 
 function actorOf({ actor }: ReplayOptions): string {
@@ -325,5 +345,29 @@ function textOfSetBack({ service, from, actor, partitions, events, unparked, rea
   if (readAgain === true) lines.push('It has read them all.');
   else if (readAgain === false) lines.push('It has not read them all yet; it goes on when the service runs.');
   else lines.push('A running service notices within seconds; one that does not run begins there when it starts.');
+  return lines.join('\n');
+}
+
+// --- rebuilding ---
+
+function textOfRebuild(report: RebuildReport): string {
+  const { service, dryRun, orders, incomplete, tables, differences, leftAlone, swapped, examples, seconds } = report;
+  const lines = [
+    table(
+      ['table', 'rows built', 'rows there'],
+      tables.map((entry) => [entry.table, entry.built, entry.live]),
+    ),
+    '',
+    `${service}: ${differences} differences between ${orders} orders as the log tells them and the tables, in ${seconds} s.`,
+  ];
+  for (const { table: name, order, what, mended } of examples)
+    lines.push(`  ${name} ${order}: ${what}${mended ? '' : ', left alone'}`);
+  if (differences + leftAlone > examples.length) lines.push('  …');
+  if (leftAlone > 0)
+    lines.push(`${leftAlone} rows are left alone: the log does not explain them, or knows less than they do.`);
+  if (incomplete > 0)
+    lines.push(`Of ${incomplete} orders the log does not have everything: nothing is said about them.`);
+  if (dryRun) lines.push('Nothing was changed.');
+  else if (swapped > 0) lines.push(`${swapped} rows were put in their place.`);
   return lines.join('\n');
 }

@@ -5,6 +5,7 @@ import { type LaneParts, laneReplay } from '#platform/replay.ts';
 import type { ServiceDefinition } from '#platform/service.ts';
 import { notificationsSettings } from './config.ts';
 import { type MailSender, startMailSender } from './mail-sender.ts';
+import { notificationProjection } from './projection.ts';
 import { notificationRoutes } from './routes.ts';
 import { type Correspondence, type MailQueued, type Notification, notificationRules } from './rules.ts';
 import { notificationStore, toldEvents } from './store.ts';
@@ -22,7 +23,7 @@ export const notifications: ServiceDefinition = {
   name: 'notifications',
   migrations: join(import.meta.dirname, 'migrations'),
   settings: notificationsSettings,
-  replays: (env) => [laneReplay(partsOf(env), 'not yet', toldEvents)],
+  replays: (env) => [laneReplay(partsOf(env), notificationProjection, toldEvents)],
   create({ env, database, bus, clock, logger, metrics }) {
     const { smtpUrl, mailFrom } = readSettings(notificationsSettings, env);
     let sender: MailSender | undefined;

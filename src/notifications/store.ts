@@ -6,7 +6,8 @@ import type { Channel, Correspondence, Notification, NotificationStatus } from '
 
 /** SQL of the notifications service; nowhere else. */
 
-const NOTIFICATION_COLUMNS: Columns = {
+export const CORRESPONDENCE_COLUMNS: Columns = { order_id: 'uuid', body: 'json' };
+export const NOTIFICATION_COLUMNS: Columns = {
   id: 'uuid',
   order_id: 'uuid',
   event_id: 'uuid',
@@ -21,7 +22,7 @@ const NOTIFICATION_COLUMNS: Columns = {
   created_at: 'timestamptz',
 };
 
-function rowOf(notification: Notification): Record<string, unknown> {
+export function rowOf(notification: Notification): Record<string, unknown> {
   const { id, orderId, eventId, eventType, channel, recipient, subject, body, status, detail, createdAt } =
     notification;
   return {
@@ -66,12 +67,11 @@ export const notificationStore: LaneStore<Correspondence, readonly Notification[
     const notifications = shared.flatMap((change) => change.after.map(rowOf));
     const writes: Write[] = [];
     if (orders.length > 0) {
-      const columns: Columns = { order_id: 'uuid', body: 'json' };
       writes.push(
         insertRows(
           'orders',
           'notifications.orders',
-          columns,
+          CORRESPONDENCE_COLUMNS,
           orders,
           'on conflict (order_id) do update set body = excluded.body',
         ),

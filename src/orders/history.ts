@@ -274,7 +274,21 @@ export const historyReplay: Replayable = {
       return events.map(({ id }) => ({ kind: known.has(id) ? 'taken' : 'acts' }));
     },
   }),
-  rebuild: 'not yet',
+  rebuild: {
+    schema: 'orders',
+    consumes: true,
+    tables: [
+      {
+        name: 'orders.event_mirror',
+        order: 'subject',
+        key: ['id'],
+        columns: EVENT_COLUMNS,
+        compared: Object.keys(EVENT_COLUMNS).filter((column) => column !== 'id'),
+        ordered: 'number',
+      },
+    ],
+    build: (_, events) => ({ 'orders.event_mirror': events as unknown as Record<string, unknown>[] }),
+  },
 };
 
 function mirror(events: readonly Envelope[]): Write {

@@ -12,6 +12,7 @@ import type { Order, OrderCommand } from './order.ts';
 import { OrderCache } from './order-cache.ts';
 import { parseReviewTotals } from './placement.ts';
 import { orderRules } from './reactions.ts';
+import { orderProjection } from './projection.ts';
 import { orderRoutes } from './routes.ts';
 import { loadOrders, orderStore, overdueOrders } from './store.ts';
 import { Waiters } from './waiters.ts';
@@ -24,7 +25,7 @@ export const orders: ServiceDefinition = {
   name: 'orders',
   migrations: fileURLToPath(new URL('migrations', import.meta.url)),
   settings: ordersSettings,
-  replays: (env) => [laneReplay(partsOf(env), 'not yet'), historyReplay],
+  replays: (env) => [laneReplay(partsOf(env), orderProjection), historyReplay],
   create: createOrders,
 };
 

@@ -21,6 +21,7 @@ export interface OpenReplay extends AsyncDisposable {
   readonly kafka: boolean;
 }
 
+/** One for questions, one for the transactions of a rebuild. */
 const POOL_SIZE = 2;
 const STATEMENT_TIMEOUT_MS = 600_000;
 

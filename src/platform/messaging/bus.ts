@@ -142,7 +142,10 @@ export async function loadOffsets(
 }
 
 /** Stored offsets of a consumer by partition, as they are. */
-export async function readOffsets(database: Database, consumer: string): Promise<Map<number, StoredOffset>> {
+export async function readOffsets(
+  database: Pick<Database, 'query'>,
+  consumer: string,
+): Promise<Map<number, StoredOffset>> {
   const rows = await database.query<{
     partition: number;
     txid: number;

@@ -93,7 +93,7 @@ export async function loadParkedOrders(database: Database, consumer: string): Pr
 }
 
 /** Ids of events an operator left out: read again, they stay left out. */
-export async function loadSkipped(database: Database, consumer: string): Promise<string[]> {
+export async function loadSkipped(database: Pick<Database, 'query'>, consumer: string): Promise<string[]> {
   const rows = await database.query<{ id: string }>(
     `select event->>'id' as id from log.park_audit where consumer = $1 and action = 'skip' order by number desc limit ${SKIPPED_MAX}`,
     [consumer],

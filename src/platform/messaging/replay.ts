@@ -55,7 +55,7 @@ export interface ReplayLog {
 /** What a consumer has read between two places, by partition; one that it has not read that far has none. */
 export function rangesBetween(
   starts: ReadonlyMap<number, Cursor>,
-  stored: ReadonlyMap<number, StoredOffset>,
+  stored: ReadonlyMap<number, Cursor>,
   ends?: ReadonlyMap<number, Cursor>,
 ): Range[] {
   const ranges: Range[] = [];
