@@ -32,11 +32,12 @@ export const billingProjection: Projection = {
       sequenced: true,
     },
   ],
+  // Only upwards: a number beyond the last one was given to somebody, whatever became of the invoice.
   derived: [
     {
       name: 'billing.counters',
-      differences: `select c.key as subject, 'stands at ' || c.value || ', the last number is ' || n.value as detail from billing.counters c join (${NUMBERS}) n on n.key = c.key where c.value <> n.value`,
-      mend: `update billing.counters c set value = n.value from (${NUMBERS}) n where n.key = c.key and c.value <> n.value`,
+      differences: `select c.key as subject, 'stands at ' || c.value || ', the last number is ' || n.value as detail from billing.counters c join (${NUMBERS}) n on n.key = c.key where c.value < n.value`,
+      mend: `update billing.counters c set value = n.value from (${NUMBERS}) n where n.key = c.key and c.value < n.value`,
     },
   ],
   build(id, events) {
@@ -45,13 +46,14 @@ export const billingProjection: Projection = {
     if (own.some((event, index) => event.sequence !== index + 1)) return undefined;
     let state: Invoice | undefined;
     const seen: Record<string, number> = {};
-    for (const event of own) {
-      const cause = events.find((candidate) => candidate.id === event.causationid);
+    for (const [causationid, said] of Map.groupBy(own, (event) => event.causationid)) {
+      const cause = events.find((candidate) => candidate.id === causationid);
       if (!cause) return undefined;
+      const counters = countersBefore(said);
       const outcome = billingRules.react(asConsumed(cause), state, {
-        nowMs: Date.parse(event.time),
-        newId: () => event.id,
-        shared: { get: (counter) => numberBefore(event, counter as Counter), set: () => {} },
+        nowMs: Date.parse(said[0]!.time),
+        newId: () => said[0]!.id,
+        shared: { get: (counter) => counters.get(counter), set: (counter, value) => counters.set(counter, value) },
       });
       if ('ignored' in outcome) return undefined;
       state = outcome.state;
@@ -66,9 +68,14 @@ function asConsumed(cause: Envelope): OrderEvent {
   return (cause.type === FORMER_CAUSE ? { ...cause, type: 'OrderRefunded' } : cause) as OrderEvent;
 }
 
-/** What the counter held when an event took its number. */
-function numberBefore(event: { readonly data: unknown }, counter: Counter): number {
-  const { invoiceNumber, creditNoteNumber } = event.data as EventData<'InvoiceIssued'> & EventData<'CreditNoteIssued'>;
-  const number = counter === 'invoice' ? invoiceNumber : creditNoteNumber;
-  return Number(number.slice(COUNTERS[counter].length + 1)) - 1;
+/** What the counters held before these events took their numbers. */
+function countersBefore(said: readonly Envelope[]): Map<string, number> {
+  const counters = new Map<string, number>();
+  for (const { data } of said) {
+    const { invoiceNumber, creditNoteNumber } = data as EventData<'InvoiceIssued'> & EventData<'CreditNoteIssued'>;
+    const counter: Counter = creditNoteNumber === undefined ? 'invoice' : 'credit-note';
+    const number = creditNoteNumber ?? invoiceNumber;
+    if (!counters.has(counter)) counters.set(counter, Number(number.slice(COUNTERS[counter].length + 1)) - 1);
+  }
+  return counters;
 }

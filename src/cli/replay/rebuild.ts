@@ -112,7 +112,8 @@ class Rebuild {
     );
     const orders = await this.#build();
     const suspects = await this.#suspects();
-    const found: Difference[] = [];
+    const found: Difference[] = await this.#derived();
+    const derived = found.length > 0;
     let swapped = 0;
     for (let start = 0; start < suspects.length; start += SWAP_ORDERS_MAX) {
       const page = suspects.slice(start, start + SWAP_ORDERS_MAX);
@@ -122,12 +123,7 @@ class Rebuild {
       if (!this.#options.dryRun && toMend.length > 0) swapped += await this.#swap(toMend);
       this.#progress.update('suspects', start + page.length, suspects.length);
     }
-    const derived = await this.#derived();
-    found.push(...derived);
-    if (!this.#options.dryRun && derived.length > 0) {
-      await this.#swap([]);
-      swapped += derived.length;
-    }
+    if (!this.#options.dryRun && derived && swapped === 0) swapped += await this.#swap([]);
     if (swapped > 0) await this.#nudge();
     const tables = [];
     for (const table of this.#tables)
@@ -252,6 +248,7 @@ class Rebuild {
       const differences = (await this.#rebuilt(orders)).filter(({ mended }) => mended);
       for (const table of this.#tables)
         for (const write of mendSql(this.#projection, table)) await this.#session.query(write, [orders]);
+      differences.push(...(await this.#derived()));
       for (const { mend } of this.#projection.derived ?? []) await this.#session.query(mend);
       const detail = { orders, differences: differences.slice(0, EXAMPLES_MAX), rows: differences.length };
       await this.#session.write(auditReplay({ actor: this.#options.actor, action: 'rebuild', consumer, detail }));
