@@ -58,6 +58,7 @@ const SWAP_ORDERS_MAX = 1_000;
 const EXAMPLES_MAX = 20;
 const LOCK_TIMEOUT_MS = 2_000;
 const SWAP_TIMEOUT_MS = 10_000;
+const IDLE_TIMEOUT_MS = 15_000;
 const ATTEMPTS_MAX = 10;
 const ATTEMPT_WAIT_MS = 250;
 /** One rebuild of a schema at a time. */
@@ -270,8 +271,11 @@ class Rebuild {
    * forgets everything it remembers and reads that one event again.
    */
   async #nudge(): Promise<void> {
+    const stood = '(again_txid, again_position) >= (txid, position)';
     await this.#session.query(
-      'update log.consumer_offsets set position = position - 1, again_txid = txid, again_position = position, updated_at = now() where consumer = $1 and position > 0',
+      `update log.consumer_offsets set position = position - 1, updated_at = now(),
+         again_txid = case when ${stood} then again_txid else txid end, again_position = case when ${stood} then again_position else position end
+       where consumer = $1 and position > 0`,
       [this.#opened.replayable.consumer],
     );
   }
@@ -281,6 +285,8 @@ class Rebuild {
     for (let attempt = 1; ; attempt++) {
       try {
         await this.#session.query('begin isolation level repeatable read');
+        // A process that is stopped in the middle must hold back neither writers nor readers of the log.
+        await this.#session.query(`set local idle_in_transaction_session_timeout = ${IDLE_TIMEOUT_MS}`);
         const result = await work();
         await this.#session.query('commit');
         this.#source!.ended(true);

@@ -9,7 +9,7 @@ import { type Bound, CannotReplay, type Range, type ReplayLog } from './replay.t
 const READ_MAX = 1_000;
 const LOOK_MS = 10;
 /** Brokers that say nothing new for so long are away. */
-const SILENCE_MAX_MS = 30_000;
+const SILENCE_MAX_MS = 10_000;
 /** A message is stamped by who publishes it, an event by who says it: their clocks may differ a little. */
 const CLOCKS_DIFFER_MS = 60_000;
 

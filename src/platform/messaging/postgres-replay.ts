@@ -10,6 +10,12 @@ const PAGE = 1_000;
 export function postgresReplayLog(database: Database): ReplayLog {
   return {
     async placesAt(bound, stored) {
+      for (const { txid, position } of stored.values())
+        if (txid === 0 && position > 0)
+          throw new CannotReplay(
+            'READS_KAFKA',
+            'This consumer reads from Kafka: set KAFKA_BROKERS as for the services.',
+          );
       if (!stored.has(0)) return new Map();
       return new Map([[0, await placeAt(database, bound)]]);
     },
