@@ -62,6 +62,8 @@ export type BillingRules = Rules<Invoice, never, never, number>;
 
 export const billingRules: BillingRules = {
   source: SOURCES.billing,
+  // Of refunds it hears from the order: one source numbers them with the completion, so an event read again is known
+  // to be old also where it came before the invoice and left nothing that could remember it.
   consumes: ['OrderCompleted', 'OrderRefunded'],
 
   react(event, invoice, { nowMs, shared }) {

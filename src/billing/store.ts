@@ -7,7 +7,13 @@ import type { Invoice } from './rules.ts';
 /** SQL of the billing service; nowhere else. */
 
 const CHANGING: Columns = { order_id: 'uuid', version: 'integer', sequence: 'integer', seen: 'json', body: 'json' };
-const COLUMNS: Columns = { ...CHANGING, number: 'text', issued_at: 'timestamptz', currency: 'text', total: 'numeric' };
+export const COLUMNS: Columns = {
+  ...CHANGING,
+  number: 'text',
+  issued_at: 'timestamptz',
+  currency: 'text',
+  total: 'numeric',
+};
 
 interface StoredInvoice extends Record<string, unknown> {
   order_id: string;
@@ -21,7 +27,7 @@ interface StoredInvoice extends Record<string, unknown> {
   seen: Record<string, number>;
 }
 
-function rowOf({ id, version, sequence, seen, state }: Row<Invoice>): Record<string, unknown> {
+export function rowOf({ id, version, sequence, seen, state }: Row<Invoice>): Record<string, unknown> {
   const { number, issuedAt, currency, totalAmount, ...body } = state!;
   return { order_id: id, number, issued_at: issuedAt, currency, total: totalAmount, body, version, sequence, seen };
 }

@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander';
+import type { ReplayOptions } from './replay.ts';
 
 /** The `olms` program: one file per command, loaded when it is called. */
 export async function run(argv: readonly string[]): Promise<void> {
@@ -61,6 +62,7 @@ export async function run(argv: readonly string[]): Promise<void> {
   auditCommand(program);
   orderCommands(program);
   parkCommands(program);
+  replayCommand(program);
 
   try {
     await program.parseAsync([...argv]);
@@ -214,4 +216,28 @@ function parkCommands(program: Command): void {
     .action(async (service: string, order: string, options: object) =>
       (await load()).editParked(service, order, options, process.env),
     );
+}
+
+function replayCommand(program: Command): void {
+  program
+    .command('replay')
+    .description(
+      'let a service read the log again from an earlier place: what it missed is done, nothing is done twice',
+    )
+    .requiredOption('--service <name>', 'who reads: a service, or orders-history')
+    .option(
+      '--from <where>',
+      'start, a date, a time with its zone, or a place (transaction/position; at Kafka partition/offset, comma-separated)',
+    )
+    .option('--to <where>', 'with --dry-run: look no further than this')
+    .option('--order <id>', 'with --dry-run: only this order; repeatable', another)
+    .option('--dry-run', 'tell what would be read again and done, by event, and change nothing')
+    .option(
+      '--rebuild',
+      'instead: build the tables of the service again from the log beside the live ones, compare, and swap in what differs; with --dry-run only compare',
+    )
+    .option('--wait [seconds]', 'until the service has read everything again, at most this long (600)')
+    .option('--actor <name>', 'who does it, for the audit (default: user@host)')
+    .option('--json', 'for programs')
+    .action(async (options: object) => (await import('./replay.ts')).replay(options as ReplayOptions, process.env));
 }

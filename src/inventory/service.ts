@@ -4,6 +4,7 @@ import type { Envelope } from '#contracts/envelope.ts';
 import type { EventData } from '#contracts/order-events.ts';
 import { startJob, type Job } from '#platform/job.ts';
 import { Lane } from '#platform/lane.ts';
+import { type LaneParts, laneReplay } from '#platform/replay.ts';
 import type { Service, ServiceDefinition, ServiceDependencies } from '#platform/service.ts';
 import { type InventoryCommand, inventoryRules, type Reservation, type StockOfSku } from './rules.ts';
 import { inventoryRoutes } from './routes.ts';
@@ -18,6 +19,7 @@ export const inventory: ServiceDefinition = {
   name: 'inventory',
   migrations: fileURLToPath(new URL('migrations', import.meta.url)),
   settings: {},
+  replays: () => [laneReplay(PARTS, NO_REBUILD)],
   create: createInventory,
 };
 
@@ -28,13 +30,20 @@ function skusOf({ event }: { event?: Envelope }, reservation: Reservation | unde
   return [...new Set([...(reservation?.allocations ?? []), ...(reservation?.demand ?? [])].map((entry) => entry.sku))];
 }
 
+const NO_REBUILD =
+  'stock is counted and adjusted by commands that are in its ledger and not in the log, and reservations depend on what was there';
+
+const PARTS: LaneParts<Reservation, InventoryCommand, never, StockOfSku> = {
+  name: 'inventory',
+  rules: inventoryRules,
+  store: inventoryStore,
+  sharedKeys: skusOf,
+};
+
 function createInventory({ database, bus, clock, logger, metrics, exclusive }: ServiceDependencies): Service {
   const lane = new Lane<Reservation, InventoryCommand, never, StockOfSku>({
-    name: 'inventory',
-    rules: inventoryRules,
+    ...PARTS,
     opensWith: ['OrderCreated'],
-    store: inventoryStore,
-    sharedKeys: skusOf,
     keepShared: exclusive,
     database,
     bus,

@@ -31,6 +31,8 @@ export interface Correspondence {
   readonly contact?: Contact;
   readonly reference?: string;
   readonly currency?: string;
+  /** Number of the order's event that told it: an older one, read again, changes nothing. */
+  readonly sequence?: number;
 }
 
 /** Mails were queued that the sender can take. */
@@ -86,14 +88,13 @@ export function notificationRules(channels: Channels): NotificationRules {
 
 /** The same value where nothing changes, so that nothing is written. */
 function correspondence(event: OrderEvent, before: Correspondence | undefined): Correspondence | undefined {
-  if (event.type === 'OrderCreated') {
-    const { contact, reference, currency } = event.data;
-    return { currency, ...(contact && { contact }), ...(reference === undefined ? {} : { reference }) };
-  }
-  if (event.type !== 'OrderAmended') return before;
+  if (event.type !== 'OrderCreated' && event.type !== 'OrderAmended') return before;
+  const { sequence } = event;
+  if ((before?.sequence ?? 0) >= sequence) return before;
   const { contact, reference } = event.data;
-  if (contact === undefined && reference === undefined) return before;
-  return { ...before, ...(contact && { contact }), ...(reference === undefined ? {} : { reference }) };
+  const told = { ...(contact && { contact }), ...(reference === undefined ? {} : { reference }), sequence };
+  if (event.type === 'OrderCreated') return { currency: event.data.currency, ...told };
+  return contact === undefined && reference === undefined ? before : { ...before, ...told };
 }
 
 /** How the customer knows the order: the reference, or the end of its id, which differs between orders of one day. */

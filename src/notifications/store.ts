@@ -6,7 +6,8 @@ import type { Channel, Correspondence, Notification, NotificationStatus } from '
 
 /** SQL of the notifications service; nowhere else. */
 
-const NOTIFICATION_COLUMNS: Columns = {
+export const CORRESPONDENCE_COLUMNS: Columns = { order_id: 'uuid', body: 'json' };
+export const NOTIFICATION_COLUMNS: Columns = {
   id: 'uuid',
   order_id: 'uuid',
   event_id: 'uuid',
@@ -21,7 +22,7 @@ const NOTIFICATION_COLUMNS: Columns = {
   created_at: 'timestamptz',
 };
 
-function rowOf(notification: Notification): Record<string, unknown> {
+export function rowOf(notification: Notification): Record<string, unknown> {
   const { id, orderId, eventId, eventType, channel, recipient, subject, body, status, detail, createdAt } =
     notification;
   return {
@@ -39,6 +40,10 @@ function rowOf(notification: Notification): Record<string, unknown> {
     created_at: createdAt,
   };
 }
+
+/** All notifications of an event are saved together: where one is, an event read again has been told on every channel. */
+const NOT_TOLD =
+  'where not exists (select from notifications.notifications n where n.order_id = r.order_id and n.event_id = r.event_id) on conflict (order_id, event_id, channel) do nothing';
 
 /**
  * Rows carry no version here: nothing but the log changes them, so the offset's compare-and-set fences every
@@ -62,12 +67,11 @@ export const notificationStore: LaneStore<Correspondence, readonly Notification[
     const notifications = shared.flatMap((change) => change.after.map(rowOf));
     const writes: Write[] = [];
     if (orders.length > 0) {
-      const columns: Columns = { order_id: 'uuid', body: 'json' };
       writes.push(
         insertRows(
           'orders',
           'notifications.orders',
-          columns,
+          CORRESPONDENCE_COLUMNS,
           orders,
           'on conflict (order_id) do update set body = excluded.body',
         ),
@@ -75,18 +79,25 @@ export const notificationStore: LaneStore<Correspondence, readonly Notification[
     }
     if (notifications.length > 0) {
       writes.push(
-        insertRows(
-          'notifications',
-          'notifications.notifications',
-          NOTIFICATION_COLUMNS,
-          notifications,
-          'on conflict (order_id, event_id, channel) do nothing',
-        ),
+        insertRows('notifications', 'notifications.notifications', NOTIFICATION_COLUMNS, notifications, NOT_TOLD),
       );
     }
     return writes;
   },
 };
+
+/** Events somebody was told of; the order's row remembers only what it needs to write. */
+export async function toldEvents(
+  database: Database,
+  events: readonly { readonly id: string; readonly subject: string }[],
+): Promise<Set<string>> {
+  const rows = await database.query<{ event_id: string }>(
+    `select n.event_id from unnest($1::uuid[], $2::uuid[]) as e(order_id, id)
+     join notifications.notifications n on n.order_id = e.order_id and n.event_id = e.id`,
+    [events.map((event) => event.subject), events.map((event) => event.id)],
+  );
+  return new Set(rows.map((row) => row.event_id));
+}
 
 export interface StoredNotification {
   readonly id: string;

@@ -5,7 +5,15 @@ import { insertRows, type Write } from '#platform/database/statement.ts';
 import type { UnparkChange } from '#platform/lane.ts';
 import { type Bus, type Delivery, type Lag, moveOffsets, type Subscription } from '#platform/messaging/bus.ts';
 import { EVENT_COLUMNS, fromRow, OUTBOX_COLUMNS, type OutboxRow } from '#platform/messaging/outbox.ts';
-import { deleteParked, loadParked, loadParkedOrders, type Parked, parkEvents } from '#platform/messaging/parked.ts';
+import {
+  deleteParked,
+  loadParked,
+  loadParkedOrders,
+  loadSkipped,
+  type Parked,
+  parkEvents,
+} from '#platform/messaging/parked.ts';
+import type { Replayable } from '#platform/replay.ts';
 import type { Consumer } from '#platform/service.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
 
@@ -17,6 +25,9 @@ import type { Logger } from '#platform/telemetry/logger.ts';
 export const HISTORY_CONSUMER = 'orders-history';
 const EVENTS_PER_SET = 1_000;
 const TICK_MS = 1_000;
+/** How many quiet ticks until the offset is saved, and until the stored one is looked at: a replay may have moved it. */
+const IDLE_TICKS = 5;
+const LOOK_TICKS = 2;
 const RETRY_MS = [20, 50, 100, 250, 500, 1_000, 2_000];
 /** More events than any order has; a bound, not a page. */
 const HISTORY_MAX = 10_000;
@@ -30,12 +41,15 @@ export class HistoryMirror implements Consumer {
   readonly #bus: Bus;
   readonly #logger: Logger;
   readonly #parkedOrders = new Set<string>();
+  /** Events that an operator left out. */
+  readonly #skipped = new Set<string>();
   readonly #committed = new Set<() => void>();
   #subscription: Subscription | undefined;
   #running: Promise<void> | undefined;
   #ready = false;
   #tick: NodeJS.Timeout | undefined;
   #idleTicks = 0;
+  #quietTicks = 0;
   #failure: string | undefined;
   #stopping = false;
 
@@ -56,6 +70,7 @@ export class HistoryMirror implements Consumer {
     });
     this.#tick = setInterval(() => {
       this.#idleTicks++;
+      this.#quietTicks++;
       this.#wake();
     }, TICK_MS);
   }
@@ -106,6 +121,7 @@ export class HistoryMirror implements Consumer {
       const writes = deleteParked(HISTORY_CONSUMER, orderId, parked, change.actor, change.action);
       if (events.length > 0) writes.push(mirror(events));
       await this.#database.write(writes);
+      if (change.action === 'skip') this.#skipped.add(first.event.id);
     }
     this.#parkedOrders.delete(orderId);
     return parked.length;
@@ -129,7 +145,10 @@ export class HistoryMirror implements Consumer {
       if (delivery) {
         this.#ready = true;
         await this.#save(delivery);
-      } else if (this.#idleTicks >= 5) {
+      } else if (this.#quietTicks >= LOOK_TICKS) {
+        this.#quietTicks = 0;
+        this.#ready = await this.#lookForReplay();
+      } else if (this.#idleTicks >= IDLE_TICKS) {
         this.#idleTicks = 0;
         const moves = this.#subscription?.idleMoves() ?? [];
         if (moves.length > 0) await this.#save({ events: [], moves });
@@ -138,19 +157,29 @@ export class HistoryMirror implements Consumer {
     }
   }
 
+  /** Nothing is under way here, so stored offsets that differ from the known ones were moved by somebody else. */
+  async #lookForReplay(): Promise<boolean> {
+    // A database that is away is met by the next look.
+    if (!(await this.#subscription?.moved().catch(() => false))) return false;
+    this.#logger.info('the stored offsets of the history were moved from outside; reading on from there');
+    await this.#reset();
+    return true;
+  }
+
   /** Saves a delivery with its offsets; waits for a database that is away, and parks what the database cannot hold. */
   async #save({ events, moves }: Delivery): Promise<void> {
-    let parked: Parked[] = [];
-    let stored = events.filter(({ subject }) => !this.#parkedOrders.has(subject));
-    if (stored.length < events.length)
-      parked = events.filter((event) => !stored.includes(event)).map((event) => ({ event, reason: null }));
+    const wanted = events.filter(({ id }) => !this.#skipped.has(id));
+    const behind = wanted.filter(({ subject }) => this.#parkedOrders.has(subject));
+    let parked = behind.map((event): Parked => ({ event, reason: null }));
+    let stored = behind.length === 0 ? wanted : wanted.filter(({ subject }) => !this.#parkedOrders.has(subject));
     for (let attempt = 0; !this.#stopping; attempt++) {
       const writes = [moveOffsets(HISTORY_CONSUMER, moves)];
       if (stored.length > 0) writes.push(mirror(stored));
-      if (parked.length > 0) writes.push(parkEvents(HISTORY_CONSUMER, parked));
+      if (parked.length > 0) writes.push(parkEvents(HISTORY_CONSUMER, parked, { again: true }));
       try {
         await this.#database.write(writes);
         this.#subscription?.saved(moves);
+        this.#quietTicks = 0;
         for (const { event } of parked) this.#parkedOrders.add(event.subject);
         this.#failure = undefined;
         return;
@@ -214,6 +243,7 @@ export class HistoryMirror implements Consumer {
     const orders = await loadParkedOrders(this.#database, HISTORY_CONSUMER);
     this.#parkedOrders.clear();
     for (const order of orders) this.#parkedOrders.add(order);
+    for (const id of await loadSkipped(this.#database, HISTORY_CONSUMER)) this.#skipped.add(id);
   }
 
   /** Resolves with the next commit of this process, or after a time: another process may be the one that reads. */
@@ -229,6 +259,37 @@ export class HistoryMirror implements Consumer {
     });
   }
 }
+
+/** The mirror as a replay sees it: what it has, it has taken. */
+export const historyReplay: Replayable = {
+  consumer: HISTORY_CONSUMER,
+  types: Object.keys(ORDER_EVENTS),
+  preview: () => ({
+    async judge(database, events) {
+      const rows = await database.query<{ id: string }>(
+        'select id from orders.event_mirror where id = any($1::uuid[])',
+        [events.map((event) => event.id)],
+      );
+      const known = new Set(rows.map((row) => row.id));
+      return events.map(({ id }) => ({ kind: known.has(id) ? 'taken' : 'acts' }));
+    },
+  }),
+  rebuild: {
+    schema: 'orders',
+    consumes: true,
+    tables: [
+      {
+        name: 'orders.event_mirror',
+        order: 'subject',
+        key: ['id'],
+        columns: EVENT_COLUMNS,
+        compared: Object.keys(EVENT_COLUMNS).filter((column) => column !== 'id'),
+        ordered: 'number',
+      },
+    ],
+    build: (_, events) => ({ 'orders.event_mirror': events as unknown as Record<string, unknown>[] }),
+  },
+};
 
 function mirror(events: readonly Envelope[]): Write {
   const rows = events as unknown as Record<string, unknown>[];

@@ -1,16 +1,18 @@
 import { fileURLToPath } from 'node:url';
-import { readSettings } from '#platform/config.ts';
+import { type Environment, readSettings } from '#platform/config.ts';
 import { type Job, startJob } from '#platform/job.ts';
 import { Lane } from '#platform/lane.ts';
+import { type LaneParts, laneReplay } from '#platform/replay.ts';
 import type { Service, ServiceDefinition, ServiceDependencies } from '#platform/service.ts';
 import { uuidv7 } from '#platform/uuid.ts';
 import { deadlinesOf, ordersSettings } from './config.ts';
-import { HISTORY_CONSUMER, HistoryMirror } from './history.ts';
+import { HISTORY_CONSUMER, HistoryMirror, historyReplay } from './history.ts';
 import { Intake } from './intake.ts';
 import type { Order, OrderCommand } from './order.ts';
 import { OrderCache } from './order-cache.ts';
 import { parseReviewTotals } from './placement.ts';
 import { orderRules } from './reactions.ts';
+import { orderProjection } from './projection.ts';
 import { orderRoutes } from './routes.ts';
 import { loadOrders, orderStore, overdueOrders } from './store.ts';
 import { Waiters } from './waiters.ts';
@@ -23,8 +25,13 @@ export const orders: ServiceDefinition = {
   name: 'orders',
   migrations: fileURLToPath(new URL('migrations', import.meta.url)),
   settings: ordersSettings,
+  replays: (env) => [laneReplay(partsOf(env), orderProjection), historyReplay],
   create: createOrders,
 };
+
+function partsOf(env: Environment): LaneParts<Order, OrderCommand, never, never> {
+  return { name: 'orders', rules: orderRules(deadlinesOf(readSettings(ordersSettings, env))), store: orderStore };
+}
 
 function createOrders({
   env,
@@ -40,9 +47,7 @@ function createOrders({
 }: ServiceDependencies): Service {
   const config = readSettings(ordersSettings, env);
   const lane = new Lane<Order, OrderCommand>({
-    name: 'orders',
-    rules: orderRules(deadlinesOf(config)),
-    store: orderStore,
+    ...partsOf(env),
     database,
     bus,
     clock,

@@ -50,7 +50,7 @@ function pick(order: Order, names: readonly (keyof Order)[]): Partial<Order> {
   return picked as Partial<Order>;
 }
 
-const ORDER_COLUMNS: Columns = {
+export const ORDER_COLUMNS: Columns = {
   id: 'uuid',
   customer_id: 'uuid',
   channel: 'text',
@@ -61,9 +61,9 @@ const ORDER_COLUMNS: Columns = {
   request_hash: 'text',
   body: 'json',
 };
-const TERM_COLUMNS: Columns = { term: 'text', order_id: 'uuid' };
+export const TERM_COLUMNS: Columns = { term: 'text', order_id: 'uuid' };
 
-const STATE_COLUMNS: Columns = {
+export const STATE_COLUMNS: Columns = {
   order_id: 'uuid',
   status: 'text',
   payment_status: 'text',
@@ -79,7 +79,7 @@ const STATE_COLUMNS: Columns = {
 /** An ignored event marks itself as seen and leaves the time of the last change alone. */
 const { updated_at: _, ...SEEN_COLUMNS } = STATE_COLUMNS;
 
-function stateRow(row: Row<Order>, updatedAt?: string): Record<string, unknown> {
+export function stateRow(row: Row<Order>, updatedAt?: string): Record<string, unknown> {
   const order = row.state!;
   return {
     order_id: row.id,
@@ -113,7 +113,7 @@ function wordsOf(...texts: readonly (string | undefined)[]): string[] {
 const skuTerm = (sku: string): string => `s:${sku}`;
 
 /** Everything an order can be found by, beside its columns. */
-function termsOf(order: Order): Set<string> {
+export function termsOf(order: Order): Set<string> {
   const terms = new Set(
     wordsOf(order.reference, order.contact?.email, order.contact?.phone, order.shippingAddress?.name),
   );
@@ -125,6 +125,17 @@ function contentRow(id: string, order: Order): Record<string, unknown> {
   return { id, reference: order.reference, body: pick(order, CONTENT) };
 }
 
+/** What an order was placed with, but for the caller's key. */
+export function placedRow(id: string, order: Order): Record<string, unknown> {
+  return {
+    ...contentRow(id, order),
+    customer_id: order.customerId,
+    channel: order.channel,
+    currency: order.currency,
+    total_amount: order.totalAmount,
+  };
+}
+
 /** Writes of new orders. A key that was used before breaks the unique constraint and refuses the whole set. */
 export function insertOrders(placements: readonly Placement[]): Write[] {
   const orders: Record<string, unknown>[] = [];
@@ -132,15 +143,7 @@ export function insertOrders(placements: readonly Placement[]): Write[] {
   const states: Record<string, unknown>[] = [];
   for (const { row, event, key, requestHash } of placements) {
     const order = row.state!;
-    orders.push({
-      ...contentRow(row.id, order),
-      customer_id: order.customerId,
-      channel: order.channel,
-      currency: order.currency,
-      total_amount: order.totalAmount,
-      idempotency_key: key,
-      request_hash: requestHash,
-    });
+    orders.push({ ...placedRow(row.id, order), idempotency_key: key, request_hash: requestHash });
     for (const term of termsOf(order)) terms.push({ term, order_id: row.id });
     states.push(stateRow(row, event.time));
   }

@@ -3,10 +3,11 @@ import { isRefusal, type Refusal } from '#contracts/errors.ts';
 import type { Cause } from '#platform/aggregate.ts';
 import { type Job, startJob } from '#platform/job.ts';
 import { type Done, Lane } from '#platform/lane.ts';
+import { type LaneParts, laneReplay } from '#platform/replay.ts';
 import type { Service, ServiceDefinition, ServiceDependencies } from '#platform/service.ts';
-import { readConfig, settings } from './config.ts';
+import { type PaymentsConfig, readConfig, settings } from './config.ts';
 import { ProviderCalls } from './provider-calls.ts';
-import { createProviders } from './providers.ts';
+import { createProviders, providerNames } from './providers.ts';
 import { registerRoutes } from './routes.ts';
 import {
   nextAttemptOf,
@@ -27,23 +28,36 @@ function causeOf(operation: Operation): Cause {
   return { causationid: operation.id, correlationid: operation.correlationid, traceparent: operation.traceparent };
 }
 
+const NO_REBUILD =
+  'what a provider was asked under which key, what it answered, and what is in doubt was never an event; only the provider could tell it again';
+
+function partsOf(
+  config: PaymentsConfig,
+  capturesOutstanding: () => boolean,
+): LaneParts<Payment, PaymentCommand, PaymentEffect, never> {
+  const { capture, timeoutMs, cancelSafetyMs } = config;
+  const providers = new Set(providerNames(config));
+  const rules = paymentRules({ capture, providers, timeoutMs, cancelSafetyMs, capturesOutstanding });
+  return { name: 'payments', rules, store: paymentStore };
+}
+
 /** Payments: asks providers for money and gives it back. */
 export const payments: ServiceDefinition = {
   name: 'payments',
   migrations: join(import.meta.dirname, 'migrations'),
   settings,
+  // Whether authorizations wait for their shipment is asked of the database at start; a replay counts with it.
+  replays: (env) => [
+    laneReplay(
+      partsOf(readConfig(env), () => true),
+      NO_REBUILD,
+    ),
+  ],
   create(dependencies: ServiceDependencies): Service {
     const { env, database, bus, clock, logger, metrics } = dependencies;
     const config = readConfig(env);
     const providers = createProviders(config);
     let capturesOutstanding = false;
-    const rules = paymentRules({
-      capture: config.capture,
-      providers: new Set(providers.keys()),
-      timeoutMs: config.timeoutMs,
-      cancelSafetyMs: config.cancelSafetyMs,
-      capturesOutstanding: () => capturesOutstanding,
-    });
     const submit = (orderId: string, command: PaymentCommand, cause: Cause): Promise<Done<Payment> | Refusal> =>
       lane.submit({ orderId, command, cause });
     const calls = new ProviderCalls({
@@ -62,10 +76,8 @@ export const payments: ServiceDefinition = {
         ),
     });
     const lane = new Lane<Payment, PaymentCommand, PaymentEffect>({
-      name: 'payments',
-      rules,
+      ...partsOf(config, () => capturesOutstanding),
       opensWith: ['OrderPaymentRequested'],
-      store: paymentStore,
       database,
       bus,
       clock,

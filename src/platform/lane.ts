@@ -17,7 +17,14 @@ import { insertRows, type Write } from './database/statement.ts';
 import { Lru } from './lru.ts';
 import { type Bus, type Lag, moveOffsets, type OffsetMove, type Subscription } from './messaging/bus.ts';
 import { appendEvents } from './messaging/outbox.ts';
-import { deleteParked, loadParked, loadParkedOrders, type Parked, parkEvents } from './messaging/parked.ts';
+import {
+  deleteParked,
+  loadParked,
+  loadParkedOrders,
+  loadSkipped,
+  type Parked,
+  parkEvents,
+} from './messaging/parked.ts';
 import type { Logger } from './telemetry/logger.ts';
 import type { LaneMetrics } from './telemetry/metrics.ts';
 
@@ -126,6 +133,8 @@ const COMMAND_PATIENCE_MS = 10_000;
 const RETRY_WAIT_MS = [20, 50, 100, 250, 500, 1_000, 2_000];
 const CONFLICT_ATTEMPTS_MAX = 30;
 const TICK_MS = 1_000;
+/** A replay moves stored offsets from outside; whoever has not moved them lately looks whether they are the same. */
+const LOOK_FOR_REPLAY_MS = 2_000;
 
 class Draft<State, Value> {
   readonly rows = new Map<string, RowChange<State>>();
@@ -157,6 +166,8 @@ export class Lane<State, Command, Effect = never, Value = never> {
   readonly #rows = new Lru<Row<State>>(CACHED_ROWS);
   readonly #values = new Lru<Value>(CACHED_ROWS);
   readonly #parkedOrders = new Set<string>();
+  /** Events that an operator left out. */
+  readonly #skipped = new Set<string>();
   readonly #changeListeners = new Set<(row: Row<State>, events: readonly Envelope[]) => void>();
   readonly #inFlight = new Set<Promise<unknown>>();
   /** Counts changes from outside: a set that read before one must not keep what it read. */
@@ -173,6 +184,7 @@ export class Lane<State, Command, Effect = never, Value = never> {
   #lastCommitMs = 0;
   #tick: NodeJS.Timeout | undefined;
   #lastIdleSaveMs = 0;
+  #offsetsKnownMs = 0;
   #stopping = false;
   #failure: string | undefined;
   #idle: (() => void)[] = [];
@@ -296,6 +308,8 @@ export class Lane<State, Command, Effect = never, Value = never> {
       this.#lastIdleSaveMs = now;
       this.#track(this.#exclusively(async () => this.#saveIdle()));
     }
+    if (performance.now() - this.#offsetsKnownMs >= LOOK_FOR_REPLAY_MS && this.#subscription)
+      this.#track(this.#exclusively(() => this.#lookForReplay()));
     const lag = this.lag();
     this.#options.metrics.lag(lag.events, lag.ageMs, this.#parkedOrders.size);
   }
@@ -307,8 +321,17 @@ export class Lane<State, Command, Effect = never, Value = never> {
       await this.#options.database.write([moveOffsets(this.#options.name, moves)]);
       this.#subscription?.saved(moves);
     } catch (error) {
-      if (error instanceof ConflictError) await this.#subscription?.reset();
+      if (error instanceof ConflictError) await this.#resetSubscription();
     }
+  }
+
+  /** Nothing is under way here, so stored offsets that differ from the known ones were moved by somebody else. */
+  async #lookForReplay(): Promise<void> {
+    this.#offsetsKnownMs = performance.now();
+    // A database that is away is met by the next look.
+    if (!(await this.#subscription?.moved().catch(() => false))) return;
+    this.#options.logger.info('the stored offsets were moved from outside; reading on from there');
+    await this.#resetSubscription();
   }
 
   #track(work: Promise<unknown>): void {
@@ -492,7 +515,7 @@ export class Lane<State, Command, Effect = never, Value = never> {
     for (const failure of plan.failures) this.#options.logger.error(failure, 'event parked');
     plan.parked.push(...parked);
     const writes = this.#writesOf(plan, draft, store);
-    if (plan.parked.length > 0) writes.push(parkEvents(name, plan.parked));
+    if (plan.parked.length > 0) writes.push(parkEvents(name, plan.parked, { again: true }));
     if (moves.length > 0) writes.push(moveOffsets(name, moves));
     if (writes.length > 0) {
       bus.announce(plan.events);
@@ -504,6 +527,7 @@ export class Lane<State, Command, Effect = never, Value = never> {
       }
     }
     this.#subscription?.saved(moves);
+    if (moves.length > 0) this.#offsetsKnownMs = performance.now();
     for (const entry of plan.parked) this.#parkedOrders.add(entry.event.subject);
     this.#committed(plan, draft);
     metrics.committed(items.length, plan.events.length, (performance.now() - startedMs) / 1000);
@@ -586,6 +610,7 @@ export class Lane<State, Command, Effect = never, Value = never> {
     const parkedInSet = new Set<string>();
     for (const item of items) {
       if (item.kind === 'command') this.#foldCommand(item, draft, plan, context);
+      else if (this.#skipped.has(item.event.id)) continue;
       else if (this.#parkedOrders.has(item.event.subject) || parkedInSet.has(item.event.subject))
         plan.parked.push({ event: item.event, reason: null });
       else {
@@ -683,6 +708,7 @@ export class Lane<State, Command, Effect = never, Value = never> {
     const orders = await loadParkedOrders(this.#options.database, this.#options.name);
     this.#parkedOrders.clear();
     for (const order of orders) this.#parkedOrders.add(order);
+    for (const id of await loadSkipped(this.#options.database, this.#options.name)) this.#skipped.add(id);
   }
 
   async #unpark(item: UnparkItem): Promise<void> {
@@ -720,6 +746,7 @@ export class Lane<State, Command, Effect = never, Value = never> {
         throw error;
       }
       if (plan.parked.length > 0) this.#parkedOrders.add(item.orderId);
+      if (item.change.action === 'skip') this.#skipped.add(first!.event.id);
       this.#committed(plan, draft);
       item.resolve(parked.length - plan.parked.length);
     } catch (error) {

@@ -7,6 +7,7 @@ import type { Database } from './database/database.ts';
 import type { Lag } from './messaging/bus.ts';
 import type { Bus } from './messaging/bus.ts';
 import type { UnparkChange } from './lane.ts';
+import type { Replayable } from './replay.ts';
 import type { Logger } from './telemetry/logger.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 
@@ -61,5 +62,7 @@ export interface ServiceDefinition {
   /** Folder with numbered SQL files; undefined where the service stores nothing. */
   readonly migrations?: string;
   readonly settings: Settings;
+  /** What `olms replay` must know of its consumers, under the settings they run with. */
+  readonly replays?: (env: Environment) => readonly Replayable[];
   create(dependencies: ServiceDependencies): Service;
 }

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
-import { readSettings } from '#platform/config.ts';
+import { type Environment, readSettings } from '#platform/config.ts';
 import { Lane } from '#platform/lane.ts';
+import { type LaneParts, laneReplay } from '#platform/replay.ts';
 import type { ServiceDefinition } from '#platform/service.ts';
 import { reviewsSettings } from './config.ts';
 import { type ReviewDeadlines, watchReviewDeadlines } from './deadlines.ts';
@@ -11,19 +12,24 @@ import { reviewStore } from './store.ts';
 /** Few orders are reviewed and none is charged before: a moment's company makes the sets larger. */
 const LINGER_MS = 20;
 
+const NO_REBUILD =
+  'a review that was closed because its order ended has no event of its own, so the log does not tell when that was';
+
+function partsOf(env: Environment): LaneParts<Review, ReviewCommand, ReviewOpened, never> {
+  return { name: 'reviews', rules: reviewRules(readSettings(reviewsSettings, env)), store: reviewStore };
+}
+
 /** Manual review of flagged orders. */
 export const reviews: ServiceDefinition = {
   name: 'reviews',
   migrations: join(import.meta.dirname, 'migrations'),
   settings: reviewsSettings,
+  replays: (env) => [laneReplay(partsOf(env), NO_REBUILD)],
   create({ env, database, bus, clock, logger, metrics }) {
-    const config = readSettings(reviewsSettings, env);
     let deadlines: ReviewDeadlines | undefined;
     const lane = new Lane<Review, ReviewCommand, ReviewOpened>({
-      name: 'reviews',
-      rules: reviewRules(config),
+      ...partsOf(env),
       opensWith: ['OrderCreated'],
-      store: reviewStore,
       database,
       bus,
       clock,

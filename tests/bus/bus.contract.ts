@@ -278,6 +278,62 @@ export function busContract(name: string, setUp: () => Promise<BusUnderTest>): v
       stop();
     });
 
+    test('a consumer that was set back learns of it, and what it reads again counts as no delay', async () => {
+      const { consumer, type } = names();
+      const old = new Date(Date.now() - 3_600_000).toISOString();
+      const events = stories(6, 2, type).map((event) => ({ ...event, time: old }));
+      await append(database, events);
+      const first = await TestConsumer.start(bus, database, consumer, type);
+      await untilEffects(database, consumer, events.length);
+      await until(
+        'no lag',
+        () => first.lag,
+        (lag) => lag === 0,
+      );
+      await first.stop();
+
+      const reading = { consumer, types: new Set([type]), database, onReady: () => {} };
+      const subscription = await bus.subscribe(reading);
+      await until(
+        'no lag',
+        () => subscription.lag().events,
+        (lag) => lag === 0,
+      );
+      expect(await subscription.moved()).toBe(false);
+      await database.query(
+        'update log.consumer_offsets set again_txid = txid, again_position = position, txid = 0, position = 0 where consumer = $1',
+        [consumer],
+      );
+      expect(await subscription.moved()).toBe(true);
+      await subscription.reset();
+      expect(await subscription.moved()).toBe(false);
+      await until(
+        'the old events to be there',
+        () => subscription.lag().events,
+        (lag) => lag >= events.length,
+      );
+      const ages = await Promise.all(
+        Array.from({ length: 20 }, async (_, i) => {
+          await new Promise((resolve) => setTimeout(resolve, i * 10));
+          return subscription.lag().ageMs;
+        }),
+      );
+      expect(ages).toEqual(ages.map(() => 0));
+
+      // The same events, never read before, would have been waiting for an hour.
+      await database.query(
+        'update log.consumer_offsets set again_txid = null, again_position = null where consumer = $1',
+        [consumer],
+      );
+      await subscription.reset();
+      await until(
+        'their age',
+        () => subscription.lag().ageMs,
+        (age) => age > 3_000_000,
+      );
+      await subscription.close();
+    });
+
     test('says that it is healthy', () => {
       expect(bus.healthy()).toMatchObject({ ok: true });
     });

@@ -3,11 +3,14 @@ import { Compile } from 'typebox/compile';
 import { amountMinor } from '#contracts/money.ts';
 import type { EventData, OrderEvent } from '#contracts/order-events.ts';
 import { ORDER_EVENTS, SOURCES } from '#contracts/order-events.ts';
+import { emptyRow, foldEvent, type Row, type RulesContext } from '#platform/aggregate.ts';
+import type { Notification } from '../../src/notifications/rules.ts';
 import { isNotified } from '../../src/notifications/templates.ts';
 import { LATE_FACTS, STATUSES } from '../../src/orders/lifecycle.ts';
 import { fold, type Order } from '../../src/orders/order.ts';
 import type { Payment } from '../../src/payments/rules.ts';
 import { fail } from './log.ts';
+import type { Service } from './service.ts';
 import type { Story } from './story.ts';
 
 /** What must hold: some of it always, all of it when nothing moves any more. */
@@ -69,6 +72,7 @@ export function checkEnd(story: Story): void {
   checkFacts(story);
   checkNotifications(story);
   checkNumbers(story);
+  checkReadAgain(story);
 }
 
 /** Nothing is left in an outbox, and every consumer has read all. */
@@ -212,6 +216,40 @@ function checkNotifications(story: Story): void {
   }
   for (const event of story.log.events)
     if (isNotified(event.type) && !told.has(event.id)) fail(`nobody was told of ${event.type}`);
+}
+
+/** What a service has read, it can read again from any place (`olms replay`): nothing is said, done or changed twice. */
+function checkReadAgain(story: Story): void {
+  const told = new Set([...story.notified.keys()].map((key) => key.slice(0, key.indexOf(' '))));
+  for (const service of Object.values(story.services) as unknown as Service<unknown, unknown, unknown, unknown>[]) {
+    const rows = new Map<string, Row<unknown>>();
+    const notTold: string[] = [];
+    const context: RulesContext<unknown> = {
+      nowMs: story.scheduler.nowMs,
+      newId: () => story.ids.next(story.scheduler.nowMs),
+      shared: {
+        get: () => undefined,
+        set: (_, value) => {
+          // Notifications are written where none of their event is: src/notifications/store.ts.
+          if (service.spec.name !== 'notifications') fail(`${service.spec.name} moves shared values again`);
+          for (const { eventId } of value as readonly Notification[]) if (!told.has(eventId)) notTold.push(eventId);
+        },
+      },
+    };
+    for (const entries of story.log.partitions) {
+      for (const event of entries.slice(story.random.below(entries.length + 1))) {
+        if (!service.types.has(event.type)) continue;
+        const before = rows.get(event.subject) ?? service.load(event.subject) ?? emptyRow(event.subject);
+        const { row, events, effects } = foldEvent(service.rules, before, event, context);
+        const again = `${service.spec.name} reads ${event.type} of ${story.nameOf(event.subject)} again`;
+        if (events.length > 0) fail(`${again} and says ${events.map(({ type }) => type).join(', ')}`);
+        if (effects.length > 0 && service.spec.name !== 'notifications') fail(`${again} and acts`);
+        if (notTold.length > 0) fail(`${again} and tells somebody`);
+        if (!isDeepStrictEqual(row.state, before.state)) fail(`${again} and changes its state`);
+        rows.set(event.subject, row);
+      }
+    }
+  }
 }
 
 /** Numbers of documents have no gaps and no repetitions. */

@@ -31,6 +31,20 @@ export interface Faults {
   readonly freshRefusals?: false;
 }
 
+/** Billing as it once was: of refunds it heard from payments, whose numbers say nothing about the order's. */
+function hearingRefundsFromPayments(rules: BillingRules): BillingRules {
+  return {
+    ...rules,
+    consumes: ['OrderCompleted', 'PaymentRefunded'],
+    react: (event, state, context) =>
+      rules.react(
+        event.type === 'PaymentRefunded' ? ({ ...event, type: 'OrderRefunded' } as never) : event,
+        state,
+        context,
+      ),
+  };
+}
+
 /** Lets a service ignore events of a type, where `when` says so. */
 function deaf<State, Command, Effect, Value>(
   rules: Rules<State, Command, Effect, Value>,
@@ -70,6 +84,9 @@ function calling(
 }
 
 export const PLANTED: Readonly<Record<string, Faults>> = {
+  'billing credits a refund from before the invoice when it reads the log again': {
+    billing: hearingRefundsFromPayments,
+  },
   'inventory forgets to release the stock of a cancelled order': {
     inventory: (rules) => deaf(rules, 'OrderCancelled'),
   },

@@ -10,8 +10,18 @@ export interface Cursor {
 
 export const LOG_START: Cursor = { txid: 0, position: 0 };
 
+export function isSame(a: Cursor, b: Cursor): boolean {
+  return a.txid === b.txid && a.position === b.position;
+}
+
 export function isAfter(a: Cursor, b: Cursor): boolean {
   return a.txid > b.txid || (a.txid === b.txid && a.position > b.position);
+}
+
+/** Where a consumer reads on. */
+export interface StoredOffset extends Cursor {
+  /** It stood here before a replay set it back: up to this place it reads again what it has read. */
+  readonly again?: Cursor;
 }
 
 /** A consumer's progress on one partition, to be stored in the transaction of the effects. */
@@ -30,7 +40,7 @@ export interface Delivery {
 export interface Lag {
   /** Events between the consumer and the end of what can be read, as far as known. */
   readonly events: number;
-  /** Age of the oldest unread event in milliseconds; 0 where nothing waits. */
+  /** Age of the oldest event never read in milliseconds; 0 where nothing waits, or only what a replay reads again. */
   readonly ageMs: number;
 }
 
@@ -44,6 +54,8 @@ export interface Subscription {
   idleMoves(): readonly OffsetMove[];
   /** Forget what was taken but not saved, and read again from the stored offsets. */
   reset(): Promise<void>;
+  /** Whether somebody else moved the stored offsets, as a replay does; to be asked while no delivery is unsaved. */
+  moved(): Promise<boolean>;
   lag(): Lag;
   close(): Promise<void>;
 }
@@ -114,7 +126,7 @@ export async function loadOffsets(
   consumer: string,
   partitions: readonly number[],
   start: (partition: number) => Cursor = () => LOG_START,
-): Promise<Map<number, Cursor>> {
+): Promise<Map<number, StoredOffset>> {
   const rows = partitions.map((partition) => ({ consumer, partition, ...start(partition) }));
   await database.write([
     insertRows(
@@ -125,11 +137,36 @@ export async function loadOffsets(
       'on conflict do nothing',
     ),
   ]);
-  const stored = await database.query<{ partition: number; txid: number; position: number }>(
-    'select partition, txid, position from log.consumer_offsets where consumer = $1 and partition = any($2::int[])',
-    [consumer, partitions],
+  const stored = await readOffsets(database, consumer);
+  return new Map([...stored].filter(([partition]) => partitions.includes(partition)));
+}
+
+/** Stored offsets of a consumer by partition, as they are. */
+export async function readOffsets(
+  database: Pick<Database, 'query'>,
+  consumer: string,
+): Promise<Map<number, StoredOffset>> {
+  const rows = await database.query<{
+    partition: number;
+    txid: number;
+    position: number;
+    again_txid: number | null;
+    again_position: number | null;
+  }>(
+    'select partition, txid, position, again_txid, again_position from log.consumer_offsets where consumer = $1 order by partition',
+    [consumer],
   );
-  return new Map(stored.map((row) => [row.partition, { txid: row.txid, position: row.position }]));
+  return new Map(
+    rows.map(({ partition, txid, position, again_txid, again_position }) => [
+      partition,
+      {
+        txid,
+        position,
+        ...(again_txid !== null &&
+          again_position !== null && { again: { txid: again_txid, position: again_position } }),
+      },
+    ]),
+  );
 }
 
 /** A bus whose consumers read nothing: for maintenance, and for measuring the intake alone. Events are still written. */
@@ -139,6 +176,7 @@ export function pausedBus(bus: Bus): Bus {
     saved: () => {},
     idleMoves: () => [],
     reset: async () => {},
+    moved: async () => false,
     lag: () => ({ events: 0, ageMs: 0 }),
     close: async () => {},
   };

@@ -4,8 +4,10 @@ import {
   type Bus,
   type Cursor,
   type Delivery,
+  isSame,
   type Lag,
   type OffsetMove,
+  readOffsets,
   type SubscribeOptions,
   type Subscription,
 } from './bus.ts';
@@ -87,6 +89,8 @@ export class KafkaBus implements Bus {
 interface Owned {
   /** What `consumer_offsets` holds; undefined until it was read. */
   stored: Cursor | undefined;
+  /** Below this offset a replay reads again what was read before. */
+  again: number;
   /** Offset after the last event given out, and not yet known to be saved; undefined where nothing is open. */
   given: number | undefined;
 }
@@ -134,7 +138,7 @@ class KafkaSubscription implements Subscription {
       this.#reader.drop(partition);
     }
     const gained = [...partitions].filter((partition) => !this.#owned.has(partition));
-    for (const partition of gained) this.#owned.set(partition, { stored: undefined, given: undefined });
+    for (const partition of gained) this.#owned.set(partition, { stored: undefined, again: 0, given: undefined });
     if (gained.length > 0) void this.#load(true);
     this.#options.onReady();
   }
@@ -173,8 +177,9 @@ class KafkaSubscription implements Subscription {
     for (const [partition, owned] of partitions) {
       // Lost again, or lost and regained, while the database answered: that one is loaded for itself.
       if (this.#owned.get(partition) !== owned) continue;
-      const stored = offsets.get(partition)!;
+      const { again, ...stored } = offsets.get(partition)!;
       owned.stored = stored;
+      owned.again = again?.txid === 0 ? again.position : 0;
       owned.given = undefined;
       // A place in the PostgreSQL log (txid > 0) says nothing about this topic: read it all, duplicates are known.
       this.#reader.seek(partition, stored.txid === 0 ? stored.position : 0);
@@ -246,8 +251,20 @@ class KafkaSubscription implements Subscription {
     void this.#load(false);
   }
 
+  async moved(): Promise<boolean> {
+    const known = [...this.#owned].filter(([, owned]) => owned.stored !== undefined);
+    if (known.length === 0) return false;
+    const offsets = await readOffsets(this.#options.database, this.#options.consumer);
+    return known.some(([partition, owned]) => {
+      const stored = offsets.get(partition);
+      // Lost meanwhile, or being read anew: whoever has it knows.
+      if (!stored || this.#owned.get(partition) !== owned || !owned.stored) return false;
+      return !isSame(stored, owned.stored);
+    });
+  }
+
   lag(): Lag {
-    const unread = this.#reader.unread();
+    const unread = this.#reader.unread((partition) => this.#owned.get(partition)?.again ?? 0);
     // What is still being looked up may well hold something.
     const unknown = this.#membership.joined
       ? [...this.#owned.values()].filter(({ stored }) => stored === undefined).length

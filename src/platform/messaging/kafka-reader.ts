@@ -148,13 +148,14 @@ export class KafkaReader {
     this.#bytes -= bytes;
   }
 
-  /** Messages not given out yet, as far as the broker told, and the age of the oldest that is buffered. */
-  unread(): { events: number; ageMs: number } {
+  /** Messages not given out yet, as far as the broker told, and the age of the oldest buffered that is `new`. */
+  unread(newFrom: (partition: number) => number = () => 0): { events: number; ageMs: number } {
     let events = 0;
     let oldestMs = Number.POSITIVE_INFINITY;
     for (const partition of this.#partitions.values()) {
       events += partition.end === undefined ? 1 : Math.max(0, partition.end - partition.taken);
       const first = partition.queue[0];
+      if (first && first.offset < newFrom(partition.number)) continue;
       const time = first?.record.headers.find(([name]) => name?.toString() === 'ce_time')?.[1]?.toString();
       if (time !== undefined) oldestMs = Math.min(oldestMs, Date.parse(time));
     }
@@ -168,6 +169,16 @@ export class KafkaReader {
   /** The current ends of all partitions, for a reader that starts from now. */
   async ends(): Promise<number[]> {
     return (await this.#offsets(LATEST)).map(Number);
+  }
+
+  /** The first offsets that are kept, by partition. */
+  async starts(): Promise<number[]> {
+    return (await this.#offsets(EARLIEST)).map(Number);
+  }
+
+  /** The first offsets stamped at a time or later, by partition; -1 where there is none. */
+  async offsetsAt(ms: number): Promise<number[]> {
+    return (await this.#offsets(BigInt(Math.max(0, Math.floor(ms))))).map(Number);
   }
 
   async #offsets(timestamp: bigint): Promise<bigint[]> {

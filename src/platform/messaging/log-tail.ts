@@ -52,3 +52,53 @@ export async function tailLength(
   );
   return { rows: answer?.rows ?? 0, oldest: answer?.oldest ?? undefined };
 }
+
+/** A part of the log that was read before: after one place, up to another. */
+export interface ReadBefore {
+  readonly from: Cursor;
+  readonly to: Cursor;
+}
+
+const BETWEEN = '(txid, position) > ($1::text::xid8, $2::bigint) and (txid, position) <= ($3::text::xid8, $4::bigint)';
+const WANTED = 'type = any($5::text[]) and ($6::uuid[] is null or subject = any($6::uuid[]))';
+
+interface Wanted {
+  readonly types: readonly string[];
+  readonly orders?: readonly string[] | undefined;
+}
+
+function rangeValues({ from, to }: ReadBefore, { types, orders }: Wanted): unknown[] {
+  return [from.txid, from.position, to.txid, to.position, types, orders ?? null];
+}
+
+/** Rows of a part that somebody has read before, so that it lies below every horizon; oldest first. */
+export function readRange<Row extends Record<string, unknown>>(
+  database: Database,
+  columns: string,
+  range: ReadBefore,
+  wanted: Wanted,
+  limit: number,
+): Promise<TailRow<Row>[]> {
+  return database.queryOnce<TailRow<Row>>(
+    `select txid::text::bigint as txid, position, ${columns} from log.order_outbox where ${BETWEEN} and ${WANTED} order by order_outbox.txid, position limit ${limit}`,
+    rangeValues(range, wanted),
+  );
+}
+
+export async function countRange(database: Database, range: ReadBefore, wanted: Wanted): Promise<number> {
+  const [answer] = await database.queryOnce<{ rows: number }>(
+    `select count(*)::int as rows from log.order_outbox where ${BETWEEN} and ${WANTED}`,
+    rangeValues(range, wanted),
+  );
+  return answer!.rows;
+}
+
+/** The place before the first event of a time: nothing of that time or later stands before it. */
+export async function placeOf(database: Database, time: Date): Promise<Cursor> {
+  const [first] = await database.queryOnce<{ txid: number; position: number }>(
+    'select txid::text::bigint as txid, position from log.order_outbox where time >= $1 order by order_outbox.txid, position limit 1',
+    [time],
+  );
+  if (!first) return tailEnd(database);
+  return { txid: first.txid, position: first.position - 1 };
+}

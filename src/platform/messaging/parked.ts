@@ -23,25 +23,33 @@ export interface ParkedOrder {
 }
 
 const PARKED_REASON_MAX = 1_000;
+/** More than anybody skips by hand; a bound, not a page. */
+const SKIPPED_MAX = 10_000;
+/** A condition may be joined in any order; the queue is in the order of the log. */
+const NOT_QUEUED =
+  "where not exists (select from log.parked_events p where p.consumer = r.consumer and p.order_id = r.order_id and p.event->>'id' = r.event->>'id') order by r.place";
 
 /** PostgreSQL text holds no NUL, and a reason may quote the data that was at fault. */
 function textOf(reason: string): string {
   return reason.replaceAll('\0', '').slice(0, PARKED_REASON_MAX);
 }
 
-export function parkEvents(consumer: string, parked: readonly Parked[]): Write {
+/** `again`: what is in its order's queue already, because it is being read again, is not queued a second time. */
+export function parkEvents(consumer: string, parked: readonly Parked[], { again = false } = {}): Write {
   const rows = parked.map(({ event, reason }) => ({
     consumer,
     order_id: event.subject,
     event,
     reason: reason === null ? null : textOf(reason),
   }));
-  return insertRows(
+  const write = insertRows(
     'parked',
     'log.parked_events',
     { consumer: 'text', order_id: 'uuid', event: 'json', reason: 'text' },
     rows,
+    again ? NOT_QUEUED : '',
   );
+  return again ? { ...write, sql: write.sql.replace(/ as r\(([^)]*)\)/, ' with ordinality as r($1, place)') } : write;
 }
 
 /** Removes parked events, refusing where somebody else removed some meanwhile, and records who did it. */
@@ -82,6 +90,15 @@ export async function loadParkedOrders(database: Database, consumer: string): Pr
     [consumer],
   );
   return rows.map((row) => row.order_id);
+}
+
+/** Ids of events an operator left out: read again, they stay left out. */
+export async function loadSkipped(database: Pick<Database, 'query'>, consumer: string): Promise<string[]> {
+  const rows = await database.query<{ id: string }>(
+    `select event->>'id' as id from log.park_audit where consumer = $1 and action = 'skip' order by number desc limit ${SKIPPED_MAX}`,
+    [consumer],
+  );
+  return rows.map((row) => row.id);
 }
 
 /** Parked orders, oldest first, with what stands at the head of each queue. */

@@ -5,10 +5,12 @@ import {
   type Cursor,
   type Delivery,
   isAfter,
+  isSame,
   type Lag,
   LOG_START,
   loadOffsets,
   type OffsetMove,
+  readOffsets,
   type SubscribeOptions,
   type Subscription,
 } from './bus.ts';
@@ -250,6 +252,8 @@ class PostgresSubscription implements Subscription {
   #read: Cursor = LOG_START;
   /** Where the last delivery ended. */
   #given: Cursor = LOG_START;
+  /** Up to here a replay reads again what was read before. */
+  #again: Cursor = LOG_START;
   /** Absolute number of the next window entry; undefined while catching up from the table. */
   #next: number | undefined;
   #catchUp: LogEntry[] = [];
@@ -303,12 +307,20 @@ class PostgresSubscription implements Subscription {
   async reset(): Promise<void> {
     this.#generation++;
     const offsets = await loadOffsets(this.#options.database, this.#options.consumer, [0]);
-    this.#stored = offsets.get(0)!;
+    const { txid, position, again = LOG_START } = offsets.get(0)!;
+    this.#stored = { txid, position };
+    this.#again = again;
     this.#read = this.#stored;
     this.#given = this.#stored;
     this.#catchUp = [];
     this.#next = this.#bus.numberAfter(this.#read);
     this.#options.onReady();
+  }
+
+  async moved(): Promise<boolean> {
+    if (this.#standsBy) return false;
+    const stored = (await readOffsets(this.#options.database, this.#options.consumer)).get(0);
+    return stored !== undefined && !isSame(stored, this.#stored);
   }
 
   notify(): void {
@@ -407,15 +419,15 @@ class PostgresSubscription implements Subscription {
     // What another process reads is not behind here.
     if (this.#lease && !this.#lease.held) return { events: 0, ageMs: 0 };
     if (this.#gaining) return { events: 1, ageMs: 0 };
-    if (this.#next === undefined) {
-      const oldest = this.#catchUp[0]?.event.time;
-      return {
-        events: Math.max(1, this.#catchUp.length),
-        ageMs: oldest ? Math.max(0, Date.now() - Date.parse(oldest)) : 0,
-      };
-    }
-    const oldest = this.#bus.entry(this.#next)?.event.time;
-    return { events: this.#bus.end - this.#next, ageMs: oldest ? Math.max(0, Date.now() - Date.parse(oldest)) : 0 };
+    if (this.#next === undefined)
+      return { events: Math.max(1, this.#catchUp.length), ageMs: this.#ageMs(this.#catchUp[0]) };
+    return { events: this.#bus.end - this.#next, ageMs: this.#ageMs(this.#bus.entry(this.#next)) };
+  }
+
+  /** What a replay reads again keeps nobody waiting, however old it is. */
+  #ageMs(entry: LogEntry | undefined | null): number {
+    if (!entry || !isAfter(entry.cursor, this.#again)) return 0;
+    return Math.max(0, Date.now() - Date.parse(entry.event.time));
   }
 
   async close(): Promise<void> {

@@ -1,0 +1,61 @@
+import type { OrderEvent } from '#contracts/order-events.ts';
+import type { Projection } from '#platform/projection.ts';
+import { emptyRow, foldEvent } from '#platform/aggregate.ts';
+import { uuidv7 } from '#platform/uuid.ts';
+import { type Correspondence, type Notification, notificationRules } from './rules.ts';
+import { CORRESPONDENCE_COLUMNS, NOTIFICATION_COLUMNS, rowOf } from './store.ts';
+
+/**
+ * What is known of each order for writing about it, and the record of who was told what. A record that is there is
+ * what was really said, so it is never written again: a template may have changed since, or the address. One that is
+ * missing is written, but nothing is sent for it: whether it was is not in the log.
+ */
+
+const RULES = notificationRules({ mail: false });
+const UNKNOWN = 'rebuilt from the log, which does not tell whether it was sent';
+
+export const notificationProjection: Projection = {
+  schema: 'notifications',
+  consumes: true,
+  tables: [
+    {
+      name: 'notifications.orders',
+      order: 'order_id',
+      key: ['order_id'],
+      columns: CORRESPONDENCE_COLUMNS,
+      compared: ['body'],
+      // Rows of before 0002 of the log do not number the event that told them.
+      differs: {
+        body: "t.body::jsonb is distinct from case when t.body::jsonb ? 'sequence' then s.body::jsonb else s.body::jsonb - 'sequence' end",
+      },
+    },
+    {
+      name: 'notifications.notifications',
+      order: 'order_id',
+      key: ['order_id', 'event_id', 'channel'],
+      present: ['order_id', 'event_id'],
+      columns: NOTIFICATION_COLUMNS,
+      compared: [],
+    },
+  ],
+  build(id, events) {
+    if (events[0]?.type !== 'OrderCreated') return undefined;
+    const told: Notification[] = [];
+    let row = emptyRow<Correspondence>(id);
+    for (const event of events) {
+      row = foldEvent(RULES, { ...row, seen: {} }, event as OrderEvent, {
+        nowMs: Date.parse(event.time),
+        newId: uuidv7,
+        shared: { get: () => undefined, set: (_, notifications) => void told.push(...notifications) },
+      }).row;
+    }
+    return {
+      'notifications.orders': row.state === undefined ? [] : [{ order_id: id, body: row.state }],
+      'notifications.notifications': told.map((notification) =>
+        rowOf(
+          notification.channel === 'none' ? notification : { ...notification, status: 'suppressed', detail: UNKNOWN },
+        ),
+      ),
+    };
+  },
+};

@@ -1,0 +1,65 @@
+import { SOURCES } from '#contracts/order-events.ts';
+import type { Projection } from '#platform/projection.ts';
+import { fold } from './order.ts';
+import { ORDER_COLUMNS, placedRow, STATE_COLUMNS, stateRow, TERM_COLUMNS, termsOf } from './store.ts';
+
+/**
+ * The orders: folding an order's own events gives its rows. What others said is in the row only as the mark of what
+ * was seen, which is kept, or, for a row that is missing, what is known to have led to an event of the order.
+ */
+
+const SEEN = `(select coalesce(json_object_agg(e.source, e.sequence), '{}') from (
+  select source, max(sequence) as sequence from (
+    select id, source, sequence, subject from log.order_outbox union all select id, source, sequence, subject from orders.event_mirror) told
+  where subject = s.order_id and source <> '${SOURCES.orders}'
+    and exists (select from log.order_outbox o where o.subject = told.subject and o.source = '${SOURCES.orders}' and o.causationid = told.id::text)
+  group by source) e)`;
+
+const { idempotency_key: _key, request_hash: _hash, ...BUILT_COLUMNS } = ORDER_COLUMNS;
+const { version: _version, seen: _seen, ...BUILT_STATE_COLUMNS } = STATE_COLUMNS;
+
+export const orderProjection: Projection = {
+  schema: 'orders',
+  own: SOURCES.orders,
+  consumes: false,
+  tables: [
+    {
+      name: 'orders.orders',
+      order: 'id',
+      key: ['id'],
+      columns: BUILT_COLUMNS,
+      compared: Object.keys(BUILT_COLUMNS).filter((column) => column !== 'id'),
+      // The caller's key is in no event: a request repeated under it would be a new order.
+      untold: { idempotency_key: "'rebuilt ' || s.id", request_hash: "''" },
+    },
+    {
+      name: 'orders.order_states',
+      order: 'order_id',
+      key: ['order_id'],
+      columns: BUILT_STATE_COLUMNS,
+      compared: Object.keys(BUILT_STATE_COLUMNS).filter((column) => column !== 'order_id'),
+      untold: { version: '1', seen: SEEN },
+      versioned: true,
+      sequenced: true,
+    },
+    {
+      name: 'orders.order_terms',
+      order: 'order_id',
+      key: ['term', 'order_id'],
+      columns: TERM_COLUMNS,
+      compared: [],
+      removesUnexplained: true,
+    },
+  ],
+  build(id, events) {
+    if (events.length === 0 || events.some((event, index) => event.sequence !== index + 1)) return undefined;
+    const state = fold(events);
+    if (!state) return undefined;
+    const row = { id, version: 0, sequence: events.length, seen: {}, state };
+    return {
+      'orders.orders': [placedRow(id, state)],
+      'orders.order_states': [stateRow(row, events.at(-1)!.time)],
+      'orders.order_terms': [...termsOf(state)].map((term) => ({ term, order_id: id })),
+    };
+  },
+};
