@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createLogger } from '../telemetry/logger.ts';
 import type { KafkaConfig } from './kafka-config.ts';
+import { diagnose } from './kafka-errors.ts';
 import { partitionOf } from './kafka-message.ts';
 import { KafkaReader } from './kafka-reader.ts';
-import { fatalReason, reasonOf } from './kafka-topic.ts';
 import { type Bound, CannotReplay, type Range, type ReplayLog } from './replay.ts';
 
 const READ_MAX = 1_000;
@@ -23,13 +23,15 @@ export function kafkaReplayLog(config: KafkaConfig): ReplayLog {
       types: types && new Set(types),
       logger,
       onReady: () => {},
+      // Its partitions are let go then, and the replay ends because it gets no events any more.
+      onReplaced: () => {},
     });
   const asking = readerOf(undefined);
   return {
     async placesAt(bound, stored) {
       const offsets = await offsetsAt(asking, bound).catch((error: unknown) => {
         if (error instanceof CannotReplay) throw error;
-        throw new Error(`Kafka at ${config.brokers}: ${fatalReason(error) ?? reasonOf(error)}`, { cause: error });
+        throw new Error(`Kafka at ${config.brokers}: ${diagnose(error, config).reason}`, { cause: error });
       });
       return new Map(
         [...offsets]

@@ -1,5 +1,5 @@
 import { ConflictError, type Database } from '../database/database.ts';
-import { type Cursor, loadOffsets, LOG_START, moveOffsets, type OffsetMove } from './bus.ts';
+import { type Cursor, loadOffsets, LOG_START, moveOffsets, type OffsetMove, type StoredOffset } from './bus.ts';
 
 /**
  * Offsets that hold for one topic and no other of its name. A topic that was deleted and made anew begins at 0 and
@@ -21,7 +21,7 @@ export async function loadTopicOffsets(
   consumer: string,
   partitions: readonly number[],
   topicId: string,
-): Promise<{ offsets: Map<number, Cursor>; anew: boolean }> {
+): Promise<{ offsets: Map<number, StoredOffset>; anew: boolean }> {
   const topic: Cursor = { txid: 0, position: numberOf(topicId) };
   let anew = false;
   for (let attempt = 1; ; attempt++) {
