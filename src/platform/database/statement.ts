@@ -1,3 +1,5 @@
+import { binaryArray, isFixedType } from './binary-array.ts';
+
 /**
  * Set-based writes. A service saves a whole batch with **one SQL statement**: each table's write is a CTE,
  * and the last SELECT checks the row counts. One statement is one transaction and one round trip, and it
@@ -74,27 +76,6 @@ function arrayElement(value: unknown): string {
   return NEEDS_QUOTES.test(text) ? `"${text.replace(/[\\"]/g, '\\$&')}"` : text;
 }
 
-/** Types whose texts never need quotes in an array literal. */
-const PLAIN_TYPES: ReadonlySet<ColumnType> = new Set<ColumnType>([
-  'uuid',
-  'integer',
-  'bigint',
-  'numeric',
-  'timestamptz',
-  'boolean',
-]);
-
-/** An array literal of a column whose texts need no quotes. */
-function plainLiteral(rows: readonly Readonly<Record<string, unknown>>[], name: string): string {
-  let out = '{';
-  for (let i = 0; i < rows.length; i++) {
-    const value = rows[i]![name];
-    if (i > 0) out += ',';
-    out += value === null || value === undefined ? 'NULL' : String(value as string | number | bigint | boolean);
-  }
-  return `${out}}`;
-}
-
 /** A PostgreSQL array literal of scalars. */
 export function arrayLiteral(values: readonly unknown[]): string {
   let out = '{';
@@ -120,7 +101,7 @@ function rowSource(columns: Columns, rows: readonly Readonly<Record<string, unkn
       params.push(JSON.stringify(rows.map((row) => row[name] ?? null)));
       sources.push(`json_array_elements($${n}::json)`);
     } else {
-      params.push(PLAIN_TYPES.has(type) ? plainLiteral(rows, name) : arrayLiteral(rows.map((row) => row[name])));
+      params.push(isFixedType(type) ? binaryArray(type, rows, name) : arrayLiteral(rows.map((row) => row[name])));
       sources.push(`unnest($${n}::${type}[])`);
     }
   }
