@@ -5,6 +5,7 @@ import { type Static, Type } from 'typebox';
 import { isUuid } from '#contracts/ids.ts';
 import { ORDER_EVENTS } from '#contracts/order-events.ts';
 import type { Cache } from '#platform/cache/cache.ts';
+import { answer } from '#platform/http/openapi.ts';
 import { type FieldError, Problem } from '#platform/http/problems.ts';
 import type { Bus } from '#platform/messaging/bus.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
@@ -351,12 +352,17 @@ export function streamRoutes(app: FastifyInstance, stream: Stream): void {
     '/stream',
     {
       exposeHeadRoute: false,
+      config: {
+        headers: { 'Last-Event-ID': 'The last id that was seen: goes on behind it' },
+        refusals: ['OVERLOADED'],
+      },
       schema: {
+        operationId: 'followEvents',
         tags: ['operations'],
         summary: 'Events as they happen',
         description: DESCRIPTION,
-        produces: ['text/event-stream'],
         querystring: StreamQuery,
+        response: { 200: answer('Events without end', Type.String(), { media: 'text/event-stream' }) },
       },
     },
     async (request, reply) => {

@@ -1,10 +1,10 @@
-import type {} from '@fastify/swagger';
 import { randomFillSync } from 'node:crypto';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { uuidv7 } from '#platform/uuid.ts';
 import type { Cause } from '../aggregate.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { describeRoutes } from './openapi.ts';
 import { Problem, problemOf, sendProblem } from './problems.ts';
 
 /** Who calls: the name and role of an API key; between processes also a service, or nobody that was asked. */
@@ -44,6 +44,8 @@ export const BODY_LIMIT_BYTES = 1024 * 1024;
 const VALIDATION_ERRORS_MAX = 50;
 
 export interface HttpOptions {
+  /** Of the API, as its description tells it. */
+  readonly version?: string;
   readonly logger: Logger;
   readonly metrics: Metrics;
   /** The caller behind a request, or undefined; asked for every route that is not public. */
@@ -77,7 +79,7 @@ function traceparentOf(header: unknown): string {
 
 /** A Fastify instance with what every route shares: correlation, authentication, problem+json, metrics. */
 export function createHttp(options: HttpOptions): FastifyInstance {
-  const { logger, metrics, behindGateway = false } = options;
+  const { logger, metrics, version = '', behindGateway = false } = options;
   const app = fastify({
     logger: false,
     // What is no URL, or one with a part too long for any route, meets no route and none of its hooks.
@@ -102,6 +104,7 @@ export function createHttp(options: HttpOptions): FastifyInstance {
       },
     },
   });
+  describeRoutes(app, { version });
   const parseJson = app.getDefaultJsonParser('error', 'error');
   // Many clients send the content type without a body: then there is none, and the route's schema judges that.
   app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
