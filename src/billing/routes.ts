@@ -94,7 +94,7 @@ export function billingRoutes(app: FastifyInstance, { database }: BillingRoutes)
     '/orders/:id/invoice',
     {
       config: {
-        headers: { Accept: 'What the caller can read; `application/json`' },
+        headers: { Accept: { description: 'What the caller can read; `application/json`' } },
         refusals: ['INVOICE_NOT_ISSUED', 'NOT_ACCEPTABLE'],
       },
       schema: {

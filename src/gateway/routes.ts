@@ -6,7 +6,7 @@ import { answer } from '#platform/http/openapi.ts';
 import { Problem } from '#platform/http/problems.ts';
 import { Id, IdText, PageOf, strict, Time } from '#platform/http/schemas.ts';
 import type { RemoteService } from '#platform/http/proxy.ts';
-import type { Principal } from '#platform/http/server.ts';
+import { emptyBodyIsObject, type Principal } from '#platform/http/server.ts';
 import { listParked, loadParked, type ParkedOrder } from '#platform/messaging/parked.ts';
 import type { Consumer } from '#platform/service.ts';
 import { type ApiKeys, BOOTSTRAP_NAME } from './api-keys.ts';
@@ -48,7 +48,7 @@ export function apiKeyRoutes(app: FastifyInstance, keys: ApiKeys): void {
   app.post<{ Body: { name: string; role: Principal['role'] } }>(
     '/api-keys',
     {
-      config: { ...config, idempotencyKey: 'accepted' },
+      config: { ...config, idempotencyKey: 'accepted', refusals: ['API_KEY_EXISTS'] },
       schema: {
         operationId: 'createApiKey',
         tags,
@@ -67,7 +67,7 @@ export function apiKeyRoutes(app: FastifyInstance, keys: ApiKeys): void {
         idempotency ? keys.createOnce(name, role, { key: idempotency, authorization }) : keys.create(name, role);
       const key = name === BOOTSTRAP_NAME ? undefined : await create();
       if (key === undefined)
-        throw new Problem('VALIDATION_FAILED', `There is a key named ${name} already; names are never used twice.`, {
+        throw new Problem('API_KEY_EXISTS', `There is a key named ${name} already; names are never used twice.`, {
           errors: [{ pointer: '/name', detail: 'is taken' }],
         });
       return reply.code(201).send({ name, role, key });
@@ -143,7 +143,7 @@ export function parkedRoutes(
   );
 
   for (const action of ['retry', 'skip'] as const) {
-    app.post<{ Params: { consumer: string; orderId: string }; Body: { data?: unknown } | undefined }>(
+    app.post<{ Params: { consumer: string; orderId: string }; Body: { data?: unknown } }>(
       `/parked/:consumer/:orderId/${action}`,
       {
         config: { ...config, idempotencyKey: 'accepted', refusals: ['NOT_FOUND'] },
@@ -155,7 +155,7 @@ export function parkedRoutes(
               ? 'Try the parked event again, optionally with edited data'
               : 'Leave the parked event out',
           params,
-          body: Type.Optional(Type.Object({ data: Type.Optional(Type.Unknown()) }, strict)),
+          body: Type.Object({ data: Type.Optional(Type.Unknown()) }, strict),
           response: {
             200: answer(
               'Done',
@@ -163,6 +163,7 @@ export function parkedRoutes(
             ),
           },
         },
+        preValidation: emptyBodyIsObject,
       },
       async (request, reply) => {
         const { consumer: name } = request.params;
@@ -182,7 +183,7 @@ export function parkedRoutes(
             headers: answered,
             body,
           } = await holder.send(
-            { method: 'POST', path: request.url, headers, body: JSON.stringify(request.body ?? {}) },
+            { method: 'POST', path: request.url, headers, body: JSON.stringify(request.body) },
             request.principal,
           );
           return reply
@@ -191,7 +192,7 @@ export function parkedRoutes(
             .send(body);
         }
         if (!consumer) throw new Problem('NOT_FOUND', `There is no consumer ${name} here.`);
-        const data = request.body?.data;
+        const data = request.body.data;
         const change = {
           action,
           actor: request.principal.name,

@@ -310,7 +310,8 @@ function parsePlace(id: string): Place | undefined {
   return feed === undefined ? undefined : { feed, a: Number(a), b: Number(b) };
 }
 
-const Several = Type.Union([Type.String(), Type.Array(Type.String(), { maxItems: FILTER_MAX })]);
+const Text = Type.String({ maxLength: FILTER_MAX * 50 });
+const Several = Type.Union([Text, Type.Array(Text, { maxItems: FILTER_MAX })]);
 const StreamQuery = Type.Object(
   {
     orderId: Type.Optional(Several),
@@ -353,7 +354,7 @@ export function streamRoutes(app: FastifyInstance, stream: Stream): void {
     {
       exposeHeadRoute: false,
       config: {
-        headers: { 'Last-Event-ID': 'The last id that was seen: goes on behind it' },
+        headers: { 'Last-Event-ID': { description: 'The last id that was seen: goes on behind it' } },
         refusals: ['OVERLOADED'],
       },
       schema: {

@@ -11,6 +11,7 @@ import { type RequestKey, requestKey, storedAnswer } from '#platform/http/idempo
 import { answer } from '#platform/http/openapi.ts';
 import { Problem, problemOfRefusal } from '#platform/http/problems.ts';
 import { limitOf } from '#platform/http/schemas.ts';
+import { emptyBodyIsObject } from '#platform/http/server.ts';
 import { type Database, isUniqueViolation } from '#platform/database/database.ts';
 import type { Lane } from '#platform/lane.ts';
 import { readHistory } from '#platform/messaging/history.ts';
@@ -40,7 +41,10 @@ const PREFER_WAIT_MAX_S = 30;
 const DASHBOARD_CACHE_MS = 1_000;
 const DASHBOARD_KEY = 'dashboard';
 
-const PREFER_MEANING = `\`wait=N\` waits up to N seconds, at most ${PREFER_WAIT_MAX_S}, for the decision about stock and payment`;
+const PREFER = {
+  description: `\`wait=N\` waits up to N seconds, at most ${PREFER_WAIT_MAX_S}, for the decision about stock and payment`,
+};
+const IF_MATCH = { description: 'The ETag the order must still have', pattern: '^(\\*|(W/)?"[0-9]{1,9}")$' };
 const PLACE_REFUSALS = [
   'UNKNOWN_CURRENCY',
   'UNKNOWN_SKU',
@@ -78,7 +82,7 @@ export function orderRoutes(app: FastifyInstance, options: OrderRoutesOptions): 
     {
       config: {
         idempotencyKey: 'required',
-        headers: { Prefer: PREFER_MEANING },
+        headers: { Prefer: PREFER },
         refusals: PLACE_REFUSALS,
       },
       schema: {
@@ -139,7 +143,7 @@ export function orderRoutes(app: FastifyInstance, options: OrderRoutesOptions): 
     '/orders/:id',
     {
       config: {
-        headers: { 'If-None-Match': 'An ETag: answered 304 while the order still has that version' },
+        headers: { 'If-None-Match': { description: 'An ETag: answered 304 while the order still has that version' } },
         refusals: ['ORDER_NOT_FOUND', 'NOT_FOUND'],
       },
       schema: {
@@ -291,7 +295,7 @@ export function orderRoutes(app: FastifyInstance, options: OrderRoutesOptions): 
       {
         config: {
           idempotencyKey,
-          headers: { 'If-Match': 'The ETag the order must still have' },
+          headers: { 'If-Match': IF_MATCH },
           refusals: ['ORDER_NOT_FOUND', 'ACTION_NOT_ALLOWED', 'VERSION_MISMATCH', 'OVERLOADED', ...refusals],
         },
         schema: {
@@ -382,11 +386,6 @@ function withPlainIds(request: OrderRequest): OrderRequest {
     ? request.items.map((item) => ({ ...item, ...(item.productId && { productId: item.productId.toLowerCase() }) }))
     : request.items;
   return customerId === request.customerId && items === request.items ? request : { ...request, customerId, items };
-}
-
-/** A command without details may come without a body. */
-async function emptyBodyIsObject(request: FastifyRequest): Promise<void> {
-  if (request.body === undefined || request.body === null) request.body = {};
 }
 
 function orderId(request: FastifyRequest): string {

@@ -24,7 +24,7 @@ import {
   strict,
   Text,
   Time,
-  UNSTORABLE,
+  TimeText,
 } from '#platform/http/schemas.ts';
 import { ACTIONS, STATUSES } from './lifecycle.ts';
 import { FULFILLMENT_STATUSES } from './order.ts';
@@ -35,7 +35,7 @@ import { FULFILLMENT_STATUSES } from './order.ts';
 
 const EXAMPLE_ID = '0192f0c1-2a3b-7c4d-8e5f-0123456789ab';
 const Decimal = Type.String({ pattern: '^-?\\d{1,16}(\\.\\d{1,18})?$', description: 'Decimal string, e.g. "19.90"' });
-const Reference = Type.String({ minLength: 1, maxLength: 100, pattern: `^[^${UNSTORABLE}\\u0001-\\u001f]+$` });
+const Reference = Text(100, { minLength: 1, pattern: '^[^\\u0000-\\u001f]+$' });
 
 const StrictAddress = Type.Object(
   Object.fromEntries(
@@ -49,7 +49,7 @@ const StrictAddress = Type.Object(
 const StrictContact = Type.Object(
   {
     ...Contact.properties,
-    email: Type.Optional(Type.String({ maxLength: 254, pattern: `^[^\\s@${UNSTORABLE}]+@[^\\s@${UNSTORABLE}]+$` })),
+    email: Type.Optional(Text(254, { pattern: '^[^\\s@\\u0000]+@[^\\s@\\u0000]+$' })),
   },
   { ...strict, title: 'ContactInput' },
 );
@@ -141,9 +141,6 @@ export const AmendOrder = Type.Object(
   { ...strict, minProperties: 1 },
 );
 
-const TIME = '\\d{4}-\\d{2}-\\d{2}(T\\d{2}:\\d{2}(:\\d{2}(\\.\\d{1,9})?)?(Z|[+-]\\d{2}:\\d{2}))?$';
-const TimeText = Type.String({ maxLength: 40, pattern: `^${TIME}`, description: 'RFC 3339 time or date' });
-
 const Status = Type.String({ title: 'OrderStatus', enum: Object.keys(STATUSES) });
 const FulfillmentStatus = Type.String({ title: 'FulfillmentStatus', enum: [...FULFILLMENT_STATUSES] });
 
@@ -156,10 +153,9 @@ export const ListQuery = Type.Object(
     channel: Type.Optional(Text(50, { minLength: 1 })),
     sku: Type.Optional(Sku),
     text: Type.Optional(
-      Type.String({
+      Text(200, {
         minLength: 1,
-        maxLength: 200,
-        pattern: `^[^${UNSTORABLE}]*[^\\s${UNSTORABLE}][^${UNSTORABLE}]*$`,
+        pattern: '^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$',
         description: 'Words that all occur in reference, e-mail, phone or name; or an order id',
       }),
     ),
@@ -183,10 +179,8 @@ export const ReturnParams = Type.Object({
 export const AsOfQuery = Type.Object(
   {
     asOf: Type.Optional(
-      Type.String({
-        maxLength: 40,
-        pattern: `^\\d{1,9}$|^${TIME}`,
-        description: 'A version number or an RFC 3339 time',
+      Type.Union([Type.String({ pattern: '^\\d{1,9}$' }), ...TimeText.anyOf], {
+        description: 'A version number, or an RFC 3339 time or date',
       }),
     ),
   },

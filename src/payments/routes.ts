@@ -106,9 +106,9 @@ export function registerRoutes(app: FastifyInstance, payments: PaymentRoutes): v
         config: {
           public: true,
           headers: {
-            'webhook-id': 'Id of the message, the same when it is repeated',
-            'webhook-timestamp': 'When it was sent, in seconds since 1970',
-            'webhook-signature': 'HMAC-SHA256 of id, timestamp and body: `v1,…`',
+            'webhook-id': { description: 'Id of the message, the same when it is repeated' },
+            'webhook-timestamp': { description: 'When it was sent, in seconds since 1970' },
+            'webhook-signature': { description: 'HMAC-SHA256 of id, timestamp and body: `v1,…`' },
           },
           refusals: ['NOT_FOUND', 'WEBHOOK_SIGNATURE_INVALID', 'OVERLOADED'],
         },

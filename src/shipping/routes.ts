@@ -7,6 +7,7 @@ import { requestKey, storedAnswer } from '#platform/http/idempotency.ts';
 import { answer } from '#platform/http/openapi.ts';
 import { Problem, problemOfRefusal } from '#platform/http/problems.ts';
 import { Id, IdText, strict, Text } from '#platform/http/schemas.ts';
+import { emptyBodyIsObject } from '#platform/http/server.ts';
 import type { Lane } from '#platform/lane.ts';
 import { type CarrierDue, isPaused, type Shipment, type Shipping, type ShippingCommand } from './rules.ts';
 import { loadShipping, orderOfShipment } from './store.ts';
@@ -25,7 +26,7 @@ const DispatchBody = Type.Object(
   },
   { ...strict, examples: [{ carrier: 'DHL', trackingNumber: 'JD014600' }] },
 );
-const NoBody = Type.Union([Type.Object({}, strict), Type.Null()]);
+const DeliverBody = Type.Object({}, strict);
 const ShipmentView = Type.Object(
   {
     id: Id,
@@ -163,9 +164,10 @@ export function shippingRoutes(app: FastifyInstance, { lane, database }: Shippin
         tags,
         summary: 'A shipment reached the customer',
         params: ShipmentParams,
-        body: NoBody,
+        body: DeliverBody,
         response: { 200: answer('The shipment, delivered', ShipmentView) },
       },
+      preValidation: emptyBodyIsObject,
     },
     (request) => give(request, { type: 'deliver', shipmentId: request.params.id.toLowerCase() }),
   );

@@ -71,6 +71,7 @@ function closed(schema: unknown, root = true): unknown {
 
 const ajv = new Ajv2020({ strict: false, allErrors: true });
 formats.default(ajv);
+ajv.addFormat('text', true);
 const ROOT = 'openapi';
 ajv.addSchema({
   $id: ROOT,
@@ -156,8 +157,19 @@ function differences(method: string, url: string, answer: DocumentedAnswer): str
   return wrong;
 }
 
+/** What this test file was answered: statuses by operation, and every code. */
+export const seen = { statuses: new Map<string, Set<number>>(), codes: new Set<string>() };
+
+function note(method: string, url: string, { status, body }: DocumentedAnswer): void {
+  const name = operationOf(method, url)?.operation.operationId;
+  if (name !== undefined) seen.statuses.set(name, (seen.statuses.get(name) ?? new Set()).add(status));
+  const code = (body as { code?: unknown } | null)?.code;
+  if (status >= 400 && typeof code === 'string') seen.codes.add(code);
+}
+
 /** Throws where an answer is not as the document says. */
 export function expectDocumented(method: string, url: string, answer: DocumentedAnswer): void {
+  note(method, url, answer);
   const wrong = differences(method, url, answer);
   if (wrong.length > 0)
     throw new Error(

@@ -35,13 +35,19 @@ declare module 'fastify' {
     readonly refusals?: readonly ErrorCode[];
     /** Whether a call may or must carry an `Idempotency-Key`. */
     readonly idempotencyKey?: 'accepted' | 'required';
-    /** Further request headers this route reads, with what they mean. */
-    readonly headers?: Readonly<Record<string, string>>;
+    /** Further request headers this route reads; the route itself checks them. */
+    readonly headers?: Readonly<Record<string, HeaderSchema>>;
   }
   interface FastifyInstance {
     /** The OpenAPI document of the routes of this process. */
     readonly openApi: () => Json;
   }
+}
+
+/** A request header: what it means, and what may be in it. */
+export interface HeaderSchema {
+  readonly description: string;
+  readonly pattern?: string;
 }
 
 const MEANINGS = {
@@ -155,6 +161,7 @@ const TAGS = [
 
 // One operation ----------------------------------------------------------------------------------------------
 
+const HEADER_MAX = 1_000;
 const KEY_MEANING =
   'A fresh value per intent, 1 to 200 printable characters; the same key and body get the same answer, the same key with another body 422. It belongs to the caller.';
 
@@ -175,12 +182,12 @@ function operation({ method, schema = {}, config = {} }: RouteOptions, shared: R
           },
         ]
       : []),
-    ...Object.entries(headers).map(([name, description]) => ({
+    ...Object.entries(headers).map(([name, { description, ...limits }]) => ({
       in: 'header',
       name,
       required: false,
       description,
-      schema: { type: 'string' },
+      schema: { type: 'string', maxLength: HEADER_MAX, ...limits },
     })),
   ];
   const needs = role === undefined ? '' : `Needs a key with the role \`${role}\`.`;

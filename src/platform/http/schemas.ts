@@ -6,19 +6,30 @@ import { ERRORS } from '#contracts/errors.ts';
 /** An unknown property is refused, because it is a typo until proven otherwise. */
 export const strict = { additionalProperties: false } as const;
 
-/** PostgreSQL holds neither NUL nor half a surrogate pair. */
-export const UNSTORABLE = '\\u0000\\ud800-\\udfff';
+/** PostgreSQL holds neither NUL nor half a surrogate pair; a pattern for the latter would stop programs of other languages. */
+export const TEXT_FORMAT = 'text';
+export function isText(value: string): boolean {
+  return value.isWellFormed() && !value.includes('\0');
+}
 
 /** Text of any kind that can be stored. */
-export function Text(maxLength: number, options: { readonly minLength?: number; readonly description?: string } = {}) {
-  return Type.String({ maxLength, pattern: `^[^${UNSTORABLE}]*$`, ...options });
+export function Text(
+  maxLength: number,
+  options: { readonly minLength?: number; readonly pattern?: string; readonly description?: string } = {},
+) {
+  return Type.String({ maxLength, format: TEXT_FORMAT, pattern: '^[^\\u0000]*$', ...options });
 }
 
 const UUID = '^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$';
 /** An id as callers may write it: in capitals too, but not as a URN, which the format alone would let pass. */
 export const IdText = Type.String({ format: 'uuid', pattern: UUID });
-export const Sku = Type.String({ minLength: 1, maxLength: 100, pattern: `^[^${UNSTORABLE}\\u0001-\\u001f\\u007f]+$` });
+export const Sku = Text(100, { minLength: 1, pattern: '^[^\\u0000-\\u001f\\u007f]+$' });
 export const Location = Type.String({ minLength: 1, maxLength: 50, pattern: '^[A-Za-z0-9._-]+$' });
+/** A time or a day as callers may write it. */
+export const TimeText = Type.Union(
+  [Type.String({ format: 'date-time', maxLength: 40 }), Type.String({ format: 'date', maxLength: 10 })],
+  { description: 'RFC 3339 time or date' },
+);
 export const Reason = Text(500, { minLength: 1 });
 export const Currency = Type.String({ pattern: '^[A-Z]{3}$', description: 'ISO 4217 code' });
 
