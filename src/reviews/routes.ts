@@ -74,7 +74,9 @@ function decodeCursor(cursor: string | undefined): string | undefined {
   if (cursor === undefined) return undefined;
   const reviewId = Buffer.from(cursor, 'base64url').toString();
   if (!isUuid(reviewId))
-    throw new Problem('VALIDATION_FAILED', 'The cursor is not one of ours; start without a cursor.');
+    throw new Problem('VALIDATION_FAILED', 'The cursor is not one of ours; start without a cursor.', {
+      errors: [{ pointer: '/cursor', detail: 'is unknown' }],
+    });
   return reviewId;
 }
 

@@ -151,6 +151,7 @@ describe('a code', () => {
       api.call('POST', '/orders', { body: { ...orderBody({ sku }), ...change }, key: randomUUID(), headers });
     const line = (change: object): object => ({ items: [{ sku, quantity: 1, unitPrice: '1.00', ...change }] });
     expect(refused(await order(line({ sku: 'nothing' })))).toEqual([422, 'UNKNOWN_SKU']);
+    expect(refused(await order({ customerId: 'me' }))).toEqual([400, 'VALIDATION_FAILED']);
     expect(refused(await order({ currency: 'XXQ' }))).toEqual([422, 'UNKNOWN_CURRENCY']);
     expect(refused(await order(line({ unitPrice: '1.00001' })))).toEqual([422, 'UNIT_PRICE_INVALID']);
     expect(refused(await order({ totalAmount: '1.00' }))).toEqual([422, 'TOTAL_MISMATCH']);

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { randomFillSync } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
@@ -113,9 +114,11 @@ export function createHttp(options: HttpOptions): FastifyInstance {
   describeRoutes(app, { version });
   const parseJson = app.getDefaultJsonParser('error', 'error');
   // Many clients send the content type without a body: then there is none, and the route's schema judges that.
-  app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
-    if (body === '') done(null, undefined);
-    else void parseJson(request, body, done);
+  app.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    if (body.length === 0) done(null, undefined);
+    // Decoding would put another character in the place of what is none.
+    else if (!isUtf8(body)) done(new Problem('MALFORMED_JSON', 'The body is not UTF-8.'));
+    else void parseJson(request, body.toString(), done);
   });
   app.removeContentTypeParser('text/plain');
   app.decorateRequest('principal', null as never);
