@@ -75,7 +75,7 @@ test.each(['retry', 'skip'])('%s under a key ten times at once is done once and 
   const key = randomUUID();
   const answers = await Promise.all(Array.from({ length: 10 }, () => decide(action, key)));
   expect(answers.map((answer) => [answer.status, answer.body])).toEqual(
-    Array.from({ length: 10 }, () => [200, { left: 0 }]),
+    Array.from({ length: 10 }, () => [200, { released: 3, left: 0 }]),
   );
   expect(await decisions()).toBe(1);
   expect(await api.parked()).toEqual([]);
@@ -86,41 +86,41 @@ test.each(['retry', 'skip'])('%s under a key ten times at once is done once and 
 test('a claim whose process died is done by the repeat, if it was not done', async () => {
   const key = randomUUID();
   const waiting = await heads();
-  // The first answer is about an order of which nothing is parked, so nothing has happened yet.
-  const kept = await system.database.query<{ event: string }>(
-    'delete from log.parked_events where order_id = $1 returning event::text as event',
+  const parked = await system.database.query<{ event: string }>(
+    'delete from log.parked_events where order_id = $1 returning event::text as event, number',
     [orderId],
   );
-  expect((await decide('skip', key)).body).toEqual({ left: 0 });
-  for (const { event } of kept)
+  // Nothing is parked at this moment, so nothing happens but the claim.
+  expect((await decide('skip', key)).body).toEqual({ released: 0, left: 0 });
+  for (const { event } of parked)
     await system.database.query(
       'insert into log.parked_events (consumer, order_id, event, reason) values ($1, $2, $3, $4)',
       [CONSUMER, orderId, event, 'a test'],
     );
   await forgetAnswer(key, waiting, 120);
-  expect((await decide('skip', key)).body).toEqual({ left: 0 });
+  expect((await decide('skip', key)).body).toEqual({ released: 3, left: 0 });
   expect([await decisions(), await heads()]).toEqual([1, []]);
 });
 
 test('a claim whose process died after the act is only answered', async () => {
   const key = randomUUID();
   const waiting = await heads();
-  expect((await decide('skip', key)).body).toEqual({ left: 0 });
+  expect((await decide('skip', key)).body).toEqual({ released: 3, left: 0 });
   await forgetAnswer(key, waiting, 120);
-  expect((await decide('skip', key)).body).toEqual({ left: 0 });
+  expect((await decide('skip', key)).body).toEqual({ released: 3, left: 0 });
   expect(await decisions()).toBe(1);
 });
 
 test('a repeat while the first is being worked on waits for its answer', async () => {
   const key = randomUUID();
-  expect((await decide('skip', key)).body).toEqual({ left: 0 });
+  expect((await decide('skip', key)).body).toEqual({ released: 3, left: 0 });
   await forgetAnswer(key, ['somebody else'], 1);
   const repeated = decide('skip', key);
   await new Promise((resolve) => setTimeout(resolve, 300));
   await system.database.query('update log.idempotency_keys set status = 200, answer = $2 where key = $1', [
     `bootstrap:${key}`,
-    JSON.stringify({ left: 7 }),
+    JSON.stringify({ released: 7, left: 1 }),
   ]);
-  expect((await repeated).body).toEqual({ left: 7 });
+  expect((await repeated).body).toEqual({ released: 7, left: 1 });
   expect(await decisions()).toBe(1);
 });

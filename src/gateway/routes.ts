@@ -33,6 +33,10 @@ const ParkedView = Type.Object(
   },
   { title: 'ParkedOrder' },
 );
+const DecidedView = Type.Object({
+  released: Type.Integer({ description: 'Events that wait no longer' }),
+  left: Type.Integer({ description: 'Events of the order that still wait' }),
+});
 const ParkedPage = Type.Object({
   ...PageOf(ParkedView).properties,
   unreachable: Type.Optional(
@@ -157,10 +161,7 @@ export function parkedRoutes(
           params,
           body: Type.Object({ data: Type.Optional(Type.Unknown()) }, strict),
           response: {
-            200: answer(
-              'Done',
-              Type.Object({ left: Type.Integer({ description: 'Events of the order that still wait' }) }),
-            ),
+            200: answer('Done', DecidedView),
           },
         },
         preValidation: emptyBodyIsObject,
@@ -198,18 +199,22 @@ export function parkedRoutes(
           actor: request.principal.name,
           ...(data !== undefined && action === 'retry' && { data }),
         };
-        const database = own[0];
-        const act = async (): Promise<Left> => ({ left: await consumer.unpark(orderId, change) });
-        if (!database) return act();
         const waiting = async (): Promise<readonly string[]> =>
           (await Promise.all(own.map((each) => loadParked(each, name, orderId)))).flat().map(({ event }) => event.id);
-        return actOnce<readonly string[], Left>(database, key, {
+        const act = async (): Promise<Decided> => {
+          const released = await consumer.unpark(orderId, change);
+          return { released, left: (await waiting()).length };
+        };
+        const [database] = own;
+        if (!database) return act();
+        return actOnce<readonly string[], Decided>(database, key, {
           mark: waiting,
           act,
           // What was at the head is gone only if this was done: a retry that fails again leaves it there.
-          happened: async ([head]) => {
-            const left = await waiting();
-            return left[0] === head && head !== undefined ? undefined : { left: left.length };
+          happened: async (before) => {
+            const now = await waiting();
+            if (before.length === 0 || now[0] === before[0]) return undefined;
+            return { released: before.filter((id) => !now.includes(id)).length, left: now.length };
           },
         });
       },
@@ -217,7 +222,9 @@ export function parkedRoutes(
   }
 }
 
-interface Left {
+/** What became of an order's parked events. */
+interface Decided {
+  readonly released: number;
   readonly left: number;
 }
 

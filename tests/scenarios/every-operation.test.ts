@@ -137,7 +137,7 @@ describe('every operation', () => {
     for (const action of ['retry', 'skip']) {
       // Nothing of this order is parked, so nothing is left.
       const answer = await api.call('POST', `/parked/orders/${UNKNOWN}/${action}`, { body: {} });
-      expect([answer.status, answer.body]).toEqual([200, { left: 0 }]);
+      expect([answer.status, answer.body]).toEqual([200, { released: 0, left: 0 }]);
       expect(refused(await api.call('POST', `/parked/nobody/${UNKNOWN}/${action}`))).toEqual([404, 'NOT_FOUND']);
     }
   });
