@@ -225,6 +225,11 @@ function filledIn<Value>(value: Value, schemas: Readonly<Record<string, Schema>>
   ) as Value;
 }
 
+/** What a schema or a route says of itself, with its code as code. */
+function prose(text: string): string {
+  return escape(text).replace(/`([^`]+)`/g, '<code>$1</code>');
+}
+
 /** Values of an enumeration, however it is written; undefined where the schema is none. */
 function choices(schema: Schema): readonly unknown[] | undefined {
   if (schema.enum) return schema.enum;
@@ -240,6 +245,7 @@ function typeOf(schema: Schema): string {
   if (schema.type === 'string' && (schema['format'] === 'uuid' || String(schema['pattern']).includes(UUID_MARK)))
     return 'UUID';
   if (schema['format'] === 'date-time') return 'time';
+  if (schema['format'] === 'date') return 'date';
   if (typeof schema.type === 'string') return escape(schema.type);
   const types = (schema.anyOf ?? schema.oneOf ?? []).map(typeOf);
   return types.length > 0 ? [...new Set(types)].join(' or ') : 'anything';
@@ -276,11 +282,7 @@ function alternatives(schema: Schema): string {
 function row(name: string, depth: number, schema: Schema, required: boolean, description?: string): string {
   const inside = schema.type === 'array' && schema.items ? schema.items : schema;
   const notes = [description ?? schema.description, limits(schema), inside === schema ? '' : limits(inside)];
-  const text = [
-    ...notes.slice(0, 1).map((note) => (note ? escape(note) : '')),
-    ...notes.slice(1),
-    alternatives(inside),
-  ];
+  const text = [...notes.slice(0, 1).map((note) => (note ? prose(note) : '')), ...notes.slice(1), alternatives(inside)];
   const indent = depth === 0 ? '' : ` class="in${depth}"`;
   return `<tr><th scope="row"${indent}><code>${escape(name)}</code>${required ? ' <abbr title="required">*</abbr>' : ''}</th><td>${typeOf(schema)}</td><td>${text.filter(Boolean).join('<br>')}</td></tr>`;
 }
@@ -327,7 +329,7 @@ function answerRow(status: string, { description = '', content = {} }: Response)
     ? [...description.matchAll(/`([A-Z_]+)`/g)].map(
         ([, code]) => `<a href="/docs/errors#${code}"><code>${code}</code></a>`,
       )
-    : [escape(description).replace(/`([^`]+)`/g, '<code>$1</code>')];
+    : [prose(description)];
   const shape = refusal || !schema ? '' : media[0] === 'application/json' ? typeOf(schema) : escape(media[0]);
   const inside = schema && !refusal && schema.$ref === undefined ? propertyRows(schema, 1) : '';
   return `<tr><th scope="row"><code>${status}</code></th><td>${shape}</td><td>${text.join(' ')}</td></tr>${inside}`;
@@ -339,9 +341,7 @@ function operationHtml({ method, path, operation }: Entry, named: Readonly<Recor
   const body = sent?.$ref === undefined ? sent : (named[nameOf(sent)] ?? sent);
   const answers = Object.entries(responses).map(([status, response]) => answerRow(status, response));
   const content = [
-    description === undefined
-      ? ''
-      : `<p class="note">${escape(description).replace(/`([^`]+)`/g, '<code>$1</code>')}</p>`,
+    description === undefined ? '' : `<p class="note">${prose(description)}</p>`,
     table('Path', parameterRows(parameters, 'path')),
     table('Query', parameterRows(parameters, 'query')),
     table('Headers', parameterRows(parameters, 'header')),
@@ -514,7 +514,7 @@ export function apiPage(openApi: object): string {
   return page(
     `${title} API`,
     version,
-    `<div class="page"><aside><nav aria-label="Contents">${contents.join('')}${objects && `<b><a href="#objects">Objects</a></b>`}<b><a href="#events">Events</a></b></nav></aside><main><h1>Order Lifecycle Management System</h1><p class="lead">One place that knows every order, from the click on Buy to the delivered parcel and the invoice. This is its HTTP API and the events it publishes.</p>${CONVENTIONS}${sections.join('')}${objects}<section><h2 id="events">Events</h2><p class="note">Everything that happens to an order, in one ordered log per order: on the topic <code>order-events</code>, and per order at <code>GET /orders/{id}/events</code>. Each name leads to the JSON Schema of its data.</p>${eventsHtml()}</section><footer>Fields marked <abbr>*</abbr> are required. Made from the same values that check every request.</footer></main></div>`,
+    `<div class="page"><aside><nav aria-label="Contents">${contents.join('')}${objects && `<b><a href="#objects">Objects</a></b><ul></ul>`}<b><a href="#events">Events</a></b></nav></aside><main><h1>Order Lifecycle Management System</h1><p class="lead">One place that knows every order, from the click on Buy to the delivered parcel and the invoice. This is its HTTP API and the events it publishes.</p>${CONVENTIONS}${sections.join('')}${objects}<section><h2 id="events">Events</h2><p class="note">Everything that happens to an order, in one ordered log per order: on the topic <code>order-events</code>, and per order at <code>GET /orders/{id}/events</code>. Each name leads to the JSON Schema of its data.</p>${eventsHtml()}</section><footer>Fields marked <abbr>*</abbr> are required. Made from the same values that check every request.</footer></main></div>`,
   );
 }
 
