@@ -150,7 +150,7 @@ export function registerRoutes(app: FastifyInstance, payments: PaymentRoutes): v
         const told = notice && (await payments.tell(notice));
         // A notice about nothing we know must not be sent again and again; one we could not save must be.
         if (isRefusal(told) && told.refused !== 'NOT_FOUND') throw problemOfRefusal(told satisfies Refusal);
-        return reply.code(202).send({ accepted: notice !== undefined && !isRefusal(told) });
+        return reply.code(202).send({ accepted: told !== undefined && !isRefusal(told) });
       },
     );
   });

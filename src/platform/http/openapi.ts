@@ -90,7 +90,7 @@ function headerRef(name: HeaderName): Json {
   return { $ref: `#/components/headers/${name}` };
 }
 
-export interface OpenApiInfo {
+interface OpenApiInfo {
   readonly version: string;
 }
 
@@ -240,7 +240,7 @@ interface Described {
 }
 
 /** Every code the route can refuse with: its own, and those that follow from what it takes. */
-export function refusalsOf({ method, schema, config }: Described): ErrorCode[] {
+function refusalsOf({ method, schema, config }: Described): ErrorCode[] {
   const { refusals = [], idempotencyKey, public: open = false, role } = config;
   const changes = method !== 'GET';
   const codes: ErrorCode[] = [...refusals];
@@ -324,11 +324,9 @@ function withNamed(value: unknown, named: Record<string, unknown>, isSchema = fa
     return out;
   };
   if (!isSchema || typeof title !== 'string') return copy();
-  if (named[title] === undefined) {
-    // Noted before it is looked into, so that a schema may name itself.
-    named[title] = {};
-    named[title] = copy();
-  }
+  const schema = copy();
+  const before = (named[title] ??= schema);
+  if (JSON.stringify(before) !== JSON.stringify(schema)) throw new Error(`Two schemas have the title ${title}`);
   return { $ref: `#/components/schemas/${title}` };
 }
 
