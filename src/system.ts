@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import swagger from '@fastify/swagger';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Peers } from '#contracts/peers.ts';
 import { parkedRoutes } from '#gateway/routes.ts';
@@ -377,19 +376,12 @@ async function createApp({
     if (identity !== undefined || !gateway) return identities?.verify(identity);
     return gateway.keys.authenticate(request.headers.authorization);
   };
-  const app = createHttp({ logger, metrics, authenticate, behindGateway: gateway === undefined });
-  await app.register(swagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: {
-        title: 'OLMS',
-        version: packageVersion,
-        description:
-          'Order Lifecycle Management System. Amounts are decimal strings, ids are UUIDv7, errors are problem+json with a stable code.',
-      },
-      components: { securitySchemes: { apiKey: { type: 'http', scheme: 'bearer' } } },
-      security: [{ apiKey: [] }],
-    },
+  const app = createHttp({
+    version: packageVersion,
+    logger,
+    metrics,
+    authenticate,
+    behindGateway: gateway === undefined,
   });
   const consumers = new Map<string, Consumer>();
   for (const [name, service] of services) {
@@ -402,7 +394,6 @@ async function createApp({
     complete || !gateway || !existsSync(OPENAPI_FILE)
       ? undefined
       : (JSON.parse(readFileSync(OPENAPI_FILE, 'utf8')) as object);
-  // Routes are registered inside a plugin so that the OpenAPI plugin above sees them.
   await app.register(async (scope) => {
     for (const service of services.values()) service.routes?.(scope);
     operationsRoutes(scope, {

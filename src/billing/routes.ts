@@ -1,7 +1,10 @@
 import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
 import type { Database } from '#platform/database/database.ts';
+import { Address, ChargeLine, OrderItem } from '#contracts/order-events.ts';
+import { answer } from '#platform/http/openapi.ts';
 import { Problem } from '#platform/http/problems.ts';
+import { Amount, Currency, Id, IdText, Time } from '#platform/http/schemas.ts';
 import type { Invoice } from './rules.ts';
 import { findInvoice } from './store.ts';
 
@@ -9,7 +12,33 @@ export interface BillingRoutes {
   readonly database: Database;
 }
 
-const InvoiceParams = Type.Object({ id: Type.String({ format: 'uuid', description: 'The order id' }) });
+const InvoiceParams = Type.Object({ id: { ...IdText, description: 'The order id' } as typeof IdText });
+const InvoiceView = Type.Object(
+  {
+    invoiceNumber: Type.String(),
+    issuedAt: Time,
+    orderId: Id,
+    customerId: Id,
+    reference: Type.Optional(Type.String()),
+    currency: Currency,
+    billingAddress: Type.Optional(Address),
+    lines: Type.Array(OrderItem),
+    taxLines: Type.Optional(Type.Array(ChargeLine)),
+    discountLines: Type.Optional(Type.Array(ChargeLine)),
+    shippingLines: Type.Optional(Type.Array(ChargeLine)),
+    totalAmount: Amount,
+    creditNotes: Type.Array(
+      Type.Object({
+        creditNoteNumber: Type.String(),
+        refundId: Id,
+        amount: Amount,
+        issuedAt: Time,
+        currency: Currency,
+      }),
+    ),
+  },
+  { title: 'Invoice' },
+);
 const JSON_RANGES = new Set(['application/json', 'application/*', '*/*']);
 
 /** True where JSON is among the media ranges of an `Accept` header; none at all accepts everything. */
@@ -63,7 +92,19 @@ function view(orderId: string, invoice: Invoice): Record<string, unknown> {
 export function billingRoutes(app: FastifyInstance, { database }: BillingRoutes): void {
   app.get<{ Params: Static<typeof InvoiceParams> }>(
     '/orders/:id/invoice',
-    { schema: { tags: ['invoices'], summary: 'The invoice of an order with its credit notes', params: InvoiceParams } },
+    {
+      config: {
+        headers: { Accept: { description: 'What the caller can read; `application/json`' } },
+        refusals: ['INVOICE_NOT_ISSUED', 'NOT_ACCEPTABLE'],
+      },
+      schema: {
+        operationId: 'readInvoice',
+        tags: ['invoices'],
+        summary: 'The invoice of an order with its credit notes',
+        params: InvoiceParams,
+        response: { 200: answer('The invoice', InvoiceView) },
+      },
+    },
     async (request, reply) => {
       reply.header('vary', 'accept');
       if (!acceptsJson(request.headers.accept))

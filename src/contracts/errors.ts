@@ -3,6 +3,7 @@
  * sentence may improve. `docs/api/errors.md` is generated from this table.
  */
 export const ERRORS = {
+  MALFORMED_REQUEST: { status: 400, title: 'What came is no HTTP request' },
   MALFORMED_JSON: { status: 400, title: 'The body is not valid JSON' },
   VALIDATION_FAILED: { status: 400, title: 'The request does not match the schema' },
   UNKNOWN_CURRENCY: { status: 422, title: 'The currency is not an ISO 4217 code' },
@@ -36,8 +37,11 @@ export const ERRORS = {
   SHIPMENT_NOT_DELIVERABLE: { status: 409, title: 'The shipment cannot be delivered in its present state' },
   SHIPMENT_ON_HOLD: { status: 409, title: 'The shipment is paused by a hold or a cancellation of its order' },
   STOCK_INSUFFICIENT: { status: 409, title: 'The adjustment would leave less stock than is reserved' },
+  API_KEY_EXISTS: { status: 409, title: 'There is an API key of this name; names are never used twice' },
   VERSION_MISMATCH: { status: 412, title: 'The order has changed since the version in If-Match' },
   PAYLOAD_TOO_LARGE: { status: 413, title: 'The body is too large' },
+  REQUEST_TIMEOUT: { status: 408, title: 'The request did not come in time' },
+  HEADERS_TOO_LARGE: { status: 431, title: 'The headers are too large' },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, title: 'The body must be application/json' },
   RATE_LIMITED: { status: 429, title: 'The key has called too often; try again when Retry-After says' },
   WEBHOOK_SIGNATURE_INVALID: { status: 401, title: 'The webhook signature does not verify' },

@@ -1,5 +1,8 @@
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import type { Database } from '#platform/database/database.ts';
+import { createHash, randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
+import { promisify } from 'node:util';
+import { type Database, isUniqueViolation } from '#platform/database/database.ts';
+import { type RequestKey, storedReply } from '#platform/http/idempotency.ts';
+import { Problem } from '#platform/http/problems.ts';
 import type { Principal } from '#platform/http/server.ts';
 import { Lru } from '#platform/lru.ts';
 
@@ -15,8 +18,33 @@ export function hashKey(key: string): string {
   return createHash('sha256').update(key).digest('hex');
 }
 
+const KEY_BYTES = 32;
+const deriveBytes = promisify<string, string, number, Buffer>(scrypt);
+
+function keyOf(bytes: Buffer): string {
+  return `olms_${bytes.toString('base64url')}`;
+}
+
 export function newKey(): string {
-  return `olms_${randomBytes(32).toString('base64url')}`;
+  return keyOf(randomBytes(KEY_BYTES));
+}
+
+/** What an `Authorization` header bears; empty where it is no bearer. */
+function bearerOf(header: string | undefined): string {
+  return header !== undefined && /^bearer /i.test(header) ? header.slice(7).trim() : '';
+}
+
+/** What is kept of a new key under the `Idempotency-Key` of its request; the key itself is not. */
+interface KeptKey {
+  readonly name: string;
+  readonly role: Principal['role'];
+  readonly salt: string;
+}
+
+/** Who asks for a new key, and under which `Idempotency-Key`. */
+export interface KeyRequest {
+  readonly key: RequestKey;
+  readonly authorization: string | undefined;
 }
 
 export class ApiKeys {
@@ -31,7 +59,7 @@ export class ApiKeys {
 
   /** The caller behind an `Authorization` header, or undefined. */
   authenticate(header: string | undefined): Principal | undefined | Promise<Principal | undefined> {
-    const key = header !== undefined && /^bearer /i.test(header) ? header.slice(7).trim() : '';
+    const key = bearerOf(header);
     if (key === '' || key.length > KEY_LENGTH_MAX) return undefined;
     const hash = hashKey(key);
     const known = this.#known.get(hash);
@@ -65,6 +93,51 @@ export class ApiKeys {
     return rows.length > 0 ? key : undefined;
   }
 
+  /**
+   * Like {@link create}, and a repeat gets the same key again. To be able to show it twice without keeping it, it is
+   * derived from what the caller bears and a salt: only the salt is kept, and only that caller can derive it.
+   */
+  async createOnce(name: string, role: Principal['role'], request: KeyRequest): Promise<string | undefined> {
+    const bearer = bearerOf(request.authorization);
+    const derived = async (salt: string): Promise<string> => keyOf(await deriveBytes(bearer, salt, KEY_BYTES));
+    const salt = randomBytes(KEY_BYTES).toString('base64url');
+    const key = await derived(salt);
+    const kept: KeptKey = { name, role, salt };
+    const rows = await this.#unlessKept(
+      `with made as (
+         insert into gateway.api_keys (name, key_hash, role)
+         select $1::text, $2::text, $3::text where not exists (select 1 from log.idempotency_keys where key = $4::text)
+         on conflict do nothing returning name
+       ), kept as (
+         insert into log.idempotency_keys (key, request_hash, status, answer)
+         select $4::text, $5::text, 201, $6::json from made
+       )
+       select name from made`,
+      [name, hashKey(key), role, request.key.key, request.key.requestHash, JSON.stringify(kept)],
+    );
+    if (rows.length > 0) return key;
+    const before = await storedReply<KeptKey>(this.#database, request.key);
+    if (!before) return undefined;
+    const again = await derived(before.answer.salt);
+    const [made] = await this.#database.query('select 1 from gateway.api_keys where name = $1 and key_hash = $2', [
+      name,
+      hashKey(again),
+    ]);
+    if (!made)
+      throw new Problem(
+        'IDEMPOTENCY_KEY_REUSED',
+        `The key ${name} was shown to whoever first asked for it, under another token. Revoke it and create another.`,
+      );
+    return again;
+  }
+
+  /** None where another request with the same `Idempotency-Key` was faster. */
+  async #unlessKept(text: string, values: unknown[]): Promise<unknown[]> {
+    return this.#database
+      .query(text, values)
+      .catch((error: unknown) => (isUniqueViolation(error) ? [] : Promise.reject(error as Error)));
+  }
+
   async list(): Promise<{ name: string; role: string; createdAt: Date; revokedAt: Date | null }[]> {
     const rows = await this.#database.query<{ name: string; role: string; created_at: Date; revoked_at: Date | null }>(
       'select name, role, created_at, revoked_at from gateway.api_keys order by name limit 1000',
@@ -77,16 +150,22 @@ export class ApiKeys {
     }));
   }
 
-  /** False where no such key is in force. */
-  async revoke(name: string): Promise<boolean> {
+  /** False where no such key is in force, and this request did not revoke it before. */
+  async revoke(name: string, key?: RequestKey): Promise<boolean> {
     this.#known.clear();
-    return (
-      (
-        await this.#database.query(
-          'update gateway.api_keys set revoked_at = now() where name = $1 and revoked_at is null returning name',
-          [name],
-        )
-      ).length > 0
+    const revoked = await this.#unlessKept(
+      `with revoked as (
+         update gateway.api_keys set revoked_at = now()
+         where name = $1 and revoked_at is null
+           and not exists (select 1 from log.idempotency_keys where key = $2::text)
+         returning name
+       ), kept as (
+         insert into log.idempotency_keys (key, request_hash, status, answer)
+         select $2::text, $3::text, 204, 'null' from revoked where $2::text is not null
+       )
+       select name from revoked`,
+      [name, key?.key ?? null, key?.requestHash ?? null],
     );
+    return revoked.length > 0 || (await storedReply(this.#database, key)) !== undefined;
   }
 }

@@ -1,22 +1,48 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import { UUID_PATTERN } from '#contracts/ids.ts';
 import type { Database } from '#platform/database/database.ts';
+import { actOnce, requestKey } from '#platform/http/idempotency.ts';
+import { answer } from '#platform/http/openapi.ts';
 import { Problem } from '#platform/http/problems.ts';
+import { Id, IdText, PageOf, strict, Time } from '#platform/http/schemas.ts';
 import type { RemoteService } from '#platform/http/proxy.ts';
-import type { Principal } from '#platform/http/server.ts';
-import { listParked, type ParkedOrder } from '#platform/messaging/parked.ts';
+import { emptyBodyIsObject, type Principal } from '#platform/http/server.ts';
+import { listParked, loadParked, type ParkedOrder } from '#platform/messaging/parked.ts';
 import type { Consumer } from '#platform/service.ts';
 import { type ApiKeys, BOOTSTRAP_NAME } from './api-keys.ts';
 
-const strict = { additionalProperties: false } as const;
 const KeyName = Type.String({ minLength: 1, maxLength: 50, pattern: '^[A-Za-z0-9._-]+$' });
-const Role = Type.Union([
-  Type.Literal('admin'),
-  Type.Literal('operator'),
-  Type.Literal('client'),
-  Type.Literal('reader'),
-]);
+const Role = Type.String({ title: 'Role', enum: ['admin', 'operator', 'client', 'reader'] });
+const NewKey = Type.Object(
+  { name: KeyName, role: Role, key: Type.String({ description: 'Shown this once; send it as a bearer' }) },
+  { title: 'NewApiKey' },
+);
+const KeyView = Type.Object(
+  { name: KeyName, role: Role, createdAt: Time, revokedAt: Type.Union([Time, Type.Null()]) },
+  { title: 'ApiKey' },
+);
+const ParkedView = Type.Object(
+  {
+    consumer: Type.String({ description: 'Who could not digest the event' }),
+    orderId: Id,
+    reason: Type.Union([Type.String(), Type.Null()]),
+    eventType: Type.String(),
+    eventId: Id,
+    events: Type.Integer({ description: 'How many events wait, the one at fault included' }),
+    parkedAt: Time,
+  },
+  { title: 'ParkedOrder' },
+);
+const DecidedView = Type.Object({
+  released: Type.Integer({ description: 'Events that wait no longer' }),
+  left: Type.Integer({ description: 'Events of the order that still wait' }),
+});
+const ParkedPage = Type.Object({
+  ...PageOf(ParkedView).properties,
+  unreachable: Type.Optional(
+    Type.Array(Type.String(), { description: 'Services that could not be asked; what they parked is missing here' }),
+  ),
+});
 
 /** Keys of the API: who may call, and as what. */
 export function apiKeyRoutes(app: FastifyInstance, keys: ApiKeys): void {
@@ -26,32 +52,59 @@ export function apiKeyRoutes(app: FastifyInstance, keys: ApiKeys): void {
   app.post<{ Body: { name: string; role: Principal['role'] } }>(
     '/api-keys',
     {
-      config,
+      config: { ...config, idempotencyKey: 'accepted', refusals: ['API_KEY_EXISTS'] },
       schema: {
+        operationId: 'createApiKey',
         tags,
         summary: 'Create an API key; it is shown this once',
-        body: Type.Object({ name: KeyName, role: Role }, strict),
+        body: Type.Object({ name: KeyName, role: Role }, { ...strict, examples: [{ name: 'shop', role: 'client' }] }),
+        response: {
+          201: answer('The key', NewKey, { links: { revokeApiKey: { name: '$response.body#/name' } } }),
+        },
       },
     },
     async (request, reply) => {
       const { name, role } = request.body;
-      const key = name === BOOTSTRAP_NAME ? undefined : await keys.create(name, role);
+      const idempotency = requestKey(request);
+      const { authorization } = request.headers;
+      const create = (): Promise<string | undefined> =>
+        idempotency ? keys.createOnce(name, role, { key: idempotency, authorization }) : keys.create(name, role);
+      const key = name === BOOTSTRAP_NAME ? undefined : await create();
       if (key === undefined)
-        throw new Problem('VALIDATION_FAILED', `There is a key named ${name} already; names are never used twice.`, {
+        throw new Problem('API_KEY_EXISTS', `There is a key named ${name} already; names are never used twice.`, {
           errors: [{ pointer: '/name', detail: 'is taken' }],
         });
       return reply.code(201).send({ name, role, key });
     },
   );
-  app.get('/api-keys', { config, schema: { tags, summary: 'List API keys' } }, async () => ({
-    items: await keys.list(),
-    nextCursor: null,
-  }));
+  app.get(
+    '/api-keys',
+    {
+      config,
+      schema: {
+        operationId: 'listApiKeys',
+        tags,
+        summary: 'List API keys',
+        response: { 200: answer('All keys, the revoked ones included; never the keys themselves', PageOf(KeyView)) },
+      },
+    },
+    async () => ({ items: await keys.list(), nextCursor: null }),
+  );
   app.delete<{ Params: { name: string } }>(
     '/api-keys/:name',
-    { config, schema: { tags, summary: 'Revoke an API key', params: Type.Object({ name: KeyName }) } },
+    {
+      config: { ...config, idempotencyKey: 'accepted', refusals: ['NOT_FOUND'] },
+      schema: {
+        operationId: 'revokeApiKey',
+        tags,
+        summary: 'Revoke an API key',
+        params: Type.Object({ name: KeyName }),
+        response: { 204: answer('It opens nothing any more, at the latest in ten seconds') },
+      },
+    },
     async (request, reply) => {
-      if (!(await keys.revoke(request.params.name))) throw new Problem('NOT_FOUND', 'There is no such key in force.');
+      if (!(await keys.revoke(request.params.name, requestKey(request))))
+        throw new Problem('NOT_FOUND', 'There is no such key in force.');
       return reply.code(204).send();
     },
   );
@@ -64,64 +117,115 @@ export function parkedRoutes(
   consumers: ReadonlyMap<string, Consumer>,
   remote: readonly RemoteService[] = [],
 ): void {
+  const own = [databases].flat();
   const tags = ['operations'];
   const config = { role: 'operator' } as const;
   const params = Type.Object({
-    consumer: Type.String({ maxLength: 50 }),
-    orderId: Type.String({ pattern: UUID_PATTERN }),
+    consumer: Type.String({ maxLength: 50, pattern: '^[A-Za-z0-9._-]+$', examples: ['orders'] }),
+    orderId: IdText,
   });
 
-  app.get('/parked', { schema: { tags, summary: 'Parked orders, with the reason' } }, async (request) => {
-    const own = (await Promise.all([databases].flat().map((database) => listParked(database)))).flat();
-    const { items, unreachable } = await parkedElsewhere(remote, request);
-    return {
-      items: merged([...own, ...items.map(({ entry }) => entry)]),
-      nextCursor: null,
-      ...(unreachable.length > 0 && { unreachable }),
-    };
-  });
+  app.get(
+    '/parked',
+    {
+      schema: {
+        operationId: 'listParkedOrders',
+        tags,
+        summary: 'Parked orders, with the reason',
+        response: { 200: answer('Oldest first', ParkedPage) },
+      },
+    },
+    async (request) => {
+      const here = (await Promise.all(own.map((database) => listParked(database)))).flat();
+      const { items, unreachable } = await parkedElsewhere(remote, request);
+      return {
+        items: merged([...here, ...items.map(({ entry }) => entry)]),
+        nextCursor: null,
+        ...(unreachable.length > 0 && { unreachable }),
+      };
+    },
+  );
 
   for (const action of ['retry', 'skip'] as const) {
-    app.post<{ Params: { consumer: string; orderId: string }; Body: { data?: unknown } | undefined }>(
+    app.post<{ Params: { consumer: string; orderId: string }; Body: { data?: unknown } }>(
       `/parked/:consumer/:orderId/${action}`,
       {
-        config,
+        config: { ...config, idempotencyKey: 'accepted', refusals: ['NOT_FOUND'] },
         schema: {
+          operationId: `${action}ParkedOrder`,
           tags,
           summary:
             action === 'retry'
               ? 'Try the parked event again, optionally with edited data'
               : 'Leave the parked event out',
           params,
-          body: Type.Optional(Type.Object({ data: Type.Optional(Type.Unknown()) }, strict)),
+          body: Type.Object({ data: Type.Optional(Type.Unknown()) }, strict),
+          response: {
+            200: answer('Done', DecidedView),
+          },
         },
+        preValidation: emptyBodyIsObject,
       },
       async (request, reply) => {
-        const { consumer: name, orderId } = request.params;
+        const { consumer: name } = request.params;
+        const orderId = request.params.orderId.toLowerCase();
+        const key = requestKey(request);
         const consumer = consumers.get(name);
         const holder = consumer ? undefined : await holderOf(remote, name, orderId, request);
         if (holder) {
-          const headers = { 'content-type': 'application/json', 'x-correlation-id': request.correlationId };
-          const answer = await holder.send(
-            { method: 'POST', path: request.url, headers, body: JSON.stringify(request.body ?? {}) },
+          const given = request.headers['idempotency-key'];
+          const headers = {
+            'content-type': 'application/json',
+            'x-correlation-id': request.correlationId,
+            ...(typeof given === 'string' && { 'idempotency-key': given }),
+          };
+          const {
+            statusCode,
+            headers: answered,
+            body,
+          } = await holder.send(
+            { method: 'POST', path: request.url, headers, body: JSON.stringify(request.body) },
             request.principal,
           );
           return reply
-            .code(answer.statusCode)
-            .headers({ 'content-type': answer.headers['content-type'] as string })
-            .send(answer.body);
+            .code(statusCode)
+            .headers({ 'content-type': answered['content-type'] as string })
+            .send(body);
         }
         if (!consumer) throw new Problem('NOT_FOUND', `There is no consumer ${name} here.`);
-        const data = request.body?.data;
+        const data = request.body.data;
         const change = {
           action,
           actor: request.principal.name,
           ...(data !== undefined && action === 'retry' && { data }),
         };
-        return { left: await consumer.unpark(orderId, change) };
+        const waiting = async (): Promise<readonly string[]> =>
+          (await Promise.all(own.map((each) => loadParked(each, name, orderId)))).flat().map(({ event }) => event.id);
+        const act = async (): Promise<Decided> => {
+          const released = await consumer.unpark(orderId, change);
+          return { released, left: (await waiting()).length };
+        };
+        const [database] = own;
+        if (!database) return act();
+        return actOnce<readonly string[], Decided>(database, key, {
+          mark: waiting,
+          act,
+          // What was at the head is gone only if this was done: a retry that fails again leaves it there.
+          happened: async (before) => {
+            const now = await waiting();
+            if (before.length === 0 || now[0] === before[0]) return undefined;
+            return { released: before.filter((id) => !now.includes(id)).length, left: now.length };
+          },
+        });
       },
     );
   }
+}
+
+/** What became of an order's parked events. */
+interface Decided {
+  readonly released: number;
+  readonly left: number;
 }
 
 /** One list of several; services that share a database tell the same orders. */

@@ -33,7 +33,7 @@ const ROUTING: readonly Entry[] = [
 /** Services behind the gateway that answer callers. */
 export const ROUTED_SERVICES: readonly string[] = [...new Set(ROUTING.map(({ service }) => service))];
 
-const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
+const METHODS = ['GET', 'HEAD', 'OPTIONS', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 
 /**
  * Hands on what belongs to services that are not in this process. `remote` holds those that have an address; calls

@@ -5,6 +5,7 @@ import { type Static, Type } from 'typebox';
 import { isUuid } from '#contracts/ids.ts';
 import { ORDER_EVENTS } from '#contracts/order-events.ts';
 import type { Cache } from '#platform/cache/cache.ts';
+import { answer } from '#platform/http/openapi.ts';
 import { type FieldError, Problem } from '#platform/http/problems.ts';
 import type { Bus } from '#platform/messaging/bus.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
@@ -309,7 +310,8 @@ function parsePlace(id: string): Place | undefined {
   return feed === undefined ? undefined : { feed, a: Number(a), b: Number(b) };
 }
 
-const Several = Type.Union([Type.String(), Type.Array(Type.String(), { maxItems: FILTER_MAX })]);
+const Text = Type.String({ maxLength: FILTER_MAX * 50 });
+const Several = Type.Union([Text, Type.Array(Text, { maxItems: FILTER_MAX })]);
 const StreamQuery = Type.Object(
   {
     orderId: Type.Optional(Several),
@@ -351,12 +353,17 @@ export function streamRoutes(app: FastifyInstance, stream: Stream): void {
     '/stream',
     {
       exposeHeadRoute: false,
+      config: {
+        headers: { 'Last-Event-ID': { description: 'The last id that was seen: goes on behind it' } },
+        refusals: ['OVERLOADED'],
+      },
       schema: {
+        operationId: 'followEvents',
         tags: ['operations'],
         summary: 'Events as they happen',
         description: DESCRIPTION,
-        produces: ['text/event-stream'],
         querystring: StreamQuery,
+        response: { 200: answer('Events without end', Type.String(), { media: 'text/event-stream' }) },
       },
     },
     async (request, reply) => {

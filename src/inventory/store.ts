@@ -2,7 +2,9 @@ import type { Envelope } from '#contracts/envelope.ts';
 import type { Allocation, EventType } from '#contracts/order-events.ts';
 import type { Product } from '#contracts/peers.ts';
 import type { Row } from '#platform/aggregate.ts';
+import { currencyExponent } from '#contracts/money.ts';
 import type { Database } from '#platform/database/database.ts';
+import type { RequestKey } from '#platform/http/idempotency.ts';
 import { type Columns, insertRows, updateRows, type Write } from '#platform/database/statement.ts';
 import type { LaneStore, SharedChange } from '#platform/lane.ts';
 import type { Reservation, StockOfSku } from './rules.ts';
@@ -181,9 +183,16 @@ function toProduct(row: ProductRow): Product {
     id: row.id,
     sku: row.sku,
     name: row.name,
-    ...(row.price !== null && { price: row.price }),
+    ...(row.price !== null && { price: scaled(row.price, row.currency) }),
     ...(row.currency !== null && { currency: row.currency }),
   };
+}
+
+/** NUMERIC drops what the currency's scale adds: "19.9" EUR is "19.90". */
+function scaled(price: string, currency: string | null): string {
+  const [whole = '', fraction = ''] = price.split('.');
+  const decimals = (currency === null ? undefined : currencyExponent(currency)) ?? 0;
+  return fraction.length >= decimals ? price : `${whole}.${fraction.padEnd(decimals, '0')}`;
 }
 
 /** Products by SKU or id, in one query. */
@@ -207,18 +216,44 @@ export async function listProducts(database: Database, after: string, limit: num
   ).map(toProduct);
 }
 
-/** Creates or changes a product; its id stays. Tells whether it is new. */
-export async function putProduct(
-  database: Database,
-  product: Product,
-): Promise<{ product: Product; created: boolean }> {
+/** A product as it was put, and whether it was new. */
+export interface PutProduct {
+  readonly product: Product;
+  readonly created: boolean;
+}
+
+/** Creates or changes a product; its id stays. Where there is a key, what was put is kept under it as {@link productPutBefore} reads it. */
+export async function putProduct(database: Database, product: Product, key?: RequestKey): Promise<PutProduct> {
   const [row] = await database.query<ProductRow & { created: boolean }>(
-    `insert into inventory.products (sku, id, name, price, currency) values ($1, $2, $3, $4, $5)
-     on conflict (sku) do update set name = excluded.name, price = excluded.price, currency = excluded.currency, updated_at = now()
-     returning ${PRODUCT_COLUMNS}, (xmax = 0) as created`,
-    [product.sku, product.id, product.name, product.price ?? null, product.currency ?? null],
+    `with put as (
+       insert into inventory.products (sku, id, name, price, currency) values ($1, $2, $3, $4, $5)
+       on conflict (sku) do update set name = excluded.name, price = excluded.price, currency = excluded.currency, updated_at = now()
+       returning ${PRODUCT_COLUMNS}, (xmax = 0) as created
+     ), kept as (
+       insert into log.idempotency_keys (key, request_hash, status, answer)
+       select $6::text, $7::text, case when created then 201 else 200 end, row_to_json(put) from put where $6::text is not null
+     )
+     select * from put`,
+    [
+      product.sku,
+      product.id,
+      product.name,
+      product.price ?? null,
+      product.currency ?? null,
+      key?.key ?? null,
+      key?.requestHash ?? null,
+    ],
   );
-  return { product: toProduct(row!), created: row!.created };
+  return toPut(row!);
+}
+
+/** What was kept of a product under a key. */
+export function productPutBefore(stored: unknown): PutProduct {
+  return toPut(stored as ProductRow & { created: boolean });
+}
+
+function toPut(row: ProductRow & { created: boolean }): PutProduct {
+  return { product: toProduct(row), created: row.created };
 }
 
 export interface Adjustment {

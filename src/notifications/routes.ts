@@ -1,7 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
 import type { Database } from '#platform/database/database.ts';
+import { answer } from '#platform/http/openapi.ts';
 import { Problem } from '#platform/http/problems.ts';
+import { Id, IdText, strict, Time } from '#platform/http/schemas.ts';
 import { htmlMail } from './html-mail.ts';
 import { findNotification, notificationsOfOrder } from './store.ts';
 
@@ -14,19 +16,52 @@ const NOTIFICATIONS_MAX = 500;
 /** The stored text is escaped; this is the second lock: the page may load nothing and run nothing. */
 const HTML_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'";
 
-const Id = Type.String({ format: 'uuid' });
-const ListQuery = Type.Object({ orderId: Id }, { additionalProperties: false });
-const NotificationParams = Type.Object({ id: Id });
+const ListQuery = Type.Object({ orderId: IdText }, strict);
+const NotificationParams = Type.Object({ id: IdText });
 const NotificationQuery = Type.Object(
   { format: Type.Optional(Type.String({ enum: ['json', 'html'], description: 'html: as the mail looks' })) },
-  { additionalProperties: false },
+  strict,
+);
+const NotificationView = Type.Object(
+  {
+    id: Id,
+    orderId: Id,
+    eventId: Id,
+    eventType: Type.String(),
+    channel: Type.String({ enum: ['email', 'sms', 'push', 'none'] }),
+    recipient: Type.Union([Type.String(), Type.Null()]),
+    subject: Type.String(),
+    body: Type.String(),
+    status: Type.String({ enum: ['queued', 'sent', 'failed', 'suppressed', 'mailbox'] }),
+    detail: Type.Union([Type.String(), Type.Null()], { description: 'Why it was not sent' }),
+    attempts: Type.Integer(),
+    createdAt: Time,
+    sentAt: Type.Union([Time, Type.Null()]),
+  },
+  { title: 'Notification' },
 );
 const tags = ['notifications'];
+
+const json = answer('The notification', NotificationView);
+const html = answer('As the mail looks', Type.String(), { media: 'text/html' });
+const NOTIFICATION_ANSWER = { ...json, content: { ...json.content, ...html.content } };
 
 export function notificationRoutes(app: FastifyInstance, { database }: NotificationRoutes): void {
   app.get<{ Querystring: Static<typeof ListQuery> }>(
     '/notifications',
-    { schema: { tags, summary: 'What was told about an order, oldest first', querystring: ListQuery } },
+    {
+      schema: {
+        operationId: 'listNotifications',
+        tags,
+        summary: 'What was told about an order, oldest first',
+        querystring: ListQuery,
+        response: {
+          200: answer('All of them', Type.Object({ items: Type.Array(NotificationView) }), {
+            links: { readNotification: { id: '$response.body#/items/0/id' } },
+          }),
+        },
+      },
+    },
     async (request) => ({
       items: await notificationsOfOrder(database, request.query.orderId.toLowerCase(), NOTIFICATIONS_MAX),
     }),
@@ -34,7 +69,17 @@ export function notificationRoutes(app: FastifyInstance, { database }: Notificat
 
   app.get<{ Params: Static<typeof NotificationParams>; Querystring: Static<typeof NotificationQuery> }>(
     '/notifications/:id',
-    { schema: { tags, summary: 'One notification', params: NotificationParams, querystring: NotificationQuery } },
+    {
+      config: { refusals: ['NOT_FOUND'] },
+      schema: {
+        operationId: 'readNotification',
+        tags,
+        summary: 'One notification',
+        params: NotificationParams,
+        querystring: NotificationQuery,
+        response: { 200: NOTIFICATION_ANSWER },
+      },
+    },
     async (request, reply) => {
       const notification = await findNotification(database, request.params.id.toLowerCase());
       if (!notification) throw new Problem('NOT_FOUND', `There is no notification ${request.params.id}.`);

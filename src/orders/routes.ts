@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { type Static, type TSchema, Type } from 'typebox';
-import { isRefusal, type Refusal } from '#contracts/errors.ts';
+import type { Static, TSchema } from 'typebox';
+import { type ErrorCode, isRefusal, type Refusal } from '#contracts/errors.ts';
 import { type Envelope, toCloudEvent } from '#contracts/envelope.ts';
 import { firstIdAt, idTimeMs, isUuid } from '#contracts/ids.ts';
 import { parseAmount } from '#contracts/money.ts';
@@ -8,7 +8,10 @@ import { SOURCES } from '#contracts/order-events.ts';
 import type { Row } from '#platform/aggregate.ts';
 import type { Cache } from '#platform/cache/cache.ts';
 import { type RequestKey, requestKey, storedAnswer } from '#platform/http/idempotency.ts';
+import { answer } from '#platform/http/openapi.ts';
 import { Problem, problemOfRefusal } from '#platform/http/problems.ts';
+import { limitOf } from '#platform/http/schemas.ts';
+import { emptyBodyIsObject } from '#platform/http/server.ts';
 import { type Database, isUniqueViolation } from '#platform/database/database.ts';
 import type { Lane } from '#platform/lane.ts';
 import { readHistory } from '#platform/messaging/history.ts';
@@ -35,10 +38,38 @@ export interface OrderRoutesOptions {
 /** A cancellation that the warehouse decides on is answered with its outcome, if that comes soon. */
 const CANCELLATION_WAIT_MS = 2_000;
 const PREFER_WAIT_MAX_S = 30;
-const LIMIT_MAX = 200;
-const LIMIT_DEFAULT = 50;
 const DASHBOARD_CACHE_MS = 1_000;
 const DASHBOARD_KEY = 'dashboard';
+
+const PREFER = {
+  description: `\`wait=N\` waits up to N seconds, at most ${PREFER_WAIT_MAX_S}, for the decision about stock and payment`,
+};
+const IF_MATCH = { description: 'The ETag the order must still have', pattern: '^(\\*|(W/)?"[0-9]{1,9}")$' };
+const PLACE_REFUSALS = [
+  'UNKNOWN_CURRENCY',
+  'UNKNOWN_SKU',
+  'UNIT_PRICE_INVALID',
+  'AMOUNT_INVALID',
+  'TOTAL_MISMATCH',
+  'OVERLOADED',
+] as const;
+const OF_ORDER = { id: '$response.body#/id' };
+/** What can follow on an order. */
+const ORDER_LINKS = {
+  readOrder: OF_ORDER,
+  listOrderEvents: OF_ORDER,
+  cancelOrder: OF_ORDER,
+  holdOrder: OF_ORDER,
+  releaseOrder: OF_ORDER,
+  requestReturn: OF_ORDER,
+  requestRefund: OF_ORDER,
+  completeOrder: OF_ORDER,
+  amendOrder: OF_ORDER,
+  readInvoice: OF_ORDER,
+  listPayments: { orderId: '$response.body#/id' },
+  listShipments: { orderId: '$response.body#/id' },
+  listNotifications: { orderId: '$response.body#/id' },
+};
 
 const orderNotFound = (): Problem => new Problem('ORDER_NOT_FOUND', 'There is no order with this id.');
 
@@ -49,16 +80,27 @@ export function orderRoutes(app: FastifyInstance, options: OrderRoutesOptions): 
   app.post<{ Body: OrderRequest }>(
     '/orders',
     {
+      config: {
+        idempotencyKey: 'required',
+        headers: { Prefer: PREFER },
+        refusals: PLACE_REFUSALS,
+      },
       schema: {
+        operationId: 'placeOrder',
         tags,
         summary: 'Place an order',
         body: schemas.PlaceOrder,
-        headers: Type.Object({ 'idempotency-key': Type.Optional(Type.String()), prefer: Type.Optional(Type.String()) }),
+        response: {
+          201: answer('The order, taken', schemas.OrderView, {
+            headers: ['ETag', 'Location', 'Preference-Applied', 'Idempotency-Replayed'],
+            links: ORDER_LINKS,
+          }),
+        },
       },
     },
     async (request, reply) => {
-      const key = requestKey(request, true)!;
-      const taken = await intake.take(request.body, key, request.cause);
+      const key = requestKey(request)!;
+      const taken = await intake.take(withPlainIds(request.body), key, request.cause);
       if (isRefusal(taken)) throw problemOfRefusal(taken);
       let { row, updatedAt } = taken;
       // An importer that runs again can tell what it had sent before from what is new.
@@ -76,7 +118,15 @@ export function orderRoutes(app: FastifyInstance, options: OrderRoutesOptions): 
 
   app.get<{ Querystring: Static<typeof schemas.ListQuery> }>(
     '/orders',
-    { schema: { tags, summary: 'List orders', querystring: schemas.ListQuery } },
+    {
+      schema: {
+        operationId: 'listOrders',
+        tags,
+        summary: 'List orders',
+        querystring: schemas.ListQuery,
+        response: { 200: answer('A page of orders', schemas.OrderPage) },
+      },
+    },
     async (request) => {
       const filter = filterOf(request.query);
       const rows = await listOrders(database, { ...filter, limit: filter.limit + 1 });
@@ -92,11 +142,20 @@ export function orderRoutes(app: FastifyInstance, options: OrderRoutesOptions): 
   app.get<{ Params: { id: string }; Querystring: { asOf?: string } }>(
     '/orders/:id',
     {
+      config: {
+        headers: { 'If-None-Match': { description: 'An ETag: answered 304 while the order still has that version' } },
+        refusals: ['ORDER_NOT_FOUND', 'NOT_FOUND'],
+      },
       schema: {
+        operationId: 'readOrder',
         tags,
         summary: 'One order, now or as of a version or time',
         params: schemas.OrderParams,
         querystring: schemas.AsOfQuery,
+        response: {
+          200: answer('The order', schemas.OrderView, { headers: ['ETag'], links: ORDER_LINKS }),
+          304: answer('It still has the version in If-None-Match', undefined, { headers: ['ETag'] }),
+        },
       },
     },
     async (request, reply) => {
@@ -116,7 +175,16 @@ export function orderRoutes(app: FastifyInstance, options: OrderRoutesOptions): 
 
   app.get<{ Params: { id: string } }>(
     '/orders/:id/events',
-    { schema: { tags, summary: "The order's log, oldest first", params: schemas.OrderParams } },
+    {
+      config: { refusals: ['ORDER_NOT_FOUND'] },
+      schema: {
+        operationId: 'listOrderEvents',
+        tags,
+        summary: "The order's log, oldest first",
+        params: schemas.OrderParams,
+        response: { 200: answer('Every event about the order, as CloudEvents', schemas.EventPage) },
+      },
+    },
     async (request) => {
       const id = orderId(request);
       const events = await (options.readHistory?.(id) ?? readHistory(database, id));
@@ -125,106 +193,145 @@ export function orderRoutes(app: FastifyInstance, options: OrderRoutesOptions): 
     },
   );
 
-  command('post', '/orders/:id/cancel', 'Cancel an order before it ships', schemas.CancelOrder, (body, by) => ({
-    type: 'cancel',
-    reason: body.reason ?? 'cancelled on request',
-    by,
-  }));
-  command('post', '/orders/:id/hold', 'Pause payment and shipment', schemas.HoldOrder, (body, by) => ({
-    type: 'hold',
-    hold: body.type ?? 'manual',
-    reason: body.reason,
-    by,
-  }));
-  command('post', '/orders/:id/release', 'Release a hold', schemas.ReleaseOrder, (body, by) => ({
-    type: 'release',
-    hold: body.type ?? 'manual',
-    reason: body.reason ?? 'released',
-    by,
-  }));
-  command('post', '/orders/:id/complete', 'Declare a shipped order complete', schemas.CompleteOrder, () => ({
-    type: 'complete',
-  }));
-  command('post', '/orders/:id/returns', 'Ask for a return', schemas.RequestReturn, (body) => ({
-    type: 'requestReturn',
-    items: body.items,
-    reason: body.reason,
-  }));
-  command(
-    'post',
-    '/orders/:id/returns/:returnId/receive',
-    'Record that returned goods arrived',
-    schemas.ReceiveReturn,
-    (body, by, params) => ({
+  command({
+    operationId: 'cancelOrder',
+    url: '/orders/:id/cancel',
+    summary: 'Cancel an order before it ships',
+    body: schemas.CancelOrder,
+    refusals: ['ORDER_FINAL', 'ORDER_ALREADY_SHIPPED', 'CANCELLATION_PENDING'],
+    maybeLater: 'The warehouse is deciding on the cancellation',
+    commandOf: (body, by) => ({ type: 'cancel', reason: body.reason ?? 'cancelled on request', by }),
+  });
+  command({
+    operationId: 'holdOrder',
+    url: '/orders/:id/hold',
+    summary: 'Pause payment and shipment',
+    body: schemas.HoldOrder,
+    refusals: ['ORDER_FINAL', 'ORDER_ALREADY_SHIPPED', 'HOLD_EXISTS'],
+    commandOf: (body, by) => ({ type: 'hold', hold: body.type ?? 'manual', reason: body.reason, by }),
+  });
+  command({
+    operationId: 'releaseOrder',
+    url: '/orders/:id/release',
+    summary: 'Release a hold',
+    body: schemas.ReleaseOrder,
+    refusals: ['ORDER_FINAL', 'ORDER_ALREADY_SHIPPED', 'HOLD_NOT_FOUND'],
+    commandOf: (body, by) => ({
+      type: 'release',
+      hold: body.type ?? 'manual',
+      reason: body.reason ?? 'released',
+      by,
+    }),
+  });
+  command({
+    operationId: 'completeOrder',
+    url: '/orders/:id/complete',
+    summary: 'Declare a shipped order complete',
+    body: schemas.CompleteOrder,
+    refusals: ['ORDER_FINAL'],
+    commandOf: () => ({ type: 'complete' }),
+  });
+  command({
+    operationId: 'requestReturn',
+    url: '/orders/:id/returns',
+    summary: 'Ask for a return',
+    body: schemas.RequestReturn,
+    refusals: ['ORDER_FINAL', 'RETURN_EXCEEDS_SHIPPED'],
+    commandOf: (body) => ({ type: 'requestReturn', items: body.items, reason: body.reason }),
+  });
+  command({
+    operationId: 'receiveReturn',
+    url: '/orders/:id/returns/:returnId/receive',
+    params: schemas.ReturnParams,
+    summary: 'Record that returned goods arrived',
+    body: schemas.ReceiveReturn,
+    refusals: ['RETURN_NOT_FOUND', 'ORDER_FINAL'],
+    commandOf: (body, by, params) => ({
       type: 'receiveReturn',
-      returnId: params['returnId'] ?? '',
+      returnId: (params['returnId'] ?? '').toLowerCase(),
       location: body.location ?? 'main',
       refund: body.refund ?? true,
       by,
     }),
-  );
-  command(
-    'post',
-    '/orders/:id/refunds',
-    'Give money back',
-    schemas.RequestRefund,
-    (body, by) => ({ type: 'requestRefund', amount: body.amount, reason: body.reason, by }),
-    true,
-  );
-  command('patch', '/orders/:id', 'Change address, contact, reference or metadata', schemas.AmendOrder, (body) => ({
-    type: 'amend',
-    changes: body,
-  }));
+  });
+  command({
+    operationId: 'requestRefund',
+    url: '/orders/:id/refunds',
+    summary: 'Give money back',
+    body: schemas.RequestRefund,
+    idempotencyKey: 'required',
+    refusals: ['AMOUNT_INVALID', 'ORDER_FINAL', 'REFUND_EXCEEDS_CAPTURED'],
+    commandOf: (body, by) => ({ type: 'requestRefund', amount: body.amount, reason: body.reason, by }),
+  });
+  command({
+    operationId: 'amendOrder',
+    method: 'patch',
+    url: '/orders/:id',
+    summary: 'Change address, contact, reference or metadata',
+    body: schemas.AmendOrder,
+    refusals: ['ORDER_FINAL', 'ORDER_ALREADY_SHIPPED'],
+    commandOf: (body) => ({ type: 'amend', changes: body }),
+  });
 
   app.get(
     '/dashboard',
-    { schema: { tags: ['operations'], summary: 'Orders by status, throughput, ages' } },
+    {
+      schema: {
+        operationId: 'readDashboard',
+        tags: ['operations'],
+        summary: 'Orders by status, throughput, ages',
+        response: { 200: answer('At most a second old', schemas.DashboardView) },
+      },
+    },
     dashboard(database, shared?.cache),
   );
 
   /** One route per command: idempotency, `If-Match`, the lane, and the order or the refusal as answer. */
-  function command<Schema extends TSchema>(
-    method: 'post' | 'patch',
-    url: string,
-    summary: string,
-    body: Schema,
-    commandOf: (body: Static<Schema>, by: string, params: Record<string, string>) => OrderCommand,
-    keyRequired = false,
-  ): void {
+  function command<Schema extends TSchema>(described: CommandRoute<Schema>): void {
+    const { method = 'post', commandOf, refusals, idempotencyKey = 'accepted', maybeLater } = described;
+    const done = answer('The order as the command left it', schemas.OrderView, { headers: ['ETag'] });
     app[method]<{ Params: Record<string, string> }>(
-      url,
+      described.url,
       {
+        config: {
+          idempotencyKey,
+          headers: { 'If-Match': IF_MATCH },
+          refusals: ['ORDER_NOT_FOUND', 'ACTION_NOT_ALLOWED', 'VERSION_MISMATCH', 'OVERLOADED', ...refusals],
+        },
         schema: {
+          operationId: described.operationId,
           tags,
-          summary,
-          body,
-          params: Type.Object(
-            url.includes('returnId') ? { id: Type.String(), returnId: Type.String() } : { id: Type.String() },
-          ),
+          summary: described.summary,
+          params: described.params ?? schemas.OrderParams,
+          body: described.body,
+          response: {
+            200: done,
+            ...(maybeLater && { 202: answer(maybeLater, schemas.OrderView, { headers: ['ETag'] }) }),
+          },
         },
         preValidation: emptyBodyIsObject,
       },
       async (request, reply) => {
         const id = orderId(request);
-        const key = requestKey(request, keyRequired);
+        const key = requestKey(request);
         const given = commandOf(request.body as Static<Schema>, request.principal.name, request.params);
         const earlier = await earlierAnswer(key);
         if (earlier) return sendOutcome(reply, given, earlier, earlier.updatedAt);
         await checkAmount(database, id, given);
         const expectedSequence = ifMatch(request);
-        const answer = await options.lane
+        const decided = await options.lane
           .submit({ orderId: id, command: given, cause: request.cause, expectedSequence, idempotency: key })
           .catch((error: unknown) => (isUniqueViolation(error) ? undefined : Promise.reject(error as Error)));
-        if (answer === undefined || isRefusal(answer)) {
+        if (decided === undefined || isRefusal(decided)) {
           // The same key may have come twice at once: then the first one's answer is the answer.
           const raced = await earlierAnswer(key);
           if (raced) return sendOutcome(reply, given, raced, raced.updatedAt);
           await shared?.orders.changed(id);
-          throw answer === undefined
+          throw decided === undefined
             ? new Problem('UNAVAILABLE', 'The request collided with another one; try again.')
-            : await refusalProblem(id, answer);
+            : await refusalProblem(id, decided);
         }
-        return sendOutcome(reply, given, answer.row, answer.events.at(-1)?.time ?? new Date().toISOString());
+        return sendOutcome(reply, given, decided.row, decided.events.at(-1)?.time ?? new Date().toISOString());
       },
     );
   }
@@ -257,9 +364,28 @@ export function orderRoutes(app: FastifyInstance, options: OrderRoutesOptions): 
   }
 }
 
-/** A command without details may come without a body. */
-async function emptyBodyIsObject(request: FastifyRequest): Promise<void> {
-  if (request.body === undefined || request.body === null) request.body = {};
+interface CommandRoute<Schema extends TSchema> {
+  readonly operationId: string;
+  readonly method?: 'post' | 'patch';
+  readonly url: string;
+  readonly params?: TSchema;
+  readonly summary: string;
+  readonly body: Schema;
+  readonly idempotencyKey?: 'required';
+  /** Codes of this command, beside those of every command. */
+  readonly refusals: readonly ErrorCode[];
+  /** What it means where the outcome is not known yet, if that can be. */
+  readonly maybeLater?: string;
+  readonly commandOf: (body: Static<Schema>, by: string, params: Record<string, string>) => OrderCommand;
+}
+
+/** Ids are kept in small letters, however they were written. */
+function withPlainIds(request: OrderRequest): OrderRequest {
+  const customerId = request.customerId.toLowerCase();
+  const items = request.items.some((item) => item.productId !== undefined)
+    ? request.items.map((item) => ({ ...item, ...(item.productId && { productId: item.productId.toLowerCase() }) }))
+    : request.items;
+  return customerId === request.customerId && items === request.items ? request : { ...request, customerId, items };
 }
 
 function orderId(request: FastifyRequest): string {
@@ -344,11 +470,12 @@ function filterOf(query: Static<typeof schemas.ListQuery>): OrderFilter {
   const createdToMs = timeMs(createdTo, 'createdTo');
   return {
     ...(equal as Partial<OrderFilter>),
+    ...(equal.customerId !== undefined && { customerId: equal.customerId.toLowerCase() }),
     ...(createdFromMs !== undefined && { createdFromMs }),
     ...(createdToMs !== undefined && { createdToMs }),
     ...(cursor !== undefined && { after: decodeCursor(cursor) }),
     oldestFirst: sort === 'createdAt',
-    limit: Math.min(Number(limit ?? LIMIT_DEFAULT), LIMIT_MAX),
+    limit: limitOf(limit),
   };
 }
 

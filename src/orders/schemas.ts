@@ -1,20 +1,41 @@
 import { Type } from 'typebox';
-import { UUID_PATTERN } from '#contracts/ids.ts';
-import { Address, Contact, PaymentStatus } from '#contracts/order-events.ts';
-import { STATUSES } from './lifecycle.ts';
+import { CloudEvent } from '#contracts/envelope.ts';
+import { ERRORS } from '#contracts/errors.ts';
+import {
+  Address,
+  Allocation,
+  ChargeLine,
+  Contact,
+  OrderItem,
+  PaymentStatus,
+  Shortage,
+  SkuQuantity,
+} from '#contracts/order-events.ts';
+import {
+  Amount,
+  Currency,
+  Id,
+  IdText,
+  Location,
+  PageOf,
+  pageParameters,
+  Reason,
+  Sku,
+  strict,
+  Text,
+  Time,
+  TimeText,
+} from '#platform/http/schemas.ts';
+import { ACTIONS, STATUSES } from './lifecycle.ts';
 import { FULFILLMENT_STATUSES } from './order.ts';
 
-/** Request schemas of the orders API. Strict: an unknown property is refused, because it is a typo until proven otherwise. */
-const strict = { additionalProperties: false } as const;
+/** Schemas of the orders API: what is asked, and what is answered. */
 
-export const Uuid = Type.String({ pattern: UUID_PATTERN });
+// What is asked ------------------------------------------------------------------------------------------------
+
+const EXAMPLE_ID = '0192f0c1-2a3b-7c4d-8e5f-0123456789ab';
 const Decimal = Type.String({ pattern: '^-?\\d{1,16}(\\.\\d{1,18})?$', description: 'Decimal string, e.g. "19.90"' });
-export const Sku = Type.String({ minLength: 1, maxLength: 100, pattern: '^[^\\u0000-\\u001f\\u007f]+$' });
-/** PostgreSQL holds neither NUL nor half a surrogate pair. */
-const UNSTORABLE = '\\u0000\\ud800-\\udfff';
-const Text = (maxLength: number): ReturnType<typeof Type.String> =>
-  Type.String({ maxLength, pattern: `^[^${UNSTORABLE}]*$` });
-const Reference = Type.String({ minLength: 1, maxLength: 100, pattern: `^[^${UNSTORABLE}\\u0001-\\u001f]+$` });
+const Reference = Text(100, { minLength: 1, pattern: '^[^\\u0000-\\u001f]+$' });
 
 const StrictAddress = Type.Object(
   Object.fromEntries(
@@ -23,14 +44,14 @@ const StrictAddress = Type.Object(
       Type.Optional(Text((schema as { maxLength?: number }).maxLength ?? 200)),
     ]),
   ) as unknown as typeof Address.properties,
-  strict,
+  { ...strict, title: 'AddressInput' },
 );
 const StrictContact = Type.Object(
   {
     ...Contact.properties,
-    email: Type.Optional(Type.String({ maxLength: 254, pattern: `^[^\\s@${UNSTORABLE}]+@[^\\s@${UNSTORABLE}]+$` })),
+    email: Type.Optional(Text(254, { pattern: '^[^\\s@\\u0000]+@[^\\s@\\u0000]+$' })),
   },
-  strict,
+  { ...strict, title: 'ContactInput' },
 );
 const Metadata = Type.Record(Type.String({ maxLength: 100 }), Type.Unknown(), { maxProperties: 50 });
 const Charges = Type.Array(Type.Object({ name: Type.Optional(Text(200)), amount: Decimal }, strict), { maxItems: 100 });
@@ -46,14 +67,14 @@ const itemFields = {
 
 /** An item names its product by `sku` or by `productId`. */
 const Item = Type.Object(
-  { sku: Type.Optional(Sku), productId: Type.Optional(Uuid), ...itemFields },
+  { sku: Type.Optional(Sku), productId: Type.Optional(IdText), ...itemFields },
   { ...strict, anyOf: [{ required: ['sku'] }, { required: ['productId'] }] },
 );
 
 export const PlaceOrder = Type.Object(
   {
-    customerId: Uuid,
-    currency: Type.String({ minLength: 3, maxLength: 3, pattern: '^[A-Z]{3}$' }),
+    customerId: IdText,
+    currency: Currency,
     channel: Type.Optional(Type.String({ minLength: 1, maxLength: 50, pattern: '^[A-Za-z0-9._-]+$' })),
     reference: Type.Optional(Reference),
     items: Type.Array(Item, { minItems: 1, maxItems: ITEMS_MAX }),
@@ -74,10 +95,23 @@ export const PlaceOrder = Type.Object(
     allowBackorder: Type.Optional(Type.Boolean()),
     metadata: Type.Optional(Metadata),
   },
-  strict,
+  {
+    ...strict,
+    title: 'PlaceOrder',
+    examples: [
+      {
+        customerId: EXAMPLE_ID,
+        currency: 'EUR',
+        channel: 'web',
+        items: [{ sku: 'MUG-1', quantity: 2, unitPrice: '9.95' }],
+        shippingAddress: { name: 'Ada Lovelace', line1: '12 St James’s Square', city: 'London', country: 'GB' },
+        contact: { email: 'ada@example.com' },
+        payment: { token: 'tok_approve' },
+      },
+    ],
+  },
 );
 
-const Reason = Type.String({ minLength: 1, maxLength: 500, pattern: `^[^${UNSTORABLE}]*$` });
 const SkuQuantities = Type.Array(
   Type.Object({ sku: Sku, quantity: Type.Integer({ minimum: 1, maximum: QUANTITY_MAX }) }, strict),
   { minItems: 1, maxItems: ITEMS_MAX },
@@ -90,7 +124,7 @@ export const ReleaseOrder = Type.Object({ type: Type.Optional(HoldType), reason:
 export const RequestReturn = Type.Object({ items: Type.Optional(SkuQuantities), reason: Reason }, strict);
 export const ReceiveReturn = Type.Object(
   {
-    location: Type.Optional(Type.String({ minLength: 1, maxLength: 50, pattern: '^[A-Za-z0-9._-]+$' })),
+    location: Type.Optional(Location),
     refund: Type.Optional(Type.Boolean()),
   },
   strict,
@@ -107,48 +141,214 @@ export const AmendOrder = Type.Object(
   { ...strict, minProperties: 1 },
 );
 
-const TIME = '\\d{4}-\\d{2}-\\d{2}(T\\d{2}:\\d{2}(:\\d{2}(\\.\\d{1,9})?)?(Z|[+-]\\d{2}:\\d{2}))?$';
-const Time = Type.String({ maxLength: 40, pattern: `^${TIME}`, description: 'RFC 3339 time or date' });
+const Status = Type.String({ title: 'OrderStatus', enum: Object.keys(STATUSES) });
+const FulfillmentStatus = Type.String({ title: 'FulfillmentStatus', enum: [...FULFILLMENT_STATUSES] });
 
 export const ListQuery = Type.Object(
   {
-    status: Type.Optional(Type.Union(Object.keys(STATUSES).map((status) => Type.Literal(status)))),
+    status: Type.Optional(Status),
     paymentStatus: Type.Optional(PaymentStatus),
-    fulfillmentStatus: Type.Optional(Type.Union(FULFILLMENT_STATUSES.map((status) => Type.Literal(status)))),
-    customerId: Type.Optional(Uuid),
-    channel: Type.Optional(Type.String({ minLength: 1, maxLength: 50 })),
+    fulfillmentStatus: Type.Optional(FulfillmentStatus),
+    customerId: Type.Optional(IdText),
+    channel: Type.Optional(Text(50, { minLength: 1 })),
     sku: Type.Optional(Sku),
     text: Type.Optional(
-      Type.String({
+      Text(200, {
         minLength: 1,
-        maxLength: 200,
         pattern: '^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$',
         description: 'Words that all occur in reference, e-mail, phone or name; or an order id',
       }),
     ),
-    createdFrom: Type.Optional(Time),
-    createdTo: Type.Optional(Time),
+    createdFrom: Type.Optional(TimeText),
+    createdTo: Type.Optional(TimeText),
     sort: Type.Optional(
-      Type.Union([Type.Literal('-createdAt'), Type.Literal('createdAt')], {
-        description: 'Newest first (default) or oldest first',
-      }),
+      Type.String({ enum: ['-createdAt', 'createdAt'], description: 'Newest first (default) or oldest first' }),
     ),
-    limit: Type.Optional(Type.String({ pattern: '^[1-9]\\d{0,2}$', description: '1 to 200, default 50' })),
-    cursor: Type.Optional(Type.String({ maxLength: 100, pattern: '^[A-Za-z0-9_-]+$' })),
+    ...pageParameters,
   },
   strict,
 );
 
-export const OrderParams = Type.Object({ id: Type.String({ maxLength: 100 }) });
+/** What is no id is the id of no order. */
+const OrderId = Type.String({ maxLength: 100, description: 'The order id', examples: [EXAMPLE_ID] });
+export const OrderParams = Type.Object({ id: OrderId });
+export const ReturnParams = Type.Object({
+  id: OrderId,
+  returnId: Type.String({ maxLength: 100, examples: [EXAMPLE_ID] }),
+});
 export const AsOfQuery = Type.Object(
   {
     asOf: Type.Optional(
-      Type.String({
-        maxLength: 40,
-        pattern: `^\\d{1,9}$|^${TIME}`,
-        description: 'A version number or an RFC 3339 time',
+      Type.Union([Type.String({ pattern: '^\\d{1,9}$' }), ...TimeText.anyOf], {
+        description: 'A version number, or an RFC 3339 time or date',
       }),
     ),
   },
   strict,
+);
+
+// What is answered ---------------------------------------------------------------------------------------------
+
+const Action = Type.String({ title: 'Action', enum: [...ACTIONS] });
+
+const summary = {
+  id: Id,
+  status: Status,
+  paymentStatus: PaymentStatus,
+  fulfillmentStatus: FulfillmentStatus,
+  returnStatus: Type.String({ enum: ['NONE', 'REQUESTED', 'RECEIVED'] }),
+  holds: Type.Array(
+    Type.Object({
+      type: Type.String(),
+      reason: Type.String(),
+      by: Type.String(),
+      steps: Type.Array(Type.String({ enum: ['payment', 'shipment'] }), { description: 'What it pauses' }),
+    }),
+  ),
+  totalAmount: Amount,
+  currency: Currency,
+  customerId: Id,
+  channel: Type.String(),
+  reference: Type.Optional(Type.String()),
+  itemCount: Type.Integer({ description: 'Lines' }),
+  version: Type.Integer({ minimum: 1, description: 'The ETag' }),
+  createdAt: Time,
+  updatedAt: Time,
+} as const;
+
+const OrderSummary = Type.Object(summary, { title: 'OrderSummary', description: 'An order as lists show it' });
+
+export const OrderView = Type.Object(
+  {
+    ...summary,
+    items: Type.Array(OrderItem),
+    taxLines: Type.Array(ChargeLine),
+    discountLines: Type.Array(ChargeLine),
+    shippingLines: Type.Array(ChargeLine),
+    refundedAmount: Amount,
+    shippingAddress: Type.Optional(Address),
+    contact: Type.Optional(Contact),
+    payment: Type.Object({ provider: Type.String() }, { description: 'The token is never shown' }),
+    requiresReview: Type.Boolean(),
+    reviewReasons: Type.Array(Type.String()),
+    allowBackorder: Type.Boolean(),
+    metadata: Type.Record(Type.String(), Type.Unknown()),
+    allocations: Type.Array(Allocation),
+    shortages: Type.Optional(Type.Array(Shortage)),
+    endReason: Type.Optional(Type.String({ description: 'Why the order ended or its payment failed' })),
+    cancellation: Type.Optional(
+      Type.Object(
+        { reason: Type.String(), by: Type.String() },
+        { description: 'A cancellation the warehouse is deciding on' },
+      ),
+    ),
+    shipments: Type.Array(
+      Type.Object({
+        shipmentId: Id,
+        carrier: Type.String(),
+        trackingNumber: Type.String(),
+        delivered: Type.Boolean(),
+        items: Type.Array(SkuQuantity),
+      }),
+    ),
+    returns: Type.Array(
+      Type.Object({ returnId: Id, items: Type.Array(SkuQuantity), reason: Type.String(), received: Type.Boolean() }),
+    ),
+    refunds: Type.Array(
+      Type.Object({
+        refundId: Id,
+        amount: Amount,
+        reason: Type.String(),
+        status: Type.String({ enum: ['REQUESTED', 'DONE', 'FAILED'] }),
+      }),
+    ),
+    deadlineAt: Type.Optional(
+      Type.String({ format: 'date-time', description: 'When the present waiting ends by itself' }),
+    ),
+    allowedActions: Type.Array(Action, { description: 'What may be asked of the order now' }),
+    refusedActions: Type.Partial(
+      Type.Object(
+        Object.fromEntries(
+          ACTIONS.map((action) => [
+            action,
+            Type.Object({ code: Type.String({ enum: Object.keys(ERRORS) }), reason: Type.String() }),
+          ]),
+        ),
+      ),
+      { description: 'Why not, for every other action' },
+    ),
+  },
+  {
+    title: 'Order',
+    examples: [
+      {
+        id: EXAMPLE_ID,
+        status: 'READY_FOR_SHIPMENT',
+        paymentStatus: 'CAPTURED',
+        fulfillmentStatus: 'SCHEDULED',
+        returnStatus: 'NONE',
+        holds: [],
+        totalAmount: '19.90',
+        currency: 'EUR',
+        customerId: EXAMPLE_ID,
+        channel: 'web',
+        itemCount: 1,
+        version: 5,
+        createdAt: '2026-11-22T12:00:00.000Z',
+        updatedAt: '2026-11-22T12:00:01.250Z',
+        items: [{ line: 1, sku: 'MUG-1', name: 'Mug', quantity: 2, unitPrice: '9.95', amount: '19.90' }],
+        taxLines: [],
+        discountLines: [],
+        shippingLines: [],
+        refundedAmount: '0.00',
+        contact: { email: 'ada@example.com' },
+        payment: { provider: 'sandbox' },
+        requiresReview: false,
+        reviewReasons: [],
+        allowBackorder: false,
+        metadata: {},
+        allocations: [{ sku: 'MUG-1', location: 'main', quantity: 2 }],
+        shipments: [],
+        returns: [],
+        refunds: [],
+        deadlineAt: '2026-11-29T12:00:01.250Z',
+        allowedActions: ['cancel', 'hold', 'amend', 'requestRefund'],
+        refusedActions: {
+          release: { code: 'HOLD_NOT_FOUND', reason: 'The order has no hold.' },
+          complete: {
+            code: 'ACTION_NOT_ALLOWED',
+            reason: '"complete" is not possible while the order is READY_FOR_SHIPMENT.',
+          },
+          requestReturn: {
+            code: 'ACTION_NOT_ALLOWED',
+            reason: '"requestReturn" is not possible while the order is READY_FOR_SHIPMENT.',
+          },
+          receiveReturn: {
+            code: 'ACTION_NOT_ALLOWED',
+            reason: '"receiveReturn" is not possible while the order is READY_FOR_SHIPMENT.',
+          },
+        },
+      },
+    ],
+  },
+);
+
+export const OrderPage = PageOf(OrderSummary);
+export const EventPage = PageOf(Type.Object(CloudEvent.properties, { title: 'CloudEvent' }));
+
+const byStatus = (value: string): ReturnType<typeof Type.Object> =>
+  Type.Partial(Type.Object(Object.fromEntries(Object.keys(STATUSES).map((status) => [status, Type.Integer()]))), {
+    description: value,
+  });
+
+export const DashboardView = Type.Object(
+  {
+    total: Type.Integer({ description: 'Orders in all' }),
+    byStatus: byStatus('How many orders are in each status'),
+    oldestAgeSeconds: byStatus('Age of the oldest order in each status'),
+    createdLastMinute: Type.Integer(),
+    createdLastHour: Type.Integer(),
+    at: Time,
+  },
+  { title: 'Dashboard' },
 );

@@ -1,12 +1,12 @@
-import type {} from '@fastify/swagger';
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 import { isRefusal, type Refusal } from '#contracts/errors.ts';
-import { UUID_PATTERN } from '#contracts/ids.ts';
 import { formatAmount } from '#contracts/money.ts';
 import { PaymentStatus } from '#contracts/order-events.ts';
 import { isoTime } from '#contracts/time.ts';
+import { answer } from '#platform/http/openapi.ts';
 import { Problem, problemOfRefusal } from '#platform/http/problems.ts';
+import { Amount, Currency, Id, IdText, strict, Time } from '#platform/http/schemas.ts';
 import type { PaymentProvider, ProviderNotice } from './provider.ts';
 import type { Payment } from './rules.ts';
 import { signatureProblem } from './webhook-signature.ts';
@@ -19,33 +19,33 @@ export interface PaymentRoutes {
   tell(notice: ProviderNotice): Promise<unknown>;
 }
 
-const Amount = Type.String({ description: 'Decimal string in the currency of the payment', examples: ['19.90'] });
 const OperationView = Type.Object({
-  id: Type.String({ format: 'uuid' }),
-  kind: Type.Union(['charge', 'authorize', 'capture', 'void', 'refund'].map((kind) => Type.Literal(kind))),
+  id: Id,
+  kind: Type.String({ enum: ['charge', 'authorize', 'capture', 'void', 'refund'] }),
   amount: Amount,
-  state: Type.Union(
-    ['pending', 'in_doubt', 'awaiting_provider', 'succeeded', 'failed'].map((state) => Type.Literal(state)),
-  ),
+  state: Type.String({ enum: ['pending', 'in_doubt', 'awaiting_provider', 'succeeded', 'failed'] }),
   key: Type.String({ description: 'Idempotency key the provider knows the operation by' }),
   attempts: Type.Integer({ description: 'Calls so far that told no outcome' }),
-  nextAttemptAt: Type.Optional(Type.String({ format: 'date-time' })),
+  nextAttemptAt: Type.Optional(Time),
   providerReference: Type.Optional(Type.String()),
   reason: Type.Optional(Type.String()),
-  refundId: Type.Optional(Type.String({ format: 'uuid' })),
+  refundId: Type.Optional(Id),
 });
-const PaymentView = Type.Object({
-  orderId: Type.String({ format: 'uuid' }),
-  provider: Type.String(),
-  status: PaymentStatus,
-  currency: Type.String(),
-  amount: Amount,
-  authorized: Amount,
-  captured: Amount,
-  refunded: Amount,
-  voided: Amount,
-  operations: Type.Array(OperationView),
-});
+const PaymentView = Type.Object(
+  {
+    orderId: Id,
+    provider: Type.String(),
+    status: PaymentStatus,
+    currency: Currency,
+    amount: Amount,
+    authorized: Amount,
+    captured: Amount,
+    refunded: Amount,
+    voided: Amount,
+    operations: Type.Array(OperationView),
+  },
+  { title: 'Payment' },
+);
 
 /** What callers see of a payment; the token never leaves the service. */
 function view(payment: Payment): Record<string, unknown> {
@@ -82,15 +82,16 @@ export function registerRoutes(app: FastifyInstance, payments: PaymentRoutes): v
     '/payments',
     {
       schema: {
+        operationId: 'listPayments',
         tags: ['payments'],
         summary:
           'The payment of an order: what is authorized, captured, voided and refunded, and every operation behind it',
-        querystring: Type.Object({ orderId: Type.String({ pattern: UUID_PATTERN }) }),
-        response: { 200: Type.Object({ items: Type.Array(PaymentView) }) },
+        querystring: Type.Object({ orderId: IdText }, strict),
+        response: { 200: answer('None or one', Type.Object({ items: Type.Array(PaymentView) })) },
       },
     },
     async (request) => {
-      const payment = await payments.readPayment(request.query.orderId);
+      const payment = await payments.readPayment(request.query.orderId.toLowerCase());
       return { items: payment ? [view(payment)] : [] };
     },
   );
@@ -102,13 +103,31 @@ export function registerRoutes(app: FastifyInstance, payments: PaymentRoutes): v
     scope.post<{ Params: { provider: string } }>(
       '/payments/webhooks/:provider',
       {
-        config: { public: true },
+        config: {
+          public: true,
+          headers: {
+            'webhook-id': { description: 'Id of the message, the same when it is repeated' },
+            'webhook-timestamp': { description: 'When it was sent, in seconds since 1970' },
+            'webhook-signature': { description: 'HMAC-SHA256 of id, timestamp and body: `v1,…`' },
+          },
+          refusals: ['NOT_FOUND', 'WEBHOOK_SIGNATURE_INVALID', 'OVERLOADED'],
+        },
         schema: {
+          operationId: 'receiveWebhook',
           tags: ['payments'],
           summary:
             'Takes a notice of a payment provider, signed by Standard Webhooks; what is repeated or about nothing known is accepted and ignored',
-          params: Type.Object({ provider: Type.String({ maxLength: 100 }) }),
-          response: { 202: Type.Object({ accepted: Type.Boolean() }) },
+          params: Type.Object({ provider: Type.String({ maxLength: 100, examples: ['sandbox'] }) }),
+          requestBody: {
+            required: true,
+            content: { 'application/json': { schema: { type: 'object', description: 'As the provider says it' } } },
+          },
+          response: {
+            202: answer(
+              'Taken; `accepted` is false where it was about nothing known',
+              Type.Object({ accepted: Type.Boolean() }),
+            ),
+          },
         },
       },
       async (request, reply) => {
@@ -128,10 +147,10 @@ export function registerRoutes(app: FastifyInstance, payments: PaymentRoutes): v
             : signatureProblem(message, provider.webhookSecret, payments.nowMs());
         if (problem) throw new Problem('WEBHOOK_SIGNATURE_INVALID', problem);
         const notice = provider.readWebhook(JSON.parse(body.toString()));
-        const answer = notice && (await payments.tell(notice));
+        const told = notice && (await payments.tell(notice));
         // A notice about nothing we know must not be sent again and again; one we could not save must be.
-        if (isRefusal(answer) && answer.refused !== 'NOT_FOUND') throw problemOfRefusal(answer satisfies Refusal);
-        return reply.code(202).send({ accepted: notice !== undefined && !isRefusal(answer) });
+        if (isRefusal(told) && told.refused !== 'NOT_FOUND') throw problemOfRefusal(told satisfies Refusal);
+        return reply.code(202).send({ accepted: told !== undefined && !isRefusal(told) });
       },
     );
   });

@@ -4,7 +4,9 @@ import { isRefusal } from '#contracts/errors.ts';
 import { isUuid } from '#contracts/ids.ts';
 import { type Database, isUniqueViolation } from '#platform/database/database.ts';
 import { requestKey, storedAnswer } from '#platform/http/idempotency.ts';
+import { answer } from '#platform/http/openapi.ts';
 import { Problem, problemOfRefusal } from '#platform/http/problems.ts';
+import { Id, IdText, limitOf, PageOf, pageParameters, strict, Text, Time } from '#platform/http/schemas.ts';
 import type { Lane } from '#platform/lane.ts';
 import { REVIEW_STATUSES, type Review, type ReviewCommand, type ReviewOpened, type ReviewStatus } from './rules.ts';
 import { findReview, listReviews, type OrderReview } from './store.ts';
@@ -14,33 +16,36 @@ export interface ReviewRoutes {
   readonly database: Database;
 }
 
-const PAGE_DEFAULT = 50;
-const PAGE_MAX = 200;
-
-const ReviewParams = Type.Object({ id: Type.String({ format: 'uuid' }) });
+const ReviewParams = Type.Object({ id: IdText });
+const Status = Type.String({ enum: [...REVIEW_STATUSES] });
 const ListQuery = Type.Object(
   {
-    status: Type.Optional(Type.String({ enum: [...REVIEW_STATUSES] })),
-    limit: Type.Optional(
-      Type.String({
-        pattern: '^[1-9]\\d{0,2}$',
-        description: `Reviews per page, at most ${PAGE_MAX}; ${PAGE_DEFAULT} by default`,
-      }),
-    ),
-    cursor: Type.Optional(Type.String({ maxLength: 100, description: 'The nextCursor of the page before' })),
+    status: Type.Optional(Status),
+    ...pageParameters,
   },
-  { additionalProperties: false },
+  strict,
 );
 const DecisionBody = Type.Object(
-  { reason: Type.String({ minLength: 1, maxLength: 1000 }) },
-  { additionalProperties: false },
+  { reason: Text(1_000, { minLength: 1 }) },
+  { ...strict, examples: [{ reason: 'Called the customer' }] },
 );
-const KeyHeaders = Type.Object({
-  'idempotency-key': Type.Optional(
-    Type.String({ description: 'A fresh value per intent; the same key and body get the same answer' }),
-  ),
-});
+const ReviewView = Type.Object(
+  {
+    id: Id,
+    orderId: Id,
+    status: Status,
+    reasons: Type.Array(Type.String()),
+    openedAt: Time,
+    deadlineAt: Time,
+    reason: Type.Optional(Type.String({ description: 'Why it was decided so' })),
+    decidedBy: Type.Optional(Type.String()),
+    decidedAt: Type.Optional(Time),
+  },
+  { title: 'Review' },
+);
 const tags = ['reviews'];
+const FIRST = { id: '$response.body#/items/0/id' };
+const OF_FIRST = { readReview: FIRST, approveReview: FIRST, rejectReview: FIRST };
 
 function view({
   orderId,
@@ -69,7 +74,9 @@ function decodeCursor(cursor: string | undefined): string | undefined {
   if (cursor === undefined) return undefined;
   const reviewId = Buffer.from(cursor, 'base64url').toString();
   if (!isUuid(reviewId))
-    throw new Problem('VALIDATION_FAILED', 'The cursor is not one of ours; start without a cursor.');
+    throw new Problem('VALIDATION_FAILED', 'The cursor is not one of ours; start without a cursor.', {
+      errors: [{ pointer: '/cursor', detail: 'is unknown' }],
+    });
   return reviewId;
 }
 
@@ -87,35 +94,43 @@ export function reviewRoutes(app: FastifyInstance, { lane, database }: ReviewRou
     type: 'approve' | 'reject',
     reason: string,
   ): Promise<Record<string, unknown>> => {
-    const key = requestKey(request, false);
+    const key = requestKey(request);
     const repeated = async (): Promise<Record<string, unknown> | undefined> =>
       (await storedAnswer(database, key)) ? view(await find(reviewId)) : undefined;
     const before = await repeated();
     if (before) return before;
     const { orderId } = await find(reviewId);
     try {
-      const answer = await lane.submit({
+      const decided = await lane.submit({
         orderId,
         command: { type, reason, by: request.principal.name },
         cause: request.cause,
         idempotency: key,
       });
       // The same key at the same time: the other request was decided first, and this one answers like it.
-      if (isRefusal(answer)) return (await repeated()) ?? Promise.reject(problemOfRefusal(answer));
-      return view({ orderId, ...answer.row.state! });
+      if (isRefusal(decided)) return (await repeated()) ?? Promise.reject(problemOfRefusal(decided));
+      return view({ orderId, ...decided.row.state! });
     } catch (error) {
-      const answer = isUniqueViolation(error) ? await repeated() : undefined;
-      if (answer) return answer;
+      const raced = isUniqueViolation(error) ? await repeated() : undefined;
+      if (raced) return raced;
       throw error;
     }
   };
 
   app.get<{ Querystring: Static<typeof ListQuery> }>(
     '/reviews',
-    { schema: { tags, summary: 'Reviews, newest first', querystring: ListQuery } },
+    {
+      schema: {
+        operationId: 'listReviews',
+        tags,
+        summary: 'Reviews, newest first',
+        querystring: ListQuery,
+        response: { 200: answer('A page of reviews', PageOf(ReviewView), { links: OF_FIRST }) },
+      },
+    },
     async (request) => {
       const { status, limit, cursor } = request.query;
-      const size = Math.min(limit === undefined ? PAGE_DEFAULT : Number(limit), PAGE_MAX);
+      const size = limitOf(limit);
       const reviews = await listReviews(database, {
         status: status as ReviewStatus | undefined,
         after: decodeCursor(cursor),
@@ -128,7 +143,16 @@ export function reviewRoutes(app: FastifyInstance, { lane, database }: ReviewRou
 
   app.get<{ Params: Static<typeof ReviewParams> }>(
     '/reviews/:id',
-    { schema: { tags, summary: 'One review', params: ReviewParams } },
+    {
+      config: { refusals: ['REVIEW_NOT_FOUND'] },
+      schema: {
+        operationId: 'readReview',
+        tags,
+        summary: 'One review',
+        params: ReviewParams,
+        response: { 200: answer('The review', ReviewView) },
+      },
+    },
     async (request) => view(await find(request.params.id.toLowerCase())),
   );
 
@@ -137,8 +161,19 @@ export function reviewRoutes(app: FastifyInstance, { lane, database }: ReviewRou
     app.post<{ Params: Static<typeof ReviewParams>; Body: Static<typeof DecisionBody> }>(
       `/reviews/:id/${type}`,
       {
-        config: { role: 'operator' },
-        schema: { tags, summary, params: ReviewParams, headers: KeyHeaders, body: DecisionBody },
+        config: {
+          role: 'operator',
+          idempotencyKey: 'accepted',
+          refusals: ['REVIEW_NOT_FOUND', 'REVIEW_DECIDED', 'OVERLOADED'],
+        },
+        schema: {
+          operationId: `${type}Review`,
+          tags,
+          summary,
+          params: ReviewParams,
+          body: DecisionBody,
+          response: { 200: answer('The review, decided', ReviewView) },
+        },
       },
       (request) => decide(request, request.params.id.toLowerCase(), type, request.body.reason),
     );

@@ -2,8 +2,12 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { isRefusal } from '#contracts/errors.ts';
 import { type Database, isUniqueViolation } from '#platform/database/database.ts';
+import { SkuQuantity } from '#contracts/order-events.ts';
 import { requestKey, storedAnswer } from '#platform/http/idempotency.ts';
+import { answer } from '#platform/http/openapi.ts';
 import { Problem, problemOfRefusal } from '#platform/http/problems.ts';
+import { Id, IdText, strict, Text } from '#platform/http/schemas.ts';
+import { emptyBodyIsObject } from '#platform/http/server.ts';
 import type { Lane } from '#platform/lane.ts';
 import { type CarrierDue, isPaused, type Shipment, type Shipping, type ShippingCommand } from './rules.ts';
 import { loadShipping, orderOfShipment } from './store.ts';
@@ -13,22 +17,31 @@ export interface ShippingRoutes {
   readonly database: Database;
 }
 
-const Id = Type.String({ format: 'uuid' });
-const ShipmentParams = Type.Object({ id: Id });
-const ListQuery = Type.Object({ orderId: Id }, { additionalProperties: false });
+const ShipmentParams = Type.Object({ id: IdText });
+const ListQuery = Type.Object({ orderId: IdText }, strict);
 const DispatchBody = Type.Object(
   {
-    carrier: Type.String({ minLength: 1, maxLength: 100, description: 'Who carries it' }),
-    trackingNumber: Type.String({ minLength: 1, maxLength: 100, description: 'The carrier’s number of the parcel' }),
+    carrier: Text(100, { minLength: 1, description: 'Who carries it' }),
+    trackingNumber: Text(100, { minLength: 1, description: 'The carrier’s number of the parcel' }),
   },
-  { additionalProperties: false },
+  { ...strict, examples: [{ carrier: 'DHL', trackingNumber: 'JD014600' }] },
 );
-const NoBody = Type.Union([Type.Object({}, { additionalProperties: false }), Type.Null()]);
-const KeyHeaders = Type.Object({
-  'idempotency-key': Type.Optional(
-    Type.String({ description: 'A fresh value per intent; the same key and body get the same answer' }),
-  ),
-});
+const DeliverBody = Type.Object({}, strict);
+const ShipmentView = Type.Object(
+  {
+    id: Id,
+    orderId: Id,
+    status: Type.String({ enum: ['SCHEDULED', 'DISPATCHED', 'DELIVERED', 'CANCELLED'] }),
+    location: Type.String(),
+    items: Type.Array(SkuQuantity),
+    carrier: Type.Optional(Type.String()),
+    trackingNumber: Type.Optional(Type.String()),
+    paused: Type.Boolean({ description: 'A hold or a cancellation of the order keeps it here' }),
+  },
+  { title: 'Shipment' },
+);
+const MOVE_REFUSALS = ['SHIPMENT_NOT_FOUND', 'OVERLOADED'] as const;
+const FIRST = { id: '$response.body#/items/0/id' };
 const tags = ['shipments'];
 
 function view(orderId: string, shipping: Shipping, shipment: Shipment): Record<string, unknown> {
@@ -54,32 +67,44 @@ export function shippingRoutes(app: FastifyInstance, { lane, database }: Shippin
     request: FastifyRequest,
     command: Extract<ShippingCommand, { shipmentId: string }>,
   ): Promise<Record<string, unknown>> => {
-    const key = requestKey(request, false);
+    const key = requestKey(request);
     const repeated = async (): Promise<Record<string, unknown> | undefined> => {
-      const answer = await storedAnswer<{ orderId: string }>(database, key);
-      if (!answer) return undefined;
-      const shipping = await loadShipping(database, answer.orderId);
+      const stored = await storedAnswer<{ orderId: string }>(database, key);
+      if (!stored) return undefined;
+      const shipping = await loadShipping(database, stored.orderId);
       const status = command.type === 'dispatch' ? 'DISPATCHED' : 'DELIVERED';
-      return { ...viewOf(answer.orderId, shipping!, command.shipmentId), status };
+      return { ...viewOf(stored.orderId, shipping!, command.shipmentId), status };
     };
     const before = await repeated();
     if (before) return before;
     const orderId = await orderIdOf(command.shipmentId);
     try {
-      const answer = await lane.submit({ orderId, command, cause: request.cause, idempotency: key });
+      const moved = await lane.submit({ orderId, command, cause: request.cause, idempotency: key });
       // The same key at the same time: the other request was decided first, and this one answers like it.
-      if (isRefusal(answer)) return (await repeated()) ?? Promise.reject(problemOfRefusal(answer));
-      return viewOf(orderId, answer.row.state!, command.shipmentId);
+      if (isRefusal(moved)) return (await repeated()) ?? Promise.reject(problemOfRefusal(moved));
+      return viewOf(orderId, moved.row.state!, command.shipmentId);
     } catch (error) {
-      const answer = isUniqueViolation(error) ? await repeated() : undefined;
-      if (answer) return answer;
+      const raced = isUniqueViolation(error) ? await repeated() : undefined;
+      if (raced) return raced;
       throw error;
     }
   };
 
   app.get<{ Querystring: Static<typeof ListQuery> }>(
     '/shipments',
-    { schema: { tags, summary: 'The shipments of an order', querystring: ListQuery } },
+    {
+      schema: {
+        operationId: 'listShipments',
+        tags,
+        summary: 'The shipments of an order',
+        querystring: ListQuery,
+        response: {
+          200: answer('All of them', Type.Object({ items: Type.Array(ShipmentView) }), {
+            links: { readShipment: FIRST, dispatchShipment: FIRST, deliverShipment: FIRST },
+          }),
+        },
+      },
+    },
     async (request) => {
       const orderId = request.query.orderId.toLowerCase();
       const shipping = await loadShipping(database, orderId);
@@ -89,7 +114,16 @@ export function shippingRoutes(app: FastifyInstance, { lane, database }: Shippin
 
   app.get<{ Params: Static<typeof ShipmentParams> }>(
     '/shipments/:id',
-    { schema: { tags, summary: 'One shipment', params: ShipmentParams } },
+    {
+      config: { refusals: ['SHIPMENT_NOT_FOUND'] },
+      schema: {
+        operationId: 'readShipment',
+        tags,
+        summary: 'One shipment',
+        params: ShipmentParams,
+        response: { 200: answer('The shipment', ShipmentView) },
+      },
+    },
     async (request) => {
       const id = request.params.id.toLowerCase();
       const orderId = await orderIdOf(id);
@@ -100,13 +134,18 @@ export function shippingRoutes(app: FastifyInstance, { lane, database }: Shippin
   app.post<{ Params: Static<typeof ShipmentParams>; Body: Static<typeof DispatchBody> }>(
     '/shipments/:id/dispatch',
     {
-      config: { role: 'operator' },
+      config: {
+        role: 'operator',
+        idempotencyKey: 'accepted',
+        refusals: [...MOVE_REFUSALS, 'SHIPMENT_NOT_DISPATCHABLE', 'SHIPMENT_ON_HOLD'],
+      },
       schema: {
+        operationId: 'dispatchShipment',
         tags,
         summary: 'A shipment was handed to the carrier',
         params: ShipmentParams,
-        headers: KeyHeaders,
         body: DispatchBody,
+        response: { 200: answer('The shipment, on its way', ShipmentView) },
       },
     },
     (request) => give(request, { type: 'dispatch', shipmentId: request.params.id.toLowerCase(), ...request.body }),
@@ -115,14 +154,20 @@ export function shippingRoutes(app: FastifyInstance, { lane, database }: Shippin
   app.post<{ Params: Static<typeof ShipmentParams> }>(
     '/shipments/:id/deliver',
     {
-      config: { role: 'operator' },
+      config: {
+        role: 'operator',
+        idempotencyKey: 'accepted',
+        refusals: [...MOVE_REFUSALS, 'SHIPMENT_NOT_DELIVERABLE'],
+      },
       schema: {
+        operationId: 'deliverShipment',
         tags,
         summary: 'A shipment reached the customer',
         params: ShipmentParams,
-        headers: KeyHeaders,
-        body: NoBody,
+        body: DeliverBody,
+        response: { 200: answer('The shipment, delivered', ShipmentView) },
       },
+      preValidation: emptyBodyIsObject,
     },
     (request) => give(request, { type: 'deliver', shipmentId: request.params.id.toLowerCase() }),
   );

@@ -8,7 +8,7 @@ import { keepShared, stopShared } from '../support/cluster.ts';
  * and databases of their own. `npm run test:cluster` runs all of them; `npm test` those that touch every service.
  */
 
-const SUBSET = ['plain-life', 'cancel', 'returns-and-refunds', 'review', 'access'];
+const SUBSET = ['every-operation', 'plain-life', 'cancel', 'returns-and-refunds', 'review', 'access'];
 const SETUP_TIMEOUT_MS = 60_000;
 
 process.env['OLMS_TEST_SHAPE'] = 'cluster';

@@ -5,7 +5,7 @@ import { typesOf } from '../support/events.ts';
 import { expectChargedOnce } from '../support/money.ts';
 import { useSystem } from '../support/system.ts';
 import { until } from '../support/until.ts';
-import type { Order, Problem } from '../support/views.ts';
+import type { Order, Problem, Product } from '../support/views.ts';
 
 /** A caller who does not know whether a request arrived repeats it, and nothing happens twice. */
 
@@ -205,5 +205,145 @@ describe('a command under a key', () => {
     expect(new Set(answers.map((answer) => answer.text)).size).toBe(1);
     await until('it to go on', async () => (await api.order(id)).status === 'READY_FOR_SHIPMENT');
     expect((await send()).text).toBe(answers[0]!.text);
+  });
+});
+
+/** Changes that are not made through an order: what is sent, and what must be there afterwards. */
+interface Change {
+  readonly method: string;
+  readonly path: string;
+  readonly body?: unknown;
+  readonly other?: unknown;
+}
+
+describe('a change beside the orders', () => {
+  const changes: readonly (readonly [string, () => Promise<Change>])[] = [
+    [
+      'of a product',
+      async () => ({
+        method: 'PUT',
+        path: `/products/P-${randomUUID().slice(0, 13)}`,
+        body: { name: 'Mug', price: '9.90', currency: 'EUR' },
+        other: { name: 'Cup', price: '9.90', currency: 'EUR' },
+      }),
+    ],
+    [
+      'of stock',
+      async () => {
+        const sku = await system.api.product(10);
+        const body = { sku, delta: 5, reason: 'delivery' };
+        return { method: 'POST', path: '/stock/adjustments', body, other: { ...body, delta: 6 } };
+      },
+    ],
+    [
+      'that makes a key',
+      async () => {
+        const name = `k-${randomUUID().slice(0, 13)}`;
+        const body = { name, role: 'reader' };
+        return { method: 'POST', path: '/api-keys', body, other: { name: `${name}-2`, role: 'reader' } };
+      },
+    ],
+    [
+      'that revokes a key',
+      async () => {
+        const name = `k-${randomUUID().slice(0, 13)}`;
+        await system.api.ok('POST', '/api-keys', { body: { name, role: 'reader' } });
+        return { method: 'DELETE', path: `/api-keys/${name}` };
+      },
+    ],
+    [
+      'of a parked order',
+      async () => ({
+        method: 'POST',
+        path: `/parked/orders/${randomUUID()}/skip`,
+        body: {},
+        other: { data: { a: 1 } },
+      }),
+    ],
+    [
+      'of a shipment',
+      async () => {
+        const { id } = await system.api.placeOrder();
+        await system.api.untilStatus(id, 'READY_FOR_SHIPMENT');
+        const shipment = await system.api.firstShipment(id);
+        const body = { carrier: 'DHL', trackingNumber: 'JD1' };
+        return {
+          method: 'POST',
+          path: `/shipments/${shipment.id}/dispatch`,
+          body,
+          other: { ...body, trackingNumber: 'JD2' },
+        };
+      },
+    ],
+  ];
+
+  test.each(changes)('(%s) under a key is made once, answered alike, and tied to its body', async (_what, make) => {
+    const { api } = system;
+    const { method, path, body, other } = await make();
+    const key = randomUUID();
+    const send = (): ReturnType<typeof api.call> => api.call(method, path, { body, key });
+    const answers = await Promise.all(Array.from({ length: 10 }, send));
+    expect(answers.map((answer) => answer.status)).toEqual(Array.from({ length: 10 }, () => answers[0]!.status));
+    expect(answers[0]!.status, answers[0]!.text).toBeLessThan(300);
+    expect(new Set(answers.map((answer) => answer.text)).size).toBe(1);
+    const late = await send();
+    expect([late.status, late.text]).toEqual([answers[0]!.status, answers[0]!.text]);
+    if (other === undefined) return;
+    const reused = await api.call<Problem>(method, path, { body: other, key });
+    expect([reused.status, reused.body.code]).toEqual([422, 'IDEMPOTENCY_KEY_REUSED']);
+    expect((await send()).text).toBe(answers[0]!.text);
+  });
+
+  test('(of a product) repeated after a later one does not undo that', async () => {
+    const { api } = system;
+    const path = `/products/P-${randomUUID().slice(0, 13)}`;
+    const key = randomUUID();
+    const first = await api.call<Product>('PUT', path, { body: { name: 'first' }, key });
+    expect(first.status).toBe(201);
+    await api.ok('PUT', path, { body: { name: 'second' } });
+    const repeated = await api.call<Product>('PUT', path, { body: { name: 'first' }, key });
+    expect([repeated.status, repeated.text]).toEqual([201, first.text]);
+    expect((await api.get<Product>(path)).name).toBe('second');
+  });
+
+  test('(of stock) sent ten times at once moves it once', async () => {
+    const { api } = system;
+    const sku = await api.product(10);
+    const key = randomUUID();
+    await Promise.all(Array.from({ length: 10 }, () => api.adjustStock(sku, { delta: 5 }, key)));
+    expect(await api.stock(sku)).toMatchObject({ onHand: 15 });
+  });
+
+  test('(that makes a key) shows a key that works, to the caller who asked and to nobody else', async () => {
+    const { api } = system;
+    const other = api.as(await api.newKey('admin'));
+    const name = `k-${randomUUID().slice(0, 13)}`;
+    const key = randomUUID();
+    const make = (caller: typeof api): ReturnType<typeof api.call<{ key: string } & Problem>> =>
+      caller.call('POST', '/api-keys', { body: { name, role: 'reader' }, key });
+    const [first, again] = [await make(api), await make(api)];
+    expect(again.body.key).toBe(first.body.key);
+    expect((await api.as(first.body.key).call('GET', '/orders')).status).toBe(200);
+    // The same key of another caller is another key, so the name is simply taken.
+    const foreign = await make(other);
+    expect([foreign.status, foreign.body.code]).toEqual([409, 'API_KEY_EXISTS']);
+    expect(foreign.text).not.toContain(first.body.key);
+  });
+
+  test('at once under one key with two bodies is made once, and the other refused', async () => {
+    const { api } = system;
+    for (let round = 0; round < 5; round++) {
+      const key = randomUUID();
+      const names = ['a', 'b'].map((suffix) => `k-${randomUUID().slice(0, 13)}-${suffix}`);
+      const answers = await Promise.all(
+        names.map((name) => api.call<Problem>('POST', '/api-keys', { body: { name, role: 'reader' }, key })),
+      );
+      expect(answers.map((answer) => answer.status).toSorted()).toEqual([201, 422]);
+      const products = names.map((name) => `/products/${name}`);
+      const put = await Promise.all(
+        products.map((path) => api.call('PUT', path, { body: { name: 'x' }, key: `${key}-product` })),
+      );
+      expect(put.map((answer) => answer.status).toSorted()).toEqual([201, 422]);
+    }
   });
 });

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { orderBody } from '../support/api.ts';
 import { useSystem } from '../support/system.ts';
 import { until } from '../support/until.ts';
-import type { Problem } from '../support/views.ts';
+import type { Order, Page, Problem, Product, Stock } from '../support/views.ts';
 
 /** Input that is odd but legal, or that only the database could refuse: kept as it is or refused, and harmless to others. */
 
@@ -168,5 +168,121 @@ describe('commands', () => {
       `/shipments/${(await api.firstShipment(shipping.id)).id}/deliver`,
     );
     expect([delivered.status, delivered.body.code]).toEqual([409, 'SHIPMENT_NOT_DELIVERABLE']);
+  });
+});
+
+describe('a SKU', () => {
+  test.each([
+    ['a slash', 'A/B'],
+    ['a percent sign', '100%'],
+    ['a percent-encoded slash as it stands', 'A%2FB'],
+    ['two dots', '..'],
+    ['a dot', '.'],
+    ['a plus and a space', 'A+B C'],
+    ['a question mark and a hash', 'A?b=c#d'],
+    ['a colon and a semicolon', 'A:B;C'],
+    ['quotes and a backslash', '"A"\\\'B'],
+    ['letters beyond ASCII', 'Tasse-Größe-Ø'],
+    ['an emoji', 'MUG-☕-👩‍👩‍👧‍👦'],
+    ['the name of another path', 'adjustments'],
+  ])('with %s is one SKU in paths, orders, stock, filters and pages', async (_what, text) => {
+    const { api } = system;
+    // Dots alone are taken out of a path by every client, so they stand beside something.
+    const own = `${text}~${randomUUID().slice(0, 8)}`;
+    const path = encodeURIComponent(own);
+    const put = await api.call<Product>('PUT', `/products/${path}`, { body: { name: own } });
+    expect([put.status, put.body.sku]).toEqual([201, own]);
+    const location = String(put.headers['location']);
+    expect(await api.get(location)).toEqual(put.body);
+    await api.adjustStock(own, { onHand: 5, location: 'north' });
+    expect(await api.stock(own)).toMatchObject({
+      sku: own,
+      onHand: 5,
+      locations: [{ location: 'north', available: 5 }],
+    });
+    const order = await api.placeOrder({ sku: own });
+    await api.untilStatus(order.id, 'COMPLETED');
+    expect((await api.orders(`sku=${path}`)).items.map((item) => item.id)).toEqual([order.id]);
+    const before = Buffer.from(own.slice(0, -1)).toString('base64url');
+    const page = await api.get<Page<Stock>>(`/stock?limit=1&cursor=${before}`);
+    expect(page.items[0]).toMatchObject({ sku: own, onHand: 4 });
+  });
+});
+
+describe('a body', () => {
+  test('that says one thing twice means what it said last, as JSON parsers have it', async () => {
+    const { api } = system;
+    const body = JSON.stringify(orderBody({ sku })).replace('"quantity":1', '"quantity":1,"quantity":3');
+    const answer = await api.call<Order>('POST', '/orders', { body, key: randomUUID() });
+    expect([answer.status, answer.body.items[0]!.quantity, answer.body.totalAmount]).toEqual([201, 3, '30.00']);
+  });
+
+  test('with ids in capitals is kept with them in small letters', async () => {
+    const { api } = system;
+    const product = await api.get<Product>(`/products/${sku}`);
+    const customerId = randomUUID();
+    const order = await api.placeOrder({
+      customerId: customerId.toUpperCase(),
+      items: [{ productId: product.id.toUpperCase(), quantity: 1, unitPrice: '1.00' }],
+    });
+    expect(order).toMatchObject({ customerId, items: [{ sku }] });
+    expect((await api.orders(`customerId=${customerId}`)).items.map((item) => item.id)).toEqual([order.id]);
+  });
+
+  test('with a byte order mark is read without it', async () => {
+    const { api } = system;
+    const body = `\ufeff${JSON.stringify(orderBody({ sku }))}`;
+    expect((await api.call('POST', '/orders', { body, key: randomUUID() })).status).toBe(201);
+  });
+});
+
+describe('Prefer', () => {
+  test.each(['wait=0', 'wait=-1', 'wait=soon', 'wait', 'respond-async', '', 'handling=lenient'])(
+    '(%s) that asks for no time is no reason to wait or to refuse',
+    async (prefer) => {
+      const { api } = system;
+      const answer = await api.postOrder({ sku }, { headers: { prefer } });
+      expect([answer.status, answer.headers['preference-applied']]).toEqual([201, undefined]);
+    },
+  );
+
+  test.each(['wait=5', 'respond-async, wait=5', 'handling=lenient; wait=5', 'wait=99999'])(
+    '(%s) is answered once stock and payment are decided',
+    async (prefer) => {
+      const { api } = system;
+      const answer = await api.postOrder({ sku }, { headers: { prefer } });
+      expect(answer.status).toBe(201);
+      expect(answer.headers['preference-applied']).toBe(prefer === 'wait=99999' ? 'wait=30' : 'wait=5');
+      expect(['CREATED', 'RESERVED']).not.toContain(answer.body.status);
+    },
+  );
+});
+
+describe('the order as of', () => {
+  test.each([
+    ['0', 404],
+    ['1', 200],
+    ['999999999', 404],
+    ['9999999999', 400],
+    ['01', 200],
+    ['1.0', 400],
+    ['-1', 400],
+    ['2026-02-30', 400],
+    ['2024-02-29', 404],
+    ['0000-01-01', 404],
+    ['9999-12-31', 200],
+    ['9999-12-31T23:59:59.999999999Z', 200],
+    ['2999-01-01T00:00:00+14:00', 200],
+    ['2999-01-01T00:00:00', 400],
+    ['2999-01-01 00:00:00Z', 200],
+    ['', 400],
+    ['%00', 400],
+    ['now', 400],
+  ] as const)('%s is answered %i', async (asOf, status) => {
+    const { api } = system;
+    const { id } = await api.placeOrder({ sku });
+    const text = asOf === '%00' ? asOf : encodeURIComponent(asOf);
+    const answer = await api.call<Problem>('GET', `/orders/${id}?asOf=${text}`);
+    expect([asOf, answer.status], answer.text).toEqual([asOf, status]);
   });
 });

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Agent, request } from 'undici';
+import { expectDocumented } from './contract.ts';
 import { until } from './until.ts';
 import type {
   CloudEvent,
@@ -96,7 +97,7 @@ export class Api {
     await this.#agent.destroy();
   }
 
-  /** One call, whatever it answers. */
+  /** One call, whatever it answers, as long as it is what the API's description says. */
   async call<Body = unknown>(method: string, path: string, options: CallOptions = {}): Promise<Answer<Body>> {
     const { body, key, timeoutMs = 30_000 } = options;
     const raw = typeof body === 'string' || Buffer.isBuffer(body);
@@ -118,12 +119,14 @@ export class Api {
     });
     const text = await response.body.text();
     const json = /json/.test(String(response.headers['content-type'] ?? ''));
-    return {
+    const answer = {
       status: response.statusCode,
       headers: response.headers,
       body: (json && text !== '' ? JSON.parse(text) : text) as Body,
       text,
     };
+    expectDocumented(method, path, answer);
+    return answer;
   }
 
   /** One call that must succeed. */

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import swagger from '@fastify/swagger';
 import { parkedRoutes } from '#gateway/routes.ts';
 import { systemClock } from '#platform/context.ts';
 import { Database } from '#platform/database/database.ts';
@@ -38,20 +37,7 @@ export async function openApi(): Promise<Json> {
   const url = NO_DATABASE;
   const database = new Database({ url, poolSize: 1, statementTimeoutMs: 1, applicationName: 'olms docs' });
   const authenticate = (): undefined => undefined;
-  const app = createHttp({ logger, metrics, authenticate });
-  await app.register(swagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: {
-        title: 'OLMS',
-        version: packageVersion,
-        description:
-          'Order Lifecycle Management System. Amounts are decimal strings, ids are UUIDv7, errors are problem+json with a stable code.',
-      },
-      components: { securitySchemes: { apiKey: { type: 'http', scheme: 'bearer' } } },
-      security: [{ apiKey: [] }],
-    },
-  });
+  const app = createHttp({ version: packageVersion, logger, metrics, authenticate });
   const dependencies: ServiceDependencies = {
     env: {},
     database,
@@ -68,7 +54,7 @@ export async function openApi(): Promise<Json> {
     parkedRoutes(scope, database, new Map());
   });
   await app.ready();
-  const document = sorted(app.swagger() as unknown as Json);
+  const document = sorted(app.openApi() as Json);
   await app.close();
   await database.close();
   return document;

@@ -162,6 +162,7 @@ interface Schema extends Json {
   readonly oneOf?: readonly Schema[];
   readonly enum?: readonly unknown[];
   readonly const?: unknown;
+  readonly $ref?: string;
 }
 
 interface Parameter {
@@ -182,12 +183,22 @@ interface Operation {
   readonly summary?: string;
   readonly parameters?: readonly Parameter[];
   readonly requestBody?: Media;
-  readonly responses?: Readonly<Record<string, Media & { readonly description?: string }>>;
+  readonly description?: string;
+  readonly responses?: Readonly<Record<string, Response>>;
+}
+
+interface Response extends Media {
+  readonly $ref?: string;
+  readonly description?: string;
 }
 
 interface OpenApi {
   readonly info: { readonly title: string; readonly version: string; readonly description?: string };
   readonly paths?: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  readonly components?: {
+    readonly schemas?: Readonly<Record<string, Schema>>;
+    readonly responses?: Readonly<Record<string, Response>>;
+  };
 }
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
@@ -196,6 +207,27 @@ const UUID_MARK = '[0-9a-f]{8}-[0-9a-f]{4}-';
 
 function escape(text: unknown): string {
   return String(text).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+}
+
+function nameOf({ $ref = '' }: { readonly $ref?: string }): string {
+  return $ref.split('/').at(-1)!;
+}
+
+/** A copy whose references lead to objects only, which have a place of their own on the page; others are filled in. */
+function filledIn<Value>(value: Value, schemas: Readonly<Record<string, Schema>>): Value {
+  if (Array.isArray(value)) return value.map((entry: unknown) => filledIn(entry, schemas)) as Value;
+  if (typeof value !== 'object' || value === null) return value;
+  const { $ref } = value as Schema;
+  const target = typeof $ref === 'string' ? schemas[nameOf({ $ref })] : undefined;
+  if (target) return target.type === 'object' ? value : (filledIn(target, schemas) as Value);
+  return Object.fromEntries(
+    Object.entries(value).map(([key, entry]) => [key, filledIn(entry as unknown, schemas)]),
+  ) as Value;
+}
+
+/** What a schema or a route says of itself, with its code as code. */
+function prose(text: string): string {
+  return escape(text).replace(/`([^`]+)`/g, '<code>$1</code>');
 }
 
 /** Values of an enumeration, however it is written; undefined where the schema is none. */
@@ -207,12 +239,14 @@ function choices(schema: Schema): readonly unknown[] | undefined {
 }
 
 function typeOf(schema: Schema): string {
+  if (schema.$ref !== undefined) return `<a href="#object-${nameOf(schema)}">${nameOf(schema)}</a>`;
   if (choices(schema)) return 'string';
   if (schema.type === 'array') return `list of ${schema.items ? typeOf(schema.items) : 'anything'}`;
   if (schema.type === 'string' && (schema['format'] === 'uuid' || String(schema['pattern']).includes(UUID_MARK)))
     return 'UUID';
   if (schema['format'] === 'date-time') return 'time';
-  if (schema.type) return schema.type;
+  if (schema['format'] === 'date') return 'date';
+  if (typeof schema.type === 'string') return escape(schema.type);
   const types = (schema.anyOf ?? schema.oneOf ?? []).map(typeOf);
   return types.length > 0 ? [...new Set(types)].join(' or ') : 'anything';
 }
@@ -248,13 +282,9 @@ function alternatives(schema: Schema): string {
 function row(name: string, depth: number, schema: Schema, required: boolean, description?: string): string {
   const inside = schema.type === 'array' && schema.items ? schema.items : schema;
   const notes = [description ?? schema.description, limits(schema), inside === schema ? '' : limits(inside)];
-  const text = [
-    ...notes.slice(0, 1).map((note) => (note ? escape(note) : '')),
-    ...notes.slice(1),
-    alternatives(inside),
-  ];
+  const text = [...notes.slice(0, 1).map((note) => (note ? prose(note) : '')), ...notes.slice(1), alternatives(inside)];
   const indent = depth === 0 ? '' : ` class="in${depth}"`;
-  return `<tr><th scope="row"${indent}><code>${escape(name)}</code>${required ? ' <abbr title="required">*</abbr>' : ''}</th><td>${escape(typeOf(schema))}</td><td>${text.filter(Boolean).join('<br>')}</td></tr>`;
+  return `<tr><th scope="row"${indent}><code>${escape(name)}</code>${required ? ' <abbr title="required">*</abbr>' : ''}</th><td>${typeOf(schema)}</td><td>${text.filter(Boolean).join('<br>')}</td></tr>`;
 }
 
 function propertyRows(schema: Schema, depth = 0): string {
@@ -268,7 +298,9 @@ function propertyRows(schema: Schema, depth = 0): string {
 }
 
 function table(caption: string, rows: string): string {
-  return rows === '' ? '' : `<h4>${escape(caption)}</h4><div class="scroll"><table>${rows}</table></div>`;
+  return rows === ''
+    ? ''
+    : `${caption && `<h4>${escape(caption)}</h4>`}<div class="scroll"><table>${rows}</table></div>`;
 }
 
 function parameterRows(parameters: readonly Parameter[], place: string): string {
@@ -276,10 +308,6 @@ function parameterRows(parameters: readonly Parameter[], place: string): string 
     .filter((parameter) => parameter.in === place)
     .map(({ name, schema = {}, required = false, description }) => row(name, 0, schema, required, description))
     .join('');
-}
-
-function schemaOf(media: Media | undefined): Schema | undefined {
-  return Object.values(media?.content ?? {})[0]?.schema;
 }
 
 function anchor(method: string, path: string): string {
@@ -292,20 +320,34 @@ interface Entry {
   readonly operation: Operation;
 }
 
-function operationHtml({ method, path, operation }: Entry): string {
-  const { summary = '', parameters = [], requestBody, responses = {} } = operation;
-  const body = schemaOf(requestBody);
-  const answers = Object.entries(responses).flatMap(([status, response]): string[] => {
-    const schema = schemaOf(response);
-    return schema ? [table(`Answer ${status}`, propertyRows(schema))] : [];
-  });
+/** One answer: what it means and what it holds; of a refusal the codes. */
+function answerRow(status: string, { description = '', content = {} }: Response): string {
+  const [media] = Object.entries(content);
+  const schema = media?.[1].schema;
+  const refusal = media?.[0] === 'application/problem+json';
+  const text = refusal
+    ? [...description.matchAll(/`([A-Z_]+)`/g)].map(
+        ([, code]) => `<a href="/docs/errors#${code}"><code>${code}</code></a>`,
+      )
+    : [prose(description)];
+  const shape = refusal || !schema ? '' : media[0] === 'application/json' ? typeOf(schema) : escape(media[0]);
+  const inside = schema && !refusal && schema.$ref === undefined ? propertyRows(schema, 1) : '';
+  return `<tr><th scope="row"><code>${status}</code></th><td>${shape}</td><td>${text.join(' ')}</td></tr>${inside}`;
+}
+
+function operationHtml({ method, path, operation }: Entry, named: Readonly<Record<string, Schema>>): string {
+  const { summary = '', description, parameters = [], requestBody, responses = {} } = operation;
+  const sent = Object.values(requestBody?.content ?? {})[0]?.schema;
+  const body = sent?.$ref === undefined ? sent : (named[nameOf(sent)] ?? sent);
+  const answers = Object.entries(responses).map(([status, response]) => answerRow(status, response));
   const content = [
+    description === undefined ? '' : `<p class="note">${prose(description)}</p>`,
     table('Path', parameterRows(parameters, 'path')),
     table('Query', parameterRows(parameters, 'query')),
     table('Headers', parameterRows(parameters, 'header')),
     body && body.properties ? table('Body', propertyRows(body)) : '',
     body && alternatives(body) !== '' ? `<p class="note">${alternatives(body)}</p>` : '',
-    ...answers,
+    table('Answers', answers.join('')),
   ].join('');
   return `<details class="op"><summary><span class="method ${method}">${method}</span><code class="path">${escape(path).replace(/\{[^}]+\}/g, '<em>$&</em>')}</code><span class="sum">${escape(summary)}</span></summary><div class="body" id="${anchor(method, path)}">${content || '<p class="note">Takes nothing beside the request itself.</p>'}</div></details>`;
 }
@@ -419,9 +461,41 @@ function page(title: string, version: string, body: string): string {
   return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><title>${escape(title)}</title><link rel="icon" href="data:,"><style>${STYLE}</style></head><body><header><strong>OLMS</strong><small>${escape(version)}</small><nav>${nav}</nav></header>${body}</body></html>`;
 }
 
+/** Objects that several answers hold; a body that is sent is shown where it is sent. */
+function objectsHtml(named: Readonly<Record<string, Schema>>): string {
+  const shown = Object.entries(named)
+    .filter(([, schema]) => schema.type === 'object')
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(
+      ([name, schema]) =>
+        `<details class="op"><summary><code class="path">${name}</code><span class="sum">${escape(schema.description ?? '')}</span></summary><div class="body" id="object-${name}">${table('', propertyRows(schema))}</div></details>`,
+    );
+  return shown.length === 0 ? '' : `<section><h2 id="objects">Objects</h2>${shown.join('')}</section>`;
+}
+
+/** Answers that several operations share, filled in. */
+function withResponses(document: OpenApi, shared: Readonly<Record<string, Response>>): OpenApi {
+  const filled = (operation: Operation): Operation => ({
+    ...operation,
+    responses: Object.fromEntries(
+      Object.entries(operation.responses ?? {}).map(([status, response]) => [
+        status,
+        response.$ref === undefined ? response : (shared[nameOf(response)] ?? response),
+      ]),
+    ),
+  });
+  const paths = Object.entries(document.paths ?? {}).map(([path, methods]) => [
+    path,
+    Object.fromEntries(Object.entries(methods).map(([method, operation]) => [method, filled(operation)])),
+  ]);
+  return { ...document, paths: Object.fromEntries(paths) as NonNullable<OpenApi['paths']> };
+}
+
 /** The API for a reader: conventions, operations by tag, events. */
 export function apiPage(openApi: object): string {
-  const document = openApi as OpenApi;
+  const { components: { schemas = {}, responses = {} } = {}, ...rest } = openApi as OpenApi;
+  const named = filledIn(schemas, schemas);
+  const document = withResponses(filledIn(rest, schemas), responses);
   const all = chapters(document);
   const id = (tag: string): string => tag.replaceAll(' ', '-');
   const contents = all.map(([tag, entries]) => {
@@ -433,13 +507,14 @@ export function apiPage(openApi: object): string {
   });
   const sections = all.map(
     ([tag, entries]) =>
-      `<section><h2 id="${id(tag)}">${escape(titled(tag))}</h2>${entries.map(operationHtml).join('')}</section>`,
+      `<section><h2 id="${id(tag)}">${escape(titled(tag))}</h2>${entries.map((entry) => operationHtml(entry, named)).join('')}</section>`,
   );
+  const objects = objectsHtml(named);
   const { title, version } = document.info;
   return page(
     `${title} API`,
     version,
-    `<div class="page"><aside><nav aria-label="Contents">${contents.join('')}<b><a href="#events">Events</a></b></nav></aside><main><h1>Order Lifecycle Management System</h1><p class="lead">One place that knows every order, from the click on Buy to the delivered parcel and the invoice. This is its HTTP API and the events it publishes.</p>${CONVENTIONS}${sections.join('')}<section><h2 id="events">Events</h2><p class="note">Everything that happens to an order, in one ordered log per order: on the topic <code>order-events</code>, and per order at <code>GET /orders/{id}/events</code>. Each name leads to the JSON Schema of its data.</p>${eventsHtml()}</section><footer>Fields marked <abbr>*</abbr> are required. Made from the same values that check every request.</footer></main></div>`,
+    `<div class="page"><aside><nav aria-label="Contents">${contents.join('')}${objects && `<b><a href="#objects">Objects</a></b><ul></ul>`}<b><a href="#events">Events</a></b></nav></aside><main><h1>Order Lifecycle Management System</h1><p class="lead">One place that knows every order, from the click on Buy to the delivered parcel and the invoice. This is its HTTP API and the events it publishes.</p>${CONVENTIONS}${sections.join('')}${objects}<section><h2 id="events">Events</h2><p class="note">Everything that happens to an order, in one ordered log per order: on the topic <code>order-events</code>, and per order at <code>GET /orders/{id}/events</code>. Each name leads to the JSON Schema of its data.</p>${eventsHtml()}</section><footer>Fields marked <abbr>*</abbr> are required. Made from the same values that check every request.</footer></main></div>`,
   );
 }
 

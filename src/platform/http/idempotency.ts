@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
 import type { Database } from '../database/database.ts';
+import { insertRows, type Write } from '../database/statement.ts';
 import { Problem } from './problems.ts';
 
 /** A caller's idempotency key, scoped to its API key, with a hash of what was asked. */
@@ -11,11 +12,14 @@ export interface RequestKey {
 
 const KEY = /^[\x21-\x7e]{1,200}$/;
 
-/** The request's `Idempotency-Key`; undefined where none was given and none is required. */
-export function requestKey(request: FastifyRequest, required: boolean): RequestKey | undefined {
+/**
+ * The request's `Idempotency-Key`; undefined where none was given and none is required. Only routes whose
+ * `config.idempotencyKey` says so take one.
+ */
+export function requestKey(request: FastifyRequest): RequestKey | undefined {
   const given = request.headers['idempotency-key'];
   if (given === undefined) {
-    if (required)
+    if (request.routeOptions.config.idempotencyKey === 'required')
       throw new Problem(
         'IDEMPOTENCY_KEY_REQUIRED',
         'Send an Idempotency-Key header: a fresh value per intent, the same value when repeating it.',
@@ -38,17 +42,106 @@ export function assertSameRequest(stored: string, asked: string): void {
     );
 }
 
-/** The stored answer to a repeated request, or undefined where it is new. */
-export async function storedAnswer<Answer>(
+/** An answer as it is kept under a key. */
+export interface StoredReply<Answer> {
+  readonly status: number;
+  readonly answer: Answer;
+}
+
+/** What a repeated request was answered the first time, or undefined where it is new. */
+export async function storedReply<Answer>(
   database: Database,
   key: RequestKey | undefined,
-): Promise<Answer | undefined> {
+): Promise<StoredReply<Answer> | undefined> {
   if (!key) return undefined;
-  const [row] = await database.query<{ request_hash: string; answer: Answer }>(
-    'select request_hash, answer from log.idempotency_keys where key = $1',
+  const [row] = await database.query<{ request_hash: string; status: number; answer: Answer }>(
+    'select request_hash, status, answer from log.idempotency_keys where key = $1',
     [key.key],
   );
   if (!row) return undefined;
   assertSameRequest(row.request_hash, key.requestHash);
-  return row.answer;
+  return { status: row.status, answer: row.answer };
+}
+
+/** Like {@link storedReply}, for a route that always answers with one status. */
+export async function storedAnswer<Answer>(
+  database: Database,
+  key: RequestKey | undefined,
+): Promise<Answer | undefined> {
+  return (await storedReply<Answer>(database, key))?.answer;
+}
+
+/** Keeps an answer under a key; part of the statement that does what was asked. */
+export function keepReply(key: RequestKey, { status, answer }: StoredReply<unknown>): Write {
+  return insertRows(
+    'keys',
+    'log.idempotency_keys',
+    { key: 'text', request_hash: 'text', status: 'integer', answer: 'json' },
+    [{ key: key.key, request_hash: key.requestHash, status, answer }],
+  );
+}
+
+const IN_FLIGHT = 102;
+const IN_FLIGHT_PATIENCE_MS = 10_000;
+const LOOK_MS = 100;
+/** A claim this old belongs to a process that died. */
+const ABANDONED_MS = 60_000;
+
+export interface ClaimedAct<Mark, Answer> {
+  /** What tells later whether the act has happened; kept with the claim. */
+  readonly mark: () => Promise<Mark>;
+  readonly act: () => Promise<Answer>;
+  /** The answer to an act whose process died, if it happened. */
+  readonly happened: (mark: Mark) => Promise<Answer | undefined>;
+}
+
+/**
+ * Does once under a key what cannot be saved in one statement with it: the key is claimed, then the act is done,
+ * then its answer is kept. A repeat that comes meanwhile waits for that; one that finds an abandoned claim looks
+ * whether the act happened, and does it where it did not.
+ */
+export async function actOnce<Mark, Answer>(
+  database: Database,
+  key: RequestKey | undefined,
+  { mark, act, happened }: ClaimedAct<Mark, Answer>,
+): Promise<Answer> {
+  if (!key) return act();
+  const keep = async (answer: Answer): Promise<Answer> => {
+    await database.query('update log.idempotency_keys set status = 200, answer = $2 where key = $1', [
+      key.key,
+      JSON.stringify(answer),
+    ]);
+    return answer;
+  };
+  const letGo = (): Promise<unknown> =>
+    database.query('delete from log.idempotency_keys where key = $1 and status = $2', [key.key, IN_FLIGHT]);
+  const deadlineMs = Date.now() + IN_FLIGHT_PATIENCE_MS;
+  for (;;) {
+    const claimed = await database.query(
+      'insert into log.idempotency_keys (key, request_hash, status, answer) values ($1, $2, $3, $4) on conflict do nothing returning key',
+      [key.key, key.requestHash, IN_FLIGHT, JSON.stringify(await mark())],
+    );
+    if (claimed.length > 0) {
+      const answer = await act().catch(async (error: unknown) => {
+        await letGo();
+        throw error;
+      });
+      return keep(answer);
+    }
+    const before = await storedReply<Mark | Answer>(database, key);
+    if (before && before.status !== IN_FLIGHT) return before.answer as Answer;
+    const abandoned = await database.query<{ answer: Mark }>(
+      'select answer from log.idempotency_keys where key = $1 and status = $2 and created_at < now() - make_interval(secs => $3)',
+      [key.key, IN_FLIGHT, ABANDONED_MS / 1000],
+    );
+    if (abandoned[0]) {
+      const answer = await happened(abandoned[0].answer);
+      if (answer !== undefined) return keep(answer);
+      await letGo();
+      continue;
+    }
+    if (Date.now() > deadlineMs)
+      throw new Problem('UNAVAILABLE', 'The first request with this Idempotency-Key is still being worked on.');
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
 }

@@ -1,9 +1,11 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { Type } from 'typebox';
 import type { Database } from '../database/database.ts';
 import type { Bus } from '../messaging/bus.ts';
 import type { Consumer } from '../service.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { apiPage, asyncApi, errorsPage, eventSchema, isEventType, PAGE_HEADERS } from './docs-page.ts';
+import { answer, type Answer } from './openapi.ts';
 import { Problem } from './problems.ts';
 import type { Principal } from './server.ts';
 
@@ -39,19 +41,54 @@ export async function databaseCheck(database: Database): Promise<Check> {
   return Promise.race([asked, late]);
 }
 
+const tags = ['operations'];
+
+const Health = Type.Object(
+  {
+    status: Type.String({ enum: ['ok', 'degraded', 'unavailable'] }),
+    checks: Type.Record(
+      Type.String(),
+      Type.Object({
+        ok: Type.Boolean(),
+        detail: Type.String(),
+        optional: Type.Optional(Type.Boolean({ description: 'Requests are served without it' })),
+      }),
+    ),
+  },
+  { title: 'Health' },
+);
+
 /** Health, metrics and the API description: what operations and machines ask for. */
 export function operationsRoutes(app: FastifyInstance, options: OperationsOptions): void {
   const open = { public: true } as const;
-  const hidden = { hide: true } as const;
 
   app.get(
     '/health/liveness',
-    { config: open, schema: { tags: ['operations'], summary: 'The process runs' } },
+    {
+      config: open,
+      schema: {
+        operationId: 'checkLiveness',
+        tags,
+        summary: 'The process runs',
+        response: { 200: answer('It runs', Type.Object({ status: Type.Literal('ok') })) },
+      },
+    },
     async () => ({ status: 'ok' }),
   );
   app.get(
     '/health/readiness',
-    { config: open, schema: { tags: ['operations'], summary: 'Everything a request needs is reachable' } },
+    {
+      config: open,
+      schema: {
+        operationId: 'checkReadiness',
+        tags,
+        summary: 'Everything a request needs is reachable',
+        response: {
+          200: answer('Requests are served; `degraded`: some more slowly or later', Health),
+          503: answer('Requests are not served here now', Health),
+        },
+      },
+    },
     async (_request, reply) => {
       const checks: Record<string, Check> = {
         database: await databaseCheck(options.database),
@@ -69,7 +106,16 @@ export function operationsRoutes(app: FastifyInstance, options: OperationsOption
   // Scrapers on this machine need no key; nobody behind a proxy counts as being on it.
   app.get(
     '/metrics',
-    { config: open, schema: { tags: ['operations'], summary: 'Prometheus metrics' } },
+    {
+      config: { ...open, refusals: ['UNAUTHENTICATED'] },
+      schema: {
+        operationId: 'readMetrics',
+        tags,
+        summary: 'Prometheus metrics',
+        description: 'Needs a key from another machine only.',
+        response: { 200: answer('The metrics', Type.String(), { media: 'text/plain' }) },
+      },
+    },
     async (request, reply) => {
       const local =
         (request.ip === '127.0.0.1' || request.ip === '::1') && request.headers['x-forwarded-for'] === undefined;
@@ -80,30 +126,92 @@ export function operationsRoutes(app: FastifyInstance, options: OperationsOption
         .send(await options.metrics.registry.metrics());
     },
   );
-  app.get('/openapi.json', { config: open, schema: hidden }, async () => options.document?.() ?? app.swagger());
-  describe(app, () => options.document?.() ?? app.swagger());
+  descriptionRoutes(app, options.document ?? (() => app.openApi()));
 }
 
-/** The API described for people and for programs. Routes are fixed once the process listens, so each page is made once. */
-function describe(app: FastifyInstance, document: () => object): void {
-  const shown = { config: { public: true }, schema: { hide: true } } as const;
-  const pages = new Map<string, string>();
-  const page = (url: string, make: () => string): string => {
-    const text = pages.get(url) ?? make();
-    pages.set(url, text);
+const page = (description: string): Answer => answer(description, Type.String(), { media: 'text/html' });
+const document = (description: string, media?: string): Answer =>
+  answer(description, Type.Object({}, { additionalProperties: true }), media === undefined ? {} : { media });
+
+/** The API described for people and for programs. Routes are fixed once the process listens, so each text is made once. */
+function descriptionRoutes(app: FastifyInstance, openApi: () => object): void {
+  const config = { public: true } as const;
+  const texts = new Map<string, string>();
+  const once = (url: string, make: () => string): string => {
+    const text = texts.get(url) ?? make();
+    texts.set(url, text);
     return text;
   };
-  const version = (): string => app.swagger().info.version;
+  const version = (): string => (app.openApi()['info'] as { version: string }).version;
+  const json = 'application/json; charset=utf-8';
 
-  app.get('/docs', shown, async (_request, reply) =>
-    reply.headers(PAGE_HEADERS).send(page('/docs', () => apiPage(document()))),
+  app.get(
+    '/openapi.json',
+    {
+      config,
+      schema: {
+        operationId: 'readOpenApi',
+        tags,
+        summary: 'This API as an OpenAPI 3.1 document',
+        response: { 200: document('The document') },
+      },
+    },
+    async (_request, reply) => reply.type(json).send(once('/openapi.json', () => JSON.stringify(openApi()))),
   );
-  app.get('/docs/errors', shown, async (_request, reply) =>
-    reply.headers(PAGE_HEADERS).send(page('/docs/errors', () => errorsPage(version()))),
+  app.get(
+    '/asyncapi.json',
+    {
+      config,
+      schema: {
+        operationId: 'readAsyncApi',
+        tags,
+        summary: 'The events as an AsyncAPI 3.0 document',
+        response: { 200: document('The document') },
+      },
+    },
+    async (_request, reply) => reply.type(json).send(once('/asyncapi.json', () => JSON.stringify(asyncApi(version())))),
   );
-  app.get('/asyncapi.json', shown, async () => asyncApi(version()));
-  app.get<{ Params: { type: string } }>('/schemas/events/:type/1', shown, async ({ params }, reply) => {
-    if (!isEventType(params.type)) throw new Problem('NOT_FOUND', 'There is no event of this type and version.');
-    return reply.type('application/schema+json').send(JSON.stringify(eventSchema(params.type)));
-  });
+  app.get(
+    '/docs',
+    {
+      config,
+      schema: {
+        operationId: 'readDocs',
+        tags,
+        summary: 'This API as a page for people',
+        response: { 200: page('The page') },
+      },
+    },
+    async (_request, reply) => reply.headers(PAGE_HEADERS).send(once('/docs', () => apiPage(openApi()))),
+  );
+  app.get(
+    '/docs/errors',
+    {
+      config,
+      schema: {
+        operationId: 'readErrorDocs',
+        tags,
+        summary: 'Every error code as a page for people',
+        response: { 200: page('The page') },
+      },
+    },
+    async (_request, reply) => reply.headers(PAGE_HEADERS).send(once('/docs/errors', () => errorsPage(version()))),
+  );
+  app.get<{ Params: { type: string } }>(
+    '/schemas/events/:type/1',
+    {
+      config: { ...config, refusals: ['NOT_FOUND'] },
+      schema: {
+        operationId: 'readEventSchema',
+        tags,
+        summary: 'The JSON Schema of an event, where its `dataschema` says',
+        params: Type.Object({ type: Type.String({ maxLength: 100, examples: ['OrderPaid'] }) }),
+        response: { 200: document('The schema', 'application/schema+json') },
+      },
+    },
+    async ({ params }, reply) => {
+      if (!isEventType(params.type)) throw new Problem('NOT_FOUND', 'There is no event of this type and version.');
+      return reply.type('application/schema+json').send(JSON.stringify(eventSchema(params.type)));
+    },
+  );
 }

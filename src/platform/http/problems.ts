@@ -90,21 +90,28 @@ export function problemOf(error: unknown, errorsMax: number): Problem {
   return new Problem('INTERNAL', 'Something failed on our side. Quote the correlation id when you ask about it.');
 }
 
-export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
+/** The document a caller gets. */
+export function problemDocument(problem: Problem, correlationId: string): Record<string, unknown> {
   const { status, title } = ERRORS[problem.code];
-  const { errors, headers, members } = problem.extras;
-  if (headers) reply.headers(headers);
-  if (status === 503) reply.header('retry-after', String(RETRY_AFTER_S));
-  if (status === 401) reply.header('www-authenticate', 'Bearer');
-  const body = {
+  const { errors, members } = problem.extras;
+  return {
     type: `/docs/errors#${problem.code}`,
     title,
     status,
     detail: problem.message,
     code: problem.code,
-    correlationId: reply.request.correlationId,
+    correlationId,
     ...(errors && { errors }),
     ...members,
   };
+}
+
+export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
+  const { status } = ERRORS[problem.code];
+  const { headers } = problem.extras;
+  if (headers) reply.headers(headers);
+  if (status === 503) reply.header('retry-after', String(RETRY_AFTER_S));
+  if (status === 401) reply.header('www-authenticate', 'Bearer');
+  const body = problemDocument(problem, reply.request.correlationId);
   return reply.code(status).header('content-type', 'application/problem+json').send(JSON.stringify(body));
 }

@@ -1,11 +1,16 @@
-import type {} from '@fastify/swagger';
+import { isUtf8 } from 'node:buffer';
 import { randomFillSync } from 'node:crypto';
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import { ERRORS } from '#contracts/errors.ts';
 import { uuidv7 } from '#platform/uuid.ts';
 import type { Cause } from '../aggregate.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import { Problem, problemOf, sendProblem } from './problems.ts';
+import { describeRoutes } from './openapi.ts';
+import { Problem, problemDocument, problemOf, sendProblem } from './problems.ts';
+import { isText, TEXT_FORMAT } from './schemas.ts';
 
 /** Who calls: the name and role of an API key; between processes also a service, or nobody that was asked. */
 export interface Principal {
@@ -44,6 +49,8 @@ export const BODY_LIMIT_BYTES = 1024 * 1024;
 const VALIDATION_ERRORS_MAX = 50;
 
 export interface HttpOptions {
+  /** Of the API, as its description tells it. */
+  readonly version?: string;
   readonly logger: Logger;
   readonly metrics: Metrics;
   /** The caller behind a request, or undefined; asked for every route that is not public. */
@@ -77,7 +84,7 @@ function traceparentOf(header: unknown): string {
 
 /** A Fastify instance with what every route shares: correlation, authentication, problem+json, metrics. */
 export function createHttp(options: HttpOptions): FastifyInstance {
-  const { logger, metrics, behindGateway = false } = options;
+  const { logger, metrics, version = '', behindGateway = false } = options;
   const app = fastify({
     logger: false,
     // What is no URL, or one with a part too long for any route, meets no route and none of its hooks.
@@ -87,6 +94,7 @@ export function createHttp(options: HttpOptions): FastifyInstance {
       metrics.refused.labels(problem.code).inc();
       void sendProblem(reply.header('x-correlation-id', request.correlationId), problem);
     },
+    clientErrorHandler: refuseBytes,
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: 60_000,
     keepAliveTimeout: 75_000,
@@ -99,14 +107,18 @@ export function createHttp(options: HttpOptions): FastifyInstance {
         useDefaults: false,
         allErrors: true,
         strict: false,
+        formats: { [TEXT_FORMAT]: isText },
       },
     },
   });
+  describeRoutes(app, { version });
   const parseJson = app.getDefaultJsonParser('error', 'error');
   // Many clients send the content type without a body: then there is none, and the route's schema judges that.
-  app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
-    if (body === '') done(null, undefined);
-    else void parseJson(request, body, done);
+  app.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    if (body.length === 0) done(null, undefined);
+    // Decoding would put another character in the place of what is none.
+    else if (!isUtf8(body)) done(new Problem('MALFORMED_JSON', 'The body is not UTF-8.'));
+    else void parseJson(request, body.toString(), done);
   });
   app.removeContentTypeParser('text/plain');
   app.decorateRequest('principal', null as never);
@@ -124,7 +136,9 @@ export function createHttp(options: HttpOptions): FastifyInstance {
     };
     reply.header('x-correlation-id', request.correlationId);
     const { config } = request.routeOptions;
-    if (request.is404 || (config?.public && !(behindGateway && !OPEN_ROUTES.has(request.routeOptions.url)))) return;
+    // Before Fastify minds the body of what nobody takes.
+    if (request.is404) return sendProblem(reply, notFound(app, request));
+    if (config?.public && !(behindGateway && !OPEN_ROUTES.has(request.routeOptions.url))) return;
     const principal = await options.authenticate(request);
     if (!principal)
       throw new Problem(
@@ -134,7 +148,7 @@ export function createHttp(options: HttpOptions): FastifyInstance {
           : 'Send a valid API key as "Authorization: Bearer <key>".',
       );
     if (config?.public) return;
-    const reading = request.method === 'GET' || request.method === 'HEAD';
+    const reading = READING.has(request.method);
     const needed = config?.role ?? (reading ? 'reader' : 'client');
     if (RANKS[principal.role] < RANKS[needed])
       throw new Problem('FORBIDDEN', `This needs a key with the role ${needed}; yours has ${principal.role}.`);
@@ -154,20 +168,51 @@ export function createHttp(options: HttpOptions): FastifyInstance {
       );
     return sendProblem(reply, problem);
   });
-  app.setNotFoundHandler((request, reply) => {
-    const others = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'].filter(
-      (method) =>
-        method !== request.method && app.findRoute({ method: method as 'GET', url: request.url.split('?')[0]! }),
-    );
-    const problem =
-      others.length > 0
-        ? new Problem('METHOD_NOT_ALLOWED', `Use ${others.join(' or ')} here.`, {
-            headers: { allow: others.join(', ') },
-          })
-        : new Problem('NOT_FOUND', `There is nothing at ${request.url.split('?')[0]!.slice(0, 200)}.`);
-    return sendProblem(reply, problem);
-  });
   return app;
+}
+
+/** Answers bytes that never became a request, and closes their connection. */
+function refuseBytes(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+  const problem = BYTES_REFUSED[error.code ?? ''] ?? NO_REQUEST;
+  const correlationId = uuidv7();
+  const body = JSON.stringify(problemDocument(problem, correlationId));
+  const { status } = ERRORS[problem.code];
+  socket.end(
+    [
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+      'content-type: application/problem+json',
+      `content-length: ${Buffer.byteLength(body)}`,
+      `x-correlation-id: ${correlationId}`,
+      'connection: close',
+      '',
+      body,
+    ].join('\r\n'),
+  );
+}
+
+const NO_REQUEST = new Problem('MALFORMED_REQUEST', 'Send an HTTP/1.1 request.');
+const BYTES_REFUSED: Readonly<Record<string, Problem>> = {
+  HPE_HEADER_OVERFLOW: new Problem('HEADERS_TOO_LARGE', 'Send at most 16 KiB of URL and headers.'),
+  ERR_HTTP_REQUEST_TIMEOUT: new Problem('REQUEST_TIMEOUT', 'Send the whole request within a minute.'),
+};
+
+/** A command without details may come without a body. */
+export async function emptyBodyIsObject(request: FastifyRequest): Promise<void> {
+  if (request.body === undefined || request.body === null) request.body = {};
+}
+
+const READING: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
+
+/** Why no route takes a request: nothing is there, or nothing with this method. */
+function notFound(app: FastifyInstance, request: FastifyRequest): Problem {
+  const path = request.url.split('?')[0]!;
+  const others = METHODS.filter((method) => method !== request.method && app.findRoute({ method, url: path }));
+  if (others.length === 0) return new Problem('NOT_FOUND', `There is nothing at ${path.slice(0, 200)}.`);
+  return new Problem('METHOD_NOT_ALLOWED', `Use ${others.join(' or ')} here.`, {
+    headers: { allow: others.join(', ') },
+  });
 }
 
 export type { FastifyReply, FastifyRequest };

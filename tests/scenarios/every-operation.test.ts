@@ -1,0 +1,265 @@
+import { randomUUID } from 'node:crypto';
+import { connect } from 'node:net';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { ERRORS } from '#contracts/errors.ts';
+import { type Answer, orderBody } from '../support/api.ts';
+import { document, seen } from '../support/contract.ts';
+import { useSystem } from '../support/system.ts';
+import type { Order, Page, Problem, Product, Review } from '../support/views.ts';
+
+/**
+ * Every operation of the API once with success, and every code that a caller can bring about. That an answer is as
+ * docs/api/openapi.json says is seen to by the caller itself, see tests/support/contract.ts.
+ */
+
+const system = useSystem({ env: { SANDBOX_CARRIER_DELAY_MS: 'off' } });
+
+const UNKNOWN = '0192f0c1-2a3b-7c4d-8e5f-0123456789ab';
+const refused = (answer: Answer): readonly [number, string] => [answer.status, (answer.body as Problem).code];
+
+let sku: string;
+let completed: Order;
+
+beforeAll(async () => {
+  const { api } = system;
+  sku = await api.product(1_000);
+  const placed = await api.placeOrder({
+    sku,
+    quantity: 2,
+    reference: 'R-1',
+    taxLines: [{ name: 'VAT', amount: '1.90' }],
+    discountLines: [{ amount: '1.00' }],
+    shippingLines: [{ name: 'DHL', amount: '4.90' }],
+    shippingAddress: { name: 'Ada Lovelace', city: 'London' },
+    metadata: { campaign: 'spring' },
+  });
+  await api.untilStatus(placed.id, 'READY_FOR_SHIPMENT');
+  const shipment = await api.firstShipment(placed.id);
+  await api.dispatch(shipment.id);
+  await api.untilStatus(placed.id, 'SHIPPED');
+  await api.deliver(shipment.id);
+  completed = await api.untilStatus(placed.id, 'COMPLETED');
+});
+
+describe('every operation', () => {
+  test('of reading answers', async () => {
+    const { api } = system;
+    const { id } = completed;
+    await api.untilNotified(id, 'OrderCompleted');
+    await api.invoice(id);
+    const [notification] = await api.notifications(id);
+    const shipment = await api.firstShipment(id);
+    await api.get(`/notifications/${notification!.id}`);
+    await api.get(`/notifications/${notification!.id}?format=html`);
+    await api.get(`/shipments/${shipment.id}`);
+    await api.payment(id);
+    await api.order(id);
+    await api.events(id);
+    await api.orders('limit=2');
+    await api.get(`/products/${sku}`);
+    await api.get('/products?limit=2');
+    await api.stock(sku);
+    await api.get('/stock?limit=2');
+    await api.dashboard();
+    await api.parked();
+    await api.get('/api-keys');
+    for (const path of [
+      '/openapi.json',
+      '/asyncapi.json',
+      '/docs',
+      '/docs/errors',
+      '/schemas/events/OrderPaid/1',
+      '/health/liveness',
+      '/health/readiness',
+      '/metrics',
+    ])
+      expect((await api.as(undefined).call('GET', path)).status).toBe(200);
+  });
+
+  test('of an order answers', async () => {
+    const { api } = system;
+    const { id } = await api.placeOrder({ sku, requiresReview: true });
+    await api.untilStatus(id, 'RESERVED');
+    expect((await api.command(id, 'hold', { reason: 'address' })).status).toBe(200);
+    expect(refused(await api.command(id, 'hold', { reason: 'again' }))).toEqual([409, 'HOLD_EXISTS']);
+    expect((await api.command(id, 'release')).status).toBe(200);
+    expect(refused(await api.command(id, 'release'))).toEqual([409, 'HOLD_NOT_FOUND']);
+    expect((await api.amend(id, { reference: 'R-2' })).status).toBe(200);
+    const review = await api.reviewOf(id);
+    await api.get<Review>(`/reviews/${review.id}`);
+    expect((await api.decideReview(review.id, 'approve')).status).toBe(200);
+    expect(refused(await api.decideReview(review.id, 'reject'))).toEqual([409, 'REVIEW_DECIDED']);
+    await api.untilStatus(id, 'READY_FOR_SHIPMENT');
+    const shipment = await api.firstShipment(id);
+    expect(refused(await api.deliver(shipment.id))).toEqual([409, 'SHIPMENT_NOT_DELIVERABLE']);
+    await api.command(id, 'hold', { reason: 'stop' });
+    await expect.poll(async () => (await api.firstShipment(id)).paused).toBe(true);
+    expect(refused(await api.dispatch(shipment.id))).toEqual([409, 'SHIPMENT_ON_HOLD']);
+    await api.command(id, 'release');
+    await expect.poll(async () => (await api.firstShipment(id)).paused).toBe(false);
+    expect((await api.dispatch(shipment.id)).status).toBe(200);
+    expect(refused(await api.dispatch(shipment.id))).toEqual([409, 'SHIPMENT_NOT_DISPATCHABLE']);
+    await api.untilStatus(id, 'SHIPPED');
+    expect(refused(await api.cancel(id))).toEqual([409, 'ORDER_ALREADY_SHIPPED']);
+    const tooMuch = { reason: 'x', items: [{ sku, quantity: 5 }] };
+    expect(refused(await api.command(id, 'returns', tooMuch))).toEqual([409, 'RETURN_EXCEEDS_SHIPPED']);
+    expect((await api.command(id, 'complete')).status).toBe(200);
+    expect(refused(await api.command(id, 'complete'))).toEqual([409, 'ORDER_FINAL']);
+    const returned = await api.command(id, 'returns', { reason: 'too small' });
+    expect(returned.status).toBe(200);
+    const receive = `returns/${returned.body.returns[0]!.returnId}/receive`;
+    expect((await api.command(id, receive, { refund: false })).status).toBe(200);
+    expect(refused(await api.command(id, receive, { refund: false }))).toEqual([409, 'ACTION_NOT_ALLOWED']);
+    expect(refused(await api.command(id, `returns/${UNKNOWN}/receive`))).toEqual([404, 'RETURN_NOT_FOUND']);
+    expect((await api.command(id, 'refunds', { reason: 'kind', amount: '1.00' })).status).toBe(200);
+    const all = { reason: 'kind', amount: '10.00' };
+    expect(refused(await api.command(id, 'refunds', all))).toEqual([409, 'REFUND_EXCEEDS_CAPTURED']);
+    const fine = { reason: 'kind', amount: '1.001' };
+    expect(refused(await api.command(id, 'refunds', fine))).toEqual([422, 'AMOUNT_INVALID']);
+
+    const other = await api.placeOrder({ sku, requiresReview: true });
+    const second = await api.reviewOf(other.id);
+    expect((await api.decideReview(second.id, 'reject')).status).toBe(200);
+    const third = await api.placeOrder({ sku });
+    await api.untilStatus(third.id, 'READY_FOR_SHIPMENT');
+    expect((await api.cancel(third.id)).status).toBeLessThan(300);
+  });
+
+  test('of keys, stock and parked orders answers', async () => {
+    const { api } = system;
+    const name = `k-${randomUUID().slice(0, 8)}`;
+    await api.ok('POST', '/api-keys', { body: { name, role: 'reader' } });
+    const again = await api.call('POST', '/api-keys', { body: { name, role: 'reader' } });
+    expect(refused(again)).toEqual([409, 'API_KEY_EXISTS']);
+    expect((await api.call('DELETE', `/api-keys/${name}`)).status).toBe(204);
+    const less = { body: { sku, delta: -1_000_000, reason: 'count' }, key: randomUUID() };
+    expect(refused(await api.call('POST', '/stock/adjustments', less))).toEqual([409, 'STOCK_INSUFFICIENT']);
+    for (const action of ['retry', 'skip']) {
+      // Nothing of this order is parked, so nothing is left.
+      const answer = await api.call('POST', `/parked/orders/${UNKNOWN}/${action}`, { body: {} });
+      expect([answer.status, answer.body]).toEqual([200, { released: 0, left: 0 }]);
+      expect(refused(await api.call('POST', `/parked/nobody/${UNKNOWN}/${action}`))).toEqual([404, 'NOT_FOUND']);
+    }
+  });
+});
+
+describe('a code', () => {
+  test('is met by what brings it about', async () => {
+    const { api } = system;
+    const { id } = completed;
+    const order = (change: object, headers: Record<string, string | undefined> = {}): Promise<Answer> =>
+      api.call('POST', '/orders', { body: { ...orderBody({ sku }), ...change }, key: randomUUID(), headers });
+    const line = (change: object): object => ({ items: [{ sku, quantity: 1, unitPrice: '1.00', ...change }] });
+    expect(refused(await order(line({ sku: 'nothing' })))).toEqual([422, 'UNKNOWN_SKU']);
+    expect(refused(await order({ customerId: 'me' }))).toEqual([400, 'VALIDATION_FAILED']);
+    expect(refused(await order({ currency: 'XXQ' }))).toEqual([422, 'UNKNOWN_CURRENCY']);
+    expect(refused(await order(line({ unitPrice: '1.00001' })))).toEqual([422, 'UNIT_PRICE_INVALID']);
+    expect(refused(await order({ totalAmount: '1.00' }))).toEqual([422, 'TOTAL_MISMATCH']);
+    expect(refused(await order({}, { 'idempotency-key': undefined }))).toEqual([400, 'IDEMPOTENCY_KEY_REQUIRED']);
+    expect(refused(await order({}, { 'content-type': 'text/csv' }))).toEqual([415, 'UNSUPPORTED_MEDIA_TYPE']);
+    expect(refused(await api.call('POST', '/orders', { body: '{', key: 'x' }))).toEqual([400, 'MALFORMED_JSON']);
+    const key = randomUUID();
+    await api.ok('PUT', `/products/${sku}`, { body: { name: 'A' }, key });
+    const reused = await api.call('PUT', `/products/${sku}`, { body: { name: 'B' }, key });
+    expect(refused(reused)).toEqual([422, 'IDEMPOTENCY_KEY_REUSED']);
+    expect(refused(await api.as(undefined).call('GET', '/orders'))).toEqual([401, 'UNAUTHENTICATED']);
+    const reader = api.as(await api.newKey('reader'));
+    expect(refused(await reader.cancel(id))).toEqual([403, 'FORBIDDEN']);
+    const stale = await api.command(id, 'returns', { reason: 'x' }, { headers: { 'if-match': '"1"' } });
+    expect(refused(stale)).toEqual([412, 'VERSION_MISMATCH']);
+    const pdf = await api.call('GET', `/orders/${id}/invoice`, { headers: { accept: 'image/png' } });
+    expect(refused(pdf)).toEqual([406, 'NOT_ACCEPTABLE']);
+    const webhook = await api.call('POST', '/payments/webhooks/sandbox', { body: {} });
+    expect(refused(webhook)).toEqual([401, 'WEBHOOK_SIGNATURE_INVALID']);
+    expect(refused(await api.call('GET', `/orders/${UNKNOWN}/invoice`))).toEqual([404, 'INVOICE_NOT_ISSUED']);
+    expect(refused(await api.call('GET', `/orders/${UNKNOWN}`))).toEqual([404, 'ORDER_NOT_FOUND']);
+    expect(refused(await api.call('GET', '/products/nothing'))).toEqual([404, 'PRODUCT_NOT_FOUND']);
+    expect(refused(await api.call('GET', `/shipments/${UNKNOWN}`))).toEqual([404, 'SHIPMENT_NOT_FOUND']);
+    expect(refused(await api.call('GET', `/reviews/${UNKNOWN}`))).toEqual([404, 'REVIEW_NOT_FOUND']);
+    expect(refused(await api.call('DELETE', '/orders'))).toEqual([405, 'METHOD_NOT_ALLOWED']);
+    const large = { body: JSON.stringify({ name: 'x'.repeat(1_100_000) }) };
+    const tooLarge = await api.call('PUT', `/products/${sku}`, large).catch((error: unknown) => error as Error);
+    // The server answers before it has read everything; a client may see the closed connection first.
+    if (!(tooLarge instanceof Error)) expect(refused(tooLarge)).toEqual([413, 'PAYLOAD_TOO_LARGE']);
+  });
+
+  test.each([
+    [
+      'headers of 20 kB',
+      `GET /orders HTTP/1.1\r\nhost: x\r\nx-long: ${'x'.repeat(20_000)}\r\n\r\n`,
+      431,
+      'HEADERS_TOO_LARGE',
+    ],
+    ['a URL of 20 kB', `GET /orders?text=${'x'.repeat(20_000)} HTTP/1.1\r\nhost: x\r\n\r\n`, 431, 'HEADERS_TOO_LARGE'],
+    ['a greeting', 'HELO example.com\r\n\r\n', 400, 'MALFORMED_REQUEST'],
+    [
+      'two lengths',
+      'POST /orders HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nx',
+      400,
+      'MALFORMED_REQUEST',
+    ],
+  ])('is told to %s', async (_what, bytes, status, code) => {
+    const { hostname, port } = new URL(system.api.url);
+    const socket = connect(Number(port), hostname);
+    socket.write(bytes);
+    let text = '';
+    for await (const chunk of socket) text += String(chunk);
+    expect(text.slice(0, 12)).toBe(`HTTP/1.1 ${status}`);
+    expect(text).toMatch(/\r\nx-correlation-id: [0-9a-f-]{36}\r\n/);
+    expect(text).toContain('\r\ncontent-type: application/problem+json\r\n');
+    expect(JSON.parse(text.slice(text.indexOf('{')))).toMatchObject({ code, status });
+    seen.codes.add(code);
+  });
+});
+
+describe('the document', () => {
+  /** Not answered by what a caller does, or by operations that are of no use here. */
+  const ELSEWHERE = {
+    codes: [
+      'CANCELLATION_PENDING',
+      'INTERNAL',
+      'OVERLOADED',
+      'PAYLOAD_TOO_LARGE',
+      'RATE_LIMITED',
+      'REQUEST_TIMEOUT',
+      'UNAVAILABLE',
+    ],
+    operations: ['followEvents', 'receiveWebhook'],
+  };
+
+  test('has no operation and no code that was not met here', () => {
+    const ids = Object.values(document.paths).flatMap((methods) =>
+      Object.values(methods).map((operation) => operation.operationId),
+    );
+    const succeeded = ids.filter((id) => [...(seen.statuses.get(id) ?? [])].some((status) => status < 300));
+    expect(ids.filter((id) => !succeeded.includes(id)).toSorted()).toEqual(ELSEWHERE.operations);
+    expect(Object.keys(ERRORS).filter((code) => !seen.codes.has(code) && !ELSEWHERE.codes.includes(code))).toEqual([]);
+  });
+});
+
+test('a price keeps the scale of its currency', async () => {
+  const { api } = system;
+  const own = `PRICE-${randomUUID().slice(0, 8)}`;
+  for (const [price, currency, shown] of [
+    ['19.90', 'EUR', '19.90'],
+    ['20', 'EUR', '20.00'],
+    ['0.0125', 'EUR', '0.0125'],
+    ['500', 'JPY', '500'],
+    ['1.5', 'KWD', '1.500'],
+  ] as const) {
+    const put = await api.ok<Product>('PUT', `/products/${own}`, { body: { name: 'P', price, currency } });
+    expect([put.price, (await api.get<Product>(`/products/${own}`)).price]).toEqual([shown, shown]);
+  }
+});
+
+test('a page goes on behind the longest SKU there can be', async () => {
+  const { api } = system;
+  const long = '\u{10ffff}'.repeat(100);
+  await api.putProduct(long);
+  const page = await api.get<Page<Product>>(
+    `/products?limit=1&cursor=${Buffer.from('\u{10fffe}').toString('base64url')}`,
+  );
+  expect(page.items.map((item) => item.sku)).toEqual([long]);
+  const next = Buffer.from(long).toString('base64url');
+  expect((await api.get<Page<Product>>(`/products?limit=1&cursor=${next}`)).items).toEqual([]);
+});
