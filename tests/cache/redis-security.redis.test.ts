@@ -84,16 +84,31 @@ beforeAll(async () => {
     dir: join(folder, 'redis'),
     port: plainPort,
     args: [
-      ...['--requirepass', PASSWORDS.default],
-      ...['--user', 'olms', 'on', `>${PASSWORDS.olms}`, ...RIGHTS],
-      ...['--user', 'meager', 'on', `>${PASSWORDS.meager}`, '~*', '+ping', '+client'],
-      ...['--tls-port', String(tlsPort), '--tls-auth-clients', 'no', ...tls],
+      '--requirepass',
+      PASSWORDS.default,
+      '--user',
+      'olms',
+      'on',
+      `>${PASSWORDS.olms}`,
+      ...RIGHTS,
+      '--user',
+      'meager',
+      'on',
+      `>${PASSWORDS.meager}`,
+      '~*',
+      '+ping',
+      '+client',
+      '--tls-port',
+      String(tlsPort),
+      '--tls-auth-clients',
+      'no',
+      ...tls,
     ],
   });
   mutual = await startRedis({
     own: true,
     dir: join(folder, 'mutual'),
-    args: [...['--tls-port', String(mutualPort), '--tls-auth-clients', 'yes'], ...tls],
+    args: ['--tls-port', String(mutualPort), '--tls-auth-clients', 'yes', ...tls],
   });
   admin = new Client(urlOf('default', PASSWORDS.default, plainPort));
 }, 300_000);

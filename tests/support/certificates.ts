@@ -26,13 +26,35 @@ export async function newAuthority(folder: string, name: string): Promise<Author
       const request = join(folder, `${subject}.csr`);
       const extensions = join(folder, `${subject}.ext`);
       await openssl(folder, [
-        ...['req', '-new', '-nodes', '-newkey', 'rsa:2048', '-subj', `/CN=${subject}`],
-        ...['-keyout', issued.keyFile, '-out', request],
+        'req',
+        '-new',
+        '-nodes',
+        '-newkey',
+        'rsa:2048',
+        '-subj',
+        `/CN=${subject}`,
+        '-keyout',
+        issued.keyFile,
+        '-out',
+        request,
       ]);
       writeFileSync(extensions, subjectAltName === undefined ? '' : `subjectAltName=${subjectAltName}\n`);
       await openssl(folder, [
-        ...['x509', '-req', '-in', request, '-CA', own.certFile, '-CAkey', own.keyFile, '-CAcreateserial'],
-        ...['-days', '2', '-extfile', extensions, '-out', issued.certFile],
+        'x509',
+        '-req',
+        '-in',
+        request,
+        '-CA',
+        own.certFile,
+        '-CAkey',
+        own.keyFile,
+        '-CAcreateserial',
+        '-days',
+        '2',
+        '-extfile',
+        extensions,
+        '-out',
+        issued.certFile,
       ]);
       return joined(issued);
     },
@@ -48,8 +70,20 @@ export async function selfSigned(
 ): Promise<Certificate> {
   const files = filesOf(folder, name);
   await openssl(folder, [
-    ...['req', '-x509', '-nodes', '-newkey', 'rsa:2048', '-days', '2', '-subj', `/CN=${name}`],
-    ...['-keyout', files.keyFile, '-out', files.certFile, ...more],
+    'req',
+    '-x509',
+    '-nodes',
+    '-newkey',
+    'rsa:2048',
+    '-days',
+    '2',
+    '-subj',
+    `/CN=${name}`,
+    '-keyout',
+    files.keyFile,
+    '-out',
+    files.certFile,
+    ...more,
     ...(subjectAltName === undefined ? [] : ['-addext', `subjectAltName=${subjectAltName}`]),
   ]);
   return joined(files);

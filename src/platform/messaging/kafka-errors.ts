@@ -116,7 +116,7 @@ const KINDS: readonly Kind[] = [
   },
   {
     tells: (error) =>
-      answered('UNKNOWN_TOPIC_OR_PARTITION', 'UNKNOWN_TOPIC_ID')(error) || /^Unknown topic/.test(error.message),
+      answered('UNKNOWN_TOPIC_OR_PARTITION', 'UNKNOWN_TOPIC_ID')(error) || error.message.startsWith('Unknown topic'),
     fatal: false,
     says: ({ topic }) =>
       `UNKNOWN_TOPIC: there is no topic ${topic}, or not all of it. Start a process of OLMS, which makes it, or make it yourself; where it was deleted, everything is published on it again.`,
