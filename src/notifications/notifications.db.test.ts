@@ -290,7 +290,7 @@ describe('notifications', () => {
   test('how an attempt ended is heard once, and not after a later attempt; that it went out always is', async () => {
     await start({});
     const order = uuidv7();
-    await happen(event(order, 'OrderCreated', { contact: EMAIL }), event(order, 'OrderReserved'));
+    await happen(event(order, 'OrderCreated', { contact: EMAIL }), event(order, 'OrderPaid'));
     const [late, sent] = await itemsOf(order, (items) => items.length === 2);
     await database.query(
       "update notifications.notifications set status = 'queued', next_attempt_at = created_at where order_id = $1",

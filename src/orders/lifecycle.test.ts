@@ -184,8 +184,10 @@ describe('the table', () => {
   test('is the only place that names a next status', () => {
     const literal = new RegExp(`\\bstatus\\s*[:=]\\s*(?![=])['"\`](${ALL.join('|')})['"\`]`);
     const folder = import.meta.dirname;
+    // What the description of the API shows is where an order stands, not where one goes.
+    const naming = ['lifecycle.ts', 'example-order.ts'];
     const files = readdirSync(folder).filter(
-      (file) => file.endsWith('.ts') && !file.endsWith('.test.ts') && file !== 'lifecycle.ts',
+      (file) => file.endsWith('.ts') && !file.endsWith('.test.ts') && !naming.includes(file),
     );
     expect(files).toContain('order.ts');
     expect(files.filter((file) => literal.test(readFileSync(join(folder, file), 'utf8')))).toEqual([]);

@@ -26,6 +26,7 @@ import {
   Time,
   TimeText,
 } from '#platform/http/schemas.ts';
+import { EXAMPLE_ID, EXAMPLE_ORDER } from './example-order.ts';
 import { ACTIONS, STATUSES } from './lifecycle.ts';
 import { FULFILLMENT_STATUSES } from './order.ts';
 
@@ -33,7 +34,6 @@ import { FULFILLMENT_STATUSES } from './order.ts';
 
 // What is asked ------------------------------------------------------------------------------------------------
 
-const EXAMPLE_ID = '0192f0c1-2a3b-7c4d-8e5f-0123456789ab';
 const Decimal = Type.String({ pattern: '^-?\\d{1,16}(\\.\\d{1,18})?$', description: 'Decimal string, e.g. "19.90"' });
 const Reference = Text(100, { minLength: 1, pattern: '^[^\\u0000-\\u001f]+$' });
 
@@ -280,56 +280,7 @@ export const OrderView = Type.Object(
   },
   {
     title: 'Order',
-    examples: [
-      {
-        id: EXAMPLE_ID,
-        status: 'READY_FOR_SHIPMENT',
-        paymentStatus: 'CAPTURED',
-        fulfillmentStatus: 'SCHEDULED',
-        returnStatus: 'NONE',
-        holds: [],
-        totalAmount: '19.90',
-        currency: 'EUR',
-        customerId: EXAMPLE_ID,
-        channel: 'web',
-        itemCount: 1,
-        version: 5,
-        createdAt: '2026-11-22T12:00:00.000Z',
-        updatedAt: '2026-11-22T12:00:01.250Z',
-        items: [{ line: 1, sku: 'MUG-1', name: 'Mug', quantity: 2, unitPrice: '9.95', amount: '19.90' }],
-        taxLines: [],
-        discountLines: [],
-        shippingLines: [],
-        refundedAmount: '0.00',
-        contact: { email: 'ada@example.com' },
-        payment: { provider: 'sandbox' },
-        requiresReview: false,
-        reviewReasons: [],
-        allowBackorder: false,
-        metadata: {},
-        allocations: [{ sku: 'MUG-1', location: 'main', quantity: 2 }],
-        shipments: [],
-        returns: [],
-        refunds: [],
-        deadlineAt: '2026-11-29T12:00:01.250Z',
-        allowedActions: ['cancel', 'hold', 'amend', 'requestRefund'],
-        refusedActions: {
-          release: { code: 'HOLD_NOT_FOUND', reason: 'The order has no hold.' },
-          complete: {
-            code: 'ACTION_NOT_ALLOWED',
-            reason: '"complete" is not possible while the order is READY_FOR_SHIPMENT.',
-          },
-          requestReturn: {
-            code: 'ACTION_NOT_ALLOWED',
-            reason: '"requestReturn" is not possible while the order is READY_FOR_SHIPMENT.',
-          },
-          receiveReturn: {
-            code: 'ACTION_NOT_ALLOWED',
-            reason: '"receiveReturn" is not possible while the order is READY_FOR_SHIPMENT.',
-          },
-        },
-      },
-    ],
+    examples: [EXAMPLE_ORDER],
   },
 );
 

@@ -44,7 +44,7 @@ describe('the gateway', () => {
       INVENTORY_URL: `${first.url}, ${second.url}`,
       PAYMENTS_URL: only.url,
     });
-    api = new Api(gateway.url, KEY);
+    api = new Api(gateway.url, KEY, { documented: false });
   });
   afterEach(async () => {
     await api.close();
@@ -238,7 +238,7 @@ describe('a service behind a gateway', () => {
   let api: Api;
   beforeAll(async () => {
     service = await start(['inventory', 'payments'], { OLMS_INTERNAL_SECRET: SECRET });
-    api = new Api(service.url, undefined);
+    api = new Api(service.url, undefined, { documented: false });
   });
   afterAll(async () => {
     await api.close();
