@@ -19,7 +19,7 @@ const SERVICES = ['inventory', 'orders', 'reviews', 'payments', 'shipping', 'not
 type Service = (typeof SERVICES)[number];
 
 /** The log is a topic, and every service has a database of its own. */
-describe('olms replay on Kafka', () => {
+describe('olms replay on Kafka', { timeout: 90_000 }, () => {
   let folder: string;
   let kafka: Kafka;
   let postgres: TestPostgres;

@@ -14,7 +14,7 @@ import type { RebuildReport } from './rebuild.ts';
 
 const REBUILDABLE = ['orders', 'notifications', 'billing'] as const;
 
-describe('olms replay --rebuild', () => {
+describe('olms replay --rebuild', { timeout: 90_000 }, () => {
   let folder: string;
   let env: Record<string, string>;
   let system: System;
@@ -248,5 +248,5 @@ describe('olms replay --rebuild', () => {
     const report = await runAudit({ patience: 10 }, { ...env, DATABASE_URL: system.databaseUrl });
     expect(report.checks.filter((check) => check.violations > 0)).toEqual([]);
     expect(await shadows()).toEqual([]);
-  }, 90_000);
+  });
 });
