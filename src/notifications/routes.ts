@@ -3,7 +3,7 @@ import { type Static, Type } from 'typebox';
 import type { Database } from '#platform/database/database.ts';
 import { answer } from '#platform/http/openapi.ts';
 import { Problem } from '#platform/http/problems.ts';
-import { Id, IdText, strict, Time } from '#platform/http/schemas.ts';
+import { Id, IdText, PageOf, strict, Time } from '#platform/http/schemas.ts';
 import { htmlMail } from './html-mail.ts';
 import { findNotification, notificationsOfOrder } from './store.ts';
 
@@ -56,7 +56,7 @@ export function notificationRoutes(app: FastifyInstance, { database }: Notificat
         summary: 'What was told about an order, oldest first',
         querystring: ListQuery,
         response: {
-          200: answer('All of them', Type.Object({ items: Type.Array(NotificationView) }), {
+          200: answer('All of them', PageOf(NotificationView), {
             links: { readNotification: { id: '$response.body#/items/0/id' } },
           }),
         },
@@ -64,6 +64,7 @@ export function notificationRoutes(app: FastifyInstance, { database }: Notificat
     },
     async (request) => ({
       items: await notificationsOfOrder(database, request.query.orderId.toLowerCase(), NOTIFICATIONS_MAX),
+      nextCursor: null,
     }),
   );
 

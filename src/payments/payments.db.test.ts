@@ -242,7 +242,7 @@ describe('payments with the sandbox provider', () => {
       },
     ]);
     expect(answer.body).not.toContain('tok_approve');
-    expect((await app.inject(`/payments?orderId=${uuidv7()}`)).json()).toEqual({ items: [] });
+    expect((await app.inject(`/payments?orderId=${uuidv7()}`)).json()).toEqual({ items: [], nextCursor: null });
     expect((await app.inject('/payments')).statusCode).toBe(400);
   });
 

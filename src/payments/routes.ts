@@ -6,7 +6,7 @@ import { PaymentStatus } from '#contracts/order-events.ts';
 import { isoTime } from '#contracts/time.ts';
 import { answer } from '#platform/http/openapi.ts';
 import { Problem, problemOfRefusal } from '#platform/http/problems.ts';
-import { Amount, Currency, Id, IdText, strict, Time } from '#platform/http/schemas.ts';
+import { Amount, Currency, Id, IdText, PageOf, strict, Time } from '#platform/http/schemas.ts';
 import type { PaymentProvider, ProviderNotice } from './provider.ts';
 import type { Payment } from './rules.ts';
 import { signatureProblem } from './webhook-signature.ts';
@@ -87,12 +87,12 @@ export function registerRoutes(app: FastifyInstance, payments: PaymentRoutes): v
         summary:
           'The payment of an order: what is authorized, captured, voided and refunded, and every operation behind it',
         querystring: Type.Object({ orderId: IdText }, strict),
-        response: { 200: answer('None or one', Type.Object({ items: Type.Array(PaymentView) })) },
+        response: { 200: answer('None or one', PageOf(PaymentView)) },
       },
     },
     async (request) => {
       const payment = await payments.readPayment(request.query.orderId.toLowerCase());
-      return { items: payment ? [view(payment)] : [] };
+      return { items: payment ? [view(payment)] : [], nextCursor: null };
     },
   );
 

@@ -6,7 +6,7 @@ import { SkuQuantity } from '#contracts/order-events.ts';
 import { requestKey, storedAnswer } from '#platform/http/idempotency.ts';
 import { answer } from '#platform/http/openapi.ts';
 import { Problem, problemOfRefusal } from '#platform/http/problems.ts';
-import { Id, IdText, strict, Text } from '#platform/http/schemas.ts';
+import { Id, IdText, PageOf, strict, Text } from '#platform/http/schemas.ts';
 import { emptyBodyIsObject } from '#platform/http/server.ts';
 import type { Lane } from '#platform/lane.ts';
 import { type CarrierDue, isPaused, type Shipment, type Shipping, type ShippingCommand } from './rules.ts';
@@ -99,7 +99,7 @@ export function shippingRoutes(app: FastifyInstance, { lane, database }: Shippin
         summary: 'The shipments of an order',
         querystring: ListQuery,
         response: {
-          200: answer('All of them', Type.Object({ items: Type.Array(ShipmentView) }), {
+          200: answer('All of them', PageOf(ShipmentView), {
             links: { readShipment: FIRST, dispatchShipment: FIRST, deliverShipment: FIRST },
           }),
         },
@@ -108,7 +108,8 @@ export function shippingRoutes(app: FastifyInstance, { lane, database }: Shippin
     async (request) => {
       const orderId = request.query.orderId.toLowerCase();
       const shipping = await loadShipping(database, orderId);
-      return { items: shipping?.shipments.map((shipment) => view(orderId, shipping, shipment)) ?? [] };
+      const items = shipping?.shipments.map((shipment) => view(orderId, shipping, shipment)) ?? [];
+      return { items, nextCursor: null };
     },
   );
 
