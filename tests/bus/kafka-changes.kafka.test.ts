@@ -135,15 +135,15 @@ test('an event larger than the topic takes parks its order with the reason; a la
   expect(parked).toMatchObject({ consumer: 'relay', orderId: body.id });
   expect(JSON.stringify(parked)).toMatch(/MESSAGE_TOO_LARGE|max\.message\.bytes/);
   expect((await api.order(body.id)).status).toBe('CREATED');
-  const early = await api.call('POST', `/parked/relay/${body.id}/retry`);
+  const retry = (): Promise<unknown> => api.ok('POST', `/parked/relay/${body.id}/retry`, { body: {} });
+  await retry();
   expect((await api.parked()).map(({ orderId }) => orderId)).toEqual([body.id]);
-  expect(early.status).toBeLessThan(500);
 
   await setTopic('max.message.bytes', '8000000');
   await until(
     'the limit to be there',
     async () => {
-      await api.call('POST', `/parked/relay/${body.id}/retry`);
+      await retry();
       return (await api.parked()).length === 0;
     },
     { timeoutMs: FAR_MS, everyMs: 300 },

@@ -37,11 +37,12 @@ export function redisReason(error: Error, url: string, files: TlsFiles): string 
     return `REDIS_AUTHENTICATION_FAILED: ${message} Check the user and the password in REDIS_URL.`;
   if (message.startsWith('NOPERM'))
     return `REDIS_NOT_PERMITTED: ${message}. Allow the user of REDIS_URL what docs/runbook.md names.`;
-  if (/before secure TLS connection was established/.test(message))
-    return 'TLS_NOT_SPOKEN: Redis closes the connection when TLS begins. If that stays so, this port does not speak TLS: begin REDIS_URL with redis://.';
+  const isSecure = url.startsWith('rediss:');
+  if (isSecure && /before secure TLS connection was established|^connect ETIMEDOUT$/.test(message))
+    return `TLS_NOT_SPOKEN: nothing answers to TLS (${message}). If Redis is there, this port does not speak TLS: begin REDIS_URL with redis://.`;
   if (/Connection is closed|ECONNRESET|EPIPE/.test(message))
     return `CONNECTION_CLOSED: Redis closes the connection. If that stays so, this port may ask for ${
-      url.startsWith('rediss:') ? 'a certificate (REDIS_TLS_CERT, REDIS_TLS_KEY)' : 'TLS (a REDIS_URL with rediss://)'
+      isSecure ? 'a certificate (REDIS_TLS_CERT, REDIS_TLS_KEY)' : 'TLS (a REDIS_URL with rediss://)'
     }.`;
   return message;
 }
