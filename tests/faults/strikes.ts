@@ -340,6 +340,7 @@ function rebalance({ cluster, random, count, fault }: Field): Strikes {
   };
   return {
     async strike() {
+      await look();
       const joining = guests.length === 0;
       if (joining) {
         guests = GROUPS.map(
@@ -353,7 +354,6 @@ function rebalance({ cluster, random, count, fault }: Field): Strikes {
             }),
         );
       } else leave();
-      void look();
       const also = strikes++ % REPLICA_EVERY === REPLICA_EVERY - 1 ? comeOrGo() : '';
       return `a member ${joining ? 'joins' : 'leaves'} each of ${GROUPS.length} groups${also}`;
     },
