@@ -33,7 +33,10 @@ export interface PhaseOptions {
   readonly replicas: number | Readonly<Record<string, number>>;
   /** With all that PostgreSQL does so that a power cut loses nothing. */
   readonly durable: boolean;
-  /** Without the card that fails now and then: the pauses between its attempts grow to a minute. */
+  /**
+   * The first strike comes at once, and the card that fails now and then is left out, because the pauses between its
+   * attempts grow to a minute.
+   */
   readonly brief?: boolean;
   readonly pace: Pace;
   /** From the last fault to the last order. */
@@ -54,6 +57,7 @@ const READY_TIMEOUT_MS = 120_000;
 const QUIET_TIMEOUT_MS = 180_000;
 const TOPIC_TIMEOUT_MS = 30_000;
 const MAILS_TIMEOUT_MS = 60_000;
+const AT_ONCE_MS = [300, 1_500] as const;
 const FAULTS_SHOWN_MAX = 50;
 
 /** Starts a cluster, breaks it under load, lets it recover and compares; what does not agree comes back as faults. */
@@ -188,7 +192,8 @@ class Phase {
     let struck = 0;
     try {
       for (;;) {
-        const nextMs = performance.now() + field.random.between(...kind.everyMs);
+        const pauseMs = struck === 0 && this.#options.brief ? AT_ONCE_MS : kind.everyMs;
+        const nextMs = performance.now() + field.random.between(...pauseMs);
         // A kind that has no time for anything would show nothing.
         if (nextMs + lastsMs > endMs && struck > 0) break;
         await sleep(Math.max(0, nextMs - performance.now()));
@@ -355,7 +360,7 @@ function seconds(sinceMs: number): number {
 }
 
 /** About twenty orders a second, and what belongs to them. */
-export const MODERATE: Pace = { workers: 12, thinkMs: [100, 600] };
+const MODERATE: Pace = { workers: 12, thinkMs: [100, 600] };
 
 const USAGE = `npm run chaos -- [--only ${Object.keys(FAULTS).join(',')}] [--minutes 10 | --seconds N] [--pause-seconds 60] [--replicas 2 | orders=3,payments=2] [--seed N]`;
 

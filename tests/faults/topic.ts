@@ -16,7 +16,8 @@ export interface TopicQuestion {
   readonly databases: readonly string[];
 }
 
-interface Said {
+/** What an event says of itself, on the topic or in an outbox. */
+export interface Said {
   readonly order: string;
   readonly source: string;
   readonly type: string;
@@ -30,9 +31,9 @@ const EXAMPLES_MAX = 3;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** Faults by kind: how many there are, and some of them. */
-class Faults {
+export class Faults {
   readonly #kinds = new Map<string, string[]>();
-  #counts = new Map<string, number>();
+  readonly #counts = new Map<string, number>();
 
   add(kind: string, example: string): void {
     const examples = this.#kinds.get(kind) ?? [];
@@ -59,8 +60,7 @@ export async function compareTopic({ brokers, topic, databases }: TopicQuestion)
   for (const url of databases) parked += await readOutbox(url, outboxes, faults);
   const reader = new TopicReader(outboxes, faults);
   const messages = await eachMessage(brokers, topic, (message) => reader.take(message));
-  for (const [id, said] of outboxes)
-    if (!reader.has(id)) faults.add('in an outbox and not on the topic', describe(id, said));
+  reader.end();
   return {
     faults: faults.lines(),
     figures: {
@@ -95,7 +95,8 @@ async function readOutbox(url: string, outboxes: Map<string, Said>, faults: Faul
   }
 }
 
-class TopicReader {
+/** Takes messages in the order of the topic and says what is wrong with them. */
+export class TopicReader {
   readonly #outboxes: ReadonlyMap<string, Said>;
   readonly #faults: Faults;
   readonly #seen = new Map<string, Said>();
@@ -113,8 +114,11 @@ class TopicReader {
   get orders(): number {
     return this.#partitions.size;
   }
-  has(id: string): boolean {
-    return this.#seen.has(id);
+
+  /** Nothing follows: what has not come is missing. */
+  end(): void {
+    for (const [id, said] of this.#outboxes)
+      if (!this.#seen.has(id)) this.#faults.add('in an outbox and not on the topic', describe(id, said));
   }
 
   take({ partition, offset, key, headers, payload }: KcatMessage): void {
