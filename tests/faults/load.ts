@@ -56,6 +56,8 @@ export interface Pace {
   readonly thinkMs: readonly [least: number, most: number];
 }
 
+/** Every twentieth order waits for its review. */
+const DECIDED_TIMEOUT_MS = 120_000;
 const BUSY: Pace = { workers: 10, thinkMs: [0, 25] };
 
 export class Load {
@@ -261,15 +263,20 @@ async function answerAll(load: Load, patienceMs: number): Promise<void> {
 
 /** Decides what waits for a person, one way and the other in turn. */
 export async function decideReviews(api: Api): Promise<void> {
-  await until('every review to be decided', async () => {
-    const { items } = await api.get<Page<{ id: string }>>('/reviews?status=pending&limit=200');
-    let odd = false;
-    for (const { id } of items) {
-      await api.decideReview(id, odd ? 'reject' : 'approve');
-      odd = !odd;
-    }
-    return items.length === 0;
-  });
+  let open = 0;
+  await until(
+    'every review to be decided',
+    async () => {
+      const { items } = await api.get<Page<{ id: string }>>('/reviews?status=pending&limit=200');
+      open = items.length;
+      await inParallel(
+        items.map(({ id }, i) => ({ id, decision: i % 2 === 0 ? ('approve' as const) : ('reject' as const) })),
+        ({ id, decision }) => api.decideReview(id, decision),
+      );
+      return open === 0;
+    },
+    { timeoutMs: DECIDED_TIMEOUT_MS, describe: () => `${open} pending` },
+  );
 }
 
 export async function inParallel<Item, Result>(
