@@ -26,6 +26,11 @@ export class Mailbox {
     },
   });
 
+  constructor() {
+    // A sender that is killed resets its connection; without a listener that would end this process.
+    this.#server.on('error', () => {});
+  }
+
   protected keep(mail: string): void {
     this.mails.push(mail);
   }
