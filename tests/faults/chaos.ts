@@ -49,6 +49,7 @@ export interface PhaseReport {
   readonly figures: Readonly<Record<string, number | string>>;
 }
 
+const RELAY = 'relay';
 const TOPIC = 'order-events';
 const PROGRESS_MS = 15_000;
 const SAMPLE_MS = 5_000;
@@ -131,8 +132,7 @@ class Phase {
         random,
         pauseMs: this.#options.pauseSeconds * 1000,
         count: (figure, by = 1) => (this.#figures[figure] = Number(this.#figures[figure] ?? 0) + by),
-        most: (figure, value) =>
-          (this.#figures[figure] = Math.max(Number(this.#figures[figure] ?? 0), Math.round(value * 10) / 10)),
+        most: (figure, value) => this.#most(figure, value),
         fault: (what) => this.#faults.push(what),
       };
       for (const name of kinds) await this.#inflict(name, field);
@@ -143,7 +143,7 @@ class Phase {
       this.#figures['all processes ready again after s'] = seconds(endedMs);
       await release(api, this.#load, assortment, patienceMs);
       await this.#quiet();
-      this.#figures['everything read after s'] = seconds(endedMs);
+      this.#figures['everything published and read after s'] = seconds(endedMs);
       const comparison = new Comparison(api, this.#provider, this.#load, initialStock(assortment));
       this.#present = 'comparing';
       this.#faults.push(...(await comparison.faults(patienceMs)));
@@ -166,6 +166,10 @@ class Phase {
       await Promise.all(this.#gateways.map((gateway) => gateway.close()));
       await this.#provider.close();
     }
+  }
+
+  #most(figure: string, value: number): void {
+    this.#figures[figure] = Math.max(Number(this.#figures[figure] ?? 0), Math.round(value * 10) / 10);
   }
 
   #tell(line: string): void {
@@ -246,7 +250,8 @@ class Phase {
 
   async #sample(): Promise<void> {
     for (const { name, url } of this.#cluster.members)
-      for (const { of, seconds } of await sampleOf(url)) {
+      for (const { of, events, seconds } of await sampleOf(url)) {
+        if (of === RELAY) this.#most('largest backlog of a relay, events', events);
         if (seconds <= this.#lag.seconds) continue;
         this.#lag.seconds = seconds;
         this.#lag.of = `${of} in ${name}`;
@@ -330,7 +335,7 @@ async function sampleOf(url: string): Promise<Sample[]> {
     const samples = [...events].map(([of, count]) => ({ of, events: count, seconds: ages.get(of) ?? 0 }));
     const { relay } = (await readiness(url)).checks;
     const left = Number(/(\d+) events to publish/.exec(relay?.detail ?? '')?.[1] ?? 0);
-    return [...samples, { of: 'relay', events: left, seconds: 0 }];
+    return [...samples, { of: RELAY, events: left, seconds: 0 }];
   } catch {
     return [];
   }
