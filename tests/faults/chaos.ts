@@ -76,7 +76,8 @@ export async function runPhase(options: PhaseOptions): Promise<PhaseReport> {
       folder,
       apiKey: `chaos-${randomBytes(12).toString('hex')}`,
       replicas: options.replicas,
-      ...(!options.durable && { postgresSettings: FAST_POSTGRES }),
+      // A killed server loses nothing that the system's memory still has; what it never wrote, it would.
+      ...(!options.durable && { postgresSettings: { ...FAST_POSTGRES, synchronous_commit: 'on' } }),
     });
     const phase = new Phase(cluster, mailbox, options);
     const report = await phase.run();
