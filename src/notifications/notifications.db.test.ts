@@ -1,8 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { SMTPServer } from 'smtp-server';
 import { uuidv7 } from 'uuidv7';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Envelope } from '#contracts/envelope.ts';
@@ -18,45 +16,12 @@ import { PostgresBus } from '#platform/messaging/postgres-bus.ts';
 import type { Service } from '#platform/service.ts';
 import { createLogger } from '#platform/telemetry/logger.ts';
 import { createMetrics } from '#platform/telemetry/metrics.ts';
+import { Mailbox } from '../../tests/support/mailbox.ts';
 import { notifications } from './service.ts';
 import { claimMails, findNotification, type MailResult, markMails, type StoredNotification } from './store.ts';
 
 const EMAIL = { email: 'ada@example.com' };
 const CONDITION_PATIENCE_MS = 10_000;
-
-/** A mail server that keeps what it is sent, and refuses as told. */
-class Mailbox {
-  readonly mails: string[] = [];
-  readonly recipients: string[] = [];
-  /** SMTP codes for the next recipients, in order. */
-  refusals: number[] = [];
-  readonly #server = new SMTPServer({
-    authOptional: true,
-    disabledCommands: ['AUTH', 'STARTTLS'],
-    onRcptTo: (address, _session, callback) => {
-      const code = this.refusals.shift();
-      if (code === undefined) return callback();
-      callback(Object.assign(new Error(`no mail for ${address.address}`), { responseCode: code }));
-    },
-    onData: (stream, session, callback) => {
-      const chunks: Buffer[] = [];
-      stream.on('data', (chunk: Buffer) => chunks.push(chunk));
-      stream.on('end', () => {
-        this.mails.push(Buffer.concat(chunks).toString());
-        this.recipients.push(...session.envelope.rcptTo.map((recipient) => recipient.address));
-        callback();
-      });
-    },
-  });
-
-  async listen(): Promise<string> {
-    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
-    return `smtp://127.0.0.1:${(this.#server.server.address() as AddressInfo).port}`;
-  }
-  close(): Promise<void> {
-    return new Promise((resolve) => this.#server.close(resolve));
-  }
-}
 
 describe('notifications', () => {
   let folder: string;

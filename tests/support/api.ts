@@ -67,6 +67,16 @@ export function orderBody(wishes: OrderWishes & { readonly sku?: string }): Reco
 }
 
 const FINAL = new Set(['COMPLETED', 'REJECTED', 'PAYMENT_FAILED', 'CANCELLED']);
+export const OPEN_STATUSES = [
+  'CREATED',
+  'BACKORDERED',
+  'RESERVED',
+  'PAYMENT_PENDING',
+  'PAID',
+  'READY_FOR_SHIPMENT',
+  'PARTIALLY_SHIPPED',
+  'SHIPPED',
+];
 export const isFinal = (order: { readonly status: string }): boolean => FINAL.has(order.status);
 
 export class ApiFailure extends Error {

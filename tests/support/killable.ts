@@ -148,7 +148,8 @@ function send(pid: number): boolean {
   }
 }
 
-function childrenOf(parent: number): number[] {
+/** Processes that a process has started and that are there now. */
+export function childrenOf(parent: number): number[] {
   const children: number[] = [];
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue;

@@ -115,8 +115,9 @@ export class Database {
  */
 export function isTransient(error: unknown): boolean {
   const code = (error as { code?: unknown })?.code;
-  if (typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code)) return /^(08|40|42|53|55|57|58)/.test(code);
-  if (typeof code === 'string') return /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_|ENOENT|EHOSTUNREACH)/.test(code);
+  // Of the socket. It comes first: EPIPE is as long as an SQLSTATE.
+  if (typeof code === 'string' && /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_|ENOENT|EHOSTUNREACH)/.test(code)) return true;
+  if (typeof code === 'string') return /^(08|40|42|53|55|57|58)[0-9A-Z]{3}$/.test(code);
   return (
     error instanceof Error &&
     /Connection terminated|timeout exceeded when trying to connect|Client has encountered|not queryable/i.test(

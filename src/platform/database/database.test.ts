@@ -1,0 +1,25 @@
+import { expect, test } from 'vitest';
+import { isTransient } from './database.ts';
+
+const withCode = (code: string): Error => Object.assign(new Error('failed'), { code });
+
+test.each([
+  'ECONNRESET', // the server was killed
+  'EPIPE', // the same, met while writing; as long as an SQLSTATE
+  'ETIMEDOUT',
+  'ENOENT', // its socket is not there yet
+  '08006', // connection failure
+  '57P03', // starting up
+  '40P01', // deadlock
+])('a failure with the code %s says nothing about the data', (code) => {
+  expect(isTransient(withCode(code))).toBe(true);
+});
+
+test.each(['22P05', '23514', 'OL001', 'EACCES'])('a failure with the code %s does not pass by waiting', (code) => {
+  expect(isTransient(withCode(code))).toBe(false);
+});
+
+test('what the driver says without a code counts by its words', () => {
+  expect(isTransient(new Error('Connection terminated unexpectedly'))).toBe(true);
+  expect(isTransient(new Error('Cannot read properties of undefined'))).toBe(false);
+});

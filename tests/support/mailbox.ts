@@ -1,0 +1,46 @@
+import type { AddressInfo } from 'node:net';
+import { SMTPServer } from 'smtp-server';
+
+/** A mail server that keeps what it is sent, and refuses as told. */
+export class Mailbox {
+  readonly mails: string[] = [];
+  readonly recipients: string[] = [];
+  /** SMTP codes for the next recipients, in order. */
+  refusals: number[] = [];
+  readonly #server = new SMTPServer({
+    authOptional: true,
+    disabledCommands: ['AUTH', 'STARTTLS'],
+    onRcptTo: (address, _session, callback) => {
+      const code = this.refusals.shift();
+      if (code === undefined) return callback();
+      callback(Object.assign(new Error(`no mail for ${address.address}`), { responseCode: code }));
+    },
+    onData: (stream, session, callback) => {
+      const chunks: Buffer[] = [];
+      stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+      stream.on('end', () => {
+        this.keep(Buffer.concat(chunks).toString());
+        this.recipients.push(...session.envelope.rcptTo.map((recipient) => recipient.address));
+        callback();
+      });
+    },
+  });
+
+  constructor() {
+    // A sender that is killed resets its connection; without a listener that would end this process.
+    this.#server.on('error', () => {});
+  }
+
+  protected keep(mail: string): void {
+    this.mails.push(mail);
+  }
+
+  /** Resolves with the URL for `SMTP_URL`. */
+  async listen(): Promise<string> {
+    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
+    return `smtp://127.0.0.1:${(this.#server.server.address() as AddressInfo).port}`;
+  }
+  close(): Promise<void> {
+    return new Promise((resolve) => this.#server.close(resolve));
+  }
+}
