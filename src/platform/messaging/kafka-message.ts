@@ -1,6 +1,7 @@
-import { type KafkaRecord, type MessageToProduce, murmur2 } from '@platformatic/kafka';
+import { type MessageToProduce, murmur2 } from '@platformatic/kafka';
 import { type Envelope, schemaUri } from '#contracts/envelope.ts';
 import { isUuid } from '#contracts/ids.ts';
+import { contentOf, headerOf, type KafkaRecord } from './kafka-records.ts';
 
 /**
  * Events on the wire: the CloudEvents 1.0 Kafka binding in binary mode. Attributes are `ce_*` headers, the value is
@@ -66,8 +67,12 @@ export function messageBytes(message: MessageToProduce): number {
 
 /** The event type of a message, read from its headers alone; undefined where the message is no CloudEvent. */
 export function typeOf(record: KafkaRecord): string | undefined {
-  for (const [name, value] of record.headers) if (name && value && name.equals(HEADER.type)) return value.toString();
-  return undefined;
+  return headerOf(record, 'ce_type');
+}
+
+/** When its event happened. */
+export function timeOf(record: KafkaRecord): string | undefined {
+  return headerOf(record, 'ce_time');
 }
 
 const KNOWN = new Set([
@@ -86,17 +91,16 @@ const KNOWN = new Set([
 
 /** The event in a message, or why it is none. Attributes this version does not know are kept. */
 export function fromRecord(record: KafkaRecord): Envelope | string {
-  const attributes: Record<string, string> = {};
+  const { key, value, headers } = contentOf(record);
   const unknown: Record<string, string> = {};
-  for (const [name, value] of record.headers) {
-    const header = name?.toString() ?? '';
-    if (!header.startsWith('ce_')) continue;
-    const attribute = header.slice(3);
-    (KNOWN.has(attribute) ? attributes : unknown)[attribute] = value?.toString() ?? '';
-  }
-  const { id = '', source = '', type = '', time = '', correlationid = '', causationid = '', traceparent } = attributes;
-  const subject = attributes['subject'] ?? record.key?.toString() ?? '';
-  const sequence = Number(attributes['sequence']);
+  for (const [name, text] of headers)
+    if (name.startsWith('ce_') && !KNOWN.has(name.slice(3))) unknown[name.slice(3)] = text;
+  const id = headers.get('ce_id') ?? '';
+  const source = headers.get('ce_source') ?? '';
+  const type = headers.get('ce_type') ?? '';
+  const subject = headers.get('ce_subject') ?? key;
+  const sequence = Number(headers.get('ce_sequence'));
+  const traceparent = headers.get('ce_traceparent');
   if (!isUuid(id)) return 'ce_id is not a UUID';
   if (!isUuid(subject)) return 'neither ce_subject nor the key is an order id';
   if (source === '' || type === '') return 'ce_source or ce_type is missing';
@@ -108,17 +112,16 @@ export function fromRecord(record: KafkaRecord): Envelope | string {
     type,
     subject,
     sequence,
-    time,
-    correlationid,
-    causationid,
-    data: parseData(record.value),
+    time: headers.get('ce_time') ?? '',
+    correlationid: headers.get('ce_correlationid') ?? '',
+    causationid: headers.get('ce_causationid') ?? '',
+    data: parseData(value),
   };
   return traceparent === undefined ? event : { ...event, traceparent };
 }
 
 /** Data that is no JSON stays text: the service's rules refuse it and its order is parked with what was found. */
-function parseData(value: Buffer | null): unknown {
-  const text = value?.toString() ?? '';
+function parseData(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

@@ -33,7 +33,11 @@ const POLL_IDLE_MS = 250;
 /** After something was published more is likely, perhaps written by another process that cannot wake us. */
 const POLL_BUSY_MS = 15;
 const BUSY_FOR_MS = 1_000;
-const SAVE_CURSOR_EVERY_MS = 40;
+/** A crash publishes again what was published in this time; saving costs a commit. */
+const SAVE_CURSOR_EVERY_MS = 250;
+/** A set of so many is a sign of load: the next one waits this long for company. */
+const BUSY_SET = 8;
+const PACE_MS = 25;
 const RETRY_MS = [100, 250, 500, 1_000, 2_000, 5_000];
 const STOP_TIMEOUT_MS = 8_000;
 const COUNT_BOUND = 100_000;
@@ -134,6 +138,7 @@ export class Relay {
     while (!this.#stopping) {
       this.#assertLease();
       this.#woken = false;
+      const startedMs = performance.now();
       const entries = await (ahead ?? this.#readAhead(this.#read));
       ahead = undefined;
       this.#failure = undefined;
@@ -150,6 +155,7 @@ export class Relay {
       await this.#relay(entries);
       this.#read = to;
       await this.#saveCursor(isFull ? 0 : SAVE_CURSOR_EVERY_MS);
+      if (!isFull && entries.length >= BUSY_SET) await this.#pause(PACE_MS - (performance.now() - startedMs), false);
     }
     await this.#saveCursor(0);
     await this.#saving;
