@@ -29,10 +29,11 @@ const PARTITIONS_CONSUMER = 'relay-partitions';
 const LEASE_KEY = 7_113_002;
 const LEASE_RETRY_MS = 400;
 const READ_LIMIT = 1_000;
-const POLL_IDLE_MS = 250;
-/** After something was published more is likely, perhaps written by another process that cannot wake us. */
-const POLL_BUSY_MS = 15;
-const BUSY_FOR_MS = 1_000;
+/**
+ * What another process writes does not wake us, nor does the end of a transaction that held the log back. Soon after
+ * something was published more is likely; then each look that finds nothing makes the next one wait twice as long.
+ */
+const POLL_MS = { first: 15, longest: 250 } as const;
 /** A crash publishes again what was published in this time; saving costs a commit. */
 const SAVE_CURSOR_EVERY_MS = 250;
 /** A set of so many is a sign of load: the next one waits this long for company. */
@@ -79,7 +80,7 @@ export class Relay {
   #read: Cursor = LOG_START;
   #saving: Promise<void> | undefined;
   #savedMs = 0;
-  #busyUntilMs = 0;
+  #pollMs: number = POLL_MS.longest;
   #countedMs = 0;
   #lag: Lag = { events: 0, ageMs: 0 };
   #endPause: (() => void) | undefined;
@@ -147,7 +148,7 @@ export class Relay {
         await this.#rest();
         continue;
       }
-      this.#busyUntilMs = Date.now() + BUSY_FOR_MS;
+      this.#pollMs = POLL_MS.first;
       const to = entries.at(-1)!.cursor;
       const isFull = entries.length === READ_LIMIT;
       // While the brokers work on this batch, the database reads the next.
@@ -264,11 +265,12 @@ export class Relay {
 
   /** Nothing to publish: save what is unsaved, tell who waits, and wait for a write or the next poll. */
   async #rest(): Promise<void> {
-    await this.#saveCursor(Date.now() < this.#busyUntilMs ? SAVE_CURSOR_EVERY_MS : 0);
+    await this.#saveCursor(this.#pollMs < POLL_MS.longest ? SAVE_CURSOR_EVERY_MS : 0);
     if (this.#parkedOrders.size > 0) await this.#releaseWaiting();
     for (const idle of this.#idle) idle();
     this.#idle.clear();
-    await this.#pause(Date.now() < this.#busyUntilMs ? POLL_BUSY_MS : POLL_IDLE_MS, true);
+    await this.#pause(this.#pollMs, true);
+    this.#pollMs = Math.min(2 * this.#pollMs, POLL_MS.longest);
   }
 
   async #measure(entries: readonly Outgoing[]): Promise<void> {
