@@ -2,7 +2,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Admin, Producer } from '@platformatic/kafka';
+import { Admin, type MessageToProduce, Producer } from '@platformatic/kafka';
 import { uuidv7 } from 'uuidv7';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readSettings } from '#platform/config.ts';
@@ -419,6 +419,43 @@ describe('consumers on Kafka', () => {
     );
     await Promise.all([first.stop(), second.stop()]);
   }, 60_000);
+
+  test('does not give what was written in a transaction that was aborted', async () => {
+    const { database, config, bus } = await newService();
+    const subject = uuidv7();
+    const messageOf = (sequence: number): MessageToProduce => {
+      const attributes = { ce_type: 'Told', ce_id: uuidv7(), ce_source: '/olms/test', ce_sequence: String(sequence) };
+      const headers = Object.entries(attributes).map(([name, text]) => [Buffer.from(name), Buffer.from(text)] as const);
+      return {
+        topic: config.topic,
+        partition: 5,
+        key: Buffer.from(subject),
+        value: Buffer.from('{}'),
+        headers: new Map(headers),
+      };
+    };
+    const producer = new Producer({
+      clientId: 'stranger',
+      bootstrapBrokers: kafka.brokers.split(','),
+      idempotent: true,
+      transactionalId: uuidv7(),
+    });
+    for (const [sequence, ending] of [
+      [1, 'commit'],
+      [2, 'abort'],
+      [3, 'abort'],
+      [4, 'commit'],
+    ] as const) {
+      const transaction = await producer.beginTransaction();
+      await transaction.send({ messages: [messageOf(sequence)] });
+      await transaction[ending]();
+    }
+    await producer.close();
+    const consumer = await TestConsumer.start(bus, database, 'sober', 'Told');
+    await untilEffects(database, 'sober', 2);
+    expect(consumer.delivered.map(({ sequence }) => sequence)).toEqual([1, 4]);
+    await consumer.stop();
+  });
 
   test('skips what is no event of ours, and reads on', async () => {
     const { database, url, config, bus } = await newService();
