@@ -6,7 +6,8 @@ import { SystemProcess } from './system-process.ts';
 
 /** The cluster shape beside the single process on the same machine, under the same load, in the same run. */
 
-const WARM_UP = 3_000;
+/** Nine processes have to become warm, each for itself. */
+const WARM_UP = 6_000;
 const BURST = 20_000;
 const SAMPLE_MS = 2_000;
 const BURST_TIMEOUT_MS = 600_000;
@@ -15,15 +16,19 @@ const GROWING = 'orders';
 const SPREAD_TIMEOUT_MS = 60_000;
 
 export interface ClusterFigures {
+  readonly single: LifeFigures;
+  readonly cluster: LifeFigures;
+  readonly burst: BurstFigures;
+  readonly spread: { readonly sizes: readonly number[]; readonly seconds: number };
+}
+
+interface LifeFigures {
   /** Whole lives a second. */
-  readonly singleRate: number;
-  readonly clusterRate: number;
+  readonly rate: number;
   /** Processor time of one life, in microseconds: of the services, of PostgreSQL, and of Kafka and Redis. */
   readonly nodeUs: number;
   readonly postgresUs: number;
   readonly brokersUs: number;
-  readonly burst: BurstFigures;
-  readonly spread: { readonly sizes: readonly number[]; readonly seconds: number };
 }
 
 interface BurstFigures {
@@ -35,56 +40,54 @@ interface BurstFigures {
   readonly completed: number;
 }
 
-export async function cluster(context: BenchContext): Promise<ClusterFigures> {
-  const rounds = context.quick ? 2 : 3;
-  const total = context.quick ? 6_000 : 20_000;
-  const singleRate = await singleShape(context, rounds, total);
-  context.log('starting Kafka, Redis, PostgreSQL and the services');
-  const system = await ClusterSystem.start(context.log);
+export async function cluster({ quick, log }: BenchContext): Promise<ClusterFigures> {
+  const rounds = 3;
+  const total = quick ? 6_000 : 20_000;
+  const process = await SystemProcess.start();
+  let single: LifeFigures;
   try {
-    await prepare(system);
-    const before = await system.usage();
-    const clusterRate = await lives(system, rounds, total, (line) => context.log(`cluster ${line}`));
-    const after = await system.usage();
-    const perLife = new Map([...after].map(([name, s]) => [name, ((s - before.get(name)!) * 1e6) / (rounds * total)]));
-    context.log(
-      `µs of processor per life: ${[...perLife].map(([name, us]) => `${name} ${Math.round(us)}`).join(', ')}`,
+    const used = async (): Promise<Map<string, number>> => {
+      const { cpuSeconds, postgresCpuSeconds } = await process.usage();
+      return new Map([
+        ['node', cpuSeconds],
+        ['postgres', postgresCpuSeconds],
+      ]);
+    };
+    single = await lives(process, used, rounds, total, (line) => log(`single process, ${line}`));
+  } finally {
+    await process.stop();
+  }
+  log('starting Kafka, Redis, PostgreSQL and the services');
+  const system = await ClusterSystem.start(log);
+  try {
+    const apart = await lives(
+      system,
+      () => system.usage(),
+      rounds,
+      total,
+      (line) => log(`cluster, ${line}`),
     );
-    const brokersUs = (perLife.get('kafka') ?? 0) + (perLife.get('redis') ?? 0);
-    const postgresUs = perLife.get('postgres') ?? 0;
-    const nodeUs = [...perLife.values()].reduce((sum, us) => sum + us, 0) - brokersUs - postgresUs;
-    const burst = await burstOf(system, BURST, context.log);
-    const spread = await spreadAfterReplica(system, context.log);
-    return { singleRate, clusterRate, nodeUs, postgresUs, brokersUs, burst, spread };
+    const burst = await burstOf(system, BURST, log);
+    const spread = await spreadAfterReplica(system, log);
+    return { single, cluster: apart, burst, spread };
   } finally {
     await system.stop();
   }
-}
-
-async function singleShape({ log }: BenchContext, rounds: number, total: number): Promise<number> {
-  const system = await SystemProcess.start();
-  try {
-    await prepare(system);
-    return await lives(system, rounds, total, (line) => log(`single process ${line}`));
-  } finally {
-    await system.stop();
-  }
-}
-
-async function prepare(system: MeasuredSystem): Promise<void> {
-  await system.stockUp();
-  await system.load({ total: WARM_UP });
-  await system.allFinal();
 }
 
 /** Whole lives a second, from the first POST until the last order is COMPLETED: the median of the rounds. */
 async function lives(
   system: MeasuredSystem,
+  used: () => Promise<ReadonlyMap<string, number>>,
   rounds: number,
   total: number,
   log: (line: string) => void,
-): Promise<number> {
+): Promise<LifeFigures> {
+  await system.stockUp();
+  await system.load({ total: WARM_UP });
+  await system.allFinal();
   const rates: number[] = [];
+  const before = await used();
   for (let round = 1; round <= rounds; round++) {
     const startedMs = performance.now();
     const { taken } = await system.load({ total });
@@ -93,7 +96,19 @@ async function lives(
     rates.push(total / ((performance.now() - startedMs) / 1000));
     log(`round ${round}: ${perSecond(rates.at(-1)!)}`);
   }
-  return rates.toSorted((a, b) => a - b)[rates.length >>> 1]!;
+  const perLife = [...(await used())].map(
+    ([name, seconds]) => [name, ((seconds - (before.get(name) ?? 0)) * 1e6) / (rounds * total)] as const,
+  );
+  log(`µs of processor per life: ${perLife.map(([name, us]) => `${name} ${Math.round(us)}`).join(', ')}`);
+  const sum = (chosen: (name: string) => boolean): number =>
+    perLife.reduce((total, [name, us]) => total + (chosen(name) ? us : 0), 0);
+  const isBroker = (name: string): boolean => name === 'kafka' || name === 'redis';
+  return {
+    rate: rates.toSorted((a, b) => a - b)[rates.length >>> 1]!,
+    nodeUs: sum((name) => !isBroker(name) && name !== 'postgres'),
+    postgresUs: sum((name) => name === 'postgres'),
+    brokersUs: sum(isBroker),
+  };
 }
 
 function lagOf({ lag }: GroupDescription): number {

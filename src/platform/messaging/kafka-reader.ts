@@ -6,6 +6,7 @@ import { type FetchedPartition, KafkaFetcher } from './kafka-fetch.ts';
 import { fromRecord, timeOf, typeOf } from './kafka-message.ts';
 import type { KafkaRecord } from './kafka-records.ts';
 import { reasonOf } from './kafka-topic.ts';
+import { Pace } from './pace.ts';
 
 /**
  * Reads partitions from given offsets into bounded buffers. It belongs to no group and decides nothing about
@@ -22,9 +23,9 @@ const FETCH_BYTES = 4 * 1024 * 1024;
 const FETCH_WAIT_MS = 500;
 /** While a full partition is left out: it must get into the next question soon after it was drained. */
 const FETCH_WAIT_BUSY_MS = 25;
-/** An answer of so many events is a sign of load: the next question waits this long for company. */
-const BUSY_ANSWER = 16;
-const PACE_MS = 25;
+/** From so many events a second on, of whatever type, questions are put this long after the answer before. */
+const BUSY_PER_SECOND = 1_000;
+const PACE_MS = 40;
 const RETRY_MS = [100, 250, 500, 1_000, 2_000];
 const RECORD_OVERHEAD_BYTES = 400;
 const EARLIEST = -2n;
@@ -68,6 +69,7 @@ export class KafkaReader {
   readonly #partitions = new Map<number, Partition>();
   readonly #busyNodes = new Set<number>();
   readonly #timers = new Set<NodeJS.Timeout>();
+  readonly #pace = new Pace(BUSY_PER_SECOND, PACE_MS);
   #wanted = false;
   #pumping = false;
   #bytes = 0;
@@ -237,7 +239,8 @@ export class KafkaReader {
       return this.#failed(error, node);
     }
     const behind = asked.some(({ partition }) => partition.fetched < (partition.end ?? 0));
-    if (records >= BUSY_ANSWER && !behind) this.#releaseLater(node, PACE_MS);
+    const waitMs = this.#pace.after(records, performance.now());
+    if (waitMs > 0 && !behind) this.#releaseLater(node, waitMs);
     else {
       this.#busyNodes.delete(node);
       this.#pump();

@@ -11,6 +11,7 @@ import { ensureTopic, fatalReason, reasonOf } from './kafka-topic.ts';
 import { type Lease, tryLease } from './lease.ts';
 import { cursorOf, readTail, tailLength } from './log-tail.ts';
 import { fromRow, type OutboxRow } from './outbox.ts';
+import { Pace } from './pace.ts';
 import { deleteParked, loadParked, loadParkedOrders, type Parked, parkEvents } from './parked.ts';
 
 /**
@@ -36,9 +37,9 @@ const READ_LIMIT = 1_000;
 const POLL_MS = { first: 15, longest: 250 } as const;
 /** A crash publishes again what was published in this time; saving costs a commit. */
 const SAVE_CURSOR_EVERY_MS = 250;
-/** A set of so many is a sign of load: the next one waits this long for company. */
-const BUSY_SET = 8;
-const PACE_MS = 25;
+/** From so many events a second on, sets are published this far apart. */
+const BUSY_PER_SECOND = 200;
+const PACE_MS = 40;
 const RETRY_MS = [100, 250, 500, 1_000, 2_000, 5_000];
 const STOP_TIMEOUT_MS = 8_000;
 const COUNT_BOUND = 100_000;
@@ -73,6 +74,7 @@ export class Relay {
   readonly #stopWatchingWrites: () => void;
   readonly #publisher: KafkaPublisher;
   readonly #idle = new Set<() => void>();
+  readonly #pace = new Pace(BUSY_PER_SECOND, PACE_MS);
   #lease: Lease | undefined;
   #state: 'standby' | 'active' = 'standby';
   #failure: string | undefined;
@@ -156,7 +158,8 @@ export class Relay {
       await this.#relay(entries);
       this.#read = to;
       await this.#saveCursor(isFull ? 0 : SAVE_CURSOR_EVERY_MS);
-      if (!isFull && entries.length >= BUSY_SET) await this.#pause(PACE_MS - (performance.now() - startedMs), false);
+      const waitMs = this.#pace.after(entries.length, startedMs) - (performance.now() - startedMs);
+      if (!isFull && waitMs > 0) await this.#pause(waitMs, false);
     }
     await this.#saveCursor(0);
     await this.#saving;
