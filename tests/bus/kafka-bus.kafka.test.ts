@@ -12,7 +12,7 @@ import { type KafkaConfig, kafkaSettings } from '#platform/messaging/kafka-confi
 import { partitionOf } from '#platform/messaging/kafka-message.ts';
 import { describeTopics, ensureTopic } from '#platform/messaging/kafka-topic.ts';
 import { listParked } from '#platform/messaging/parked.ts';
-import { Relay } from '#platform/messaging/relay.ts';
+import { Relay, type RelayOptions } from '#platform/messaging/relay.ts';
 import { createLogger } from '#platform/telemetry/logger.ts';
 import { freePort } from '../../tools/brokers/programs.ts';
 import { type Kafka, startKafka } from '../../tools/brokers/kafka.ts';
@@ -55,15 +55,9 @@ async function startRelay(
   database: Database,
   config: KafkaConfig,
   url: string,
-  afterAcknowledged?: () => Promise<void>,
+  options: Pick<RelayOptions, 'announced' | 'afterAcknowledged'> = {},
 ): Promise<Relay> {
-  const relay = await Relay.start({
-    config,
-    database,
-    url,
-    logger,
-    ...(afterAcknowledged ? { afterAcknowledged } : {}),
-  });
+  const relay = await Relay.start({ config, database, url, logger, ...options });
   relays.push(relay);
   return relay;
 }
@@ -89,11 +83,14 @@ busContract('Kafka', async () => {
 
 describe('the relay', () => {
   test('publishes what an independent reader can check: keys, gapless sequences, nothing missing', async () => {
-    const { database, url, config } = await newService();
-    const relay = await startRelay(database, config, url);
+    const { database, url, config, bus } = await newService();
+    const relay = await startRelay(database, config, url, { announced: bus.announced });
     const events = stories(200, 15, 'Checked');
     const startedMs = performance.now();
-    await append(database, events, 150);
+    // Its own process's events, another one's, and some that are announced and never committed.
+    bus.announce(stories(10, 1, 'Checked'));
+    await append(database, events.slice(0, 2_000), 150, bus);
+    await append(database, events.slice(2_000), 150);
     await relay.settled();
     const seconds = (performance.now() - startedMs) / 1000;
     console.log(
@@ -132,10 +129,12 @@ describe('the relay', () => {
     crash.promise.catch(() => {});
     let crashing = false;
     let reached = false;
-    const doomed = await startRelay(database, config, url, async () => {
-      if (!crashing) return;
-      reached = true;
-      await crash.promise;
+    const doomed = await startRelay(database, config, url, {
+      afterAcknowledged: async () => {
+        if (!crashing) return;
+        reached = true;
+        await crash.promise;
+      },
     });
     const events = stories(50, 10, 'Repeated');
     await append(database, events.slice(0, 300), 20);

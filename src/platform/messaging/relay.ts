@@ -3,6 +3,7 @@ import { ConflictError, type Database, isTransient } from '../database/database.
 import { insertRows } from '../database/statement.ts';
 import type { UnparkChange } from '../lane.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import type { Announced } from './announced.ts';
 import { type Cursor, isAfter, type Lag, loadOffsets, LOG_START, moveOffsets } from './bus.ts';
 import type { KafkaConfig } from './kafka-config.ts';
 import type { EncodedEvent } from './kafka-message.ts';
@@ -56,6 +57,8 @@ export interface RelayOptions {
   /** Where the lease's own connection goes. */
   readonly url: string;
   readonly logger: Logger;
+  /** What this process commits, where it is remembered. */
+  readonly announced?: Announced;
   /** For tests: called between the acknowledgement and the saving of the cursor. */
   readonly afterAcknowledged?: () => Promise<void>;
 }
@@ -157,6 +160,7 @@ export class Relay {
       if (isFull) ahead = this.#readAhead(to);
       await this.#relay(entries);
       this.#read = to;
+      this.#options.announced?.remove(entries.map(({ event }) => event));
       await this.#saveCursor(isFull ? 0 : SAVE_CURSOR_EVERY_MS);
       const waitMs = this.#pace.after(entries.length, startedMs) - (performance.now() - startedMs);
       if (!isFull && waitMs > 0) await this.#pause(waitMs, false);
@@ -171,11 +175,34 @@ export class Relay {
 
   /** Begins to read the next rows; a failure is met by who awaits them, if anybody still does. */
   #readAhead(after: Cursor): Promise<Outgoing[]> {
-    const entries = readTail<OutboxRow>(this.#options.database, COLUMNS, after, READ_LIMIT).then((rows) =>
-      rows.map((row) => this.#publisher.prepare(cursorOf(row), fromRow(row) as EncodedEvent)),
-    );
+    const entries = this.#readNext(after);
     entries.catch(() => {});
     return entries;
+  }
+
+  /** The next rows in the order of the log. What this process wrote is still in memory, the rest is read. */
+  async #readNext(after: Cursor): Promise<Outgoing[]> {
+    const rows = await readTail<{ id: string }>(this.#options.database, 'id', after, READ_LIMIT);
+    const known = new Map<string, EncodedEvent>();
+    for (const { id } of rows) {
+      const event = this.#options.announced?.get(id);
+      if (event) known.set(id, encoded(event));
+    }
+    const unknown = rows.filter(({ id }) => !known.has(id));
+    if (unknown.length > 0) for (const event of await this.#load(unknown)) known.set(event.id, event);
+    return rows.map((row) => {
+      const event = known.get(row.id);
+      if (!event) throw new Error(`The log entry at position ${row.position} was removed while it was read`);
+      return this.#publisher.prepare(cursorOf(row), event);
+    });
+  }
+
+  async #load(rows: readonly (Cursor & { readonly id: string })[]): Promise<EncodedEvent[]> {
+    const found = await this.#options.database.query<OutboxRow>(
+      `select ${COLUMNS} from log.order_outbox where txid >= $1::text::xid8 and txid <= $2::text::xid8 and position = any($3::bigint[])`,
+      [rows[0]!.txid, rows.at(-1)!.txid, rows.map(({ position }) => position)],
+    );
+    return found.map((row) => fromRow(row) as EncodedEvent);
   }
 
   /** Publishes what can be; parks what the brokers refuse and queues what stands behind parked events. */
@@ -445,5 +472,5 @@ function decoded(event: EncodedEvent): Envelope {
 }
 
 function encoded(event: Envelope): EncodedEvent {
-  return { ...event, data: JSON.stringify(event.data) };
+  return { ...event, data: JSON.stringify(event.data ?? null) };
 }
