@@ -1,8 +1,9 @@
-import { createRecordsBatch, type MessageRecord } from '@platformatic/kafka';
+import { randomBytes } from 'node:crypto';
+import { createRecordsBatch, type MessageRecord, murmur2 as murmur2OfTheClient } from '@platformatic/kafka';
 import { expect, test } from 'vitest';
 import { uuidv7 } from 'uuidv7';
 import type { Envelope } from '#contracts/envelope.ts';
-import { fromRecord, timeOf, toMessage, typeOf } from './kafka-message.ts';
+import { fromRecord, murmur2, timeOf, toMessage, typeOf } from './kafka-message.ts';
 import { contentOf, headerOf, readBatches } from './kafka-records.ts';
 
 /** What another implementation of the format writes, ours must read. */
@@ -99,4 +100,12 @@ test('a batch that is cut off is left for the next question', () => {
   for (const cut of [whole.length, whole.length + 5, whole.length + 60, bytes.length - 1])
     expect(readBatches(bytes.subarray(0, cut)).map(({ nextOffset }) => nextOffset)).toEqual([2]);
   expect(readBatches(bytes).map(({ nextOffset }) => nextOffset)).toEqual([2, 3]);
+});
+
+test('a key has the hash, and so the partition, that it has for every other client', () => {
+  const keys = [
+    ...Array.from({ length: 40 }, (_, length) => randomBytes(length)),
+    ...Array.from({ length: 500 }, () => Buffer.from(uuidv7())),
+  ];
+  for (const key of keys) expect(murmur2(key), key.toString('hex')).toBe(murmur2OfTheClient(key));
 });
