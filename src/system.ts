@@ -306,7 +306,7 @@ async function startMessaging({ kafka, databases, logger, closers }: MessagingOp
   const relays: Relay[] = [];
   for (const { url, database, services } of databases.distinct.filter(hasLog)) {
     if (services.every(({ name }) => WITHOUT_LOG.has(name) || SILENT.has(name))) continue;
-    const relay = await Relay.start({ config: kafka, database, url, logger });
+    const relay = await Relay.start({ config: kafka, database, url, logger, announced: bus.announced });
     closers.push(() => relay.stop());
     relays.push(relay);
   }

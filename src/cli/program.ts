@@ -37,9 +37,10 @@ export async function run(argv: readonly string[]): Promise<void> {
     .command('bench')
     .description('measure this machine: every figure beside what plain SQL of the same writes reaches')
     .option('--only <sections>', 'of intake,life,level,million')
+    .option('--cluster', 'instead: the cluster shape beside the single process on this machine')
     .option('--quick', 'smaller numbers, rougher figures')
     .option('--json', 'for programs')
-    .action(async (options: { only?: string; quick?: boolean; json?: boolean }) =>
+    .action(async (options: { only?: string; cluster?: boolean; quick?: boolean; json?: boolean }) =>
       (await import('./bench/bench.ts')).bench(options),
     );
   program

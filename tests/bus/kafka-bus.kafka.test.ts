@@ -2,7 +2,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Admin, Producer } from '@platformatic/kafka';
+import { Admin, type MessageToProduce, Producer } from '@platformatic/kafka';
 import { uuidv7 } from 'uuidv7';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readSettings } from '#platform/config.ts';
@@ -12,7 +12,7 @@ import { type KafkaConfig, kafkaSettings } from '#platform/messaging/kafka-confi
 import { partitionOf } from '#platform/messaging/kafka-message.ts';
 import { describeTopics, ensureTopic } from '#platform/messaging/kafka-topic.ts';
 import { listParked } from '#platform/messaging/parked.ts';
-import { Relay } from '#platform/messaging/relay.ts';
+import { Relay, type RelayOptions } from '#platform/messaging/relay.ts';
 import { createLogger } from '#platform/telemetry/logger.ts';
 import { freePort } from '../../tools/brokers/programs.ts';
 import { type Kafka, startKafka } from '../../tools/brokers/kafka.ts';
@@ -55,15 +55,9 @@ async function startRelay(
   database: Database,
   config: KafkaConfig,
   url: string,
-  afterAcknowledged?: () => Promise<void>,
+  options: Pick<RelayOptions, 'announced' | 'afterAcknowledged'> = {},
 ): Promise<Relay> {
-  const relay = await Relay.start({
-    config,
-    database,
-    url,
-    logger,
-    ...(afterAcknowledged ? { afterAcknowledged } : {}),
-  });
+  const relay = await Relay.start({ config, database, url, logger, ...options });
   relays.push(relay);
   return relay;
 }
@@ -94,11 +88,14 @@ busContract('Kafka', async () => {
 
 describe('the relay', () => {
   test('publishes what an independent reader can check: keys, gapless sequences, nothing missing', async () => {
-    const { database, url, config } = await newService();
-    const relay = await startRelay(database, config, url);
+    const { database, url, config, bus } = await newService();
+    const relay = await startRelay(database, config, url, { announced: bus.announced });
     const events = stories(200, 15, 'Checked');
     const startedMs = performance.now();
-    await append(database, events, 150);
+    // Its own process's events, another one's, and some that are announced and never committed.
+    bus.announce(stories(10, 1, 'Checked'));
+    await append(database, events.slice(0, 2_000), 150, bus);
+    await append(database, events.slice(2_000), 150);
     await relay.settled();
     const seconds = (performance.now() - startedMs) / 1000;
     console.log(
@@ -137,10 +134,12 @@ describe('the relay', () => {
     crash.promise.catch(() => {});
     let crashing = false;
     let reached = false;
-    const doomed = await startRelay(database, config, url, async () => {
-      if (!crashing) return;
-      reached = true;
-      await crash.promise;
+    const doomed = await startRelay(database, config, url, {
+      afterAcknowledged: async () => {
+        if (!crashing) return;
+        reached = true;
+        await crash.promise;
+      },
     });
     const events = stories(50, 10, 'Repeated');
     await append(database, events.slice(0, 300), 20);
@@ -469,6 +468,43 @@ describe('consumers on Kafka', () => {
     await second.stop();
     expect(relay.healthy().ok).toBe(true);
   }, 90_000);
+
+  test('does not give what was written in a transaction that was aborted', async () => {
+    const { database, config, bus } = await newService();
+    const subject = uuidv7();
+    const messageOf = (sequence: number): MessageToProduce => {
+      const attributes = { ce_type: 'Told', ce_id: uuidv7(), ce_source: '/olms/test', ce_sequence: String(sequence) };
+      const headers = Object.entries(attributes).map(([name, text]) => [Buffer.from(name), Buffer.from(text)] as const);
+      return {
+        topic: config.topic,
+        partition: 5,
+        key: Buffer.from(subject),
+        value: Buffer.from('{}'),
+        headers: new Map(headers),
+      };
+    };
+    const producer = new Producer({
+      clientId: 'stranger',
+      bootstrapBrokers: kafka.brokers.split(','),
+      idempotent: true,
+      transactionalId: uuidv7(),
+    });
+    for (const [sequence, ending] of [
+      [1, 'commit'],
+      [2, 'abort'],
+      [3, 'abort'],
+      [4, 'commit'],
+    ] as const) {
+      const transaction = await producer.beginTransaction();
+      await transaction.send({ messages: [messageOf(sequence)] });
+      await transaction[ending]();
+    }
+    await producer.close();
+    const consumer = await TestConsumer.start(bus, database, 'sober', 'Told');
+    await untilEffects(database, 'sober', 2);
+    expect(consumer.delivered.map(({ sequence }) => sequence)).toEqual([1, 4]);
+    await consumer.stop();
+  });
 
   test('skips what is no event of ours, and reads on', async () => {
     const { database, url, config, bus } = await newService();

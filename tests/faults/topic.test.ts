@@ -28,7 +28,7 @@ const EVENTS = [
 
 function faultsOf(messages: readonly (Event & { key?: string; partition?: number })[], outbox = EVENTS): string[] {
   const faults = new Faults();
-  const reader = new TopicReader(new Map(outbox.map(({ id, data: _, ...said }) => [id, said])), faults);
+  const reader = new TopicReader(new Map(outbox.map(({ id, ...said }) => [id, said])), faults);
   messages.forEach(({ id, order, source, type, sequence, cause, data, key = order, partition = 3 }, offset) => {
     const headers = { ce_id: id, ce_subject: order, ce_source: source, ce_type: type };
     const message: KcatMessage = {

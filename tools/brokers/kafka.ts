@@ -8,6 +8,8 @@ import { cached, freePort, onPath, type Progress, run, startServer } from './pro
 const KAFKA_VERSION = '4.3.0';
 const JAVA_MIN = 17;
 const START_TIMEOUT_MS = 90_000;
+/** It lives for minutes on a machine it shares: what the second compiler and a concurrent collector cost, they do not give back. */
+const JVM = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC'];
 
 export interface KafkaOptions {
   /** Data, settings and log of this broker; kept when it is started again with the same folder and port. */
@@ -108,7 +110,7 @@ async function startBroker(options: KafkaOptions, java: string, libraries: strin
     args: [
       `-Xmx${heapMb}m`,
       `-Xms${heapMb >> 1}m`,
-      '-XX:+UseG1GC',
+      ...JVM,
       '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
       ...classPath,
       'kafka.Kafka',
@@ -164,6 +166,8 @@ function brokerSettings(
     // Groups of one machine form at once; the default waits 3 s for company.
     'group.initial.rebalance.delay.ms': '0',
     'group.min.session.timeout.ms': '1000',
+    'num.network.threads': '2',
+    'num.io.threads': '2',
     ...securitySettings(options.secured),
   };
 }

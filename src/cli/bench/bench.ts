@@ -1,11 +1,14 @@
 import { cpus, totalmem } from 'node:os';
 import { type Ceilings, measureCeilings } from './ceilings.ts';
+import { cluster } from './cluster-section.ts';
 import { type BenchContext, intake, level, life, million, perSecond } from './sections.ts';
 import { SystemProcess } from './system-process.ts';
 
 export interface BenchOptions {
   /** Sections to run: ceilings always, then any of intake, life, level, million; all by default. */
   readonly only?: string;
+  /** The cluster shape beside the single process, and nothing else. */
+  readonly cluster?: boolean;
   readonly quick?: boolean;
   readonly json?: boolean;
 }
@@ -22,22 +25,27 @@ const SECTIONS = ['intake', 'life', 'level', 'million'] as const;
 
 /** `olms bench`: every figure beside the ceiling that plain SQL of the same writes reaches on the same server in the same run. */
 export async function bench(options: BenchOptions): Promise<void> {
-  const chosen = options.only?.split(',') ?? [...SECTIONS];
-  const unknown = chosen.filter((name) => !(SECTIONS as readonly string[]).includes(name));
-  if (unknown.length > 0) throw new Error(`Unknown section ${unknown.join(', ')}; there are ${SECTIONS.join(', ')}.`);
   const log = (line: string): void => void process.stderr.write(`  ${line}\n`);
   const context: BenchContext = { log, quick: options.quick ?? false };
   process.stderr.write(
     `${cpus().length} cores (${cpus()[0]?.model}), ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}\n`,
   );
 
+  const lines = options.cluster ? await clusterLines(context) : await chosenLines(context, options.only);
+  print(lines, options.json ?? false);
+}
+
+async function chosenLines(context: BenchContext, only: string | undefined): Promise<Line[]> {
+  const chosen = only?.split(',') ?? [...SECTIONS];
+  const unknown = chosen.filter((name) => !(SECTIONS as readonly string[]).includes(name));
+  if (unknown.length > 0) throw new Error(`Unknown section ${unknown.join(', ')}; there are ${SECTIONS.join(', ')}.`);
   const lines: Line[] = [];
   const ceilings = await ceilingsNow(context);
   if (chosen.includes('intake')) lines.push(...(await intakeLines(context, ceilings)));
   if (chosen.includes('life')) lines.push(...(await lifeLines(context, ceilings)));
   if (chosen.includes('level')) lines.push(...(await levelLines(context)));
   if (chosen.includes('million')) lines.push(...(await millionLines(context)));
-  print(lines, options.json ?? false);
+  return lines;
 }
 
 /** Ceilings on the very server settings the system runs on. */
@@ -151,6 +159,35 @@ async function millionLines(context: BenchContext): Promise<Line[]> {
       target: '< 20 ms',
       met: list.p95Ms < 20 && list.index !== 'NONE',
     })),
+  ];
+}
+
+async function clusterLines(context: BenchContext): Promise<Line[]> {
+  const { single, cluster: apart, burst, spread } = await cluster(context);
+  const ratio = apart.rate / single.rate;
+  const [node, postgres, brokers] = [apart.nodeUs, apart.postgresUs, apart.brokersUs].map(Math.round);
+  return [
+    {
+      what: 'whole life in the cluster shape against the single process',
+      figure: `${perSecond(apart.rate)} / ${perSecond(single.rate)} = ${ratio.toFixed(2)} × (${node} µs of Node, ${postgres} µs of PostgreSQL, ${brokers} µs of Kafka and Redis each; alone ${Math.round(single.nodeUs)} and ${Math.round(single.postgresUs)} µs)`,
+      ceiling: '',
+      target: '≥ 0.5 ×',
+      met: ratio >= 0.5,
+    },
+    {
+      what: `lag of all consumers after a burst of ${burst.orders.toLocaleString('en-US')} orders`,
+      figure: `${burst.drainedSeconds === undefined ? 'not zero in time' : `zero and every order final ${burst.drainedSeconds.toFixed(0)} s after the first`} (all taken in ${burst.intakeSeconds.toFixed(0)} s, at most ${burst.lagMax.toLocaleString('en-US')} events behind, ${burst.completed.toLocaleString('en-US')} completed)`,
+      ceiling: '',
+      target: 'zero, none lost',
+      met: burst.drainedSeconds !== undefined && burst.completed === burst.orders,
+    },
+    {
+      what: 'partitions spread after a process is added to a service',
+      figure: `${spread.sizes.join(' + ')} after ${spread.seconds.toFixed(1)} s`,
+      ceiling: '',
+      target: '≤ 10 s',
+      met: spread.seconds <= 10,
+    },
   ];
 }
 

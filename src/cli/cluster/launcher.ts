@@ -43,7 +43,7 @@ const SUPERVISE_MS = 500;
 const POSTGRES_TIMEOUT_MS = 60_000;
 const POOL_SIZE = '6';
 /** Every process has a pool and a few connections beside it. */
-const POSTGRES_SETTINGS = { max_connections: '400', shared_buffers: '256MB' };
+const POSTGRES_SETTINGS = { max_connections: '400' };
 
 interface State {
   readonly internalSecret: string;

@@ -1,5 +1,6 @@
 import type { Envelope } from '#contracts/envelope.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import { Announced } from './announced.ts';
 import {
   type Bus,
   type Cursor,
@@ -28,6 +29,7 @@ const RETRY_MS = [100, 250, 500, 1_000, 2_000];
 const OBSERVE_MAX = 1_000;
 
 export class KafkaBus implements Bus {
+  readonly announced = new Announced();
   readonly #config: KafkaConfig;
   readonly #logger: Logger;
   readonly #subscriptions = new Set<KafkaSubscription>();
@@ -53,10 +55,14 @@ export class KafkaBus implements Bus {
     return subscription;
   }
 
-  /** Events reach this process by Kafka alone, its own included: only the log knows their order. */
-  announce(): void {}
+  /** For the relay. Consumers of this process get its events by Kafka like all others: only the log knows their order. */
+  announce(events: readonly Envelope[]): void {
+    this.announced.add(events);
+  }
 
-  retract(): void {}
+  retract(events: readonly Envelope[]): void {
+    this.announced.remove(events);
+  }
 
   /** From now on, in log order for each order; an observer belongs to no group and stores nothing. */
   observe(listener: (event: Envelope, cursor: Cursor) => void): () => void {

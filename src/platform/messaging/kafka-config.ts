@@ -13,7 +13,7 @@ export const kafkaSettings = {
     type: 'string',
     env: 'KAFKA_BROKERS',
     default: '',
-    meaning: 'Kafka brokers as host:port, comma-separated; empty: the log in PostgreSQL',
+    meaning: 'Kafka brokers (3.1 or newer) as host:port, comma-separated; empty: the log in PostgreSQL',
   },
   topic: { type: 'string', env: 'KAFKA_TOPIC', default: 'order-events', meaning: 'Topic of the events about orders' },
   partitions: {

@@ -1,9 +1,12 @@
-import { type ClusterMetadata, Consumer, findErrorBy, IS_CONTROL, type KafkaRecord } from '@platformatic/kafka';
+import { type ClusterMetadata, Consumer } from '@platformatic/kafka';
 import type { Envelope } from '#contracts/envelope.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { clientOptions, type KafkaConfig } from './kafka-config.ts';
 import { diagnose } from './kafka-errors.ts';
-import { fromRecord, typeOf } from './kafka-message.ts';
+import { type FetchedPartition, KafkaFetcher } from './kafka-fetch.ts';
+import { fromRecord, timeOf, typeOf } from './kafka-message.ts';
+import type { KafkaRecord } from './kafka-records.ts';
+import { Pace } from './pace.ts';
 
 /**
  * Reads partitions from given offsets into bounded buffers. It belongs to no group and decides nothing about
@@ -20,17 +23,13 @@ const FETCH_BYTES = 4 * 1024 * 1024;
 const FETCH_WAIT_MS = 500;
 /** While a full partition is left out: it must get into the next question soon after it was drained. */
 const FETCH_WAIT_BUSY_MS = 25;
+/** From so many events a second on, of whatever type, questions are put this long after the answer before. */
+const BUSY_PER_SECOND = 1_000;
+const PACE_MS = 40;
 const RETRY_MS = [100, 250, 500, 1_000, 2_000];
 const RECORD_OVERHEAD_BYTES = 400;
 const EARLIEST = -2n;
 const LATEST = -1n;
-
-type FetchResponse = Awaited<ReturnType<Consumer['fetch']>>;
-
-interface Item {
-  readonly offset: number;
-  readonly record: KafkaRecord;
-}
 
 interface Partition {
   readonly number: number;
@@ -38,7 +37,7 @@ interface Partition {
   fetched: number;
   /** Next offset to give out: everything before was given or is of no interest. */
   taken: number;
-  queue: Item[];
+  queue: KafkaRecord[];
   bytes: number;
   /** The broker's end of the partition; undefined until it told. */
   end: number | undefined;
@@ -66,10 +65,13 @@ export interface Taken {
 export class KafkaReader {
   readonly #options: ReaderOptions;
   readonly #topic: string;
+  /** For what is to be known of the topic: leaders and ends. */
   readonly #client: Consumer;
+  readonly #fetcher: KafkaFetcher;
   readonly #partitions = new Map<number, Partition>();
   readonly #busyNodes = new Set<number>();
   readonly #timers = new Set<NodeJS.Timeout>();
+  readonly #pace = new Pace(BUSY_PER_SECOND, PACE_MS);
   #wanted = false;
   #pumping = false;
   #bytes = 0;
@@ -85,6 +87,7 @@ export class KafkaReader {
     // A client of its own: a fetch waits at the broker, and a heartbeat behind it on one connection would be late.
     this.#client = new Consumer({ ...clientOptions(options.config), groupId: options.name, retries: 0 });
     this.#client.topics.track(this.#topic);
+    this.#fetcher = new KafkaFetcher(options.config);
   }
 
   /** Reads a partition from an offset, forgetting what was read of it before. */
@@ -123,20 +126,20 @@ export class KafkaReader {
 
   #takeFrom(partition: Partition, { events, positions }: Taken, max: number): void {
     let used = 0;
-    for (const { record, offset } of partition.queue) {
+    for (const record of partition.queue) {
       if (events.length >= max) break;
       used++;
       this.#free(partition, record);
       const event = fromRecord(record);
       if (typeof event === 'string') {
         this.#options.logger.error(
-          { topic: this.#topic, partition: partition.number, offset, reason: event },
+          { topic: this.#topic, partition: partition.number, offset: record.offset, reason: event },
           'a message that is no event of this system was skipped',
         );
         continue;
       }
       events.push(event);
-      positions.push(offset + 1);
+      positions.push(record.offset + 1);
     }
     partition.queue.splice(0, used);
     partition.taken = partition.queue[0]?.offset ?? partition.fetched;
@@ -156,7 +159,7 @@ export class KafkaReader {
       events += partition.end === undefined ? 1 : Math.max(0, partition.end - partition.taken);
       const first = partition.queue[0];
       if (first && first.offset < newFrom(partition.number)) continue;
-      const time = first?.record.headers.find(([name]) => name?.toString() === 'ce_time')?.[1]?.toString();
+      const time = first && timeOf(first);
       if (time !== undefined) oldestMs = Math.min(oldestMs, Date.parse(time));
     }
     return { events, ageMs: Number.isFinite(oldestMs) ? Math.max(0, Date.now() - oldestMs) : 0 };
@@ -188,7 +191,7 @@ export class KafkaReader {
   async close(): Promise<void> {
     this.#closed = true;
     for (const timer of this.#timers) clearTimeout(timer);
-    await this.#client.close(true).catch(() => {});
+    await Promise.all([this.#client.close(true).catch(() => {}), this.#fetcher.close().catch(() => {})]);
   }
 
   /** Asks every broker that leads a partition with room, unless a question to it is open. */
@@ -254,37 +257,42 @@ export class KafkaReader {
       .map((partition) => ({ partition, offset: partition.fetched }));
     if (asked.length === 0) return;
     this.#busyNodes.add(node);
-    const partitions = asked.map(({ partition, offset }) => {
-      return {
-        partition: partition.number,
-        fetchOffset: BigInt(offset),
-        partitionMaxBytes: FETCH_PARTITION_BYTES,
-        currentLeaderEpoch: -1,
-        lastFetchedEpoch: -1,
-      };
-    });
-    const maxWaitTime = asked.length < led.length ? FETCH_WAIT_BUSY_MS : FETCH_WAIT_MS;
+    let records: number;
     try {
-      this.#accept(
-        await this.#client.fetch({
-          node,
-          topics: [{ topicId: topic.id, partitions }],
-          maxWaitTime,
-          minBytes: 1,
-          maxBytes: FETCH_BYTES,
-        }),
-        asked,
-      );
+      const answers = await this.#fetcher.fetch(metadata.brokers.get(node)!, {
+        topicId: topic.id,
+        partitions: asked.map(({ partition, offset }) => ({
+          number: partition.number,
+          offset,
+          bytesMax: FETCH_PARTITION_BYTES,
+        })),
+        waitMs: asked.length < led.length ? FETCH_WAIT_BUSY_MS : FETCH_WAIT_MS,
+        bytesMax: FETCH_BYTES,
+      });
+      records = this.#accept(answers, asked);
+      const refused = answers.find(({ error }) => error !== undefined);
+      // What the others got is taken in all the same.
+      if (refused) return this.#failed(new Error(refused.error), node);
     } catch (error) {
-      // One partition's error fails the whole answer; what the others got is in it all the same.
-      const response = (findErrorBy(error as Error, 'code', 'PLT_KFK_RESPONSE') as { response?: FetchResponse } | null)
-        ?.response;
-      if (response) this.#accept(response, asked);
-      this.#failed(error, node);
-      return;
+      return this.#failed(error, node);
     }
-    this.#busyNodes.delete(node);
-    this.#pump();
+    const behind = asked.some(({ partition }) => partition.fetched < (partition.end ?? 0));
+    const waitMs = this.#pace.after(records, performance.now());
+    if (waitMs > 0 && !behind) this.#releaseLater(node, waitMs);
+    else {
+      this.#busyNodes.delete(node);
+      this.#pump();
+    }
+  }
+
+  /** Asks this broker again after a while. */
+  #releaseLater(node: number | undefined, ms: number): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      if (node !== undefined) this.#busyNodes.delete(node);
+      this.#pump();
+    }, ms);
+    this.#timers.add(timer);
   }
 
   #hasRoom(partition: Partition): boolean {
@@ -297,67 +305,54 @@ export class KafkaReader {
     this.#failure = diagnose(error, this.#options.config).reason;
     // Leaders and brokers may have changed: the next question starts from fresh knowledge.
     this.#client.clearMetadata();
-    const timer = setTimeout(
-      () => {
-        this.#timers.delete(timer);
-        if (node !== undefined) this.#busyNodes.delete(node);
-        this.#pump();
-      },
-      RETRY_MS[Math.min(this.#failures++, RETRY_MS.length - 1)]!,
-    );
-    this.#timers.add(timer);
+    this.#releaseLater(node, RETRY_MS[Math.min(this.#failures++, RETRY_MS.length - 1)]!);
   }
 
-  #accept(response: FetchResponse, asked: readonly { partition: Partition; offset: number }[]): void {
+  /** Takes in an answer, and tells how many records were in it. */
+  #accept(answers: readonly FetchedPartition[], asked: readonly { partition: Partition; offset: number }[]): number {
     const wanted = new Map(asked.map((entry) => [entry.partition.number, entry]));
     let ready = false;
     let refused = false;
-    for (const topic of response.responses) {
-      for (const answer of topic.partitions) {
-        const entry = wanted.get(answer.partitionIndex);
-        // Dropped, or sent elsewhere meanwhile: this answer is to a question nobody asks any more.
-        if (
-          !entry ||
-          this.#partitions.get(answer.partitionIndex) !== entry.partition ||
-          entry.partition.fetched !== entry.offset
-        )
-          continue;
-        if (answer.errorCode === OFFSET_OUT_OF_RANGE) void this.#restart(entry.partition);
-        if (answer.errorCode !== 0) refused = true;
-        else if (this.#buffer(entry.partition, answer)) ready = true;
-      }
+    let records = 0;
+    for (const answer of answers) {
+      for (const batch of answer.batches) records += batch.records.length;
+      const entry = wanted.get(answer.number);
+      // Dropped, or sent elsewhere meanwhile: this answer is to a question nobody asks any more.
+      if (!entry || this.#partitions.get(answer.number) !== entry.partition || entry.partition.fetched !== entry.offset)
+        continue;
+      if (answer.error === 'OFFSET_OUT_OF_RANGE') void this.#restart(entry.partition);
+      if (answer.error !== undefined) refused = true;
+      else if (this.#buffer(entry.partition, answer)) ready = true;
     }
     if (!refused) {
       this.#failure = undefined;
       this.#failures = 0;
     }
     if (ready) this.#options.onReady();
+    return records;
   }
 
   /** Takes in what one partition answered; true where something can be taken or the end came nearer. */
-  #buffer(partition: Partition, answer: FetchResponse['responses'][number]['partitions'][number]): boolean {
+  #buffer(partition: Partition, { end, batches }: FetchedPartition): boolean {
     const before = partition.fetched;
     const known = partition.end;
-    partition.end = Number(answer.highWatermark);
-    for (const batch of answer.records ?? []) {
-      const first = Number(batch.firstOffset);
-      if ((batch.attributes & IS_CONTROL) === 0) {
-        for (const record of batch.records) this.#enqueue(partition, record, first + record.offsetDelta);
-      }
+    partition.end = end;
+    for (const batch of batches) {
+      for (const record of batch.records) this.#enqueue(partition, record);
       // After compaction or a transaction marker a batch ends beyond its last record.
-      partition.fetched = Math.max(partition.fetched, first + batch.lastOffsetDelta + 1);
+      partition.fetched = Math.max(partition.fetched, batch.nextOffset);
     }
     if (partition.queue.length === 0) partition.taken = partition.fetched;
     return partition.fetched > before || known === undefined;
   }
 
-  #enqueue(partition: Partition, record: KafkaRecord, offset: number): void {
+  #enqueue(partition: Partition, record: KafkaRecord): void {
     // A batch is sent whole: its first records may lie before the place asked for.
-    if (offset < partition.fetched) return;
+    if (record.offset < partition.fetched) return;
     const type = typeOf(record);
     const { types } = this.#options;
     if (type === undefined || (types && !types.has(type))) return;
-    partition.queue.push({ offset, record });
+    partition.queue.push(record);
     const bytes = bytesOf(record);
     partition.bytes += bytes;
     this.#bytes += bytes;
@@ -378,8 +373,6 @@ export class KafkaReader {
     }
   }
 }
-
-const OFFSET_OUT_OF_RANGE = 1;
 
 function bytesOf(record: KafkaRecord): number {
   return record.length + RECORD_OVERHEAD_BYTES;

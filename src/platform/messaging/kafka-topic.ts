@@ -244,7 +244,8 @@ async function describeGroup(admin: Admin, id: string, topic: TopicDescription):
   });
   const lag = topic.partitions.map(({ partition, start, end }) => {
     const place = committed.get(partition);
-    return { partition, committed: place, end, lag: end - Math.max(start, place ?? start) };
+    // The end was asked for first: a consumer may have passed it since.
+    return { partition, committed: place, end, lag: Math.max(0, end - Math.max(start, place ?? start)) };
   });
   return { group: id, state: group?.state ?? 'UNKNOWN', members, lag };
 }

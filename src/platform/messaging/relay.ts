@@ -3,6 +3,7 @@ import { ConflictError, type Database, isTransient } from '../database/database.
 import type { UnparkChange } from '../lane.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { withTimeout } from '../timeout.ts';
+import type { Announced } from './announced.ts';
 import { type Cursor, isAfter, type Lag, LOG_START, moveOffsets } from './bus.ts';
 import type { KafkaConfig } from './kafka-config.ts';
 import { diagnose } from './kafka-errors.ts';
@@ -12,6 +13,7 @@ import { ensureTopic } from './kafka-topic.ts';
 import { type Lease, tryLease } from './lease.ts';
 import { cursorOf, readTail, tailLength } from './log-tail.ts';
 import { fromRow, type OutboxRow } from './outbox.ts';
+import { Pace } from './pace.ts';
 import { checkMapping } from './partition-mapping.ts';
 import { loadTopicOffsets } from './topic-offsets.ts';
 import { deleteParked, loadParked, loadParkedOrders, type Parked, parkEvents } from './parked.ts';
@@ -30,13 +32,18 @@ export const RELAY_CONSUMER = 'relay';
 const LEASE_KEY = 7_113_002;
 const LEASE_RETRY_MS = 400;
 const READ_LIMIT = 1_000;
-const POLL_IDLE_MS = 250;
 /** With nothing to publish: whether it could be, and on the same topic, is looked up so often. */
 const CHECK_IDLE_MS = 5_000;
-/** After something was published more is likely, perhaps written by another process that cannot wake us. */
-const POLL_BUSY_MS = 15;
-const BUSY_FOR_MS = 1_000;
-const SAVE_CURSOR_EVERY_MS = 40;
+/**
+ * What another process writes does not wake us, nor does the end of a transaction that held the log back. Soon after
+ * something was published more is likely; then each look that finds nothing makes the next one wait twice as long.
+ */
+const POLL_MS = { first: 15, longest: 250 } as const;
+/** A crash publishes again what was published in this time; saving costs a commit. */
+const SAVE_CURSOR_EVERY_MS = 250;
+/** From so many events a second on, sets are published this far apart. */
+const BUSY_PER_SECOND = 200;
+const PACE_MS = 40;
 const RETRY_MS = [100, 250, 500, 1_000, 2_000, 5_000];
 const STOP_TIMEOUT_MS = 8_000;
 const COUNT_BOUND = 100_000;
@@ -53,6 +60,8 @@ export interface RelayOptions {
   /** Where the lease's own connection goes. */
   readonly url: string;
   readonly logger: Logger;
+  /** What this process commits, where it is remembered. */
+  readonly announced?: Announced;
   /** For tests: called between the acknowledgement and the saving of the cursor. */
   readonly afterAcknowledged?: () => Promise<void>;
 }
@@ -71,6 +80,7 @@ export class Relay {
   readonly #stopWatchingWrites: () => void;
   readonly #publisher: KafkaPublisher;
   readonly #idle = new Set<() => void>();
+  readonly #pace = new Pace(BUSY_PER_SECOND, PACE_MS);
   #lease: Lease | undefined;
   #state: 'standby' | 'active' = 'standby';
   #failure: string | undefined;
@@ -80,7 +90,7 @@ export class Relay {
   #read: Cursor = LOG_START;
   #saving: Promise<void> | undefined;
   #savedMs = 0;
-  #busyUntilMs = 0;
+  #pollMs: number = POLL_MS.longest;
   #countedMs = 0;
   #lag: Lag = { events: 0, ageMs: 0 };
   #endPause: (() => void) | undefined;
@@ -146,6 +156,7 @@ export class Relay {
     while (!this.#stopping) {
       this.#assertLease();
       this.#woken = false;
+      const startedMs = performance.now();
       const entries = await (ahead ?? this.#readAhead(this.#read));
       ahead = undefined;
       this.#failure = undefined;
@@ -154,14 +165,17 @@ export class Relay {
         await this.#rest();
         continue;
       }
-      this.#busyUntilMs = Date.now() + BUSY_FOR_MS;
+      this.#pollMs = POLL_MS.first;
       const to = entries.at(-1)!.cursor;
       const isFull = entries.length === READ_LIMIT;
       // While the brokers work on this batch, the database reads the next.
       if (isFull) ahead = this.#readAhead(to);
       await this.#relay(entries);
       this.#read = to;
+      this.#options.announced?.remove(entries.map(({ event }) => event));
       await this.#saveCursor(isFull ? 0 : SAVE_CURSOR_EVERY_MS);
+      const waitMs = this.#pace.after(entries.length, startedMs) - (performance.now() - startedMs);
+      if (!isFull && waitMs > 0) await this.#pause(waitMs, false);
     }
     await this.#saveCursor(0);
     await this.#saving;
@@ -173,11 +187,34 @@ export class Relay {
 
   /** Begins to read the next rows; a failure is met by who awaits them, if anybody still does. */
   #readAhead(after: Cursor): Promise<Outgoing[]> {
-    const entries = readTail<OutboxRow>(this.#options.database, COLUMNS, after, READ_LIMIT).then((rows) =>
-      rows.map((row) => this.#publisher.prepare(cursorOf(row), fromRow(row) as EncodedEvent)),
-    );
+    const entries = this.#readNext(after);
     entries.catch(() => {});
     return entries;
+  }
+
+  /** The next rows in the order of the log. What this process wrote is still in memory, the rest is read. */
+  async #readNext(after: Cursor): Promise<Outgoing[]> {
+    const rows = await readTail<{ id: string }>(this.#options.database, 'id', after, READ_LIMIT);
+    const known = new Map<string, EncodedEvent>();
+    for (const { id } of rows) {
+      const event = this.#options.announced?.get(id);
+      if (event) known.set(id, encoded(event));
+    }
+    const unknown = rows.filter(({ id }) => !known.has(id));
+    if (unknown.length > 0) for (const event of await this.#load(unknown)) known.set(event.id, event);
+    return rows.map((row) => {
+      const event = known.get(row.id);
+      if (!event) throw new Error(`The log entry at position ${row.position} was removed while it was read`);
+      return this.#publisher.prepare(cursorOf(row), event);
+    });
+  }
+
+  async #load(rows: readonly (Cursor & { readonly id: string })[]): Promise<EncodedEvent[]> {
+    const found = await this.#options.database.query<OutboxRow>(
+      `select ${COLUMNS} from log.order_outbox where txid >= $1::text::xid8 and txid <= $2::text::xid8 and position = any($3::bigint[])`,
+      [rows[0]!.txid, rows.at(-1)!.txid, rows.map(({ position }) => position)],
+    );
+    return found.map((row) => fromRow(row) as EncodedEvent);
   }
 
   /** Publishes what can be; parks what the brokers refuse and queues what stands behind parked events. */
@@ -273,11 +310,12 @@ export class Relay {
   /** Nothing to publish: save what is unsaved, tell who waits, and wait for a write or the next poll. */
   async #rest(): Promise<void> {
     if (Date.now() - this.#checkedMs > CHECK_IDLE_MS) await this.#checkIdle();
-    await this.#saveCursor(Date.now() < this.#busyUntilMs ? SAVE_CURSOR_EVERY_MS : 0);
+    await this.#saveCursor(this.#pollMs < POLL_MS.longest ? SAVE_CURSOR_EVERY_MS : 0);
     if (this.#parkedOrders.size > 0) await this.#releaseWaiting();
     for (const idle of this.#idle) idle();
     this.#idle.clear();
-    await this.#pause(Date.now() < this.#busyUntilMs ? POLL_BUSY_MS : POLL_IDLE_MS, true);
+    await this.#pause(this.#pollMs, true);
+    this.#pollMs = Math.min(2 * this.#pollMs, POLL_MS.longest);
   }
 
   async #checkIdle(): Promise<void> {
@@ -439,5 +477,5 @@ function decoded(event: EncodedEvent): Envelope {
 }
 
 function encoded(event: Envelope): EncodedEvent {
-  return { ...event, data: JSON.stringify(event.data) };
+  return { ...event, data: JSON.stringify(event.data ?? null) };
 }

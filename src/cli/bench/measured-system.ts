@@ -1,0 +1,87 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type pg from 'pg';
+import type { LoadPlan, LoadResult } from './load-generator.ts';
+
+export const KEY = 'bench-key';
+/** What every measured system is told beside its own settings: nothing waits for a carrier, and nothing is logged. */
+export const MEASURED_ENV = { SANDBOX_CARRIER_DELAY_MS: '0', OLMS_BOOTSTRAP_API_KEY: KEY, LOG_LEVEL: 'error' };
+const PRODUCTS = 300;
+const GENERATOR = join(import.meta.dirname, 'load-generator.ts');
+const GENERATOR_TIMEOUT_MS = 900_000;
+const run = promisify(execFile);
+
+/** A running system of whatever shape: its API, and a client on the database of its orders. */
+export class MeasuredSystem {
+  readonly url: string;
+  readonly sql: pg.Client;
+  readonly skus = Array.from({ length: PRODUCTS }, (_, n) => `SKU-${n}`);
+  #runs = 0;
+
+  constructor(url: string, sql: pg.Client) {
+    this.url = url;
+    this.sql = sql;
+  }
+
+  async call(method: string, path: string, body?: unknown): Promise<unknown> {
+    const response = await fetch(`${this.url}${path}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${KEY}`,
+        'content-type': 'application/json',
+        'idempotency-key': crypto.randomUUID(),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
+    return response.json();
+  }
+
+  /** Products with plenty of stock. */
+  async stockUp(): Promise<void> {
+    for (const sku of this.skus) {
+      await this.call('PUT', `/products/${sku}`, { name: `Product ${sku}`, price: '9.95', currency: 'EUR' });
+      await this.call('POST', '/stock/adjustments', { sku, onHand: 500_000_000, reason: 'bench' });
+    }
+  }
+
+  /** Sends orders from a generator process. */
+  async load(plan: Pick<LoadPlan, 'total'> & Partial<LoadPlan>): Promise<LoadResult> {
+    const full: LoadPlan = {
+      host: '127.0.0.1',
+      port: Number(new URL(this.url).port),
+      key: KEY,
+      connections: 64,
+      rate: 0,
+      skus: this.skus,
+      lines: 3,
+      run: `r${process.pid}-${Date.now()}-${this.#runs++}`,
+      ...plan,
+    };
+    const { stdout } = await run(process.execPath, [GENERATOR, JSON.stringify(full)], {
+      maxBuffer: 1e6,
+      timeout: GENERATOR_TIMEOUT_MS,
+    });
+    return JSON.parse(stdout) as LoadResult;
+  }
+
+  async count(where: string): Promise<number> {
+    const result = await this.sql.query<{ n: string }>(`select count(*) as n from orders.order_states ${where}`);
+    return Number(result.rows[0]!.n);
+  }
+
+  /** Orders that are not final yet. */
+  openOrders(): Promise<number> {
+    return this.count("where status not in ('COMPLETED', 'REJECTED', 'PAYMENT_FAILED', 'CANCELLED')");
+  }
+
+  /** Waits until no order is open any more. */
+  async allFinal(timeoutMs = 600_000): Promise<void> {
+    const deadlineMs = Date.now() + timeoutMs;
+    while ((await this.openOrders()) > 0) {
+      if (Date.now() > deadlineMs) throw new Error('orders are still open');
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+  }
+}
