@@ -99,9 +99,9 @@ const OFFSET_COLUMNS = {
 
 /**
  * Moves offsets by compare-and-set. A consumer that lost its partition meets another value and its whole
- * save, effects included, is refused.
+ * save, effects included, is refused. `anew`: on another log than before, of which nothing was ever read.
  */
-export function moveOffsets(consumer: string, moves: readonly OffsetMove[]): Write {
+export function moveOffsets(consumer: string, moves: readonly OffsetMove[], { anew = false } = {}): Write {
   const rows = moves.map((move) => ({
     consumer,
     partition: move.partition,
@@ -115,7 +115,10 @@ export function moveOffsets(consumer: string, moves: readonly OffsetMove[]): Wri
   return {
     ...write,
     sql: write.sql
-      .replace('from_txid = r.from_txid, from_position = r.from_position, ', 'updated_at = now(), ')
+      .replace(
+        'from_txid = r.from_txid, from_position = r.from_position, ',
+        `updated_at = now(), ${anew ? 'again_txid = null, again_position = null, ' : ''}`,
+      )
       .replace(' where ', ' where t.txid = r.from_txid and t.position = r.from_position and '),
   };
 }

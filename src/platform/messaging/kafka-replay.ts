@@ -46,7 +46,14 @@ export function kafkaReplayLog(config: KafkaConfig): ReplayLog {
     async read(ranges, { types, orders }, onEvents) {
       const wanted = orders && new Set(orders);
       const partitions = orders && new Set(orders.map((id) => partitionOf(id, config.partitions)));
-      const asked = ranges.filter(({ partition }) => !partitions || partitions.has(partition));
+      const ends = await asking.ends();
+      const asked = ranges
+        .filter(({ partition }) => !partitions || partitions.has(partition))
+        // An offset beyond the end is of a topic that was there before this one.
+        .map((range) => ({
+          ...range,
+          to: { txid: 0, position: Math.min(range.to.position, ends[range.partition] ?? 0) },
+        }));
       const open = new Map(asked.map((range) => [range.partition, range]));
       const reader = readerOf(types);
       try {

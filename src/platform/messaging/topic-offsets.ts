@@ -33,7 +33,7 @@ export async function loadTopicOffsets(
       stale.map((partition) => ({ partition, from: from.get(partition)!, to }));
     try {
       await database.write([
-        moveOffsets(consumer, moved(offsets, LOG_START)),
+        moveOffsets(consumer, moved(offsets, LOG_START), { anew: true }),
         { ...moveOffsets(`${consumer}@topic`, moved(topics, topic)), name: 'topics' },
       ]);
       anew = true;
