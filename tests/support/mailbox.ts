@@ -7,6 +7,8 @@ export class Mailbox {
   readonly recipients: string[] = [];
   /** SMTP codes for the next recipients, in order. */
   refusals: number[] = [];
+  /** Between the arrival of a mail and the answer that it was taken. */
+  beforeAnswer: (() => Promise<void>) | undefined;
   readonly #server = new SMTPServer({
     authOptional: true,
     disabledCommands: ['AUTH', 'STARTTLS'],
@@ -21,7 +23,7 @@ export class Mailbox {
       stream.on('end', () => {
         this.keep(Buffer.concat(chunks).toString());
         this.recipients.push(...session.envelope.rcptTo.map((recipient) => recipient.address));
-        callback();
+        void (this.beforeAnswer?.() ?? Promise.resolve()).then(() => callback(), callback);
       });
     },
   });
