@@ -23,7 +23,7 @@ export class Mailbox {
       stream.on('end', () => {
         this.keep(Buffer.concat(chunks).toString());
         this.recipients.push(...session.envelope.rcptTo.map((recipient) => recipient.address));
-        void (this.beforeAnswer?.() ?? Promise.resolve()).then(() => callback(), callback);
+        void this.#answer(callback);
       });
     },
   });
@@ -31,6 +31,11 @@ export class Mailbox {
   constructor() {
     // A sender that is killed resets its connection; without a listener that would end this process.
     this.#server.on('error', () => {});
+  }
+
+  async #answer(taken: () => void): Promise<void> {
+    await this.beforeAnswer?.();
+    taken();
   }
 
   protected keep(mail: string): void {
