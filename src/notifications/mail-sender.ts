@@ -1,7 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createTransport } from 'nodemailer';
 import { isoTime } from '#contracts/time.ts';
 import type { Clock } from '#platform/context.ts';
-import type { Database } from '#platform/database/database.ts';
+import { type Database, isTransient } from '#platform/database/database.ts';
 import { startJob } from '#platform/job.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
 import { htmlMail } from './html-mail.ts';
@@ -20,6 +21,8 @@ const CONNECTION_TIMEOUT_MS = 10_000;
 const SOCKET_TIMEOUT_MS = 20_000;
 /** Longer than a claim of mails can take to be sent or to time out. */
 const CLAIM_MS = 600_000;
+/** Between attempts to note what was sent while the database is away. */
+const MARK_AGAIN_MS = 500;
 const ATTEMPTS_MAX = 8;
 const BACKOFF_FIRST_MS = 10_000;
 const BACKOFF_FACTOR = 4;
@@ -119,6 +122,18 @@ export function startMailSender({ smtpUrl, from, database, clock, logger }: Mail
     }
   };
 
+  /** What was sent stays sent: only as long as the claim lasts can a database that is away be waited for. */
+  const mark = async (results: readonly MailResult[], untilMs: number): Promise<void> => {
+    for (;;) {
+      try {
+        return await database.write([markMails(results)]);
+      } catch (error) {
+        if (!isTransient(error) || stopping || clock.nowMs() + MARK_AGAIN_MS > untilMs) throw error;
+        await sleep(MARK_AGAIN_MS);
+      }
+    }
+  };
+
   const run = async (): Promise<void> => {
     running = true;
     try {
@@ -127,7 +142,7 @@ export function startMailSender({ smtpUrl, from, database, clock, logger }: Mail
         const nowMs = clock.nowMs();
         const mails = await claimMails(database, nowMs, nowMs + CLAIM_MS, MAILS_PER_CLAIM);
         if (mails.length === MAILS_PER_CLAIM) nextMs = 0;
-        if (mails.length > 0) await database.write([markMails(await Promise.all(mails.map(send)))]);
+        if (mails.length > 0) await mark(await Promise.all(mails.map(send)), nowMs + CLAIM_MS);
       } while (nextMs === 0 && !stopping);
       nextMs = Math.min(nextMs, (await nextMailMs(database)) ?? nextMs);
     } finally {

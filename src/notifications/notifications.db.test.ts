@@ -1,6 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client } from 'pg';
 import { uuidv7 } from 'uuidv7';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Envelope } from '#contracts/envelope.ts';
@@ -285,6 +287,38 @@ describe('notifications', () => {
     await mark(sent!.id, 1, 'sent');
     await mark(sent!.id, 2, 'queued', 'the second');
     expect(await found(sent!.id)).toEqual(['sent', null, 2]);
+  });
+
+  test('a mail that was sent while the database went away is not sent again', async () => {
+    await start({ SMTP_URL: smtpUrl });
+    const url = new URL(postgres.url);
+    const name = url.pathname.slice(1);
+    url.pathname = '/postgres';
+    const admin = new Client({ connectionString: url.toString() });
+    await admin.connect();
+    try {
+      const away = new Promise<void>((resolve) => {
+        mailbox.beforeAnswer = async () => {
+          mailbox.beforeAnswer = undefined;
+          await admin.query(`alter database ${name} with allow_connections false`);
+          await admin.query('select pg_terminate_backend(pid) from pg_stat_activity where datname = $1', [name]);
+          resolve();
+        };
+      });
+      const order = uuidv7();
+      await happen(event(order, 'OrderCreated', { contact: EMAIL }));
+      await away;
+      await sleep(1_500);
+      await admin.query(`alter database ${name} with allow_connections true`);
+      await itemsOf(order, all('sent'));
+      clock.aheadMs += 3_600_000;
+      await service.settled!();
+      expect(mailbox.mails).toHaveLength(1);
+      expect(await itemsOf(order, all('sent'))).toMatchObject([{ attempts: 1 }]);
+    } finally {
+      await admin.query(`alter database ${name} with allow_connections true`);
+      await admin.end();
+    }
   });
 
   test('two senders never take the same mail', async () => {

@@ -51,7 +51,8 @@ const CONSUMERS = ['orders', 'inventory', 'payments', 'shipping', 'reviews', 'no
 /** Of these, those that say something, so that a relay publishes it. */
 const SPEAKERS = CONSUMERS.filter((service) => service !== 'notifications');
 const GROUPS = [...CONSUMERS, 'orders-history'].map((consumer) => `olms-${consumer}`);
-const BACK_TIMEOUT_MS = 90_000;
+/** A broker has 90 s to start and is started again where that was too short. */
+const BACK_TIMEOUT_MS = 240_000;
 const GUEST = 'olms-chaos-guest';
 const REPLICA_EVERY = 5;
 

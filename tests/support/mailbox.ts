@@ -7,6 +7,8 @@ export class Mailbox {
   readonly recipients: string[] = [];
   /** SMTP codes for the next recipients, in order. */
   refusals: number[] = [];
+  /** Between the arrival of a mail and the answer that it was taken. */
+  beforeAnswer: (() => Promise<void>) | undefined;
   readonly #server = new SMTPServer({
     authOptional: true,
     disabledCommands: ['AUTH', 'STARTTLS'],
@@ -21,7 +23,7 @@ export class Mailbox {
       stream.on('end', () => {
         this.keep(Buffer.concat(chunks).toString());
         this.recipients.push(...session.envelope.rcptTo.map((recipient) => recipient.address));
-        callback();
+        void this.#answer(callback);
       });
     },
   });
@@ -29,6 +31,11 @@ export class Mailbox {
   constructor() {
     // A sender that is killed resets its connection; without a listener that would end this process.
     this.#server.on('error', () => {});
+  }
+
+  async #answer(taken: () => void): Promise<void> {
+    await this.beforeAnswer?.();
+    taken();
   }
 
   protected keep(mail: string): void {

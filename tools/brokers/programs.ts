@@ -146,27 +146,28 @@ export async function startServer(options: ServerOptions): Promise<ServerProcess
   const child = launch(options);
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const ended = (): boolean => child.exitCode !== null || child.signalCode !== null;
-  let failure: string | undefined;
-  child.once('error', (error) => (failure = error.message));
+  /** Why there is no process at all. */
+  let unborn: string | undefined;
+  child.once('error', (error) => (unborn = error.message));
   const onExit = (): void => void child.kill('SIGKILL');
   process.once('exit', onExit);
   const end = async (signal: NodeJS.Signals, graceMs: number): Promise<void> => {
-    if (failure === undefined && !ended()) child.kill(signal);
+    if (unborn === undefined && !ended()) child.kill(signal);
     const timer = setTimeout(() => child.kill('SIGKILL'), graceMs);
-    if (failure === undefined && !ended()) await exited;
+    if (unborn === undefined && !ended()) await exited;
     clearTimeout(timer);
     process.removeListener('exit', onExit);
   };
   const deadlineMs = Date.now() + options.startTimeoutMs;
   while (!(await options.ready())) {
+    let failure = unborn;
     if (ended()) failure ??= `it ended with ${child.signalCode ?? `code ${child.exitCode}`}`;
     if (failure === undefined && Date.now() > deadlineMs)
       failure = `it did not answer within ${options.startTimeoutMs / 1000} s`;
     if (failure !== undefined) {
-      const reason = failure;
       await end('SIGKILL', 0);
       throw new Error(
-        `${options.name} did not start: ${reason}. The end of ${options.logFile}:\n${readFileSync(options.logFile, 'utf8').slice(-LOG_TAIL_CHARACTERS)}`,
+        `${options.name} did not start: ${failure}. The end of ${options.logFile}:\n${readFileSync(options.logFile, 'utf8').slice(-LOG_TAIL_CHARACTERS)}`,
       );
     }
     await sleep(100);
