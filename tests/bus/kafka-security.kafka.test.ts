@@ -280,7 +280,7 @@ describe('what does not fit is refused at the start, with what to do', () => {
         ...password('PLAIN'),
         ...trusting(),
       }),
-      /TLS_WRONG_HOST: .*not for "localhost", but for IP Address:127\.0\.0\.1\. Use such a name in KAFKA_BROKERS/,
+      /TLS_WRONG_HOST: .*not for "localhost", but for IP Address:127\.0\.0\.1\. Address it by such a name/,
     ],
     ['no TLS where it is spoken', 'SSL', () => ({}), /TLS_EXPECTED: .*Set KAFKA_TLS=true/],
     [
@@ -318,7 +318,7 @@ describe('what does not fit is refused at the start, with what to do', () => {
       'a certificate of a stranger',
       'MUTUAL',
       () => ({ ...trusting(), ...showing(stranger) }),
-      /(CONNECTION_CLOSED|TLS_CLIENT_REFUSED): .*do not accept the certificate in KAFKA_TLS_CERT \(.*stranger\.crt\)/,
+      /(CONNECTION_CLOSED|TLS_CLIENT_REFUSED): .*does not accept the certificate in KAFKA_TLS_CERT \(.*stranger\.crt\)/,
     ],
     [
       'a user who may do nothing',
@@ -423,7 +423,6 @@ describe('rights and credentials that change while processes run', () => {
     await untilEffects(service.database, 'revoked', 40);
     const carol = ['--alter', '--entity-type', 'users', '--entity-name', 'carol'];
     await kafka.configure([...carol, '--delete-config', 'SCRAM-SHA-256']);
-    await append(service.database, events.slice(40));
     const told = (detail: string): boolean => /SASL_AUTHENTICATION_FAILED: .*user "carol"/.test(detail);
     await until(
       'relay and consumer to say so',
@@ -431,6 +430,7 @@ describe('rights and credentials that change while processes run', () => {
       (details) => details.every(told),
       40_000,
     );
+    await append(service.database, events.slice(40));
     await sleep(REAUTHENTICATE_MS);
     expect(service.consumer.delivered.length).toBe(40);
     await kafka.configure([...carol, '--add-config', `SCRAM-SHA-256=[password=${PASSWORDS.carol}]`]);

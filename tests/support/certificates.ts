@@ -25,37 +25,12 @@ export async function newAuthority(folder: string, name: string): Promise<Author
       const issued = filesOf(folder, subject);
       const request = join(folder, `${subject}.csr`);
       const extensions = join(folder, `${subject}.ext`);
-      await openssl(folder, [
-        'req',
-        '-new',
-        '-nodes',
-        '-newkey',
-        'rsa:2048',
-        '-subj',
-        `/CN=${subject}`,
-        '-keyout',
-        issued.keyFile,
-        '-out',
-        request,
-      ]);
+      const out = ['-keyout', issued.keyFile, '-out', request];
+      await openssl(folder, ['req', '-new', '-nodes', '-newkey', 'rsa:2048', '-subj', `/CN=${subject}`, ...out]);
       writeFileSync(extensions, subjectAltName === undefined ? '' : `subjectAltName=${subjectAltName}\n`);
-      await openssl(folder, [
-        'x509',
-        '-req',
-        '-in',
-        request,
-        '-CA',
-        own.certFile,
-        '-CAkey',
-        own.keyFile,
-        '-CAcreateserial',
-        '-days',
-        '2',
-        '-extfile',
-        extensions,
-        '-out',
-        issued.certFile,
-      ]);
+      const signer = ['-CA', own.certFile, '-CAkey', own.keyFile, '-CAcreateserial', '-days', '2'];
+      const files = ['-in', request, '-extfile', extensions, '-out', issued.certFile];
+      await openssl(folder, ['x509', '-req', ...signer, ...files]);
       return joined(issued);
     },
   };
@@ -69,23 +44,10 @@ export async function selfSigned(
   more: readonly string[] = [],
 ): Promise<Certificate> {
   const files = filesOf(folder, name);
-  await openssl(folder, [
-    'req',
-    '-x509',
-    '-nodes',
-    '-newkey',
-    'rsa:2048',
-    '-days',
-    '2',
-    '-subj',
-    `/CN=${name}`,
-    '-keyout',
-    files.keyFile,
-    '-out',
-    files.certFile,
-    ...more,
-    ...(subjectAltName === undefined ? [] : ['-addext', `subjectAltName=${subjectAltName}`]),
-  ]);
+  const subject = ['-days', '2', '-subj', `/CN=${name}`, ...more];
+  if (subjectAltName !== undefined) subject.push('-addext', `subjectAltName=${subjectAltName}`);
+  const out = ['-keyout', files.keyFile, '-out', files.certFile];
+  await openssl(folder, ['req', '-x509', '-nodes', '-newkey', 'rsa:2048', ...subject, ...out]);
   return joined(files);
 }
 
