@@ -28,6 +28,15 @@ export interface FetchedPartition {
   readonly batches: readonly RecordBatch[];
 }
 
+/** What a broker answered instead of records; `apiId` is Kafka's name for it, as in the client's own errors. */
+export class FetchError extends Error {
+  readonly apiId: string;
+  constructor(apiId: string) {
+    super(`The broker gives no records: ${apiId}`);
+    this.apiId = apiId;
+  }
+}
+
 const FETCH = 1;
 const VERSION = 13;
 const READ_COMMITTED: (typeof FetchIsolationLevels)['READ_COMMITTED'] = 1;
@@ -75,7 +84,7 @@ export class KafkaFetcher {
 function readAnswer(reader: Reader): FetchedPartition[] {
   reader.readInt32();
   const error = errorOf(reader.readInt16());
-  if (error !== undefined) throw new Error(error);
+  if (error !== undefined) throw new FetchError(error);
   reader.readInt32();
   const topics = reader.readArray((topic) => {
     topic.readUUID();

@@ -3,7 +3,7 @@ import type { Envelope } from '#contracts/envelope.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { clientOptions, type KafkaConfig } from './kafka-config.ts';
 import { diagnose } from './kafka-errors.ts';
-import { type FetchedPartition, KafkaFetcher } from './kafka-fetch.ts';
+import { type FetchedPartition, FetchError, KafkaFetcher } from './kafka-fetch.ts';
 import { fromRecord, timeOf, typeOf } from './kafka-message.ts';
 import type { KafkaRecord } from './kafka-records.ts';
 import { Pace } from './pace.ts';
@@ -272,7 +272,7 @@ export class KafkaReader {
       records = this.#accept(answers, asked);
       const refused = answers.find(({ error }) => error !== undefined);
       // What the others got is taken in all the same.
-      if (refused) return this.#failed(new Error(refused.error), node);
+      if (refused?.error !== undefined) return this.#failed(new FetchError(refused.error), node);
     } catch (error) {
       return this.#failed(error, node);
     }
