@@ -74,7 +74,8 @@ const SCRIPTS = {
   lifeSets: { script: LIFE_IN_SETS, orders: SET },
 } as const;
 
-export type Ceilings = Record<keyof typeof SCRIPTS, number>;
+export type Script = keyof typeof SCRIPTS;
+export type Ceilings = Record<Script, number>;
 
 function findPgbench(): string | undefined {
   const folders = (process.env['PATH'] ?? '').split(':');
@@ -88,6 +89,7 @@ export async function measureCeilings(
   url: string,
   secondsEach: number,
   log: (line: string) => void,
+  scripts: readonly Script[] = Object.keys(SCRIPTS) as Script[],
 ): Promise<Ceilings> {
   const pgbench = findPgbench();
   if (!pgbench)
@@ -114,7 +116,8 @@ export async function measureCeilings(
   const folder = await mkdtemp(join(tmpdir(), 'olms-bench-'));
   const results = {} as Ceilings;
   try {
-    for (const [key, { script, orders }] of Object.entries(SCRIPTS)) {
+    for (const key of scripts) {
+      const { script, orders } = SCRIPTS[key];
       const file = join(folder, `${key}.sql`);
       await writeFile(
         file,
@@ -141,7 +144,7 @@ export async function measureCeilings(
       );
       const tps = Number(/tps = ([\d.]+)/.exec(stdout)?.[1]);
       if (!(tps > 0)) throw new Error(`pgbench gave no rate for ${key}: ${stdout}`);
-      results[key as keyof Ceilings] = tps * orders;
+      results[key] = tps * orders;
       log(`ceiling ${key}: ${Math.round(tps * orders)} orders/s`);
     }
   } finally {

@@ -1,4 +1,5 @@
 import { pageQuery, type OrderFilter } from '#orders/store.ts';
+import { measureCeilings, type Script } from './ceilings.ts';
 import { fillOrders } from './fill.ts';
 import { SystemProcess } from './system-process.ts';
 
@@ -15,41 +16,82 @@ export const perSecond = (value: number): string => `${rounded(value)}/s`;
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >>> 1]!;
 const WARM_UP = 3_000;
 
+const ROUNDS = 5;
+
+/** One round beside the ceiling that was measured just before it, on the same server. */
+interface Round {
+  readonly rate: number;
+  readonly ceiling: number;
+  readonly nodeUs: number;
+  readonly postgresUs: number;
+}
+
+/**
+ * The ceiling as it is at this moment: a shared machine is half as fast a minute later, so figures taken at the two
+ * ends of a run would be compared for their times and not for themselves.
+ */
+async function ceilingNow(system: SystemProcess, script: Script, quick: boolean): Promise<number> {
+  return (await measureCeilings(system.postgres.url, quick ? 2 : 4, () => {}, [script]))[script];
+}
+
+type Usage = Awaited<ReturnType<SystemProcess['usage']>>;
+
+function usedPerOrder(before: Usage, after: Usage, orders: number): { nodeUs: number; postgresUs: number } {
+  return {
+    nodeUs: ((after.cpuSeconds - before.cpuSeconds) * 1e6) / orders,
+    postgresUs: ((after.postgresCpuSeconds - before.postgresCpuSeconds) * 1e6) / orders,
+  };
+}
+
+const ratioOf = ({ rate, ceiling }: Round): number => rate / ceiling;
+const ratioText = (round: Round): string =>
+  `${perSecond(round.rate)} = ${ratioOf(round).toFixed(2)} × ${perSecond(round.ceiling)}`;
+
+/** Medians of the rounds, each for itself. */
+function summary(rounds: readonly Round[]): Round & { readonly ratio: number } {
+  return {
+    rate: median(rounds.map(({ rate }) => rate)),
+    ceiling: median(rounds.map(({ ceiling }) => ceiling)),
+    ratio: median(rounds.map(ratioOf)),
+    nodeUs: median(rounds.map(({ nodeUs }) => nodeUs)),
+    postgresUs: median(rounds.map(({ postgresUs }) => postgresUs)),
+  };
+}
+
 /** Orders taken per second through the gateway, and the latency at half of that. Consumers are off: this is the intake alone. */
 export async function intake({
   log,
   quick,
-}: BenchContext): Promise<{ rate: number; p99HalfMs: number; nodeUs: number }> {
+}: BenchContext): Promise<{ rate: number; ceiling: number; ratio: number; p99HalfMs: number; nodeUs: number }> {
   const system = await SystemProcess.start({ OLMS_CONSUME: 'false' });
   try {
     await system.stockUp();
     await system.load({ total: WARM_UP });
     const total = quick ? 6_000 : 20_000;
-    const rates: number[] = [];
-    const before = await system.usage();
-    for (let round = 0; round < 3; round++) {
+    const rounds: Round[] = [];
+    for (let round = 0; round < ROUNDS; round++) {
+      const ceiling = await ceilingNow(system, 'intakeSingle', quick);
+      const before = await system.usage();
       const result = await system.load({ total });
-      rates.push(result.taken / result.seconds);
-      log(`intake round ${round + 1}: ${perSecond(rates.at(-1)!)}, p99 ${rounded(result.p99Ms)} ms`);
+      const after = await system.usage();
+      rounds.push({ rate: result.taken / result.seconds, ceiling, ...usedPerOrder(before, after, total) });
+      log(`intake round ${round + 1}: ${ratioText(rounds.at(-1)!)}, p99 ${rounded(result.p99Ms)} ms`);
     }
-    const after = await system.usage();
-    const rate = median(rates);
+    const { rate, ceiling, ratio, nodeUs } = summary(rounds);
     const half = await system.load({ total: Math.round(rate * (quick ? 3 : 10)), rate: rate / 2 });
-    return { rate, p99HalfMs: half.p99Ms, nodeUs: ((after.cpuSeconds - before.cpuSeconds) * 1e6) / (3 * total) };
+    return { rate, ceiling, ratio, p99HalfMs: half.p99Ms, nodeUs };
   } finally {
     await system.stop();
   }
 }
 
-export interface LifeFigures {
-  readonly rate: number;
+export interface LifeFigures extends Round {
+  readonly ratio: number;
   readonly statementsFull: number;
   readonly statementsLow: number;
   readonly aloneMs: number;
   readonly aloneMaxMs: number;
   readonly idleCpuPercent: number;
-  readonly nodeUs: number;
-  readonly postgresUs: number;
 }
 
 async function statements(system: SystemProcess, work: () => Promise<void>): Promise<number> {
@@ -70,19 +112,20 @@ export async function life({ log, quick }: BenchContext): Promise<LifeFigures> {
     await system.load({ total: WARM_UP });
     await system.allFinal();
     const total = quick ? 6_000 : 20_000;
-    const rates: number[] = [];
+    const rounds: Round[] = [];
     let calls = 0;
-    const before = await system.usage();
-    for (let round = 0; round < 3; round++) {
+    for (let round = 0; round < ROUNDS; round++) {
+      const ceiling = await ceilingNow(system, 'lifeSingle', quick);
       calls = await statements(system, async () => {
+        const before = await system.usage();
         const startedMs = performance.now();
         await system.load({ total });
         await system.allFinal();
-        rates.push(total / ((performance.now() - startedMs) / 1000));
+        const rate = total / ((performance.now() - startedMs) / 1000);
+        rounds.push({ rate, ceiling, ...usedPerOrder(before, await system.usage(), total) });
       });
-      log(`life round ${round + 1}: ${perSecond(rates.at(-1)!)}`);
+      log(`life round ${round + 1}: ${ratioText(rounds.at(-1)!)}`);
     }
-    const after = await system.usage();
     await pause(6_000);
     const idleStart = await system.usage();
     const idleMs = quick ? 10_000 : 30_000;
@@ -95,7 +138,7 @@ export async function life({ log, quick }: BenchContext): Promise<LifeFigures> {
     });
     const lowSeconds = (performance.now() - lowStartMs) / 1000;
     return {
-      rate: median(rates),
+      ...summary(rounds),
       statementsFull: calls / total,
       statementsLow: (lowCalls - (idleCalls / (idleMs / 1000)) * lowSeconds) / times.length,
       aloneMs: median(times),
@@ -104,8 +147,6 @@ export async function life({ log, quick }: BenchContext): Promise<LifeFigures> {
         ((idleEnd.cpuSeconds + idleEnd.postgresCpuSeconds - idleStart.cpuSeconds - idleStart.postgresCpuSeconds) /
           (idleMs / 1000)) *
         100,
-      nodeUs: ((after.cpuSeconds - before.cpuSeconds) * 1e6) / (3 * total),
-      postgresUs: ((after.postgresCpuSeconds - before.postgresCpuSeconds) * 1e6) / (3 * total),
     };
   } finally {
     await system.stop();
