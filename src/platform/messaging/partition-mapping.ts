@@ -3,6 +3,7 @@ import type { Database } from '../database/database.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { loadOffsets } from './bus.ts';
 import type { KafkaConfig } from './kafka-config.ts';
+import { diagnose } from './kafka-errors.ts';
 import { partitionOf } from './kafka-message.ts';
 import { KafkaReader } from './kafka-reader.ts';
 
@@ -15,6 +16,8 @@ import { KafkaReader } from './kafka-reader.ts';
 const PARTITIONS_CONSUMER = 'relay-partitions';
 const SAMPLE_TIMEOUT_MS = 3_000;
 const SAMPLE_EVERY_MS = 20;
+const LEADERS_TIMEOUT_MS = 20_000;
+const LEADERS_EVERY_MS = 100;
 
 /** Throws where this database, or others on the topic, have published with another number of partitions. */
 export async function checkMapping(database: Database, config: KafkaConfig, logger: Logger): Promise<void> {
@@ -38,6 +41,18 @@ export async function checkMapping(database: Database, config: KafkaConfig, logg
   }
 }
 
+/** Where the partitions end. A topic that was made a moment ago has no leaders yet: the brokers are asked again. */
+async function endsOf(reader: KafkaReader, config: KafkaConfig): Promise<number[]> {
+  for (const deadlineMs = Date.now() + LEADERS_TIMEOUT_MS; ; await sleep(LEADERS_EVERY_MS)) {
+    try {
+      return await reader.ends();
+    } catch (error) {
+      const { reason, fatal } = diagnose(error, config);
+      if (fatal || Date.now() > deadlineMs) throw new Error(`Kafka at ${config.brokers}: ${reason}`, { cause: error });
+    }
+  }
+}
+
 /** An order that stands where our number would not have put it, among the last event of each partition. */
 async function findStray(
   config: KafkaConfig,
@@ -53,7 +68,7 @@ async function findStray(
     onReplaced: ignore,
   });
   try {
-    const ends = await reader.ends();
+    const ends = await endsOf(reader, config);
     let open = 0;
     for (const [partition, end] of ends.entries()) {
       if (end === 0) continue;
