@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { appendEvents } from '#platform/messaging/outbox.ts';
 import { createLogger } from '#platform/telemetry/logger.ts';
 import { freePort } from '../../tests/support/ports.ts';
+import { placeMug } from '../../tests/support/mug-orders.ts';
 import { until } from '../../tests/support/until.ts';
 import { startSystem, type System } from '../system.ts';
 import { type AuditReport, runAudit } from './audit.ts';
@@ -97,17 +98,7 @@ describe('olms replay', { timeout: 60_000 }, () => {
     await system?.stop();
   }
 
-  async function place(token: string, more: object = {}): Promise<string> {
-    const { id } = await api.post<{ id: string }>('/orders', {
-      customerId: uuidv7(),
-      currency: 'EUR',
-      items: [{ sku: 'MUG', quantity: 1, unitPrice: '9.95' }],
-      contact: { email: 'ann@example.org' },
-      payment: { token },
-      ...more,
-    });
-    return id;
-  }
+  const place = (token: string, more: object = {}): Promise<string> => placeMug(api, token, more);
 
   const run = <Report>(options: ReplayOptions): Promise<Report> =>
     runReplay(options, { ...env, DATABASE_URL: system.databaseUrl }) as Promise<Report>;

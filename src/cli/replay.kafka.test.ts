@@ -8,6 +8,7 @@ import { partitionOf } from '#platform/messaging/kafka-message.ts';
 import { appendEvents } from '#platform/messaging/outbox.ts';
 import { createLogger } from '#platform/telemetry/logger.ts';
 import { freePort } from '../../tests/support/ports.ts';
+import { placeMug } from '../../tests/support/mug-orders.ts';
 import { startTestPostgres, type TestPostgres } from '../../tests/support/postgres.ts';
 import { until } from '../../tests/support/until.ts';
 import { type Kafka, startKafka } from '../../tools/brokers/kafka.ts';
@@ -73,16 +74,7 @@ describe('olms replay on Kafka', { timeout: 90_000 }, () => {
     api = new ApiClient(system.url, 'replay-test');
   }
 
-  async function place(token: string): Promise<string> {
-    const { id } = await api.post<{ id: string }>('/orders', {
-      customerId: uuidv7(),
-      currency: 'EUR',
-      items: [{ sku: 'MUG', quantity: 1, unitPrice: '9.95' }],
-      contact: { email: 'ann@example.org' },
-      payment: { token },
-    });
-    return id;
-  }
+  const place = (token: string, more: object = {}): Promise<string> => placeMug(api, token, more);
 
   const sql = <Row extends Record<string, unknown>>(
     service: Service,

@@ -6,6 +6,7 @@ import { uuidv7 } from 'uuidv7';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createLogger } from '#platform/telemetry/logger.ts';
 import { freePort } from '../../../tests/support/ports.ts';
+import { placeMug } from '../../../tests/support/mug-orders.ts';
 import { startSystem, type System } from '../../system.ts';
 import { runAudit } from '../audit.ts';
 import { ApiClient } from '../client.ts';
@@ -54,17 +55,7 @@ describe('olms replay --rebuild', { timeout: 90_000 }, () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  async function place(token: string, more: object = {}): Promise<string> {
-    const { id } = await api.post<{ id: string }>('/orders', {
-      customerId: uuidv7(),
-      currency: 'EUR',
-      items: [{ sku: 'MUG', quantity: 1, unitPrice: '9.95' }],
-      contact: { email: 'ann@example.org' },
-      payment: { token },
-      ...more,
-    });
-    return id;
-  }
+  const place = (token: string, more: object = {}): Promise<string> => placeMug(api, token, more);
 
   const run = (service: string, more: Partial<ReplayOptions> = {}): Promise<RebuildReport> =>
     runReplay(
