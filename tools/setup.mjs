@@ -9,6 +9,8 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 export const root = dirname(dirname(realpathSync(fileURLToPath(import.meta.url))));
 const nodeMajorMin = 26;
+// Room for what lives as long as an order is under way: with Node's own first size most of it is copied to the old generation.
+const nodeFlags = ['--min-semi-space-size=32', '--max-semi-space-size=64'];
 const nodeModules = join(root, 'node_modules');
 const stampFile = join(nodeModules, '.olms-setup');
 const lockFile = join(root, 'package-lock.json');
@@ -53,7 +55,7 @@ export function runPinned(script, args) {
 
   if (typeof process.execve === 'function' && process.platform !== 'win32') {
     process.removeAllListeners('warning'); // execve is announced as experimental; it is used for nothing but this
-    process.execve(node, [node, script, ...args], env);
+    process.execve(node, [node, ...nodeFlags, script, ...args], env);
   }
   runAsChild(node, script, args, env);
 }
@@ -63,7 +65,7 @@ function runAsChild(node, script, args, env) {
   // The child has a process group of its own, so that Ctrl-C reaches it once, through us, and not a second time from the terminal.
   const child = spawn(
     node,
-    ['--import', pathToFileURL(join(root, 'tools', 'follow-launcher.mjs')).href, script, ...args],
+    [...nodeFlags, '--import', pathToFileURL(join(root, 'tools', 'follow-launcher.mjs')).href, script, ...args],
     {
       stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
       env: { ...env, OLMS_LAUNCHER_FD: '3' },

@@ -25,6 +25,7 @@ import {
   type Parked,
   parkEvents,
 } from './messaging/parked.ts';
+import { Pace } from './messaging/pace.ts';
 import type { Logger } from './telemetry/logger.ts';
 import type { LaneMetrics } from './telemetry/metrics.ts';
 
@@ -127,8 +128,10 @@ const COMMANDS_PER_SET = 256;
 const EVENTS_PER_SET = 512;
 const COMMAND_QUEUE_MAX = 4_000;
 const CACHED_ROWS = 20_000;
-/** A busy lane commits at most this often, so that its sets stay sets. */
+/** A lane leaves this long between two commits, so that its sets stay sets; from so many items a second on, longer. */
 const PACE_MS = 6;
+const BUSY_PER_SECOND = 500;
+const BUSY_PACE_MS = 15;
 const COMMAND_PATIENCE_MS = 10_000;
 const RETRY_WAIT_MS = [20, 50, 100, 250, 500, 1_000, 2_000];
 const CONFLICT_ATTEMPTS_MAX = 30;
@@ -181,7 +184,9 @@ export class Lane<State, Command, Effect = never, Value = never> {
   /** The last take was full: more is waiting. */
   #more = false;
   #eventsReady = false;
-  #lastCommitMs = 0;
+  readonly #pace = new Pace(BUSY_PER_SECOND, BUSY_PACE_MS);
+  /** Not before this may the next set begin. */
+  #nextMs = 0;
   #tick: NodeJS.Timeout | undefined;
   #lastIdleSaveMs = 0;
   #offsetsKnownMs = 0;
@@ -354,8 +359,7 @@ export class Lane<State, Command, Effect = never, Value = never> {
     if (this.#running || this.#scheduled || this.#stopping) return;
     if (this.#commands.length === 0 && this.#unparks.length === 0 && !this.#eventsReady && this.#idle.length === 0)
       return;
-    const sinceCommit = performance.now() - this.#lastCommitMs;
-    const pace = sinceCommit < PACE_MS ? PACE_MS - sinceCommit : 0;
+    const pace = this.#nextMs - performance.now();
     const linger = this.#commands.length === 0 && !this.#more ? (this.#options.lingerMs ?? 0) : 0;
     const run = (): void => {
       this.#scheduled = undefined;
@@ -381,7 +385,8 @@ export class Lane<State, Command, Effect = never, Value = never> {
     const items: Item<State, Command>[] = delivery ? delivery.events.map((event) => ({ kind: 'event', event })) : [];
     items.push(...commands);
     await this.#process(items, delivery?.moves ?? []);
-    this.#lastCommitMs = performance.now();
+    const nowMs = performance.now();
+    this.#nextMs = nowMs + Math.max(PACE_MS, this.#pace.after(items.length, nowMs));
     if (this.#idle.length > 0) this.#eventsReady = true;
   }
 

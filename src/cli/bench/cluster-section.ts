@@ -117,7 +117,7 @@ function lagOf({ lag }: GroupDescription): number {
 
 /** Orders as fast as they are taken, and how long until every group has read everything and every order is final. */
 async function burstOf(system: ClusterSystem, orders: number, log: (line: string) => void): Promise<BurstFigures> {
-  const finishedBefore = await system.count("where status = 'COMPLETED'");
+  const finishedBefore = await system.count(['COMPLETED']);
   const startedMs = performance.now();
   const elapsed = (): number => (performance.now() - startedMs) / 1000;
   let intakeSeconds: number | undefined;
@@ -148,7 +148,7 @@ async function burstOf(system: ClusterSystem, orders: number, log: (line: string
     if (quiet === 2) break;
   }
   await sending;
-  const completed = (await system.count("where status = 'COMPLETED'")) - finishedBefore;
+  const completed = (await system.count(['COMPLETED'])) - finishedBefore;
   return {
     orders,
     intakeSeconds: intakeSeconds!,

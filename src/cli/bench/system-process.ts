@@ -45,7 +45,12 @@ export class SystemProcess extends MeasuredSystem {
     const sandboxPort = await freePort();
     const child = spawn(
       process.execPath,
-      [...(process.env['OLMS_BENCH_NODE_OPTIONS'] ?? '').split(' ').filter(Boolean), MAIN, 'start'],
+      [
+        ...process.execArgv,
+        ...(process.env['OLMS_BENCH_NODE_OPTIONS'] ?? '').split(' ').filter(Boolean),
+        MAIN,
+        'start',
+      ],
       {
         env: {
           ...process.env,

@@ -97,7 +97,8 @@ export class Member {
     const [file, ...args] = this.#options.command;
     // A pipe nobody writes to: it closes when this process ends, however that happens, and then the member stops.
     // In a group of its own, so that Ctrl-C in a terminal reaches it through us, in the right order.
-    const child = spawn(process.execPath, ['--import', FOLLOW_LAUNCHER, fileURLToPath(new URL(file!, ROOT)), ...args], {
+    const program = fileURLToPath(new URL(file!, ROOT));
+    const child = spawn(process.execPath, [...process.execArgv, '--import', FOLLOW_LAUNCHER, program, ...args], {
       env: { NODE_COMPILE_CACHE: COMPILED, ...defined(this.#env), OLMS_LAUNCHER_FD: '3' },
       stdio: ['ignore', log, log, 'pipe'],
       detached: true,

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startTestPostgres, type TestPostgres } from '../../../tests/support/postgres.ts';
-import { binaryArray, type FixedTypeName } from './binary-array.ts';
+import { binaryArray, binaryTexts, type FixedTypeName } from './binary-array.ts';
 
 /** What PostgreSQL reads out of the bytes is what the values say as texts. */
 
@@ -92,4 +92,30 @@ describe.each<[FixedTypeName, readonly unknown[], readonly unknown[]]>([
   test.each(bad.map((value) => [value]))('refuses %s instead of sending something else', (value) => {
     expect(() => binaryArray(type, [{ value }], 'value')).toThrow(/is no |out of range|out of bounds|bigint/);
   });
+});
+
+describe.each<['text' | 'json', readonly (string | null)[]]>([
+  ['text', ['', 'plain', 'NULL', '{a,b}', 'quo"te', 'back\\slash', 'two\nlines', 'Zoë Müller', '漢字 🚚', null, ' ']],
+  ['json', ['null', '{}', '[1, 2.50]', '"a \\"quote\\""', '{"name":"Zoë 漢字 🚚","a":null}', null, '"\\u0000"']],
+])('%s', (type, texts) => {
+  const read = async (sent: readonly (string | null)[]): Promise<(string | null)[]> => {
+    const result = await client.query<{ text: string | null }>(
+      `select value::text as text from unnest($1::${type}[]) with ordinality as u(value, n) order by n`,
+      [binaryTexts(type, sent)],
+    );
+    return result.rows.map((row) => row.text);
+  };
+
+  test('arrives as it was sent', async () => {
+    expect(await read(texts)).toEqual(texts);
+    expect(await read([null])).toEqual([null]);
+    expect(await read([])).toEqual([]);
+  });
+});
+
+test('PostgreSQL refuses what is no JSON, and text that holds a zero', async () => {
+  const store = (type: 'text' | 'json', text: string): Promise<unknown> =>
+    client.query(`select unnest($1::${type}[])`, [binaryTexts(type, [text])]);
+  await expect(store('json', '{"a":')).rejects.toMatchObject({ code: '22P02' });
+  await expect(store('text', 'a\0b')).rejects.toMatchObject({ code: '22021' });
 });

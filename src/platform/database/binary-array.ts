@@ -1,8 +1,8 @@
 /**
- * One-dimensional PostgreSQL arrays in the binary format of the wire protocol, for types of a fixed width: the server
- * copies them where it would have to parse texts, which is a tenth of what a set costs it. Texts and numerics stay
- * texts. Layout: `array_recv` in src/backend/utils/adt/arrayfuncs.c, elements as in `uuid_recv`, `int4recv`,
- * `int8recv`, `timestamptz_recv` and `boolrecv`.
+ * One-dimensional PostgreSQL arrays in the binary format of the wire protocol: the server copies them where it would
+ * have to parse texts, which costs a set more than anything else but its indexes. Numerics alone stay texts. Layout:
+ * `array_recv` in src/backend/utils/adt/arrayfuncs.c, elements as in `uuid_recv`, `int4recv`, `int8recv`,
+ * `timestamptz_recv`, `boolrecv`, `textrecv` and `json_recv`.
  */
 
 type Row = Readonly<Record<string, unknown>>;
@@ -89,16 +89,27 @@ export function isFixedType(type: string): type is FixedTypeName {
   return type in FIXED_TYPES;
 }
 
+/** Dimensions, whether there are NULLs, element type, length, first index. */
+function writeHeader(buffer: Buffer, elements: number, hasNull: boolean, oid: number): void {
+  buffer.writeInt32BE(elements === 0 ? 0 : 1, 0);
+  buffer.writeInt32BE(hasNull ? 1 : 0, 4);
+  buffer.writeInt32BE(oid, 8);
+  buffer.writeInt32BE(elements, 12);
+  buffer.writeInt32BE(1, 16);
+}
+
+const EMPTY_BYTES = HEADER_BYTES - 8;
+
 /** The column `name` of the rows as an array parameter; null and undefined are NULL. */
 export function binaryArray(type: FixedTypeName, rows: readonly Row[], name: string): Buffer {
   const { oid, bytes, write }: FixedType = FIXED_TYPES[type];
   const buffer = Buffer.allocUnsafe(HEADER_BYTES + rows.length * (LENGTH_BYTES + bytes));
   let offset = HEADER_BYTES;
-  let hasNull = 0;
+  let hasNull = false;
   for (const row of rows) {
     const value = row[name];
     if (value === null || value === undefined) {
-      hasNull = 1;
+      hasNull = true;
       offset = buffer.writeInt32BE(NULL_LENGTH, offset);
       continue;
     }
@@ -106,11 +117,31 @@ export function binaryArray(type: FixedTypeName, rows: readonly Row[], name: str
     write(buffer, value, offset);
     offset += bytes;
   }
-  // Dimensions, whether there are NULLs, element type, length, first index.
-  buffer.writeInt32BE(rows.length === 0 ? 0 : 1, 0);
-  buffer.writeInt32BE(hasNull, 4);
-  buffer.writeInt32BE(oid, 8);
-  buffer.writeInt32BE(rows.length, 12);
-  buffer.writeInt32BE(1, 16);
-  return buffer.subarray(0, rows.length === 0 ? HEADER_BYTES - 8 : offset);
+  writeHeader(buffer, rows.length, hasNull, oid);
+  return buffer.subarray(0, rows.length === 0 ? EMPTY_BYTES : offset);
+}
+
+/** Of the element type, from pg_type.dat. */
+const TEXT_OIDS = { text: 25, json: 114 } as const;
+/** Bytes that a UTF-16 unit takes at most in UTF-8. */
+const UTF8_PER_UNIT_MAX = 3;
+
+/** Texts, or JSON texts, as an array parameter; null is NULL. */
+export function binaryTexts(type: keyof typeof TEXT_OIDS, texts: readonly (string | null)[]): Buffer {
+  let bytesMax = HEADER_BYTES;
+  for (const text of texts) bytesMax += LENGTH_BYTES + (text === null ? 0 : text.length * UTF8_PER_UNIT_MAX);
+  const buffer = Buffer.allocUnsafe(bytesMax);
+  let offset = HEADER_BYTES;
+  let hasNull = false;
+  for (const text of texts) {
+    if (text === null) {
+      hasNull = true;
+      offset = buffer.writeInt32BE(NULL_LENGTH, offset);
+      continue;
+    }
+    const bytes = buffer.write(text, offset + LENGTH_BYTES, 'utf8');
+    offset = buffer.writeInt32BE(bytes, offset) + bytes;
+  }
+  writeHeader(buffer, texts.length, hasNull, TEXT_OIDS[type]);
+  return buffer.subarray(0, texts.length === 0 ? EMPTY_BYTES : offset);
 }

@@ -1,4 +1,4 @@
-import { binaryArray, isFixedType } from './binary-array.ts';
+import { binaryArray, binaryTexts, isFixedType } from './binary-array.ts';
 
 /**
  * Set-based writes. A service saves a whole batch with **one SQL statement**: each table's write is a CTE,
@@ -88,24 +88,40 @@ interface RowSource {
   readonly params: unknown[];
 }
 
-/**
- * `rows from (unnest($1::uuid[]), …) as r(a, …)`: a row set out of JavaScript rows. JSON columns travel as
- * one JSON array (no quoting of quotes), text[] columns likewise.
- */
-function rowSource(columns: Columns, rows: readonly Readonly<Record<string, unknown>>[]): RowSource {
-  const params: unknown[] = [];
-  const sources: string[] = [];
-  for (const [name, type] of Object.entries(columns)) {
-    const n = params.length + 1;
-    if (type === 'json' || type === 'jsonb' || type === 'text[]') {
-      params.push(JSON.stringify(rows.map((row) => row[name] ?? null)));
-      sources.push(`json_array_elements($${n}::json)`);
-    } else {
-      params.push(isFixedType(type) ? binaryArray(type, rows, name) : arrayLiteral(rows.map((row) => row[name])));
-      sources.push(`unnest($${n}::${type}[])`);
-    }
-  }
-  return { from: `rows from (${sources.join(', ')}) as r(${Object.keys(columns).join(', ')})`, params };
+type SourceRow = Readonly<Record<string, unknown>>;
+
+/** The column `name` of the rows as the array parameter of {@link arrayType}. */
+function arrayParameter(name: string, type: ColumnType, rows: readonly SourceRow[]): unknown {
+  if (isFixedType(type)) return binaryArray(type, rows, name);
+  if (type === 'numeric') return arrayLiteral(rows.map((row) => row[name]));
+  if (type === 'text')
+    return binaryTexts(
+      'text',
+      rows.map((row) => textOf(row[name])),
+    );
+  return binaryTexts(
+    'json',
+    rows.map((row) => JSON.stringify(row[name] ?? null)),
+  );
+}
+
+function textOf(value: unknown): string | null {
+  return value === null || value === undefined ? null : String(value as string);
+}
+
+/** An array of arrays would have to be a rectangle: text[] travels as JSON, and jsonb is made of it. */
+function arrayType(type: ColumnType): string {
+  return type === 'jsonb' || type === 'text[]' ? 'json[]' : `${type}[]`;
+}
+
+/** `rows from (unnest($1::uuid[]), …) as r(a, …)`: a row set out of JavaScript rows. */
+function rowSource(columns: Columns, rows: readonly SourceRow[]): RowSource {
+  const entries = Object.entries(columns);
+  const sources = entries.map(([, type], index) => `unnest($${index + 1}::${arrayType(type)})`);
+  return {
+    from: `rows from (${sources.join(', ')}) as r(${Object.keys(columns).join(', ')})`,
+    params: entries.map(([name, type]) => arrayParameter(name, type, rows)),
+  };
 }
 
 function columnValue(name: string, type: ColumnType): string {
@@ -119,7 +135,7 @@ export function insertRows(
   name: string,
   table: string,
   columns: Columns,
-  rows: readonly Readonly<Record<string, unknown>>[],
+  rows: readonly SourceRow[],
   onConflict = '',
 ): Write {
   const source = rowSource(columns, rows);
@@ -140,7 +156,7 @@ export function updateRows(
   table: string,
   keys: readonly string[],
   columns: Columns,
-  rows: readonly Readonly<Record<string, unknown>>[],
+  rows: readonly SourceRow[],
   versionColumn?: string,
 ): Write {
   const source = rowSource(columns, rows);
