@@ -1,8 +1,7 @@
 import { cpus, totalmem } from 'node:os';
-import { type Ceilings, measureCeilings } from './ceilings.ts';
+import { type Ceilings, measureCeilings, startCeilingServer } from './ceilings.ts';
 import { cluster } from './cluster-section.ts';
-import { type BenchContext, intake, level, life, million, perSecond } from './sections.ts';
-import { SystemProcess } from './system-process.ts';
+import { type BenchContext, type CeilingContext, intake, level, life, million, perSecond } from './sections.ts';
 
 export interface BenchOptions {
   /** Sections to run: ceilings always, then any of intake, life, level, million; all by default. */
@@ -23,7 +22,7 @@ interface Line {
 
 const SECTIONS = ['intake', 'life', 'level', 'million'] as const;
 
-/** `olms bench`: every figure beside the ceiling that plain SQL of the same writes reaches on the same server in the same run. */
+/** `olms bench`: every figure beside the ceiling that plain SQL of the same writes reaches on the same machine in the same run. */
 export async function bench(options: BenchOptions): Promise<void> {
   const log = (line: string): void => void process.stderr.write(`  ${line}\n`);
   const context: BenchContext = { log, quick: options.quick ?? false };
@@ -40,27 +39,28 @@ async function chosenLines(context: BenchContext, only: string | undefined): Pro
   const unknown = chosen.filter((name) => !(SECTIONS as readonly string[]).includes(name));
   if (unknown.length > 0) throw new Error(`Unknown section ${unknown.join(', ')}; there are ${SECTIONS.join(', ')}.`);
   const lines: Line[] = [];
-  const ceilings = await ceilingsNow(context);
-  if (chosen.includes('intake')) lines.push(...(await intakeLines(context, ceilings)));
-  if (chosen.includes('life')) lines.push(...(await lifeLines(context, ceilings)));
+  const server = await startCeilingServer();
+  try {
+    const beside = { ...context, ceilingsUrl: server.url };
+    const ceilings = await ceilingsInSets(beside);
+    if (chosen.includes('intake')) lines.push(...(await intakeLines(beside, ceilings)));
+    if (chosen.includes('life')) lines.push(...(await lifeLines(beside, ceilings)));
+  } finally {
+    await server.stop();
+  }
   if (chosen.includes('level')) lines.push(...(await levelLines(context)));
   if (chosen.includes('million')) lines.push(...(await millionLines(context)));
   return lines;
 }
 
-/** What sets reach, on the very server settings the system runs on; the other ceilings stand beside each round. */
-async function ceilingsNow({ log, quick }: BenchContext): Promise<Ceilings> {
-  const system = await SystemProcess.start({ OLMS_CONSUME: 'false' });
-  try {
-    return await measureCeilings(system.postgres.url, quick ? 4 : 10, log, ['intakeSets', 'lifeSets']);
-  } finally {
-    await system.stop();
-  }
+/** What sets reach; the other ceilings stand around each round. */
+function ceilingsInSets({ log, quick, ceilingsUrl }: CeilingContext): Promise<Ceilings> {
+  return measureCeilings(ceilingsUrl, quick ? 4 : 10, log, ['intakeSets', 'lifeSets']);
 }
 
-async function intakeLines(context: BenchContext, { intakeSets }: Ceilings): Promise<Line[]> {
+async function intakeLines(context: CeilingContext, { intakeSets }: Ceilings): Promise<Line[]> {
   const { rate, ratio, ceiling: single, p99HalfMs, nodeUs } = await intake(context);
-  const ceiling = `${perSecond(single)} one per transaction, measured before each round, ${perSecond(intakeSets)} in sets of 50`;
+  const ceiling = `${perSecond(single)} one per transaction, measured around each round, ${perSecond(intakeSets)} in sets of 50`;
   return [
     {
       what: 'intake: POST /orders, 3 lines, 64 connections',
@@ -79,9 +79,9 @@ async function intakeLines(context: BenchContext, { intakeSets }: Ceilings): Pro
   ];
 }
 
-async function lifeLines(context: BenchContext, { lifeSets }: Ceilings): Promise<Line[]> {
+async function lifeLines(context: CeilingContext, { lifeSets }: Ceilings): Promise<Line[]> {
   const figures = await life(context);
-  const ceiling = `${perSecond(figures.ceiling)} in six transactions, measured before each round, ${perSecond(lifeSets)} in sets of 100`;
+  const ceiling = `${perSecond(figures.ceiling)} in six transactions, measured around each round, ${perSecond(lifeSets)} in sets of 100`;
   return [
     {
       what: 'whole life: POST to COMPLETED, everything on',

@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '#platform/database/embedded-postgres.ts';
 
 /**
- * What plain SQL scripts of the same writes reach on the same server: the ceilings that every figure of the
+ * What plain SQL scripts of the same writes reach on the same machine: the ceilings that every figure of the
  * benchmark is printed beside. Durability is on in all of them, as in the system.
  */
 
@@ -76,6 +77,22 @@ const SCRIPTS = {
 
 export type Script = keyof typeof SCRIPTS;
 export type Ceilings = Record<Script, number>;
+
+/**
+ * A server for the ceilings alone, with the settings the system's has. On the system's own, the checkpoints that come
+ * with making and dropping a database would be paid for by the round that follows.
+ */
+export async function startCeilingServer(): Promise<Pick<EmbeddedPostgres, 'url' | 'stop'>> {
+  const folder = await mkdtemp(join(tmpdir(), 'olms-bench-ceilings-'));
+  const server = await startEmbeddedPostgres({ dataDir: join(folder, 'postgres') });
+  return {
+    url: server.url,
+    stop: async () => {
+      await server.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
 
 function findPgbench(): string | undefined {
   const folders = (process.env['PATH'] ?? '').split(':');

@@ -10,15 +10,21 @@ export interface BenchContext {
   readonly quick: boolean;
 }
 
+/** For what is measured beside its ceiling. */
+export interface CeilingContext extends BenchContext {
+  /** The server for the ceilings alone. */
+  readonly ceilingsUrl: string;
+}
+
 const rounded = (value: number): string =>
   value >= 100 ? Math.round(value).toLocaleString('en-US') : value.toFixed(value >= 10 ? 1 : 2);
 export const perSecond = (value: number): string => `${rounded(value)}/s`;
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >>> 1]!;
 const WARM_UP = 3_000;
 
-const ROUNDS = 5;
+const ROUNDS = 7;
 
-/** One round beside the ceiling that was measured just before it, on the same server. */
+/** One round beside the mean of the ceilings that were measured just before and just after it. */
 interface Round {
   readonly rate: number;
   readonly ceiling: number;
@@ -27,11 +33,27 @@ interface Round {
 }
 
 /**
- * The ceiling as it is at this moment: a shared machine is half as fast a minute later, so figures taken at the two
- * ends of a run would be compared for their times and not for themselves.
+ * Rounds between ceilings: a shared machine is half as fast a minute later, so figures taken at the two ends of a run
+ * would be compared for their times and not for themselves.
  */
-async function ceilingNow(system: SystemProcess, script: Script, quick: boolean): Promise<number> {
-  return (await measureCeilings(system.postgres.url, quick ? 2 : 4, () => {}, [script]))[script];
+async function betweenCeilings(
+  { quick, ceilingsUrl, log }: CeilingContext,
+  script: Script,
+  what: string,
+  round: () => Promise<Omit<Round, 'ceiling'>>,
+): Promise<Round[]> {
+  const ceilingNow = async (): Promise<number> =>
+    (await measureCeilings(ceilingsUrl, quick ? 2 : 4, () => {}, [script]))[script];
+  const rounds: Round[] = [];
+  let before = await ceilingNow();
+  for (let number = 1; number <= ROUNDS; number++) {
+    const figures = await round();
+    const after = await ceilingNow();
+    rounds.push({ ...figures, ceiling: (before + after) / 2 });
+    log(`${what} round ${number}: ${ratioText(rounds.at(-1)!)}`);
+    before = after;
+  }
+  return rounds;
 }
 
 type Usage = Awaited<ReturnType<SystemProcess['usage']>>;
@@ -59,24 +81,21 @@ function summary(rounds: readonly Round[]): Round & { readonly ratio: number } {
 }
 
 /** Orders taken per second through the gateway, and the latency at half of that. Consumers are off: this is the intake alone. */
-export async function intake({
-  log,
-  quick,
-}: BenchContext): Promise<{ rate: number; ceiling: number; ratio: number; p99HalfMs: number; nodeUs: number }> {
+export async function intake(
+  context: CeilingContext,
+): Promise<{ rate: number; ceiling: number; ratio: number; p99HalfMs: number; nodeUs: number }> {
+  const { quick } = context;
   const system = await SystemProcess.start({ OLMS_CONSUME: 'false' });
   try {
     await system.stockUp();
     await system.load({ total: WARM_UP });
     const total = quick ? 6_000 : 20_000;
-    const rounds: Round[] = [];
-    for (let round = 0; round < ROUNDS; round++) {
-      const ceiling = await ceilingNow(system, 'intakeSingle', quick);
+    const round = async (): Promise<Omit<Round, 'ceiling'>> => {
       const before = await system.usage();
       const result = await system.load({ total });
-      const after = await system.usage();
-      rounds.push({ rate: result.taken / result.seconds, ceiling, ...usedPerOrder(before, after, total) });
-      log(`intake round ${round + 1}: ${ratioText(rounds.at(-1)!)}, p99 ${rounded(result.p99Ms)} ms`);
-    }
+      return { rate: result.taken / result.seconds, ...usedPerOrder(before, await system.usage(), total) };
+    };
+    const rounds = await betweenCeilings(context, 'intakeSingle', 'intake', round);
     const { rate, ceiling, ratio, nodeUs } = summary(rounds);
     const half = await system.load({ total: Math.round(rate * (quick ? 3 : 10)), rate: rate / 2 });
     return { rate, ceiling, ratio, p99HalfMs: half.p99Ms, nodeUs };
@@ -104,7 +123,8 @@ async function statements(system: SystemProcess, work: () => Promise<void>): Pro
 }
 
 /** Whole lives with everything on: orders per second from POST to COMPLETED, one order alone, statements, and the idle system. */
-export async function life({ log, quick }: BenchContext): Promise<LifeFigures> {
+export async function life(context: CeilingContext): Promise<LifeFigures> {
+  const { quick } = context;
   const system = await SystemProcess.start();
   try {
     await system.sql.query('create extension if not exists pg_stat_statements');
@@ -118,20 +138,19 @@ export async function life({ log, quick }: BenchContext): Promise<LifeFigures> {
     const idleCalls = await statements(system, () => pause(idleMs));
     const idleEnd = await system.usage();
     const total = quick ? 6_000 : 20_000;
-    const rounds: Round[] = [];
     let calls = 0;
-    for (let round = 0; round < ROUNDS; round++) {
-      const ceiling = await ceilingNow(system, 'lifeSingle', quick);
+    const round = async (): Promise<Omit<Round, 'ceiling'>> => {
+      const before = await system.usage();
+      let rate = 0;
       calls = await statements(system, async () => {
-        const before = await system.usage();
         const startedMs = performance.now();
         await system.load({ total });
         await system.allFinal();
-        const rate = total / ((performance.now() - startedMs) / 1000);
-        rounds.push({ rate, ceiling, ...usedPerOrder(before, await system.usage(), total) });
+        rate = total / ((performance.now() - startedMs) / 1000);
       });
-      log(`life round ${round + 1}: ${ratioText(rounds.at(-1)!)}`);
-    }
+      return { rate, ...usedPerOrder(before, await system.usage(), total) };
+    };
+    const rounds = await betweenCeilings(context, 'lifeSingle', 'life', round);
     const times: number[] = [];
     const lowStartMs = performance.now();
     const lowCalls = await statements(system, async () => {
