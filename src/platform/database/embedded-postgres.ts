@@ -235,12 +235,18 @@ function defaultSettings(binaries: PostgresBinaries): Record<string, string> {
     max_wal_senders: '0',
     max_wal_size: '4GB',
     checkpoint_timeout: '15min',
-    wal_compression: 'on', // the packaged binaries come without lz4
+    // The packaged binaries have pglz alone, which takes more of a processor than the bytes take of a disk.
+    wal_compression: 'off',
     jit: 'off',
     random_page_cost: '1.1',
     // Parallel workers share memory in /dev/shm, which is 64 MB in a container, and short queries on few cores gain nothing.
     max_parallel_workers_per_gather: '0',
-    autovacuum_naptime: '15s',
+    // A store that grows from nothing reaches the next tenth every few seconds: by default most tables would be analyzed
+    // and vacuumed in every round, for statistics and maps that hardly change, on the cores that take the orders.
+    autovacuum_naptime: '30s',
+    autovacuum_max_workers: '1',
+    autovacuum_analyze_scale_factor: '0.3',
+    autovacuum_vacuum_insert_scale_factor: '0.5',
     lc_messages: 'C',
     timezone: 'UTC',
     log_timezone: 'UTC',
