@@ -181,9 +181,9 @@ describe('events go to the brokers and come back', () => {
     expect(disorder(await untilEffects(service.database, `way-${topics}`, events.length))).toEqual([]);
     // The relay counts anew with its next look at the log, which may come after the events have arrived.
     await until(
-      'the relay to have nothing left to publish',
-      () => /^relaying, 0 events to publish, 0 orders parked; 1 consumers/.test(healthOf(service)),
-      { describe: () => healthOf(service) },
+      'the relay has nothing left to publish',
+      () => healthOf(service),
+      (text) => /^relaying, 0 events to publish, 0 orders parked; 1 consumers/.test(text),
     );
     const { topics: found, groups } = await describeTopics(config);
     expect(found[0]!.partitions.reduce((sum, { end }) => sum + end, 0)).toBe(events.length);
