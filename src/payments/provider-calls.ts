@@ -33,6 +33,8 @@ export interface ProviderCallsOptions {
 const BREAKER = { threshold: 0.5, size: 20, minimumNumberOfCalls: 10 } as const;
 /** Places at the front of the queue that may be used up before it is copied. */
 const QUEUE_SPENT_MAX = 1_024;
+/** Outcomes that may wait to be saved before no further call is started. Less than a lane's queue takes. */
+const TELLING_MAX = 2_000;
 /** Where the queue does not empty in this time, the reconciliation adds to it all the same: nobody may starve. */
 const ROOM_PATIENCE_MS = 1_000;
 /** A key no operation has. */
@@ -52,7 +54,10 @@ export class ProviderCalls {
   readonly #lines = new Map<string, Line>();
   #queue: PaymentEffect[] = [];
   #queueStart = 0;
+  /** Calls in flight. */
   #running = 0;
+  /** Outcomes that are being saved. They keep no call waiting: a busy lane takes longer to save than a provider to answer. */
+  #telling = 0;
   #stopping = false;
   #idle: (() => void)[] = [];
   /** Waits for the queue to be empty. */
@@ -84,9 +89,13 @@ export class ProviderCalls {
   perform(effects: readonly PaymentEffect[]): void {
     for (const effect of effects) {
       if (this.#stopping) return;
-      if (this.#running < this.#options.concurrency) this.#start(effect);
+      if (this.#free) this.#start(effect);
       else if (this.waiting < this.#options.queueMax) this.#queue.push(effect);
     }
+  }
+
+  get #free(): boolean {
+    return this.#running < this.#options.concurrency && this.#telling < TELLING_MAX;
   }
 
   get waiting(): number {
@@ -127,16 +136,12 @@ export class ProviderCalls {
   }
 
   #start(effect: PaymentEffect): void {
-    this.#running++;
-    void this.#perform(effect).finally(() => {
-      this.#running--;
-      this.#next();
-    });
+    void this.#perform(effect).finally(() => this.#next());
   }
 
   #next(): void {
     const now = this.#options.nowMs();
-    while (this.#running < this.#options.concurrency && this.waiting > 0) {
+    while (this.#free && this.waiting > 0) {
       const effect = this.#queue[this.#queueStart++]!;
       if (this.#queueStart === this.#queue.length || this.#queueStart > QUEUE_SPENT_MAX) {
         this.#queue = this.#queue.slice(this.#queueStart);
@@ -150,14 +155,22 @@ export class ProviderCalls {
   }
 
   async #perform(effect: PaymentEffect): Promise<void> {
+    this.#running++;
+    const result = await this.#call(effect).finally(() => {
+      this.#running--;
+      this.#telling++;
+      this.#next();
+    });
     try {
-      await this.#options.told(effect, await this.#call(effect));
+      await this.#options.told(effect, result);
     } catch (error) {
       // What the call told is lost with it; the operation's row says when the provider is asked again.
       this.#options.logger.warn(
         { err: error, orderId: effect.orderId, operation: effect.operation.kind },
         'the outcome of a provider call was not saved',
       );
+    } finally {
+      this.#telling--;
     }
   }
 
@@ -208,10 +221,10 @@ export class ProviderCalls {
   }
 
   get busy(): boolean {
-    return this.#running > 0 || this.waiting > 0;
+    return this.#running > 0 || this.#telling > 0 || this.waiting > 0;
   }
 
-  /** Resolves when no call is in flight or waiting. */
+  /** Resolves when no call is in flight or waiting, and every outcome was saved. */
   async idle(): Promise<void> {
     if (!this.busy) return;
     await new Promise<void>((resolve) => this.#idle.push(resolve));
