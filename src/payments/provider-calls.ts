@@ -56,8 +56,8 @@ export class ProviderCalls {
   #queueStart = 0;
   /** Calls in flight. */
   #running = 0;
-  /** Outcomes that are being saved. They keep no call waiting: a busy lane takes longer to save than a provider to answer. */
-  #telling = 0;
+  /** Those, and the outcomes being saved. The latter keep no call waiting: a busy lane takes longer to save than a provider to answer. */
+  #open = 0;
   #stopping = false;
   #idle: (() => void)[] = [];
   /** Waits for the queue to be empty. */
@@ -89,13 +89,13 @@ export class ProviderCalls {
   perform(effects: readonly PaymentEffect[]): void {
     for (const effect of effects) {
       if (this.#stopping) return;
-      if (this.#free) this.#start(effect);
+      if (this.#free) void this.#perform(effect);
       else if (this.waiting < this.#options.queueMax) this.#queue.push(effect);
     }
   }
 
   get #free(): boolean {
-    return this.#running < this.#options.concurrency && this.#telling < TELLING_MAX;
+    return this.#running < this.#options.concurrency && this.#open - this.#running < TELLING_MAX;
   }
 
   get waiting(): number {
@@ -135,10 +135,6 @@ export class ProviderCalls {
     await line.breaker.execute(() => line.provider.find(PROBE_KEY)).catch(() => {});
   }
 
-  #start(effect: PaymentEffect): void {
-    void this.#perform(effect).finally(() => this.#next());
-  }
-
   #next(): void {
     const now = this.#options.nowMs();
     while (this.#free && this.waiting > 0) {
@@ -148,20 +144,18 @@ export class ProviderCalls {
         this.#queueStart = 0;
       }
       // Too late: the reconciliation may be asking about it already.
-      if (effect.expiresAt > now && !this.#stopping) this.#start(effect);
+      if (effect.expiresAt > now && !this.#stopping) void this.#perform(effect);
     }
     if (this.waiting === 0) for (const drained of this.#drained) drained();
     if (!this.busy) for (const idle of this.#idle.splice(0)) idle();
   }
 
   async #perform(effect: PaymentEffect): Promise<void> {
+    this.#open++;
     this.#running++;
-    const result = await this.#call(effect).finally(() => {
-      this.#running--;
-      this.#telling++;
-      this.#next();
-    });
     try {
+      const result = await this.#call(effect).finally(() => this.#running--);
+      this.#next();
       await this.#options.told(effect, result);
     } catch (error) {
       // What the call told is lost with it; the operation's row says when the provider is asked again.
@@ -170,7 +164,8 @@ export class ProviderCalls {
         'the outcome of a provider call was not saved',
       );
     } finally {
-      this.#telling--;
+      this.#open--;
+      this.#next();
     }
   }
 
@@ -221,7 +216,7 @@ export class ProviderCalls {
   }
 
   get busy(): boolean {
-    return this.#running > 0 || this.#telling > 0 || this.waiting > 0;
+    return this.#open > 0 || this.waiting > 0;
   }
 
   /** Resolves when no call is in flight or waiting, and every outcome was saved. */

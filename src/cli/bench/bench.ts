@@ -59,7 +59,7 @@ function ceilingsInSets({ log, quick, ceilingsUrl }: CeilingContext): Promise<Ce
 }
 
 async function intakeLines(context: CeilingContext, { intakeSets }: Ceilings): Promise<Line[]> {
-  const { rate, ratio, ceiling: single, p99HalfMs, nodeUs } = await intake(context);
+  const { rate, ratio, ceiling: single, p99sMs, p99HalfMs, nodeUs } = await intake(context);
   const ceiling = `${perSecond(single)} one per transaction, measured around each round, ${perSecond(intakeSets)} in sets of 50`;
   return [
     {
@@ -71,7 +71,7 @@ async function intakeLines(context: CeilingContext, { intakeSets }: Ceilings): P
     },
     {
       what: 'p99 of POST /orders at half that load',
-      figure: `${p99HalfMs.toFixed(1)} ms`,
+      figure: `${p99HalfMs.toFixed(1)} ms, the median of ${p99sMs.map((ms) => ms.toFixed(1)).join(', ')}`,
       ceiling: '',
       target: '< 50 ms',
       met: p99HalfMs < 50,
