@@ -28,6 +28,24 @@ export function readTail<Row extends Record<string, unknown>>(
   );
 }
 
+/** What one transaction appended, or the part of it that a limit left. */
+export interface TailSet {
+  readonly txid: number;
+  /** Ascending; as many as events. */
+  readonly positions: readonly number[];
+  /** Id of the event at the first position. */
+  readonly first: string;
+}
+
+/** The next `limit` rows as {@link readTail} gives them, but only their places, one row for each transaction. */
+export async function readTailSets(database: Database, after: Cursor, limit: number): Promise<TailSet[]> {
+  const sets = await database.query<{ txid: number; positions: string; first: string }>(
+    `select txid::text::bigint as txid, string_agg(position::text, ',' order by position) as positions, (array_agg(id order by position))[1] as first from (select txid, position, id from log.order_outbox where ${AFTER_CURSOR} and ${BELOW_HORIZON} order by order_outbox.txid, position limit ${limit}) unread group by unread.txid order by unread.txid`,
+    [after.txid, after.position],
+  );
+  return sets.map(({ txid, positions, first }) => ({ txid, positions: positions.split(',').map(Number), first }));
+}
+
 export function cursorOf(row: { txid: number; position: number }): Cursor {
   return { txid: row.txid, position: row.position };
 }

@@ -1,5 +1,6 @@
 import type { Envelope } from '#contracts/envelope.ts';
 import type { Database } from '../database/database.ts';
+import { Announced } from './announced.ts';
 import {
   type Bus,
   type Cursor,
@@ -14,7 +15,7 @@ import {
   type SubscribeOptions,
   type Subscription,
 } from './bus.ts';
-import { cursorOf, readTail, tailEnd } from './log-tail.ts';
+import { cursorOf, readTail, readTailSets, tailEnd, type TailSet } from './log-tail.ts';
 import { fromRow, OUTBOX_COLUMNS, type OutboxRow } from './outbox.ts';
 import type { LeaseWish, Rendezvous } from './rendezvous.ts';
 
@@ -41,7 +42,7 @@ interface LogEntry {
 
 export class PostgresBus implements Bus {
   readonly #database: Database;
-  readonly #announced = new Map<string, Envelope>();
+  readonly #announced = new Announced();
   readonly #subscriptions = new Set<PostgresSubscription>();
   readonly #observers = new Set<(event: Envelope, cursor: Cursor) => void>();
   readonly #stopWatchingWrites: () => void;
@@ -67,7 +68,7 @@ export class PostgresBus implements Bus {
     this.#database = database;
     this.#rendezvous = rendezvous;
     this.#stopWatchingWrites = database.onWrite(() => {
-      if (this.#announced.size === 0) return;
+      if (this.#announced.isEmpty) return;
       this.wake();
       rendezvous?.notify();
     });
@@ -106,11 +107,11 @@ export class PostgresBus implements Bus {
   }
 
   announce(events: readonly Envelope[]): void {
-    for (const event of events) this.#announced.set(event.id, event);
+    this.#announced.add(events);
   }
 
   retract(events: readonly Envelope[]): void {
-    for (const event of events) this.#announced.delete(event.id);
+    this.#announced.remove(events);
   }
 
   observe(listener: (event: Envelope, cursor: Cursor) => void): () => void {
@@ -144,48 +145,49 @@ export class PostgresBus implements Bus {
         return;
       }
     }
-    if ((this.#announced.size > 0 || this.#noticed) && !this.#closed) {
+    if ((!this.#announced.isEmpty || this.#noticed) && !this.#closed) {
       this.#blockedPoll ??= setTimeout(() => {
         this.#blockedPoll = undefined;
         // What nobody here announced may be read already, by the poll that was under way: ask a few times more.
         if (this.#blockedPollMs >= BLOCKED_POLL_MAX_MS) this.#noticed = false;
         this.#blockedPollMs = Math.min(BLOCKED_POLL_MAX_MS, this.#blockedPollMs * 2);
-        if (this.#announced.size > 0 || this.#noticed) this.wake();
+        if (!this.#announced.isEmpty || this.#noticed) this.wake();
       }, this.#blockedPollMs);
     }
   }
 
   async #poll(): Promise<number> {
-    const rows = await readTail<{ id: string }>(this.#database, 'id', this.#head, POLL_LIMIT);
-    if (rows.length === 0) return 0;
-    const foreign = rows.filter((row) => !this.#announced.has(row.id)).map((row) => row.position);
-    const loaded = foreign.length > 0 ? await this.#load(foreign, rows[0]!.txid) : new Map<string, Envelope>();
-    const entries = rows.map((row): LogEntry => {
-      const event = this.#announced.get(row.id) ?? loaded.get(row.id);
-      // Retracted while the others were loaded: a commit whose reply was lost. The next poll loads it, too.
-      if (!event) throw new Error(`The log entry at position ${row.position} was retracted while it was read`);
-      return { cursor: cursorOf(row), event };
+    const sets = await readTailSets(this.#database, this.#head, POLL_LIMIT);
+    if (sets.length === 0) return 0;
+    const known = sets.map((set) => this.#announced.take(set.first, set.positions.length));
+    const foreign = sets.filter((_, index) => known[index] === undefined);
+    const loaded = foreign.length > 0 ? await this.#load(foreign) : new Map<number, Envelope>();
+    const entries: LogEntry[] = [];
+    sets.forEach(({ txid, positions }, set) => {
+      positions.forEach((position, index) => {
+        const event = known[set]?.[index] ?? loaded.get(position);
+        if (!event) throw new Error(`The log entry at position ${position} was removed while it was read`);
+        entries.push({ cursor: { txid, position }, event });
+      });
     });
     // From here on nothing can fail: an entry must not enter the window without the head moving past it.
     this.#head = entries.at(-1)!.cursor;
     this.#blockedPollMs = BLOCKED_POLL_MS;
     this.#noticed = false;
-    for (const entry of entries) {
-      this.#announced.delete(entry.event.id);
-      this.#window.push(entry);
-    }
+    for (const entry of entries) this.#window.push(entry);
     if (this.#window.length > WINDOW_MAX + POLL_LIMIT) this.#trim(this.#window.length - WINDOW_MAX);
     for (const subscription of this.#subscriptions) subscription.notify();
     for (const { event, cursor } of entries) for (const observer of this.#observers) observer(event, cursor);
-    return rows.length;
+    return entries.length;
   }
 
-  async #load(positions: readonly number[], fromTxid: number): Promise<Map<string, Envelope>> {
-    const rows = await this.#database.query<OutboxRow>(
-      `select ${OUTBOX_COLUMNS} from log.order_outbox where txid >= $1::text::xid8 and position = any($2::bigint[])`,
-      [fromTxid, positions],
+  /** What other processes wrote, and what was announced here and then retracted, by position. */
+  async #load(sets: readonly TailSet[]): Promise<Map<number, Envelope>> {
+    const rows = await this.#database.query<OutboxRow & { position: number }>(
+      `select position, ${OUTBOX_COLUMNS} from log.order_outbox where txid >= $1::text::xid8 and txid <= $2::text::xid8 and position = any($3::bigint[])`,
+      [sets[0]!.txid, sets.at(-1)!.txid, sets.flatMap(({ positions }) => positions)],
     );
-    return new Map(rows.map((row) => [row.id, fromRow(row)]));
+    return new Map(rows.map((row) => [row.position, fromRow(row)]));
   }
 
   #trim(count: number): void {

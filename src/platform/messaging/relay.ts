@@ -11,7 +11,7 @@ import type { EncodedEvent } from './kafka-message.ts';
 import { KafkaPublisher, type Outgoing, TopicReplacedError } from './kafka-publisher.ts';
 import { ensureTopic } from './kafka-topic.ts';
 import { type Lease, tryLease } from './lease.ts';
-import { cursorOf, readTail, tailLength } from './log-tail.ts';
+import { readTailSets, tailLength, type TailSet } from './log-tail.ts';
 import { fromRow, type OutboxRow } from './outbox.ts';
 import { Pace } from './pace.ts';
 import { checkMapping } from './partition-mapping.ts';
@@ -172,7 +172,6 @@ export class Relay {
       if (isFull) ahead = this.#readAhead(to);
       await this.#relay(entries);
       this.#read = to;
-      this.#options.announced?.remove(entries.map(({ event }) => event));
       await this.#saveCursor(isFull ? 0 : SAVE_CURSOR_EVERY_MS);
       const waitMs = this.#pace.after(entries.length, startedMs) - (performance.now() - startedMs);
       if (!isFull && waitMs > 0) await this.#pause(waitMs, false);
@@ -194,27 +193,27 @@ export class Relay {
 
   /** The next rows in the order of the log. What this process wrote is still in memory, the rest is read. */
   async #readNext(after: Cursor): Promise<Outgoing[]> {
-    const rows = await readTail<{ id: string }>(this.#options.database, 'id', after, READ_LIMIT);
-    const known = new Map<string, EncodedEvent>();
-    for (const { id } of rows) {
-      const event = this.#options.announced?.get(id);
-      if (event) known.set(id, encoded(event));
-    }
-    const unknown = rows.filter(({ id }) => !known.has(id));
-    if (unknown.length > 0) for (const event of await this.#load(unknown)) known.set(event.id, event);
-    return rows.map((row) => {
-      const event = known.get(row.id);
-      if (!event) throw new Error(`The log entry at position ${row.position} was removed while it was read`);
-      return this.#publisher.prepare(cursorOf(row), event);
-    });
+    const sets = await readTailSets(this.#options.database, after, READ_LIMIT);
+    const known = sets.map(({ first, positions }) =>
+      this.#options.announced?.take(first, positions.length)?.map((event) => encoded(event)),
+    );
+    const foreign = sets.filter((_, index) => known[index] === undefined);
+    const loaded = foreign.length > 0 ? await this.#load(foreign) : new Map<number, EncodedEvent>();
+    return sets.flatMap(({ txid, positions }, set) =>
+      positions.map((position, index) => {
+        const event = known[set]?.[index] ?? loaded.get(position);
+        if (!event) throw new Error(`The log entry at position ${position} was removed while it was read`);
+        return this.#publisher.prepare({ txid, position }, event);
+      }),
+    );
   }
 
-  async #load(rows: readonly (Cursor & { readonly id: string })[]): Promise<EncodedEvent[]> {
-    const found = await this.#options.database.query<OutboxRow>(
-      `select ${COLUMNS} from log.order_outbox where txid >= $1::text::xid8 and txid <= $2::text::xid8 and position = any($3::bigint[])`,
-      [rows[0]!.txid, rows.at(-1)!.txid, rows.map(({ position }) => position)],
+  async #load(sets: readonly TailSet[]): Promise<Map<number, EncodedEvent>> {
+    const found = await this.#options.database.query<OutboxRow & { position: number }>(
+      `select position, ${COLUMNS} from log.order_outbox where txid >= $1::text::xid8 and txid <= $2::text::xid8 and position = any($3::bigint[])`,
+      [sets[0]!.txid, sets.at(-1)!.txid, sets.flatMap(({ positions }) => positions)],
     );
-    return found.map((row) => fromRow(row) as EncodedEvent);
+    return new Map(found.map((row) => [row.position, fromRow(row) as EncodedEvent]));
   }
 
   /** Publishes what can be; parks what the brokers refuse and queues what stands behind parked events. */
