@@ -16,7 +16,20 @@ const generator = new V7Generator({
   },
 });
 
+const DIGITS = Buffer.from('0123456789abcdef');
+/** Where each of the 16 bytes of a UUID begins in its text. */
+export const UUID_PLACES = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34] as const;
+const text = Buffer.alloc(36, '-');
+
 /** A fresh UUIDv7 (RFC 9562), later ones of a process sort after earlier ones. */
 export function uuidv7(): string {
-  return generator.generate().toString();
+  const { bytes } = generator.generate();
+  for (let index = 0; index < UUID_PLACES.length; index++) {
+    const place = UUID_PLACES[index]!;
+    const byte = bytes[index]!;
+    text[place] = DIGITS[byte >>> 4]!;
+    text[place + 1] = DIGITS[byte & 15]!;
+  }
+  // One flat string: the library joins 36 pieces, which the first reader pays for once more.
+  return text.toString('latin1');
 }

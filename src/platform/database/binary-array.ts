@@ -1,3 +1,5 @@
+import { UUID_PLACES } from '../uuid.ts';
+
 /**
  * One-dimensional PostgreSQL arrays in the binary format of the wire protocol: the server copies them where it would
  * have to parse texts, which costs a set more than anything else but its indexes. Numerics alone stay texts. Layout:
@@ -28,8 +30,6 @@ for (let digit = 0; digit < 16; digit++) {
   HEX_DIGIT[digit.toString(16).charCodeAt(0)] = digit;
   HEX_DIGIT[digit.toString(16).toUpperCase().charCodeAt(0)] = digit;
 }
-/** Where each of the 16 bytes begins in the text of a UUID. */
-const UUID_PLACES = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34] as const;
 
 function notA(type: string, value: unknown): TypeError {
   return new TypeError(`${String(value)} is no ${type}`);
@@ -63,9 +63,17 @@ function writeBigint(buffer: Buffer, value: unknown, offset: number): void {
   else throw notA('bigint', value);
 }
 
+/** What one set decides has one time: its text is parsed once. */
+let lastTime = { text: '', ms: Number.NaN };
+
+function parseTime(text: string): number {
+  if (text !== lastTime.text) lastTime = { text, ms: Date.parse(text) };
+  return lastTime.ms;
+}
+
 /** A Date, or a text that says its zone, to the millisecond. */
 function writeTimestamp(buffer: Buffer, value: unknown, offset: number): void {
-  const ms = value instanceof Date ? value.getTime() : Date.parse(value as string);
+  const ms = value instanceof Date ? value.getTime() : parseTime(value as string);
   if (Number.isNaN(ms)) throw notA('timestamptz', value);
   writeInt64(buffer, (ms - EPOCH_2000_MS) * 1_000, offset);
 }

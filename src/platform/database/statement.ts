@@ -106,7 +106,8 @@ function arrayParameter(name: string, type: ColumnType, rows: readonly SourceRow
 }
 
 function textOf(value: unknown): string | null {
-  return value === null || value === undefined ? null : String(value as string);
+  if (typeof value === 'string') return value;
+  return value === null || value === undefined ? null : String(value as number);
 }
 
 /** An array of arrays would have to be a rectangle: text[] travels as JSON, and jsonb is made of it. */
