@@ -246,7 +246,12 @@ function defaultSettings(binaries: PostgresBinaries): Record<string, string> {
     autovacuum_naptime: '30s',
     autovacuum_max_workers: '1',
     autovacuum_analyze_scale_factor: '0.3',
+    autovacuum_vacuum_scale_factor: '0.5',
+    // Rows that are only inserted are vacuumed for their age and for index-only scans, and both can wait.
+    autovacuum_vacuum_insert_threshold: '10000000',
     autovacuum_vacuum_insert_scale_factor: '0.5',
+    // A quarter of the usual pace: what one vacuum writes, and logs whole after a checkpoint, is spread over the load.
+    autovacuum_vacuum_cost_limit: '50',
     lc_messages: 'C',
     timezone: 'UTC',
     log_timezone: 'UTC',
