@@ -1,5 +1,8 @@
+import type { Envelope } from '#contracts/envelope.ts';
 import type { Database } from '../database/database.ts';
+import type { Announced } from './announced.ts';
 import { type Cursor, LOG_START } from './bus.ts';
+import type { OutboxRow } from './outbox.ts';
 
 /**
  * The one way to read the outbox in order; the embedded bus and the relay to Kafka share it.
@@ -12,6 +15,7 @@ import { type Cursor, LOG_START } from './bus.ts';
 
 const BELOW_HORIZON = 'txid < pg_snapshot_xmin(pg_current_snapshot())';
 const AFTER_CURSOR = '(txid, position) > ($1::text::xid8, $2::bigint)';
+const NEXT_ROWS = `from log.order_outbox where ${AFTER_CURSOR} and ${BELOW_HORIZON} order by order_outbox.txid, position`;
 
 export type TailRow<Row extends Record<string, unknown>> = Row & { txid: number; position: number };
 
@@ -23,13 +27,13 @@ export function readTail<Row extends Record<string, unknown>>(
   limit: number,
 ): Promise<TailRow<Row>[]> {
   return database.query<TailRow<Row>>(
-    `select txid::text::bigint as txid, position, ${columns} from log.order_outbox where ${AFTER_CURSOR} and ${BELOW_HORIZON} order by order_outbox.txid, position limit ${limit}`,
+    `select txid::text::bigint as txid, position, ${columns} ${NEXT_ROWS} limit ${limit}`,
     [after.txid, after.position],
   );
 }
 
 /** What one transaction appended, or the part of it that a limit left. */
-export interface TailSet {
+interface TailSet {
   readonly txid: number;
   /** Ascending; as many as events. */
   readonly positions: readonly number[];
@@ -38,12 +42,54 @@ export interface TailSet {
 }
 
 /** The next `limit` rows as {@link readTail} gives them, but only their places, one row for each transaction. */
-export async function readTailSets(database: Database, after: Cursor, limit: number): Promise<TailSet[]> {
+async function readTailSets(database: Database, after: Cursor, limit: number): Promise<TailSet[]> {
   const sets = await database.query<{ txid: number; positions: string; first: string }>(
-    `select txid::text::bigint as txid, string_agg(position::text, ',' order by position) as positions, (array_agg(id order by position))[1] as first from (select txid, position, id from log.order_outbox where ${AFTER_CURSOR} and ${BELOW_HORIZON} order by order_outbox.txid, position limit ${limit}) unread group by unread.txid order by unread.txid`,
+    `select txid::text::bigint as txid, string_agg(position::text, ',' order by position) as positions, (array_agg(id order by position))[1] as first from (select txid, position, id ${NEXT_ROWS} limit ${limit}) unread group by unread.txid order by unread.txid`,
     [after.txid, after.position],
   );
   return sets.map(({ txid, positions, first }) => ({ txid, positions: positions.split(',').map(Number), first }));
+}
+
+export interface TailEntry<Event> {
+  readonly cursor: Cursor;
+  readonly event: Event;
+}
+
+interface TailReading<Event> {
+  readonly limit: number;
+  /** What this process wrote, where that is remembered: it is taken from there and not read back. */
+  readonly announced: Announced | undefined;
+  /** Columns to read of everything else. */
+  readonly columns: string;
+  readonly ofMemory: (event: Envelope) => Event;
+  readonly ofRow: (row: OutboxRow) => Event;
+}
+
+/** Entries after a cursor, oldest first, up to the present horizon. Of what is in memory, the log gives only the order. */
+export async function readTailEvents<Event>(
+  database: Database,
+  after: Cursor,
+  { limit, announced, columns, ofMemory, ofRow }: TailReading<Event>,
+): Promise<TailEntry<Event>[]> {
+  const sets = await readTailSets(database, after, limit);
+  const known = sets.map(({ first, positions }) => announced?.take(first, positions.length));
+  const unknown = sets.filter((_, index) => known[index] === undefined);
+  const loaded = new Map<number, Event>();
+  if (unknown.length > 0) {
+    const rows = await database.query<OutboxRow & { position: number }>(
+      `select position, ${columns} from log.order_outbox where txid >= $1::text::xid8 and txid <= $2::text::xid8 and position = any($3::bigint[])`,
+      [unknown[0]!.txid, unknown.at(-1)!.txid, unknown.flatMap(({ positions }) => positions)],
+    );
+    for (const row of rows) loaded.set(row.position, ofRow(row));
+  }
+  return sets.flatMap(({ txid, positions }, set) =>
+    positions.map((position, index) => {
+      const written = known[set]?.[index];
+      const event = written ? ofMemory(written) : loaded.get(position);
+      if (!event) throw new Error(`The log entry at position ${position} was removed while it was read`);
+      return { cursor: { txid, position }, event };
+    }),
+  );
 }
 
 export function cursorOf(row: { txid: number; position: number }): Cursor {

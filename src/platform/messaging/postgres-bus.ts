@@ -15,7 +15,7 @@ import {
   type SubscribeOptions,
   type Subscription,
 } from './bus.ts';
-import { cursorOf, readTail, readTailSets, tailEnd, type TailSet } from './log-tail.ts';
+import { cursorOf, readTail, readTailEvents, tailEnd, type TailEntry } from './log-tail.ts';
 import { fromRow, OUTBOX_COLUMNS, type OutboxRow } from './outbox.ts';
 import type { LeaseWish, Rendezvous } from './rendezvous.ts';
 
@@ -35,10 +35,7 @@ const SAFETY_POLL_MS = 500;
 const BLOCKED_POLL_MS = 5;
 const BLOCKED_POLL_MAX_MS = 80;
 
-interface LogEntry {
-  readonly cursor: Cursor;
-  readonly event: Envelope;
-}
+type LogEntry = TailEntry<Envelope>;
 
 export class PostgresBus implements Bus {
   readonly #database: Database;
@@ -157,19 +154,14 @@ export class PostgresBus implements Bus {
   }
 
   async #poll(): Promise<number> {
-    const sets = await readTailSets(this.#database, this.#head, POLL_LIMIT);
-    if (sets.length === 0) return 0;
-    const known = sets.map((set) => this.#announced.take(set.first, set.positions.length));
-    const foreign = sets.filter((_, index) => known[index] === undefined);
-    const loaded = foreign.length > 0 ? await this.#load(foreign) : new Map<number, Envelope>();
-    const entries: LogEntry[] = [];
-    sets.forEach(({ txid, positions }, set) => {
-      positions.forEach((position, index) => {
-        const event = known[set]?.[index] ?? loaded.get(position);
-        if (!event) throw new Error(`The log entry at position ${position} was removed while it was read`);
-        entries.push({ cursor: { txid, position }, event });
-      });
+    const entries = await readTailEvents(this.#database, this.#head, {
+      limit: POLL_LIMIT,
+      announced: this.#announced,
+      columns: OUTBOX_COLUMNS,
+      ofMemory: (event) => event,
+      ofRow: fromRow,
     });
+    if (entries.length === 0) return 0;
     // From here on nothing can fail: an entry must not enter the window without the head moving past it.
     this.#head = entries.at(-1)!.cursor;
     this.#blockedPollMs = BLOCKED_POLL_MS;
@@ -179,15 +171,6 @@ export class PostgresBus implements Bus {
     for (const subscription of this.#subscriptions) subscription.notify();
     for (const { event, cursor } of entries) for (const observer of this.#observers) observer(event, cursor);
     return entries.length;
-  }
-
-  /** What other processes wrote, and what was announced here and then retracted, by position. */
-  async #load(sets: readonly TailSet[]): Promise<Map<number, Envelope>> {
-    const rows = await this.#database.query<OutboxRow & { position: number }>(
-      `select position, ${OUTBOX_COLUMNS} from log.order_outbox where txid >= $1::text::xid8 and txid <= $2::text::xid8 and position = any($3::bigint[])`,
-      [sets[0]!.txid, sets.at(-1)!.txid, sets.flatMap(({ positions }) => positions)],
-    );
-    return new Map(rows.map((row) => [row.position, fromRow(row)]));
   }
 
   #trim(count: number): void {

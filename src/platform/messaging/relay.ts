@@ -11,8 +11,8 @@ import type { EncodedEvent } from './kafka-message.ts';
 import { KafkaPublisher, type Outgoing, TopicReplacedError } from './kafka-publisher.ts';
 import { ensureTopic } from './kafka-topic.ts';
 import { type Lease, tryLease } from './lease.ts';
-import { readTailSets, tailLength, type TailSet } from './log-tail.ts';
-import { fromRow, type OutboxRow } from './outbox.ts';
+import { readTailEvents, tailLength } from './log-tail.ts';
+import { fromRow } from './outbox.ts';
 import { Pace } from './pace.ts';
 import { checkMapping } from './partition-mapping.ts';
 import { loadTopicOffsets } from './topic-offsets.ts';
@@ -193,27 +193,15 @@ export class Relay {
 
   /** The next rows in the order of the log. What this process wrote is still in memory, the rest is read. */
   async #readNext(after: Cursor): Promise<Outgoing[]> {
-    const sets = await readTailSets(this.#options.database, after, READ_LIMIT);
-    const known = sets.map(({ first, positions }) =>
-      this.#options.announced?.take(first, positions.length)?.map((event) => encoded(event)),
-    );
-    const foreign = sets.filter((_, index) => known[index] === undefined);
-    const loaded = foreign.length > 0 ? await this.#load(foreign) : new Map<number, EncodedEvent>();
-    return sets.flatMap(({ txid, positions }, set) =>
-      positions.map((position, index) => {
-        const event = known[set]?.[index] ?? loaded.get(position);
-        if (!event) throw new Error(`The log entry at position ${position} was removed while it was read`);
-        return this.#publisher.prepare({ txid, position }, event);
-      }),
-    );
-  }
-
-  async #load(sets: readonly TailSet[]): Promise<Map<number, EncodedEvent>> {
-    const found = await this.#options.database.query<OutboxRow & { position: number }>(
-      `select position, ${COLUMNS} from log.order_outbox where txid >= $1::text::xid8 and txid <= $2::text::xid8 and position = any($3::bigint[])`,
-      [sets[0]!.txid, sets.at(-1)!.txid, sets.flatMap(({ positions }) => positions)],
-    );
-    return new Map(found.map((row) => [row.position, fromRow(row) as EncodedEvent]));
+    const { database, announced } = this.#options;
+    const entries = await readTailEvents(database, after, {
+      limit: READ_LIMIT,
+      announced,
+      columns: COLUMNS,
+      ofMemory: encoded,
+      ofRow: (row) => fromRow(row) as EncodedEvent,
+    });
+    return entries.map(({ cursor, event }) => this.#publisher.prepare(cursor, event));
   }
 
   /** Publishes what can be; parks what the brokers refuse and queues what stands behind parked events. */
