@@ -1,5 +1,4 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -7,14 +6,7 @@ import { createLogger } from '#platform/telemetry/logger.ts';
 import { startSystem, type System } from '../system.ts';
 import { type AuditReport, type Check, CHECKS, runAudit } from './audit.ts';
 import { ApiClient } from './client.ts';
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
+import { freePort } from '../../tests/support/ports.ts';
 
 interface Order {
   readonly id: string;

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer as createHttpServer, type IncomingMessage, type Server } from 'node:http';
-import { type AddressInfo, createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -24,18 +24,11 @@ import { sandboxUrl } from '../sandbox/config.ts';
 import { sandbox } from '../sandbox/service.ts';
 import { createSandboxProvider } from './sandbox-provider.ts';
 import { payments } from './service.ts';
+import { freePort } from '../../tests/support/ports.ts';
 
 /** Payments and the sandbox provider over real HTTP, on a real PostgreSQL. */
 
 const SECRET = `whsec_${Buffer.from('a secret of this test').toString('base64')}`;
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 /** Waits for a state, not for a time. */
 async function until<Value>(

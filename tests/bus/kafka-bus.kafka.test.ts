@@ -14,7 +14,7 @@ import { describeTopics, ensureTopic } from '#platform/messaging/kafka-topic.ts'
 import { listParked } from '#platform/messaging/parked.ts';
 import { Relay, type RelayOptions } from '#platform/messaging/relay.ts';
 import { createLogger } from '#platform/telemetry/logger.ts';
-import { freePort } from '../../tools/brokers/programs.ts';
+import { freePort } from '../support/ports.ts';
 import { type Kafka, startKafka } from '../../tools/brokers/kafka.ts';
 import { readTopic } from '../../tools/brokers/kcat.ts';
 import { busContract } from './bus.contract.ts';

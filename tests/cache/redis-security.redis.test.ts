@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { RedisCache } from '#platform/cache/redis-cache.ts';
 import { createMetrics, type Metrics } from '#platform/telemetry/metrics.ts';
 import type { TlsFiles } from '#platform/tls.ts';
-import { freePort } from '../../tools/brokers/programs.ts';
+import { freePort } from '../support/ports.ts';
 import { type Redis, startRedis } from '../../tools/brokers/redis.ts';
 import { type Authority, type Certificate, newAuthority } from '../support/certificates.ts';
 import { startTestSystem } from '../support/system.ts';

@@ -1,5 +1,4 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -7,6 +6,7 @@ import { createLogger } from '#platform/telemetry/logger.ts';
 import { startSystem, type System } from '../../system.ts';
 import { runAudit } from '../audit.ts';
 import { type ImportOptions, runImport } from '../import.ts';
+import { freePort } from '../../../tests/support/ports.ts';
 
 const LINES = [
   'InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country',
@@ -19,14 +19,6 @@ const LINES = [
   '536371,22086,CHAIN KIT 50,80,2010-12-01 09:00:00,2.55,,EIRE',
   '536370,POST,POSTAGE,3,2010-12-01 08:45:00,18.00,12583.0,France',
 ];
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 describe('an import into a running system', () => {
   let folder: string;
