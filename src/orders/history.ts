@@ -1,9 +1,10 @@
 import type { Envelope } from '#contracts/envelope.ts';
 import { ORDER_EVENTS, SOURCES } from '#contracts/order-events.ts';
 import { ConflictError, type Database, isTransient } from '#platform/database/database.ts';
-import { insertRows, type Write } from '#platform/database/statement.ts';
+import { type Columns, insertRows, type Write } from '#platform/database/statement.ts';
 import type { UnparkChange } from '#platform/lane.ts';
 import { type Bus, type Delivery, type Lag, moveOffsets, type Subscription } from '#platform/messaging/bus.ts';
+import { decoded, encoded, type EncodedEvent } from '#platform/messaging/encoded.ts';
 import { EVENT_COLUMNS, fromRow, OUTBOX_COLUMNS, type OutboxRow } from '#platform/messaging/outbox.ts';
 import {
   deleteParked,
@@ -23,7 +24,7 @@ import type { Logger } from '#platform/telemetry/logger.ts';
  */
 
 export const HISTORY_CONSUMER = 'orders-history';
-const EVENTS_PER_SET = 1_000;
+const EVENTS_PER_SET = 2_000;
 const TICK_MS = 1_000;
 /** How many quiet ticks until the offset is saved, and until the stored one is looked at: a replay may have moved it. */
 const IDLE_TICKS = 5;
@@ -64,6 +65,7 @@ export class HistoryMirror implements Consumer {
     this.#subscription = await this.#bus.subscribe({
       consumer: HISTORY_CONSUMER,
       types: new Set(Object.keys(ORDER_EVENTS)),
+      encoded: true,
       database: this.#database,
       onReady: () => this.#wake(),
       onGained: () => this.#refreshParked(),
@@ -119,7 +121,7 @@ export class HistoryMirror implements Consumer {
           : [change.data === undefined ? first.event : { ...first.event, data: change.data }];
       const events = [...head, ...behind.map(({ event }) => event)];
       const writes = deleteParked(HISTORY_CONSUMER, orderId, parked, change.actor, change.action);
-      if (events.length > 0) writes.push(mirror(events));
+      if (events.length > 0) writes.push(mirror(events.map(encoded)));
       await this.#database.write(writes);
       if (change.action === 'skip') this.#skipped.add(first.event.id);
     }
@@ -168,9 +170,9 @@ export class HistoryMirror implements Consumer {
 
   /** Saves a delivery with its offsets; waits for a database that is away, and parks what the database cannot hold. */
   async #save({ events, moves }: Delivery): Promise<void> {
-    const wanted = events.filter(({ id }) => !this.#skipped.has(id));
+    const wanted = (events as readonly EncodedEvent[]).filter(({ id }) => !this.#skipped.has(id));
     const behind = wanted.filter(({ subject }) => this.#parkedOrders.has(subject));
-    let parked = behind.map((event): Parked => ({ event, reason: null }));
+    let parked = behind.map((event): Parked => ({ event: decoded(event), reason: null }));
     let stored = behind.length === 0 ? wanted : wanted.filter(({ subject }) => !this.#parkedOrders.has(subject));
     for (let attempt = 0; !this.#stopping; attempt++) {
       const writes = [moveOffsets(HISTORY_CONSUMER, moves)];
@@ -198,8 +200,8 @@ export class HistoryMirror implements Consumer {
   }
 
   /** Finds the events the database refuses, by asking without keeping the answer. */
-  async #sortOut(events: readonly Envelope[]): Promise<{ stored: Envelope[]; parked: Parked[] }> {
-    const stored: Envelope[] = [];
+  async #sortOut(events: readonly EncodedEvent[]): Promise<{ stored: EncodedEvent[]; parked: Parked[] }> {
+    const stored: EncodedEvent[] = [];
     const parked: Parked[] = [];
     const refused = new Set<string>();
     for (const event of events) {
@@ -211,12 +213,12 @@ export class HistoryMirror implements Consumer {
       if (reason !== null)
         this.#logger.error({ orderId: event.subject, eventType: event.type, reason }, 'event parked');
       refused.add(event.subject);
-      parked.push({ event, reason });
+      parked.push({ event: decoded(event), reason });
     }
     return { stored, parked };
   }
 
-  async #refusal(event: Envelope): Promise<string | undefined> {
+  async #refusal(event: EncodedEvent): Promise<string | undefined> {
     try {
       await this.#database.write([mirror([event])]);
       return undefined;
@@ -291,9 +293,11 @@ export const historyReplay: Replayable = {
   },
 };
 
-function mirror(events: readonly Envelope[]): Write {
+const MIRROR_COLUMNS: Columns = { ...EVENT_COLUMNS, data: 'encoded json' };
+
+function mirror(events: readonly EncodedEvent[]): Write {
   const rows = events as unknown as Record<string, unknown>[];
-  return insertRows('mirror', 'orders.event_mirror', EVENT_COLUMNS, rows, 'on conflict (id) do nothing');
+  return insertRows('mirror', 'orders.event_mirror', MIRROR_COLUMNS, rows, 'on conflict (id) do nothing');
 }
 
 /**

@@ -31,6 +31,7 @@ type ColumnType =
   | 'timestamptz'
   | 'boolean'
   | 'json'
+  | 'encoded json'
   | 'jsonb'
   | 'text[]';
 export type Columns = Readonly<Record<string, ColumnType>>;
@@ -101,7 +102,7 @@ function arrayParameter(name: string, type: ColumnType, rows: readonly SourceRow
     );
   return binaryTexts(
     'json',
-    rows.map((row) => JSON.stringify(row[name] ?? null)),
+    rows.map((row) => (type === 'encoded json' ? (row[name] as string) : JSON.stringify(row[name] ?? null))),
   );
 }
 
@@ -110,9 +111,11 @@ function textOf(value: unknown): string | null {
   return value === null || value === undefined ? null : String(value as number);
 }
 
+const JSON_TYPES: readonly ColumnType[] = ['json', 'encoded json', 'jsonb', 'text[]'];
+
 /** An array of arrays would have to be a rectangle: text[] travels as JSON, and jsonb is made of it. */
 function arrayType(type: ColumnType): string {
-  return type === 'jsonb' || type === 'text[]' ? 'json[]' : `${type}[]`;
+  return JSON_TYPES.includes(type) ? 'json[]' : `${type}[]`;
 }
 
 /** `rows from (unnest($1::uuid[]), …) as r(a, …)`: a row set out of JavaScript rows. */

@@ -63,6 +63,8 @@ export interface Subscription {
 export interface SubscribeOptions {
   readonly consumer: string;
   readonly types: ReadonlySet<string>;
+  /** Give the events with their data as JSON text: for a consumer that only hands them on. */
+  readonly encoded?: boolean;
   /** The database that holds the consumer's offsets and effects. */
   readonly database: Database;
   /** Called when {@link Subscription.take} may have something. */

@@ -124,6 +124,7 @@ class KafkaSubscription implements Subscription {
       config,
       name: group,
       types: options.types,
+      encoded: options.encoded,
       logger: this.#logger,
       onReady: options.onReady,
       onReplaced: () => this.#loadAgain(),

@@ -1,3 +1,4 @@
+import { protocolErrorsCodesById } from '@platformatic/kafka';
 import { certificateAdvice, type TlsError, tlsFailure } from '../tls.ts';
 import { KAFKA_TLS, type KafkaConfig, tlsFilesOf } from './kafka-config.ts';
 
@@ -10,6 +11,20 @@ export interface Diagnosis {
   readonly reason: string;
   /** Waiting does not cure it: settings or rights have to change. */
   readonly fatal: boolean;
+}
+
+/** What a broker answered to a request of ours; `apiId` is Kafka's name for it, as in the client's own errors. */
+export class BrokerError extends Error {
+  readonly apiId: string;
+  constructor(apiId: string, what: string) {
+    super(`${what}: ${apiId}`);
+    this.apiId = apiId;
+  }
+}
+
+/** Kafka's name for an error code; undefined for none. */
+export function errorName(code: number): string | undefined {
+  return code === 0 ? undefined : (protocolErrorsCodesById[code] ?? `Kafka error ${code}`);
 }
 
 interface KafkaError extends TlsError {

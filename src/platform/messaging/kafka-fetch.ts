@@ -2,13 +2,14 @@ import {
   type Broker,
   ConnectionPool,
   createAPI,
+  type API,
   type FetchIsolationLevels,
   fetchV13,
-  protocolErrorsCodesById,
-  type Reader,
+  Reader,
 } from '@platformatic/kafka';
 import { clientOptions, type KafkaConfig } from './kafka-config.ts';
-import { readBatches, type RecordBatch } from './kafka-records.ts';
+import { BrokerError, errorName } from './kafka-errors.ts';
+import { type KafkaRecord, readBatches, type RecordBatch } from './kafka-records.ts';
 
 /** Asks one broker for the records of partitions: the fetch request in version 13 (Kafka 3.1 and newer), without a session. */
 
@@ -28,34 +29,26 @@ export interface FetchedPartition {
   readonly batches: readonly RecordBatch[];
 }
 
-/** What a broker answered instead of records; `apiId` is Kafka's name for it, as in the client's own errors. */
-export class FetchError extends Error {
-  readonly apiId: string;
-  constructor(apiId: string) {
-    super(`The broker gives no records: ${apiId}`);
-    this.apiId = apiId;
-  }
-}
-
+export const NO_RECORDS = 'The broker gives no records';
 const FETCH = 1;
 const VERSION = 13;
 const READ_COMMITTED: (typeof FetchIsolationLevels)['READ_COMMITTED'] = 1;
 const NO_SESSION = { id: 0, epoch: -1 };
 const UNKNOWN_EPOCH = -1;
 
-const ask = createAPI<fetchV13.FetchRequest, FetchedPartition[]>(
-  FETCH,
-  VERSION,
-  fetchV13.createRequest,
-  (_correlationId, _apiKey, _apiVersion, reader) => readAnswer(reader),
-);
-
 export class KafkaFetcher {
   readonly #connections: ConnectionPool;
+  readonly #ask: API<fetchV13.FetchRequest, FetchedPartition[]>;
+  /** For answers that arrived in pieces, one after the other: buffers of that size, made for each, would have the collector at work all the time. */
+  #memory = Buffer.alloc(0);
 
-  constructor(config: KafkaConfig) {
+  /** Records that are not `wanted` are counted and dropped. */
+  constructor(config: KafkaConfig, wanted: (record: KafkaRecord) => boolean) {
     const { clientId, ...options } = clientOptions(config);
     this.#connections = new ConnectionPool(clientId, options);
+    this.#ask = createAPI(FETCH, VERSION, fetchV13.createRequest, (_correlationId, _apiKey, _apiVersion, reader) =>
+      readAnswer(this.#inOnePiece(reader), wanted),
+    );
   }
 
   async fetch(broker: Broker, { topicId, partitions, waitMs, bytesMax }: FetchRequest): Promise<FetchedPartition[]> {
@@ -69,7 +62,21 @@ export class KafkaFetcher {
     }));
     const topics = [{ topicId, partitions: asked }];
     const { id, epoch } = NO_SESSION;
-    return ask.async(connection, waitMs, 1, bytesMax, READ_COMMITTED, id, epoch, topics, [], '');
+    return this.#ask.async(connection, waitMs, 1, bytesMax, READ_COMMITTED, id, epoch, topics, [], '');
+  }
+
+  #inOnePiece({ buffer: { buffers, length }, position }: Reader): Reader {
+    let [bytes] = buffers;
+    if (buffers.length > 1) {
+      if (this.#memory.length < length) this.#memory = Buffer.allocUnsafeSlow(length + (length >>> 2));
+      let at = 0;
+      for (const piece of buffers) {
+        this.#memory.set(piece, at);
+        at += piece.length;
+      }
+      bytes = this.#memory.subarray(0, length);
+    }
+    return Reader.from(bytes!).skip(position);
   }
 
   async close(): Promise<void> {
@@ -81,21 +88,21 @@ export class KafkaFetcher {
  * throttle_time_ms INT32, error_code INT16, session_id INT32, then topics, each with partitions, each with its records;
  * arrays and bytes are of the compact kind, and everything ends with tagged fields.
  */
-function readAnswer(reader: Reader): FetchedPartition[] {
+function readAnswer(reader: Reader, wanted: (record: KafkaRecord) => boolean): FetchedPartition[] {
   reader.readInt32();
-  const error = errorOf(reader.readInt16());
-  if (error !== undefined) throw new FetchError(error);
+  const error = errorName(reader.readInt16());
+  if (error !== undefined) throw new BrokerError(error, NO_RECORDS);
   reader.readInt32();
   const topics = reader.readArray((topic) => {
     topic.readUUID();
-    return topic.readArray(readPartition);
+    return topic.readArray((partition) => readPartition(partition, wanted));
   });
   return topics.flat();
 }
 
-function readPartition(reader: Reader): FetchedPartition {
+function readPartition(reader: Reader, wanted: (record: KafkaRecord) => boolean): FetchedPartition {
   const number = reader.readInt32();
-  const error = errorOf(reader.readInt16());
+  const error = errorName(reader.readInt16());
   const end = Number(reader.readInt64());
   reader.readInt64(); // last stable offset
   reader.readInt64(); // log start offset
@@ -107,12 +114,8 @@ function readPartition(reader: Reader): FetchedPartition {
   const size = reader.readUnsignedVarInt() - 1;
   const begin = reader.position;
   if (size > 0) reader.skip(size);
-  const batches = size > 0 ? readBatches(reader.buffer.slice(begin, begin + size)) : [];
+  const batches = size > 0 ? readBatches(reader.buffer.slice(begin, begin + size), wanted) : [];
   return { number, error, end, batches: aborted ? withoutAborted(batches, aborted) : batches };
-}
-
-function errorOf(code: number): string | undefined {
-  return code === 0 ? undefined : (protocolErrorsCodesById[code] ?? `Kafka error ${code}`);
 }
 
 /** Empties the batches of transactions that were aborted; their places in the log remain. */

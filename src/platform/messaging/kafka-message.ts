@@ -1,32 +1,12 @@
-import type { MessageToProduce } from '@platformatic/kafka';
 import { type Envelope, schemaUri } from '#contracts/envelope.ts';
 import { isUuid } from '#contracts/ids.ts';
-import { contentOf, headerOf, type KafkaRecord } from './kafka-records.ts';
+import type { EncodedEvent } from './encoded.ts';
+import { Cursor, headerOf, type KafkaRecord, nameOf, RecordWriter } from './kafka-records.ts';
 
 /**
  * Events on the wire: the CloudEvents 1.0 Kafka binding in binary mode. Attributes are `ce_*` headers, the value is
  * the event's JSON data alone, the key is the order id.
  */
-
-/** An event whose data is still the JSON text it was stored as: publishing need not understand it. */
-export interface EncodedEvent extends Envelope<string> {}
-
-const HEADER = {
-  specversion: Buffer.from('ce_specversion'),
-  id: Buffer.from('ce_id'),
-  source: Buffer.from('ce_source'),
-  type: Buffer.from('ce_type'),
-  subject: Buffer.from('ce_subject'),
-  time: Buffer.from('ce_time'),
-  dataschema: Buffer.from('ce_dataschema'),
-  sequence: Buffer.from('ce_sequence'),
-  correlationid: Buffer.from('ce_correlationid'),
-  causationid: Buffer.from('ce_causationid'),
-  traceparent: Buffer.from('ce_traceparent'),
-  contentType: Buffer.from('content-type'),
-};
-const SPEC_VERSION = Buffer.from('1.0');
-const JSON_TYPE = Buffer.from('application/json');
 
 /** The partition of an order, as every Kafka client's default partitioner computes it from the key. */
 export function partitionOf(key: Buffer | string, partitions: number): number {
@@ -53,49 +33,95 @@ export function murmur2(bytes: Buffer): number {
   return hash ^ (hash >>> 15);
 }
 
-/** Types, sources and schemas are few, and every message carries one of each. */
-const NAMES_MAX = 1_000;
-const names = new Map<string, Buffer>();
+/** Attributes of every event: specversion, type, source, dataschema, content-type, id, subject, time, sequence and two more. */
+const HEADERS = 11;
+/** The names of all headers, the attributes that are the same for a type, and every length. */
+const FIXED_BYTES_MAX = 1_024;
+/** Bytes of a UTF-16 unit in UTF-8, at most. */
+const UNIT_BYTES_MAX = 3;
+const writer = new RecordWriter();
+
+function bytesOf(write: () => void): Buffer {
+  writer.begin(FIXED_BYTES_MAX);
+  write();
+  return writer.end();
+}
 
 function nameBytes(name: string): Buffer {
-  let bytes = names.get(name);
-  if (bytes === undefined) {
-    bytes = Buffer.from(name);
-    if (names.size < NAMES_MAX) names.set(name, bytes);
+  return bytesOf(() => writer.text(name));
+}
+
+const NAME = {
+  id: nameBytes('ce_id'),
+  subject: nameBytes('ce_subject'),
+  time: nameBytes('ce_time'),
+  sequence: nameBytes('ce_sequence'),
+  correlationid: nameBytes('ce_correlationid'),
+  causationid: nameBytes('ce_causationid'),
+  traceparent: nameBytes('ce_traceparent'),
+};
+
+/** Types are few, each of one source, and every message of a type carries the same of these. */
+const TYPES_MAX = 1_000;
+const commonHeaders = new Map<string, { readonly source: string; readonly bytes: Buffer }>();
+
+function commonHeadersOf({ type, source }: EncodedEvent): Buffer {
+  const known = commonHeaders.get(type);
+  if (known?.source === source) return known.bytes;
+  const headers = [
+    // The type comes first, so that a consumer that does not want it need not look further.
+    ['ce_type', type],
+    ['ce_specversion', '1.0'],
+    ['ce_source', source],
+    ['ce_dataschema', schemaUri(type)],
+    ['content-type', 'application/json'],
+  ] as const;
+  const text = headers.flat().join('');
+  writer.begin(FIXED_BYTES_MAX + UNIT_BYTES_MAX * text.length);
+  for (const [name, value] of headers) {
+    writer.text(name);
+    writer.text(value);
   }
+  const bytes = writer.end();
+  if (commonHeaders.size < TYPES_MAX) commonHeaders.set(type, { source, bytes });
   return bytes;
 }
 
-export function toMessage(event: EncodedEvent, topic: string, partitions: number): MessageToProduce {
-  const key = Buffer.from(event.subject);
-  // The type comes first, so that a consumer that does not want it need not look further.
-  const headers = new Map<Buffer, Buffer>([
-    [HEADER.type, nameBytes(event.type)],
-    [HEADER.specversion, SPEC_VERSION],
-    [HEADER.id, Buffer.from(event.id)],
-    [HEADER.source, nameBytes(event.source)],
-    [HEADER.subject, key],
-    [HEADER.time, Buffer.from(event.time)],
-    [HEADER.dataschema, nameBytes(schemaUri(event.type))],
-    [HEADER.sequence, nameBytes(String(event.sequence))],
-    [HEADER.correlationid, Buffer.from(event.correlationid)],
-    [HEADER.causationid, Buffer.from(event.causationid)],
-    [HEADER.contentType, JSON_TYPE],
-  ]);
-  if (event.traceparent !== undefined) headers.set(HEADER.traceparent, Buffer.from(event.traceparent));
-  return { topic, key, value: Buffer.from(event.data), headers, partition: partitionOf(key, partitions) };
+/** Key, value and headers of an event's record. */
+export function toContent(event: EncodedEvent): Buffer {
+  const common = commonHeadersOf(event);
+  const { id, subject, time, correlationid, causationid, traceparent, data } = event;
+  const units =
+    id.length +
+    2 * subject.length +
+    time.length +
+    correlationid.length +
+    causationid.length +
+    (traceparent?.length ?? 0) +
+    data.length;
+  writer.begin(FIXED_BYTES_MAX + common.length + UNIT_BYTES_MAX * units);
+  writer.text(subject);
+  writer.text(data);
+  writer.varint(traceparent === undefined ? HEADERS : HEADERS + 1);
+  writer.raw(common);
+  writeHeader(NAME.id, id);
+  writeHeader(NAME.subject, subject);
+  writeHeader(NAME.time, time);
+  writeHeader(NAME.sequence, String(event.sequence));
+  writeHeader(NAME.correlationid, correlationid);
+  writeHeader(NAME.causationid, causationid);
+  if (traceparent !== undefined) writeHeader(NAME.traceparent, traceparent);
+  return writer.end();
 }
 
-/** What a message takes in a batch, never less than it really does. */
-export function messageBytes(message: MessageToProduce): number {
-  let bytes = 128 + (message.key?.length ?? 0) + (message.value?.length ?? 0);
-  for (const [name, value] of message.headers as Map<Buffer, Buffer>) bytes += name.length + value.length + 10;
-  return bytes;
+function writeHeader(name: Buffer, value: string): void {
+  writer.raw(name);
+  writer.text(value);
 }
 
 /** The event type of a message, read from its headers alone; undefined where the message is no CloudEvent. */
 export function typeOf(record: KafkaRecord): string | undefined {
-  return headerOf(record, 'ce_type');
+  return nameOf(record, 'ce_type');
 }
 
 /** When its event happened. */
@@ -103,56 +129,43 @@ export function timeOf(record: KafkaRecord): string | undefined {
   return headerOf(record, 'ce_time');
 }
 
-const KNOWN = new Set([
-  'specversion',
-  'id',
-  'source',
-  'type',
-  'subject',
-  'time',
-  'dataschema',
-  'sequence',
-  'correlationid',
-  'causationid',
-  'traceparent',
-]);
-
-/** The event in a message, or why it is none. Attributes this version does not know are kept. */
-export function fromRecord(record: KafkaRecord): Envelope | string {
-  const { key, value, headers } = contentOf(record);
-  const unknown: Record<string, string> = {};
-  for (const [name, text] of headers)
-    if (name.startsWith('ce_') && !KNOWN.has(name.slice(3))) unknown[name.slice(3)] = text;
-  const id = headers.get('ce_id') ?? '';
-  const source = headers.get('ce_source') ?? '';
-  const type = headers.get('ce_type') ?? '';
-  const subject = headers.get('ce_subject') ?? key;
-  const sequence = Number(headers.get('ce_sequence'));
-  const traceparent = headers.get('ce_traceparent');
+/**
+ * The event in a message, its data as `read` makes it of the JSON text; or why the message is none. Attributes this
+ * version does not know are kept; of several headers of one name the last one counts.
+ */
+export function fromRecord<Data>(record: KafkaRecord, read: (json: string) => Data): Envelope<Data> | string {
+  const cursor = new Cursor(record.bytes, record.at);
+  const key = cursor.text();
+  const value = cursor.text();
+  let id = '';
+  let source = '';
+  let type = '';
+  let subject = key;
+  let time = '';
+  let sequence = Number.NaN;
+  let correlationid = '';
+  let causationid = '';
+  let traceparent: string | undefined;
+  let unknown: Record<string, string> | undefined;
+  for (let count = cursor.varint(); count > 0; count--) {
+    const name = cursor.name();
+    if (name === 'ce_id') id = cursor.text();
+    else if (name === 'ce_type') type = cursor.name();
+    else if (name === 'ce_source') source = cursor.name();
+    else if (name === 'ce_subject') subject = cursor.text();
+    else if (name === 'ce_time') time = cursor.text();
+    else if (name === 'ce_sequence') sequence = Number(cursor.text());
+    else if (name === 'ce_correlationid') correlationid = cursor.text();
+    else if (name === 'ce_causationid') causationid = cursor.text();
+    else if (name === 'ce_traceparent') traceparent = cursor.text();
+    else if (!name.startsWith('ce_') || name === 'ce_specversion' || name === 'ce_dataschema') cursor.skipBytes();
+    else (unknown ??= {})[name.slice(3)] = cursor.text();
+  }
   if (!isUuid(id)) return 'ce_id is not a UUID';
   if (!isUuid(subject)) return 'neither ce_subject nor the key is an order id';
   if (source === '' || type === '') return 'ce_source or ce_type is missing';
   if (!Number.isSafeInteger(sequence) || sequence < 1) return 'ce_sequence is not a positive integer';
-  const event = {
-    ...unknown,
-    id,
-    source,
-    type,
-    subject,
-    sequence,
-    time: headers.get('ce_time') ?? '',
-    correlationid: headers.get('ce_correlationid') ?? '',
-    causationid: headers.get('ce_causationid') ?? '',
-    data: parseData(value),
-  };
-  return traceparent === undefined ? event : { ...event, traceparent };
-}
-
-/** Data that is no JSON stays text: the service's rules refuse it and its order is parked with what was found. */
-function parseData(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
+  const event = { id, source, type, subject, sequence, time, correlationid, causationid, data: read(value) };
+  if (unknown === undefined && traceparent === undefined) return event;
+  return { ...unknown, ...event, ...(traceparent === undefined ? {} : { traceparent }) };
 }

@@ -1,9 +1,11 @@
-import { type MessageToProduce, Producer } from '@platformatic/kafka';
 import { withTimeout } from '../timeout.ts';
 import type { Cursor } from './bus.ts';
-import { clientOptions, type KafkaConfig } from './kafka-config.ts';
+import type { EncodedEvent } from './encoded.ts';
+import type { KafkaConfig } from './kafka-config.ts';
 import { answeredWith } from './kafka-errors.ts';
-import { type EncodedEvent, messageBytes, toMessage } from './kafka-message.ts';
+import { partitionOf, toContent } from './kafka-message.ts';
+import { KafkaAppender } from './kafka-produce.ts';
+import { RECORD_HEAD_BYTES_MAX } from './kafka-records.ts';
 import { findTopic, type Topic } from './kafka-topic.ts';
 
 const SEND_TIMEOUT_MS = 60_000;
@@ -14,7 +16,10 @@ const REFUSED_FOR_CONTENT = ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVA
 export interface Outgoing {
   readonly cursor: Cursor;
   readonly event: EncodedEvent;
-  readonly message: MessageToProduce;
+  readonly partition: number;
+  /** Key, value and headers of its record. */
+  readonly content: Buffer;
+  /** What it takes in a batch, never less than it really does. */
   readonly bytes: number;
 }
 
@@ -29,22 +34,18 @@ export class TopicReplacedError extends Error {
 export class KafkaPublisher {
   readonly #config: KafkaConfig;
   #topic: Topic;
-  #producer: Producer;
+  #appender: KafkaAppender;
 
   constructor(config: KafkaConfig, topic: Topic) {
     this.#config = config;
     this.#topic = topic;
-    this.#producer = this.#newProducer();
-  }
-
-  #newProducer(): Producer {
-    // Idempotent: a retry the broker has already stored is dropped there. Implies acks=all and one request in flight.
-    return new Producer({ ...clientOptions(this.#config), idempotent: true, retries: 4, retryDelay: 250 });
+    this.#appender = new KafkaAppender(config);
   }
 
   prepare(cursor: Cursor, event: EncodedEvent): Outgoing {
-    const message = toMessage(event, this.#config.topic, this.#config.partitions);
-    return { cursor, event, message, bytes: messageBytes(message) };
+    const content = toContent(event);
+    const partition = partitionOf(event.subject, this.#config.partitions);
+    return { cursor, event, partition, content, bytes: content.length + RECORD_HEAD_BYTES_MAX };
   }
 
   /** Looks again at the topic, which may have changed or be another one; answers its id. */
@@ -56,7 +57,7 @@ export class KafkaPublisher {
   /** Throws where the brokers cannot be asked, or have another topic of this name by now. Asks them once in a while. */
   async check(): Promise<void> {
     const { topic } = this.#config;
-    const { topics } = await this.#orAnew(this.#producer.metadata({ topics: [topic] }));
+    const { topics } = await this.#orAnew(this.#appender.metadata());
     if (topics.get(topic)?.id !== this.#topic.id) throw new TopicReplacedError(topic);
   }
 
@@ -71,8 +72,13 @@ export class KafkaPublisher {
       return `The event takes ${first.bytes} bytes, the topic allows ${this.#topic.maxMessageBytes} (max.message.bytes).`;
     }
     try {
-      const messages = events.map(({ message }) => ({ ...message }));
-      await this.#orAnew(this.#producer.send({ messages }));
+      const batches = new Map<number, Buffer[]>();
+      for (const { partition, content } of events) {
+        const batch = batches.get(partition);
+        if (batch) batch.push(content);
+        else batches.set(partition, [content]);
+      }
+      await this.#orAnew(this.#appender.append(batches));
       return undefined;
     } catch (error) {
       const refused = REFUSED_FOR_CONTENT.find((id) => answeredWith(error, id));
@@ -86,8 +92,8 @@ export class KafkaPublisher {
     try {
       return await withTimeout(work, SEND_TIMEOUT_MS);
     } catch (error) {
-      void this.#producer.close(true).catch(() => {});
-      this.#producer = this.#newProducer();
+      void this.#appender.close().catch(() => {});
+      this.#appender = new KafkaAppender(this.#config);
       throw error;
     }
   }
@@ -110,6 +116,6 @@ export class KafkaPublisher {
   }
 
   async close(timeoutMs: number): Promise<void> {
-    await withTimeout(this.#producer.close(true), timeoutMs).catch(() => {});
+    await withTimeout(this.#appender.close(), timeoutMs).catch(() => {});
   }
 }

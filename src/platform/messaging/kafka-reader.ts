@@ -1,9 +1,10 @@
 import { type ClusterMetadata, Consumer } from '@platformatic/kafka';
 import type { Envelope } from '#contracts/envelope.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import { parseData } from './encoded.ts';
 import { clientOptions, type KafkaConfig } from './kafka-config.ts';
-import { diagnose } from './kafka-errors.ts';
-import { type FetchedPartition, FetchError, KafkaFetcher } from './kafka-fetch.ts';
+import { BrokerError, diagnose } from './kafka-errors.ts';
+import { type FetchedPartition, KafkaFetcher, NO_RECORDS } from './kafka-fetch.ts';
 import { fromRecord, timeOf, typeOf } from './kafka-message.ts';
 import type { KafkaRecord } from './kafka-records.ts';
 import { Pace } from './pace.ts';
@@ -23,9 +24,9 @@ const FETCH_BYTES = 4 * 1024 * 1024;
 const FETCH_WAIT_MS = 500;
 /** While a full partition is left out: it must get into the next question soon after it was drained. */
 const FETCH_WAIT_BUSY_MS = 25;
-/** From so many events a second on, of whatever type, questions are put this long after the answer before. */
+/** From so many events a second on, of whatever type, questions are put apart from the answer before. */
 const BUSY_PER_SECOND = 1_000;
-const PACE_MS = 40;
+const PACE_MS = { first: 40, longest: 150 };
 const RETRY_MS = [100, 250, 500, 1_000, 2_000];
 const RECORD_OVERHEAD_BYTES = 400;
 const EARLIEST = -2n;
@@ -48,6 +49,8 @@ export interface ReaderOptions {
   readonly name: string;
   /** Undefined: every type. */
   readonly types: ReadonlySet<string> | undefined;
+  /** Leave the events' data the JSON text it is. */
+  readonly encoded?: boolean | undefined;
   readonly logger: Logger;
   readonly onReady: () => void;
   /** The topic was deleted and made anew: no place on it holds any more. */
@@ -71,7 +74,8 @@ export class KafkaReader {
   readonly #partitions = new Map<number, Partition>();
   readonly #busyNodes = new Set<number>();
   readonly #timers = new Set<NodeJS.Timeout>();
-  readonly #pace = new Pace(BUSY_PER_SECOND, PACE_MS);
+  readonly #pace = new Pace(BUSY_PER_SECOND, PACE_MS.first, PACE_MS.longest);
+  readonly #read: (json: string) => unknown;
   #wanted = false;
   #pumping = false;
   #bytes = 0;
@@ -84,10 +88,15 @@ export class KafkaReader {
   constructor(options: ReaderOptions) {
     this.#options = options;
     this.#topic = options.config.topic;
+    this.#read = options.encoded ? (json) => json : parseData;
     // A client of its own: a fetch waits at the broker, and a heartbeat behind it on one connection would be late.
     this.#client = new Consumer({ ...clientOptions(options.config), groupId: options.name, retries: 0 });
     this.#client.topics.track(this.#topic);
-    this.#fetcher = new KafkaFetcher(options.config);
+    const { types } = options;
+    this.#fetcher = new KafkaFetcher(options.config, (record) => {
+      const type = typeOf(record);
+      return type !== undefined && (types === undefined || types.has(type));
+    });
   }
 
   /** Reads a partition from an offset, forgetting what was read of it before. */
@@ -130,7 +139,7 @@ export class KafkaReader {
       if (events.length >= max) break;
       used++;
       this.#free(partition, record);
-      const event = fromRecord(record);
+      const event = fromRecord(record, this.#read);
       if (typeof event === 'string') {
         this.#options.logger.error(
           { topic: this.#topic, partition: partition.number, offset: record.offset, reason: event },
@@ -272,7 +281,7 @@ export class KafkaReader {
       records = this.#accept(answers, asked);
       const refused = answers.find(({ error }) => error !== undefined);
       // What the others got is taken in all the same.
-      if (refused?.error !== undefined) return this.#failed(new FetchError(refused.error), node);
+      if (refused?.error !== undefined) return this.#failed(new BrokerError(refused.error, NO_RECORDS), node);
     } catch (error) {
       return this.#failed(error, node);
     }
@@ -315,7 +324,7 @@ export class KafkaReader {
     let refused = false;
     let records = 0;
     for (const answer of answers) {
-      for (const batch of answer.batches) records += batch.records.length;
+      for (const batch of answer.batches) records += batch.count;
       const entry = wanted.get(answer.number);
       // Dropped, or sent elsewhere meanwhile: this answer is to a question nobody asks any more.
       if (!entry || this.#partitions.get(answer.number) !== entry.partition || entry.partition.fetched !== entry.offset)
@@ -349,9 +358,6 @@ export class KafkaReader {
   #enqueue(partition: Partition, record: KafkaRecord): void {
     // A batch is sent whole: its first records may lie before the place asked for.
     if (record.offset < partition.fetched) return;
-    const type = typeOf(record);
-    const { types } = this.#options;
-    if (type === undefined || (types && !types.has(type))) return;
     partition.queue.push(record);
     const bytes = bytesOf(record);
     partition.bytes += bytes;

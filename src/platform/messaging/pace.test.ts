@@ -27,6 +27,15 @@ test('the events of one order, however close together, make nobody wait', () => 
   expect(Array.from({ length: 14 }, (_, n) => pace.after(1, n * 2))).not.toContain(40);
 });
 
+test('the more come, the further apart sets begin, up to a bound', () => {
+  const pace = new Pace(1_000, 40, 150);
+  const [wait] = waits(pace, 2_000, 0, 5).slice(-1);
+  expect(wait).toBeGreaterThan(70);
+  expect(wait).toBeLessThan(110);
+  expect(waits(pace, 20_000, 5_000, 5).at(-1)).toBe(150);
+  expect(waits(pace, 500, 10_000, 5).at(-1)).toBe(0);
+});
+
 test('where many come, sets begin apart, and no longer once they became few', () => {
   const pace = new Pace(1_000, 40);
   const busy = waits(pace, 4_000, 0, 5);

@@ -9,13 +9,15 @@ const MEMORY_MS = 250;
 export class Pace {
   readonly #busyPerSecond: number;
   readonly #waitMs: number;
+  readonly #longestMs: number;
   #perSecond = 0;
   #lastMs = Number.NEGATIVE_INFINITY;
 
-  /** From `busyPerSecond` events a second on, sets begin `waitMs` apart. */
-  constructor(busyPerSecond: number, waitMs: number) {
+  /** From `busyPerSecond` events a second on, sets begin `waitMs` apart; where more come, as much longer, up to `longestMs`. */
+  constructor(busyPerSecond: number, waitMs: number, longestMs = waitMs) {
     this.#busyPerSecond = busyPerSecond;
     this.#waitMs = waitMs;
+    this.#longestMs = longestMs;
   }
 
   /** Counts the events of a set, and tells how long after it the next one begins. */
@@ -23,6 +25,7 @@ export class Pace {
     const faded = Math.exp((this.#lastMs - nowMs) / MEMORY_MS);
     this.#perSecond = this.#perSecond * faded + (events * 1_000) / MEMORY_MS;
     this.#lastMs = nowMs;
-    return this.#perSecond >= this.#busyPerSecond ? this.#waitMs : 0;
+    if (this.#perSecond < this.#busyPerSecond) return 0;
+    return Math.min((this.#waitMs * this.#perSecond) / this.#busyPerSecond, this.#longestMs);
   }
 }

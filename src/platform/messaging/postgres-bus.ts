@@ -15,6 +15,7 @@ import {
   type SubscribeOptions,
   type Subscription,
 } from './bus.ts';
+import { encoded } from './encoded.ts';
 import { cursorOf, readTail, readTailEvents, tailEnd, type TailEntry } from './log-tail.ts';
 import { fromRow, OUTBOX_COLUMNS, type OutboxRow } from './outbox.ts';
 import type { LeaseWish, Rendezvous } from './rendezvous.ts';
@@ -359,7 +360,7 @@ class PostgresSubscription implements Subscription {
 
   #deliver(events: readonly Envelope[]): Delivery {
     this.#given = this.#read;
-    return { events, moves: this.#moves() };
+    return { events: this.#options.encoded ? events.map(encoded) : events, moves: this.#moves() };
   }
 
   #fill(): void {

@@ -5,9 +5,9 @@ import type { Logger } from '../telemetry/logger.ts';
 import { withTimeout } from '../timeout.ts';
 import type { Announced } from './announced.ts';
 import { type Cursor, isAfter, type Lag, LOG_START, moveOffsets } from './bus.ts';
+import { decoded, encoded, type EncodedEvent } from './encoded.ts';
 import type { KafkaConfig } from './kafka-config.ts';
 import { diagnose } from './kafka-errors.ts';
-import type { EncodedEvent } from './kafka-message.ts';
 import { KafkaPublisher, type Outgoing, TopicReplacedError } from './kafka-publisher.ts';
 import { ensureTopic } from './kafka-topic.ts';
 import { type Lease, tryLease } from './lease.ts';
@@ -43,7 +43,7 @@ const POLL_MS = { first: 15, longest: 250 } as const;
 const SAVE_CURSOR_EVERY_MS = 250;
 /** From so many events a second on, sets are published this far apart. */
 const BUSY_PER_SECOND = 200;
-const PACE_MS = 40;
+const PACE_MS = { first: 40, longest: 150 };
 const RETRY_MS = [100, 250, 500, 1_000, 2_000, 5_000];
 const STOP_TIMEOUT_MS = 8_000;
 const COUNT_BOUND = 100_000;
@@ -80,7 +80,7 @@ export class Relay {
   readonly #stopWatchingWrites: () => void;
   readonly #publisher: KafkaPublisher;
   readonly #idle = new Set<() => void>();
-  readonly #pace = new Pace(BUSY_PER_SECOND, PACE_MS);
+  readonly #pace = new Pace(BUSY_PER_SECOND, PACE_MS.first, PACE_MS.longest);
   #lease: Lease | undefined;
   #state: 'standby' | 'active' = 'standby';
   #failure: string | undefined;
@@ -457,12 +457,4 @@ export class Relay {
     });
     this.#endPause = undefined;
   }
-}
-
-function decoded(event: EncodedEvent): Envelope {
-  return { ...event, data: JSON.parse(event.data) as unknown };
-}
-
-function encoded(event: Envelope): EncodedEvent {
-  return { ...event, data: JSON.stringify(event.data ?? null) };
 }
