@@ -100,6 +100,7 @@ describe('olms replay on Kafka', { timeout: 90_000 }, () => {
         );
         let said = 0;
         for (const service of SERVICES) {
+          if (service === 'orders') continue;
           const [row] = await sql<{ n: number }>(service, 'select count(*)::int as n from log.order_outbox');
           said += row!.n;
         }
@@ -280,15 +281,15 @@ describe('olms replay on Kafka', { timeout: 90_000 }, () => {
     const subject = uuidv7();
     const events = [1, 2, 3].map((sequence) => ({
       id: uuidv7(),
-      source: '/olms/orders',
-      type: 'OrderPaymentRecorded',
+      source: '/olms/inventory',
+      type: 'StockShipped',
       subject,
       sequence,
       time: new Date().toISOString(),
       correlationid: subject,
       causationid: subject,
       // The brokers do not take the second.
-      data: { paymentStatus: 'CAPTURED', ...(sequence === 2 && { note: 'x'.repeat(2_000_000) }) },
+      data: { lines: [], ...(sequence === 2 && { note: 'x'.repeat(2_000_000) }) },
     }));
     await databases.get('orders')!.write([appendEvents(events)]);
     const parked = async (): Promise<number> => {
@@ -311,7 +312,7 @@ describe('olms replay on Kafka', { timeout: 90_000 }, () => {
     expect((await setBack('orders-history')).readAgain).toBe(true);
     expect(await mirrored()).toEqual([1]);
     expect(await parked()).toBe(2);
-    await api.post(`/parked/relay/${subject}/retry`, { data: { paymentStatus: 'CAPTURED' } });
+    await api.post(`/parked/relay/${subject}/retry`, { data: { lines: [] } });
     await until('all to be read', async () => (await mirrored()).length === 3, { timeoutMs: 20_000 });
     expect(await mirrored()).toEqual([1, 2, 3]);
   });

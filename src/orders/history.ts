@@ -19,11 +19,15 @@ import type { Consumer } from '#platform/service.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
 
 /**
- * The history of orders where services write to logs of their own: a copy of what the bus tells, kept for good.
- * Where all share one log, that log is the history and nothing here runs.
+ * The history of orders where services write to logs of their own: what orders said, from their log, and a copy of
+ * what others told on the bus, kept for good. Where all share one log, that log is the history and nothing here runs.
  */
 
 export const HISTORY_CONSUMER = 'orders-history';
+/** What others tell. */
+const TYPES = Object.entries(ORDER_EVENTS)
+  .filter(([, { source }]) => source !== SOURCES.orders)
+  .map(([type]) => type);
 const EVENTS_PER_SET = 2_000;
 const TICK_MS = 1_000;
 /** How many quiet ticks until the offset is saved, and until the stored one is looked at: a replay may have moved it. */
@@ -32,11 +36,11 @@ const LOOK_TICKS = 2;
 const RETRY_MS = [20, 50, 100, 250, 500, 1_000, 2_000];
 /** More events than any order has; a bound, not a page. */
 const HISTORY_MAX = 10_000;
-/** How long a reader waits for the mirror to reach what the order itself has said. */
+/** How long a reader waits for the mirror to have what the order has seen. */
 const CATCH_UP_MS = 1_000;
 const LOOK_AGAIN_MS = 25;
 
-/** Copies every event of the bus into `orders.event_mirror`, each once. */
+/** Copies the events of other services from the bus into `orders.event_mirror`, each once. */
 export class HistoryMirror implements Consumer {
   readonly #database: Database;
   readonly #bus: Bus;
@@ -64,7 +68,7 @@ export class HistoryMirror implements Consumer {
     await this.#refreshParked();
     this.#subscription = await this.#bus.subscribe({
       consumer: HISTORY_CONSUMER,
-      types: new Set(Object.keys(ORDER_EVENTS)),
+      types: new Set(TYPES),
       encoded: true,
       database: this.#database,
       onReady: () => this.#wake(),
@@ -84,12 +88,12 @@ export class HistoryMirror implements Consumer {
     await this.#subscription?.close();
   }
 
-  /** Everything known about an order, in the order of the bus; what it said itself last may not have come round yet. */
+  /** Everything known about an order, causes before their effects, and otherwise in the order of their times. */
   async read(orderId: string): Promise<Envelope[]> {
     const deadlineMs = Date.now() + CATCH_UP_MS;
     for (;;) {
-      const { events, behind } = await readMirror(this.#database, orderId);
-      if (!behind || Date.now() >= deadlineMs) return events;
+      const { own, others, behind } = await readLogs(this.#database, orderId);
+      if (!behind || Date.now() >= deadlineMs) return inOrder(own, others);
       await this.#nextCommit(LOOK_AGAIN_MS);
     }
   }
@@ -265,7 +269,7 @@ export class HistoryMirror implements Consumer {
 /** The mirror as a replay sees it: what it has, it has taken. */
 export const historyReplay: Replayable = {
   consumer: HISTORY_CONSUMER,
-  types: Object.keys(ORDER_EVENTS),
+  types: TYPES,
   preview: () => ({
     async judge(database, events) {
       const rows = await database.query<{ id: string }>(
@@ -300,20 +304,55 @@ function mirror(events: readonly EncodedEvent[]): Write {
   return insertRows('mirror', 'orders.event_mirror', MIRROR_COLUMNS, rows, 'on conflict (id) do nothing');
 }
 
+interface LogRow extends OutboxRow {
+  seen: Record<string, number>;
+}
+
 /**
- * The mirror, and behind it what the order said and the bus has not brought back yet. What other services said about
- * it stands before the order's next words, so where those are there, everything before them is.
+ * What the order said and what others told about it, each in its order. `behind`: the order has seen more than the
+ * mirror has; the two are consumers of their own.
  */
-async function readMirror(database: Database, orderId: string): Promise<{ events: Envelope[]; behind: boolean }> {
-  const rows = await database.query<OutboxRow & { own: boolean }>(
-    `select false as own, number, 0 as txid, ${OUTBOX_COLUMNS} from orders.event_mirror where subject = $1
-     union all
-     select true, position, txid::text::bigint, ${OUTBOX_COLUMNS} from log.order_outbox o
-     where subject = $1 and source = $2 and not exists (select from orders.event_mirror m where m.id = o.id)
-     order by own, txid, number limit ${HISTORY_MAX}`,
+async function readLogs(
+  database: Database,
+  orderId: string,
+): Promise<{ own: Envelope[]; others: Envelope[]; behind: boolean }> {
+  const rows = await database.query<LogRow>(
+    `select seen, e.* from (
+       select number, 0 as txid, ${OUTBOX_COLUMNS} from orders.event_mirror where subject = $1 and source <> $2
+       union all
+       select position, txid::text::bigint, ${OUTBOX_COLUMNS} from log.order_outbox where subject = $1 and source = $2
+     ) e left join orders.order_states s on s.order_id = e.subject
+     order by txid, number limit ${HISTORY_MAX}`,
     [orderId, SOURCES.orders],
   );
-  return { events: rows.map(fromRow), behind: rows.some((row) => row.own) };
+  const [own, others] = [[], []] as [Envelope[], Envelope[]];
+  const told: Record<string, number> = {};
+  for (const row of rows) {
+    (row.source === SOURCES.orders ? own : others).push(fromRow(row));
+    told[row.source] = Math.max(told[row.source] ?? 0, row.sequence);
+  }
+  const seen = Object.entries(rows[0]?.seen ?? {});
+  return { own, others, behind: seen.some(([source, sequence]) => (told[source] ?? 0) < sequence) };
+}
+
+/** Joins two logs to one: no effect stands before its cause, and what has none in the other log goes by its time. */
+export function inOrder(own: readonly Envelope[], others: readonly Envelope[]): Envelope[] {
+  const [placeOfOwn, placeOfOther] = [places(own), places(others)];
+  const events: Envelope[] = [];
+  for (let i = 0, j = 0; i < own.length || j < others.length;) {
+    const [mine, other] = [own[i], others[j]];
+    const mineWaits = mine !== undefined && (placeOfOther.get(mine.causationid) ?? -1) >= j;
+    const otherWaits = other !== undefined && (placeOfOwn.get(other.causationid) ?? -1) >= i;
+    const isMineNext =
+      mineWaits === otherWaits ? mine !== undefined && (!other || mine.time <= other.time) : otherWaits;
+    if (isMineNext || !other) events.push(own[i++]!);
+    else events.push(others[j++]!);
+  }
+  return events;
+}
+
+function places(events: readonly Envelope[]): Map<string, number> {
+  return new Map(events.map(({ id }, place) => [id, place]));
 }
 
 function wait(ms: number): Promise<void> {
