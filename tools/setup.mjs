@@ -6,11 +6,10 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { nodeFlags } from './node-flags.mjs';
 
 export const root = dirname(dirname(realpathSync(fileURLToPath(import.meta.url))));
 const nodeMajorMin = 26;
-// Room for what lives as long as an order is under way: with Node's own first size most of it is copied to the old generation.
-const nodeFlags = ['--min-semi-space-size=32', '--max-semi-space-size=64'];
 const nodeModules = join(root, 'node_modules');
 const stampFile = join(nodeModules, '.olms-setup');
 const lockFile = join(root, 'package-lock.json');
@@ -55,7 +54,7 @@ export function runPinned(script, args) {
 
   if (typeof process.execve === 'function' && process.platform !== 'win32') {
     process.removeAllListeners('warning'); // execve is announced as experimental; it is used for nothing but this
-    process.execve(node, [node, ...nodeFlags, script, ...args], env);
+    process.execve(node, [node, ...nodeFlags(args), script, ...args], env);
   }
   runAsChild(node, script, args, env);
 }
@@ -65,7 +64,7 @@ function runAsChild(node, script, args, env) {
   // The child has a process group of its own, so that Ctrl-C reaches it once, through us, and not a second time from the terminal.
   const child = spawn(
     node,
-    [...nodeFlags, '--import', pathToFileURL(join(root, 'tools', 'follow-launcher.mjs')).href, script, ...args],
+    [...nodeFlags(args), '--import', pathToFileURL(join(root, 'tools', 'follow-launcher.mjs')).href, script, ...args],
     {
       stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
       env: { ...env, OLMS_LAUNCHER_FD: '3' },

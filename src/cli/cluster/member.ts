@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { serviceFlags } from '../../../tools/node-flags.mjs';
 
 /** One process of the cluster, started again when it ends without having been told to. */
 
@@ -98,11 +99,15 @@ export class Member {
     // A pipe nobody writes to: it closes when this process ends, however that happens, and then the member stops.
     // In a group of its own, so that Ctrl-C in a terminal reaches it through us, in the right order.
     const program = fileURLToPath(new URL(file!, ROOT));
-    const child = spawn(process.execPath, [...process.execArgv, '--import', FOLLOW_LAUNCHER, program, ...args], {
-      env: { NODE_COMPILE_CACHE: COMPILED, ...defined(this.#env), OLMS_LAUNCHER_FD: '3' },
-      stdio: ['ignore', log, log, 'pipe'],
-      detached: true,
-    });
+    const child = spawn(
+      process.execPath,
+      [...process.execArgv, ...serviceFlags, '--import', FOLLOW_LAUNCHER, program, ...args],
+      {
+        env: { NODE_COMPILE_CACHE: COMPILED, ...defined(this.#env), OLMS_LAUNCHER_FD: '3' },
+        stdio: ['ignore', log, log, 'pipe'],
+        detached: true,
+      },
+    );
     closeSync(log);
     this.#child = child;
     this.#startedMs = Date.now();

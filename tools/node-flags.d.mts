@@ -1,0 +1,2 @@
+export const serviceFlags: readonly string[];
+export function nodeFlags(args: readonly string[]): readonly string[];
