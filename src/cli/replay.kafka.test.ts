@@ -91,22 +91,22 @@ describe('olms replay on Kafka', { timeout: 90_000 }, () => {
   /** Every order has ended, and whoever was to hear of it has. */
   async function atRest(): Promise<void> {
     let seen: unknown;
+    const count = async (service: Service, from: string): Promise<number> =>
+      (await sql<{ n: number }>(service, `select count(*)::int as n from ${from}`))[0]!.n;
+    const told = (service: Service, type: string): Promise<number> =>
+      count(service, `log.order_outbox where type = '${type}'`);
     await until(
       'every order to have ended and every event to be in the history',
       async () => {
-        const [open] = await sql(
-          'orders',
-          "select count(*)::int as n from orders.order_states where status not in ('COMPLETED', 'PAYMENT_FAILED')",
-        );
+        const completed = await count('orders', "orders.order_states where status = 'COMPLETED'");
+        const open = await count('orders', "orders.order_states where status not in ('COMPLETED', 'PAYMENT_FAILED')");
+        // The last words about an order that is completed.
+        const [shipped, invoiced] = [await told('inventory', 'StockShipped'), await told('billing', 'InvoiceIssued')];
         let said = 0;
-        for (const service of SERVICES) {
-          if (service === 'orders') continue;
-          const [row] = await sql<{ n: number }>(service, 'select count(*)::int as n from log.order_outbox');
-          said += row!.n;
-        }
-        const [mirrored] = await sql<{ n: number }>('orders', 'select count(*)::int as n from orders.event_mirror');
-        seen = { open, said, mirrored };
-        return open!['n'] === 0 && said === mirrored!.n;
+        for (const service of SERVICES) if (service !== 'orders') said += await count(service, 'log.order_outbox');
+        const mirrored = await count('orders', 'orders.event_mirror');
+        seen = { open, completed, shipped, invoiced, said, mirrored };
+        return open === 0 && shipped === completed && invoiced === completed && said === mirrored;
       },
       { timeoutMs: 30_000, describe: () => JSON.stringify(seen) },
     );
