@@ -9,7 +9,9 @@ import { readSettings } from '#platform/config.ts';
 import type { Database } from '#platform/database/database.ts';
 import { KafkaBus } from '#platform/messaging/kafka-bus.ts';
 import { type KafkaConfig, kafkaSettings } from '#platform/messaging/kafka-config.ts';
-import { partitionOf } from '#platform/messaging/kafka-message.ts';
+import { encoded } from '#platform/messaging/encoded.ts';
+import { partitionOf, toContent } from '#platform/messaging/kafka-message.ts';
+import { KafkaAppender } from '#platform/messaging/kafka-produce.ts';
 import { describeTopics, ensureTopic } from '#platform/messaging/kafka-topic.ts';
 import { listParked } from '#platform/messaging/parked.ts';
 import { Relay, type RelayOptions } from '#platform/messaging/relay.ts';
@@ -303,6 +305,28 @@ describe('the relay', () => {
     expect((await listParked(database))[0]!.reason).toMatch(/MESSAGE_TOO_LARGE/);
   });
 });
+
+test('what is appended at the same time is all stored, each once and in its order', async () => {
+  const { config } = await newService();
+  const appender = new KafkaAppender(config);
+  const [subject, other] = [uuidv7(), uuidv7()];
+  const events = Array.from({ length: 40 }, (_, n) => newEvent(subject, n + 1, 'Appended'));
+  // A batch under numbers that are taken would be taken for the other one, and dropped.
+  await Promise.all(
+    events.map((event) => {
+      const batches = new Map([[3, [toContent(encoded(event))]]]);
+      if (event.sequence % 2 === 0)
+        batches.set(4, [toContent(encoded(newEvent(other, event.sequence / 2, 'Appended')))]);
+      return appender.append(batches);
+    }),
+  );
+  const messages = await readTopic(kafka.brokers, config.topic);
+  const stored = (partition: number): (string | undefined)[] =>
+    messages.filter((message) => message.partition === partition).map(({ headers }) => headers['ce_sequence']);
+  expect(stored(3)).toEqual(events.map(({ sequence }) => String(sequence)));
+  expect(stored(4)).toHaveLength(20);
+  await appender.close();
+}, 60_000);
 
 describe('consumers on Kafka', () => {
   test('a process that was paused until its partitions were given away is refused, and comes back', async () => {

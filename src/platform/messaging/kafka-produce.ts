@@ -18,8 +18,6 @@ import { encodeBatch } from './kafka-records.ts';
  * `acks=all` and an idempotent producer (KIP-98). The broker knows a batch by the producer's id and the number of its
  * first record, so one that is sent again is stored once. The client's own producer does the same, at six times the
  * processor time: it makes 60 buffers of each record.
- *
- * One call at a time: the numbers of the next batch depend on what became of this one.
  */
 
 /** What is appended to a partition: the contents of its records, in order. */
@@ -80,6 +78,8 @@ export class KafkaAppender {
   readonly #client: Producer;
   readonly #connections: ConnectionPool;
   #identity: Identity | undefined;
+  /** Resolves when the append before has ended, however it did. */
+  #before: Promise<unknown> = Promise.resolve();
   #closed = false;
 
   constructor(config: KafkaConfig) {
@@ -87,7 +87,7 @@ export class KafkaAppender {
     const { clientId, ...connectionOptions } = options;
     this.#topic = config.topic;
     this.#requestTimeoutMs = options.requestTimeout!;
-    this.#client = new Producer({ ...options, retries: 0 });
+    this.#client = new Producer({ ...options, retries: ATTEMPTS_MAX - 1, retryDelay: RETRY_MS });
     this.#connections = new ConnectionPool(clientId, connectionOptions);
   }
 
@@ -100,7 +100,15 @@ export class KafkaAppender {
    * Resolves when all in-sync replicas have every batch. Brokers that are away or change are asked again a few times.
    * Throws otherwise, a {@link BrokerError} where a broker refused one; which batches were stored is then unknown.
    */
-  async append(batches: Batches): Promise<void> {
+  append(batches: Batches): Promise<void> {
+    // One after the other: the next numbers depend on what became of this batch, and one sent under numbers that were
+    // used already is taken for the other sent again, and dropped.
+    const work = this.#before.then(() => this.#append(batches));
+    this.#before = work.catch(() => {});
+    return work;
+  }
+
+  async #append(batches: Batches): Promise<void> {
     const identity = (this.#identity ??= await this.#newIdentity());
     const timestampMs = Date.now();
     let open = [...batches].map(([partition, contents]): Encoded => {
