@@ -41,14 +41,10 @@ const FIXED_BYTES_MAX = 1_024;
 const UNIT_BYTES_MAX = 3;
 const writer = new RecordWriter();
 
-function bytesOf(write: () => void): Buffer {
-  writer.begin(FIXED_BYTES_MAX);
-  write();
-  return writer.end();
-}
-
 function nameBytes(name: string): Buffer {
-  return bytesOf(() => writer.text(name));
+  writer.begin(FIXED_BYTES_MAX);
+  writer.text(name);
+  return writer.end();
 }
 
 const NAME = {

@@ -30,7 +30,7 @@ const ATTEMPTS_MAX = 5;
 const RETRY_MS = 250;
 const SEQUENCE_MAX = 0x7fffffff;
 /** The broker has this batch already: an answer was lost. */
-const STORED = new Set(['DUPLICATE_SEQUENCE_NUMBER']);
+const STORED = 'DUPLICATE_SEQUENCE_NUMBER';
 
 interface Identity {
   readonly producerId: bigint;
@@ -116,15 +116,14 @@ export class KafkaAppender {
       return { partition, batch: encodeBatch(contents, { ...identity, sequence, timestampMs }) };
     });
     try {
-      for (let attempt = 1; open.length > 0; attempt++) {
+      for (let attempt = 1; ; attempt++) {
         const failures = await this.#send(open);
         const worst = failures.find(({ error }) => !canRetry(error)) ?? failures[0];
-        if (worst && (attempt === ATTEMPTS_MAX || this.#closed || !canRetry(worst.error))) throw worst.error;
+        if (!worst) break;
+        if (attempt === ATTEMPTS_MAX || this.#closed || !canRetry(worst.error)) throw worst.error;
         open = failures.map(({ encoded }) => encoded);
-        if (worst) {
-          this.#client.clearMetadata();
-          await sleep(RETRY_MS);
-        }
+        this.#client.clearMetadata();
+        await sleep(RETRY_MS);
       }
     } catch (error) {
       // What is stored is not known, so neither are the next numbers: a new identity begins with new ones.
@@ -185,7 +184,7 @@ function notStored(
   const answered = new Map(answers.map((answer) => [answer.partition, answer]));
   return sent.flatMap((encoded) => {
     const answer = answered.get(encoded.partition);
-    if (answer && (answer.error === undefined || STORED.has(answer.error))) return [];
+    if (answer && (answer.error === undefined || answer.error === STORED)) return [];
     const what = answer?.message ?? 'The broker takes no records';
     return failed([encoded], new BrokerError(answer?.error ?? 'UNKNOWN_SERVER_ERROR', what));
   });

@@ -196,30 +196,24 @@ function endOfTransaction(record: KafkaRecord | undefined): 'abort' | 'commit' {
 
 /** The first header of this name, one that many records have in common; undefined where there is none. */
 export function nameOf(record: KafkaRecord, wanted: string): string | undefined {
-  const cursor = headersOf(record);
-  for (let count = cursor.varint(); count > 0; count--) {
-    if (cursor.name() === wanted) return cursor.name();
-    cursor.skipBytes();
-  }
-  return undefined;
+  return valueOf(record, wanted)?.name();
 }
 
 /** The first header of this name; undefined where there is none. */
 export function headerOf(record: KafkaRecord, wanted: string): string | undefined {
-  const cursor = headersOf(record);
+  return valueOf(record, wanted)?.text();
+}
+
+/** Stands before the value of the first header of this name. */
+function valueOf({ bytes, at }: KafkaRecord, wanted: string): Cursor | undefined {
+  const cursor = new Cursor(bytes, at);
+  cursor.skipBytes(); // key
+  cursor.skipBytes(); // value
   for (let count = cursor.varint(); count > 0; count--) {
-    if (cursor.name() === wanted) return cursor.text();
+    if (cursor.name() === wanted) return cursor;
     cursor.skipBytes();
   }
   return undefined;
-}
-
-/** Stands before the number of headers. */
-function headersOf({ bytes, at }: KafkaRecord): Cursor {
-  const cursor = new Cursor(bytes, at);
-  cursor.skipBytes();
-  cursor.skipBytes();
-  return cursor;
 }
 
 // Writing --------------------------------------------------------------------------------------------------------
