@@ -1,9 +1,17 @@
 // The boundaries between the parts of the system. tools/gates.test.ts proves that each rule can fail.
-const services = 'orders|inventory|payments|shipping|reviews|notifications|billing|gateway|sandbox';
+const { existsSync, readdirSync } = require('node:fs');
+
+/** A service is a folder of src with a service.ts. */
+const services = readdirSync('src')
+  .filter((folder) => existsSync(`src/${folder}/service.ts`))
+  .join('|');
 const service = `^src/(${services})/`;
 const pure = `^src/([^/]+/rules|orders/(lifecycle|order|reactions)|contracts/money)\\.ts$`;
 // Tests put parts together that do not know each other; they are not part of the program.
 const tests = '\\.test\\.ts$';
+
+/** The rooms of the platform from the ground up: each may use those before it. */
+const rooms = ['telemetry', 'runtime', 'database', 'cache', 'log', 'kafka', 'processor', 'http'];
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {
@@ -14,7 +22,7 @@ module.exports = {
         'Services know each other by contracts and events only. With one import this ends, and with it the freedom to run a service alone.',
       severity: 'error',
       from: { path: service, pathNot: tests },
-      to: { path: '^(src|tests|tools|bin)/', pathNot: ['^src/$1/', '^src/(contracts|platform)/'] },
+      to: { path: '^(src|dev|tests|tools|bin)/', pathNot: ['^src/$1/', '^src/(contracts|platform)/'] },
     },
     {
       name: 'contracts-import-only-contracts',
@@ -22,14 +30,42 @@ module.exports = {
         'Contracts are what everyone may know. If they knew the platform or a service, so would everyone who reads an event.',
       severity: 'error',
       from: { path: '^src/contracts/', pathNot: tests },
-      to: { path: '^(src|tests|tools|bin)/', pathNot: '^src/contracts/' },
+      to: { path: '^(src|dev|tests|tools|bin)/', pathNot: '^src/contracts/' },
     },
     {
       name: 'platform-imports-no-service',
       comment: 'The platform serves any service and knows none. What it needs from one is handed to it.',
       severity: 'error',
       from: { path: '^src/platform/', pathNot: tests },
-      to: { path: '^(src|tests|tools|bin)/', pathNot: '^src/(platform|contracts)/' },
+      to: { path: '^(src|dev|tests|tools|bin)/', pathNot: '^src/(platform|contracts)/' },
+    },
+    ...rooms.map((room, index) => ({
+      name: `rooms-build-on-each-other`,
+      comment: `A room of the platform uses only those before it: ${rooms.join(', ')}. An arrow back up makes two rooms one.`,
+      severity: 'error',
+      from: { path: `^src/platform/${room}/`, pathNot: tests },
+      to: { path: `^src/platform/(${[...rooms.slice(index + 1), '[^/]+\\.ts$'].join('|')})` },
+    })),
+    {
+      name: 'platform-has-these-rooms',
+      comment: `A new room of the platform is a decision: name it in "rooms" of .dependency-cruiser.cjs, at its level. There are at most ten.`,
+      severity: 'error',
+      from: {},
+      to: { path: '^src/platform/[^/]+/', pathNot: `^src/platform/(${rooms.slice(0, 10).join('|')})/` },
+    },
+    {
+      name: 'system-knows-no-command',
+      comment: 'The command line starts the system; a system that knew its commands could be started by nothing else.',
+      severity: 'error',
+      from: { path: '^src/system/', pathNot: tests },
+      to: { path: '^src/(cli/|main\\.ts)' },
+    },
+    {
+      name: 'src-imports-only-src',
+      comment: 'An image holds bin and src. What only people who develop the system need is not there when it runs.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: tests },
+      to: { path: '^(dev|tests|tools|bin|docs)/|^[^/]+\\.(json|ts)$' },
     },
     {
       name: 'rules-import-no-node',
@@ -52,14 +88,18 @@ module.exports = {
         'Of the platform, rules know what an aggregate is, and types, which are gone when they run. Everything else there does I/O or leads to it.',
       severity: 'error',
       from: { path: pure },
-      to: { path: '^src/platform/', pathNot: '^src/platform/aggregate\\.ts$', dependencyTypesNot: ['type-only'] },
+      to: {
+        path: '^src/platform/',
+        pathNot: '^src/platform/processor/aggregate\\.ts$',
+        dependencyTypesNot: ['type-only'],
+      },
     },
     {
       name: 'rules-reach-no-io',
       comment: 'The same by way of a file in between: a detour changes nothing about the promise.',
       severity: 'error',
       from: { path: pure },
-      to: { path: '^src/platform/(database|http|messaging|telemetry)/', reachable: true },
+      to: { path: '^src/platform/(database|http|log|kafka|telemetry)/', reachable: true },
     },
     {
       name: 'no-cycles',

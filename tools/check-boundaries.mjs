@@ -5,7 +5,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from './setup.mjs';
 
-const folders = ['src', 'tests', 'tools', 'bin'].filter((folder) => existsSync(join(root, folder)));
+const folders = ['src', 'dev', 'tests', 'tools', 'bin'].filter((folder) => existsSync(join(root, folder)));
 const args = ['--config', '.dependency-cruiser.cjs', '--output-type', 'json', ...folders];
 const cruise = spawnSync(
   process.execPath,

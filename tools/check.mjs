@@ -12,7 +12,7 @@ const checks = {
   boundaries: 'node tools/check-boundaries.mjs',
   unused: 'knip --no-progress --no-config-hints',
   lockfile: 'node tools/check-lockfile.mjs',
-  docs: 'node src/main.ts docs --check',
+  docs: 'node dev/main.ts docs --check',
 };
 const timeoutMs = 180_000;
 

@@ -1,6 +1,6 @@
 import { SOURCES, type EventData, type OrderEvent } from '#contracts/order-events.ts';
 import type { Envelope } from '#contracts/envelope.ts';
-import type { Projection } from '#platform/projection.ts';
+import type { Projection } from '#platform/processor/projection.ts';
 import { billingRules, type Counter, COUNTERS, type Invoice } from './rules.ts';
 import { COLUMNS, rowOf } from './store.ts';
 
@@ -59,7 +59,7 @@ export const billingProjection: Projection = {
       state = outcome.state;
       seen[cause.source] = Math.max(seen[cause.source] ?? 0, cause.sequence);
     }
-    return { 'billing.invoices': [rowOf({ id, version: 0, sequence: own.length, seen, state })] };
+    return { 'billing.invoices': [rowOf({ id, revision: 0, sequence: own.length, consumed: seen, state })] };
   },
 };
 

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
 import type { Database } from '#platform/database/database.ts';
 import { Address, ChargeLine, OrderItem } from '#contracts/order-events.ts';
-import { answer } from '#platform/http/openapi.ts';
+import { answer } from '#platform/http/description/openapi.ts';
 import { Problem } from '#platform/http/problems.ts';
 import { Amount, Currency, Id, IdText, Time } from '#platform/http/schemas.ts';
 import type { Invoice } from './rules.ts';

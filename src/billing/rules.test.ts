@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Envelope } from '#contracts/envelope.ts';
 import { type EventData, type EventType, ORDER_EVENTS } from '#contracts/order-events.ts';
-import { emptyRow, type Folded, foldEvent, type Row } from '#platform/aggregate.ts';
+import { emptyRow, type Folded, foldEvent, type Row } from '#platform/processor/aggregate.ts';
 import { acceptsJson } from './routes.ts';
 import { billingRules, type Invoice } from './rules.ts';
 
@@ -106,7 +106,7 @@ describe('a credit note', () => {
     const books = new Books();
     const early = books.refunded('a', 'r1');
     expect(early.ignored).toMatch(/when the order is invoiced/);
-    expect(early.row.version).toBe(0);
+    expect(early.row.revision).toBe(0);
     expect(books.counters.get('credit-note')).toBe(0);
     const refunds = [
       { refundId: 'r1', amount: '9.95' },

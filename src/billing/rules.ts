@@ -7,7 +7,7 @@ import {
   SOURCES,
 } from '#contracts/order-events.ts';
 import { isoTime } from '#contracts/time.ts';
-import { ignore, type Outcome, type Rules, type Shared } from '#platform/aggregate.ts';
+import { ignore, type Outcome, type Rules, type Shared } from '#platform/processor/aggregate.ts';
 
 /**
  * A completed order gets one invoice over what was sold, and every refund a credit note: at once with the invoice

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
-import { Lane } from '#platform/lane.ts';
-import { type LaneParts, laneReplay } from '#platform/replay.ts';
+import { Processor } from '#platform/processor/processor.ts';
+import { type ProcessorParts, replayable } from '#platform/processor/preview.ts';
 import type { ServiceDefinition } from '#platform/service.ts';
-import { billingSettings } from './config.ts';
+import { billingSettings } from './settings.ts';
 import { billingProjection } from './projection.ts';
 import { billingRoutes } from './routes.ts';
 import { billingRules, countersOf, type Invoice } from './rules.ts';
@@ -11,7 +11,7 @@ import { billingStore } from './store.ts';
 /** Nobody waits for an invoice by the millisecond: a moment's company makes the sets larger. */
 const LINGER_MS = 20;
 
-const PARTS: LaneParts<Invoice, never, never, number> = {
+const PARTS: ProcessorParts<Invoice, never, never, number> = {
   name: 'billing',
   rules: billingRules,
   store: billingStore,
@@ -23,9 +23,9 @@ export const billing: ServiceDefinition = {
   name: 'billing',
   migrations: join(import.meta.dirname, 'migrations'),
   settings: billingSettings,
-  replays: () => [laneReplay(PARTS, billingProjection)],
-  create({ database, bus, clock, logger, metrics, exclusive }) {
-    const lane = new Lane<Invoice, never, never, number>({
+  replays: () => [replayable(PARTS, billingProjection)],
+  create({ database, bus, clock, logger, metrics, soleWriter: exclusive }) {
+    const processor = new Processor<Invoice, never, never, number>({
       ...PARTS,
       opensWith: ['OrderCompleted'],
       // Kept counters are safe in any case: they move by compare-and-set. Where others move them too, keeping costs conflicts.
@@ -34,15 +34,15 @@ export const billing: ServiceDefinition = {
       bus,
       clock,
       logger,
-      metrics: metrics.lane('billing'),
+      metrics: metrics.processor('billing'),
       lingerMs: LINGER_MS,
     });
     return {
       routes: (app) => billingRoutes(app, { database }),
-      consumer: lane,
-      start: () => lane.start(),
-      stop: () => lane.stop(),
-      settled: () => lane.settled(),
+      consumer: processor,
+      start: () => processor.start(),
+      stop: () => processor.stop(),
+      settled: () => processor.settled(),
     };
   },
 };

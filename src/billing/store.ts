@@ -1,7 +1,7 @@
-import type { Row } from '#platform/aggregate.ts';
+import type { Row } from '#platform/processor/aggregate.ts';
 import type { Database } from '#platform/database/database.ts';
 import { arrayLiteral, type Columns, insertRows, updateRows, type Write } from '#platform/database/statement.ts';
-import type { LaneStore, SharedChange } from '#platform/lane.ts';
+import type { ProcessorStore, SharedChange } from '#platform/processor/processor.ts';
 import type { Invoice } from './rules.ts';
 
 /** SQL of the billing service; nowhere else. */
@@ -27,7 +27,13 @@ interface StoredInvoice extends Record<string, unknown> {
   seen: Record<string, number>;
 }
 
-export function rowOf({ id, version, sequence, seen, state }: Row<Invoice>): Record<string, unknown> {
+export function rowOf({
+  id,
+  revision: version,
+  sequence,
+  consumed: seen,
+  state,
+}: Row<Invoice>): Record<string, unknown> {
   const { number, issuedAt, currency, totalAmount, ...body } = state!;
   return { order_id: id, number, issued_at: issuedAt, currency, total: totalAmount, body, version, sequence, seen };
 }
@@ -47,7 +53,7 @@ function moveCounters(changes: readonly SharedChange<number>[]): Write {
   };
 }
 
-export const billingStore: LaneStore<Invoice, number> = {
+export const billingStore: ProcessorStore<Invoice, number> = {
   async load(database, ids) {
     const rows = await database.query<StoredInvoice>(
       'select order_id, number, issued_at, currency, total, body, version, sequence, seen from billing.invoices where order_id = any($1::uuid[])',
@@ -63,7 +69,7 @@ export const billingStore: LaneStore<Invoice, number> = {
           issuedAt: row.issued_at.toISOString(),
           totalAmount: row.total,
         };
-        return [row.order_id, { id: row.order_id, version, sequence, seen, state }];
+        return [row.order_id, { id: row.order_id, revision: version, sequence, consumed: seen, state }];
       }),
     );
   },
@@ -77,8 +83,8 @@ export const billingStore: LaneStore<Invoice, number> = {
   },
 
   save(changes, shared) {
-    const added = changes.filter(({ before }) => before.version === 0).map(({ after }) => rowOf(after));
-    const changed = changes.filter(({ before }) => before.version > 0).map(({ after }) => rowOf(after));
+    const added = changes.filter(({ before }) => before.revision === 0).map(({ after }) => rowOf(after));
+    const changed = changes.filter(({ before }) => before.revision > 0).map(({ after }) => rowOf(after));
     const writes: Write[] = [];
     // A row that somebody else inserted meanwhile makes the set a conflict, to be decided again, not an error.
     if (added.length > 0)

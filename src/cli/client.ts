@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Pool } from 'undici';
-import { type Environment, readSettings } from '#platform/config.ts';
-import { processSettings } from '../config.ts';
+import { type Environment, readSettings } from '#platform/runtime/settings.ts';
+import { processSettings } from '#system/settings.ts';
 
 /** How the commands of `olms` talk to a running system: its HTTP API, with a key, patiently. */
 

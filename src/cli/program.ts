@@ -1,70 +1,46 @@
 import { Command, InvalidArgumentError } from 'commander';
-import type { ReplayOptions } from './replay.ts';
+import type { ReplayOptions } from './operate/replay.ts';
+
+/** Commands that go on when whoever read their output is gone. */
+const SERVING = ['dev', 'start'];
 
 /** The `olms` program: one file per command, loaded when it is called. */
-export async function run(argv: readonly string[]): Promise<void> {
+export function createProgram(): Command {
   const program = new Command('olms').description('Order Lifecycle Management System').showHelpAfterError();
 
   program
     .command('dev')
     .description('run everything in one process on an embedded PostgreSQL, and print a key (npm start)')
-    .action(async () => (await import('./start.ts')).dev(process.env));
+    .action(async () => (await import('./serve/start.ts')).dev(process.env));
   program
     .command('start [services...]')
     .description('run all services, or those named, as the environment says')
-    .action(async (services: string[]) => (await import('./start.ts')).start(process.env, services));
+    .action(async (services: string[]) => (await import('./serve/start.ts')).start(process.env, services));
   program
     .command('config')
     .description('print every setting with its meaning and default')
     .option('--json', 'for programs')
-    .action(async (options: { json?: boolean }) => (await import('./config.ts')).printConfig(options));
+    .action(async (options: { json?: boolean }) => (await import('./serve/settings.ts')).printConfig(options));
   program
     .command('migrate')
     .description('apply database migrations and stop')
-    .action(async () => (await import('./migrate.ts')).migrateDatabase(process.env));
-  program
-    .command('simulate')
-    .description(
-      "tell random stories about the services' own rules, with crashes, repeats and delays, and check that every order ends and everything balances",
-    )
-    .option('--seed <number>', 'the same seed tells the same stories')
-    .option('--stories <number>', 'how many (default 10,000)')
-    .option('--json', 'for programs')
-    .action(async (options: { seed?: string; stories?: string; json?: boolean }) =>
-      (await import('./simulate.ts')).simulate(options),
-    );
-  program
-    .command('bench')
-    .description('measure this machine: every figure beside what plain SQL of the same writes reaches')
-    .option('--only <sections>', 'of intake,life,level,million')
-    .option('--cluster', 'instead: the cluster shape beside the single process on this machine')
-    .option('--quick', 'smaller numbers, rougher figures')
-    .option('--json', 'for programs')
-    .action(async (options: { only?: string; cluster?: boolean; quick?: boolean; json?: boolean }) =>
-      (await import('./bench/bench.ts')).bench(options),
-    );
-  program
-    .command('demo')
-    .description('npm start, with products, stock and a stream of orders in every kind of path')
-    .option('--rate <number>', 'orders per second', positiveNumber, 2)
-    .option('--orders <number>', 'how many, then the system just runs on', wholeNumber, 600)
-    .option('--seed <number>', 'the same seed gives the same orders', wholeNumber, 1)
-    .action(async (options: { rate: number; orders: number; seed: number }) =>
-      (await import('./demo.ts')).demo(process.env, options),
-    );
-  program
-    .command('docs')
-    .description('write the generated documents: lifecycle, OpenAPI, AsyncAPI, event schemas, errors, configuration')
-    .option('--check', 'compare instead of writing; fails where one is out of date')
-    .option('--base <commit>', 'commit whose event schemas count as published (default: HEAD)')
-    .action(async (options: { check?: boolean; base?: string }) => (await import('./docs.ts')).docs(options));
-  clusterCommands(program);
+    .action(async () => (await import('./serve/migrate.ts')).migrateDatabase(process.env));
+  topicsCommand(program);
   importCommands(program);
   auditCommand(program);
   orderCommands(program);
   parkCommands(program);
   replayCommand(program);
+  return program;
+}
 
+/** Runs the command that `argv` names; `serving` are those that go on when nobody reads their output any more. */
+export async function run(program: Command, argv: readonly string[], serving: readonly string[] = []): Promise<void> {
+  // A reader that has seen enough (`olms config | head`) is no failure.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    if (![...SERVING, ...serving].includes(argv[2] ?? '')) process.exit(0);
+  });
   try {
     await program.parseAsync([...argv]);
   } catch (error) {
@@ -73,12 +49,12 @@ export async function run(argv: readonly string[]): Promise<void> {
   }
 }
 
-function wholeNumber(text: string): number {
+export function wholeNumber(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Give a whole number.');
   return Number(text);
 }
 
-function positiveNumber(text: string): number {
+export function positiveNumber(text: string): number {
   const value = wholeNumber(text);
   if (value === 0) throw new InvalidArgumentError('Give a number above 0.');
   return value;
@@ -94,21 +70,12 @@ function remote(command: Command): Command {
     .option('--json', 'for programs');
 }
 
-function clusterCommands(program: Command): void {
-  program
-    .command('cluster')
-    .description('run Kafka, Redis, PostgreSQL and every service as its own process on this machine (npm run cluster)')
-    .option('--replicas <number>', 'processes of each service', positiveNumber, 1)
-    .option('--kafka <brokers>', 'use these brokers (default: KAFKA_BROKERS, else some of its own)')
-    .option('--no-kafka', 'the log in PostgreSQL, and one database for all services')
-    .action(async (options: { replicas: number; kafka?: string | boolean }) =>
-      (await import('./cluster.ts')).cluster(process.env, options),
-    );
+function topicsCommand(program: Command): void {
   program
     .command('topics')
     .description('the topic at Kafka: partitions, consumer groups, and how far behind each is')
     .option('--json', 'for programs')
-    .action(async (options: { json?: boolean }) => (await import('./topics.ts')).topics(process.env, options));
+    .action(async (options: { json?: boolean }) => (await import('./operate/topics.ts')).topics(process.env, options));
 }
 
 function importCommands(program: Command): void {
@@ -134,7 +101,7 @@ function importCommands(program: Command): void {
     .option('--dry-run', 'read and check the file, send nothing')
     .option('--report <file>', 'write the report with every refused line as JSON')
     .action(async (file: string, options: object) =>
-      (await import('./import.ts')).importOrders(file, options, process.env),
+      (await import('./operate/import.ts')).importOrders(file, options, process.env),
     );
 }
 
@@ -150,12 +117,12 @@ function auditCommand(program: Command): void {
       wholeNumber,
       10,
     )
-    .action(async (options: object) => (await import('./audit.ts')).audit(options, process.env));
+    .action(async (options: object) => (await import('./operate/audit.ts')).audit(options, process.env));
 }
 
 function orderCommands(program: Command): void {
   const group = program.command('orders').description('look at orders and act on them');
-  const load = () => import('./orders.ts');
+  const load = () => import('./operate/orders.ts');
   remote(group.command('list'))
     .description('orders, newest first')
     .option('--status <status>')
@@ -199,7 +166,7 @@ function orderCommands(program: Command): void {
 
 function parkCommands(program: Command): void {
   const group = program.command('park').description('orders whose event a service could not digest');
-  const load = () => import('./park.ts');
+  const load = () => import('./operate/park.ts');
   remote(group.command('list'))
     .description('parked orders with the reason')
     .action(async (options: object) => (await load()).listParked(options, process.env));
@@ -240,5 +207,7 @@ function replayCommand(program: Command): void {
     .option('--wait [seconds]', 'until the service has read everything again, at most this long (600)')
     .option('--actor <name>', 'who does it, for the audit (default: user@host)')
     .option('--json', 'for programs')
-    .action(async (options: object) => (await import('./replay.ts')).replay(options as ReplayOptions, process.env));
+    .action(async (options: object) =>
+      (await import('./operate/replay.ts')).replay(options as ReplayOptions, process.env),
+    );
 }

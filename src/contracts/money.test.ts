@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Random } from '../../tests/simulator/random.ts';
+import { Random } from '#dev/simulator/random.ts';
 import {
   AMOUNT_MINOR_MAX,
   amountMinor,

@@ -4,7 +4,7 @@ import { type Database, isUniqueViolation } from '#platform/database/database.ts
 import { type RequestKey, storedReply } from '#platform/http/idempotency.ts';
 import { Problem } from '#platform/http/problems.ts';
 import type { Principal } from '#platform/http/server.ts';
-import { Lru } from '#platform/lru.ts';
+import { Lru } from '#platform/runtime/lru.ts';
 
 /** Keys of the API: random, stored as hashes, looked up once and remembered for a short time. */
 

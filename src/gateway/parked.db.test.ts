@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createLogger } from '#platform/telemetry/logger.ts';
-import { Api } from '../../tests/support/api.ts';
-import { freePort } from '../../tests/support/ports.ts';
-import { startTestPostgres, type TestPostgres } from '../../tests/support/postgres.ts';
-import { DEFAULT_ENV } from '../../tests/support/system.ts';
-import { startSystem, type System } from '../system.ts';
+import { Api } from '#tests/support/api.ts';
+import { freePort } from '#tests/support/ports.ts';
+import { startTestPostgres, type TestPostgres } from '#tests/support/postgres.ts';
+import { DEFAULT_ENV } from '#tests/support/system.ts';
+import { startSystem, type System } from '#system/system.ts';
 
 /** An operator's decision about a parked order is carried out once, however often it is sent and whatever dies meanwhile. */
 

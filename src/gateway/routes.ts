@@ -2,13 +2,13 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import type { Database } from '#platform/database/database.ts';
 import { actOnce, requestKey } from '#platform/http/idempotency.ts';
-import { answer } from '#platform/http/openapi.ts';
+import { answer } from '#platform/http/description/openapi.ts';
 import { Problem } from '#platform/http/problems.ts';
 import { Id, IdText, PageOf, strict, Time } from '#platform/http/schemas.ts';
-import type { RemoteService } from '#platform/http/proxy.ts';
+import type { RemoteService } from '#platform/http/remote/proxy.ts';
 import { emptyBodyIsObject, type Principal } from '#platform/http/server.ts';
-import { listParked, loadParked, type ParkedOrder } from '#platform/messaging/parked.ts';
-import type { Consumer } from '#platform/service.ts';
+import { listParked, loadParked, type ParkedOrder } from '#platform/log/parked.ts';
+import type { Consumer } from '#platform/log/consumer.ts';
 import { type ApiKeys, BOOTSTRAP_NAME } from './api-keys.ts';
 
 const KeyName = Type.String({ minLength: 1, maxLength: 50, pattern: '^[A-Za-z0-9._-]+$' });

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { forward, type RemoteService, unavailable } from '#platform/http/proxy.ts';
+import { forward, type RemoteService, unavailable } from '#platform/http/remote/proxy.ts';
 
 /** Which service answers what, for services that run in other processes. A more exact path wins over a wider one. */
 interface Entry {

@@ -1,9 +1,9 @@
 import { fileURLToPath } from 'node:url';
 import { MemoryCache } from '#platform/cache/memory-cache.ts';
-import { readSettings } from '#platform/config.ts';
+import { readSettings } from '#platform/runtime/settings.ts';
 import type { Service, ServiceDefinition, ServiceDependencies } from '#platform/service.ts';
 import { ApiKeys } from './api-keys.ts';
-import { gatewaySettings } from './config.ts';
+import { gatewaySettings } from './settings.ts';
 import { limitRates } from './rate-limit.ts';
 import { apiKeyRoutes } from './routes.ts';
 import { Stream, streamRoutes } from './stream.ts';

@@ -3,10 +3,10 @@ import { type Envelope, toCloudEvent } from '#contracts/envelope.ts';
 import { type Cache, STREAM_START, type StreamEntry, type StreamPlace } from '#platform/cache/cache.ts';
 import { MemoryCache } from '#platform/cache/memory-cache.ts';
 import type { Database } from '#platform/database/database.ts';
-import { Lru } from '#platform/lru.ts';
-import { type Bus, type Cursor, LOG_START } from '#platform/messaging/bus.ts';
-import { cursorOf, readTail, tailEnd, tailLength } from '#platform/messaging/log-tail.ts';
-import { fromRow, OUTBOX_COLUMNS, type OutboxRow } from '#platform/messaging/outbox.ts';
+import { Lru } from '#platform/runtime/lru.ts';
+import { type Bus, type LogPosition, LOG_START } from '#platform/log/bus.ts';
+import { cursorOf, readTail, tailEnd, tailLength } from '#platform/log/tail.ts';
+import { fromRow, OUTBOX_COLUMNS, type OutboxRow } from '#platform/log/outbox.ts';
 
 /** Where the events of `GET /stream` come from, and how far back they can be read again. */
 
@@ -91,11 +91,11 @@ export class LogFeed implements Feed {
 
 const LOG = 'log';
 
-function logPlace({ txid, position }: Cursor): Place {
+function logPlace({ txid, position }: LogPosition): Place {
   return { feed: LOG, a: txid, b: position };
 }
 
-function logEntry(event: Envelope, cursor: Cursor): Entry {
+function logEntry(event: Envelope, cursor: LogPosition): Entry {
   let json: string | undefined;
   return {
     place: logPlace(cursor),

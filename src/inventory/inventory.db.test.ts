@@ -6,18 +6,19 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { Envelope } from '#contracts/envelope.ts';
 import { type EventData, type EventType, ORDER_EVENTS } from '#contracts/order-events.ts';
 import { isoTime } from '#contracts/time.ts';
-import { systemClock } from '#platform/context.ts';
+import { systemClock } from '#platform/runtime/clock.ts';
 import { Database } from '#platform/database/database.ts';
-import { type EmbeddedPostgres, startEmbeddedPostgres } from '#platform/database/embedded-postgres.ts';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '#platform/database/embedded/server.ts';
 import { migrate } from '#platform/database/migrate.ts';
 import type { Write } from '#platform/database/statement.ts';
 import { createHttp } from '#platform/http/server.ts';
-import { appendEvents } from '#platform/messaging/outbox.ts';
-import { PostgresBus } from '#platform/messaging/postgres-bus.ts';
+import { appendEvents } from '#platform/log/outbox.ts';
+import { PostgresBus } from '#platform/log/postgres-bus.ts';
 import type { Service } from '#platform/service.ts';
 import { createLogger } from '#platform/telemetry/logger.ts';
 import { createMetrics } from '#platform/telemetry/metrics.ts';
-import { until } from '../../tests/support/until.ts';
+import { until } from '#tests/support/until.ts';
+import { LOG_MIGRATIONS } from '#platform/log/migrations.ts';
 import { inventory } from './service.ts';
 
 /** Reservations and stock on a real PostgreSQL, in the interleavings where one could lose sight of the other. */
@@ -64,10 +65,7 @@ describe('stock and reservations', () => {
       dataDir: join(folder, 'postgres'),
       settings: { fsync: 'off', shared_buffers: '32MB' },
     });
-    await migrate(postgres.url, [
-      { owner: 'platform', folder: join(import.meta.dirname, '../platform/migrations') },
-      { owner: 'inventory', folder: inventory.migrations! },
-    ]);
+    await migrate(postgres.url, [LOG_MIGRATIONS, { owner: 'inventory', folder: inventory.migrations! }]);
     reader = new Database({ url: postgres.url, poolSize: 4, statementTimeoutMs: 10_000, applicationName: 'test' });
   });
   afterEach(async () => {
@@ -96,7 +94,7 @@ describe('stock and reservations', () => {
       clock: systemClock,
       logger,
       metrics,
-      exclusive,
+      soleWriter: exclusive,
       peers: { lookupProducts: async () => [] },
     });
     await service.start();

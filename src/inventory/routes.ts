@@ -1,10 +1,10 @@
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
-import { uuidv7 } from '#platform/uuid.ts';
+import { uuidv7 } from '#platform/runtime/uuid.ts';
 import { currencyExponent, parseUnitPrice } from '#contracts/money.ts';
 import { ConflictError, type Database, isUniqueViolation } from '#platform/database/database.ts';
 import { keepReply, requestKey, storedAnswer } from '#platform/http/idempotency.ts';
-import { answer } from '#platform/http/openapi.ts';
+import { answer } from '#platform/http/description/openapi.ts';
 import { Problem } from '#platform/http/problems.ts';
 import {
   Amount,

@@ -3,7 +3,14 @@ import { describe, expect, test } from 'vitest';
 import type { Envelope } from '#contracts/envelope.ts';
 import { type Allocation, type EventData, type EventType, SOURCES } from '#contracts/order-events.ts';
 import { isRefusal } from '#contracts/errors.ts';
-import { emptyRow, type Folded, foldCommand, foldEvent, type Row, type RulesContext } from '#platform/aggregate.ts';
+import {
+  emptyRow,
+  type Folded,
+  foldCommand,
+  foldEvent,
+  type Row,
+  type RulesContext,
+} from '#platform/processor/aggregate.ts';
 import { inventoryRules, type Reservation, type StockOfSku } from './rules.ts';
 
 /** A shelf, and the orders that reserve from it. */

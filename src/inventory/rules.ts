@@ -1,7 +1,7 @@
 import type { Allocation, EventData, Shortage, SkuQuantity } from '#contracts/order-events.ts';
 import { SOURCES } from '#contracts/order-events.ts';
 import { refuse } from '#contracts/errors.ts';
-import { ignore, type Ignored, type Outcome, type Rules, type Shared } from '#platform/aggregate.ts';
+import { ignore, type Ignored, type Outcome, type Rules, type Shared } from '#platform/processor/aggregate.ts';
 
 /**
  * Reservations: all lines of an order or none. A reservation is given back when its order ends before

@@ -1,10 +1,10 @@
 import { fileURLToPath } from 'node:url';
-import { uuidv7 } from '#platform/uuid.ts';
+import { uuidv7 } from '#platform/runtime/uuid.ts';
 import type { Envelope } from '#contracts/envelope.ts';
 import type { EventData } from '#contracts/order-events.ts';
-import { startJob, type Job } from '#platform/job.ts';
-import { Lane } from '#platform/lane.ts';
-import { type LaneParts, laneReplay } from '#platform/replay.ts';
+import { startJob, type Job } from '#platform/runtime/job.ts';
+import { Processor } from '#platform/processor/processor.ts';
+import { type ProcessorParts, replayable } from '#platform/processor/preview.ts';
 import type { Service, ServiceDefinition, ServiceDependencies } from '#platform/service.ts';
 import { type InventoryCommand, inventoryRules, type Reservation, type StockOfSku } from './rules.ts';
 import { inventoryRoutes } from './routes.ts';
@@ -19,7 +19,7 @@ export const inventory: ServiceDefinition = {
   name: 'inventory',
   migrations: fileURLToPath(new URL('migrations', import.meta.url)),
   settings: {},
-  replays: () => [laneReplay(PARTS, NO_REBUILD)],
+  replays: () => [replayable(PARTS, NO_REBUILD)],
   create: createInventory,
 };
 
@@ -33,15 +33,22 @@ function skusOf({ event }: { event?: Envelope }, reservation: Reservation | unde
 const NO_REBUILD =
   'stock is counted and adjusted by commands that are in its ledger and not in the log, and reservations depend on what was there';
 
-const PARTS: LaneParts<Reservation, InventoryCommand, never, StockOfSku> = {
+const PARTS: ProcessorParts<Reservation, InventoryCommand, never, StockOfSku> = {
   name: 'inventory',
   rules: inventoryRules,
   store: inventoryStore,
   sharedKeys: skusOf,
 };
 
-function createInventory({ database, bus, clock, logger, metrics, exclusive }: ServiceDependencies): Service {
-  const lane = new Lane<Reservation, InventoryCommand, never, StockOfSku>({
+function createInventory({
+  database,
+  bus,
+  clock,
+  logger,
+  metrics,
+  soleWriter: exclusive,
+}: ServiceDependencies): Service {
+  const processor = new Processor<Reservation, InventoryCommand, never, StockOfSku>({
     ...PARTS,
     opensWith: ['OrderCreated'],
     keepShared: exclusive,
@@ -49,7 +56,7 @@ function createInventory({ database, bus, clock, logger, metrics, exclusive }: S
     bus,
     clock,
     logger,
-    metrics: metrics.lane('inventory'),
+    metrics: metrics.processor('inventory'),
   });
   const arrived = new Set<string>();
   let backorders: Job | undefined;
@@ -57,7 +64,7 @@ function createInventory({ database, bus, clock, logger, metrics, exclusive }: S
     for (const sku of skus) arrived.add(sku);
     backorders?.pokeAt(Date.now());
   };
-  lane.onChange((_row, events) => {
+  processor.onChange((_row, events) => {
     for (const event of events) {
       if (event.type !== 'StockReleased' && event.type !== 'StockReturned') continue;
       stockArrived((event.data as EventData<'StockReleased'>).allocations.map((allocation) => allocation.sku));
@@ -75,8 +82,8 @@ function createInventory({ database, bus, clock, logger, metrics, exclusive }: S
         waiting.map((orderId) => {
           const id = uuidv7();
           const cause = { causationid: id, correlationid: id };
-          // The lane takes commands in the order they come, so a set is served in that order too.
-          return lane.submit({ orderId, command: { type: 'retryBackorder' }, cause });
+          // The processor takes commands in the order they come, so a set is served in that order too.
+          return processor.submit({ orderId, command: { type: 'retryBackorder' }, cause });
         }),
       );
       after = waiting.length < BACKORDERS_PER_SET ? undefined : waiting.at(-1);
@@ -84,19 +91,19 @@ function createInventory({ database, bus, clock, logger, metrics, exclusive }: S
   }
 
   return {
-    consumer: lane,
+    consumer: processor,
     peer: { lookupProducts: (keys) => findProducts(database, keys) },
     routes: (app) =>
       inventoryRoutes(app, {
         database,
         onAdjusted(sku, delta) {
-          lane.forgetShared([sku]);
+          processor.forgetShared([sku]);
           if (delta !== undefined && delta <= 0) return;
           stockArrived([sku]);
         },
       }),
     async start() {
-      await lane.start();
+      await processor.start();
       backorders = startJob({
         name: 'inventory backorders',
         everyMs: BACKORDER_SWEEP_MS,
@@ -106,8 +113,8 @@ function createInventory({ database, bus, clock, logger, metrics, exclusive }: S
     },
     async stop() {
       await backorders?.stop();
-      await lane.stop();
+      await processor.stop();
     },
-    settled: () => lane.settled(),
+    settled: () => processor.settled(),
   };
 }

@@ -1,12 +1,12 @@
 import type { Envelope } from '#contracts/envelope.ts';
 import type { Allocation, EventType } from '#contracts/order-events.ts';
 import type { Product } from '#contracts/peers.ts';
-import type { Row } from '#platform/aggregate.ts';
+import type { Row } from '#platform/processor/aggregate.ts';
 import { currencyExponent } from '#contracts/money.ts';
 import type { Database } from '#platform/database/database.ts';
 import type { RequestKey } from '#platform/http/idempotency.ts';
 import { type Columns, insertRows, updateRows, type Write } from '#platform/database/statement.ts';
-import type { LaneStore, SharedChange } from '#platform/lane.ts';
+import type { ProcessorStore, SharedChange } from '#platform/processor/processor.ts';
 import type { Reservation, StockOfSku } from './rules.ts';
 
 /** SQL of the inventory service; nowhere else. */
@@ -107,7 +107,7 @@ function moveStock(changes: readonly SharedChange<StockOfSku>[]): Write[] {
   return writes;
 }
 
-export const inventoryStore: LaneStore<Reservation, StockOfSku> = {
+export const inventoryStore: ProcessorStore<Reservation, StockOfSku> = {
   async load(database, ids) {
     const rows = await database.query<{
       order_id: string;
@@ -125,9 +125,9 @@ export const inventoryStore: LaneStore<Reservation, StockOfSku> = {
         row.order_id,
         {
           id: row.order_id,
-          version: row.version,
+          revision: row.version,
           sequence: row.sequence,
-          seen: row.seen,
+          consumed: row.seen,
           state: { status: row.status, ...row.detail },
         },
       ]),
@@ -146,7 +146,13 @@ export const inventoryStore: LaneStore<Reservation, StockOfSku> = {
 
   save(changes, shared, events) {
     const writes = moveStock(shared);
-    const toRow = ({ id, version, sequence, seen, state }: Row<Reservation>): Record<string, unknown> => ({
+    const toRow = ({
+      id,
+      revision: version,
+      sequence,
+      consumed: seen,
+      state,
+    }: Row<Reservation>): Record<string, unknown> => ({
       order_id: id,
       status: state!.status,
       version,
@@ -154,8 +160,8 @@ export const inventoryStore: LaneStore<Reservation, StockOfSku> = {
       seen,
       detail: { demand: state!.demand, allocations: state!.allocations },
     });
-    const fresh = changes.filter((change) => change.before.version === 0).map((change) => toRow(change.after));
-    const changed = changes.filter((change) => change.before.version > 0).map((change) => toRow(change.after));
+    const fresh = changes.filter((change) => change.before.revision === 0).map((change) => toRow(change.after));
+    const changed = changes.filter((change) => change.before.revision > 0).map((change) => toRow(change.after));
     if (fresh.length > 0)
       writes.push(insertRows('new_reservations', 'inventory.reservations', RESERVATION_COLUMNS, fresh));
     if (changed.length > 0)

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createTransport } from 'nodemailer';
 import { isoTime } from '#contracts/time.ts';
-import type { Clock } from '#platform/context.ts';
+import type { Clock } from '#platform/runtime/clock.ts';
 import { type Database, isTransient } from '#platform/database/database.ts';
-import { startJob } from '#platform/job.ts';
+import { startJob } from '#platform/runtime/job.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
 import { htmlMail } from './html-mail.ts';
 import { claimMails, type MailResult, markMails, nextMailMs, type StoredNotification } from './store.ts';

@@ -8,17 +8,18 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { Envelope } from '#contracts/envelope.ts';
 import { type EventData, type EventType, ORDER_EVENTS } from '#contracts/order-events.ts';
 import { isoTime } from '#contracts/time.ts';
-import { systemClock } from '#platform/context.ts';
+import { systemClock } from '#platform/runtime/clock.ts';
 import { Database } from '#platform/database/database.ts';
-import { type EmbeddedPostgres, startEmbeddedPostgres } from '#platform/database/embedded-postgres.ts';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '#platform/database/embedded/server.ts';
 import { migrate } from '#platform/database/migrate.ts';
 import { createHttp } from '#platform/http/server.ts';
-import { appendEvents } from '#platform/messaging/outbox.ts';
-import { PostgresBus } from '#platform/messaging/postgres-bus.ts';
+import { appendEvents } from '#platform/log/outbox.ts';
+import { PostgresBus } from '#platform/log/postgres-bus.ts';
 import type { Service } from '#platform/service.ts';
 import { createLogger } from '#platform/telemetry/logger.ts';
 import { createMetrics } from '#platform/telemetry/metrics.ts';
-import { Mailbox } from '../../tests/support/mailbox.ts';
+import { Mailbox } from '#tests/support/mailbox.ts';
+import { LOG_MIGRATIONS } from '#platform/log/migrations.ts';
 import { notifications } from './service.ts';
 import { claimMails, findNotification, type MailResult, markMails, type StoredNotification } from './store.ts';
 
@@ -39,11 +40,7 @@ describe('notifications', () => {
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'olms-notifications-'));
     postgres = await startEmbeddedPostgres({ dataDir: join(folder, 'postgres'), settings: { shared_buffers: '32MB' } });
-    const platform = join(import.meta.dirname, '../platform/migrations');
-    await migrate(postgres.url, [
-      { owner: 'platform', folder: platform },
-      { owner: 'notifications', folder: notifications.migrations! },
-    ]);
+    await migrate(postgres.url, [LOG_MIGRATIONS, { owner: 'notifications', folder: notifications.migrations! }]);
     database = new Database({ url: postgres.url, poolSize: 4, statementTimeoutMs: 10_000, applicationName: 'test' });
   });
   afterAll(async () => {
@@ -76,7 +73,7 @@ describe('notifications', () => {
       clock,
       logger,
       metrics: createMetrics(),
-      exclusive: false,
+      soleWriter: false,
       peers: {} as never,
     });
     await service.start();
@@ -330,7 +327,7 @@ describe('notifications', () => {
       clock,
       logger: createLogger('silent'),
       metrics: createMetrics(),
-      exclusive: false,
+      soleWriter: false,
       peers: {} as never,
     });
     await other.start();

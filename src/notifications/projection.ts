@@ -1,7 +1,7 @@
 import type { OrderEvent } from '#contracts/order-events.ts';
-import type { Projection } from '#platform/projection.ts';
-import { emptyRow, foldEvent } from '#platform/aggregate.ts';
-import { uuidv7 } from '#platform/uuid.ts';
+import type { Projection } from '#platform/processor/projection.ts';
+import { emptyRow, foldEvent } from '#platform/processor/aggregate.ts';
+import { uuidv7 } from '#platform/runtime/uuid.ts';
 import { type Correspondence, type Notification, notificationRules } from './rules.ts';
 import { CORRESPONDENCE_COLUMNS, NOTIFICATION_COLUMNS, rowOf } from './store.ts';
 
@@ -43,7 +43,7 @@ export const notificationProjection: Projection = {
     const told: Notification[] = [];
     let row = emptyRow<Correspondence>(id);
     for (const event of events) {
-      row = foldEvent(RULES, { ...row, seen: {} }, event as OrderEvent, {
+      row = foldEvent(RULES, { ...row, consumed: {} }, event as OrderEvent, {
         nowMs: Date.parse(event.time),
         newId: uuidv7,
         shared: { get: () => undefined, set: (_, notifications) => void told.push(...notifications) },

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
 import type { Database } from '#platform/database/database.ts';
-import { answer } from '#platform/http/openapi.ts';
+import { answer } from '#platform/http/description/openapi.ts';
 import { Problem } from '#platform/http/problems.ts';
 import { Id, IdText, PageOf, strict, Time } from '#platform/http/schemas.ts';
 import { htmlMail } from './html-mail.ts';

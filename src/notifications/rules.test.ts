@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Envelope } from '#contracts/envelope.ts';
 import { type Contact, type EventData, type EventType, ORDER_EVENTS } from '#contracts/order-events.ts';
-import { emptyRow, type Folded, foldEvent, type Row } from '#platform/aggregate.ts';
+import { emptyRow, type Folded, foldEvent, type Row } from '#platform/processor/aggregate.ts';
 import { escapeHtml, htmlMail } from './html-mail.ts';
 import { backoffMs, domainOf } from './mail-sender.ts';
 import {

@@ -1,6 +1,6 @@
 import type { Contact, OrderEvent } from '#contracts/order-events.ts';
 import { isoTime } from '#contracts/time.ts';
-import { ignore, type Rules } from '#platform/aggregate.ts';
+import { ignore, type Rules } from '#platform/processor/aggregate.ts';
 import { clean, isNotified, messageOf, type Message, NOTIFIED_TYPES, type NotifiedType } from './templates.ts';
 
 /**
@@ -43,7 +43,7 @@ export interface Channels {
   readonly mail: boolean;
 }
 
-/** Notifications of the set being folded, saved with it; the key under which the lane carries them. */
+/** Notifications of the set being folded, saved with it; the key under which the processor carries them. */
 export const OUTGOING = 'outgoing';
 
 export type NotificationRules = Rules<Correspondence, never, MailQueued, readonly Notification[]>;

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
-import { type Environment, readSettings } from '#platform/config.ts';
-import { Lane } from '#platform/lane.ts';
-import { type LaneParts, laneReplay } from '#platform/replay.ts';
+import { type Environment, readSettings } from '#platform/runtime/settings.ts';
+import { Processor } from '#platform/processor/processor.ts';
+import { type ProcessorParts, replayable } from '#platform/processor/preview.ts';
 import type { ServiceDefinition } from '#platform/service.ts';
-import { notificationsSettings } from './config.ts';
+import { notificationsSettings } from './settings.ts';
 import { type MailSender, startMailSender } from './mail-sender.ts';
 import { notificationProjection } from './projection.ts';
 import { notificationRoutes } from './routes.ts';
@@ -13,7 +13,7 @@ import { notificationStore, toldEvents } from './store.ts';
 /** Nobody waits for a mail by the millisecond: a moment's company makes the sets larger. */
 const LINGER_MS = 20;
 
-function partsOf(env: Environment): LaneParts<Correspondence, never, MailQueued, readonly Notification[]> {
+function partsOf(env: Environment): ProcessorParts<Correspondence, never, MailQueued, readonly Notification[]> {
   const { smtpUrl } = readSettings(notificationsSettings, env);
   return { name: 'notifications', rules: notificationRules({ mail: smtpUrl !== '' }), store: notificationStore };
 }
@@ -23,33 +23,33 @@ export const notifications: ServiceDefinition = {
   name: 'notifications',
   migrations: join(import.meta.dirname, 'migrations'),
   settings: notificationsSettings,
-  replays: (env) => [laneReplay(partsOf(env), notificationProjection, toldEvents)],
+  replays: (env) => [replayable(partsOf(env), notificationProjection, toldEvents)],
   create({ env, database, bus, clock, logger, metrics }) {
     const { smtpUrl, mailFrom } = readSettings(notificationsSettings, env);
     let sender: MailSender | undefined;
-    const lane = new Lane<Correspondence, never, MailQueued, readonly Notification[]>({
+    const processor = new Processor<Correspondence, never, MailQueued, readonly Notification[]>({
       ...partsOf(env),
       database,
       bus,
       clock,
       logger,
-      metrics: metrics.lane('notifications'),
+      metrics: metrics.processor('notifications'),
       perform: () => sender?.wake(),
       lingerMs: LINGER_MS,
     });
     return {
       routes: (app) => notificationRoutes(app, { database }),
-      consumer: lane,
+      consumer: processor,
       async start() {
         if (smtpUrl !== '') sender = startMailSender({ smtpUrl, from: mailFrom, database, clock, logger });
-        await lane.start();
+        await processor.start();
       },
       async stop() {
         await sender?.stop();
-        await lane.stop();
+        await processor.stop();
       },
       async settled() {
-        await lane.settled();
+        await processor.settled();
         await sender?.settled();
       },
     };

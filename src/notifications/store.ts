@@ -1,7 +1,7 @@
 import { isoTime } from '#contracts/time.ts';
 import type { Database } from '#platform/database/database.ts';
 import { type Columns, insertRows, type Write } from '#platform/database/statement.ts';
-import type { LaneStore } from '#platform/lane.ts';
+import type { ProcessorStore } from '#platform/processor/processor.ts';
 import type { Channel, Correspondence, Notification, NotificationStatus } from './rules.ts';
 
 /** SQL of the notifications service; nowhere else. */
@@ -49,14 +49,14 @@ const NOT_TOLD =
  * Rows carry no version here: nothing but the log changes them, so the offset's compare-and-set fences every
  * save. An order costs one small row and its notifications, and no update.
  */
-export const notificationStore: LaneStore<Correspondence, readonly Notification[]> = {
+export const notificationStore: ProcessorStore<Correspondence, readonly Notification[]> = {
   async load(database, ids) {
     const rows = await database.query<{ order_id: string; body: Correspondence }>(
       'select order_id, body from notifications.orders where order_id = any($1::uuid[])',
       [ids],
     );
     return new Map(
-      rows.map((row) => [row.order_id, { id: row.order_id, version: 1, sequence: 0, seen: {}, state: row.body }]),
+      rows.map((row) => [row.order_id, { id: row.order_id, revision: 1, sequence: 0, consumed: {}, state: row.body }]),
     );
   },
 

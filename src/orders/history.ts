@@ -2,10 +2,10 @@ import type { Envelope } from '#contracts/envelope.ts';
 import { ORDER_EVENTS, SOURCES } from '#contracts/order-events.ts';
 import { ConflictError, type Database, isTransient } from '#platform/database/database.ts';
 import { type Columns, insertRows, type Write } from '#platform/database/statement.ts';
-import type { UnparkChange } from '#platform/lane.ts';
-import { type Bus, type Delivery, type Lag, moveOffsets, type Subscription } from '#platform/messaging/bus.ts';
-import { decoded, encoded, type EncodedEvent } from '#platform/messaging/encoded.ts';
-import { EVENT_COLUMNS, fromRow, OUTBOX_COLUMNS, type OutboxRow } from '#platform/messaging/outbox.ts';
+import type { UnparkChange } from '#platform/log/parked.ts';
+import { type Bus, type Delivery, type Lag, moveOffsets, type Subscription } from '#platform/log/bus.ts';
+import { decoded, encoded, type EncodedEvent } from '#platform/log/encoded.ts';
+import { EVENT_COLUMNS, fromRow, OUTBOX_COLUMNS, type OutboxRow } from '#platform/log/outbox.ts';
 import {
   deleteParked,
   loadParked,
@@ -13,9 +13,9 @@ import {
   loadSkipped,
   type Parked,
   parkEvents,
-} from '#platform/messaging/parked.ts';
-import type { Replayable } from '#platform/replay.ts';
-import type { Consumer } from '#platform/service.ts';
+} from '#platform/log/parked.ts';
+import type { Replayable } from '#platform/processor/preview.ts';
+import type { Consumer } from '#platform/log/consumer.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
 
 /**

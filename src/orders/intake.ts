@@ -3,21 +3,21 @@ import type { Envelope } from '#contracts/envelope.ts';
 import { SOURCES } from '#contracts/order-events.ts';
 import type { Peers, Product } from '#contracts/peers.ts';
 import { isoTime } from '#contracts/time.ts';
-import type { Cause, Row } from '#platform/aggregate.ts';
-import { Batcher } from '#platform/batcher.ts';
-import { contextAt, type Clock } from '#platform/context.ts';
+import type { Cause, Row } from '#platform/processor/aggregate.ts';
+import { Batcher } from '#platform/processor/batcher.ts';
+import { contextAt, type Clock } from '#platform/runtime/clock.ts';
 import { type Database, isTransient, isUniqueViolation } from '#platform/database/database.ts';
 import { assertSameRequest, type RequestKey } from '#platform/http/idempotency.ts';
 import { Problem } from '#platform/http/problems.ts';
-import { Lru } from '#platform/lru.ts';
-import type { Bus } from '#platform/messaging/bus.ts';
-import { appendEvents } from '#platform/messaging/outbox.ts';
+import { Lru } from '#platform/runtime/lru.ts';
+import type { Bus } from '#platform/log/bus.ts';
+import { appendEvents } from '#platform/log/outbox.ts';
 import { created, type Order } from './order.ts';
 import { type Catalog, type OrderRequest, place, type PlacementPolicy, type PlacementProblem } from './placement.ts';
 import { insertOrders, loadOrders, ordersByKey, type Placement } from './store.ts';
 
 /**
- * Where orders come in. New orders conflict with nothing, so they do not wait in the lane: concurrent
+ * Where orders come in. New orders conflict with nothing, so they do not wait in the processor: concurrent
  * requests are committed together, a few sets in flight at a time, one SQL statement each.
  */
 
@@ -83,7 +83,7 @@ export class Intake {
       ...cause,
       data,
     };
-    const row: Row<Order> = { id, version: 1, sequence: 1, seen: {}, state: created(data) };
+    const row: Row<Order> = { id, revision: 1, sequence: 1, consumed: {}, state: created(data) };
     const taken = await this.#batcher.add({ row, event, key: key.key, requestHash: key.requestHash });
     if (taken instanceof Error) throw taken;
     return taken;
@@ -170,7 +170,7 @@ export class Intake {
     );
     if (row)
       return {
-        row: { id: orderId, version: 1, sequence: 1, seen: {}, state: created(row.data as never) },
+        row: { id: orderId, revision: 1, sequence: 1, consumed: {}, state: created(row.data as never) },
         repeated: true,
         updatedAt: row.time.toISOString(),
       };
@@ -190,11 +190,11 @@ export class Intake {
     for (let attempt = 1; rest.length > 0; attempt++) {
       const events = rest.map((placement) => placement.event);
       try {
-        bus.announce(events);
+        bus.remember(events);
         await database.write([...insertOrders(rest), appendEvents(events)]);
         return before;
       } catch (error) {
-        bus.retract(events);
+        bus.forget(events);
         const retry = isUniqueViolation(error) || isTransient(error);
         if (!retry || attempt >= UNKNOWN_OUTCOME_TRIES) throw error;
         if (isTransient(error)) await new Promise((resolve) => setTimeout(resolve, 100 * attempt));

@@ -75,7 +75,7 @@ export class OrderCache {
     const shown = { sequence: row.sequence, body: JSON.stringify(orderView(row, row.updatedAt)) };
     // Nobody waits for this; the version is a second line behind the lease.
     if (found.lease !== undefined)
-      void cache.putVersioned(keyOf(orderId), row.version, encode(shown), KEEP_MS, found.lease);
+      void cache.putVersioned(keyOf(orderId), row.revision, encode(shown), KEEP_MS, found.lease);
     return shown;
   }
 
@@ -83,7 +83,7 @@ export class OrderCache {
   changed(orderId: string): Promise<void> {
     if (!this.#batch) {
       const ids = new Set<string>();
-      // What one set of the lane changed is told in one command.
+      // What one set of the processor changed is told in one command.
       const told = Promise.resolve().then(() => {
         this.#batch = undefined;
         return this.#tell([...ids]);

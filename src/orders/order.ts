@@ -13,7 +13,7 @@ import type {
   SkuQuantity,
 } from '#contracts/order-events.ts';
 import { isoTime } from '#contracts/time.ts';
-import { ignore, type Ignored } from '#platform/aggregate.ts';
+import { ignore, type Ignored } from '#platform/processor/aggregate.ts';
 import {
   ACTIONS,
   type Action,

@@ -1,5 +1,5 @@
 import { SOURCES } from '#contracts/order-events.ts';
-import type { Projection } from '#platform/projection.ts';
+import type { Projection } from '#platform/processor/projection.ts';
 import { fold } from './order.ts';
 import { ORDER_COLUMNS, placedRow, STATE_COLUMNS, stateRow, TERM_COLUMNS, termsOf } from './store.ts';
 
@@ -55,7 +55,7 @@ export const orderProjection: Projection = {
     if (events.length === 0 || events.some((event, index) => event.sequence !== index + 1)) return undefined;
     const state = fold(events);
     if (!state) return undefined;
-    const row = { id, version: 0, sequence: events.length, seen: {}, state };
+    const row = { id, revision: 0, sequence: events.length, consumed: {}, state };
     return {
       'orders.orders': [placedRow(id, state)],
       'orders.order_states': [stateRow(row, events.at(-1)!.time)],

@@ -1,6 +1,6 @@
 import type { OrderEvent } from '#contracts/order-events.ts';
 import { isRefusal } from '#contracts/errors.ts';
-import { ignore, type Ignored, type Outcome, type Rules } from '#platform/aggregate.ts';
+import { ignore, type Ignored, type Outcome, type Rules } from '#platform/processor/aggregate.ts';
 import { decide, type Deadlines, type Order, type OrderCommand } from './order.ts';
 
 /**

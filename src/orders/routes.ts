@@ -5,16 +5,16 @@ import { type Envelope, toCloudEvent } from '#contracts/envelope.ts';
 import { firstIdAt, idTimeMs, isUuid } from '#contracts/ids.ts';
 import { parseAmount } from '#contracts/money.ts';
 import { SOURCES } from '#contracts/order-events.ts';
-import type { Row } from '#platform/aggregate.ts';
+import type { Row } from '#platform/processor/aggregate.ts';
 import type { Cache } from '#platform/cache/cache.ts';
 import { type RequestKey, requestKey, storedAnswer } from '#platform/http/idempotency.ts';
-import { answer } from '#platform/http/openapi.ts';
+import { answer } from '#platform/http/description/openapi.ts';
 import { Problem, problemOfRefusal } from '#platform/http/problems.ts';
 import { limitOf } from '#platform/http/schemas.ts';
 import { emptyBodyIsObject } from '#platform/http/server.ts';
 import { type Database, isUniqueViolation } from '#platform/database/database.ts';
-import type { Lane } from '#platform/lane.ts';
-import { readHistory } from '#platform/messaging/history.ts';
+import type { Processor } from '#platform/processor/processor.ts';
+import { readHistory } from '#platform/log/history.ts';
 import type { Intake } from './intake.ts';
 import { fold, type Order, type OrderCommand } from './order.ts';
 import type { OrderCache } from './order-cache.ts';
@@ -26,7 +26,7 @@ import type { Waiters } from './waiters.ts';
 
 export interface OrderRoutesOptions {
   readonly database: Database;
-  readonly lane: Lane<Order, OrderCommand>;
+  readonly processor: Processor<Order, OrderCommand>;
   readonly intake: Intake;
   readonly waiters: Waiters;
   /** Where other processes serve orders too. */
@@ -286,7 +286,7 @@ export function orderRoutes(app: FastifyInstance, options: OrderRoutesOptions): 
     dashboard(database, shared?.cache),
   );
 
-  /** One route per command: idempotency, `If-Match`, the lane, and the order or the refusal as answer. */
+  /** One route per command: idempotency, `If-Match`, the processor, and the order or the refusal as answer. */
   function command<Schema extends TSchema>(described: CommandRoute<Schema>): void {
     const { method = 'post', commandOf, refusals, idempotencyKey = 'accepted', maybeLater } = described;
     const done = answer('The order as the command left it', schemas.OrderView, { headers: ['ETag'] });
@@ -319,7 +319,7 @@ export function orderRoutes(app: FastifyInstance, options: OrderRoutesOptions): 
         if (earlier) return sendOutcome(reply, given, earlier, earlier.updatedAt);
         await checkAmount(database, id, given);
         const expectedSequence = ifMatch(request);
-        const decided = await options.lane
+        const decided = await options.processor
           .submit({ orderId: id, command: given, cause: request.cause, expectedSequence, idempotency: key })
           .catch((error: unknown) => (isUniqueViolation(error) ? undefined : Promise.reject(error as Error)));
         if (decided === undefined || isRefusal(decided)) {
@@ -515,7 +515,7 @@ async function ownEvents(database: Database, id: string): Promise<Envelope[]> {
 function folded(id: string, own: readonly Envelope[]): StoredRow | undefined {
   const state = fold(own);
   const last = own.at(-1);
-  return state && last && { id, version: 0, sequence: last.sequence, seen: {}, state, updatedAt: last.time };
+  return state && last && { id, revision: 0, sequence: last.sequence, consumed: {}, state, updatedAt: last.time };
 }
 
 /** Told anew at most once a second, by one process for all of them where they share a cache. */

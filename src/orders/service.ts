@@ -1,11 +1,11 @@
 import { fileURLToPath } from 'node:url';
-import { type Environment, readSettings } from '#platform/config.ts';
-import { type Job, startJob } from '#platform/job.ts';
-import { Lane } from '#platform/lane.ts';
-import { type LaneParts, laneReplay } from '#platform/replay.ts';
+import { type Environment, readSettings } from '#platform/runtime/settings.ts';
+import { type Job, startJob } from '#platform/runtime/job.ts';
+import { Processor } from '#platform/processor/processor.ts';
+import { type ProcessorParts, replayable } from '#platform/processor/preview.ts';
 import type { Service, ServiceDefinition, ServiceDependencies } from '#platform/service.ts';
-import { uuidv7 } from '#platform/uuid.ts';
-import { deadlinesOf, ordersSettings } from './config.ts';
+import { uuidv7 } from '#platform/runtime/uuid.ts';
+import { deadlinesOf, ordersSettings } from './settings.ts';
 import { HISTORY_CONSUMER, HistoryMirror, historyReplay } from './history.ts';
 import { Intake } from './intake.ts';
 import type { Order, OrderCommand } from './order.ts';
@@ -25,11 +25,11 @@ export const orders: ServiceDefinition = {
   name: 'orders',
   migrations: fileURLToPath(new URL('migrations', import.meta.url)),
   settings: ordersSettings,
-  replays: (env) => [laneReplay(partsOf(env), orderProjection), historyReplay],
+  replays: (env) => [replayable(partsOf(env), orderProjection), historyReplay],
   create: createOrders,
 };
 
-function partsOf(env: Environment): LaneParts<Order, OrderCommand, never, never> {
+function partsOf(env: Environment): ProcessorParts<Order, OrderCommand, never, never> {
   return { name: 'orders', rules: orderRules(deadlinesOf(readSettings(ordersSettings, env))), store: orderStore };
 }
 
@@ -46,13 +46,13 @@ function createOrders({
   backlogMs = () => 0,
 }: ServiceDependencies): Service {
   const config = readSettings(ordersSettings, env);
-  const lane = new Lane<Order, OrderCommand>({
+  const processor = new Processor<Order, OrderCommand>({
     ...partsOf(env),
     database,
     bus,
     clock,
     logger,
-    metrics: metrics.lane('orders'),
+    metrics: metrics.processor('orders'),
   });
   const intake = new Intake({
     database,
@@ -70,13 +70,13 @@ function createOrders({
       if (behindMs <= config.intakeLagMaxMs) return undefined;
       return `Orders are taken again when those before them are through: the log is ${Math.round(behindMs / 1000)} s behind.`;
     },
-    onTaken: (rows) => lane.remember(rows),
+    onTaken: (rows) => processor.remember(rows),
   });
-  const waiters = new Waiters(database, lane);
+  const waiters = new Waiters(database, processor);
   const shown = cache?.shared
     ? new OrderCache({ cache, database, logger, load: async (id) => (await loadOrders(database, [id]))[0] })
     : undefined;
-  if (shown) lane.onChange((row) => void shown.changed(row.id));
+  if (shown) processor.onChange((row) => void shown.changed(row.id));
   const history = separateLogs ? new HistoryMirror(database, bus, logger) : undefined;
   let timer: Job | undefined;
 
@@ -84,40 +84,44 @@ function createOrders({
   async function expireOverdue(): Promise<void> {
     const ids = await overdueOrders(database, clock.nowMs(), EXPIRED_PER_RUN);
     // The table says they are overdue; a remembered row that says otherwise is older.
-    lane.forget(ids);
+    processor.forget(ids);
     await Promise.all(
       ids.map((orderId) => {
         const id = uuidv7();
-        return lane.submit({ orderId, command: { type: 'expire' }, cause: { causationid: id, correlationid: id } });
+        return processor.submit({
+          orderId,
+          command: { type: 'expire' },
+          cause: { causationid: id, correlationid: id },
+        });
       }),
     );
   }
 
   return {
-    consumer: lane,
+    consumer: processor,
     ...(history && { consumers: { [HISTORY_CONSUMER]: history } }),
     routes: (app) =>
       orderRoutes(app, {
         database,
-        lane,
+        processor,
         intake,
         waiters,
         ...(history && { readHistory: (id) => history.read(id) }),
         ...(shown && cache && { cached: { orders: shown, cache } }),
       }),
     async start() {
-      await lane.start();
+      await processor.start();
       await history?.start();
       timer = startJob({ name: 'orders deadlines', everyMs: TIMER_MS, logger, run: expireOverdue });
     },
     async stop() {
       await timer?.stop();
-      await lane.stop();
+      await processor.stop();
       await history?.stop();
       shown?.close();
     },
     async settled() {
-      await lane.settled();
+      await processor.settled();
       await history?.settled();
     },
   };

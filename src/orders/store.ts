@@ -1,9 +1,9 @@
 import type { Envelope } from '#contracts/envelope.ts';
 import { firstIdAt, isUuid } from '#contracts/ids.ts';
-import type { Row } from '#platform/aggregate.ts';
+import type { Row } from '#platform/processor/aggregate.ts';
 import type { Database } from '#platform/database/database.ts';
 import { type Columns, insertRows, updateRows, type Write } from '#platform/database/statement.ts';
-import type { LaneStore, RowChange } from '#platform/lane.ts';
+import type { ProcessorStore, RowChange } from '#platform/processor/processor.ts';
 import type { Status } from './lifecycle.ts';
 import type { Order } from './order.ts';
 
@@ -89,9 +89,9 @@ export function stateRow(row: Row<Order>, updatedAt?: string): Record<string, un
     return_status: order.returnStatus,
     deadline_at: order.deadlineAt,
     updated_at: updatedAt,
-    version: row.version,
+    version: row.revision,
     sequence: row.sequence,
-    seen: row.seen,
+    seen: row.consumed,
     detail: pick(order, DETAIL),
   };
 }
@@ -203,9 +203,9 @@ function fromStored(stored: StoredOrder): StoredRow {
   } as Order;
   return {
     id: stored.id,
-    version: stored.version,
+    revision: stored.version,
     sequence: stored.sequence,
-    seen: stored.seen,
+    consumed: stored.seen,
     state,
     updatedAt: stored.updated_at.toISOString(),
   };
@@ -243,7 +243,7 @@ function amendmentWrites(amended: readonly RowChange<Order>[]): Write[] {
   return writes;
 }
 
-export const orderStore: LaneStore<Order, never> = {
+export const orderStore: ProcessorStore<Order, never> = {
   async load(database, ids) {
     return new Map((await loadOrders(database, ids)).map((row) => [row.id, row]));
   },

@@ -1,6 +1,6 @@
 import { idTimeMs } from '#contracts/ids.ts';
 import { isoTime } from '#contracts/time.ts';
-import type { Row } from '#platform/aggregate.ts';
+import type { Row } from '#platform/processor/aggregate.ts';
 import { actionsOf, type Order } from './order.ts';
 import type { Action } from './lifecycle.ts';
 

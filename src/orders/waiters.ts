@@ -1,6 +1,6 @@
-import type { Row } from '#platform/aggregate.ts';
+import type { Row } from '#platform/processor/aggregate.ts';
 import type { Database } from '#platform/database/database.ts';
-import type { Lane } from '#platform/lane.ts';
+import type { Processor } from '#platform/processor/processor.ts';
 import type { Order, OrderCommand } from './order.ts';
 import { loadOrders, type StoredRow } from './store.ts';
 
@@ -12,9 +12,9 @@ export class Waiters {
   readonly #database: Database;
   readonly #waiting = new Map<string, Set<() => void>>();
 
-  constructor(database: Database, lane: Lane<Order, OrderCommand>) {
+  constructor(database: Database, processor: Processor<Order, OrderCommand>) {
     this.#database = database;
-    lane.onChange((row: Row<Order>) => {
+    processor.onChange((row: Row<Order>) => {
       for (const wake of this.#waiting.get(row.id) ?? []) wake();
     });
   }

@@ -10,21 +10,22 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { Envelope } from '#contracts/envelope.ts';
 import type { EventData, EventType } from '#contracts/order-events.ts';
 import { isoTime } from '#contracts/time.ts';
-import { systemClock } from '#platform/context.ts';
+import { systemClock } from '#platform/runtime/clock.ts';
 import { Database } from '#platform/database/database.ts';
-import { type EmbeddedPostgres, startEmbeddedPostgres } from '#platform/database/embedded-postgres.ts';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '#platform/database/embedded/server.ts';
 import { migrate } from '#platform/database/migrate.ts';
 import { createHttp } from '#platform/http/server.ts';
-import { fromRow, OUTBOX_COLUMNS, type OutboxRow, appendEvents } from '#platform/messaging/outbox.ts';
-import { PostgresBus } from '#platform/messaging/postgres-bus.ts';
+import { fromRow, OUTBOX_COLUMNS, type OutboxRow, appendEvents } from '#platform/log/outbox.ts';
+import { PostgresBus } from '#platform/log/postgres-bus.ts';
 import type { Service, ServiceDependencies } from '#platform/service.ts';
 import { createLogger } from '#platform/telemetry/logger.ts';
 import { createMetrics, type Metrics } from '#platform/telemetry/metrics.ts';
-import { sandboxUrl } from '../sandbox/config.ts';
-import { sandbox } from '../sandbox/service.ts';
+import { sandboxUrl } from '#sandbox/settings.ts';
+import { sandbox } from '#sandbox/service.ts';
 import { createSandboxProvider } from './sandbox-provider.ts';
 import { payments } from './service.ts';
-import { freePort } from '../../tests/support/ports.ts';
+import { freePort } from '#tests/support/ports.ts';
+import { LOG_MIGRATIONS } from '#platform/log/migrations.ts';
 
 /** Payments and the sandbox provider over real HTTP, on a real PostgreSQL. */
 
@@ -64,7 +65,7 @@ function dependencies(changes: Record<string, string> = {}): ServiceDependencies
     clock: systemClock,
     logger,
     metrics,
-    exclusive: false,
+    soleWriter: false,
     peers: { lookupProducts: async () => [] },
   };
 }
@@ -92,7 +93,7 @@ async function say<T extends EventType>(orderId: string, sequence: number, type:
     causationid: 'x',
     data,
   };
-  bus.announce([event]);
+  bus.remember([event]);
   await database.write([appendEvents([event])]);
 }
 
@@ -166,7 +167,7 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'olms-payments-'));
   server = await startEmbeddedPostgres({ dataDir: join(folder, 'postgres'), settings: { shared_buffers: '32MB' } });
   await migrate(server.url, [
-    { owner: 'platform', folder: join(import.meta.dirname, '../platform/migrations') },
+    LOG_MIGRATIONS,
     { owner: 'payments', folder: payments.migrations! },
     { owner: 'sandbox', folder: sandbox.migrations! },
   ]);
@@ -368,7 +369,7 @@ describe('payments with the sandbox provider', () => {
       causationid: 'x',
       data: { provider: 'sandbox', token: 'tok_approve', amount: '1.00', currency: 'EUR' },
     }));
-    bus.announce(batch);
+    bus.remember(batch);
     await database.write([appendEvents(batch)]);
     await until(
       'all payments',

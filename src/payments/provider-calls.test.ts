@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { createLogger } from '#platform/telemetry/logger.ts';
 import { createMetrics } from '#platform/telemetry/metrics.ts';
-import { until } from '../../tests/support/until.ts';
+import { until } from '#tests/support/until.ts';
 import { ProviderCalls } from './provider-calls.ts';
 import type { PaymentProvider } from './provider.ts';
 import type { PaymentEffect, ProviderResult } from './rules.ts';

@@ -33,7 +33,7 @@ export interface ProviderCallsOptions {
 const BREAKER = { threshold: 0.5, size: 20, minimumNumberOfCalls: 10 } as const;
 /** Places at the front of the queue that may be used up before it is copied. */
 const QUEUE_SPENT_MAX = 1_024;
-/** Outcomes that may wait to be saved before no further call is started. Less than a lane's queue takes. */
+/** Outcomes that may wait to be saved before no further call is started. Less than a processor's queue takes. */
 const TELLING_MAX = 2_000;
 /** Where the queue does not empty in this time, the reconciliation adds to it all the same: nobody may starve. */
 const ROOM_PATIENCE_MS = 1_000;
@@ -56,7 +56,7 @@ export class ProviderCalls {
   #queueStart = 0;
   /** Calls in flight. */
   #running = 0;
-  /** Those, and the outcomes being saved. The latter keep no call waiting: a busy lane takes longer to save than a provider to answer. */
+  /** Those, and the outcomes being saved. The latter keep no call waiting: a busy processor takes longer to save than a provider to answer. */
   #open = 0;
   #stopping = false;
   #idle: (() => void)[] = [];

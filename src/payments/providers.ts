@@ -1,4 +1,4 @@
-import type { PaymentsConfig } from './config.ts';
+import type { PaymentsConfig } from './settings.ts';
 import type { PaymentProvider } from './provider.ts';
 import { createSandboxProvider } from './sandbox-provider.ts';
 

@@ -4,7 +4,7 @@ import { isRefusal, type Refusal } from '#contracts/errors.ts';
 import { formatAmount } from '#contracts/money.ts';
 import { PaymentStatus } from '#contracts/order-events.ts';
 import { isoTime } from '#contracts/time.ts';
-import { answer } from '#platform/http/openapi.ts';
+import { answer } from '#platform/http/description/openapi.ts';
 import { Problem, problemOfRefusal } from '#platform/http/problems.ts';
 import { Amount, Currency, Id, IdText, PageOf, strict, Time } from '#platform/http/schemas.ts';
 import type { PaymentProvider, ProviderNotice } from './provider.ts';

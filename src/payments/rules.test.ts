@@ -6,7 +6,7 @@ import { isRefusal } from '#contracts/errors.ts';
 import { amountMinor } from '#contracts/money.ts';
 import { type EventData, type EventType, ORDER_EVENTS } from '#contracts/order-events.ts';
 import { isoTime } from '#contracts/time.ts';
-import { emptyRow, foldCommand, foldEvent, type Row } from '#platform/aggregate.ts';
+import { emptyRow, foldCommand, foldEvent, type Row } from '#platform/processor/aggregate.ts';
 import {
   doubled,
   nextAttemptOf,
@@ -274,7 +274,7 @@ describe('a payment', () => {
 
   test('that the log has no request for is a damaged log', () => {
     expect(() => story().refundRequested('1.00')).toThrow('without a payment');
-    expect(story().orderCancelled().row.version).toBe(0);
+    expect(story().orderCancelled().row.revision).toBe(0);
   });
 });
 

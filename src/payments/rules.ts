@@ -1,7 +1,7 @@
 import { refuse, type Refusal } from '#contracts/errors.ts';
 import { amountMinor, formatAmount } from '#contracts/money.ts';
 import type { EventData, NewEvent, OrderEvent, PaymentStatus } from '#contracts/order-events.ts';
-import { ignore, type Ignored, type Outcome, type Rules } from '#platform/aggregate.ts';
+import { ignore, type Ignored, type Outcome, type Rules } from '#platform/processor/aggregate.ts';
 
 /**
  * What happens to the money of an order. Decides which operations a provider is asked for, what their

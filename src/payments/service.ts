@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { isRefusal, type Refusal } from '#contracts/errors.ts';
-import type { Cause } from '#platform/aggregate.ts';
-import { type Job, startJob } from '#platform/job.ts';
-import { type Done, Lane } from '#platform/lane.ts';
-import { type LaneParts, laneReplay } from '#platform/replay.ts';
+import type { Cause } from '#platform/processor/aggregate.ts';
+import { type Job, startJob } from '#platform/runtime/job.ts';
+import { type Done, Processor } from '#platform/processor/processor.ts';
+import { type ProcessorParts, replayable } from '#platform/processor/preview.ts';
 import type { Service, ServiceDefinition, ServiceDependencies } from '#platform/service.ts';
-import { type PaymentsConfig, readConfig, settings } from './config.ts';
+import { type PaymentsConfig, readConfig, settings } from './settings.ts';
 import { ProviderCalls } from './provider-calls.ts';
 import { createProviders, providerNames } from './providers.ts';
 import { registerRoutes } from './routes.ts';
@@ -34,7 +34,7 @@ const NO_REBUILD =
 function partsOf(
   config: PaymentsConfig,
   capturesOutstanding: () => boolean,
-): LaneParts<Payment, PaymentCommand, PaymentEffect, never> {
+): ProcessorParts<Payment, PaymentCommand, PaymentEffect, never> {
   const { capture, timeoutMs, cancelSafetyMs } = config;
   const providers = new Set(providerNames(config));
   const rules = paymentRules({ capture, providers, timeoutMs, cancelSafetyMs, capturesOutstanding });
@@ -48,7 +48,7 @@ export const payments: ServiceDefinition = {
   settings,
   // Whether authorizations wait for their shipment is asked of the database at start; a replay counts with it.
   replays: (env) => [
-    laneReplay(
+    replayable(
       partsOf(readConfig(env), () => true),
       NO_REBUILD,
     ),
@@ -59,7 +59,7 @@ export const payments: ServiceDefinition = {
     const providers = createProviders(config);
     let capturesOutstanding = false;
     const submit = (orderId: string, command: PaymentCommand, cause: Cause): Promise<Done<Payment> | Refusal> =>
-      lane.submit({ orderId, command, cause });
+      processor.submit({ orderId, command, cause });
     const calls = new ProviderCalls({
       providers,
       concurrency: config.concurrency,
@@ -75,14 +75,14 @@ export const payments: ServiceDefinition = {
           causeOf(effect.operation),
         ),
     });
-    const lane = new Lane<Payment, PaymentCommand, PaymentEffect>({
+    const processor = new Processor<Payment, PaymentCommand, PaymentEffect>({
       ...partsOf(config, () => capturesOutstanding),
       opensWith: ['OrderPaymentRequested'],
       database,
       bus,
       clock,
       logger,
-      metrics: metrics.lane('payments'),
+      metrics: metrics.processor('payments'),
       perform: (effects) => calls.perform(effects),
     });
 
@@ -101,7 +101,7 @@ export const payments: ServiceDefinition = {
       }
     }
     async function lookAfter(orderId: string): Promise<Done<Payment> | Refusal> {
-      const { state } = await lane.read(orderId);
+      const { state } = await processor.read(orderId);
       const operation = state?.operations.find((candidate) => candidate.nextAttemptAt !== undefined);
       return submit(
         orderId,
@@ -114,21 +114,21 @@ export const payments: ServiceDefinition = {
       key: string,
       result: ProviderResult,
     ): Promise<Done<Payment> | Refusal | undefined> {
-      const { state } = await lane.read(orderId);
+      const { state } = await processor.read(orderId);
       const operation = state?.operations.find((candidate) => candidate.key === key);
       return operation && submit(orderId, { type: 'outcome', key, result }, causeOf(operation));
     }
 
     let job: Job | undefined;
     let reconciling = false;
-    lane.onChange(({ state }) => {
+    processor.onChange(({ state }) => {
       // A run in progress reads what is due by itself; the regular interval finds the rest.
       const next = state && !reconciling ? nextAttemptOf(state) : undefined;
       if (next !== undefined) job?.pokeAt(next);
     });
 
     return {
-      consumer: lane,
+      consumer: processor,
       routes: (app) =>
         registerRoutes(app, {
           providers,
@@ -143,7 +143,7 @@ export const payments: ServiceDefinition = {
             unknown,
             'payments wait for a provider that is not configured; configure it, or they wait for ever',
           );
-        await lane.start();
+        await processor.start();
         job = startJob({
           name: 'payments-reconciliation',
           everyMs: RECONCILE_EVERY_MS,
@@ -158,13 +158,13 @@ export const payments: ServiceDefinition = {
       async stop() {
         await job?.stop();
         await calls.stop();
-        await lane.stop();
+        await processor.stop();
       },
       async settled() {
         // A call's outcome is a command, and a command may lead to a call.
         do {
           await calls.idle();
-          await lane.settled();
+          await processor.settled();
         } while (calls.busy);
       },
     };

@@ -1,10 +1,10 @@
 import { amountMinor, formatAmount } from '#contracts/money.ts';
 import type { PaymentStatus } from '#contracts/order-events.ts';
 import { isoTime } from '#contracts/time.ts';
-import type { Row } from '#platform/aggregate.ts';
+import type { Row } from '#platform/processor/aggregate.ts';
 import type { Database } from '#platform/database/database.ts';
 import { type Columns, insertRows, updateRows, type Write } from '#platform/database/statement.ts';
-import type { LaneStore, RowChange } from '#platform/lane.ts';
+import type { ProcessorStore, RowChange } from '#platform/processor/processor.ts';
 import { nextAttemptOf, type Operation, type Payment } from './rules.ts';
 
 /** All SQL of payments. */
@@ -58,9 +58,9 @@ function toRow(row: PaymentRow): Row<Payment> {
   const minor = (text: string): bigint => amountMinor(text, row.currency);
   return {
     id: row.order_id,
-    version: row.version,
+    revision: row.version,
     sequence: row.sequence,
-    seen: row.seen,
+    consumed: row.seen,
     state: {
       orderId: row.order_id,
       provider: row.provider,
@@ -80,7 +80,7 @@ function toRow(row: PaymentRow): Row<Payment> {
   };
 }
 
-function fromRow({ id, version, sequence, seen, state }: Row<Payment>): Record<string, unknown> {
+function fromRow({ id, revision: version, sequence, consumed: seen, state }: Row<Payment>): Record<string, unknown> {
   const payment = state!;
   const { currency } = payment;
   const next = nextAttemptOf(payment);
@@ -106,7 +106,7 @@ function fromRow({ id, version, sequence, seen, state }: Row<Payment>): Record<s
   };
 }
 
-export const paymentStore: LaneStore<Payment, never> = {
+export const paymentStore: ProcessorStore<Payment, never> = {
   async load(database, ids) {
     const rows = await database.query<PaymentRow>(`${SELECT} where order_id = any($1::uuid[])`, [ids]);
     return new Map(rows.map((row) => [row.order_id, toRow(row)]));
@@ -114,7 +114,7 @@ export const paymentStore: LaneStore<Payment, never> = {
   save(changes: readonly RowChange<Payment>[]): Write[] {
     const inserted: Record<string, unknown>[] = [];
     const updated: Record<string, unknown>[] = [];
-    for (const { before, after } of changes) (before.version === 0 ? inserted : updated).push(fromRow(after));
+    for (const { before, after } of changes) (before.revision === 0 ? inserted : updated).push(fromRow(after));
     const writes: Write[] = [];
     // A row that another process was faster to insert makes this save a conflict, not an error.
     if (inserted.length > 0)

@@ -1,13 +1,12 @@
 import type { FastifyInstance } from 'fastify';
 import type { Peers } from '#contracts/peers.ts';
 import type { Cache } from './cache/cache.ts';
-import type { Environment, Settings } from './config.ts';
-import type { Clock } from './context.ts';
+import type { Environment, Settings } from './runtime/settings.ts';
+import type { Clock } from './runtime/clock.ts';
 import type { Database } from './database/database.ts';
-import type { Lag } from './messaging/bus.ts';
-import type { Bus } from './messaging/bus.ts';
-import type { UnparkChange } from './lane.ts';
-import type { Replayable } from './replay.ts';
+import type { Bus } from './log/bus.ts';
+import type { Consumer } from '#platform/log/consumer.ts';
+import type { Replayable } from './processor/preview.ts';
 import type { Logger } from './telemetry/logger.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 
@@ -22,22 +21,13 @@ export interface ServiceDependencies {
   /** What processes remember together; by default each for itself. */
   readonly cache?: Cache;
   /** True where no other process writes to this database: values read once may then be kept. */
-  readonly exclusive: boolean;
+  readonly soleWriter: boolean;
   /** True where other services write their events to logs of their own, and this database's log has ours alone. */
   readonly separateLogs?: boolean;
   /** Age of the oldest event that some consumer of this process has not read yet, in milliseconds. */
   readonly backlogMs?: () => number;
   /** Calls to other services, in process or over HTTP. */
   readonly peers: Peers;
-}
-
-/** The part of a lane that operations look at. */
-export interface Consumer {
-  lag(): Lag;
-  healthy(): { ok: boolean; detail: string };
-  settled(): Promise<void>;
-  unpark(orderId: string, change: UnparkChange): Promise<number>;
-  readonly parkedCount: number;
 }
 
 /** A running part of the system: it starts and stops as one thing. */
@@ -56,7 +46,7 @@ export interface Service {
   settled?(): Promise<void>;
 }
 
-/** What the list in src/services.ts holds: the map of the system. */
+/** What the list in src/system/services.ts holds: the map of the system. */
 export interface ServiceDefinition {
   readonly name: string;
   /** Folder with numbered SQL files; undefined where the service stores nothing. */

@@ -1,8 +1,8 @@
-import { uuidv7 } from '#platform/uuid.ts';
-import type { Clock } from '#platform/context.ts';
+import { uuidv7 } from '#platform/runtime/uuid.ts';
+import type { Clock } from '#platform/runtime/clock.ts';
 import type { Database } from '#platform/database/database.ts';
-import { startJob } from '#platform/job.ts';
-import type { Lane } from '#platform/lane.ts';
+import { startJob } from '#platform/runtime/job.ts';
+import type { Processor } from '#platform/processor/processor.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
 import type { Review, ReviewCommand, ReviewOpened } from './rules.ts';
 import { nextDeadlines } from './store.ts';
@@ -21,12 +21,12 @@ export interface ReviewDeadlines {
 
 export interface ReviewDeadlinesOptions {
   readonly database: Database;
-  readonly lane: Lane<Review, ReviewCommand, ReviewOpened>;
+  readonly processor: Processor<Review, ReviewCommand, ReviewOpened>;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
-export function watchReviewDeadlines({ database, lane, clock, logger }: ReviewDeadlinesOptions): ReviewDeadlines {
+export function watchReviewDeadlines({ database, processor, clock, logger }: ReviewDeadlinesOptions): ReviewDeadlines {
   let looking = false;
   /** The earliest deadline known; at first nothing is known, so the first look is due at once. */
   let nextMs = 0;
@@ -41,7 +41,11 @@ export function watchReviewDeadlines({ database, lane, clock, logger }: ReviewDe
       await Promise.all(
         due.map(({ orderId }) => {
           const id = uuidv7();
-          return lane.submit({ orderId, command: { type: 'expire' }, cause: { causationid: id, correlationid: id } });
+          return processor.submit({
+            orderId,
+            command: { type: 'expire' },
+            cause: { causationid: id, correlationid: id },
+          });
         }),
       );
       // More than one look can hold are left to the next regular one.

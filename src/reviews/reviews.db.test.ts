@@ -5,16 +5,17 @@ import { uuidv7 } from 'uuidv7';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Envelope } from '#contracts/envelope.ts';
 import { type EventData, type EventType, ORDER_EVENTS } from '#contracts/order-events.ts';
-import { systemClock } from '#platform/context.ts';
+import { systemClock } from '#platform/runtime/clock.ts';
 import { Database } from '#platform/database/database.ts';
-import { type EmbeddedPostgres, startEmbeddedPostgres } from '#platform/database/embedded-postgres.ts';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '#platform/database/embedded/server.ts';
 import { migrate } from '#platform/database/migrate.ts';
 import { createHttp } from '#platform/http/server.ts';
-import { appendEvents } from '#platform/messaging/outbox.ts';
-import { PostgresBus } from '#platform/messaging/postgres-bus.ts';
+import { appendEvents } from '#platform/log/outbox.ts';
+import { PostgresBus } from '#platform/log/postgres-bus.ts';
 import type { Service } from '#platform/service.ts';
 import { createLogger } from '#platform/telemetry/logger.ts';
 import { createMetrics } from '#platform/telemetry/metrics.ts';
+import { LOG_MIGRATIONS } from '#platform/log/migrations.ts';
 import { reviews } from './service.ts';
 
 const CONDITION_PATIENCE_MS = 10_000;
@@ -30,11 +31,7 @@ describe('reviews on a real database', () => {
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'olms-reviews-'));
     postgres = await startEmbeddedPostgres({ dataDir: join(folder, 'postgres'), settings: { shared_buffers: '32MB' } });
-    const platform = join(import.meta.dirname, '../platform/migrations');
-    await migrate(postgres.url, [
-      { owner: 'platform', folder: platform },
-      { owner: 'reviews', folder: reviews.migrations! },
-    ]);
+    await migrate(postgres.url, [LOG_MIGRATIONS, { owner: 'reviews', folder: reviews.migrations! }]);
     database = new Database({ url: postgres.url, poolSize: 4, statementTimeoutMs: 10_000, applicationName: 'test' });
     bus = await PostgresBus.open(database);
   });
@@ -58,7 +55,7 @@ describe('reviews on a real database', () => {
       clock,
       logger,
       metrics: createMetrics(),
-      exclusive: false,
+      soleWriter: false,
       peers: {} as never,
     });
     running.push(service);

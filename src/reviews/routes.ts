@@ -4,15 +4,15 @@ import { isRefusal } from '#contracts/errors.ts';
 import { isUuid } from '#contracts/ids.ts';
 import { type Database, isUniqueViolation } from '#platform/database/database.ts';
 import { requestKey, storedAnswer } from '#platform/http/idempotency.ts';
-import { answer } from '#platform/http/openapi.ts';
+import { answer } from '#platform/http/description/openapi.ts';
 import { Problem, problemOfRefusal } from '#platform/http/problems.ts';
 import { Id, IdText, limitOf, PageOf, pageParameters, strict, Text, Time } from '#platform/http/schemas.ts';
-import type { Lane } from '#platform/lane.ts';
+import type { Processor } from '#platform/processor/processor.ts';
 import { REVIEW_STATUSES, type Review, type ReviewCommand, type ReviewOpened, type ReviewStatus } from './rules.ts';
 import { findReview, listReviews, type OrderReview } from './store.ts';
 
 export interface ReviewRoutes {
-  readonly lane: Lane<Review, ReviewCommand, ReviewOpened>;
+  readonly processor: Processor<Review, ReviewCommand, ReviewOpened>;
   readonly database: Database;
 }
 
@@ -80,7 +80,7 @@ function decodeCursor(cursor: string | undefined): string | undefined {
   return reviewId;
 }
 
-export function reviewRoutes(app: FastifyInstance, { lane, database }: ReviewRoutes): void {
+export function reviewRoutes(app: FastifyInstance, { processor, database }: ReviewRoutes): void {
   const find = async (reviewId: string): Promise<OrderReview> => {
     const review = await findReview(database, reviewId);
     if (!review) throw new Problem('REVIEW_NOT_FOUND', `There is no review ${reviewId}.`);
@@ -101,7 +101,7 @@ export function reviewRoutes(app: FastifyInstance, { lane, database }: ReviewRou
     if (before) return before;
     const { orderId } = await find(reviewId);
     try {
-      const decided = await lane.submit({
+      const decided = await processor.submit({
         orderId,
         command: { type, reason, by: request.principal.name },
         cause: request.cause,

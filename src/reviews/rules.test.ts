@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Envelope } from '#contracts/envelope.ts';
 import { isRefusal, type Refusal } from '#contracts/errors.ts';
 import { type EventData, type EventType, ORDER_EVENTS } from '#contracts/order-events.ts';
-import { emptyRow, type Folded, foldCommand, foldEvent, type Row } from '#platform/aggregate.ts';
+import { emptyRow, type Folded, foldCommand, foldEvent, type Row } from '#platform/processor/aggregate.ts';
 import { type Review, type ReviewCommand, type ReviewOpened, reviewRules } from './rules.ts';
 
 const ORDER = '0192f0c1-2a3b-7c4d-8e5f-0123456789ab';
@@ -77,7 +77,7 @@ describe('opening', () => {
   test('any other order leaves no row', () => {
     const story = new Story().created();
     expect(story.last).toMatchObject({ ignored: 'nothing asks for a review' });
-    expect(story.row.version).toBe(0);
+    expect(story.row.revision).toBe(0);
   });
 
   test('a duplicate opens nothing', () => {
@@ -151,6 +151,6 @@ describe('the end of the order', () => {
     const story = new Story();
     story.hears(story.event('OrderCancelled'));
     expect(story.last).toMatchObject({ ignored: 'the order is not reviewed' });
-    expect(story.row.version).toBe(0);
+    expect(story.row.revision).toBe(0);
   });
 });

@@ -1,7 +1,7 @@
 import { refuse } from '#contracts/errors.ts';
 import { SOURCES } from '#contracts/order-events.ts';
 import { isoTime } from '#contracts/time.ts';
-import { ignore, type Rules } from '#platform/aggregate.ts';
+import { ignore, type Rules } from '#platform/processor/aggregate.ts';
 
 /**
  * A flagged order is reviewed once, by a person. Until then the order's own hold keeps it from being charged;

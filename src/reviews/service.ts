@@ -1,9 +1,9 @@
 import { join } from 'node:path';
-import { type Environment, readSettings } from '#platform/config.ts';
-import { Lane } from '#platform/lane.ts';
-import { type LaneParts, laneReplay } from '#platform/replay.ts';
+import { type Environment, readSettings } from '#platform/runtime/settings.ts';
+import { Processor } from '#platform/processor/processor.ts';
+import { type ProcessorParts, replayable } from '#platform/processor/preview.ts';
 import type { ServiceDefinition } from '#platform/service.ts';
-import { reviewsSettings } from './config.ts';
+import { reviewsSettings } from './settings.ts';
 import { type ReviewDeadlines, watchReviewDeadlines } from './deadlines.ts';
 import { reviewRoutes } from './routes.ts';
 import { type Review, type ReviewCommand, type ReviewOpened, reviewRules } from './rules.ts';
@@ -15,7 +15,7 @@ const LINGER_MS = 20;
 const NO_REBUILD =
   'a review that was closed because its order ended has no event of its own, so the log does not tell when that was';
 
-function partsOf(env: Environment): LaneParts<Review, ReviewCommand, ReviewOpened, never> {
+function partsOf(env: Environment): ProcessorParts<Review, ReviewCommand, ReviewOpened, never> {
   return { name: 'reviews', rules: reviewRules(readSettings(reviewsSettings, env)), store: reviewStore };
 }
 
@@ -24,35 +24,35 @@ export const reviews: ServiceDefinition = {
   name: 'reviews',
   migrations: join(import.meta.dirname, 'migrations'),
   settings: reviewsSettings,
-  replays: (env) => [laneReplay(partsOf(env), NO_REBUILD)],
+  replays: (env) => [replayable(partsOf(env), NO_REBUILD)],
   create({ env, database, bus, clock, logger, metrics }) {
     let deadlines: ReviewDeadlines | undefined;
-    const lane = new Lane<Review, ReviewCommand, ReviewOpened>({
+    const processor = new Processor<Review, ReviewCommand, ReviewOpened>({
       ...partsOf(env),
       opensWith: ['OrderCreated'],
       database,
       bus,
       clock,
       logger,
-      metrics: metrics.lane('reviews'),
+      metrics: metrics.processor('reviews'),
       perform: (effects) => deadlines?.opened(effects),
       lingerMs: LINGER_MS,
     });
     return {
-      routes: (app) => reviewRoutes(app, { lane, database }),
-      consumer: lane,
+      routes: (app) => reviewRoutes(app, { processor, database }),
+      consumer: processor,
       async start() {
-        deadlines = watchReviewDeadlines({ database, lane, clock, logger });
-        await lane.start();
+        deadlines = watchReviewDeadlines({ database, processor, clock, logger });
+        await processor.start();
       },
       async stop() {
         await deadlines?.stop();
-        await lane.stop();
+        await processor.stop();
       },
       async settled() {
-        await lane.settled();
+        await processor.settled();
         await deadlines?.settled();
-        await lane.settled();
+        await processor.settled();
       },
     };
   },

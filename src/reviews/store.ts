@@ -1,7 +1,7 @@
-import type { Row } from '#platform/aggregate.ts';
+import type { Row } from '#platform/processor/aggregate.ts';
 import type { Database } from '#platform/database/database.ts';
 import { type Columns, insertRows, updateRows, type Write } from '#platform/database/statement.ts';
-import type { LaneStore } from '#platform/lane.ts';
+import type { ProcessorStore } from '#platform/processor/processor.ts';
 import type { Review, ReviewStatus } from './rules.ts';
 
 /** SQL of the reviews service; nowhere else. */
@@ -48,7 +48,7 @@ function stateOf(row: StoredReview): Review {
   };
 }
 
-function rowOf({ id, version, sequence, seen, state }: Row<Review>): Record<string, unknown> {
+function rowOf({ id, revision: version, sequence, consumed: seen, state }: Row<Review>): Record<string, unknown> {
   const { reviewId, status, reasons, openedAt, deadlineAt, decision } = state!;
   return {
     order_id: id,
@@ -64,20 +64,20 @@ function rowOf({ id, version, sequence, seen, state }: Row<Review>): Record<stri
   };
 }
 
-export const reviewStore: LaneStore<Review, never> = {
+export const reviewStore: ProcessorStore<Review, never> = {
   async load(database, ids) {
     const rows = await database.query<StoredReview>(`${SELECT} where order_id = any($1::uuid[])`, [ids]);
     return new Map(
       rows.map((row) => [
         row.order_id,
-        { id: row.order_id, version: row.version, sequence: row.sequence, seen: row.seen, state: stateOf(row) },
+        { id: row.order_id, revision: row.version, sequence: row.sequence, consumed: row.seen, state: stateOf(row) },
       ]),
     );
   },
 
   save(changes) {
-    const added = changes.filter(({ before }) => before.version === 0).map(({ after }) => rowOf(after));
-    const changed = changes.filter(({ before }) => before.version > 0).map(({ after }) => rowOf(after));
+    const added = changes.filter(({ before }) => before.revision === 0).map(({ after }) => rowOf(after));
+    const changed = changes.filter(({ before }) => before.revision > 0).map(({ after }) => rowOf(after));
     const writes: Write[] = [];
     // A row that somebody else inserted meanwhile makes the set a conflict, to be decided again, not an error.
     if (added.length > 0)

@@ -1,5 +1,5 @@
-import { uuidv7 } from '#platform/uuid.ts';
-import { Batcher } from '#platform/batcher.ts';
+import { uuidv7 } from '#platform/runtime/uuid.ts';
+import { Batcher } from '#platform/processor/batcher.ts';
 import { type Database, ConflictError, isUniqueViolation } from '#platform/database/database.ts';
 import {
   approved,

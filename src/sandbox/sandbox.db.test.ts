@@ -6,13 +6,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { uuidv7 } from 'uuidv7';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { systemClock } from '#platform/context.ts';
+import { systemClock } from '#platform/runtime/clock.ts';
 import { Database } from '#platform/database/database.ts';
-import { type EmbeddedPostgres, startEmbeddedPostgres } from '#platform/database/embedded-postgres.ts';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '#platform/database/embedded/server.ts';
 import { migrate } from '#platform/database/migrate.ts';
 import type { Service } from '#platform/service.ts';
 import { createLogger } from '#platform/telemetry/logger.ts';
-import { sandboxUrl } from './config.ts';
+import { LOG_MIGRATIONS } from '#platform/log/migrations.ts';
+import { sandboxUrl } from './settings.ts';
 import { sandbox } from './service.ts';
 
 const SECRET = Buffer.from('a secret of this test');
@@ -67,7 +68,7 @@ function start(): Service {
     logger: createLogger('silent'),
     bus: unused,
     metrics: unused,
-    exclusive: true,
+    soleWriter: true,
     peers: unused,
   });
 }
@@ -75,10 +76,7 @@ function start(): Service {
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'olms-sandbox-'));
   server = await startEmbeddedPostgres({ dataDir: join(folder, 'postgres'), settings: { shared_buffers: '32MB' } });
-  await migrate(server.url, [
-    { owner: 'platform', folder: join(import.meta.dirname, '../platform/migrations') },
-    { owner: 'sandbox', folder: sandbox.migrations! },
-  ]);
+  await migrate(server.url, [LOG_MIGRATIONS, { owner: 'sandbox', folder: sandbox.migrations! }]);
   database = new Database({ url: server.url, poolSize: 6, statementTimeoutMs: 5_000, applicationName: 'test' });
   hooks = createServer((incoming, response) => {
     const chunks: Buffer[] = [];

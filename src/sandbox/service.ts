@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { type Job, startJob } from '#platform/job.ts';
+import { type Job, startJob } from '#platform/runtime/job.ts';
 import type { Service, ServiceDefinition, ServiceDependencies } from '#platform/service.ts';
-import { readConfig, settings } from './config.ts';
+import { readConfig, settings } from './settings.ts';
 import { createProvider } from './provider.ts';
 import type { Charge } from './rules.ts';
 import { documentOf, SandboxServer } from './server.ts';

@@ -4,16 +4,16 @@ import { isRefusal } from '#contracts/errors.ts';
 import { type Database, isUniqueViolation } from '#platform/database/database.ts';
 import { SkuQuantity } from '#contracts/order-events.ts';
 import { requestKey, storedAnswer } from '#platform/http/idempotency.ts';
-import { answer } from '#platform/http/openapi.ts';
+import { answer } from '#platform/http/description/openapi.ts';
 import { Problem, problemOfRefusal } from '#platform/http/problems.ts';
 import { Id, IdText, PageOf, strict, Text } from '#platform/http/schemas.ts';
 import { emptyBodyIsObject } from '#platform/http/server.ts';
-import type { Lane } from '#platform/lane.ts';
+import type { Processor } from '#platform/processor/processor.ts';
 import { type CarrierDue, isPaused, type Shipment, type Shipping, type ShippingCommand } from './rules.ts';
 import { loadShipping, orderOfShipment } from './store.ts';
 
 export interface ShippingRoutes {
-  readonly lane: Lane<Shipping, ShippingCommand, CarrierDue>;
+  readonly processor: Processor<Shipping, ShippingCommand, CarrierDue>;
   readonly database: Database;
 }
 
@@ -49,7 +49,7 @@ function view(orderId: string, shipping: Shipping, shipment: Shipment): Record<s
   return { id, orderId, status, location, items, carrier, trackingNumber, paused: isPaused(shipping, shipment) };
 }
 
-export function shippingRoutes(app: FastifyInstance, { lane, database }: ShippingRoutes): void {
+export function shippingRoutes(app: FastifyInstance, { processor, database }: ShippingRoutes): void {
   const orderIdOf = async (shipmentId: string): Promise<string> => {
     const orderId = await orderOfShipment(database, shipmentId);
     if (orderId === undefined) throw new Problem('SHIPMENT_NOT_FOUND', `There is no shipment ${shipmentId}.`);
@@ -79,7 +79,7 @@ export function shippingRoutes(app: FastifyInstance, { lane, database }: Shippin
     if (before) return before;
     const orderId = await orderIdOf(command.shipmentId);
     try {
-      const moved = await lane.submit({ orderId, command, cause: request.cause, idempotency: key });
+      const moved = await processor.submit({ orderId, command, cause: request.cause, idempotency: key });
       // The same key at the same time: the other request was decided first, and this one answers like it.
       if (isRefusal(moved)) return (await repeated()) ?? Promise.reject(problemOfRefusal(moved));
       return viewOf(orderId, moved.row.state!, command.shipmentId);

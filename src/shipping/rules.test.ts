@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Envelope } from '#contracts/envelope.ts';
 import { isRefusal, type Refusal } from '#contracts/errors.ts';
 import { type EventData, type EventType, ORDER_EVENTS } from '#contracts/order-events.ts';
-import { emptyRow, type Folded, foldCommand, foldEvent, type Row } from '#platform/aggregate.ts';
+import { emptyRow, type Folded, foldCommand, foldEvent, type Row } from '#platform/processor/aggregate.ts';
 import { type CarrierDue, nextDueMs, type Shipping, type ShippingCommand, shippingRules } from './rules.ts';
 
 const ORDER = '0192f0c1-2a3b-7c4d-8e5f-0123456789ab';
@@ -193,7 +193,7 @@ describe('a hold', () => {
     expect(byHand().held().held().ignored).toBe('the hold is known');
     const story = byHand().released('review');
     expect(story.ignored).toMatch(/did not pause/);
-    expect(story.row.version).toBe(0);
+    expect(story.row.revision).toBe(0);
   });
 });
 
@@ -269,7 +269,7 @@ describe('the sandbox carrier', () => {
     const before = story.row;
     expect(story.does({ type: 'carry' }).told).toEqual([]);
     expect(story.row).toBe(before);
-    expect(new Story(1_000).does({ type: 'carry' }).row.version).toBe(0);
+    expect(new Story(1_000).does({ type: 'carry' }).row.revision).toBe(0);
   });
 
   test('waits while the order is held and goes on when it is released', () => {

@@ -1,6 +1,6 @@
 import { refuse } from '#contracts/errors.ts';
 import { type Allocation, type NewEvent, type SkuQuantity, SOURCES } from '#contracts/order-events.ts';
-import { type Cause, ignore, type Ignored, type Outcome, type Rules } from '#platform/aggregate.ts';
+import { type Cause, ignore, type Ignored, type Outcome, type Rules } from '#platform/processor/aggregate.ts';
 
 /**
  * Which parcels an order has, and when each may move. An order ready for shipment gets one shipment per

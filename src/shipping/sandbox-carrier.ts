@@ -1,8 +1,8 @@
-import { uuidv7 } from '#platform/uuid.ts';
-import type { Clock } from '#platform/context.ts';
+import { uuidv7 } from '#platform/runtime/uuid.ts';
+import type { Clock } from '#platform/runtime/clock.ts';
 import type { Database } from '#platform/database/database.ts';
-import { type Job, startJob } from '#platform/job.ts';
-import type { Lane } from '#platform/lane.ts';
+import { type Job, startJob } from '#platform/runtime/job.ts';
+import type { Processor } from '#platform/processor/processor.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
 import type { CarrierDue, Shipping, ShippingCommand } from './rules.ts';
 import { nextDueOrders } from './store.ts';
@@ -24,12 +24,12 @@ export interface SandboxCarrier {
 
 export interface SandboxCarrierOptions {
   readonly database: Database;
-  readonly lane: Lane<Shipping, ShippingCommand, CarrierDue>;
+  readonly processor: Processor<Shipping, ShippingCommand, CarrierDue>;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
-export function startSandboxCarrier({ database, lane, clock, logger }: SandboxCarrierOptions): SandboxCarrier {
+export function startSandboxCarrier({ database, processor, clock, logger }: SandboxCarrierOptions): SandboxCarrier {
   let looking = false;
   /** The earliest due time known; at first nothing is known, so the first look is due at once. */
   let nextMs = 0;
@@ -45,7 +45,7 @@ export function startSandboxCarrier({ database, lane, clock, logger }: SandboxCa
         const answers = await Promise.allSettled(
           due.map(({ orderId, cause }) => {
             const id = uuidv7();
-            return lane.submit({
+            return processor.submit({
               orderId,
               command: { type: 'carry' },
               cause: cause ?? { causationid: id, correlationid: id },

@@ -1,8 +1,8 @@
 import { isoTime } from '#contracts/time.ts';
-import type { Cause, Row } from '#platform/aggregate.ts';
+import type { Cause, Row } from '#platform/processor/aggregate.ts';
 import type { Database } from '#platform/database/database.ts';
 import { type Columns, insertRows, updateRows, type Write } from '#platform/database/statement.ts';
-import type { LaneStore } from '#platform/lane.ts';
+import type { ProcessorStore } from '#platform/processor/processor.ts';
 import { nextDueMs, type Shipping } from './rules.ts';
 
 /** SQL of the shipping service; nowhere else. */
@@ -16,7 +16,7 @@ const COLUMNS: Columns = {
   carrier_due_at: 'timestamptz',
 };
 
-function rowOf({ id, version, sequence, seen, state }: Row<Shipping>): Record<string, unknown> {
+function rowOf({ id, revision: version, sequence, consumed: seen, state }: Row<Shipping>): Record<string, unknown> {
   const dueMs = nextDueMs(state!);
   return {
     order_id: id,
@@ -36,7 +36,7 @@ interface StoredOrder extends Record<string, unknown> {
   body: Shipping;
 }
 
-export const shippingStore: LaneStore<Shipping, never> = {
+export const shippingStore: ProcessorStore<Shipping, never> = {
   async load(database, ids) {
     const rows = await database.query<StoredOrder>(
       'select order_id, version, sequence, seen, body from shipping.orders where order_id = any($1::uuid[])',
@@ -45,7 +45,7 @@ export const shippingStore: LaneStore<Shipping, never> = {
     return new Map(
       rows.map((row) => [
         row.order_id,
-        { id: row.order_id, version: row.version, sequence: row.sequence, seen: row.seen, state: row.body },
+        { id: row.order_id, revision: row.version, sequence: row.sequence, consumed: row.seen, state: row.body },
       ]),
     );
   },
@@ -55,7 +55,7 @@ export const shippingStore: LaneStore<Shipping, never> = {
     const changed: Record<string, unknown>[] = [];
     const shipments: Record<string, unknown>[] = [];
     for (const { before, after } of changes) {
-      (before.version === 0 ? added : changed).push(rowOf(after));
+      (before.revision === 0 ? added : changed).push(rowOf(after));
       if (after.state!.shipments.length > 0 && !before.state?.shipments.length) {
         for (const { id } of after.state!.shipments) shipments.push({ id, order_id: after.id });
       }

@@ -1,14 +1,14 @@
 import { uuidv7 } from 'uuidv7';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Envelope } from '#contracts/envelope.ts';
-import { emptyRow, type Outcome, type Row, type Rules } from '#platform/aggregate.ts';
-import { systemClock } from '#platform/context.ts';
+import { emptyRow, type Outcome, type Row, type Rules } from '#platform/processor/aggregate.ts';
+import { systemClock } from '#platform/runtime/clock.ts';
 import { ConflictError, type Database } from '#platform/database/database.ts';
 import { insertRows, joinWrites, updateRows } from '#platform/database/statement.ts';
-import { Lane, type LaneStore } from '#platform/lane.ts';
-import type { Bus, Lag, Subscription } from '#platform/messaging/bus.ts';
-import { appendEvents } from '#platform/messaging/outbox.ts';
-import { listParked } from '#platform/messaging/parked.ts';
+import { Processor, type ProcessorStore } from '#platform/processor/processor.ts';
+import type { Bus, Lag, Subscription } from '#platform/log/bus.ts';
+import { appendEvents } from '#platform/log/outbox.ts';
+import { listParked } from '#platform/log/parked.ts';
 import { createLogger } from '#platform/telemetry/logger.ts';
 import { createMetrics } from '#platform/telemetry/metrics.ts';
 import {
@@ -209,8 +209,8 @@ export function busContract(name: string, setUp: () => Promise<BusUnderTest>): v
       const events = stories(20, 5, type);
       const poisoned = events.find(({ sequence }) => sequence === 2)!;
       (poisoned.data as { poison?: string }).poison = 'the rules cannot take this';
-      const lane = newLane(bus, database, consumer, type);
-      await lane.start();
+      const processor = newLane(bus, database, consumer, type);
+      await processor.start();
       await append(database, events, 25, bus);
       const parked = await until(
         'the order to be parked',
@@ -225,9 +225,11 @@ export function busContract(name: string, setUp: () => Promise<BusUnderTest>): v
       });
       await untilEffects(database, consumer, events.length - 4);
 
-      expect(await lane.unpark(poisoned.subject, { action: 'retry', data: { sequence: 2 }, actor: 'test' })).toBe(4);
+      expect(await processor.unpark(poisoned.subject, { action: 'retry', data: { sequence: 2 }, actor: 'test' })).toBe(
+        4,
+      );
       expect(disorder(await untilEffects(database, consumer, events.length))).toEqual([]);
-      await lane.stop();
+      await processor.stop();
     });
 
     test('catches up from the start when far behind', async () => {
@@ -450,8 +452,8 @@ interface Count {
   readonly events: number;
 }
 
-/** A service with nothing in it but what a lane needs; its rules fail on data that says so. */
-function newLane(bus: Bus, database: Database, consumer: string, type: string): Lane<Count, never> {
+/** A service with nothing in it but what a processor needs; its rules fail on data that says so. */
+function newLane(bus: Bus, database: Database, consumer: string, type: string): Processor<Count, never> {
   const rules: Rules<Count, never> = {
     source: `/olms/${consumer}`,
     consumes: [type as 'OrderCreated'],
@@ -464,7 +466,7 @@ function newLane(bus: Bus, database: Database, consumer: string, type: string): 
       throw new Error('this service takes no commands');
     },
   };
-  return new Lane({
+  return new Processor({
     name: consumer,
     rules,
     store: effectStore(consumer),
@@ -472,12 +474,12 @@ function newLane(bus: Bus, database: Database, consumer: string, type: string): 
     bus,
     clock: systemClock,
     logger: createLogger('silent'),
-    metrics: createMetrics().lane(consumer),
+    metrics: createMetrics().processor(consumer),
   });
 }
 
 /** Keeps nothing but effects: one row for each event that was folded. */
-function effectStore(consumer: string): LaneStore<Count, never> {
+function effectStore(consumer: string): ProcessorStore<Count, never> {
   const rows = new Map<string, Row<Count>>();
   return {
     load: async (_database, ids) => new Map(ids.map((id) => [id, rows.get(id) ?? emptyRow<Count>(id)])),

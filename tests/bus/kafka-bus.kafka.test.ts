@@ -5,20 +5,20 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Admin, type MessageToProduce, Producer } from '@platformatic/kafka';
 import { uuidv7 } from 'uuidv7';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readSettings } from '#platform/config.ts';
+import { readSettings } from '#platform/runtime/settings.ts';
 import type { Database } from '#platform/database/database.ts';
-import { KafkaBus } from '#platform/messaging/kafka-bus.ts';
-import { type KafkaConfig, kafkaSettings } from '#platform/messaging/kafka-config.ts';
-import { encoded } from '#platform/messaging/encoded.ts';
-import { partitionOf, toContent } from '#platform/messaging/kafka-message.ts';
-import { KafkaAppender } from '#platform/messaging/kafka-produce.ts';
-import { describeTopics, ensureTopic } from '#platform/messaging/kafka-topic.ts';
-import { listParked } from '#platform/messaging/parked.ts';
-import { Relay, type RelayOptions } from '#platform/messaging/relay.ts';
+import { KafkaBus } from '#platform/kafka/bus.ts';
+import { type KafkaConfig, kafkaSettings } from '#platform/kafka/settings.ts';
+import { encoded } from '#platform/log/encoded.ts';
+import { partitionOf, toContent } from '#platform/kafka/wire/message.ts';
+import { KafkaAppender } from '#platform/kafka/wire/produce.ts';
+import { describeTopics, ensureTopic } from '#platform/kafka/topic.ts';
+import { listParked } from '#platform/log/parked.ts';
+import { Relay, type RelayOptions } from '#platform/kafka/relay.ts';
 import { createLogger } from '#platform/telemetry/logger.ts';
-import { freePort } from '../support/ports.ts';
-import { type Kafka, startKafka } from '../../tools/brokers/kafka.ts';
-import { readTopic } from '../../tools/brokers/kcat.ts';
+import { freePort } from '#tests/support/ports.ts';
+import { type Kafka, startKafka } from '#dev/brokers/kafka.ts';
+import { readTopic } from '#dev/brokers/kcat.ts';
 import { busContract } from './bus.contract.ts';
 import {
   append,
@@ -57,7 +57,7 @@ async function startRelay(
   database: Database,
   config: KafkaConfig,
   url: string,
-  options: Pick<RelayOptions, 'announced' | 'afterAcknowledged'> = {},
+  options: Pick<RelayOptions, 'recentCommits' | 'afterAcknowledged'> = {},
 ): Promise<Relay> {
   const relay = await Relay.start({ config, database, url, logger, ...options });
   relays.push(relay);
@@ -91,11 +91,11 @@ busContract('Kafka', async () => {
 describe('the relay', () => {
   test('publishes what an independent reader can check: keys, gapless sequences, nothing missing', async () => {
     const { database, url, config, bus } = await newService();
-    const relay = await startRelay(database, config, url, { announced: bus.announced });
+    const relay = await startRelay(database, config, url, { recentCommits: bus.recentCommits });
     const events = stories(200, 15, 'Checked');
     const startedMs = performance.now();
-    // Its own process's events, another one's, and some that are announced and never committed.
-    bus.announce(stories(10, 1, 'Checked'));
+    // Its own process's events, another one's, and some that are remembered and never committed.
+    bus.remember(stories(10, 1, 'Checked'));
     await append(database, events.slice(0, 2_000), 150, bus);
     await append(database, events.slice(2_000), 150);
     await relay.settled();

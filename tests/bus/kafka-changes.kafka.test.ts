@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Admin } from '@platformatic/kafka';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Kafka, startKafka } from '../../tools/brokers/kafka.ts';
-import { readTopic } from '../../tools/brokers/kcat.ts';
-import type { Api } from '../support/api.ts';
-import { expectSoundLog } from '../support/events.ts';
-import { startTestSystem, type TestSystem } from '../support/system.ts';
-import { until } from '../support/until.ts';
-import type { Order } from '../support/views.ts';
+import { type Kafka, startKafka } from '#dev/brokers/kafka.ts';
+import { readTopic } from '#dev/brokers/kcat.ts';
+import type { Api } from '#tests/support/api.ts';
+import { expectSoundLog } from '#tests/support/events.ts';
+import { startTestSystem, type TestSystem } from '#tests/support/system.ts';
+import { until } from '#tests/support/until.ts';
+import type { Order } from '#tests/support/views.ts';
 import { disorder } from './support.ts';
 
 /** The whole system on Kafka, while somebody changes its topic. */

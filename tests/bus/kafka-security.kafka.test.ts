@@ -4,17 +4,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { AclOperations, AclPermissionTypes, Admin, ResourcePatternTypes, ResourceTypes } from '@platformatic/kafka';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readSettings } from '#platform/config.ts';
+import { readSettings } from '#platform/runtime/settings.ts';
 import type { Database } from '#platform/database/database.ts';
-import { KafkaBus } from '#platform/messaging/kafka-bus.ts';
-import { KAFKA_TLS, type KafkaConfig, kafkaSettings, tlsFilesOf } from '#platform/messaging/kafka-config.ts';
-import { describeTopics, ensureTopic } from '#platform/messaging/kafka-topic.ts';
-import { listParked } from '#platform/messaging/parked.ts';
-import { Relay } from '#platform/messaging/relay.ts';
-import { secureContexts } from '#platform/tls.ts';
-import { type Kafka, type Listener, startKafka } from '../../tools/brokers/kafka.ts';
-import { readTopic } from '../../tools/brokers/kcat.ts';
-import { type Authority, type Certificate, newAuthority, selfSigned } from '../support/certificates.ts';
+import { KafkaBus } from '#platform/kafka/bus.ts';
+import { KAFKA_TLS, type KafkaConfig, kafkaSettings, tlsFilesOf } from '#platform/kafka/settings.ts';
+import { describeTopics, ensureTopic } from '#platform/kafka/topic.ts';
+import { listParked } from '#platform/log/parked.ts';
+import { Relay } from '#platform/kafka/relay.ts';
+import { secureContexts } from '#platform/runtime/tls.ts';
+import { type Kafka, type Listener, startKafka } from '#dev/brokers/kafka.ts';
+import { readTopic } from '#dev/brokers/kcat.ts';
+import { type Authority, type Certificate, newAuthority, selfSigned } from '#tests/support/certificates.ts';
 import {
   append,
   disorder,

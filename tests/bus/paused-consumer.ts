@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ConflictError, Database } from '#platform/database/database.ts';
-import { KafkaBus } from '#platform/messaging/kafka-bus.ts';
-import type { KafkaConfig } from '#platform/messaging/kafka-config.ts';
+import { KafkaBus } from '#platform/kafka/bus.ts';
+import type { KafkaConfig } from '#platform/kafka/settings.ts';
 import { createLogger } from '#platform/telemetry/logger.ts';
 import { save } from './support.ts';
 

@@ -1,6 +1,6 @@
 import { Database } from '#platform/database/database.ts';
-import type { KafkaConfig } from '#platform/messaging/kafka-config.ts';
-import { Relay } from '#platform/messaging/relay.ts';
+import type { KafkaConfig } from '#platform/kafka/settings.ts';
+import { Relay } from '#platform/kafka/relay.ts';
 import { createLogger } from '#platform/telemetry/logger.ts';
 import { until } from './support.ts';
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll } from 'vitest';
-import { PostgresBus } from '#platform/messaging/postgres-bus.ts';
+import { PostgresBus } from '#platform/log/postgres-bus.ts';
 import { busContract } from './bus.contract.ts';
 import { startTestServer, type TestServer } from './support.ts';
 

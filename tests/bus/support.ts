@@ -7,11 +7,11 @@ import pg from 'pg';
 import { uuidv7 } from 'uuidv7';
 import type { Envelope } from '#contracts/envelope.ts';
 import { ConflictError, Database } from '#platform/database/database.ts';
-import { startEmbeddedPostgres } from '#platform/database/embedded-postgres.ts';
+import { startEmbeddedPostgres } from '#platform/database/embedded/server.ts';
 import { migrate } from '#platform/database/migrate.ts';
 import { insertRows } from '#platform/database/statement.ts';
-import { type Bus, type Delivery, moveOffsets, type Subscription } from '#platform/messaging/bus.ts';
-import { appendEvents } from '#platform/messaging/outbox.ts';
+import { type Bus, type Delivery, moveOffsets, type Subscription } from '#platform/log/bus.ts';
+import { appendEvents } from '#platform/log/outbox.ts';
 
 export const ROOT = join(import.meta.dirname, '..', '..');
 const PLATFORM = { owner: 'platform', folder: join(ROOT, 'src', 'platform', 'migrations') };
@@ -114,7 +114,7 @@ export function stories(orders: number, perOrder: number, type: string): Envelop
 export async function append(database: Database, events: readonly Envelope[], size = 200, bus?: Bus): Promise<void> {
   for (let i = 0; i < events.length; i += size) {
     const set = events.slice(i, i + size);
-    bus?.announce(set);
+    bus?.remember(set);
     await database.write([appendEvents(set)]);
   }
 }

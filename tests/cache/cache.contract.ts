@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { type Cache, STREAM_START, type StreamEntry } from '#platform/cache/cache.ts';
-import { until } from '../support/until.ts';
+import { until } from '#tests/support/until.ts';
 
 const TTL_MS = 60_000;
 const WINDOW_MS = 400;

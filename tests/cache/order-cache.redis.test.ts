@@ -7,30 +7,30 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { isRefusal } from '#contracts/errors.ts';
 import type { Cache } from '#platform/cache/cache.ts';
 import { RedisCache } from '#platform/cache/redis-cache.ts';
-import { systemClock } from '#platform/context.ts';
+import { systemClock } from '#platform/runtime/clock.ts';
 import { Database } from '#platform/database/database.ts';
-import { Lane } from '#platform/lane.ts';
-import { PostgresBus } from '#platform/messaging/postgres-bus.ts';
+import { Processor } from '#platform/processor/processor.ts';
+import { PostgresBus } from '#platform/log/postgres-bus.ts';
 import { createLogger } from '#platform/telemetry/logger.ts';
 import { createMetrics } from '#platform/telemetry/metrics.ts';
-import { Intake } from '../../src/orders/intake.ts';
-import { OrderCache, type ShownOrder } from '../../src/orders/order-cache.ts';
-import type { Order, OrderCommand } from '../../src/orders/order.ts';
-import { orderRules } from '../../src/orders/reactions.ts';
-import { loadOrders, orderStore, type StoredRow } from '../../src/orders/store.ts';
-import { startTestPostgres, type TestPostgres } from '../support/postgres.ts';
-import { type OwnRedis, startOwnRedis } from '../support/redis.ts';
-import { until } from '../support/until.ts';
+import { Intake } from '#orders/intake.ts';
+import { OrderCache, type ShownOrder } from '#orders/order-cache.ts';
+import type { Order, OrderCommand } from '#orders/order.ts';
+import { orderRules } from '#orders/reactions.ts';
+import { loadOrders, orderStore, type StoredRow } from '#orders/store.ts';
+import { startTestPostgres, type TestPostgres } from '#tests/support/postgres.ts';
+import { type OwnRedis, startOwnRedis } from '#tests/support/redis.ts';
+import { until } from '#tests/support/until.ts';
 
 const logger = createLogger('silent');
 const NO_DEADLINES = new Proxy({}, { get: () => 3_600_000 }) as Parameters<typeof orderRules>[0];
 
-/** What one process of the orders service has: connections of its own, a lane, and the shared cache. */
+/** What one process of the orders service has: connections of its own, a processor, and the shared cache. */
 class OrdersProcess {
   readonly database: Database;
   readonly cache: RedisCache;
   readonly shown: OrderCache;
-  readonly lane: Lane<Order, OrderCommand>;
+  readonly processor: Processor<Order, OrderCommand>;
   readonly intake: Intake;
   readonly #bus: PostgresBus;
   /** Runs between reading an order from PostgreSQL and remembering it. */
@@ -41,12 +41,12 @@ class OrdersProcess {
     this.cache = cache;
     this.#bus = bus;
     const options = { database, bus, clock: systemClock, logger };
-    this.lane = new Lane<Order, OrderCommand>({
+    this.processor = new Processor<Order, OrderCommand>({
       ...options,
       name: 'orders',
       rules: orderRules(NO_DEADLINES),
       store: orderStore,
-      metrics: createMetrics().lane('orders'),
+      metrics: createMetrics().processor('orders'),
     });
     this.intake = new Intake({
       ...options,
@@ -56,10 +56,10 @@ class OrdersProcess {
       policy: { createdDeadlineMs: 3_600_000, reviewTotals: new Map() as never, defaultProvider: 'sandbox' },
       queueMax: 1_000,
       closed: () => undefined,
-      onTaken: (rows) => this.lane.remember(rows),
+      onTaken: (rows) => this.processor.remember(rows),
     });
     this.shown = new OrderCache({ cache, database, logger, load: (id) => this.load(id) });
-    this.lane.onChange((row) => void this.shown.changed(row.id));
+    this.processor.onChange((row) => void this.shown.changed(row.id));
   }
 
   static async start(databaseUrl: string, redisUrl: string, prefix: string): Promise<OrdersProcess> {
@@ -95,7 +95,7 @@ class OrdersProcess {
   /** Changes an order, and answers with its version once that is acknowledged. */
   async change(orderId: string, reference: string): Promise<number> {
     const cause = { causationid: randomUUID(), correlationid: randomUUID() };
-    const done = await this.lane.submit({ orderId, command: { type: 'amend', changes: { reference } }, cause });
+    const done = await this.processor.submit({ orderId, command: { type: 'amend', changes: { reference } }, cause });
     if (isRefusal(done)) throw new Error(done.detail);
     await this.shown.changed(orderId);
     return done.row.sequence;
@@ -107,7 +107,7 @@ class OrdersProcess {
 
   async stop(): Promise<void> {
     this.shown.close();
-    await this.lane.stop();
+    await this.processor.stop();
     await this.#bus.close();
     await this.cache.close();
     await this.database.close();

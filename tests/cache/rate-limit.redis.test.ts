@@ -11,9 +11,9 @@ import { RedisCache } from '#platform/cache/redis-cache.ts';
 import { createHttp } from '#platform/http/server.ts';
 import { createLogger } from '#platform/telemetry/logger.ts';
 import { createMetrics } from '#platform/telemetry/metrics.ts';
-import { limitRates } from '../../src/gateway/rate-limit.ts';
-import { type OwnRedis, startOwnRedis } from '../support/redis.ts';
-import { until } from '../support/until.ts';
+import { limitRates } from '#gateway/rate-limit.ts';
+import { type OwnRedis, startOwnRedis } from '#tests/support/redis.ts';
+import { until } from '#tests/support/until.ts';
 
 const logger = createLogger('silent');
 

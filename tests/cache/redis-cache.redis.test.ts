@@ -8,10 +8,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { STREAM_START } from '#platform/cache/cache.ts';
 import { RedisCache } from '#platform/cache/redis-cache.ts';
 import { createMetrics, type Metrics } from '#platform/telemetry/metrics.ts';
-import { type OwnRedis, startOwnRedis } from '../support/redis.ts';
-import { until } from '../support/until.ts';
+import { type OwnRedis, startOwnRedis } from '#tests/support/redis.ts';
+import { until } from '#tests/support/until.ts';
 import { cacheContract } from './cache.contract.ts';
-import { type Redis, startRedis } from '../../tools/brokers/redis.ts';
+import { type Redis, startRedis } from '#dev/brokers/redis.ts';
 
 const ANSWER_MAX_MS = 200;
 const TTL_MS = 60_000;

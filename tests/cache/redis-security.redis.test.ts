@@ -7,12 +7,12 @@ import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { RedisCache } from '#platform/cache/redis-cache.ts';
 import { createMetrics, type Metrics } from '#platform/telemetry/metrics.ts';
-import type { TlsFiles } from '#platform/tls.ts';
-import { freePort } from '../support/ports.ts';
-import { type Redis, startRedis } from '../../tools/brokers/redis.ts';
-import { type Authority, type Certificate, newAuthority } from '../support/certificates.ts';
-import { startTestSystem } from '../support/system.ts';
-import { until } from '../support/until.ts';
+import type { TlsFiles } from '#platform/runtime/tls.ts';
+import { freePort } from '#tests/support/ports.ts';
+import { type Redis, startRedis } from '#dev/brokers/redis.ts';
+import { type Authority, type Certificate, newAuthority } from '#tests/support/certificates.ts';
+import { startTestSystem } from '#tests/support/system.ts';
+import { until } from '#tests/support/until.ts';
 import { cacheContract } from './cache.contract.ts';
 
 /** A real Redis that asks who we are: with a password, with users of few rights, over TLS, for a certificate. */

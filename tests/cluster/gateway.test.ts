@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { Identities, IDENTITY_HEADER } from '#platform/http/identity.ts';
+import { Identities, IDENTITY_HEADER } from '#platform/http/remote/identity.ts';
 import { createLogger } from '#platform/telemetry/logger.ts';
-import { startSystem, type System } from '../../src/system.ts';
-import { Api } from '../support/api.ts';
-import { startTestPostgres, type TestPostgres } from '../support/postgres.ts';
-import { StandIn } from '../support/service.ts';
-import { until } from '../support/until.ts';
-import type { Problem } from '../support/views.ts';
+import { startSystem, type System } from '#system/system.ts';
+import { Api } from '#tests/support/api.ts';
+import { startTestPostgres, type TestPostgres } from '#tests/support/postgres.ts';
+import { StandIn } from '#tests/support/service.ts';
+import { until } from '#tests/support/until.ts';
+import type { Problem } from '#tests/support/views.ts';
 
 /** A gateway whose services are elsewhere, and a service whose gateway is elsewhere. */
 

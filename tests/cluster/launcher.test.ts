@@ -3,10 +3,10 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { Api } from '../support/api.ts';
-import { freePort } from '../support/ports.ts';
-import { DEFAULT_ENV } from '../support/system.ts';
-import { until } from '../support/until.ts';
+import { Api } from '#tests/support/api.ts';
+import { freePort } from '#tests/support/ports.ts';
+import { DEFAULT_ENV } from '#tests/support/system.ts';
+import { until } from '#tests/support/until.ts';
 
 /** `olms cluster` as a person uses it: started, interrupted, killed, started again. */
 

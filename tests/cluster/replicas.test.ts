@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { readSettings } from '#platform/config.ts';
-import { kafkaSettings } from '#platform/messaging/kafka-config.ts';
-import { describeTopics, type GroupDescription } from '#platform/messaging/kafka-topic.ts';
-import type { Cluster } from '../../src/cli/cluster/launcher.ts';
-import { Api, orderBody } from '../support/api.ts';
-import { allReachable, startCluster } from '../support/cluster.ts';
-import { SandboxBooks } from '../support/provider.ts';
-import { DEFAULT_ENV } from '../support/system.ts';
-import { until } from '../support/until.ts';
-import type { Order } from '../support/views.ts';
+import { readSettings } from '#platform/runtime/settings.ts';
+import { kafkaSettings } from '#platform/kafka/settings.ts';
+import { describeTopics, type GroupDescription } from '#platform/kafka/topic.ts';
+import type { Cluster } from '#dev/cluster/launcher.ts';
+import { Api, orderBody } from '#tests/support/api.ts';
+import { allReachable, startCluster } from '#tests/support/cluster.ts';
+import { SandboxBooks } from '#tests/support/provider.ts';
+import { DEFAULT_ENV } from '#tests/support/system.ts';
+import { until } from '#tests/support/until.ts';
+import type { Order } from '#tests/support/views.ts';
 
 /** Two processes of one service: one is killed under load, one is added. */
 

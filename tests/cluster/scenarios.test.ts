@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe } from 'vitest';
-import { keepShared, stopShared } from '../support/cluster.ts';
+import { keepShared, stopShared } from '#tests/support/cluster.ts';
 
 /**
  * The scenarios of the embedded system, unchanged, against the cluster: Kafka between services that have processes

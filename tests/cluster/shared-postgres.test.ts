@@ -4,14 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import pg from 'pg';
-import { answersReady, Member } from '../../src/cli/cluster/member.ts';
-import { Api, orderBody } from '../support/api.ts';
-import { expectSoundLog } from '../support/events.ts';
-import { freePort } from '../support/ports.ts';
-import { startTestPostgres, type TestPostgres } from '../support/postgres.ts';
-import { DEFAULT_ENV } from '../support/system.ts';
-import { until } from '../support/until.ts';
-import type { Order } from '../support/views.ts';
+import { answersReady, Member } from '#dev/cluster/member.ts';
+import { Api, orderBody } from '#tests/support/api.ts';
+import { expectSoundLog } from '#tests/support/events.ts';
+import { freePort } from '#tests/support/ports.ts';
+import { startTestPostgres, type TestPostgres } from '#tests/support/postgres.ts';
+import { DEFAULT_ENV } from '#tests/support/system.ts';
+import { until } from '#tests/support/until.ts';
+import type { Order } from '#tests/support/views.ts';
 
 /** Processes that share one PostgreSQL and have no Kafka: one consumes for a service at a time, and NOTIFY wakes it. */
 

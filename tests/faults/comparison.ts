@@ -1,9 +1,9 @@
-import { type Api, OPEN_STATUSES } from '../support/api.ts';
-import { burden, units } from '../support/amounts.ts';
-import { logFaults } from '../support/log.ts';
-import type { BookEntry, SandboxBooks } from '../support/provider.ts';
-import { until } from '../support/until.ts';
-import type { Order, OrderSummary, Page } from '../support/views.ts';
+import { type Api, OPEN_STATUSES } from '#tests/support/api.ts';
+import { burden, units } from '#tests/support/amounts.ts';
+import { logFaults } from '#tests/support/log.ts';
+import type { BookEntry, SandboxBooks } from '#tests/support/provider.ts';
+import { until } from '#tests/support/until.ts';
+import type { Order, OrderSummary, Page } from '#tests/support/views.ts';
 import { decideReviews, inParallel, type Load } from './load.ts';
 
 /** What was acknowledged beside what is there: orders, the provider's books, stock, notifications, invoices. */

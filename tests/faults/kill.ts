@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { Api } from '../support/api.ts';
-import { KillableSystem } from '../support/killable.ts';
-import { freePort } from '../support/ports.ts';
-import { SandboxBooks } from '../support/provider.ts';
-import { seeded } from '../support/seeded.ts';
+import { Api } from '#tests/support/api.ts';
+import { KillableSystem } from '#tests/support/killable.ts';
+import { freePort } from '#tests/support/ports.ts';
+import { SandboxBooks } from '#tests/support/provider.ts';
+import { seeded } from '#tests/support/seeded.ts';
 import { Comparison } from './comparison.ts';
 import { initialStock, Load, OUTSIDE, release, stockUp, TOKENS } from './load.ts';
 

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Api, orderBody } from '../support/api.ts';
-import type { Seeded } from '../support/seeded.ts';
-import { until } from '../support/until.ts';
-import type { Order, Page, Problem } from '../support/views.ts';
+import { type Api, orderBody } from '#tests/support/api.ts';
+import type { Seeded } from '#tests/support/seeded.ts';
+import { until } from '#tests/support/until.ts';
+import type { Order, Page, Problem } from '#tests/support/views.ts';
 
 /** Callers who place, cancel and refund orders of every kind, repeat what is not answered, and remember what was. */
 

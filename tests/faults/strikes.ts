@@ -1,16 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { readSettings } from '#platform/config.ts';
-import { type KafkaConfig, kafkaSettings } from '#platform/messaging/kafka-config.ts';
-import { KafkaMembership } from '#platform/messaging/kafka-membership.ts';
-import { describeTopics, type GroupDescription } from '#platform/messaging/kafka-topic.ts';
+import { readSettings } from '#platform/runtime/settings.ts';
+import { type KafkaConfig, kafkaSettings } from '#platform/kafka/settings.ts';
+import { KafkaMembership } from '#platform/kafka/membership.ts';
+import { describeTopics, type GroupDescription } from '#platform/kafka/topic.ts';
 import { createLogger } from '#platform/telemetry/logger.ts';
-import type { Cluster } from '../../src/cli/cluster/launcher.ts';
-import type { Member } from '../../src/cli/cluster/member.ts';
-import { readiness } from '../support/cluster.ts';
-import { childrenOf } from '../support/killable.ts';
-import type { Seeded } from '../support/seeded.ts';
-import { until } from '../support/until.ts';
+import type { Cluster } from '#dev/cluster/launcher.ts';
+import type { Member } from '#dev/cluster/member.ts';
+import { readiness } from '#tests/support/cluster.ts';
+import { childrenOf } from '#tests/support/killable.ts';
+import type { Seeded } from '#tests/support/seeded.ts';
+import { until } from '#tests/support/until.ts';
 
 /** What is done to a cluster under load. */
 

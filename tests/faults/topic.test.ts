@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
-import type { KcatMessage } from '../../tools/brokers/kcat.ts';
+import type { KcatMessage } from '#dev/brokers/kcat.ts';
 import { Faults, type Said, TopicReader } from './topic.ts';
 
 /** Every fault of a topic is recognized: one is made at a time in what is sound. */

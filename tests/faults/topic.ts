@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import pg from 'pg';
-import { eachMessage, type KcatMessage } from '../../tools/brokers/kcat.ts';
+import { eachMessage, type KcatMessage } from '#dev/brokers/kcat.ts';
 
 /** What is on the topic, read with other people's client, beside the outboxes it came from. */
 

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { orderBody } from '../support/api.ts';
-import { useSystem } from '../support/system.ts';
-import { until } from '../support/until.ts';
-import type { Problem } from '../support/views.ts';
+import { orderBody } from '#tests/support/api.ts';
+import { useSystem } from '#tests/support/system.ts';
+import { until } from '#tests/support/until.ts';
+import type { Problem } from '#tests/support/views.ts';
 
 /** Who may call what: no key 401, a key without the right 403, and nothing happens. */
 

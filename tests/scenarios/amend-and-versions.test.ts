@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { expectSoundLog } from '../support/events.ts';
-import { useSystem } from '../support/system.ts';
-import { until } from '../support/until.ts';
-import type { Order } from '../support/views.ts';
+import { expectSoundLog } from '#tests/support/events.ts';
+import { useSystem } from '#tests/support/system.ts';
+import { until } from '#tests/support/until.ts';
+import type { Order } from '#tests/support/views.ts';
 
 /** Changes before shipment, and the order as it was at any version or time. */
 

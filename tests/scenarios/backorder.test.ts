@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { expectSoundLog, typesOf } from '../support/events.ts';
-import { expectChargedOnce } from '../support/money.ts';
-import { useSystem } from '../support/system.ts';
+import { expectSoundLog, typesOf } from '#tests/support/events.ts';
+import { expectChargedOnce } from '#tests/support/money.ts';
+import { useSystem } from '#tests/support/system.ts';
 
 /** A buyer who is willing to wait gets the next stock, first come first served. */
 

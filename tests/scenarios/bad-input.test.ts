@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { type Answer, type CallOptions, orderBody } from '../support/api.ts';
-import { useSystem } from '../support/system.ts';
-import { until } from '../support/until.ts';
-import type { Problem, Stock } from '../support/views.ts';
+import { type Answer, type CallOptions, orderBody } from '#tests/support/api.ts';
+import { useSystem } from '#tests/support/system.ts';
+import { until } from '#tests/support/until.ts';
+import type { Problem, Stock } from '#tests/support/views.ts';
 
 /** Input of every wrong kind: a clear problem, never a 500, and nothing changed. */
 

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { expectSoundLog, typesOf } from '../support/events.ts';
-import { burden, units } from '../support/amounts.ts';
-import { settledPayment } from '../support/money.ts';
-import { useSystem } from '../support/system.ts';
-import { until } from '../support/until.ts';
+import { expectSoundLog, typesOf } from '#tests/support/events.ts';
+import { burden, units } from '#tests/support/amounts.ts';
+import { settledPayment } from '#tests/support/money.ts';
+import { useSystem } from '#tests/support/system.ts';
+import { until } from '#tests/support/until.ts';
 
 /** Cancellations at any moment of orders that rush through their life: each ends whole, one way or the other. */
 

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { expectSoundLog, typesOf } from '../support/events.ts';
-import { units } from '../support/amounts.ts';
-import { expectNoMoneyHeld } from '../support/money.ts';
-import { useSystem } from '../support/system.ts';
-import { until } from '../support/until.ts';
-import type { Order } from '../support/views.ts';
+import { expectSoundLog, typesOf } from '#tests/support/events.ts';
+import { units } from '#tests/support/amounts.ts';
+import { expectNoMoneyHeld } from '#tests/support/money.ts';
+import { useSystem } from '#tests/support/system.ts';
+import { until } from '#tests/support/until.ts';
+import type { Order } from '#tests/support/views.ts';
 
 /** An order is cancelled at every point of its life; before shipment its stock and money come back exactly once. */
 

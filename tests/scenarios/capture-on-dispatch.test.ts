@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { expectSoundLog, typesOf } from '../support/events.ts';
-import { expectBooksAgree, expectNoMoneyHeld } from '../support/money.ts';
-import { useSystem } from '../support/system.ts';
+import { expectSoundLog, typesOf } from '#tests/support/events.ts';
+import { expectBooksAgree, expectNoMoneyHeld } from '#tests/support/money.ts';
+import { useSystem } from '#tests/support/system.ts';
 
 /** A shop that authorizes when the order is placed and takes the money when the goods leave. */
 

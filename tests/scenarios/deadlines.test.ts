@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { expectSoundLog, typesOf } from '../support/events.ts';
-import { expectNoMoneyHeld } from '../support/money.ts';
-import { useSystem } from '../support/system.ts';
-import { until } from '../support/until.ts';
+import { expectSoundLog, typesOf } from '#tests/support/events.ts';
+import { expectNoMoneyHeld } from '#tests/support/money.ts';
+import { useSystem } from '#tests/support/system.ts';
+import { until } from '#tests/support/until.ts';
 
 /** Everything that waits has an end: by itself before the money is taken, by an operator after it. */
 

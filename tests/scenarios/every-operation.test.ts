@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { ERRORS } from '#contracts/errors.ts';
-import { type Answer, orderBody } from '../support/api.ts';
-import { document, seen } from '../support/contract.ts';
-import { useSystem } from '../support/system.ts';
-import type { Order, Page, Problem, Product, Review } from '../support/views.ts';
+import { type Answer, orderBody } from '#tests/support/api.ts';
+import { document, seen } from '#tests/support/contract.ts';
+import { useSystem } from '#tests/support/system.ts';
+import type { Order, Page, Problem, Product, Review } from '#tests/support/views.ts';
 
 /**
  * Every operation of the API once with success, and every code that a caller can bring about. That an answer is as

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { orderBody } from '../support/api.ts';
-import { typesOf } from '../support/events.ts';
-import { expectChargedOnce } from '../support/money.ts';
-import { useSystem } from '../support/system.ts';
-import { until } from '../support/until.ts';
-import type { Order, Problem, Product } from '../support/views.ts';
+import { orderBody } from '#tests/support/api.ts';
+import { typesOf } from '#tests/support/events.ts';
+import { expectChargedOnce } from '#tests/support/money.ts';
+import { useSystem } from '#tests/support/system.ts';
+import { until } from '#tests/support/until.ts';
+import type { Order, Problem, Product } from '#tests/support/views.ts';
 
 /** A caller who does not know whether a request arrived repeats it, and nothing happens twice. */
 

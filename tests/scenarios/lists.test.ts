@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { useSystem } from '../support/system.ts';
-import { until } from '../support/until.ts';
-import type { Order, OrderSummary, Page } from '../support/views.ts';
+import { useSystem } from '#tests/support/system.ts';
+import { until } from '#tests/support/until.ts';
+import type { Order, OrderSummary, Page } from '#tests/support/views.ts';
 
 /** Finding orders: every filter alone and together, in both directions, page by page. */
 

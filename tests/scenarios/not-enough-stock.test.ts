@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { expectSoundLog, typesOf } from '../support/events.ts';
-import { useSystem } from '../support/system.ts';
-import { until } from '../support/until.ts';
+import { expectSoundLog, typesOf } from '#tests/support/events.ts';
+import { useSystem } from '#tests/support/system.ts';
+import { until } from '#tests/support/until.ts';
 
 /** All lines or none: an order that cannot be met whole takes nothing and costs nothing. */
 

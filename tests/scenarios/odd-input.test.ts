@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { orderBody } from '../support/api.ts';
-import { useSystem } from '../support/system.ts';
-import { until } from '../support/until.ts';
-import type { Order, Page, Problem, Product, Stock } from '../support/views.ts';
+import { orderBody } from '#tests/support/api.ts';
+import { useSystem } from '#tests/support/system.ts';
+import { until } from '#tests/support/until.ts';
+import type { Order, Page, Problem, Product, Stock } from '#tests/support/views.ts';
 
 /** Input that is odd but legal, or that only the database could refuse: kept as it is or refused, and harmless to others. */
 

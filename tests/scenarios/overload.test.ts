@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { orderBody } from '../support/api.ts';
-import { useSystem } from '../support/system.ts';
-import { until } from '../support/until.ts';
-import type { Order, Problem } from '../support/views.ts';
+import { orderBody } from '#tests/support/api.ts';
+import { useSystem } from '#tests/support/system.ts';
+import { until } from '#tests/support/until.ts';
+import type { Order, Problem } from '#tests/support/views.ts';
 
 /** More orders than can be taken: refused early with 503, and what is refused has left no trace. */
 

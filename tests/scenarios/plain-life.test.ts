@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { expectSoundLog, typesOf } from '../support/events.ts';
-import { useSystem } from '../support/system.ts';
-import type { CloudEvent } from '../support/views.ts';
+import { expectSoundLog, typesOf } from '#tests/support/events.ts';
+import { useSystem } from '#tests/support/system.ts';
+import type { CloudEvent } from '#tests/support/views.ts';
 
 /** An order from the click on "Buy" to the delivered parcel and the invoice, with the warehouse moved by hand. */
 

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { expectSoundLog, typesOf } from '../support/events.ts';
-import { expectBooksAgree } from '../support/money.ts';
-import { useSystem } from '../support/system.ts';
-import { until } from '../support/until.ts';
+import { expectSoundLog, typesOf } from '#tests/support/events.ts';
+import { expectBooksAgree } from '#tests/support/money.ts';
+import { useSystem } from '#tests/support/system.ts';
+import { until } from '#tests/support/until.ts';
 
 /** Money given back while the goods are still on their way: the documents say what was really paid. */
 

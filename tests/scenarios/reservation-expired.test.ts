@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { expectNoMoneyHeld } from '../support/money.ts';
-import { useSystem } from '../support/system.ts';
-import { until } from '../support/until.ts';
+import { expectNoMoneyHeld } from '#tests/support/money.ts';
+import { useSystem } from '#tests/support/system.ts';
+import { until } from '#tests/support/until.ts';
 
 /** A provider slower than the reservation may last: the order ends, and the charge that went through is undone. */
 

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { expectSoundLog, typesOf } from '../support/events.ts';
-import { burden, units } from '../support/amounts.ts';
-import { expectBooksAgree } from '../support/money.ts';
-import { useSystem } from '../support/system.ts';
-import { until } from '../support/until.ts';
-import type { Order } from '../support/views.ts';
+import { expectSoundLog, typesOf } from '#tests/support/events.ts';
+import { burden, units } from '#tests/support/amounts.ts';
+import { expectBooksAgree } from '#tests/support/money.ts';
+import { useSystem } from '#tests/support/system.ts';
+import { until } from '#tests/support/until.ts';
+import type { Order } from '#tests/support/views.ts';
 
 /** Goods and money that go back, never more than went out. */
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { typesOf } from '../support/events.ts';
-import { useSystem } from '../support/system.ts';
-import { until } from '../support/until.ts';
+import { typesOf } from '#tests/support/events.ts';
+import { useSystem } from '#tests/support/system.ts';
+import { until } from '#tests/support/until.ts';
 
 /** A review that nobody decides ends the order, so that none waits for ever. */
 

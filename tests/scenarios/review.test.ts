@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { expectSoundLog, typesOf } from '../support/events.ts';
-import { expectChargedOnce } from '../support/money.ts';
-import { useSystem } from '../support/system.ts';
-import { until } from '../support/until.ts';
+import { expectSoundLog, typesOf } from '#tests/support/events.ts';
+import { expectChargedOnce } from '#tests/support/money.ts';
+import { useSystem } from '#tests/support/system.ts';
+import { until } from '#tests/support/until.ts';
 
 /** A flagged order is not charged before a person has approved it. */
 

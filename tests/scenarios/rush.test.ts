@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { isFinal } from '../support/api.ts';
-import { expectSoundLog } from '../support/events.ts';
-import { useSystem } from '../support/system.ts';
-import { until } from '../support/until.ts';
+import { isFinal } from '#tests/support/api.ts';
+import { expectSoundLog } from '#tests/support/events.ts';
+import { useSystem } from '#tests/support/system.ts';
+import { until } from '#tests/support/until.ts';
 
 /** Everybody wants the same thing at once. */
 

@@ -9,19 +9,19 @@ import type { Envelope } from '#contracts/envelope.ts';
 import type { Cache } from '#platform/cache/cache.ts';
 import { RedisCache } from '#platform/cache/redis-cache.ts';
 import { createHttp } from '#platform/http/server.ts';
-import { type Bus, type Cursor, pausedBus } from '#platform/messaging/bus.ts';
+import { type Bus, type LogPosition, pausedBus } from '#platform/log/bus.ts';
 import { createLogger } from '#platform/telemetry/logger.ts';
 import { createMetrics } from '#platform/telemetry/metrics.ts';
-import { Stream, streamRoutes } from '../../src/gateway/stream.ts';
-import { type OwnRedis, startOwnRedis } from '../support/redis.ts';
-import { SseClient } from '../support/sse.ts';
-import { until } from '../support/until.ts';
+import { Stream, streamRoutes } from '#gateway/stream.ts';
+import { type OwnRedis, startOwnRedis } from '#tests/support/redis.ts';
+import { SseClient } from '#tests/support/sse.ts';
+import { until } from '#tests/support/until.ts';
 
 const logger = createLogger('silent');
 
 /** Tells every process the same events, like Kafka: places mean nothing to another process, and repeats happen. */
 class Broker {
-  readonly #observers = new Set<(event: Envelope, cursor: Cursor) => void>();
+  readonly #observers = new Set<(event: Envelope, cursor: LogPosition) => void>();
   readonly told: string[] = [];
 
   bus(): Bus {

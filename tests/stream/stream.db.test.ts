@@ -3,13 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createLogger } from '#platform/telemetry/logger.ts';
-import { startSystem, type System } from '../../src/system.ts';
-import { Api, orderBody } from '../support/api.ts';
-import { freePort } from '../support/ports.ts';
-import { startTestPostgres, type TestPostgres } from '../support/postgres.ts';
-import { SseClient } from '../support/sse.ts';
-import { until } from '../support/until.ts';
-import type { CloudEvent } from '../support/views.ts';
+import { startSystem, type System } from '#system/system.ts';
+import { Api, orderBody } from '#tests/support/api.ts';
+import { freePort } from '#tests/support/ports.ts';
+import { startTestPostgres, type TestPostgres } from '#tests/support/postgres.ts';
+import { SseClient } from '#tests/support/sse.ts';
+import { until } from '#tests/support/until.ts';
+import type { CloudEvent } from '#tests/support/views.ts';
 
 const KEY = 'a-key-for-the-stream-tests';
 

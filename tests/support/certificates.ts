@@ -1,6 +1,6 @@
 import { writeFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { debianProgram, run } from '../../tools/brokers/programs.ts';
+import { debianProgram, run } from '#dev/brokers/programs.ts';
 
 /** Certificates as a company of its own would make them, in PEM files, with openssl. */
 

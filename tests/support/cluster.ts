@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Cluster, type ClusterOptions } from '../../src/cli/cluster/launcher.ts';
-import { SERVICES } from '../../src/services.ts';
+import { Cluster, type ClusterOptions } from '#dev/cluster/launcher.ts';
+import { SERVICES } from '#system/services.ts';
 import type { RunningSystem, TestEnvironment } from './system.ts';
 import { until } from './until.ts';
 

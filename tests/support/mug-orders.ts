@@ -1,5 +1,5 @@
 import { uuidv7 } from 'uuidv7';
-import type { ApiClient } from '../../src/cli/client.ts';
+import type { ApiClient } from '#cli/client.ts';
 
 /** Places an order for one mug, as the tests of `olms replay` do, and returns its id. */
 export async function placeMug(api: ApiClient, token: string, more: object = {}): Promise<string> {

@@ -1,4 +1,4 @@
-import { type Redis, startRedis } from '../../tools/brokers/redis.ts';
+import { type Redis, startRedis } from '#dev/brokers/redis.ts';
 import { freePort } from './ports.ts';
 
 /** A Redis to be paused, killed and started again, at one address. */

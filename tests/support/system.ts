@@ -3,7 +3,7 @@ import { pathToFileURL } from 'node:url';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { createLogger } from '#platform/telemetry/logger.ts';
-import { startSystem } from '../../src/system.ts';
+import { startSystem } from '#system/system.ts';
 import { Api } from './api.ts';
 import { freePort } from './ports.ts';
 import { startTestPostgres, type TestPostgres } from './postgres.ts';

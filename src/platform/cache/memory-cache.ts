@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { Lru } from '../lru.ts';
+import { Lru } from '#platform/runtime/lru.ts';
 import {
   type Cache,
   type Holder,

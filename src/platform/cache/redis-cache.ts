@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { Redis, type RedisOptions } from 'ioredis';
 import { Counter, Gauge } from 'prom-client';
-import type { Logger } from '../telemetry/logger.ts';
-import type { Metrics } from '../telemetry/metrics.ts';
+import type { Logger } from '#platform/telemetry/logger.ts';
+import type { Metrics } from '#platform/telemetry/metrics.ts';
 import {
   type Cache,
   type Holder,
@@ -15,7 +15,7 @@ import {
   takenOf,
   type Versioned,
 } from './cache.ts';
-import type { TlsFiles } from '../tls.ts';
+import type { TlsFiles } from '#platform/runtime/tls.ts';
 import { redisReason, tlsOptionsOf } from './redis-connection.ts';
 import { type Scripted, SCRIPTS } from './redis-scripts.ts';
 

@@ -1,6 +1,13 @@
 import { isIP } from 'node:net';
 import type { RedisOptions } from 'ioredis';
-import { secureContexts, type TlsError, tlsFailure, type TlsFiles, tlsProblems, type TlsSettings } from '../tls.ts';
+import {
+  secureContexts,
+  type TlsError,
+  tlsFailure,
+  type TlsFiles,
+  tlsProblems,
+  type TlsSettings,
+} from '#platform/runtime/tls.ts';
 
 /** How Redis is reached, and what it means when it is not. Nothing here tells the password to anybody but Redis. */
 

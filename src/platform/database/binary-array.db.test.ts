@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startTestPostgres, type TestPostgres } from '../../../tests/support/postgres.ts';
+import { startTestPostgres, type TestPostgres } from '#tests/support/postgres.ts';
 import { binaryArray, binaryTexts, type FixedTypeName } from './binary-array.ts';
 
 /** What PostgreSQL reads out of the bytes is what the values say as texts. */

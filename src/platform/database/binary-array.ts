@@ -1,4 +1,4 @@
-import { UUID_PLACES } from '../uuid.ts';
+import { UUID_PLACES } from '#platform/runtime/uuid.ts';
 
 /**
  * One-dimensional PostgreSQL arrays in the binary format of the wire protocol: the server copies them where it would

@@ -35,14 +35,14 @@ type QueryRow = Record<string, unknown>;
 export class Database {
   readonly pool: pg.Pool;
   /** True where no other process writes to this database. */
-  readonly exclusive: boolean;
+  readonly soleWriter: boolean;
   /** Statements sent by this process, for the statement budget of the benchmark. */
   statements = 0;
   readonly #afterWrite = new Set<() => void>();
   readonly #statementNames = new Map<string, string>();
 
   constructor(options: DatabaseOptions) {
-    this.exclusive = options.exclusive ?? false;
+    this.soleWriter = options.exclusive ?? false;
     this.pool = new pg.Pool({
       connectionString: options.url,
       max: options.poolSize,

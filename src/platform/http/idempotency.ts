@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
-import type { Database } from '../database/database.ts';
-import { insertRows, type Write } from '../database/statement.ts';
+import type { Database } from '#platform/database/database.ts';
+import { insertRows, type Write } from '#platform/database/statement.ts';
 import { Problem } from './problems.ts';
 
 /** A caller's idempotency key, scoped to its API key, with a hash of what was asked. */

@@ -1,11 +1,11 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import type { Database } from '../database/database.ts';
-import type { Bus } from '../messaging/bus.ts';
-import type { Consumer } from '../service.ts';
-import type { Metrics } from '../telemetry/metrics.ts';
-import { apiPage, asyncApi, errorsPage, eventSchema, isEventType, PAGE_HEADERS } from './docs-page.ts';
-import { answer, type Answer } from './openapi.ts';
+import type { Database } from '#platform/database/database.ts';
+import type { Bus } from '#platform/log/bus.ts';
+import type { Consumer } from '#platform/log/consumer.ts';
+import type { Metrics } from '#platform/telemetry/metrics.ts';
+import { apiPage, asyncApi, errorsPage, eventSchema, isEventType, PAGE_HEADERS } from './description/page.ts';
+import { answer, type Answer } from './description/openapi.ts';
 import { Problem } from './problems.ts';
 import type { Principal } from './server.ts';
 

@@ -4,11 +4,11 @@ import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { ERRORS } from '#contracts/errors.ts';
-import { uuidv7 } from '#platform/uuid.ts';
-import type { Cause } from '../aggregate.ts';
-import type { Logger } from '../telemetry/logger.ts';
-import type { Metrics } from '../telemetry/metrics.ts';
-import { describeRoutes } from './openapi.ts';
+import { uuidv7 } from '#platform/runtime/uuid.ts';
+import type { Cause } from '#platform/processor/aggregate.ts';
+import type { Logger } from '#platform/telemetry/logger.ts';
+import type { Metrics } from '#platform/telemetry/metrics.ts';
+import { describeRoutes } from './description/openapi.ts';
 import { Problem, problemDocument, problemOf, sendProblem } from './problems.ts';
 import { isText, TEXT_FORMAT } from './schemas.ts';
 

@@ -3,14 +3,14 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 /** Metrics of a process. Labels are bounded: service, route, method, status class, event type; never an id. */
 export interface Metrics {
   readonly registry: Registry;
-  lane(service: string): LaneMetrics;
+  processor(service: string): ProcessorMetrics;
   readonly httpSeconds: Histogram<'method' | 'route' | 'status'>;
   readonly providerSeconds: Histogram<'provider' | 'operation' | 'outcome'>;
   readonly breakerOpen: Gauge<'provider'>;
   readonly refused: Counter<'code'>;
 }
 
-export interface LaneMetrics {
+export interface ProcessorMetrics {
   committed(items: number, events: number, seconds: number): void;
   conflict(): void;
   lag(events: number, ageMs: number, parked: number): void;
@@ -94,7 +94,7 @@ export function createMetrics(): Metrics {
       labelNames: ['code'],
       registers,
     }),
-    lane(name) {
+    processor(name) {
       const seconds = sets.labels(name);
       const itemCount = items.labels(name);
       const eventCount = events.labels(name);

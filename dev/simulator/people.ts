@@ -1,0 +1,268 @@
+import { formatAmount } from '#contracts/money.ts';
+import type { SkuQuantity } from '#contracts/order-events.ts';
+import type { Product } from '#contracts/peers.ts';
+import { type OrderCommand, refundable, returnable } from '#orders/order.ts';
+import { place } from '#orders/placement.ts';
+import type { Shipment, ShipmentStatus } from '#shipping/rules.ts';
+import { fail } from './log.ts';
+import { boundMs, START_MS } from './plan.ts';
+import type { Story } from './story.ts';
+
+/** Customers, operators and warehouse people: they act when they like, on what they saw a moment ago. */
+
+const TOKENS = [
+  'tok_approve',
+  'tok_approve',
+  'tok_approve',
+  'tok_approve',
+  'tok_decline',
+  'tok_timeout',
+  'tok_lost_reply',
+  'tok_flaky',
+  'tok_pending',
+  'tok_pending',
+  'tok_pending_declined',
+];
+const CURRENCIES = ['EUR', 'EUR', 'JPY', 'KWD'] as const;
+const PRICES = ['0.00', '1', '9.95', '0.0375', '1499.5'] as const;
+const ACTION_NAMES =
+  'cancel cancel hold release amend complete return receive refund refund approve approve reject dispatch dispatch deliver';
+type PersonsAction =
+  | 'cancel'
+  | 'hold'
+  | 'release'
+  | 'amend'
+  | 'complete'
+  | 'return'
+  | 'receive'
+  | 'refund'
+  | 'approve'
+  | 'reject'
+  | 'dispatch'
+  | 'deliver';
+/** As often as they are wanted. */
+const ACTIONS = ACTION_NAMES.split(' ') as PersonsAction[];
+const LOCATIONS = ['east', 'west'] as const;
+const AFTERWARDS = [
+  'return',
+  'return',
+  'receive',
+  'refund',
+  'refund',
+  'cancel',
+] as const satisfies readonly PersonsAction[];
+const REGARDLESS_ROUND = 12;
+
+export class People {
+  readonly #story: Story;
+  readonly #catalog = new Map<string, Product>();
+  /** What people still want of orders that are complete. */
+  readonly #wishes = new Map<string, number>();
+  #rounds = 0;
+
+  constructor(story: Story) {
+    this.#story = story;
+  }
+
+  begin(): void {
+    const { plan, random, scheduler, services } = this.#story;
+    services.billing.store.shared.set('invoice', 0).set('credit-note', 0);
+    for (let i = 0; i < plan.skus; i++) {
+      const sku = `SKU-${i + 1}`;
+      this.#catalog.set(sku, { id: sku, sku, name: `Thing ${i + 1}` });
+      services.inventory.store.shared.set(sku, {});
+      for (let place = 0; place < plan.locations; place++)
+        this.#story.adjust(sku, LOCATIONS[place]!, random.between(0, plan.locations === 1 ? 8 : 4));
+      for (let n = random.below(3); n > 0; n--) {
+        scheduler.after(random.duration(1, 4 * plan.actingMs), () =>
+          this.#story.adjust(sku, random.pick(LOCATIONS), random.between(-2, 4)),
+        );
+      }
+    }
+    // In a rush everybody buys at once, and the shelf is counted meanwhile.
+    const rush = random.chance(0.35) ? random.below(plan.actingMs) : undefined;
+    for (let i = 0; i < plan.orders; i++) {
+      scheduler.after(rush === undefined ? random.below(plan.actingMs) : rush + random.below(10), () => this.#buy());
+    }
+    if (rush !== undefined)
+      scheduler.after(rush + random.below(50), () => this.#story.adjust('SKU-1', LOCATIONS[0], random.between(-4, 2)));
+    for (let n = plan.troubles.kill.left; n > 0; n--)
+      scheduler.after(random.duration(1, plan.actingMs), () => this.#story.strikes('kill') && this.#story.killSome());
+    if (random.chance(0.3)) scheduler.after(random.duration(1, plan.actingMs), () => this.#story.rebalanceSome());
+    this.#supervise(plan.supervisorMs);
+  }
+
+  #buy(): void {
+    const { plan, random, scheduler } = this.#story;
+    const currency = random.pick(CURRENCIES);
+    const items = Array.from({ length: random.between(1, 2) }, () => {
+      const sku = random.pick([...this.#catalog.keys()]);
+      const unitPrice = random.pick(PRICES);
+      return { sku, quantity: random.between(1, 3), unitPrice };
+    });
+    const zero = formatAmount(0n, currency);
+    const data = place(
+      {
+        customerId: this.#story.ids.next(scheduler.nowMs),
+        currency,
+        items,
+        payment: { token: random.pick(TOKENS), ...(random.chance(0.02) && { provider: 'unheard-of' }) },
+        ...(random.chance(0.25) && { requiresReview: true }),
+        ...(random.chance(0.3) && { allowBackorder: true }),
+        ...(random.chance(0.2) && {
+          discountLines: [{ amount: zero }],
+          shippingLines: [{ amount: formatAmount(BigInt(random.below(500)), currency) }],
+        }),
+        ...(random.chance(0.8) && {
+          contact: { email: 'a@example.com', ...(random.chance(0.3) && { phone: '+49 30 1' }) },
+        }),
+        ...(random.chance(0.2) && { reference: 'PO-1', shippingAddress: { city: 'Berlin' } }),
+      },
+      { bySku: (sku) => this.#catalog.get(sku), byId: (id) => this.#catalog.get(id) },
+      {
+        createdDeadlineMs: plan.deadlines.CREATED,
+        reviewTotals: new Map([['EUR', 200_000n]]),
+        defaultProvider: 'sandbox',
+      },
+      scheduler.nowMs,
+    );
+    if ('length' in data) return fail(`an order is not taken: ${data[0]!.detail}`);
+    const id = this.#story.take(data);
+    if (id === undefined) return scheduler.after(500, () => this.#buy());
+    this.#wishes.set(id, random.chance(0.5) ? 0 : random.below(5));
+    for (let n = random.below(4); n > 0; n--)
+      scheduler.after(random.duration(1, plan.actingMs), () => this.#act(id, random.pick(ACTIONS)));
+  }
+
+  #order(id: string, command: OrderCommand): void {
+    const { services, ids, scheduler } = this.#story;
+    services.orders.submit(id, command, { key: ids.next(scheduler.nowMs) });
+  }
+
+  #act(id: string, action: PersonsAction): void {
+    const { services, random } = this.#story;
+    const order = services.orders.state(id)!;
+    const by = 'somebody';
+    const reason = 'so it is';
+    switch (action) {
+      case 'cancel':
+        return this.#order(id, { type: 'cancel', reason, by });
+      case 'hold':
+        return this.#order(id, { type: 'hold', hold: random.pick(['manual', 'fraud']), reason, by });
+      case 'release':
+        return this.#order(id, { type: 'release', hold: order.holds.at(-1)?.type ?? 'manual', reason, by });
+      case 'amend':
+        return this.#order(id, {
+          type: 'amend',
+          changes: random.chance(0.5)
+            ? { reference: 'PO-2' }
+            : { contact: { phone: '+49 30 2' }, shippingAddress: { city: 'Bonn' } },
+        });
+      case 'complete':
+        return this.#order(id, { type: 'complete' });
+      case 'return':
+        return this.#order(id, {
+          type: 'requestReturn',
+          reason,
+          ...(random.chance(0.5) && { items: this.#some(returnable(order)) }),
+        });
+      case 'receive': {
+        const awaited = order.returns.find((entry) => !entry.received);
+        return (
+          awaited &&
+          this.#order(id, {
+            type: 'receiveReturn',
+            returnId: awaited.returnId,
+            location: random.pick(LOCATIONS),
+            refund: random.chance(0.6),
+            by,
+          })
+        );
+      }
+      case 'refund': {
+        const most = refundable(order);
+        const amount = random.chance(0.5) && most > 1n ? formatAmount(most / 2n, order.currency) : undefined;
+        return this.#order(id, { type: 'requestRefund', reason, by, ...(amount !== undefined && { amount }) });
+      }
+      case 'approve':
+      case 'reject':
+        return void services.reviews.submit(id, { type: action, reason, by });
+      case 'dispatch': {
+        const waiting = this.#oneOf(id, 'SCHEDULED');
+        return void (
+          waiting &&
+          services.shipping.submit(id, {
+            type: 'dispatch',
+            shipmentId: waiting.id,
+            carrier: random.pick(['sandbox', 'dhl']),
+            trackingNumber: 'T1',
+          })
+        );
+      }
+      case 'deliver': {
+        const onItsWay = this.#oneOf(id, 'DISPATCHED');
+        return void (onItsWay && services.shipping.submit(id, { type: 'deliver', shipmentId: onItsWay.id }));
+      }
+    }
+  }
+
+  #oneOf(id: string, status: ShipmentStatus): Shipment | undefined {
+    const shipments =
+      this.#story.services.shipping.state(id)?.shipments.filter((shipment) => shipment.status === status) ?? [];
+    return shipments.length === 0 ? undefined : this.#story.random.pick(shipments);
+  }
+
+  #some(items: readonly SkuQuantity[]): SkuQuantity[] {
+    const { random } = this.#story;
+    return items
+      .slice(0, random.between(1, 2))
+      .map(({ sku, quantity }) => ({ sku, quantity: random.between(1, quantity) }));
+  }
+
+  /** Somebody looks after what waits, ever more rarely; a careless one only after what is paid. */
+  #supervise(afterMs: number): void {
+    const { scheduler, orderIds, plan } = this.#story;
+    scheduler.after(afterMs, () => {
+      const open = orderIds.filter((id) => this.#story.isOpen(id));
+      if (open.length > 0 && scheduler.nowMs - START_MS > boundMs(plan))
+        fail(
+          `${this.#story.nameOf(open[0]!)} is still ${this.#story.services.orders.state(open[0]!)!.status} when it must have ended`,
+        );
+      this.#rounds++;
+      for (const id of open) this.#lookAfter(id);
+      const wishing = orderIds.filter((id) => !open.includes(id) && this.#wishesMore(id));
+      for (const id of wishing) {
+        this.#wishes.set(id, this.#wishes.get(id)! - 1);
+        const awaited = this.#story.services.orders.state(id)!.returnStatus === 'REQUESTED';
+        this.#act(id, awaited ? 'receive' : this.#story.random.pick(AFTERWARDS));
+      }
+      if (open.length > 0 || wishing.length > 0 || orderIds.length < plan.orders)
+        this.#supervise(Math.min(Math.round(afterMs * 1.25), 8 * 3_600_000));
+    });
+  }
+
+  #wishesMore(id: string): boolean {
+    return this.#story.services.orders.state(id)!.status === 'COMPLETED' && this.#wishes.get(id)! > 0;
+  }
+
+  #lookAfter(id: string): void {
+    const { services, random, plan } = this.#story;
+    const order = services.orders.state(id)!;
+    const paid = ['PAID', 'READY_FOR_SHIPMENT', 'PARTIALLY_SHIPPED', 'SHIPPED'].includes(order.status);
+    if (plan.careless && !paid) return;
+    if (random.chance(0.5) && this.#rounds < REGARDLESS_ROUND) return;
+    const review = services.reviews.state(id);
+    if (review?.status === 'pending') return this.#act(id, random.chance(0.7) ? 'approve' : 'reject');
+    const hold =
+      order.status !== 'SHIPPED' &&
+      order.holds.find(
+        ({ type }) => type !== 'review' && type !== 'cancellation' && (type !== 'overdue' || random.chance(0.1)),
+      );
+    if (hold) return this.#order(id, { type: 'release', hold: hold.type, reason: 'looked at', by: 'supervisor' });
+    if (!paid) return;
+    if (order.status === 'SHIPPED' && random.chance(0.1)) return this.#act(id, 'complete');
+    if (order.status === 'READY_FOR_SHIPMENT' && random.chance(0.2)) this.#act(id, 'cancel');
+    this.#act(id, 'deliver');
+    this.#act(id, 'dispatch');
+  }
+}

@@ -1,0 +1,386 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createLogger } from '#platform/telemetry/logger.ts';
+import { startSystem, type System } from '#system/system.ts';
+import { type AuditReport, type Check, CHECKS, runAudit } from './audit.ts';
+import { ApiClient } from '#cli/client.ts';
+import { freePort } from '#tests/support/ports.ts';
+
+interface Order {
+  readonly id: string;
+  readonly status: string;
+}
+
+const TABLES = [
+  'orders.orders',
+  'orders.order_states',
+  'inventory.stock',
+  'inventory.reservations',
+  'inventory.ledger',
+  'payments.payments',
+  'sandbox.charges',
+  'billing.invoices',
+  'billing.counters',
+  'notifications.notifications',
+  'log.order_outbox',
+  'log.consumer_offsets',
+];
+
+describe('the audit', () => {
+  let folder: string;
+  let env: Record<string, string>;
+  let system: System;
+  let api: ApiClient;
+  /** One order of every kind that a check is about. */
+  const ids = { completed: '', refunded: '', cancelled: '', declined: '', rejected: '', open: '' };
+  const stranger = '01a20000-0000-7000-8000-000000000000';
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'olms-audit-test-'));
+    env = {
+      PORT: '0',
+      OLMS_DATA: join(folder, 'data'),
+      OLMS_BOOTSTRAP_API_KEY: 'audit-test',
+      SANDBOX_PROVIDER_PORT: String(await freePort()),
+      SANDBOX_CARRIER_DELAY_MS: 'off',
+    };
+    system = await startSystem({ env, logger: createLogger('silent') });
+    api = new ApiClient(system.url, 'audit-test');
+    await prepare();
+    // Some faults below are what constraints prevent; the audit must not depend on them.
+    await system.database.queryOnce(`do $$ declare r record; begin
+      for r in select conrelid::regclass as t, conname from pg_constraint
+        where coninhcount = 0 and (conrelid::regclass::text = any('{${TABLES.join(',')}}')) and (contype = 'c' or conname like 'notifications%_key') loop
+        execute format('alter table %s drop constraint %I', r.t, r.conname);
+      end loop; end $$`);
+    await system.database.queryOnce('create schema untouched');
+    for (const table of TABLES)
+      await system.database.queryOnce(`create table untouched.${table.replace('.', '_')} as select * from ${table}`);
+  });
+
+  afterAll(async () => {
+    await api?.close();
+    await system?.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  async function prepare(): Promise<void> {
+    for (const sku of ['A', 'B']) {
+      await api.send('PUT', `/products/${sku}`, { body: { name: sku } });
+      await api.post('/stock/adjustments', { sku, delta: 100, reason: 'test' });
+    }
+    const place = async (token: string, quantity = 2): Promise<string> => {
+      const items = [
+        { sku: 'A', quantity, unitPrice: '9.95' },
+        { sku: 'B', quantity: 1, unitPrice: '0.0375' },
+      ];
+      const contact = { email: 'ann@example.org', phone: '+49 30 1234' };
+      return (
+        await api.post<Order>('/orders', { customerId: stranger, currency: 'EUR', items, contact, payment: { token } })
+      ).id;
+    };
+    ids.completed = await place('tok_approve');
+    ids.refunded = await place('tok_approve');
+    ids.cancelled = await place('tok_approve');
+    ids.open = await place('tok_approve');
+    ids.declined = await place('tok_decline');
+    ids.rejected = await place('tok_approve', 1000);
+    await system.settle();
+    for (const id of [ids.completed, ids.refunded]) {
+      const { items } = await api.get<{ items: { id: string }[] }>(`/shipments?orderId=${id}`);
+      for (const shipment of items) {
+        await api.post(`/shipments/${shipment.id}/dispatch`, { carrier: 'dhl', trackingNumber: 'T1' });
+        await api.post(`/shipments/${shipment.id}/deliver`, {});
+      }
+    }
+    await system.settle();
+    await api.post(`/orders/${ids.refunded}/refunds`, { amount: '5.00', reason: 'test' });
+    await api.post(`/orders/${ids.cancelled}/cancel`, { reason: 'test' });
+    await system.settle();
+    const expected = {
+      completed: 'COMPLETED',
+      refunded: 'COMPLETED',
+      cancelled: 'CANCELLED',
+      open: 'READY_FOR_SHIPMENT',
+      declined: 'PAYMENT_FAILED',
+      rejected: 'REJECTED',
+    };
+    for (const [name, status] of Object.entries(expected)) {
+      const order = await api.get<Order>(`/orders/${ids[name as keyof typeof ids]}`);
+      expect(order.status, name).toBe(status);
+    }
+  }
+
+  const audited = (options = {}): Promise<AuditReport> =>
+    runAudit({ patience: 0, ...options }, { ...env, DATABASE_URL: system.databaseUrl });
+  const violated = (report: AuditReport): Check[] =>
+    report.checks.filter((check) => check.violations > 0).map((check) => check.check);
+
+  test('finds nothing wrong with a system that nobody touched, and looks at everything', async () => {
+    const report = await audited();
+    expect(violated(report)).toEqual([]);
+    expect(report).toMatchObject({ ok: true, orders: 6 });
+    for (const { check, examined, skipped } of report.checks) {
+      expect(skipped, check).toBeUndefined();
+      expect(examined, check).toBeGreaterThan(0);
+    }
+  });
+
+  /** SQL that plants a fault, and the check that must find it. */
+  const faults: [name: string, check: Check, plant: string][] = [
+    ['a status changed by hand', 'fold', "update orders.order_states set status = 'PAID' where order_id = $open"],
+    ['a total changed by hand', 'fold', 'update orders.orders set total_amount = total_amount + 0.01 where id = $open'],
+    [
+      'a line changed by hand',
+      'fold',
+      `update orders.orders set body = replace(body::text, '"quantity":1,', '"quantity":3,')::json where id = $open`,
+    ],
+    [
+      'a payment status changed by hand',
+      'fold',
+      "update orders.order_states set payment_status = 'FAILED' where order_id = $completed",
+    ],
+    [
+      'another time of the last change',
+      'fold',
+      "update orders.order_states set updated_at = updated_at + interval '1 second' where order_id = $open",
+    ],
+    [
+      'a row that cannot be read',
+      'fold',
+      `update orders.order_states set detail = (detail::jsonb - 'refundedAmount')::json where order_id = $declined`,
+    ],
+    [
+      'an order without a state',
+      'fold',
+      'update orders.order_states set order_id = $stranger where order_id = $rejected',
+    ],
+    [
+      'a lost event',
+      'sequences',
+      `update log.order_outbox set subject = $stranger where subject = $open and type = 'StockReserved'`,
+    ],
+    [
+      'an event with another number',
+      'sequences',
+      `update log.order_outbox set sequence = 9 where subject = $open and type = 'ShipmentScheduled'`,
+    ],
+    [
+      'an effect before its cause',
+      'sequences',
+      `update log.order_outbox set txid = (select txid from log.order_outbox where subject = $rejected and type = 'OrderRejected') where subject = $open and type = 'PaymentSucceeded'; update log.order_outbox set txid = '9' where subject = $open and type = 'OrderPaid'`,
+    ],
+    [
+      'an order that left only its events',
+      'orphans',
+      `insert into log.order_outbox (id, source, type, subject, sequence, time, correlationid, causationid, data) values ($stranger, '/olms/orders', 'OrderCreated', $stranger, 1, now(), '', '', '{}')`,
+    ],
+    [
+      'a payment of no order',
+      'orphans',
+      'insert into payments.payments select ($stranger)::uuid, version, sequence, seen, provider, token, currency, status, amount, authorized, captured, voided, refunded, null, cancel_requested, pending_told, operations, next_attempt_at from payments.payments where order_id = $declined',
+    ],
+    [
+      'stock reserved for nobody',
+      'reserved',
+      "update inventory.stock set reserved = reserved + 1 where sku = 'A'; insert into inventory.ledger (at, sku, location, kind, on_hand_delta, reserved_delta) values (now(), 'A', 'main', 'reserve', 0, 1)",
+    ],
+    [
+      'a reservation without its stock',
+      'reserved',
+      `update inventory.reservations set detail = replace(detail::text, '"sku":"B","location":"main","quantity":1', '"sku":"B","location":"moon","quantity":1')::json where order_id = $open`,
+    ],
+    ['stock that no movement explains', 'ledger', "update inventory.stock set on_hand = on_hand + 5 where sku = 'B'"],
+    [
+      'a lost movement',
+      'ledger',
+      "update inventory.ledger set sku = 'A' where sku = 'B' and kind = 'ship' and order_id = $completed",
+    ],
+    ['more sold than there was', 'available', "update inventory.stock set on_hand = reserved - 1 where sku = 'B'"],
+    [
+      'more captured than authorized',
+      'money',
+      'update payments.payments set captured = captured + 1 where order_id = $open',
+    ],
+    [
+      'more refunded than captured',
+      'money',
+      'update payments.payments set refunded = captured + 1 where order_id = $refunded',
+    ],
+    [
+      'a second charge in our rows',
+      'one-charge',
+      `update payments.payments set operations = (operations::jsonb || (operations->0)::jsonb)::json where order_id = $completed`,
+    ],
+    [
+      'a cancelled order that keeps the money',
+      'ended-money',
+      'update payments.payments set refunded = 0 where order_id = $cancelled',
+    ],
+    [
+      'a cancelled order with an open authorization',
+      'ended-money',
+      'update payments.payments set refunded = 0, captured = 0 where order_id = $cancelled',
+    ],
+    [
+      'a declined order that holds money',
+      'ended-money',
+      'update payments.payments set authorized = amount, captured = amount where order_id = $declined',
+    ],
+    [
+      'a cancelled order that holds stock',
+      'ended-stock',
+      `update inventory.reservations set status = 'RESERVED', detail = '{"demand":[],"allocations":[{"sku":"A","location":"main","quantity":2}]}' where order_id = $cancelled`,
+    ],
+    [
+      'a completed order that was not paid',
+      'completed-paid',
+      'update payments.payments set captured = 0 where order_id = $completed',
+    ],
+    [
+      'a completed order without a payment',
+      'completed-paid',
+      'update payments.payments set order_id = $stranger where order_id = $completed',
+    ],
+    [
+      'a refund that the order does not know',
+      'refunds',
+      'update payments.payments set refunded = 6 where order_id = $refunded',
+    ],
+    [
+      'other amounts in the books of the provider',
+      'provider',
+      'update sandbox.charges set captured = captured - 1 where reference = ($completed)::text',
+    ],
+    [
+      'a second charge in the books of the provider',
+      'provider',
+      "insert into sandbox.charges select ($stranger)::uuid, version, 'second', reference, token, currency, amount, capture, status, reason, authorized, captured, voided, refunded from sandbox.charges where reference = ($completed)::text",
+    ],
+    [
+      'a charge that the provider does not know',
+      'provider',
+      "update sandbox.charges set status = 'declined' where reference = ($completed)::text",
+    ],
+    [
+      'a charge of an order without a payment',
+      'provider',
+      'update sandbox.charges set reference = ($stranger)::text where reference = ($completed)::text',
+    ],
+    [
+      'somebody told twice',
+      'notifications',
+      `insert into notifications.notifications select ($stranger)::uuid, order_id, event_id, event_type, channel, recipient, subject, body, status, detail, attempts, next_attempt_at, created_at, sent_at from notifications.notifications where order_id = $open and event_type = 'OrderCreated' and channel = 'email'`,
+    ],
+    [
+      'somebody told of another order',
+      'notifications',
+      "update notifications.notifications set order_id = $declined where order_id = $rejected and channel = 'sms'",
+    ],
+    [
+      'an order without its invoice',
+      'invoices',
+      'update billing.invoices set order_id = $stranger where order_id = $completed',
+    ],
+    [
+      'an invoice of an order that never completed',
+      'invoices',
+      'update billing.invoices set order_id = $open where order_id = $completed',
+    ],
+    [
+      'an invoice over another total',
+      'invoices',
+      'update billing.invoices set total = total + 1 where order_id = $completed',
+    ],
+    [
+      'a gap in the invoice numbers',
+      'invoice-numbers',
+      "update billing.invoices set number = 'INV-00000009' where number = 'INV-00000001'",
+    ],
+    [
+      'an invoice number that was used up',
+      'invoice-numbers',
+      "update billing.counters set value = value + 1 where key = 'invoice'",
+    ],
+    [
+      'a refund without a credit note',
+      'credit-notes',
+      "update billing.invoices set body = (body::jsonb || '{\"creditNotes\": []}')::json where order_id = $refunded; update billing.counters set value = 0 where key = 'credit-note'",
+    ],
+    [
+      'a credit note over another amount',
+      'credit-notes',
+      `update billing.invoices set body = replace(body::text, '"amount":"5.00"', '"amount":"5.01"')::json where order_id = $refunded`,
+    ],
+    [
+      'a lost credit note',
+      'invoice-numbers',
+      "update billing.counters set value = value + 1 where key = 'credit-note'",
+    ],
+  ];
+
+  async function run(sql: string): Promise<void> {
+    const filled = sql.replaceAll(
+      /\$(\w+)/g,
+      (_, name: string) => `'${name === 'stranger' ? stranger : ids[name as keyof typeof ids]}'::uuid`,
+    );
+    for (const statement of filled.split(';')) await system.database.queryOnce(statement);
+  }
+
+  async function restore(): Promise<void> {
+    for (const table of TABLES) {
+      await system.database.queryOnce(`delete from ${table}`);
+      await system.database.queryOnce(
+        `insert into ${table} overriding system value select * from untouched.${table.replace('.', '_')}`,
+      );
+    }
+  }
+
+  test.each(faults)('finds %s', async (_, check, plant) => {
+    await run(plant);
+    try {
+      const report = await audited();
+      expect(violated(report)).toContain(check);
+      expect(report.ok).toBe(false);
+      const { examples, violations } = report.checks.find((one) => one.check === check)!;
+      expect(examples.length).toBe(Math.min(violations, 5));
+    } finally {
+      await restore();
+    }
+    expect(violated(await audited())).toEqual([]);
+  });
+
+  test('has a fault for every check', () => {
+    expect(new Set(faults.map(([, check]) => check))).toEqual(new Set(Object.keys(CHECKS)));
+  });
+
+  test('does not take an event that its service has not read yet for a fault', async () => {
+    await run('update billing.invoices set order_id = $stranger where order_id = $completed');
+    await run("update log.consumer_offsets set position = 0, txid = 1 where consumer = 'billing'");
+    try {
+      const invoices = (await audited()).checks.find((one) => one.check === 'invoices')!;
+      expect(invoices).toMatchObject({ violations: 0, moving: 1 });
+    } finally {
+      await restore();
+    }
+  });
+
+  test('does not take a refund that the provider has not confirmed for money kept', async () => {
+    await run(
+      `update payments.payments set refunded = 0, operations = replace(operations::text, '"kind":"refund"', '"was":"succeeded","kind":"refund"')::json where order_id = $cancelled`,
+    );
+    await run(
+      `update payments.payments set operations = regexp_replace(operations::text, '("was":"succeeded".*?"state":)"succeeded"', '\\1"in_doubt"')::json where order_id = $cancelled`,
+    );
+    const money = (await audited()).checks.find((one) => one.check === 'ended-money')!;
+    expect(money).toMatchObject({ violations: 0, moving: 1 });
+  });
+
+  test('says what it could not look at', async () => {
+    const report = await audited({ providerUrl: 'http://127.0.0.1:1' });
+    expect(report.checks.find((one) => one.check === 'provider')!.skipped).toContain('no books at http://127.0.0.1:1');
+    await expect(runAudit({}, { ...env, OLMS_DATA: join(folder, 'nothing') })).rejects.toThrow('There is no data');
+  });
+});

@@ -1,0 +1,125 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Environment } from '#platform/runtime/settings.ts';
+import { type ApiClient, type ClientOptions, print, printJson, table, withClient } from '#cli/client.ts';
+
+/** `olms park …`: orders whose event a service could not digest, and what to do about them. */
+
+export interface ParkOptions extends ClientOptions {
+  readonly json?: boolean;
+}
+
+interface ParkedOrder {
+  readonly consumer: string;
+  readonly orderId: string;
+  readonly reason: string | null;
+  readonly eventType: string;
+  readonly eventId: string;
+  readonly events: number;
+  readonly parkedAt: string;
+}
+
+async function parkedOrders(client: ApiClient): Promise<readonly ParkedOrder[]> {
+  return (await client.get<{ items: readonly ParkedOrder[] }>('/parked')).items;
+}
+
+export async function listParked(options: ParkOptions, env: Environment): Promise<void> {
+  await withClient(options, env, async (client) => {
+    const parked = await parkedOrders(client);
+    if (options.json) return printJson(parked);
+    if (parked.length === 0) return print('no order is parked');
+    const rows = parked.map((entry) => [
+      entry.consumer,
+      entry.orderId,
+      entry.eventType,
+      entry.events,
+      entry.parkedAt,
+      entry.reason,
+    ]);
+    print(table(['service', 'order', 'event', 'waiting', 'since', 'reason'], rows));
+  });
+}
+
+/** Tries the first parked event of an order again, or leaves it out; the events behind it follow. */
+export async function unpark(
+  action: 'retry' | 'skip',
+  consumer: string,
+  orderId: string,
+  options: ParkOptions,
+  env: Environment,
+): Promise<void> {
+  await withClient(options, env, (client) => give(client, action, consumer, orderId, undefined, options));
+}
+
+export interface EditOptions extends ParkOptions {
+  readonly data?: string;
+  readonly dataFile?: string;
+}
+
+/** Tries the parked event again with other data: given, or edited in $EDITOR. */
+export async function editParked(
+  consumer: string,
+  orderId: string,
+  options: EditOptions,
+  env: Environment,
+): Promise<void> {
+  await withClient(options, env, async (client) => {
+    const text =
+      options.data ??
+      (options.dataFile === undefined
+        ? await edited(client, consumer, orderId, env)
+        : await readFile(options.dataFile, 'utf8'));
+    await give(client, 'retry', consumer, orderId, jsonOf(text), options);
+  });
+}
+
+async function give(
+  client: ApiClient,
+  action: 'retry' | 'skip',
+  consumer: string,
+  orderId: string,
+  data: unknown,
+  options: ParkOptions,
+): Promise<void> {
+  const path = `/parked/${encodeURIComponent(consumer)}/${encodeURIComponent(orderId)}/${action}`;
+  const answer = await client.post<{ left: number }>(path, data === undefined ? {} : { data });
+  if (options.json) printJson(answer);
+  else
+    print(
+      answer.left === 0
+        ? 'nothing of this order is parked any more'
+        : `${answer.left} events of this order are still parked`,
+    );
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new Error(`The data is not JSON: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+async function edited(client: ApiClient, consumer: string, orderId: string, env: Environment): Promise<string> {
+  const parked = (await parkedOrders(client)).find((entry) => entry.consumer === consumer && entry.orderId === orderId);
+  if (!parked) throw new Error(`${consumer} has no parked event of order ${orderId}.`);
+  const { items } = await client.get<{ items: readonly { id: string; data: unknown }[] }>(
+    `/orders/${encodeURIComponent(orderId)}/events`,
+  );
+  const event = items.find(({ id }) => id === parked.eventId);
+  const editor = env['VISUAL'] || env['EDITOR'];
+  if (!editor) throw new Error('Give the data with --data or --data-file, or set EDITOR.');
+  const folder = await mkdtemp(join(tmpdir(), 'olms-park-'));
+  try {
+    const file = join(folder, `${parked.eventType}.json`);
+    await writeFile(file, `${JSON.stringify(event?.data ?? {}, undefined, 2)}\n`, { mode: 0o600 });
+    // $EDITOR may carry options ("code --wait"), so it is the shell's to split.
+    const { status } = spawnSync('/bin/sh', ['-c', `${editor} "$1"`, 'sh', file], { stdio: 'inherit' });
+    if (status !== 0) throw new Error('The editor failed; nothing was changed.');
+    return await readFile(file, 'utf8');
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}

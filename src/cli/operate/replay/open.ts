@@ -1,0 +1,82 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Environment, readSettings } from '#platform/runtime/settings.ts';
+import { Database } from '#platform/database/database.ts';
+import { startEmbeddedPostgres } from '#platform/database/embedded/server.ts';
+import { kafkaReplayLog } from '#platform/kafka/rewind.ts';
+import { kafkaSettings } from '#platform/kafka/settings.ts';
+import { postgresReplayLog } from '#platform/log/postgres-rewind.ts';
+import { RELAY_CONSUMER } from '#platform/kafka/relay.ts';
+import { CannotReplay, type ReplayLog } from '#platform/log/rewind.ts';
+import type { Replayable } from '#platform/processor/preview.ts';
+import { databaseUrlOf, processSettings } from '#system/settings.ts';
+import { SERVICES } from '#system/services.ts';
+
+/** A consumer, its database, and the log it reads, as the environment says; beside the running system or without it. */
+export interface OpenReplay extends AsyncDisposable {
+  readonly replayable: Replayable;
+  readonly database: Database;
+  readonly log: ReplayLog;
+  /** The log is a topic. */
+  readonly kafka: boolean;
+}
+
+/** One for questions, one for the transactions of a rebuild. */
+const POOL_SIZE = 2;
+const STATEMENT_TIMEOUT_MS = 600_000;
+
+export async function openReplay(consumer: string, env: Environment): Promise<OpenReplay> {
+  const { service, replayable } = find(consumer, env);
+  const kafka = readSettings(kafkaSettings, env);
+  const url = databaseUrlOf(service, env);
+  const { dataFolder } = readSettings(processSettings, env);
+  const dataDir = join(dataFolder, 'postgres');
+  if (url === '' && !existsSync(dataDir))
+    throw new Error(`There is no data in ${dataFolder}; name it with OLMS_DATA, or set DATABASE_URL.`);
+  const embedded = url === '' ? await startEmbeddedPostgres({ dataDir }) : undefined;
+  const database = new Database({
+    url: embedded?.url ?? url,
+    poolSize: POOL_SIZE,
+    statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+    applicationName: 'olms-replay',
+  });
+  const close = async (): Promise<void> => {
+    await database.close();
+    await embedded?.stop();
+  };
+  try {
+    const log = kafka.brokers === '' ? postgresReplayLog(database) : kafkaReplayLog(kafka);
+    return {
+      replayable,
+      database,
+      log,
+      kafka: kafka.brokers !== '',
+      async [Symbol.asyncDispose]() {
+        await log.close();
+        await close();
+      },
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function find(consumer: string, env: Environment): { service: string; replayable: Replayable } {
+  const known: string[] = [];
+  for (const { name: service, replays } of SERVICES) {
+    for (const replayable of replays?.(env) ?? []) {
+      if (replayable.consumer === consumer) return { service, replayable };
+      known.push(replayable.consumer);
+    }
+  }
+  if (consumer === RELAY_CONSUMER)
+    throw new CannotReplay(
+      'RELAY',
+      'The relay publishes and consumes nothing: what it has published is on the topic, where each service can read it again. An order it parked is released with "olms park".',
+    );
+  throw new CannotReplay(
+    'NO_SUCH_CONSUMER',
+    `Nothing named ${consumer} reads the log. There are: ${known.join(', ')}.`,
+  );
+}

@@ -1,0 +1,66 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { newKey } from '#gateway/api-keys.ts';
+import { type Environment, readSettings } from '#platform/runtime/settings.ts';
+import { processSettings } from '#system/settings.ts';
+import { startSystem, type System } from '#system/system.ts';
+
+/** `npm start`: everything in one process, with a key that is made once and kept in the data folder. */
+export async function dev(env: Environment): Promise<void> {
+  const { dataFolder } = readSettings(processSettings, env);
+  const key = env['OLMS_BOOTSTRAP_API_KEY'] || (await generatedKey(dataFolder));
+  const startedMs = performance.now();
+  const system = await startSystem({
+    env: { ...env, OLMS_BOOTSTRAP_API_KEY: key, LOG_LEVEL: env['LOG_LEVEL'] ?? 'warn' },
+  });
+  process.stdout.write(banner(system, key, Math.round(performance.now() - startedMs)));
+  await untilSignal(system);
+}
+
+/** `olms start`: as the environment says. */
+export async function start(env: Environment, services: readonly string[]): Promise<void> {
+  const system = await startSystem({ env, services });
+  process.stdout.write(`OLMS (${[...system.services.keys()].join(', ')}) listens on ${system.url}\n`);
+  await untilSignal(system);
+}
+
+/** The key of this data folder, made on first use. */
+export async function generatedKey(dataFolder: string): Promise<string> {
+  const file = join(dataFolder, 'api-key');
+  try {
+    return (await readFile(file, 'utf8')).trim();
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'ENOENT') throw error;
+    const key = newKey();
+    await mkdir(dataFolder, { recursive: true });
+    await writeFile(file, `${key}\n`, { mode: 0o600 });
+    return key;
+  }
+}
+
+function banner(system: System, key: string, tookMs: number): string {
+  return [
+    '',
+    `  OLMS runs (started in ${(tookMs / 1000).toFixed(1)} s). Ctrl-C stops it; what was acknowledged is kept.`,
+    '',
+    `  API         ${system.url}`,
+    `  API docs    ${system.url}/docs`,
+    `  Health      ${system.url}/health/readiness`,
+    `  Metrics     ${system.url}/metrics`,
+    `  API key     ${key}`,
+    '',
+    '',
+  ].join('\n');
+}
+
+const STOP_TIMEOUT_MS = 30_000;
+
+async function untilSignal(system: System): Promise<void> {
+  await new Promise<void>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
+  });
+  process.stderr.write('stopping\n');
+  setTimeout(() => process.exit(1), STOP_TIMEOUT_MS).unref();
+  await system.stop();
+  process.exit(0);
+}

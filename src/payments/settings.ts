@@ -1,0 +1,112 @@
+import { type Environment, readSettings, type Settings } from '#platform/runtime/settings.ts';
+import { type CaptureMode, SAFETY_NET_MS } from './rules.ts';
+
+/** Signs webhooks of the sandbox wherever no secret is configured; production never accepts it. */
+const DEVELOPMENT_WEBHOOK_SECRET = 'whsec_b2xtcy1zYW5kYm94LW5vdC1mb3ItcHJvZHVjdGlvbg==';
+const SANDBOX_PORT = 4010;
+
+export const settings = {
+  capture: {
+    type: 'string',
+    env: 'PAYMENTS_CAPTURE',
+    default: 'automatic',
+    meaning:
+      '`automatic`: charge when the order asks for payment; `on_dispatch`: authorize then, capture once everything is shipped',
+  },
+  concurrency: {
+    type: 'integer',
+    env: 'PAYMENTS_CONCURRENCY',
+    default: 128,
+    meaning: 'Provider calls in flight at once',
+  },
+  queueMax: {
+    type: 'integer',
+    env: 'PAYMENTS_QUEUE_MAX',
+    default: 4_096,
+    meaning: 'Provider calls that may wait for their turn; what does not fit is found again by the reconciliation',
+  },
+  timeoutMs: {
+    type: 'integer',
+    env: 'PAYMENTS_TIMEOUT_MS',
+    default: 2_000,
+    meaning: 'Longest wait for a provider, after which the outcome is found out later',
+  },
+  breakerOpenMs: {
+    type: 'integer',
+    env: 'PAYMENTS_BREAKER_OPEN_MS',
+    default: 5_000,
+    meaning: 'How long a failing provider is left alone before one call tries it again',
+  },
+  cancelSafetyMs: {
+    type: 'integer',
+    env: 'PAYMENTS_CANCEL_SAFETY_MS',
+    default: 30_000,
+    meaning:
+      'How long after the last attempt a charge unknown to the provider counts as possible, when its order is cancelled',
+  },
+  sandboxUrl: {
+    type: 'string',
+    env: 'SANDBOX_PROVIDER_URL',
+    default: '',
+    meaning: 'Base URL of the sandbox payment provider; empty: 127.0.0.1 and SANDBOX_PROVIDER_PORT',
+  },
+} as const satisfies Settings;
+
+/** What payments must know of the sandbox; these are the sandbox's settings and documented with it. */
+const sandboxSettings = {
+  enabled: {
+    type: 'boolean',
+    env: 'SANDBOX_ENABLED',
+    default: false,
+    meaning: 'Offer the sandbox provider in production too',
+  },
+  webhookSecret: {
+    type: 'secret',
+    env: 'SANDBOX_WEBHOOK_SECRET',
+    default: DEVELOPMENT_WEBHOOK_SECRET,
+    meaning: 'Signs its webhooks',
+  },
+} as const satisfies Settings;
+
+export interface PaymentsConfig {
+  readonly capture: CaptureMode;
+  readonly concurrency: number;
+  readonly queueMax: number;
+  readonly timeoutMs: number;
+  readonly breakerOpenMs: number;
+  readonly cancelSafetyMs: number;
+  /** Undefined where the sandbox is not offered. */
+  readonly sandbox: { readonly url: () => string; readonly webhookSecret: string | undefined } | undefined;
+}
+
+export function readConfig(env: Environment): PaymentsConfig {
+  const values = readSettings(settings, env);
+  if (values.capture !== 'automatic' && values.capture !== 'on_dispatch')
+    throw new Error('Configuration: PAYMENTS_CAPTURE must be automatic or on_dispatch');
+  if (values.concurrency < 1) throw new Error('Configuration: PAYMENTS_CONCURRENCY must be at least 1');
+  // A call may begin that much later than it was decided, and then takes its time: until it is over, a charge
+  // that the provider does not know may still arrive there.
+  if (values.cancelSafetyMs <= values.timeoutMs + SAFETY_NET_MS) {
+    throw new Error(`Configuration: PAYMENTS_CANCEL_SAFETY_MS must exceed PAYMENTS_TIMEOUT_MS by ${SAFETY_NET_MS}`);
+  }
+  const { enabled, webhookSecret } = readSettings(sandboxSettings, env);
+  const production = env['OLMS_ENV'] === 'production';
+  const secretUsable = webhookSecret !== '' && !(production && webhookSecret === DEVELOPMENT_WEBHOOK_SECRET);
+  return {
+    capture: values.capture,
+    concurrency: values.concurrency,
+    queueMax: values.queueMax,
+    timeoutMs: values.timeoutMs,
+    breakerOpenMs: values.breakerOpenMs,
+    cancelSafetyMs: values.cancelSafetyMs,
+    // Read at every call: a system under test learns its ports only while it starts.
+    sandbox:
+      enabled || !production
+        ? {
+            url: () =>
+              env['SANDBOX_PROVIDER_URL'] || `http://127.0.0.1:${env['SANDBOX_PROVIDER_PORT'] || SANDBOX_PORT}`,
+            webhookSecret: secretUsable ? webhookSecret : undefined,
+          }
+        : undefined,
+  };
+}

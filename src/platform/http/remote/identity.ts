@@ -1,0 +1,92 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { Lru } from '#platform/runtime/lru.ts';
+import type { Principal } from '#platform/http/server.ts';
+
+/**
+ * Who calls, told from one process to another: name, role and an early end, signed with the secret that the
+ * processes of a deployment share. A service behind the gateway believes nothing else.
+ */
+
+export const IDENTITY_HEADER = 'x-olms-identity';
+
+/** The only principal that reaches a public route of a service: nobody has been asked who calls. */
+export const ANONYMOUS: Principal = { name: 'anonymous', role: 'anonymous' };
+
+const SECRET_LENGTH_MIN = 32;
+const LIFE_S = 60;
+/** A signature is used again for so long; what is sent is then good for at least the rest of its life. */
+const REUSE_S = 20;
+const CLOCK_SKEW_S = 5;
+const HEADER_LENGTH_MAX = 1_000;
+const REMEMBERED_MAX = 10_000;
+const PURPOSE = 'olms-identity-1';
+const ROLES: ReadonlySet<string> = new Set<Principal['role']>([
+  'anonymous',
+  'reader',
+  'client',
+  'operator',
+  'admin',
+  'service',
+]);
+
+interface Claims {
+  readonly name: string;
+  readonly role: Principal['role'];
+  /** Seconds since 1970 after which the identity is void. */
+  readonly exp: number;
+}
+
+export class Identities {
+  readonly #secret: string;
+  readonly #nowMs: () => number;
+  readonly #signed = new Lru<{ header: string; untilS: number }>(REMEMBERED_MAX);
+  /** Claims of headers that were found to be genuine: a caller's next calls bring the same one. */
+  readonly #genuine = new Lru<Claims>(REMEMBERED_MAX);
+
+  constructor(secret: string, nowMs: () => number = Date.now) {
+    if (secret.length < SECRET_LENGTH_MIN)
+      throw new Error(`Configuration: OLMS_INTERNAL_SECRET must have at least ${SECRET_LENGTH_MIN} characters`);
+    this.#secret = secret;
+    this.#nowMs = nowMs;
+  }
+
+  /** The header that tells another process who calls. */
+  sign({ name, role }: Principal): string {
+    const nowS = Math.floor(this.#nowMs() / 1000);
+    const key = `${role} ${name}`;
+    const known = this.#signed.get(key);
+    if (known && known.untilS > nowS) return known.header;
+    const claims: Claims = { name, role, exp: nowS + LIFE_S };
+    const payload = Buffer.from(JSON.stringify(claims)).toString('base64url');
+    const header = `${payload}.${this.#mac(payload).toString('base64url')}`;
+    this.#signed.set(key, { header, untilS: nowS + REUSE_S });
+    return header;
+  }
+
+  /** Who calls; undefined where the header is missing, forged, expired, or promises to live longer than any should. */
+  verify(header: string | string[] | undefined): Principal | undefined {
+    if (typeof header !== 'string' || header.length > HEADER_LENGTH_MAX) return undefined;
+    const claims = this.#genuine.get(header) ?? this.#read(header);
+    if (!claims) return undefined;
+    const { name, role, exp } = claims;
+    const leftS = exp - this.#nowMs() / 1000;
+    if (!(leftS > 0) || leftS > LIFE_S + CLOCK_SKEW_S || !ROLES.has(role)) return undefined;
+    return { name, role };
+  }
+
+  #read(header: string): Claims | undefined {
+    const dot = header.indexOf('.');
+    if (dot < 1) return undefined;
+    const payload = header.slice(0, dot);
+    const given = Buffer.from(header.slice(dot + 1), 'base64url');
+    const wanted = this.#mac(payload);
+    if (given.length !== wanted.length || !timingSafeEqual(given, wanted)) return undefined;
+    const claims = JSON.parse(Buffer.from(payload, 'base64url').toString()) as Claims;
+    this.#genuine.set(header, claims);
+    return claims;
+  }
+
+  #mac(payload: string): Buffer {
+    return createHmac('sha256', this.#secret).update(`${PURPOSE}.${payload}`).digest();
+  }
+}

@@ -1,0 +1,385 @@
+import { type ClusterMetadata, Consumer } from '@platformatic/kafka';
+import type { Envelope } from '#contracts/envelope.ts';
+import type { Logger } from '#platform/telemetry/logger.ts';
+import { parseData } from '#platform/log/encoded.ts';
+import { clientOptions, type KafkaConfig } from './settings.ts';
+import { BrokerError, diagnose } from './errors.ts';
+import { type FetchedPartition, KafkaFetcher, NO_RECORDS } from './wire/fetch.ts';
+import { fromRecord, timeOf, typeOf } from './wire/message.ts';
+import type { KafkaRecord } from './wire/records.ts';
+import { Linger } from '#platform/runtime/linger.ts';
+
+/**
+ * Reads partitions from given offsets into bounded buffers. It belongs to no group and decides nothing about
+ * offsets: whoever owns it says where to read, because the truth about that is in a database, not at the broker.
+ * A partition whose buffer is full is left out of the next fetch; that is all the backpressure there is.
+ */
+
+const PARTITION_BYTES_MAX = 1024 * 1024;
+const PARTITION_EVENTS_MAX = 1_000;
+const BUFFER_BYTES_MAX = 24 * 1024 * 1024;
+const FETCH_PARTITION_BYTES = 256 * 1024;
+const FETCH_BYTES = 4 * 1024 * 1024;
+/** The broker answers at once when there is something; this is how long it holds a question that has no answer. */
+const FETCH_WAIT_MS = 500;
+/** While a full partition is left out: it must get into the next question soon after it was drained. */
+const FETCH_WAIT_BUSY_MS = 25;
+/** From so many events a second on, of whatever type, questions are put apart from the answer before. */
+const BUSY_PER_SECOND = 1_000;
+const PACE_MS = { first: 40, longest: 150 };
+const RETRY_MS = [100, 250, 500, 1_000, 2_000];
+const RECORD_OVERHEAD_BYTES = 400;
+const EARLIEST = -2n;
+const LATEST = -1n;
+
+interface Partition {
+  readonly number: number;
+  /** Next offset to ask for. */
+  fetched: number;
+  /** Next offset to give out: everything before was given or is of no interest. */
+  taken: number;
+  queue: KafkaRecord[];
+  bytes: number;
+  /** The broker's end of the partition; undefined until it told. */
+  end: number | undefined;
+}
+
+export interface ReaderOptions {
+  readonly config: KafkaConfig;
+  readonly name: string;
+  /** Undefined: every type. */
+  readonly types: ReadonlySet<string> | undefined;
+  /** Leave the events' data the JSON text it is. */
+  readonly encoded?: boolean | undefined;
+  readonly logger: Logger;
+  readonly onReady: () => void;
+  /** The topic was deleted and made anew: no place on it holds any more. */
+  readonly onReplaced: () => void;
+}
+
+export interface Taken {
+  readonly events: Envelope[];
+  /** The offset after each event. */
+  readonly positions: number[];
+  /** Partitions the events came from, with the offset after the last one given. */
+  readonly progress: ReadonlyMap<number, number>;
+}
+
+export class KafkaReader {
+  readonly #options: ReaderOptions;
+  readonly #topic: string;
+  /** For what is to be known of the topic: leaders and ends. */
+  readonly #client: Consumer;
+  readonly #fetcher: KafkaFetcher;
+  readonly #partitions = new Map<number, Partition>();
+  readonly #busyNodes = new Set<number>();
+  readonly #timers = new Set<NodeJS.Timeout>();
+  readonly #pace = new Linger(BUSY_PER_SECOND, PACE_MS.first, PACE_MS.longest);
+  readonly #read: (json: string) => unknown;
+  #wanted = false;
+  #pumping = false;
+  #bytes = 0;
+  #turn = 0;
+  #failures = 0;
+  #failure: string | undefined;
+  #topicId: string | undefined;
+  #closed = false;
+
+  constructor(options: ReaderOptions) {
+    this.#options = options;
+    this.#topic = options.config.topic;
+    this.#read = options.encoded ? (json) => json : parseData;
+    // A client of its own: a fetch waits at the broker, and a heartbeat behind it on one connection would be late.
+    this.#client = new Consumer({ ...clientOptions(options.config), groupId: options.name, retries: 0 });
+    this.#client.topics.track(this.#topic);
+    const { types } = options;
+    this.#fetcher = new KafkaFetcher(options.config, (record) => {
+      const type = typeOf(record);
+      return type !== undefined && (types === undefined || types.has(type));
+    });
+  }
+
+  /** Reads a partition from an offset, forgetting what was read of it before. */
+  seek(number: number, offset: number): void {
+    this.drop(number);
+    this.#partitions.set(number, { number, fetched: offset, taken: offset, queue: [], bytes: 0, end: undefined });
+    this.#pump();
+  }
+
+  /** Stops reading a partition and forgets what is buffered of it. */
+  drop(number: number): void {
+    this.#bytes -= this.#partitions.get(number)?.bytes ?? 0;
+    this.#partitions.delete(number);
+  }
+
+  /** Next offset to give out of a partition. */
+  place(number: number): number | undefined {
+    return this.#partitions.get(number)?.taken;
+  }
+
+  /** Up to `max` events, partition by partition, beginning with another one each time. */
+  take(max: number): Taken {
+    const taken = { events: [] as Envelope[], positions: [] as number[], progress: new Map<number, number>() };
+    const { events, progress } = taken;
+    const partitions = [...this.#partitions.values()];
+    this.#turn++;
+    for (let i = 0; i < partitions.length && events.length < max; i++) {
+      const partition = partitions[(i + this.#turn) % partitions.length]!;
+      const before = events.length;
+      this.#takeFrom(partition, taken, max);
+      if (events.length > before) progress.set(partition.number, partition.taken);
+    }
+    if (events.length > 0) this.#pump();
+    return taken;
+  }
+
+  #takeFrom(partition: Partition, { events, positions }: Taken, max: number): void {
+    let used = 0;
+    for (const record of partition.queue) {
+      if (events.length >= max) break;
+      used++;
+      this.#free(partition, record);
+      const event = fromRecord(record, this.#read);
+      if (typeof event === 'string') {
+        this.#options.logger.error(
+          { topic: this.#topic, partition: partition.number, offset: record.offset, reason: event },
+          'a message that is no event of this system was skipped',
+        );
+        continue;
+      }
+      events.push(event);
+      positions.push(record.offset + 1);
+    }
+    partition.queue.splice(0, used);
+    partition.taken = partition.queue[0]?.offset ?? partition.fetched;
+  }
+
+  #free(partition: Partition, record: KafkaRecord): void {
+    const bytes = bytesOf(record);
+    partition.bytes -= bytes;
+    this.#bytes -= bytes;
+  }
+
+  /** Messages not given out yet, as far as the broker told, and the age of the oldest buffered that is `new`. */
+  unread(newFrom: (partition: number) => number = () => 0): { events: number; ageMs: number } {
+    let events = 0;
+    let oldestMs = Number.POSITIVE_INFINITY;
+    for (const partition of this.#partitions.values()) {
+      events += partition.end === undefined ? 1 : Math.max(0, partition.end - partition.taken);
+      const first = partition.queue[0];
+      if (first && first.offset < newFrom(partition.number)) continue;
+      const time = first && timeOf(first);
+      if (time !== undefined) oldestMs = Math.min(oldestMs, Date.parse(time));
+    }
+    return { events, ageMs: Number.isFinite(oldestMs) ? Math.max(0, Date.now() - oldestMs) : 0 };
+  }
+
+  get failure(): string | undefined {
+    return this.#failure;
+  }
+
+  /** The current ends of all partitions, for a reader that starts from now. */
+  async ends(): Promise<number[]> {
+    return (await this.#offsets(LATEST)).map(Number);
+  }
+
+  /** The first offsets that are kept, by partition. */
+  async starts(): Promise<number[]> {
+    return (await this.#offsets(EARLIEST)).map(Number);
+  }
+
+  /** The first offsets stamped at a time or later, by partition; -1 where there is none. */
+  async offsetsAt(ms: number): Promise<number[]> {
+    return (await this.#offsets(BigInt(Math.max(0, Math.floor(ms))))).map(Number);
+  }
+
+  async #offsets(timestamp: bigint): Promise<bigint[]> {
+    return (await this.#client.listOffsets({ topics: [this.#topic], timestamp })).get(this.#topic) ?? [];
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const timer of this.#timers) clearTimeout(timer);
+    await Promise.all([this.#client.close(true).catch(() => {}), this.#fetcher.close().catch(() => {})]);
+  }
+
+  /** Asks every broker that leads a partition with room, unless a question to it is open. */
+  #pump(): void {
+    this.#wanted = true;
+    if (!this.#pumping) void this.#run();
+  }
+
+  async #run(): Promise<void> {
+    this.#pumping = true;
+    try {
+      while (this.#wanted && !this.#closed && this.#partitions.size > 0) {
+        this.#wanted = false;
+        const metadata = await this.#metadata();
+        for (const node of this.#leaders(metadata)) if (!this.#busyNodes.has(node)) void this.#ask(node, metadata);
+      }
+    } catch (error) {
+      this.#failed(error);
+    } finally {
+      this.#pumping = false;
+    }
+  }
+
+  /** The id of the topic that is read, as far as it was ever told. */
+  get topicId(): string | undefined {
+    return this.#topicId;
+  }
+
+  /** The id of the topic as the brokers have it. */
+  async findTopicId(): Promise<string> {
+    await this.#metadata();
+    return this.#topicId!;
+  }
+
+  async #metadata(): Promise<ClusterMetadata> {
+    const metadata = await this.#client.metadata({ topics: [this.#topic] });
+    const { id } = metadata.topics.get(this.#topic)!;
+    if (this.#topicId !== undefined && this.#topicId !== id) {
+      this.#options.logger.warn({ topic: this.#topic }, 'the topic was made anew; reading it from its start');
+      for (const number of this.#partitions.keys()) this.drop(number);
+      this.#topicId = id;
+      this.#options.onReplaced();
+    }
+    this.#topicId = id;
+    return metadata;
+  }
+
+  #leaders(metadata: ClusterMetadata): Set<number> {
+    const nodes = new Set<number>();
+    for (const { number } of this.#partitions.values()) {
+      const leader = metadata.topics.get(this.#topic)?.partitions[number]?.leader;
+      if (leader !== undefined && leader >= 0) nodes.add(leader);
+    }
+    return nodes;
+  }
+
+  async #ask(node: number, metadata: ClusterMetadata): Promise<void> {
+    if (this.#closed) return;
+    const topic = metadata.topics.get(this.#topic)!;
+    const led = [...this.#partitions.values()].filter(({ number }) => topic.partitions[number]?.leader === node);
+    const asked = led
+      .filter((partition) => this.#hasRoom(partition))
+      .map((partition) => ({ partition, offset: partition.fetched }));
+    if (asked.length === 0) return;
+    this.#busyNodes.add(node);
+    let records: number;
+    try {
+      const answers = await this.#fetcher.fetch(metadata.brokers.get(node)!, {
+        topicId: topic.id,
+        partitions: asked.map(({ partition, offset }) => ({
+          number: partition.number,
+          offset,
+          bytesMax: FETCH_PARTITION_BYTES,
+        })),
+        waitMs: asked.length < led.length ? FETCH_WAIT_BUSY_MS : FETCH_WAIT_MS,
+        bytesMax: FETCH_BYTES,
+      });
+      records = this.#accept(answers, asked);
+      const refused = answers.find(({ error }) => error !== undefined);
+      // What the others got is taken in all the same.
+      if (refused?.error !== undefined) return this.#failed(new BrokerError(refused.error, NO_RECORDS), node);
+    } catch (error) {
+      return this.#failed(error, node);
+    }
+    const behind = asked.some(({ partition }) => partition.fetched < (partition.end ?? 0));
+    const waitMs = this.#pace.after(records, performance.now());
+    if (waitMs > 0 && !behind) this.#releaseLater(node, waitMs);
+    else {
+      this.#busyNodes.delete(node);
+      this.#pump();
+    }
+  }
+
+  /** Asks this broker again after a while. */
+  #releaseLater(node: number | undefined, ms: number): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      if (node !== undefined) this.#busyNodes.delete(node);
+      this.#pump();
+    }, ms);
+    this.#timers.add(timer);
+  }
+
+  #hasRoom(partition: Partition): boolean {
+    if (partition.bytes >= PARTITION_BYTES_MAX || partition.queue.length >= PARTITION_EVENTS_MAX) return false;
+    return this.#bytes < BUFFER_BYTES_MAX;
+  }
+
+  #failed(error: unknown, node?: number): void {
+    if (this.#closed) return;
+    this.#failure = diagnose(error, this.#options.config).reason;
+    // Leaders and brokers may have changed: the next question starts from fresh knowledge.
+    this.#client.clearMetadata();
+    this.#releaseLater(node, RETRY_MS[Math.min(this.#failures++, RETRY_MS.length - 1)]!);
+  }
+
+  /** Takes in an answer, and tells how many records were in it. */
+  #accept(answers: readonly FetchedPartition[], asked: readonly { partition: Partition; offset: number }[]): number {
+    const wanted = new Map(asked.map((entry) => [entry.partition.number, entry]));
+    let ready = false;
+    let refused = false;
+    let records = 0;
+    for (const answer of answers) {
+      for (const batch of answer.batches) records += batch.count;
+      const entry = wanted.get(answer.number);
+      // Dropped, or sent elsewhere meanwhile: this answer is to a question nobody asks any more.
+      if (!entry || this.#partitions.get(answer.number) !== entry.partition || entry.partition.fetched !== entry.offset)
+        continue;
+      if (answer.error === 'OFFSET_OUT_OF_RANGE') void this.#restart(entry.partition);
+      if (answer.error !== undefined) refused = true;
+      else if (this.#buffer(entry.partition, answer)) ready = true;
+    }
+    if (!refused) {
+      this.#failure = undefined;
+      this.#failures = 0;
+    }
+    if (ready) this.#options.onReady();
+    return records;
+  }
+
+  /** Takes in what one partition answered; true where something can be taken or the end came nearer. */
+  #buffer(partition: Partition, { end, batches }: FetchedPartition): boolean {
+    const before = partition.fetched;
+    const known = partition.end;
+    partition.end = end;
+    for (const batch of batches) {
+      for (const record of batch.records) this.#enqueue(partition, record);
+      // After compaction or a transaction marker a batch ends beyond its last record.
+      partition.fetched = Math.max(partition.fetched, batch.nextOffset);
+    }
+    if (partition.queue.length === 0) partition.taken = partition.fetched;
+    return partition.fetched > before || known === undefined;
+  }
+
+  #enqueue(partition: Partition, record: KafkaRecord): void {
+    // A batch is sent whole: its first records may lie before the place asked for.
+    if (record.offset < partition.fetched) return;
+    partition.queue.push(record);
+    const bytes = bytesOf(record);
+    partition.bytes += bytes;
+    this.#bytes += bytes;
+  }
+
+  /** The stored offset is not on the topic: retention was faster than the consumer, or the topic was made anew. */
+  async #restart(partition: Partition): Promise<void> {
+    try {
+      const start = Number((await this.#offsets(EARLIEST))[partition.number]);
+      if (!Number.isSafeInteger(start) || this.#partitions.get(partition.number) !== partition) return;
+      this.#options.logger.error(
+        { topic: this.#topic, partition: partition.number, wanted: partition.fetched, start },
+        'the stored offset is not on the topic; reading from its start',
+      );
+      this.seek(partition.number, start);
+    } catch {
+      // The next fetch meets the same error and tries again.
+    }
+  }
+}
+
+function bytesOf(record: KafkaRecord): number {
+  return record.length + RECORD_OVERHEAD_BYTES;
+}

@@ -1,0 +1,53 @@
+import type { Envelope } from '#contracts/envelope.ts';
+import { type Columns, insertRows, type Write } from '#platform/database/statement.ts';
+
+/** Columns of an event in a table. */
+export const EVENT_COLUMNS: Columns = {
+  id: 'uuid',
+  source: 'text',
+  type: 'text',
+  subject: 'uuid',
+  sequence: 'integer',
+  time: 'timestamptz',
+  correlationid: 'text',
+  causationid: 'text',
+  traceparent: 'text',
+  data: 'json',
+};
+
+/** The log entry of a save: events become visible exactly when the change they tell does. */
+export function appendEvents(events: readonly Envelope[]): Write {
+  return insertRows('outbox', 'log.order_outbox', EVENT_COLUMNS, events as unknown as Record<string, unknown>[]);
+}
+
+export interface OutboxRow extends Record<string, unknown> {
+  id: string;
+  source: string;
+  type: string;
+  subject: string;
+  sequence: number;
+  time: Date;
+  correlationid: string;
+  causationid: string;
+  traceparent: string | null;
+  data: unknown;
+}
+
+/** Columns to select for {@link fromRow}. */
+export const OUTBOX_COLUMNS =
+  'id, source, type, subject, sequence, time, correlationid, causationid, traceparent, data';
+
+export function fromRow(row: OutboxRow): Envelope {
+  return {
+    id: row.id,
+    source: row.source,
+    type: row.type,
+    subject: row.subject,
+    sequence: row.sequence,
+    time: row.time.toISOString(),
+    correlationid: row.correlationid,
+    causationid: row.causationid,
+    ...(row.traceparent === null ? {} : { traceparent: row.traceparent }),
+    data: row.data,
+  };
+}

@@ -1,0 +1,140 @@
+import type { Envelope } from '#contracts/envelope.ts';
+import type { Database } from '#platform/database/database.ts';
+import { insertRows, type Write } from '#platform/database/statement.ts';
+
+/** A parked event with its reason; null where it only waits behind another event of its order. */
+export interface Parked {
+  readonly event: Envelope;
+  readonly reason: string | null;
+}
+
+export interface StoredParked extends Parked {
+  readonly number: number;
+}
+
+export interface ParkedOrder {
+  readonly consumer: string;
+  readonly orderId: string;
+  readonly reason: string | null;
+  readonly eventType: string;
+  readonly eventId: string;
+  readonly events: number;
+  readonly parkedAt: string;
+}
+
+/** What an operator does with the first parked event of an order; the ones behind it always follow. */
+export interface UnparkChange {
+  readonly action: 'retry' | 'skip';
+  /** Edited payload to use instead. */
+  readonly data?: unknown;
+  readonly actor: string;
+}
+
+const PARKED_REASON_MAX = 1_000;
+/** More than anybody skips by hand; a bound, not a page. */
+const SKIPPED_MAX = 10_000;
+/** A condition may be joined in any order; the queue is in the order of the log. */
+const NOT_QUEUED =
+  "where not exists (select from log.parked_events p where p.consumer = r.consumer and p.order_id = r.order_id and p.event->>'id' = r.event->>'id') order by r.place";
+
+/** PostgreSQL text holds no NUL, and a reason may quote the data that was at fault. */
+function textOf(reason: string): string {
+  return reason.replaceAll('\0', '').slice(0, PARKED_REASON_MAX);
+}
+
+/** `again`: what is in its order's queue already, because it is being read again, is not queued a second time. */
+export function parkEvents(consumer: string, parked: readonly Parked[], { again = false } = {}): Write {
+  const rows = parked.map(({ event, reason }) => ({
+    consumer,
+    order_id: event.subject,
+    event,
+    reason: reason === null ? null : textOf(reason),
+  }));
+  const write = insertRows(
+    'parked',
+    'log.parked_events',
+    { consumer: 'text', order_id: 'uuid', event: 'json', reason: 'text' },
+    rows,
+    again ? NOT_QUEUED : '',
+  );
+  return again ? { ...write, sql: write.sql.replace(/ as r\(([^)]*)\)/, ' with ordinality as r($1, place)') } : write;
+}
+
+/** Removes parked events, refusing where somebody else removed some meanwhile, and records who did it. */
+export function deleteParked(
+  consumer: string,
+  orderId: string,
+  parked: readonly StoredParked[],
+  actor: string,
+  action: string,
+): Write[] {
+  const audit = [{ actor, action, consumer, order_id: orderId, event: parked[0]!.event }];
+  return [
+    {
+      name: 'unparked',
+      sql: 'delete from log.parked_events where consumer = $1 and order_id = $2 and number = any($3::bigint[])',
+      params: [consumer, orderId, parked.map((entry) => entry.number)],
+      expect: parked.length,
+    },
+    insertRows(
+      'audit',
+      'log.park_audit',
+      { actor: 'text', action: 'text', consumer: 'text', order_id: 'uuid', event: 'json' },
+      audit,
+    ),
+  ];
+}
+
+export async function loadParked(database: Database, consumer: string, orderId: string): Promise<StoredParked[]> {
+  return database.query<{ number: number; event: Envelope; reason: string | null }>(
+    'select number, event, reason from log.parked_events where consumer = $1 and order_id = $2 order by number',
+    [consumer, orderId],
+  );
+}
+
+export async function loadParkedOrders(database: Database, consumer: string): Promise<string[]> {
+  const rows = await database.query<{ order_id: string }>(
+    'select distinct order_id from log.parked_events where consumer = $1',
+    [consumer],
+  );
+  return rows.map((row) => row.order_id);
+}
+
+/** Ids of events an operator left out: read again, they stay left out. */
+export async function loadSkipped(database: Pick<Database, 'query'>, consumer: string): Promise<string[]> {
+  const rows = await database.query<{ id: string }>(
+    `select event->>'id' as id from log.park_audit where consumer = $1 and action = 'skip' order by number desc limit ${SKIPPED_MAX}`,
+    [consumer],
+  );
+  return rows.map((row) => row.id);
+}
+
+/** Parked orders, oldest first, with what stands at the head of each queue. */
+export async function listParked(database: Database, limit = 500): Promise<ParkedOrder[]> {
+  return (
+    await database.query<{
+      consumer: string;
+      order_id: string;
+      reason: string | null;
+      type: string;
+      event_id: string;
+      events: number;
+      parked_at: Date;
+    }>(
+      `select * from (
+         select distinct on (consumer, order_id) consumer, order_id, reason, event->>'type' as type, event->>'id' as event_id, parked_at,
+           count(*) over (partition by consumer, order_id)::int as events
+         from log.parked_events order by consumer, order_id, number
+       ) heads order by parked_at limit $1`,
+      [limit],
+    )
+  ).map((row) => ({
+    consumer: row.consumer,
+    orderId: row.order_id,
+    reason: row.reason,
+    eventType: row.type,
+    eventId: row.event_id,
+    events: row.events,
+    parkedAt: row.parked_at.toISOString(),
+  }));
+}

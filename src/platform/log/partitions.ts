@@ -1,0 +1,35 @@
+import type { Database } from '#platform/database/database.ts';
+import { type Job, startJob } from '#platform/runtime/job.ts';
+import type { Logger } from '#platform/telemetry/logger.ts';
+
+const AHEAD_MONTHS = 2;
+const EVERY_MS = 6 * 3_600_000;
+const KEY_DAYS = 30;
+
+/** Creates the log's monthly partitions ahead of time and forgets idempotency keys of long ago. */
+export async function keepPartitions(database: Database, logger: Logger): Promise<Job> {
+  const run = async (): Promise<void> => {
+    const now = new Date();
+    for (let ahead = 0; ahead <= AHEAD_MONTHS; ahead++)
+      await createPartition(database, now.getUTCFullYear(), now.getUTCMonth() + ahead, logger);
+    await database.query(`delete from log.idempotency_keys where created_at < now() - make_interval(days => $1)`, [
+      KEY_DAYS,
+    ]);
+  };
+  await run();
+  return startJob({ name: 'log partitions', everyMs: EVERY_MS, logger, run });
+}
+
+async function createPartition(database: Database, year: number, month: number, logger: Logger): Promise<void> {
+  const from = new Date(Date.UTC(year, month, 1));
+  const to = new Date(Date.UTC(year, month + 1, 1));
+  const name = `order_outbox_${from.toISOString().slice(0, 7).replace('-', '_')}`;
+  try {
+    await database.queryOnce(
+      `create table if not exists log.${name} partition of log.order_outbox for values from ('${from.toISOString()}') to ('${to.toISOString()}')`,
+    );
+  } catch (error) {
+    // Events of that month are in the default partition already: they stay there, and nothing is lost.
+    logger.warn({ err: error, partition: name }, 'partition not created');
+  }
+}

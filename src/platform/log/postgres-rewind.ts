@@ -1,0 +1,50 @@
+import type { Database } from '#platform/database/database.ts';
+import type { LogPosition } from './bus.ts';
+import { countRange, placeOf, readRange } from './tail.ts';
+import { fromRow, OUTBOX_COLUMNS, type OutboxRow } from './outbox.ts';
+import { type Bound, CannotReplay, type ReplayLog } from './rewind.ts';
+
+const PAGE = 1_000;
+
+/** The log in PostgreSQL, as a replay reads it: one partition, 0. */
+export function postgresReplayLog(database: Database): ReplayLog {
+  return {
+    async placesAt(bound, stored) {
+      for (const { txid, position } of stored.values())
+        if (txid === 0 && position > 0)
+          throw new CannotReplay(
+            'READS_KAFKA',
+            'This consumer reads from Kafka: set KAFKA_BROKERS as for the services.',
+          );
+      if (!stored.has(0)) return new Map();
+      return new Map([[0, await placeAt(database, bound)]]);
+    },
+    async count(ranges, filter) {
+      let rows = 0;
+      for (const range of ranges) rows += await countRange(database, range, filter);
+      return rows;
+    },
+    async read(ranges, filter, onEvents) {
+      for (const range of ranges) {
+        for (let from: LogPosition = range.from; ;) {
+          const rows = await readRange<OutboxRow>(database, OUTBOX_COLUMNS, { from, to: range.to }, filter, PAGE);
+          if (rows.length > 0) await onEvents(rows.map(fromRow));
+          if (rows.length < PAGE) break;
+          from = rows.at(-1)!;
+        }
+      }
+    },
+    close: async () => {},
+  };
+}
+
+async function placeAt(database: Database, bound: Bound): Promise<LogPosition> {
+  if (bound.kind === 'start') return { txid: 0, position: 0 };
+  if (bound.kind === 'time') return placeOf(database, new Date(bound.ms));
+  const [place, ...more] = bound.places;
+  if (!place || more.length > 0)
+    throw new CannotReplay('ONE_PLACE', 'The log in PostgreSQL is one: give one place, transaction/position.');
+  const [txid, position] = place;
+  // The stored offset is the last place read, so the one named is read again.
+  return { txid, position: position - 1 };
+}

@@ -1,0 +1,224 @@
+import type { Envelope } from '#contracts/envelope.ts';
+import { ConflictError, type Database, isTransient } from '#platform/database/database.ts';
+import { insertRows, updateRows, type Write } from '#platform/database/statement.ts';
+import { type LogPosition, isAfter, readOffsets, type StoredOffset } from './bus.ts';
+
+/**
+ * Setting a consumer back: its stored offset is moved to an earlier place, by compare-and-set like every move of it.
+ * A consumer that runs meets another value than its own with its next save, which is refused whole, or finds it when
+ * it looks; then it reads on from there. One that does not run does so when it starts.
+ */
+
+/** Where a replay begins or ends. A place is what a stored offset holds: see {@link LogPosition}. */
+export type Bound =
+  | { readonly kind: 'start' }
+  | { readonly kind: 'time'; readonly ms: number }
+  | { readonly kind: 'places'; readonly places: readonly (readonly [number, number])[] };
+
+/** What is read again of one partition: from one stored offset to another. */
+export interface Range {
+  readonly partition: number;
+  readonly from: LogPosition;
+  readonly to: LogPosition;
+}
+
+/** A request that makes no sense, with what does. */
+export class CannotReplay extends Error {
+  readonly code: string;
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+export interface EventFilter {
+  readonly types: readonly string[];
+  /** Only these orders, where given. */
+  readonly orders?: readonly string[] | undefined;
+}
+
+/** The log as a replay reads it, whichever bus carries it. */
+export interface ReplayLog {
+  /** The stored offsets with which a consumer would read from there on, for the partitions it has read. */
+  placesAt(bound: Bound, stored: ReadonlyMap<number, StoredOffset>): Promise<ReadonlyMap<number, LogPosition>>;
+  /** Roughly how many events the ranges hold. */
+  count(ranges: readonly Range[], filter: EventFilter): Promise<number>;
+  /** The events of ranges in the order in which a consumer is given those of one order. */
+  read(
+    ranges: readonly Range[],
+    filter: EventFilter,
+    onEvents: (events: readonly Envelope[]) => Promise<void>,
+  ): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What a consumer has read between two places, by partition; one that it has not read that far has none. */
+export function rangesBetween(
+  starts: ReadonlyMap<number, LogPosition>,
+  stored: ReadonlyMap<number, LogPosition>,
+  ends?: ReadonlyMap<number, LogPosition>,
+): Range[] {
+  const ranges: Range[] = [];
+  for (const [partition, { txid, position }] of stored) {
+    const from = starts.get(partition);
+    const read: LogPosition = { txid, position };
+    const end = ends?.get(partition);
+    const to = end && isAfter(read, end) ? end : read;
+    if (from && isAfter(to, from)) ranges.push({ partition, from, to });
+  }
+  return ranges;
+}
+
+/** Events of an order that wait behind a parked one. */
+export interface ParkedQueue {
+  readonly orderId: string;
+  readonly events: readonly { readonly number: number; readonly event: Envelope }[];
+}
+
+export async function parkedQueues(database: Database, consumer: string): Promise<ParkedQueue[]> {
+  const rows = await database.query<{ order_id: string; number: number; event: Envelope }>(
+    'select order_id, number, event from log.parked_events where consumer = $1 order by order_id, number',
+    [consumer],
+  );
+  return [...Map.groupBy(rows, (row) => row.order_id)].map(([orderId, events]) => ({ orderId, events }));
+}
+
+/**
+ * Queues of which every event is read again: they are withdrawn, so that their events come in the order of the log,
+ * behind what else is read again of their order. A queue that begins before stays; what of it is read again is known.
+ */
+export async function queuesWithin(
+  log: ReplayLog,
+  queues: readonly ParkedQueue[],
+  ranges: readonly Range[],
+  types: readonly string[],
+): Promise<ParkedQueue[]> {
+  if (queues.length === 0) return [];
+  const read = new Set<string>();
+  const orders = queues.map(({ orderId }) => orderId);
+  await log.read(ranges, { types, orders }, async (page) => {
+    for (const { id } of page) read.add(id);
+  });
+  return queues.filter((queue) => queue.events.every(({ event }) => read.has(event.id)));
+}
+
+const ATTEMPTS_MAX = 50;
+const ATTEMPT_WAIT_MS = 10;
+
+export interface SetBack {
+  readonly consumer: string;
+  readonly actor: string;
+  /** As it was asked for, for the audit. */
+  readonly asked: string;
+  /** Where the stored offsets stand, and where they go. */
+  readonly ranges: readonly Range[];
+  readonly withdrawn: readonly ParkedQueue[];
+}
+
+/** Commits one attempt; throws {@link ConflictError} where the consumer has moved on or a queue has changed. */
+async function trySetBack(
+  database: Database,
+  { consumer, actor, asked, ranges, withdrawn }: SetBack,
+  stored: ReadonlyMap<number, StoredOffset>,
+): Promise<void> {
+  const writes: Write[] = [setOffsets(consumer, ranges, stored)];
+  if (withdrawn.length > 0) {
+    writes.push({
+      name: 'withdrawn',
+      sql: 'delete from log.parked_events where consumer = $1 and order_id = any($2::uuid[])',
+      params: [consumer, withdrawn.map(({ orderId }) => orderId)],
+      // One that was queued since would be read before those that stand before it.
+      expect: withdrawn.reduce((sum, { events }) => sum + events.length, 0),
+    });
+  }
+  const detail = {
+    asked,
+    partitions: ranges.map(({ partition, from, to }) => ({ partition, from: to, to: from })),
+    unparked: withdrawn.map(({ orderId }) => orderId),
+  };
+  writes.push(auditReplay({ actor, action: 'set back', consumer, detail }));
+  await database.write(writes);
+}
+
+function setOffsets(consumer: string, ranges: readonly Range[], stored: ReadonlyMap<number, StoredOffset>): Write {
+  const rows = ranges.map(({ partition, from, to }) => {
+    const before = stored.get(partition)!.again;
+    const again = before && isAfter(before, to) ? before : to;
+    return {
+      consumer,
+      partition,
+      txid: from.txid,
+      position: from.position,
+      again_txid: again.txid,
+      again_position: again.position,
+    };
+  });
+  const columns = {
+    consumer: 'text',
+    partition: 'integer',
+    txid: 'bigint',
+    position: 'bigint',
+    again_txid: 'bigint',
+    again_position: 'bigint',
+  } as const;
+  const write = updateRows('offsets', 'log.consumer_offsets', ['consumer', 'partition'], columns, rows);
+  const from = write.params.length + 1;
+  return {
+    ...write,
+    // By compare-and-set, like the consumer's own moves: each row holds what its range was computed from.
+    sql: `${write.sql.replace(' set ', ' set updated_at = now(), ')} and exists (select from unnest($${from}::integer[], $${from + 1}::bigint[], $${from + 2}::bigint[]) as b(partition, txid, position) where b.partition = t.partition and b.txid = t.txid and b.position = t.position)`,
+    params: [
+      ...write.params,
+      ranges.map(({ partition }) => partition),
+      ranges.map(({ to }) => to.txid),
+      ranges.map(({ to }) => to.position),
+    ],
+  };
+}
+
+export interface ReplayEntry {
+  readonly actor: string;
+  readonly action: 'set back' | 'rebuild';
+  readonly consumer: string;
+  readonly detail: unknown;
+}
+
+/** Who did what, and when. */
+export function auditReplay(entry: ReplayEntry): Write {
+  return insertRows('audit', 'log.replay_audit', { actor: 'text', action: 'text', consumer: 'text', detail: 'json' }, [
+    { ...entry },
+  ]);
+}
+
+/**
+ * Sets a consumer back to where `from` says, however busy it is. Resolves with what it reads again, empty where it has
+ * not read that far itself.
+ */
+export async function setBack(
+  database: Database,
+  log: ReplayLog,
+  options: Pick<SetBack, 'consumer' | 'actor' | 'asked'> & { readonly from: Bound; readonly types: readonly string[] },
+): Promise<{ readonly ranges: readonly Range[]; readonly withdrawn: readonly ParkedQueue[] }> {
+  const { consumer, from, types } = options;
+  // Where to go is looked up once; how far the consumer is by now, with every attempt.
+  const starts = await log.placesAt(from, await readOffsets(database, consumer));
+  for (let attempt = 1; ; attempt++) {
+    const queues = await parkedQueues(database, consumer);
+    let stored = await readOffsets(database, consumer);
+    let ranges = rangesBetween(starts, stored);
+    const withdrawn = await queuesWithin(log, queues, ranges, types);
+    if (queues.length > 0) {
+      // Looking for them took its time.
+      stored = await readOffsets(database, consumer);
+      ranges = rangesBetween(starts, stored);
+    }
+    if (ranges.length === 0) return { ranges, withdrawn: [] };
+    try {
+      await trySetBack(database, { ...options, ranges, withdrawn }, stored);
+      return { ranges, withdrawn };
+    } catch (error) {
+      if ((!(error instanceof ConflictError) && !isTransient(error)) || attempt >= ATTEMPTS_MAX) throw error;
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * ATTEMPT_WAIT_MS));
+    }
+  }
+}

@@ -1,0 +1,122 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Envelope } from '#contracts/envelope.ts';
+import { emptyRow, foldEvent, type Row, type RulesContext } from './aggregate.ts';
+import { contextAt, systemClock } from '#platform/runtime/clock.ts';
+import type { Database } from '#platform/database/database.ts';
+import type { ProcessorOptions } from './processor.ts';
+import type { Projection } from './projection.ts';
+
+/**
+ * What a replay must know of a consumer: what reading an event again would do, without doing it, and whether its
+ * tables can be built from the log alone. The consumer itself knows nothing of replays: it reads from its offset, and
+ * recognizes what it has taken before.
+ */
+
+/** What reading an event again would do. */
+export type Verdict =
+  /** Recognized as taken before. */
+  | { readonly kind: 'taken' }
+  /** Not taken before, and the rules would ignore it. */
+  | { readonly kind: 'ignored' }
+  /** Not taken before: it would change something here, say something or do something. */
+  | { readonly kind: 'acts' }
+  /** The rules would fail on it, and its order would be parked. */
+  | { readonly kind: 'fails'; readonly reason: string };
+
+/** Judges events in the order of the log; what earlier ones would change counts for later ones. Nothing is saved. */
+export interface Preview {
+  judge(database: Database, events: readonly Envelope[]): Promise<readonly Verdict[]>;
+}
+
+export interface Replayable {
+  readonly consumer: string;
+  readonly types: readonly string[];
+  preview(): Preview;
+  /** How its tables are built from the log, or why they cannot be. */
+  readonly rebuild: Projection | string;
+}
+
+export type ProcessorParts<State, Command, Effect, Value> = Pick<
+  ProcessorOptions<State, Command, Effect, Value>,
+  'name' | 'rules' | 'store' | 'sharedKeys'
+>;
+
+/** Which of these events had their effect, where no row remembers it. */
+export type HadEffect = (database: Database, events: readonly Envelope[]) => Promise<ReadonlySet<string>>;
+
+/** The replay of a consumer that is a processor. */
+export function replayable<State, Command, Effect, Value>(
+  parts: ProcessorParts<State, Command, Effect, Value>,
+  rebuild: Projection | string,
+  hadEffect: HadEffect = async () => new Set(),
+): Replayable {
+  return {
+    consumer: parts.name,
+    types: parts.rules.consumes,
+    preview: () => new ProcessorPreview(parts, hadEffect),
+    rebuild,
+  };
+}
+
+/** Rows that the preview has changed and remembers; with more, what comes later is judged on the stored ones. */
+const CHANGED_MAX = 200_000;
+
+class ProcessorPreview<State, Command, Effect, Value> implements Preview {
+  readonly #parts: ProcessorParts<State, Command, Effect, Value>;
+  readonly #hadEffect: HadEffect;
+  readonly #changed = new Map<string, Row<State>>();
+  readonly #values = new Map<string, Value>();
+
+  constructor(parts: ProcessorParts<State, Command, Effect, Value>, hadEffect: HadEffect) {
+    this.#parts = parts;
+    this.#hadEffect = hadEffect;
+  }
+
+  async judge(database: Database, events: readonly Envelope[]): Promise<Verdict[]> {
+    const ids = [...new Set(events.map((event) => event.subject))].filter((id) => !this.#changed.has(id));
+    const rows = await this.#parts.store.load(database, ids);
+    const rowOf = (id: string): Row<State> => this.#changed.get(id) ?? rows.get(id) ?? emptyRow<State>(id);
+    await this.#loadShared(database, events, rowOf);
+    const had = await this.#hadEffect(database, events);
+    return events.map((event) => {
+      const before = rowOf(event.subject);
+      try {
+        const { verdict, after } = this.#judge(event, before, had.has(event.id));
+        if (after !== before && this.#changed.size < CHANGED_MAX) this.#changed.set(event.subject, after);
+        return verdict;
+      } catch (error) {
+        return { kind: 'fails', reason: (error as Error).message };
+      }
+    });
+  }
+
+  #judge(event: Envelope, before: Row<State>, hadEffect: boolean): { verdict: Verdict; after: Row<State> } {
+    let moved = false;
+    const context: RulesContext<Value> = {
+      ...contextAt(systemClock),
+      shared: {
+        get: (key) => this.#values.get(key),
+        set: (key, value) => {
+          moved = true;
+          this.#values.set(key, value);
+        },
+      },
+    };
+    const folded = foldEvent(this.#parts.rules, before, event, context);
+    const { row: after, ignored, events, effects } = folded;
+    if (ignored !== undefined) return { verdict: { kind: ignored === 'duplicate' ? 'taken' : 'ignored' }, after };
+    const changes = !isDeepStrictEqual(after.state, before.state);
+    const acts = events.length > 0 || changes || (!hadEffect && (moved || effects.length > 0));
+    return { verdict: { kind: acts ? 'acts' : 'taken' }, after };
+  }
+
+  async #loadShared(database: Database, events: readonly Envelope[], rowOf: (id: string) => Row<State>): Promise<void> {
+    const { sharedKeys, store } = this.#parts;
+    if (!sharedKeys || !store.loadShared) return;
+    const absent = new Set<string>();
+    for (const event of events)
+      for (const key of sharedKeys({ event }, rowOf(event.subject).state)) if (!this.#values.has(key)) absent.add(key);
+    if (absent.size === 0) return;
+    for (const [key, value] of await store.loadShared(database, [...absent])) this.#values.set(key, value);
+  }
+}
