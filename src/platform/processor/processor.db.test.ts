@@ -60,7 +60,13 @@ const rules: Rules<Notes, AddCommand> = {
   },
 };
 
-const COLUMNS: Columns = { order_id: 'uuid', revision: 'integer', sequence: 'integer', consumed: 'json', state: 'json' };
+const COLUMNS: Columns = {
+  order_id: 'uuid',
+  revision: 'integer',
+  sequence: 'integer',
+  consumed: 'json',
+  state: 'json',
+};
 const store: ProcessorStore<Notes, never> = {
   async load(database, ids) {
     const rows = await database.query<{ order_id: string } & Omit<Row<Notes>, 'id'>>(

@@ -1,0 +1,57 @@
+import { Type } from 'typebox';
+import { defineEvent, type EventDefinition } from '#contracts/envelope.ts';
+import { Amount, Id, Reason, SOURCES, exampleId } from './vocabulary.ts';
+
+const source = SOURCES.payments;
+
+/** What the payments service emits. */
+export const PAYMENTS_EVENTS = {
+  PaymentSucceeded: defineEvent({
+    source,
+    meaning: 'The provider authorized the total, and captured what `captured` says.',
+    data: Type.Object({
+      amount: Amount,
+      captured: Amount,
+      currency: Type.String(),
+      provider: Type.String(),
+      providerReference: Type.String(),
+    }),
+    example: { amount: '19.90', captured: '19.90', currency: 'EUR', provider: 'sandbox', providerReference: 'ch_1' },
+  }),
+  PaymentFailed: defineEvent({
+    source,
+    meaning: 'The provider definitely refused the payment; no money is held.',
+    data: Type.Object({ reason: Reason, provider: Type.String() }),
+    example: { reason: 'card_declined', provider: 'sandbox' },
+  }),
+  PaymentPending: defineEvent({
+    source,
+    meaning: 'The outcome of the payment is not known yet; reconciliation finds it out.',
+    data: Type.Object({ reason: Reason, provider: Type.String() }),
+    example: { reason: 'timeout', provider: 'sandbox' },
+  }),
+  PaymentCaptured: defineEvent({
+    source,
+    meaning: 'An authorized amount was captured.',
+    data: Type.Object({ amount: Amount, captured: Amount }),
+    example: { amount: '19.90', captured: '19.90' },
+  }),
+  PaymentVoided: defineEvent({
+    source,
+    meaning: 'An authorization was given up without a charge.',
+    data: Type.Object({ amount: Amount }),
+    example: { amount: '19.90' },
+  }),
+  PaymentRefunded: defineEvent({
+    source,
+    meaning: 'A captured amount, or a part of it, was given back.',
+    data: Type.Object({ refundId: Id, amount: Amount, captured: Amount, refunded: Amount, currency: Type.String() }),
+    example: { refundId: exampleId, amount: '9.95', captured: '19.90', refunded: '9.95', currency: 'EUR' },
+  }),
+  PaymentRefundFailed: defineEvent({
+    source,
+    meaning: 'The provider definitely refused a refund.',
+    data: Type.Object({ refundId: Id, reason: Reason }),
+    example: { refundId: exampleId, reason: 'charge_disputed' },
+  }),
+} as const satisfies Record<string, EventDefinition>;

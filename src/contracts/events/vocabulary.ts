@@ -1,0 +1,90 @@
+import { type Static, Type } from 'typebox';
+
+/** What events of several services are made of. */
+
+/** Where an event comes from: one source per service. */
+export const SOURCES = {
+  orders: '/olms/orders',
+  inventory: '/olms/inventory',
+  payments: '/olms/payments',
+  shipping: '/olms/shipping',
+  reviews: '/olms/reviews',
+  billing: '/olms/billing',
+} as const;
+
+export const Amount = Type.String({
+  pattern: '^-?\\d+(\\.\\d+)?$',
+  description: 'Decimal string in the currency of the order',
+});
+export const Id = Type.String({ format: 'uuid' });
+export const Time = Type.String({ format: 'date-time' });
+export const Reason = Type.String();
+
+export const Address = Type.Object({
+  name: Type.Optional(Type.String({ maxLength: 200 })),
+  company: Type.Optional(Type.String({ maxLength: 200 })),
+  line1: Type.Optional(Type.String({ maxLength: 300 })),
+  line2: Type.Optional(Type.String({ maxLength: 300 })),
+  city: Type.Optional(Type.String({ maxLength: 200 })),
+  region: Type.Optional(Type.String({ maxLength: 200 })),
+  postalCode: Type.Optional(Type.String({ maxLength: 40 })),
+  country: Type.Optional(Type.String({ maxLength: 100 })),
+});
+export type Address = Static<typeof Address>;
+
+export const Contact = Type.Object({
+  email: Type.Optional(Type.String({ maxLength: 254, pattern: '^[^\\s@]+@[^\\s@]+$' })),
+  phone: Type.Optional(Type.String({ maxLength: 40, pattern: '^[+0-9() ./-]{3,40}$' })),
+  pushSubscription: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+});
+export type Contact = Static<typeof Contact>;
+
+export const OrderItem = Type.Object({
+  line: Type.Integer({ minimum: 1 }),
+  sku: Type.String(),
+  name: Type.Optional(Type.String()),
+  quantity: Type.Integer({ minimum: 1 }),
+  unitPrice: Amount,
+  amount: Amount,
+});
+export type OrderItem = Static<typeof OrderItem>;
+
+/** A tax, discount or shipping line of an order; a discount's amount is positive and subtracted. */
+export const ChargeLine = Type.Object({ name: Type.Optional(Type.String({ maxLength: 200 })), amount: Amount });
+export type ChargeLine = Static<typeof ChargeLine>;
+
+export const Allocation = Type.Object({
+  sku: Type.String(),
+  location: Type.String(),
+  quantity: Type.Integer({ minimum: 1 }),
+});
+export type Allocation = Static<typeof Allocation>;
+
+export const Shortage = Type.Object({
+  sku: Type.String(),
+  requested: Type.Integer(),
+  available: Type.Integer(),
+});
+export type Shortage = Static<typeof Shortage>;
+
+export const SkuQuantity = Type.Object({ sku: Type.String(), quantity: Type.Integer({ minimum: 1 }) });
+export type SkuQuantity = Static<typeof SkuQuantity>;
+
+export const PaymentStatus = Type.Union([
+  Type.Literal('NONE'),
+  Type.Literal('PENDING'),
+  Type.Literal('AUTHORIZED'),
+  Type.Literal('CAPTURED'),
+  Type.Literal('FAILED'),
+  Type.Literal('VOIDED'),
+  Type.Literal('PARTIALLY_REFUNDED'),
+  Type.Literal('REFUNDED'),
+]);
+export type PaymentStatus = Static<typeof PaymentStatus>;
+
+export const exampleItems: OrderItem[] = [
+  { line: 1, sku: 'MUG-1', name: 'Mug', quantity: 2, unitPrice: '9.95', amount: '19.90' },
+];
+export const exampleId = '0192f0c1-2a3b-7c4d-8e5f-0123456789ab';
+export const exampleTime = '2026-11-22T12:00:00.000Z';
+export const exampleAllocations: Allocation[] = [{ sku: 'MUG-1', location: 'main', quantity: 2 }];
