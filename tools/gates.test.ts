@@ -5,15 +5,17 @@ import {
   copyFileSync,
   cpSync,
   existsSync,
+  globSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   realpathSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import packageLock from '../package-lock.json' with { type: 'json' };
 
@@ -51,7 +53,7 @@ describe('the linter', () => {
       const found = findings.filter(
         ({ code, message }) => code.includes('no-restricted-globals') && message.includes(`'${name}'`),
       );
-      expect(found.map(({ filename }) => filename)).toEqual(['src/orders/order.ts']);
+      expect(found.map(({ filename }) => filename)).toEqual(['src/orders/rules/decide.ts']);
       expect(JSON.stringify(found)).toContain('time, randomness and ids come in as arguments');
     },
   );
@@ -68,14 +70,16 @@ describe('the linter', () => {
 
   test('names rules files that exist', () => {
     // A renamed file would silently be guarded no longer.
-    for (const file of [
-      'src/orders/lifecycle.ts',
-      'src/orders/order.ts',
-      'src/orders/reactions.ts',
-      'src/contracts/money.ts',
-    ]) {
-      if (existsSync(join(root, 'src/orders/service.ts'))) expect(existsSync(join(root, file)), file).toBe(true);
-    }
+    const { overrides } = JSON.parse(readFileSync(join(root, '.oxlintrc.json'), 'utf8')) as {
+      overrides: { files: string[]; rules: Record<string, unknown> }[];
+    };
+    const guarded = overrides.find(({ rules }) => 'no-restricted-globals' in rules)!.files;
+    for (const pattern of guarded) expect(globSync(pattern, { cwd: root }), pattern).not.toEqual([]);
+    // The entry of the rules of every service, and the table that a newcomer is sent to.
+    const services = globSync('src/*/service.ts', { cwd: root }).map((file) => dirname(file));
+    const withRules = services.filter((folder) => existsSync(join(root, folder, 'rules.ts')));
+    expect(withRules.length).toBeGreaterThanOrEqual(8);
+    expect(existsSync(join(root, 'src/orders/rules/lifecycle.ts'))).toBe(true);
   });
 });
 
@@ -95,9 +99,9 @@ describe('the boundaries', () => {
     ['platform-has-these-rooms', 'src/system/system.ts', 'src/platform/attic/box.ts'],
     ['system-knows-no-command', 'src/system/system.ts', 'src/cli/program.ts'],
     ['src-imports-only-src', 'src/system/system.ts', 'dev/bench.ts'],
-    ['rules-import-no-node', 'src/orders/order.ts', 'fs'],
-    ['rules-import-no-package', 'src/orders/order.ts', 'node_modules/pg'],
-    ['rules-import-no-io', 'src/orders/order.ts', 'src/platform/database/save.ts'],
+    ['rules-import-no-node', 'src/orders/rules/decide.ts', 'fs'],
+    ['rules-import-no-package', 'src/orders/rules/decide.ts', 'node_modules/pg'],
+    ['rules-import-no-io', 'src/orders/rules/decide.ts', 'src/platform/database/save.ts'],
     ['rules-reach-no-io', 'src/payments/rules.ts', 'src/platform/database/save.ts'],
     ['no-cycles', 'src/payments/authorize.ts', 'src/payments/capture.ts'],
   ])('%s is refused: %s', (name, from, to) => {
@@ -124,7 +128,7 @@ test('the type checker refuses what Node cannot strip', async () => {
 test('unused files and exports are found', async () => {
   const { code, output } = await run('knip', ['--no-progress', '--no-config-hints', '--include', 'files,exports']);
   expect(code).not.toBe(0);
-  expect(output).toContain('src/orders/order.ts');
+  expect(output).toContain('src/orders/rules/decide.ts');
 });
 
 test('a platform package without a lock entry is found', async () => {

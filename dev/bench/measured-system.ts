@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type pg from 'pg';
-import { STATUSES } from '#orders/lifecycle.ts';
+import { STATUSES } from '#orders/rules/lifecycle.ts';
 import type { LoadPlan, LoadResult } from './load-generator.ts';
 
 export const KEY = 'bench-key';

@@ -7,7 +7,7 @@ import {
   STATUSES,
   type Transition,
   TRANSITIONS,
-} from '#orders/lifecycle.ts';
+} from '#orders/rules/lifecycle.ts';
 import { readSettings } from '#platform/runtime/settings.ts';
 import { generatedFrom, inWords, markdownTable } from './markdown.ts';
 
@@ -62,10 +62,10 @@ export function lifecycleDocument(): string {
     who.join(', '),
   ]);
   const late = LATE_FACTS.map((fact) => [codes(fact.in), code(fact.command), fact.because]);
-  return `${generatedFrom('src/orders/lifecycle.ts')}
+  return `${generatedFrom('src/orders/rules/lifecycle.ts')}
 # The life of an order
 
-What can happen to an order is one table: in a status, a command leads to an event and a next status. Nothing else in the system names a next status. Whether a command is allowed *now* (is there a hold of that name, is money left to refund) is decided by the policies in \`src/orders/order.ts\`.
+What can happen to an order is one table: in a status, a command leads to an event and a next status. Nothing else in the system names a next status. Whether a command is allowed *now* (is there a hold of that name, is money left to refund) is decided by the policies in \`src/orders/rules/policies.ts\`.
 
 ## Diagram
 

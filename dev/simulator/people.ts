@@ -1,8 +1,9 @@
 import { formatAmount } from '#contracts/money.ts';
 import type { SkuQuantity } from '#contracts/order-events.ts';
 import type { Product } from '#contracts/peers.ts';
-import { type OrderCommand, refundable, returnable } from '#orders/order.ts';
-import { place } from '#orders/placement.ts';
+import type { OrderCommand } from '#orders/rules/commands.ts';
+import { refundable, returnable } from '#orders/rules/returns.ts';
+import { place } from '#orders/rules/placement.ts';
 import type { Shipment, ShipmentStatus } from '#shipping/rules.ts';
 import { fail } from './log.ts';
 import { boundMs, START_MS } from './plan.ts';

@@ -1,4 +1,4 @@
-import type { Deadlines } from '#orders/order.ts';
+import type { Deadlines } from '#orders/rules/commands.ts';
 import type { CaptureMode } from '#payments/rules.ts';
 import type { Random } from './random.ts';
 import type { Trouble } from './service.ts';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { ORDER_EVENTS } from '#contracts/order-events.ts';
-import { STATUSES } from '#orders/lifecycle.ts';
+import { STATUSES } from '#orders/rules/lifecycle.ts';
 import { PLANTED } from './faults.ts';
 import { Random } from './random.ts';
 import { runStories } from './simulate.ts';

@@ -12,8 +12,15 @@ import { Problem } from '#platform/http/problems.ts';
 import { Lru } from '#platform/runtime/lru.ts';
 import type { Bus } from '#platform/log/bus.ts';
 import { appendEvents } from '#platform/log/outbox.ts';
-import { created, type Order } from './order.ts';
-import { type Catalog, type OrderRequest, place, type PlacementPolicy, type PlacementProblem } from './placement.ts';
+import { created } from './rules/evolve.ts';
+import type { Order } from './rules/state.ts';
+import {
+  type Catalog,
+  type OrderRequest,
+  place,
+  type PlacementPolicy,
+  type PlacementProblem,
+} from './rules/placement.ts';
 import { insertOrders, loadOrders, ordersByKey, type Placement } from './store.ts';
 
 /**

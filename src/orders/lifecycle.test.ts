@@ -16,9 +16,12 @@ import {
   STATUSES,
   type Transition,
   TRANSITIONS,
-} from './lifecycle.ts';
-import { type DecideContext, decide, EVOLVERS, evolve, fold, type Order, type OrderCommand } from './order.ts';
-import { orderRules } from './reactions.ts';
+} from './rules/lifecycle.ts';
+import type { DecideContext, OrderCommand } from './rules/commands.ts';
+import { decide } from './rules/decide.ts';
+import { EVOLVERS, evolve, fold } from './rules/evolve.ts';
+import type { Order } from './rules/state.ts';
+import { orderRules } from './rules.ts';
 
 /** The table, checked as data, and every status × every command held against it. */
 
@@ -185,11 +188,11 @@ describe('the table', () => {
     const literal = new RegExp(`\\bstatus\\s*[:=]\\s*(?![=])['"\`](${ALL.join('|')})['"\`]`);
     const folder = import.meta.dirname;
     // What the description of the API shows is where an order stands, not where one goes.
-    const naming = ['lifecycle.ts', 'example-order.ts'];
-    const files = readdirSync(folder).filter(
+    const naming = ['rules/lifecycle.ts', 'example-order.ts'];
+    const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(
       (file) => file.endsWith('.ts') && !file.endsWith('.test.ts') && !naming.includes(file),
     );
-    expect(files).toContain('order.ts');
+    expect(files).toContain('rules/decide.ts');
     expect(files.filter((file) => literal.test(readFileSync(join(folder, file), 'utf8')))).toEqual([]);
   });
 

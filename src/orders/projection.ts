@@ -1,6 +1,6 @@
 import { SOURCES } from '#contracts/order-events.ts';
 import type { Projection } from '#platform/processor/projection.ts';
-import { fold } from './order.ts';
+import { fold } from './rules/evolve.ts';
 import { ORDER_COLUMNS, placedRow, STATE_COLUMNS, stateRow, TERM_COLUMNS, termsOf } from './store.ts';
 
 /**

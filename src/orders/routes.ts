@@ -16,9 +16,11 @@ import { type Database, isUniqueViolation } from '#platform/database/database.ts
 import type { Processor } from '#platform/processor/processor.ts';
 import { readHistory } from '#platform/log/history.ts';
 import type { Intake } from './intake.ts';
-import { fold, type Order, type OrderCommand } from './order.ts';
+import { fold } from './rules/evolve.ts';
+import type { Order } from './rules/state.ts';
+import type { OrderCommand } from './rules/commands.ts';
 import type { OrderCache } from './order-cache.ts';
-import type { OrderRequest } from './placement.ts';
+import type { OrderRequest } from './rules/placement.ts';
 import * as schemas from './schemas.ts';
 import { countByStatus, listOrders, loadOrders, type OrderFilter, type StoredRow } from './store.ts';
 import { allowedActions, orderView, summaryView } from './view.ts';

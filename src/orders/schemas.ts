@@ -27,8 +27,8 @@ import {
   TimeText,
 } from '#platform/http/schemas.ts';
 import { EXAMPLE_ID, EXAMPLE_ORDER } from './example-order.ts';
-import { ACTIONS, STATUSES } from './lifecycle.ts';
-import { FULFILLMENT_STATUSES } from './order.ts';
+import { ACTIONS, STATUSES } from './rules/lifecycle.ts';
+import { FULFILLMENT_STATUSES } from './rules/state.ts';
 
 /** Schemas of the orders API: what is asked, and what is answered. */
 

@@ -1,5 +1,5 @@
 import type { Settings, Values } from '#platform/runtime/settings.ts';
-import type { Deadlines } from './order.ts';
+import type { Deadlines } from './rules/commands.ts';
 
 const HOUR_MS = 3_600_000;
 

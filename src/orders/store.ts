@@ -4,8 +4,8 @@ import type { Row } from '#platform/processor/aggregate.ts';
 import type { Database } from '#platform/database/database.ts';
 import { type Columns, insertRows, updateRows, type Write } from '#platform/database/statement.ts';
 import type { ProcessorStore, RowChange } from '#platform/processor/processor.ts';
-import type { Status } from './lifecycle.ts';
-import type { Order } from './order.ts';
+import type { Status } from './rules/lifecycle.ts';
+import type { Order } from './rules/state.ts';
 
 /** SQL of the orders service; nowhere else. */
 

@@ -1,8 +1,9 @@
 import { idTimeMs } from '#contracts/ids.ts';
 import { isoTime } from '#contracts/time.ts';
 import type { Row } from '#platform/processor/aggregate.ts';
-import { actionsOf, type Order } from './order.ts';
-import type { Action } from './lifecycle.ts';
+import { actionsOf } from './rules/policies.ts';
+import type { Order } from './rules/state.ts';
+import type { Action } from './rules/lifecycle.ts';
 
 /** The order as the API shows it. The payment token stays inside. */
 export function orderView(row: Row<Order>, updatedAt: string): Record<string, unknown> {

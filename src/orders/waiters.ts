@@ -1,7 +1,8 @@
 import type { Row } from '#platform/processor/aggregate.ts';
 import type { Database } from '#platform/database/database.ts';
 import type { Processor } from '#platform/processor/processor.ts';
-import type { Order, OrderCommand } from './order.ts';
+import type { Order } from './rules/state.ts';
+import type { OrderCommand } from './rules/commands.ts';
 import { loadOrders, type StoredRow } from './store.ts';
 
 /** With several processes another one may save the change: look at the row now and then. */

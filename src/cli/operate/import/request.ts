@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { currencyExponent, formatAmount, lineAmount, parseAmount } from '#contracts/money.ts';
 import type { Address, Contact } from '#contracts/order-events.ts';
-import type { OrderRequest } from '#orders/placement.ts';
+import type { OrderRequest } from '#orders/rules/placement.ts';
 import type { FileOrder } from './group.ts';
 import type { Field, Layout } from './layouts.ts';
 import { amountText, type Reason } from './lines.ts';

@@ -1,5 +1,5 @@
 import { amountMinor } from '#contracts/money.ts';
-import { STATUSES } from '#orders/lifecycle.ts';
+import { STATUSES } from '#orders/rules/lifecycle.ts';
 import { type ApiClient, ApiError, UnreachableError } from '#cli/client.ts';
 import type { Article, FileOrder } from './group.ts';
 import type { ImportReport } from './report.ts';

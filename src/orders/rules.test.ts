@@ -3,18 +3,13 @@ import { describe, expect, test } from 'vitest';
 import { isRefusal } from '#contracts/errors.ts';
 import type { EventData, EventType, NewEvent } from '#contracts/order-events.ts';
 import { isoTime } from '#contracts/time.ts';
-import type { Status } from './lifecycle.ts';
-import {
-  actionsOf,
-  type Deadlines,
-  decide,
-  evolve,
-  fold,
-  type Order,
-  type OrderCommand,
-  refundable,
-  returnable,
-} from './order.ts';
+import type { Status } from './rules/lifecycle.ts';
+import { actionsOf } from './rules/policies.ts';
+import type { Deadlines, OrderCommand } from './rules/commands.ts';
+import { decide } from './rules/decide.ts';
+import { evolve, fold } from './rules/evolve.ts';
+import type { Order } from './rules/state.ts';
+import { refundable, returnable } from './rules/returns.ts';
 
 const HOUR_MS = 3_600_000;
 const NOW_MS = Date.UTC(2026, 10, 22, 12);

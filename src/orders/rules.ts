@@ -1,7 +1,9 @@
 import type { OrderEvent } from '#contracts/order-events.ts';
 import { isRefusal } from '#contracts/errors.ts';
 import { ignore, type Ignored, type Outcome, type Rules } from '#platform/processor/aggregate.ts';
-import { decide, type Deadlines, type Order, type OrderCommand } from './order.ts';
+import { decide } from './rules/decide.ts';
+import type { Deadlines, OrderCommand } from './rules/commands.ts';
+import type { Order } from './rules/state.ts';
 
 /**
  * The whole process on one page: when this happened elsewhere, give the order this command.

@@ -1,0 +1,82 @@
+import type { Allocation, EventData, Shortage, SkuQuantity } from '#contracts/order-events.ts';
+
+/** What may be asked of an order, and what a decision needs beside it. */
+
+/** How long each waiting may last, in milliseconds, before the timer acts. */
+export interface Deadlines {
+  readonly CREATED: number;
+  readonly BACKORDERED: number;
+  readonly RESERVED: number;
+  readonly PAYMENT_PENDING: number;
+  readonly PAID: number;
+  readonly READY_FOR_SHIPMENT: number;
+  readonly PARTIALLY_SHIPPED: number;
+  readonly SHIPPED: number;
+  /** Instead of the status' own, while a hold keeps the order from going on. */
+  readonly held: number;
+}
+
+export interface DecideContext {
+  readonly nowMs: number;
+  newId(): string;
+  readonly deadlines: Deadlines;
+}
+
+export type OrderCommand =
+  | { readonly type: 'recordReservation'; readonly allocations: readonly Allocation[] }
+  | { readonly type: 'recordShortage'; readonly shortages: readonly Shortage[] }
+  | { readonly type: 'recordBackorder'; readonly shortages: readonly Shortage[] }
+  | { readonly type: 'recordPayment'; readonly amount: string; readonly captured: string }
+  | { readonly type: 'recordPaymentPending'; readonly reason: string }
+  | { readonly type: 'recordPaymentFailure'; readonly reason: string }
+  | { readonly type: 'recordCapture'; readonly captured: string }
+  | { readonly type: 'recordVoid' }
+  | {
+      readonly type: 'recordRefund';
+      readonly refundId: string;
+      readonly amount: string;
+      readonly captured: string;
+      readonly refunded: string;
+    }
+  | { readonly type: 'recordRefundFailure'; readonly refundId: string; readonly reason: string }
+  | {
+      readonly type: 'recordDispatch';
+      readonly shipmentId: string;
+      readonly carrier: string;
+      readonly trackingNumber: string;
+      readonly items: readonly SkuQuantity[];
+      readonly last: boolean;
+    }
+  | { readonly type: 'recordDelivery'; readonly shipmentId: string; readonly last: boolean }
+  | { readonly type: 'recordShipmentsStopped' }
+  | { readonly type: 'cancel'; readonly reason: string; readonly by: string; readonly fact?: boolean }
+  | { readonly type: 'hold'; readonly hold: string; readonly reason: string; readonly by: string }
+  | {
+      readonly type: 'release';
+      readonly hold: string;
+      readonly reason: string;
+      readonly by: string;
+      readonly fact?: boolean;
+    }
+  | { readonly type: 'amend'; readonly changes: EventData<'OrderAmended'> }
+  | { readonly type: 'complete' }
+  | { readonly type: 'expire' }
+  | { readonly type: 'requestReturn'; readonly items?: readonly SkuQuantity[] | undefined; readonly reason: string }
+  | {
+      readonly type: 'receiveReturn';
+      readonly returnId: string;
+      readonly location: string;
+      readonly refund: boolean;
+      readonly by: string;
+    }
+  | {
+      readonly type: 'requestRefund';
+      readonly amount?: string | undefined;
+      readonly reason: string;
+      readonly by: string;
+    };
+
+/** True where another service reports what happened; a person who asks for something is refused, not ignored. */
+export function isFact(command: OrderCommand): boolean {
+  return command.type === 'cancel' || command.type === 'release' ? command.fact === true : true;
+}

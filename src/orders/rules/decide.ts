@@ -1,0 +1,58 @@
+import type { Refusal } from '#contracts/errors.ts';
+import type { NewEvent } from '#contracts/order-events.ts';
+import { type Ignored, ignore } from '#platform/processor/aggregate.ts';
+import { type DecideContext, type OrderCommand, isFact } from './commands.ts';
+import { deadline } from './deadlines.ts';
+import { EVENTS_OF } from './events.ts';
+import { evolve } from './evolve.ts';
+import { lateFact, rowsFor } from './lifecycle.ts';
+import { POLICIES, notAllowed } from './policies.ts';
+import { type Order, isPaused } from './state.ts';
+
+/**
+ * Decides and folds: the events of a command and the order after them, or the refusal. Pure: time and ids come in with
+ * the context. The lifecycle table says whether the command exists in the order's status, `POLICIES` whether its
+ * conditions are met, `EVENTS_OF` what follows.
+ */
+export function decide(
+  command: OrderCommand,
+  order: Order,
+  context: DecideContext,
+): { events: NewEvent[]; order: Order } | Refusal | Ignored {
+  const allowed = rowsFor(order.status, command.type);
+  if (allowed.length === 0) {
+    const late = lateFact(order.status, command.type);
+    if (late !== undefined && isFact(command)) return ignore(late);
+    return notAllowed(order, command.type);
+  }
+  const refused = POLICIES[command.type]?.(order, command as never);
+  if (refused) return refused;
+  const events = EVENTS_OF[command.type](command as never, order, context);
+  if (!Array.isArray(events)) return events;
+  let after = order;
+  for (const event of events) after = evolve(after, event);
+  for (const event of proceed(after, context)) {
+    events.push(event);
+    after = evolve(after, event);
+  }
+  return { events, order: after };
+}
+
+/** Every step the order can take by itself: ask for the payment, hand over to the warehouse. */
+function proceed(order: Order, context: DecideContext): NewEvent[] {
+  if (order.status === 'RESERVED' && !order.paymentRequested && !isPaused(order, 'payment')) {
+    const { provider, token } = order.payment;
+    return [
+      { type: 'OrderPaymentRequested', data: { provider, token, amount: order.totalAmount, currency: order.currency } },
+    ];
+  }
+  if (order.status === 'PAID' && !isPaused(order, 'shipment')) {
+    const data = {
+      allocations: [...order.allocations],
+      shippingAddress: order.shippingAddress,
+      deadlineAt: deadline('READY_FOR_SHIPMENT', false, context),
+    };
+    return [{ type: 'OrderReadyForShipment', data }];
+  }
+  return [];
+}

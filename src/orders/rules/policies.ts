@@ -1,0 +1,94 @@
+import { type ErrorCode, type Refusal, refuse } from '#contracts/errors.ts';
+import { amountMinor } from '#contracts/money.ts';
+import type { OrderCommand } from './commands.ts';
+import { ACTIONS, type Action, type CommandName, STATUSES, type Status, rowsFor } from './lifecycle.ts';
+import { refundWithinCaptured, returnWithinShipped } from './returns.ts';
+import type { Order } from './state.ts';
+
+/** Holds that only the system sets. */
+const RESERVED_HOLDS: ReadonlySet<string> = new Set(['review', 'cancellation', 'overdue']);
+/** Holds that a release does not end, and what does. */
+const ENDS_OTHERWISE: Readonly<Record<string, string>> = {
+  review: 'A review hold ends by approving or rejecting the review.',
+  cancellation: 'This hold ends when the warehouse has decided on the cancellation.',
+};
+
+type Policies = {
+  readonly [Name in CommandName]?: (
+    order: Order,
+    command: Extract<OrderCommand, { type: Name }>,
+  ) => Refusal | undefined;
+};
+
+/** Whether *now*: the table says whether a command exists in a status, these say whether its conditions are met. */
+export const POLICIES: Policies = {
+  cancel: (order) =>
+    order.cancellation
+      ? refuse('CANCELLATION_PENDING', 'Shipping is deciding on an earlier cancellation of this order.')
+      : undefined,
+  hold: (order, command) => {
+    if (RESERVED_HOLDS.has(command.hold))
+      return refuse(
+        'ACTION_NOT_ALLOWED',
+        `"${command.hold}" is a hold that the system sets itself; choose another name.`,
+      );
+    return order.holds.some((hold) => hold.type === command.hold)
+      ? refuse('HOLD_EXISTS', `The order is on hold "${command.hold}" already.`)
+      : undefined;
+  },
+  release: (order, command) => {
+    if (command.fact) return undefined;
+    if (!order.holds.some((hold) => hold.type === command.hold)) {
+      return refuse(
+        'HOLD_NOT_FOUND',
+        `The order has no hold "${command.hold}"; its holds: ${order.holds.map((hold) => hold.type).join(', ') || 'none'}.`,
+      );
+    }
+    const endsOtherwise = ENDS_OTHERWISE[command.hold];
+    return endsOtherwise === undefined ? undefined : refuse('ACTION_NOT_ALLOWED', endsOtherwise);
+  },
+  requestRefund: (order, command) =>
+    refundWithinCaptured(order, command.amount === undefined ? undefined : amountMinor(command.amount, order.currency)),
+  requestReturn: (order, command) => returnWithinShipped(order, command.items),
+  receiveReturn: (order, command) => {
+    const entry = order.returns.find((candidate) => candidate.returnId === command.returnId);
+    if (!entry) return refuse('RETURN_NOT_FOUND', `The order has no return ${command.returnId}.`);
+    return entry.received ? refuse('ACTION_NOT_ALLOWED', 'This return was received already.') : undefined;
+  },
+};
+
+const REFUSAL_CODES: Partial<Record<Status, ErrorCode>> = {
+  SHIPPED: 'ORDER_ALREADY_SHIPPED',
+  PARTIALLY_SHIPPED: 'ORDER_ALREADY_SHIPPED',
+};
+
+export function notAllowed(order: Order, command: CommandName): Refusal {
+  const code: ErrorCode = STATUSES[order.status].final
+    ? 'ORDER_FINAL'
+    : command === 'cancel' || command === 'amend'
+      ? (REFUSAL_CODES[order.status] ?? 'ACTION_NOT_ALLOWED')
+      : 'ACTION_NOT_ALLOWED';
+  return refuse(code, `"${command}" is not possible while the order is ${order.status}.`);
+}
+
+/** Each action with undefined where it is allowed now, or the refusal a caller would meet. */
+export function actionsOf(order: Order): Record<Action, Refusal | undefined> {
+  const answers = {} as Record<Action, Refusal | undefined>;
+  for (const action of ACTIONS)
+    answers[action] =
+      rowsFor(order.status, action).length === 0 ? notAllowed(order, action) : ACTION_PROBES[action]?.(order);
+  return answers;
+}
+
+/** Policies of an action that hold whatever its details are. */
+const ACTION_PROBES: Partial<Record<Action, (order: Order) => Refusal | undefined>> = {
+  cancel: (order) => POLICIES.cancel!(order, undefined as never),
+  release: (order) =>
+    order.holds.some((hold) => !(hold.type in ENDS_OTHERWISE))
+      ? undefined
+      : refuse('HOLD_NOT_FOUND', 'The order has no hold that could be released.'),
+  requestRefund: (order) => refundWithinCaptured(order, undefined),
+  requestReturn: (order) => returnWithinShipped(order, undefined),
+  receiveReturn: (order) =>
+    order.returns.some((entry) => !entry.received) ? undefined : refuse('RETURN_NOT_FOUND', 'No return is on its way.'),
+};

@@ -1,0 +1,90 @@
+import type {
+  Address,
+  Allocation,
+  ChargeLine,
+  Contact,
+  OrderItem,
+  PaymentStatus,
+  Shortage,
+  SkuQuantity,
+} from '#contracts/order-events.ts';
+import type { Status } from './lifecycle.ts';
+
+/** What the orders service knows of one order: the state that its events fold to. */
+
+export type Step = 'payment' | 'shipment';
+
+/** A hold pauses the named steps until it is released. */
+export interface Hold {
+  readonly type: string;
+  readonly reason: string;
+  readonly by: string;
+  readonly steps: readonly Step[];
+}
+
+export const FULFILLMENT_STATUSES = [
+  'UNFULFILLED',
+  'SCHEDULED',
+  'PARTIALLY_SHIPPED',
+  'SHIPPED',
+  'DELIVERED',
+  'CANCELLED',
+] as const;
+
+export interface Order {
+  readonly status: Status;
+  readonly paymentStatus: PaymentStatus;
+  readonly fulfillmentStatus: (typeof FULFILLMENT_STATUSES)[number];
+  readonly returnStatus: 'NONE' | 'REQUESTED' | 'RECEIVED';
+  readonly holds: readonly Hold[];
+  readonly customerId: string;
+  readonly currency: string;
+  readonly channel: string;
+  readonly reference?: string | undefined;
+  readonly items: readonly OrderItem[];
+  readonly taxLines?: readonly ChargeLine[] | undefined;
+  readonly discountLines?: readonly ChargeLine[] | undefined;
+  readonly shippingLines?: readonly ChargeLine[] | undefined;
+  readonly totalAmount: string;
+  readonly refundedAmount: string;
+  readonly shippingAddress?: Address | undefined;
+  readonly contact?: Contact | undefined;
+  readonly payment: { readonly provider: string; readonly token: string };
+  readonly metadata?: Record<string, unknown> | undefined;
+  readonly reviewReasons: readonly string[];
+  readonly allowBackorder: boolean;
+  readonly allocations: readonly Allocation[];
+  readonly shortages?: readonly Shortage[] | undefined;
+  readonly paymentRequested: boolean;
+  /** Why the order ended or its payment failed. */
+  readonly endReason?: string | undefined;
+  /** A cancellation the warehouse is deciding on. */
+  readonly cancellation?: { readonly reason: string; readonly by: string } | undefined;
+  readonly shipments: readonly {
+    readonly shipmentId: string;
+    readonly carrier: string;
+    readonly trackingNumber: string;
+    readonly delivered: boolean;
+    readonly items: readonly SkuQuantity[];
+  }[];
+  readonly returns: readonly {
+    readonly returnId: string;
+    readonly items: readonly SkuQuantity[];
+    readonly reason: string;
+    readonly received: boolean;
+  }[];
+  readonly refunds: readonly {
+    readonly refundId: string;
+    readonly amount: string;
+    readonly reason: string;
+    readonly status: 'REQUESTED' | 'DONE' | 'FAILED';
+  }[];
+  /** When the present waiting ends by itself (RFC 3339); undefined where nothing is waited for. */
+  readonly deadlineAt?: string | undefined;
+}
+
+export function isPaused(order: Order, step: Step): boolean {
+  return order.holds.some((hold) => hold.steps.includes(step));
+}
+
+export const HOLD_STEPS: readonly Step[] = ['payment', 'shipment'];
