@@ -89,11 +89,11 @@ export const billingStore: ProcessorStore<Invoice, number> = {
     // A row that somebody else inserted meanwhile makes the set a conflict, to be decided again, not an error.
     if (added.length > 0)
       writes.push({
-        ...insertRows('added', 'billing.invoices', COLUMNS, added, 'on conflict do nothing'),
+        ...insertRows('added', 'billing.invoices', COLUMNS, added, { onConflict: 'do nothing' }),
         expect: added.length,
       });
     if (changed.length > 0)
-      writes.push(updateRows('changed', 'billing.invoices', ['order_id'], CHANGING, changed, 'version'));
+      writes.push(updateRows('changed', 'billing.invoices', ['order_id'], CHANGING, changed, { revision: 'version' }));
     if (shared.length > 0) writes.push(moveCounters(shared));
     return writes;
   },

@@ -100,7 +100,10 @@ function moveStock(changes: readonly SharedChange<StockOfSku>[]): Write[] {
         'inventory.stock',
         { sku: 'text', location: 'text', on_hand: 'integer', reserved: 'integer' },
         arrivals,
-        'on conflict (sku, location) do update set on_hand = stock.on_hand + excluded.on_hand, reserved = stock.reserved + excluded.reserved',
+        {
+          onConflict:
+            '(sku, location) do update set on_hand = stock.on_hand + excluded.on_hand, reserved = stock.reserved + excluded.reserved',
+        },
       ),
     );
   }
@@ -166,7 +169,9 @@ export const inventoryStore: ProcessorStore<Reservation, StockOfSku> = {
       writes.push(insertRows('new_reservations', 'inventory.reservations', RESERVATION_COLUMNS, fresh));
     if (changed.length > 0)
       writes.push(
-        updateRows('reservations', 'inventory.reservations', ['order_id'], RESERVATION_COLUMNS, changed, 'version'),
+        updateRows('reservations', 'inventory.reservations', ['order_id'], RESERVATION_COLUMNS, changed, {
+          revision: 'version',
+        }),
       );
     const ledger = ledgerRows(events);
     if (ledger.length > 0) writes.push(insertRows('ledger', 'inventory.ledger', LEDGER_COLUMNS, ledger));

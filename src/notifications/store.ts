@@ -42,8 +42,11 @@ export function rowOf(notification: Notification): Record<string, unknown> {
 }
 
 /** All notifications of an event are saved together: where one is, an event read again has been told on every channel. */
-const NOT_TOLD =
-  'where not exists (select from notifications.notifications n where n.order_id = r.order_id and n.event_id = r.event_id) on conflict (order_id, event_id, channel) do nothing';
+const UNLESS_SAVED = {
+  where:
+    'not exists (select from notifications.notifications n where n.order_id = r.order_id and n.event_id = r.event_id)',
+  onConflict: '(order_id, event_id, channel) do nothing',
+};
 
 /**
  * Rows carry no version here: nothing but the log changes them, so the offset's compare-and-set fences every
@@ -68,18 +71,14 @@ export const notificationStore: ProcessorStore<Correspondence, readonly Notifica
     const writes: Write[] = [];
     if (orders.length > 0) {
       writes.push(
-        insertRows(
-          'orders',
-          'notifications.orders',
-          CORRESPONDENCE_COLUMNS,
-          orders,
-          'on conflict (order_id) do update set body = excluded.body',
-        ),
+        insertRows('orders', 'notifications.orders', CORRESPONDENCE_COLUMNS, orders, {
+          onConflict: '(order_id) do update set body = excluded.body',
+        }),
       );
     }
     if (notifications.length > 0) {
       writes.push(
-        insertRows('notifications', 'notifications.notifications', NOTIFICATION_COLUMNS, notifications, NOT_TOLD),
+        insertRows('notifications', 'notifications.notifications', NOTIFICATION_COLUMNS, notifications, UNLESS_SAVED),
       );
     }
     return writes;

@@ -301,7 +301,7 @@ const MIRROR_COLUMNS: Columns = { ...EVENT_COLUMNS, data: 'encoded json' };
 
 function mirror(events: readonly EncodedEvent[]): Write {
   const rows = events as unknown as Record<string, unknown>[];
-  return insertRows('mirror', 'orders.event_mirror', MIRROR_COLUMNS, rows, 'on conflict (id) do nothing');
+  return insertRows('mirror', 'orders.event_mirror', MIRROR_COLUMNS, rows, { onConflict: '(id) do nothing' });
 }
 
 interface LogRow extends OutboxRow {

@@ -262,9 +262,15 @@ export const orderStore: ProcessorStore<Order, never> = {
     const rows = (list: readonly RowChange<Order>[]): Record<string, unknown>[] =>
       list.map(({ after }) => stateRow(after, times.get(after.id)));
     if (changed.length > 0)
-      writes.push(updateRows('states', 'orders.order_states', ['order_id'], STATE_COLUMNS, rows(changed), 'version'));
+      writes.push(
+        updateRows('states', 'orders.order_states', ['order_id'], STATE_COLUMNS, rows(changed), {
+          revision: 'version',
+        }),
+      );
     if (marked.length > 0)
-      writes.push(updateRows('marks', 'orders.order_states', ['order_id'], SEEN_COLUMNS, rows(marked), 'version'));
+      writes.push(
+        updateRows('marks', 'orders.order_states', ['order_id'], SEEN_COLUMNS, rows(marked), { revision: 'version' }),
+      );
     if (amended.length > 0) writes.push(...amendmentWrites(amended));
     return writes;
   },

@@ -119,10 +119,11 @@ export const paymentStore: ProcessorStore<Payment, never> = {
     // A row that another process was faster to insert makes this save a conflict, not an error.
     if (inserted.length > 0)
       writes.push({
-        ...insertRows('payments_new', TABLE, COLUMNS, inserted, 'on conflict do nothing'),
+        ...insertRows('payments_new', TABLE, COLUMNS, inserted, { onConflict: 'do nothing' }),
         expect: inserted.length,
       });
-    if (updated.length > 0) writes.push(updateRows('payments', TABLE, ['order_id'], CHANGING, updated, 'version'));
+    if (updated.length > 0)
+      writes.push(updateRows('payments', TABLE, ['order_id'], CHANGING, updated, { revision: 'version' }));
     return writes;
   },
 };

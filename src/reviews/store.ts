@@ -82,11 +82,11 @@ export const reviewStore: ProcessorStore<Review, never> = {
     // A row that somebody else inserted meanwhile makes the set a conflict, to be decided again, not an error.
     if (added.length > 0)
       writes.push({
-        ...insertRows('added', 'reviews.reviews', COLUMNS, added, 'on conflict do nothing'),
+        ...insertRows('added', 'reviews.reviews', COLUMNS, added, { onConflict: 'do nothing' }),
         expect: added.length,
       });
     if (changed.length > 0)
-      writes.push(updateRows('changed', 'reviews.reviews', ['order_id'], CHANGING, changed, 'version'));
+      writes.push(updateRows('changed', 'reviews.reviews', ['order_id'], CHANGING, changed, { revision: 'version' }));
     return writes;
   },
 };

@@ -79,14 +79,10 @@ function fromCharge({ wakeAt, webhookAttempts, ...same }: Charge): Record<string
 
 /** Puts new charges on the books and returns the ids of those it took; a key that is there already is left as it is. */
 export async function insertCharges(database: Database, charges: readonly Charge[]): Promise<Set<string>> {
-  const { sql, params } = insertRows(
-    'charges',
-    CHARGES,
-    COLUMNS,
-    charges.map(fromCharge),
-    'on conflict (key) do nothing returning id',
-  );
-  const rows = await database.query<{ id: string }>(sql, [...params]);
+  const { sql, params } = insertRows('charges', CHARGES, COLUMNS, charges.map(fromCharge), {
+    onConflict: '(key) do nothing',
+  });
+  const rows = await database.query<{ id: string }>(`${sql} returning id`, [...params]);
   return new Set(rows.map(({ id }) => id));
 }
 
@@ -131,7 +127,7 @@ export async function saveChanges(
 ): Promise<void> {
   const writes: Write[] = [];
   if (charges.length > 0)
-    writes.push(updateRows('charges', CHARGES, ['id'], CHANGING, charges.map(fromCharge), 'version'));
+    writes.push(updateRows('charges', CHARGES, ['id'], CHANGING, charges.map(fromCharge), { revision: 'version' }));
   if (changes.length > 0) {
     const rows = changes.map(({ chargeId, ...same }) => ({ ...same, charge_id: chargeId }));
     writes.push(

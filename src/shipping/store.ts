@@ -64,11 +64,11 @@ export const shippingStore: ProcessorStore<Shipping, never> = {
     // A row that somebody else inserted meanwhile makes the set a conflict, to be decided again, not an error.
     if (added.length > 0)
       writes.push({
-        ...insertRows('added', 'shipping.orders', COLUMNS, added, 'on conflict do nothing'),
+        ...insertRows('added', 'shipping.orders', COLUMNS, added, { onConflict: 'do nothing' }),
         expect: added.length,
       });
     if (changed.length > 0)
-      writes.push(updateRows('changed', 'shipping.orders', ['order_id'], COLUMNS, changed, 'version'));
+      writes.push(updateRows('changed', 'shipping.orders', ['order_id'], COLUMNS, changed, { revision: 'version' }));
     if (shipments.length > 0)
       writes.push(insertRows('shipments', 'shipping.shipments', { id: 'uuid', order_id: 'uuid' }, shipments));
     return writes;

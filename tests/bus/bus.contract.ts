@@ -381,14 +381,9 @@ async function secondTrap(target: BusUnderTest, type: string, checked: boolean):
   const [early, other] = [await target.database.client(), await target.database.client()];
   await other.query('insert into test.orders values ($1, 4)', [order]);
   const change = (version: number) =>
-    updateRows(
-      'orders',
-      'test.orders',
-      ['id'],
-      { id: 'uuid', version: 'integer' },
-      [{ id: order, version }],
-      'version',
-    );
+    updateRows('orders', 'test.orders', ['id'], { id: 'uuid', version: 'integer' }, [{ id: order, version }], {
+      revision: 'version',
+    });
 
   await early.query('begin');
   await early.query("insert into test.notes values ('has its transaction id now')");

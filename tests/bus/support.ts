@@ -9,12 +9,12 @@ import type { Envelope } from '#contracts/envelope.ts';
 import { ConflictError, Database } from '#platform/database/database.ts';
 import { startEmbeddedPostgres } from '#platform/database/embedded/server.ts';
 import { migrate } from '#platform/database/migrate.ts';
+import { LOG_MIGRATIONS } from '#platform/log/migrations.ts';
 import { insertRows } from '#platform/database/statement.ts';
 import { type Bus, type Delivery, moveOffsets, type Subscription } from '#platform/log/bus.ts';
 import { appendEvents } from '#platform/log/outbox.ts';
 
 export const ROOT = join(import.meta.dirname, '..', '..');
-const PLATFORM = { owner: 'platform', folder: join(ROOT, 'src', 'platform', 'migrations') };
 
 /** A database server of one test file. */
 export interface TestServer {
@@ -50,7 +50,7 @@ export async function startTestServer(): Promise<TestServer> {
       await admin.query(`create database ${name}`);
       await admin.end();
       const url = server.url.replace(/\/[^/?]*\?/, `/${name}?`);
-      await migrate(url, [PLATFORM]);
+      await migrate(url, [LOG_MIGRATIONS]);
       const setup = new pg.Client({ connectionString: url });
       await setup.connect();
       await setup.query(TEST_TABLES);
@@ -144,7 +144,7 @@ export async function save(database: Database, consumer: string, delivery: Deliv
   }));
   const columns = { consumer: 'text', source: 'text', subject: 'uuid', sequence: 'integer', event: 'uuid' } as const;
   const writes = [moveOffsets(consumer, delivery.moves)];
-  if (rows.length > 0) writes.push(insertRows('effects', 'test.effects', columns, rows, 'on conflict do nothing'));
+  if (rows.length > 0) writes.push(insertRows('effects', 'test.effects', columns, rows, { onConflict: 'do nothing' }));
   await database.write(writes);
 }
 

@@ -118,12 +118,16 @@ function arrayType(type: ColumnType): string {
   return JSON_TYPES.includes(type) ? 'json[]' : `${type}[]`;
 }
 
-/** `rows from (unnest($1::uuid[]), …) as r(a, …)`: a row set out of JavaScript rows. */
-function rowSource(columns: Columns, rows: readonly SourceRow[]): RowSource {
+/**
+ * `rows from (unnest($1::uuid[]), …) as r(a, …)`: a row set out of JavaScript rows; `numbered` adds the column `place`,
+ * which counts them.
+ */
+function rowSource(columns: Columns, rows: readonly SourceRow[], numbered = false): RowSource {
   const entries = Object.entries(columns);
   const sources = entries.map(([, type], index) => `unnest($${index + 1}::${arrayType(type)})`);
+  const names = numbered ? [...Object.keys(columns), 'place'] : Object.keys(columns);
   return {
-    from: `rows from (${sources.join(', ')}) as r(${Object.keys(columns).join(', ')})`,
+    from: `rows from (${sources.join(', ')})${numbered ? ' with ordinality' : ''} as r(${names.join(', ')})`,
     params: entries.map(([name, type]) => arrayParameter(name, type, rows)),
   };
 }
@@ -134,26 +138,44 @@ function columnValue(name: string, type: ColumnType): string {
   return `r.${name}`;
 }
 
-/** Insert rows into a table. Rows that exist already break their constraint, unless `onConflict` says otherwise. */
+export interface InsertOptions {
+  /** What follows `on conflict`, such as `(id) do nothing`. Without it a row that exists already breaks its constraint. */
+  readonly onConflict?: string;
+  /** Only rows for which this holds, as SQL on the given row `r`. */
+  readonly where?: string;
+  /** Insert in the order given, so that generated numbers follow it: with `where`, rows may be joined in any order. */
+  readonly inOrder?: boolean;
+}
+
+/** Insert rows into a table. */
 export function insertRows(
   name: string,
   table: string,
   columns: Columns,
   rows: readonly SourceRow[],
-  onConflict = '',
+  { onConflict, where, inOrder = false }: InsertOptions = {},
 ): Write {
-  const source = rowSource(columns, rows);
+  const source = rowSource(columns, rows, inOrder);
   const values = Object.entries(columns).map(([column, type]) => columnValue(column, type));
-  return {
-    name,
-    sql: `insert into ${table} (${Object.keys(columns).join(', ')}) select ${values.join(', ')} from ${source.from} ${onConflict}`,
-    params: source.params,
-  };
+  let sql = `insert into ${table} (${Object.keys(columns).join(', ')}) select ${values.join(', ')} from ${source.from}`;
+  if (where !== undefined) sql += ` where ${where}`;
+  if (inOrder) sql += ' order by r.place';
+  if (onConflict !== undefined) sql += ` on conflict ${onConflict}`;
+  return { name, sql, params: source.params };
+}
+
+export interface UpdateOptions {
+  /** The column that counts saves: each row carries its new count and is written only over the one before it. */
+  readonly revision?: string;
+  /** Compare-and-set: what a column of the table must hold, by the column of the given rows that says so and is not itself set. */
+  readonly expected?: Readonly<Record<string, string>>;
+  /** Further assignments as SQL, the same for all rows. */
+  readonly set?: readonly string[];
 }
 
 /**
- * Update rows by `keys`. Where `versionColumn` is given, each row carries its new version and is written only
- * over the version before it; another version in the table makes the save a conflict.
+ * Update rows by `keys`. All of them must be there, with what `revision` and `expected` ask for; otherwise the save
+ * is a conflict.
  */
 export function updateRows(
   name: string,
@@ -161,17 +183,19 @@ export function updateRows(
   keys: readonly string[],
   columns: Columns,
   rows: readonly SourceRow[],
-  versionColumn?: string,
+  { revision, expected = {}, set = [] }: UpdateOptions = {},
 ): Write {
   const source = rowSource(columns, rows);
+  const unset = [...keys, ...Object.values(expected)];
   const sets = Object.entries(columns)
-    .filter(([column]) => !keys.includes(column))
+    .filter(([column]) => !unset.includes(column))
     .map(([column, type]) => `${column} = ${columnValue(column, type)}`);
   const match = keys.map((key) => `t.${key} = r.${key}`);
-  if (versionColumn) match.push(`t.${versionColumn} = r.${versionColumn} - 1`);
+  for (const [column, given] of Object.entries(expected)) match.push(`t.${column} = r.${given}`);
+  if (revision !== undefined) match.push(`t.${revision} = r.${revision} - 1`);
   return {
     name,
-    sql: `update ${table} t set ${sets.join(', ')} from ${source.from} where ${match.join(' and ')}`,
+    sql: `update ${table} t set ${[...sets, ...set].join(', ')} from ${source.from} where ${match.join(' and ')}`,
     params: source.params,
     expect: rows.length,
   };

@@ -112,17 +112,10 @@ export function moveOffsets(consumer: string, moves: readonly OffsetMove[], { an
     txid: move.to.txid,
     position: move.to.position,
   }));
-  const write = updateRows('offsets', 'log.consumer_offsets', ['consumer', 'partition'], OFFSET_COLUMNS, rows);
-  // The generated SET clause covers every column; the old place belongs into the condition instead.
-  return {
-    ...write,
-    sql: write.sql
-      .replace(
-        'from_txid = r.from_txid, from_position = r.from_position, ',
-        `updated_at = now(), ${anew ? 'again_txid = null, again_position = null, ' : ''}`,
-      )
-      .replace(' where ', ' where t.txid = r.from_txid and t.position = r.from_position and '),
-  };
+  return updateRows('offsets', 'log.consumer_offsets', ['consumer', 'partition'], OFFSET_COLUMNS, rows, {
+    expected: { txid: 'from_txid', position: 'from_position' },
+    set: ['updated_at = now()', ...(anew ? ['again_txid = null', 'again_position = null'] : [])],
+  });
 }
 
 /** Stored offsets of a consumer by partition, created at `start` where missing. */
@@ -139,7 +132,7 @@ export async function loadOffsets(
       'log.consumer_offsets',
       { consumer: 'text', partition: 'integer', txid: 'bigint', position: 'bigint' },
       rows,
-      'on conflict do nothing',
+      { onConflict: 'do nothing' },
     ),
   ]);
   const stored = await readOffsets(database, consumer);

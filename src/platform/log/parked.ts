@@ -33,9 +33,8 @@ export interface UnparkChange {
 const PARKED_REASON_MAX = 1_000;
 /** More than anybody skips by hand; a bound, not a page. */
 const SKIPPED_MAX = 10_000;
-/** A condition may be joined in any order; the queue is in the order of the log. */
 const NOT_QUEUED =
-  "where not exists (select from log.parked_events p where p.consumer = r.consumer and p.order_id = r.order_id and p.event->>'id' = r.event->>'id') order by r.place";
+  "not exists (select from log.parked_events p where p.consumer = r.consumer and p.order_id = r.order_id and p.event->>'id' = r.event->>'id')";
 
 /** PostgreSQL text holds no NUL, and a reason may quote the data that was at fault. */
 function textOf(reason: string): string {
@@ -50,14 +49,14 @@ export function parkEvents(consumer: string, parked: readonly Parked[], { again 
     event,
     reason: reason === null ? null : textOf(reason),
   }));
-  const write = insertRows(
+  return insertRows(
     'parked',
     'log.parked_events',
     { consumer: 'text', order_id: 'uuid', event: 'json', reason: 'text' },
     rows,
-    again ? NOT_QUEUED : '',
+    // The queue is in the order of the log.
+    again ? { where: NOT_QUEUED, inOrder: true } : {},
   );
-  return again ? { ...write, sql: write.sql.replace(/ as r\(([^)]*)\)/, ' with ordinality as r($1, place)') } : write;
 }
 
 /** Removes parked events, refusing where somebody else removed some meanwhile, and records who did it. */

@@ -147,6 +147,8 @@ function setOffsets(consumer: string, ranges: readonly Range[], stored: Readonly
     return {
       consumer,
       partition,
+      from_txid: to.txid,
+      from_position: to.position,
       txid: from.txid,
       position: from.position,
       again_txid: again.txid,
@@ -156,24 +158,18 @@ function setOffsets(consumer: string, ranges: readonly Range[], stored: Readonly
   const columns = {
     consumer: 'text',
     partition: 'integer',
+    from_txid: 'bigint',
+    from_position: 'bigint',
     txid: 'bigint',
     position: 'bigint',
     again_txid: 'bigint',
     again_position: 'bigint',
   } as const;
-  const write = updateRows('offsets', 'log.consumer_offsets', ['consumer', 'partition'], columns, rows);
-  const from = write.params.length + 1;
-  return {
-    ...write,
-    // By compare-and-set, like the consumer's own moves: each row holds what its range was computed from.
-    sql: `${write.sql.replace(' set ', ' set updated_at = now(), ')} and exists (select from unnest($${from}::integer[], $${from + 1}::bigint[], $${from + 2}::bigint[]) as b(partition, txid, position) where b.partition = t.partition and b.txid = t.txid and b.position = t.position)`,
-    params: [
-      ...write.params,
-      ranges.map(({ partition }) => partition),
-      ranges.map(({ to }) => to.txid),
-      ranges.map(({ to }) => to.position),
-    ],
-  };
+  // By compare-and-set, like the consumer's own moves: each row holds what its range was computed from.
+  return updateRows('offsets', 'log.consumer_offsets', ['consumer', 'partition'], columns, rows, {
+    expected: { txid: 'from_txid', position: 'from_position' },
+    set: ['updated_at = now()'],
+  });
 }
 
 export interface ReplayEntry {

@@ -81,9 +81,13 @@ const store: ProcessorStore<Notes, never> = {
     const changed = changes.filter(({ before }) => before.revision > 0).map(({ after }) => rowOf(after));
     const writes: Write[] = [];
     if (fresh.length > 0) {
-      writes.push({ ...insertRows('fresh', 'notes', COLUMNS, fresh, 'on conflict do nothing'), expect: fresh.length });
+      writes.push({
+        ...insertRows('fresh', 'notes', COLUMNS, fresh, { onConflict: 'do nothing' }),
+        expect: fresh.length,
+      });
     }
-    if (changed.length > 0) writes.push(updateRows('changed', 'notes', ['order_id'], COLUMNS, changed, 'revision'));
+    if (changed.length > 0)
+      writes.push(updateRows('changed', 'notes', ['order_id'], COLUMNS, changed, { revision: 'revision' }));
     return writes;
   },
 };

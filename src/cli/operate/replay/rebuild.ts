@@ -199,7 +199,7 @@ class Rebuild {
       const columns = table.ordered ? ({ ...table.columns, [PLACE]: 'integer' } as const) : table.columns;
       const list = rows.get(table.name)!;
       if (list.length > 0)
-        await this.#session.write(insertRows('built', shadowOf(table), columns, list, 'on conflict do nothing'));
+        await this.#session.write(insertRows('built', shadowOf(table), columns, list, { onConflict: 'do nothing' }));
     }
     return incomplete;
   }

@@ -184,7 +184,9 @@ class TopicCopy {
     await log.read(ranges, { types: this.#types }, async (events) => {
       const rows = events as unknown as Record<string, unknown>[];
       // The relay may have published one twice.
-      await this.#session.write(insertRows('copied', this.table, EVENT_COLUMNS, rows, 'on conflict (id) do nothing'));
+      await this.#session.write(
+        insertRows('copied', this.table, EVENT_COLUMNS, rows, { onConflict: '(id) do nothing' }),
+      );
       done += events.length;
       onCopied(done, Math.max(total, done));
     });
