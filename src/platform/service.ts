@@ -46,6 +46,26 @@ export interface Service {
   settled?(): Promise<void>;
 }
 
+/** What an audit runs in: one read-only snapshot of the database that holds the service's tables. */
+export interface AuditContext {
+  readonly database: Database;
+  /** So many things were held against a check of {@link ServiceAudit.checks}. */
+  examined(check: string, count?: number): void;
+  /** Something does not agree: what, and how it differs. */
+  violation(check: string, subject: string, detail: string): void;
+  /** What can be told of a long run: so many of so many things are done. */
+  progress(what: string, done: number, total?: number): void;
+}
+
+/** What a service can say about its own tables: run by `olms audit`, beside a running system. */
+export interface ServiceAudit {
+  /** What must hold, in one sentence, by the name of the check. */
+  readonly checks: Readonly<Record<string, string>>;
+  /** Its tables with a column `order_id`, the first one always there: each of their rows must belong to an order. */
+  readonly tables: readonly string[];
+  run?(context: AuditContext): Promise<void>;
+}
+
 /** What the list in src/system/services.ts holds: the map of the system. */
 export interface ServiceDefinition {
   readonly name: string;
@@ -54,5 +74,7 @@ export interface ServiceDefinition {
   readonly settings: Settings;
   /** What `olms replay` must know of its consumers, under the settings they run with. */
   readonly replays?: (env: Environment) => readonly Replayable[];
+  /** What `olms audit` checks in its tables. */
+  readonly audit?: ServiceAudit;
   create(dependencies: ServiceDependencies): Service;
 }

@@ -1,7 +1,11 @@
-import { type TSchema, Type } from 'typebox';
+import { type Static, type TSchema, Type } from 'typebox';
 import { ERRORS } from '#contracts/errors.ts';
 
 /** Schemas that routes of several services share. What has a title stands once in the OpenAPI document, under that name. */
+
+/** What a route answers where this is the schema of its answer; lists and their entries may be shared, so they are not changed. */
+export type View<Schema extends TSchema> = Unchanged<Static<Schema>>;
+type Unchanged<Value> = Value extends object ? { readonly [Key in keyof Value]: Unchanged<Value[Key]> } : Value;
 
 /** An unknown property is refused, because it is a typo until proven otherwise. */
 export const strict = { additionalProperties: false } as const;
