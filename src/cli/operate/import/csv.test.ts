@@ -1,15 +1,17 @@
+import { setImmediate as immediate } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { CsvError, CsvParser, type CsvRecord, readCsv } from './csv.ts';
+import { CsvError, type CsvOptions, type CsvRecord, readCsv } from './csv.ts';
 
-function parse(text: string, piece = text.length || 1, options = {}): CsvRecord[] {
-  const parser = new CsvParser(options);
-  const records: CsvRecord[] = [];
-  for (let at = 0; at < text.length; at += piece) records.push(...parser.push(text.slice(at, at + piece)));
-  return [...records, ...parser.end()];
+async function* piecesOf(text: string, size: number): AsyncGenerator<Uint8Array> {
+  const bytes = new TextEncoder().encode(text);
+  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
 }
 
-const fields = (text: string, piece?: number, options = {}): (readonly string[])[] =>
-  parse(text, piece, options).map((record) => record.fields);
+const parse = (text: string, piece = text.length || 1, options: CsvOptions = {}): Promise<CsvRecord[]> =>
+  Array.fromAsync(readCsv(piecesOf(text, piece), options));
+
+const fields = async (text: string, piece?: number, options: CsvOptions = {}): Promise<(readonly string[])[]> =>
+  (await parse(text, piece, options)).map((record) => record.fields);
 
 async function* bytesOf(...pieces: Uint8Array[]): AsyncGenerator<Uint8Array> {
   yield* pieces;
@@ -71,41 +73,51 @@ describe('a CSV file', () => {
     ['an inch in an unquoted field', 'pipe 5",2\n', [['pipe 5"', '2']]],
     ['spaces, which are kept', ' a , b \n', [[' a ', ' b ']]],
     ['nothing', '', []],
-  ] as const)('has %s', (_, text, expected) => {
+  ] as const)('has %s', async (_, text, expected) => {
     // Whatever the pieces are in which it arrives, the records are the same.
-    for (let piece = 1; piece <= text.length + 1; piece++) expect(fields(text, piece)).toEqual(expected);
+    for (let piece = 1; piece <= text.length + 1; piece++) expect(await fields(text, piece)).toEqual(expected);
   });
 
-  test('knows the line on which each record begins', () => {
+  test('knows the line on which each record begins', async () => {
     const text = 'h\n"two\nlines"\n\nafter\r\n"a\rb\r\nc"\nlast';
     for (const piece of [1, 2, 3, 100])
-      expect(parse(text, piece).map((record) => record.line)).toEqual([1, 2, 5, 6, 9]);
+      expect((await parse(text, piece)).map((record) => record.line)).toEqual([1, 2, 5, 6, 9]);
   });
 
-  test('may have another delimiter', () => {
-    expect(fields('a;b,c\n', undefined, { delimiter: ';' })).toEqual([['a', 'b,c']]);
-    expect(() => new CsvParser({ delimiter: '"' })).toThrow('delimiter');
+  test('may have another delimiter', async () => {
+    expect(await fields('a;b,c\n', undefined, { delimiter: ';' })).toEqual([['a', 'b,c']]);
+    await expect(fields('', undefined, { delimiter: '"' })).rejects.toThrow('delimiter');
   });
 
   test.each([
     ['a quote that is never closed', 'a\nb,"c\nd\n', 2],
     ['text after a closing quote', 'a\n"b"c\n', 2],
-  ])('is refused with %s', (_, text, line) => {
-    expect(() => parse(text, 1)).toThrow(CsvError);
-    expect(() => parse(text, 1)).toThrow(`line ${line}:`);
+  ])('is refused with %s', async (_, text, line) => {
+    await expect(parse(text, 1)).rejects.toThrow(CsvError);
+    await expect(parse(text, 1)).rejects.toThrow(`line ${line}:`);
   });
 
-  test('is refused where a record does not end, before it fills the memory', () => {
-    const parser = new CsvParser({ recordCharsMax: 1000 });
-    expect([...parser.push('a\n')]).toHaveLength(1);
+  test('takes quotes at the start of a quoted field, whatever the delimiter', async () => {
+    for (const delimiter of [',', '|', '¦'])
+      expect(await fields(`"""a"" b"${delimiter}"""${delimiter}"${delimiter}c"d\n`, undefined, { delimiter })).toEqual([
+        ['"a" b', `"${delimiter}`, 'c"d'],
+      ]);
+  });
+
+  test('is refused where a record does not end, before it fills the memory', async () => {
     let read = 0;
-    expect(() => {
-      for (; read < 100; read++)
-        for (const record of parser.push(`"${'x'.repeat(99)}`.slice(read === 0 ? 0 : 1)))
-          expect(record).toBeUndefined();
-    }).toThrow('line 2: a record of more than 1000 characters');
+    async function* endless(): AsyncGenerator<Uint8Array> {
+      yield new TextEncoder().encode('a\n"');
+      for (; read < 100; read++) {
+        await immediate();
+        yield new TextEncoder().encode('x'.repeat(99));
+      }
+    }
+    const records = readCsv(endless(), { recordCharsMax: 1000 });
+    await expect(records.next()).resolves.toMatchObject({ value: { fields: ['a'] } });
+    await expect(records.next()).rejects.toThrow('line 2: a record of more than 1000 characters');
     expect(read).toBeLessThan(15);
-    expect(() => fields('x'.repeat(1001), undefined, { recordCharsMax: 1000 })).toThrow(CsvError);
+    await expect(fields('x'.repeat(1001), undefined, { recordCharsMax: 1000 })).rejects.toThrow(CsvError);
   });
 
   test('is read in its encoding, characters cut by the pieces included', async () => {

@@ -1,3 +1,6 @@
+import { pipeline } from 'node:stream/promises';
+import { CsvError as ParserError, parse } from 'csv-parse';
+
 /**
  * CSV as RFC 4180 has it, read as a stream: quoted fields with separators, line breaks and doubled quotes in
  * them; LF, CRLF or CR; a byte order mark. A quote inside an unquoted field is taken as it is, because price
@@ -19,137 +22,63 @@ export class CsvError extends Error {
 }
 
 export interface CsvOptions {
-  readonly delimiter?: string;
+  readonly delimiter?: string | undefined;
+  /** A name that TextDecoder knows. */
+  readonly encoding?: string | undefined;
   /** A record longer than this is an unclosed quote, or no CSV at all. */
   readonly recordCharsMax?: number;
 }
 
+/** What the parser hands over: the fields, and the text they stood in. */
+interface RawRecord {
+  readonly record: readonly string[];
+  readonly raw: string;
+}
+
 const RECORD_CHARS_MAX = 1024 * 1024;
-const BYTE_ORDER_MARK = '\uFEFF';
 
-interface Parsed {
-  readonly fields: string[];
-  /** Where the next record begins. */
-  readonly next: number;
-}
-
-export class CsvParser {
-  readonly #delimiter: string;
-  readonly #recordCharsMax: number;
-  #rest = '';
-  #line = 1;
-  #started = false;
-
-  constructor({ delimiter = ',', recordCharsMax = RECORD_CHARS_MAX }: CsvOptions = {}) {
-    if (delimiter.length !== 1 || '"\r\n'.includes(delimiter)) throw new Error('The delimiter must be one character.');
-    this.#delimiter = delimiter;
-    this.#recordCharsMax = recordCharsMax;
-  }
-
-  /** The records that are complete with this piece of text. */
-  *push(text: string): Generator<CsvRecord> {
-    yield* this.#records(text, false);
-  }
-
-  /** What is left when the text has ended. */
-  *end(): Generator<CsvRecord> {
-    yield* this.#records('', true);
-  }
-
-  *#records(piece: string, final: boolean): Generator<CsvRecord> {
-    let text = this.#rest + piece;
-    if (!this.#started && text.length > 0) {
-      this.#started = true;
-      if (text.startsWith(BYTE_ORDER_MARK)) text = text.slice(1);
-    }
-    let position = 0;
-    while (position < text.length) {
-      const parsed = this.#record(text, position, final);
-      const length = (parsed?.next ?? text.length) - position;
-      if (length > this.#recordCharsMax) {
-        throw new CsvError(
-          this.#line,
-          `a record of more than ${this.#recordCharsMax} characters; is a quote left open here?`,
-        );
-      }
-      if (!parsed) break;
-      const { fields, next } = parsed;
-      if (fields.length > 1 || fields[0] !== '') yield { line: this.#line, fields };
-      this.#line += countLines(text, position, next);
-      position = next;
-    }
-    this.#rest = text.slice(position);
-  }
-
-  /** One record, or undefined where its end has not been read yet. */
-  #record(text: string, start: number, final: boolean): Parsed | undefined {
-    const fields: string[] = [];
-    let at = start;
-    for (;;) {
-      if (text[at] === '"') {
-        const closed = this.#quoted(text, at, final);
-        if (!closed) return undefined;
-        fields.push(closed.value);
-        at = closed.next;
-      } else {
-        const end = this.#endOfPlain(text, at);
-        fields.push(text.slice(at, end));
-        at = end;
-      }
-      const character = text[at];
-      if (character === undefined) return final ? { fields, next: at } : undefined;
-      if (character === '\n') return { fields, next: at + 1 };
-      if (character === '\r') {
-        if (at + 1 === text.length && !final) return undefined;
-        return { fields, next: text[at + 1] === '\n' ? at + 2 : at + 1 };
-      }
-      if (character !== this.#delimiter) {
-        throw new CsvError(this.#line, 'there is text between a closing quote and the end of the field');
-      }
-      at++;
-    }
-  }
-
-  #endOfPlain(text: string, from: number): number {
-    for (let at = from; at < text.length; at++) {
-      const character = text[at];
-      if (character === this.#delimiter || character === '\n' || character === '\r') return at;
-    }
-    return text.length;
-  }
-
-  #quoted(text: string, start: number, final: boolean): { value: string; next: number } | undefined {
-    let value = '';
-    for (let from = start + 1; ;) {
-      const quote = text.indexOf('"', from);
-      if (quote < 0 || (quote + 1 === text.length && !final)) {
-        if (final) throw new CsvError(this.#line, 'a quote is opened and never closed');
-        return undefined;
-      }
-      value += text.slice(from, quote);
-      if (text[quote + 1] !== '"') return { value, next: quote + 1 };
-      value += '"';
-      from = quote + 2;
-    }
-  }
-}
-
-/** Line ends between two places; CRLF is one. */
-function countLines(text: string, from: number, to: number): number {
-  let lines = 0;
-  for (let at = from; at < to; at++) {
-    const code = text.charCodeAt(at);
-    if (code === 10 || (code === 13 && text.charCodeAt(at + 1) !== 10)) lines++;
-  }
-  return lines;
-}
-
-/** Records of a stream of bytes. Bytes that are no text in the encoding are an error, not a question mark. */
+/**
+ * Records of a stream of bytes; empty lines are none. Throws {@link CsvError} with the line at fault, and for
+ * bytes that are no text in the encoding: they are an error, not a question mark.
+ */
 export async function* readCsv(
   bytes: AsyncIterable<Uint8Array>,
-  options: CsvOptions & { readonly encoding?: string } = {},
+  { delimiter = ',', encoding = 'utf-8', recordCharsMax = RECORD_CHARS_MAX }: CsvOptions = {},
 ): AsyncGenerator<CsvRecord> {
-  const { encoding = 'utf-8', ...rest } = options;
+  if (delimiter.length !== 1 || '"\r\n'.includes(delimiter)) throw new Error('The delimiter must be one character.');
+  const wellFormed = wellFormedWith(delimiter);
+  // Where the next record begins. The parser itself counts a CRLF inside of quotes twice.
+  let line = 1;
+  const recordOf = ({ record: fields, raw }: RawRecord): CsvRecord | undefined => {
+    const begins = line;
+    line += countLines(raw);
+    if (raw.length > recordCharsMax) throw new CsvError(begins, tooLong(recordCharsMax));
+    // Relaxed quotes pass text after a closing quote too; the field then begins with its opening quote.
+    if (fields.some((field) => field.startsWith('"')) && !wellFormed.test(raw))
+      throw new CsvError(begins, 'there is text between a closing quote and the end of the field');
+    return fields.length > 1 || fields[0] !== '' ? { line: begins, fields } : undefined;
+  };
+  const parser = parse({
+    delimiter,
+    record_delimiter: ['\r\n', '\n', '\r'],
+    relax_column_count: true,
+    relax_quotes: true,
+    max_record_size: recordCharsMax,
+    raw: true,
+    // The types of the package do not know that `raw` changes what a record is.
+    on_record: recordOf as never,
+  });
+  // Its failure is the parser's, and thrown where the records are read.
+  pipeline(decoded(bytes, encoding), parser).catch(() => {});
+  try {
+    yield* parser as AsyncIterable<CsvRecord>;
+  } catch (error) {
+    if (!(error instanceof ParserError)) throw error;
+    throw new CsvError(line, explained(error, recordCharsMax));
+  }
+}
+
+async function* decoded(bytes: AsyncIterable<Uint8Array>, encoding: string): AsyncGenerator<string> {
   const decoder = new TextDecoder(encoding, { fatal: true });
   const decode = (chunk?: Uint8Array): string => {
     try {
@@ -160,8 +89,29 @@ export async function* readCsv(
       });
     }
   };
-  const parser = new CsvParser(rest);
-  for await (const chunk of bytes) yield* parser.push(decode(chunk));
-  yield* parser.push(decode());
-  yield* parser.end();
+  for await (const chunk of bytes) yield decode(chunk);
+  yield decode();
+}
+
+function explained({ code, message }: ParserError, recordCharsMax: number): string {
+  if (code === 'CSV_QUOTE_NOT_CLOSED') return 'a quote is opened and never closed';
+  return code === 'CSV_MAX_RECORD_SIZE' ? tooLong(recordCharsMax) : message;
+}
+
+function tooLong(recordCharsMax: number): string {
+  return `a record of more than ${recordCharsMax} characters; is a quote left open here?`;
+}
+
+/** What a whole record looks like in which every opened quote is closed at the end of its field. */
+function wellFormedWith(delimiter: string): RegExp {
+  // Of a delimiter of several bytes, the raw record of the parser has only the first, which is no character.
+  const separator = `\\u${delimiter.charCodeAt(0).toString(16).padStart(4, '0')}\uFFFD`;
+  return new RegExp(
+    `^(?:(?:"(?:[^"]|"")*"|[^"\\r\\n${separator}][^\\r\\n${separator}]*)?(?:[${separator}]|[\\r\\n]*$))*$`,
+  );
+}
+
+/** Line ends in a record; CRLF is one, and of the one after the record the parser keeps the CR only. */
+function countLines(raw: string): number {
+  return raw.match(/\r\n?|\n/g)?.length ?? 0;
 }

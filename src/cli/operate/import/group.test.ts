@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { CsvParser, type CsvRecord } from './csv.ts';
+import { type CsvRecord, readCsv } from './csv.ts';
 import { type FileOrder, orders, survey, type Survey } from './group.ts';
 import { chooseLayout, type LayoutChoice, placesOf } from './layouts.ts';
 
@@ -14,8 +14,8 @@ interface Read {
 }
 
 async function read(text: string, choice: LayoutChoice = {}): Promise<Read> {
-  const parser = new CsvParser();
-  const [header, ...records] = [...parser.push(text), ...parser.end()];
+  const bytes = ReadableStream.from([new TextEncoder().encode(text)]);
+  const [header, ...records] = await Array.fromAsync(readCsv(bytes));
   const layout = chooseLayout(header!.fields, choice);
   const shape = { layout, places: placesOf(header!.fields, layout, choice), columns: header!.fields.length };
   const surveyed = await survey(streamed(records), shape);
