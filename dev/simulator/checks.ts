@@ -9,7 +9,7 @@ import { isNotified } from '#notifications/templates.ts';
 import { LATE_FACTS, STATUSES } from '#orders/rules/lifecycle.ts';
 import { fold } from '#orders/rules/evolve.ts';
 import type { Order } from '#orders/rules/state.ts';
-import type { Payment } from '#payments/rules.ts';
+import type { Payment } from '#payments/rules/model.ts';
 import { fail } from './log.ts';
 import type { Service } from './service.ts';
 import type { Story } from './story.ts';

@@ -4,7 +4,8 @@ import type { BillingRules } from '#billing/rules.ts';
 import type { InventoryRules } from '#inventory/rules.ts';
 import type { Order } from '#orders/rules/state.ts';
 import type { OrderRules } from '#orders/rules.ts';
-import type { PaymentEffect, PaymentRules } from '#payments/rules.ts';
+import type { PaymentEffect } from '#payments/rules/model.ts';
+import type { PaymentRules } from '#payments/rules.ts';
 import type { ReviewRules } from '#reviews/rules.ts';
 import type { ShippingRules } from '#shipping/rules.ts';
 

@@ -1,5 +1,5 @@
-import type { PaymentEffect, ProviderResult } from '#payments/rules.ts';
-import type { Payment, PaymentCommand } from '#payments/rules.ts';
+import type { PaymentEffect, Payment, PaymentCommand } from '#payments/rules/model.ts';
+import type { ProviderResult } from '#payments/rules/operation.ts';
 import { type Charge, ProviderBooks, tellingOf } from './provider.ts';
 import type { Replica } from './service.ts';
 import type { Story } from './story.ts';

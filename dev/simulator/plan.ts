@@ -1,5 +1,5 @@
 import type { Deadlines } from '#orders/rules/commands.ts';
-import type { CaptureMode } from '#payments/rules.ts';
+import type { CaptureMode } from '#payments/rules/model.ts';
 import type { Random } from './random.ts';
 import type { Trouble } from './service.ts';
 

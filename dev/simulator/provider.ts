@@ -1,5 +1,6 @@
 import { amountMinor } from '#contracts/money.ts';
-import type { OperationKind, PaymentEffect, ProviderResult } from '#payments/rules.ts';
+import type { OperationKind, ProviderResult } from '#payments/rules/operation.ts';
+import type { PaymentEffect } from '#payments/rules/model.ts';
 import { fail } from './log.ts';
 
 /**

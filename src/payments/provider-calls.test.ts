@@ -4,7 +4,8 @@ import { createMetrics } from '#platform/telemetry/metrics.ts';
 import { until } from '#tests/support/until.ts';
 import { ProviderCalls } from './provider-calls.ts';
 import type { PaymentProvider } from './provider.ts';
-import type { PaymentEffect, ProviderResult } from './rules.ts';
+import type { PaymentEffect } from './rules/model.ts';
+import type { ProviderResult } from './rules/operation.ts';
 
 const CONCURRENCY = 3;
 const EFFECTS = 20;

@@ -9,7 +9,8 @@ import {
 import type { Logger } from '#platform/telemetry/logger.ts';
 import type { Metrics } from '#platform/telemetry/metrics.ts';
 import { type PaymentProvider, ProviderUnreachable } from './provider.ts';
-import type { PaymentEffect, ProviderResult } from './rules.ts';
+import type { PaymentEffect } from './rules/model.ts';
+import type { ProviderResult } from './rules/operation.ts';
 
 /**
  * Makes the calls that the rules decided, after their cause is saved. Bounded on every side: calls in

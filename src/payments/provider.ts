@@ -1,4 +1,5 @@
-import type { OperationKind, ProviderResult } from './rules.ts';
+import type { OperationKind } from './rules/operation.ts';
+import type { ProviderResult } from './rules/operation.ts';
 
 /** What a provider needs to know of an operation. */
 export interface ProviderCall {

@@ -8,7 +8,7 @@ import { answer } from '#platform/http/description/openapi.ts';
 import { Problem, problemOfRefusal } from '#platform/http/problems.ts';
 import { Amount, Currency, Id, IdText, PageOf, strict, Time } from '#platform/http/schemas.ts';
 import type { PaymentProvider, ProviderNotice } from './provider.ts';
-import type { Payment } from './rules.ts';
+import type { Payment } from './rules/model.ts';
 import { signatureProblem } from './webhook-signature.ts';
 
 export interface PaymentRoutes {

@@ -7,16 +7,9 @@ import { amountMinor } from '#contracts/money.ts';
 import { type EventData, type EventType, ORDER_EVENTS } from '#contracts/order-events.ts';
 import { isoTime } from '#contracts/time.ts';
 import { emptyRow, foldCommand, foldEvent, type Row } from '#platform/processor/aggregate.ts';
-import {
-  doubled,
-  nextAttemptOf,
-  type Operation,
-  type Payment,
-  type PaymentEffect,
-  type PaymentRulesOptions,
-  paymentRules,
-  type ProviderResult,
-} from './rules.ts';
+import { doubled, type Operation, type ProviderResult } from './rules/operation.ts';
+import { nextAttemptOf, type Payment, type PaymentEffect, type PaymentRulesOptions } from './rules/model.ts';
+import { paymentRules } from './rules.ts';
 
 const ORDER = '0192f0c1-0000-7000-8000-000000000001';
 const REFUND = '0192f0c1-0000-7000-8000-00000000000f';

@@ -1,7 +1,7 @@
 import { isUuid } from '#contracts/ids.ts';
 import { JsonClient, type JsonClientOptions, type JsonReply } from './json-client.ts';
 import { type PaymentProvider, type ProviderCall, ProviderUnreachable } from './provider.ts';
-import type { ProviderResult } from './rules.ts';
+import type { ProviderResult } from './rules/operation.ts';
 
 /** Our side of the sandbox payment provider: what its replies mean. */
 

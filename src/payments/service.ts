@@ -9,15 +9,9 @@ import { type PaymentsConfig, readConfig, settings } from './settings.ts';
 import { ProviderCalls } from './provider-calls.ts';
 import { createProviders, providerNames } from './providers.ts';
 import { registerRoutes } from './routes.ts';
-import {
-  nextAttemptOf,
-  type Operation,
-  type Payment,
-  type PaymentCommand,
-  type PaymentEffect,
-  paymentRules,
-  type ProviderResult,
-} from './rules.ts';
+import { nextAttemptOf, type Payment, type PaymentCommand, type PaymentEffect } from './rules/model.ts';
+import type { ProviderResult, Operation } from './rules/operation.ts';
+import { paymentRules } from './rules.ts';
 import { duePayments, hasAuthorizations, paymentStore, readPayment, waitingForOthers } from './store.ts';
 
 const RECONCILE_EVERY_MS = 1_000;

@@ -1,5 +1,6 @@
 import { type Environment, readSettings, type Settings } from '#platform/runtime/settings.ts';
-import { type CaptureMode, SAFETY_NET_MS } from './rules.ts';
+import type { CaptureMode } from './rules/model.ts';
+import { SAFETY_NET_MS } from './rules/operation.ts';
 
 /** Signs webhooks of the sandbox wherever no secret is configured; production never accepts it. */
 const DEVELOPMENT_WEBHOOK_SECRET = 'whsec_b2xtcy1zYW5kYm94LW5vdC1mb3ItcHJvZHVjdGlvbg==';

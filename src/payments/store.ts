@@ -5,7 +5,8 @@ import type { Row } from '#platform/processor/aggregate.ts';
 import type { Database } from '#platform/database/database.ts';
 import { type Columns, insertRows, updateRows, type Write } from '#platform/database/statement.ts';
 import type { ProcessorStore, RowChange } from '#platform/processor/processor.ts';
-import { nextAttemptOf, type Operation, type Payment } from './rules.ts';
+import { nextAttemptOf, type Payment } from './rules/model.ts';
+import type { Operation } from './rules/operation.ts';
 
 /** All SQL of payments. */
 
@@ -75,7 +76,7 @@ function toRow(row: PaymentRow): Row<Payment> {
       chargeReference: row.charge_reference ?? undefined,
       operations: row.operations,
       cancelRequested: row.cancel_requested,
-      pendingTold: row.pending_told,
+      pendingReported: row.pending_told,
     },
   };
 }
@@ -100,7 +101,7 @@ function fromRow({ id, revision: version, sequence, consumed: seen, state }: Row
     refunded: formatAmount(payment.refunded, currency),
     charge_reference: payment.chargeReference,
     cancel_requested: payment.cancelRequested,
-    pending_told: payment.pendingTold,
+    pending_told: payment.pendingReported,
     operations: payment.operations,
     next_attempt_at: next === undefined ? null : isoTime(next),
   };

@@ -1,0 +1,267 @@
+import { amountMinor, formatAmount } from '#contracts/money.ts';
+import type { NewEvent } from '#contracts/order-events.ts';
+import type { Outcome } from '#platform/processor/aggregate.ts';
+import { ABANDONED, type Payment, type PaymentEffect, type PaymentRulesOptions } from './model.ts';
+import {
+  awaitingProvider,
+  type CallType,
+  type Cause,
+  failed,
+  holdsMoney,
+  inDoubt,
+  isOpen,
+  newOperation,
+  type OpenCall,
+  type Operation,
+  type OperationKind,
+  type OperationState,
+  type ProviderResult,
+  refusedForNow,
+  SAFETY_NET_MS,
+  succeeded,
+  withCall,
+} from './operation.ts';
+
+export interface DecisionContext {
+  readonly nowMs: number;
+  newId(): string;
+}
+
+/** One decision in the making: the payment as it becomes, with the events and calls that follow. */
+export class Decision {
+  payment: Payment;
+  readonly events: NewEvent[] = [];
+  readonly effects: PaymentEffect[] = [];
+  readonly #context: DecisionContext;
+  readonly #options: PaymentRulesOptions;
+
+  constructor(payment: Payment, context: DecisionContext, options: PaymentRulesOptions) {
+    this.payment = payment;
+    this.#context = context;
+    this.#options = options;
+  }
+
+  get outcome(): Outcome<Payment, PaymentEffect> {
+    return { state: this.payment, events: this.events, effects: this.effects };
+  }
+
+  text(minor: bigint): string {
+    return formatAmount(minor, this.payment.currency);
+  }
+
+  minor(operation: Operation): bigint {
+    return amountMinor(operation.amount, this.payment.currency);
+  }
+
+  replace(operation: Operation): void {
+    this.payment = {
+      ...this.payment,
+      operations: this.payment.operations.map((present) => (present.id === operation.id ? operation : present)),
+    };
+  }
+
+  /** Adds a logical operation and its first call. */
+  begin(kind: OperationKind, amount: bigint, cause: Cause, refundId?: string): void {
+    const operation = newOperation(this.#context.newId(), kind, this.text(amount), cause, refundId);
+    this.payment = { ...this.payment, operations: [...this.payment.operations, operation] };
+    this.send(operation, 'pending');
+  }
+
+  /** Calls the provider under the operation's key, which is the same for every repetition. */
+  send(operation: Operation, state: OperationState): void {
+    this.#call('send', { ...operation, state });
+  }
+
+  /** Asks the provider what became of the operation. */
+  ask(operation: Operation): void {
+    const doubtful = operation.state === 'pending';
+    this.#call('find', doubtful ? { ...operation, state: 'in_doubt' } : operation);
+    if (doubtful) this.reportPending(operation, 'no_reply');
+  }
+
+  #call(call: CallType, operation: Operation): void {
+    const { nowMs } = this.#context;
+    const called = withCall(operation, call, nowMs, this.#options.timeoutMs);
+    this.replace(called);
+    const { orderId, provider, token, currency, chargeReference } = this.payment;
+    this.effects.push({
+      call,
+      orderId,
+      provider,
+      token,
+      currency,
+      chargeReference,
+      operation: called,
+      expiresAt: nowMs + SAFETY_NET_MS,
+    });
+  }
+
+  reportPending(operation: Operation, reason: string): void {
+    if (!holdsMoney(operation) || this.payment.pendingReported || this.payment.cancelRequested) return;
+    this.events.push({ type: 'PaymentPending', data: { reason, provider: this.payment.provider } });
+    this.payment = { ...this.payment, pendingReported: true };
+  }
+
+  succeed(operation: Operation, reference: string): void {
+    this.replace(succeeded(operation, reference));
+    const { payment } = this;
+    const amount = this.minor(operation);
+    switch (operation.kind) {
+      case 'charge':
+      case 'authorize': {
+        const captured = operation.kind === 'charge' ? amount : 0n;
+        this.payment = {
+          ...payment,
+          authorized: amount,
+          captured,
+          chargeReference: reference,
+          status: captured > 0n ? 'CAPTURED' : 'AUTHORIZED',
+        };
+        this.#succeeded(reference);
+        break;
+      }
+      case 'capture': {
+        const captured = payment.captured + amount;
+        this.payment = { ...payment, captured, status: 'CAPTURED' };
+        this.events.push({
+          type: 'PaymentCaptured',
+          data: { amount: operation.amount, captured: this.text(captured) },
+        });
+        break;
+      }
+      case 'void':
+        this.payment = { ...payment, voided: payment.voided + amount, status: 'VOIDED' };
+        this.events.push({ type: 'PaymentVoided', data: { amount: operation.amount } });
+        break;
+      case 'refund': {
+        const refunded = payment.refunded + amount;
+        this.payment = {
+          ...payment,
+          refunded,
+          status: refunded >= payment.captured ? 'REFUNDED' : 'PARTIALLY_REFUNDED',
+        };
+        const data = {
+          refundId: operation.refundId ?? operation.id,
+          amount: operation.amount,
+          captured: this.text(payment.captured),
+          refunded: this.text(refunded),
+          currency: payment.currency,
+        };
+        this.events.push({ type: 'PaymentRefunded', data });
+        break;
+      }
+    }
+    this.undo(operation);
+  }
+
+  #succeeded(providerReference: string): void {
+    const { amount, captured, currency, provider } = this.payment;
+    this.events.push({
+      type: 'PaymentSucceeded',
+      data: { amount: this.text(amount), captured: this.text(captured), currency, provider, providerReference },
+    });
+  }
+
+  /** Nothing is to be paid, so no provider is asked. */
+  succeedWithoutProvider(): void {
+    this.payment = { ...this.payment, status: 'CAPTURED' };
+    this.#succeeded('none');
+  }
+
+  failPayment(reason: string): void {
+    this.payment = { ...this.payment, status: 'FAILED' };
+    this.events.push({ type: 'PaymentFailed', data: { reason, provider: this.payment.provider } });
+  }
+
+  /** The provider definitely refused. */
+  fail(operation: Operation, reason: string): void {
+    if (holdsMoney(operation)) {
+      this.replace(failed(operation, reason));
+      return this.failPayment(reason);
+    }
+    if (operation.kind === 'refund' && (operation.refundId !== undefined || operation.refusals === 0)) {
+      this.events.push({ type: 'PaymentRefundFailed', data: { refundId: operation.refundId ?? operation.id, reason } });
+    }
+    if (operation.refundId !== undefined) {
+      this.replace(failed(operation, reason));
+      return this.undo(operation);
+    }
+    // A capture is owed to the seller, an undo to the customer: neither is ever given up.
+    this.replace(refusedForNow(operation, reason, this.#context.nowMs));
+  }
+
+  /** Gives up a charge of a cancelled order that cannot have reached the provider. */
+  abandon(operation: Operation): void {
+    this.replace(failed(operation, ABANDONED));
+    this.failPayment(ABANDONED);
+  }
+
+  /** Gives back what a cancelled order holds: exactly what was done, once it is known. */
+  undo(cause: Cause): void {
+    const { payment } = this;
+    if (!payment.cancelRequested) return;
+    let refunding = 0n;
+    for (const operation of payment.operations) {
+      if (!isOpen(operation)) continue;
+      if (operation.kind !== 'refund') return;
+      refunding += this.minor(operation);
+    }
+    const held = payment.authorized - payment.captured - payment.voided;
+    if (held > 0n) this.begin('void', held, cause);
+    const owed = payment.captured - payment.refunded - refunding;
+    if (owed > 0n) this.begin('refund', owed, cause);
+  }
+
+  /**
+   * Takes an outcome. What a provider definitely answered is a fact about the key, whichever call reports it, and
+   * however often. That nothing is known says something about one call alone: it counts once, and only as long as no
+   * later call was made.
+   */
+  record(operation: Operation, result: ProviderResult, call: number | undefined): void {
+    const { openCall } = operation;
+    const answered = openCall !== undefined && openCall.number === call ? openCall : undefined;
+    const present: Operation = answered ? { ...operation, openCall: undefined } : operation;
+    switch (result.type) {
+      case 'approved':
+        return this.succeed(present, result.reference);
+      case 'declined':
+        return this.fail(present, result.reason);
+      case 'pending':
+        return answered || present.state !== 'awaiting_provider' ? this.#wait(present, result.reference) : undefined;
+      case 'unknown':
+        return answered && this.#doubt(present, answered, result);
+      case 'not_found':
+        return answered && this.#repeat(present, answered);
+    }
+  }
+
+  /** The provider decides later. */
+  #wait(operation: Operation, providerReference: string): void {
+    const waiting = awaitingProvider(operation, providerReference, this.#context.nowMs);
+    this.replace(waiting);
+    this.reportPending(waiting, 'provider_pending');
+  }
+
+  /** Nobody knows what the call did. */
+  #doubt(operation: Operation, call: OpenCall, unknown: Extract<ProviderResult, { type: 'unknown' }>): void {
+    const doubtful = inDoubt(operation, call, unknown, this.#context.nowMs);
+    if (doubtful.calls === 0 && holdsMoney(operation) && this.payment.cancelRequested) return this.abandon(doubtful);
+    this.replace(doubtful);
+    this.reportPending(doubtful, unknown.reason);
+  }
+
+  /** The provider did not know the key when it was asked. */
+  #repeat(operation: Operation, question: OpenCall): void {
+    if (!this.payment.cancelRequested || !holdsMoney(operation)) return this.send(operation, 'in_doubt');
+    // The order is cancelled, so the charge is not repeated; but when it was asked, a call may still have been on its way.
+    const safeAt = (operation.sentAt ?? 0) + this.#options.cancelSafetyMs;
+    if (question.atMs >= safeAt) return this.abandon(operation);
+    this.replace({ ...operation, state: 'in_doubt', nextAttemptAt: safeAt });
+  }
+
+  due(operation: Operation): void {
+    if (operation.calls > 0) return this.ask(operation);
+    if (holdsMoney(operation) && this.payment.cancelRequested) return this.abandon(operation);
+    this.send(operation, operation.state);
+  }
+}

@@ -1,0 +1,72 @@
+import type { PaymentStatus } from '#contracts/order-events.ts';
+import type { CallType, Operation, ProviderResult } from './operation.ts';
+
+/** The money of one order, what changes it, and the calls that follow from a change. */
+
+export type CaptureMode = 'automatic' | 'on_dispatch';
+
+/** The money of one order. Amounts are minor units. */
+export interface Payment {
+  readonly orderId: string;
+  readonly provider: string;
+  readonly token: string;
+  readonly currency: string;
+  readonly status: PaymentStatus;
+  readonly amount: bigint;
+  readonly authorized: bigint;
+  readonly captured: bigint;
+  readonly voided: bigint;
+  readonly refunded: bigint;
+  readonly chargeReference?: string | undefined;
+  readonly operations: readonly Operation[];
+  /** The order ended: whatever is or becomes known to be held is given back. */
+  readonly cancelRequested: boolean;
+  /** PaymentPending was emitted for this payment. */
+  readonly pendingReported: boolean;
+}
+
+export type PaymentCommand =
+  /** `call` is the number of the call that reports it; a webhook has none. */
+  | {
+      readonly type: 'outcome';
+      readonly key: string;
+      readonly call?: number | undefined;
+      readonly result: ProviderResult;
+    }
+  /** The time of the payment's next attempts may have come. */
+  | { readonly type: 'due' };
+
+/** A call to make once the decision is saved. */
+export interface PaymentEffect {
+  readonly call: CallType;
+  readonly orderId: string;
+  readonly provider: string;
+  readonly token: string;
+  readonly currency: string;
+  readonly chargeReference: string | undefined;
+  readonly operation: Operation;
+  /** A call that has not begun by then is left to the reconciliation. */
+  readonly expiresAt: number;
+}
+
+export interface PaymentRulesOptions {
+  readonly capture: CaptureMode;
+  readonly providers: ReadonlySet<string>;
+  /** Longest duration of a call. */
+  readonly timeoutMs: number;
+  readonly cancelSafetyMs: number;
+  /** Authorizations made under `on_dispatch` still wait, whatever the mode is now. */
+  readonly capturesOutstanding?: () => boolean;
+}
+
+export const UNKNOWN_PROVIDER = 'unknown_provider';
+/** Reason of a charge given up because its order was cancelled and the provider never heard of it. */
+export const ABANDONED = 'order_cancelled';
+
+/** When a payment is to be looked after next; undefined where every outcome is known. */
+export function nextAttemptOf(payment: Payment): number | undefined {
+  let next: number | undefined;
+  for (const { nextAttemptAt } of payment.operations)
+    if (nextAttemptAt !== undefined && (next === undefined || nextAttemptAt < next)) next = nextAttemptAt;
+  return next;
+}

@@ -1,0 +1,185 @@
+/**
+ * One thing asked of a payment provider, as a state machine: each function is a step of it, and returns the operation
+ * after that step. What a step means for the payment is decided in decision.ts. The operation is stored as JSON with
+ * its payment, so the names of its fields stay.
+ */
+
+export type OperationKind = 'charge' | 'authorize' | 'capture' | 'void' | 'refund';
+export type OperationState = 'pending' | 'in_doubt' | 'awaiting_provider' | 'succeeded' | 'failed';
+
+/** What a call is for: to act under the key, or to ask what became of it. */
+export type CallType = 'send' | 'find';
+
+/** A call whose outcome is not known yet. */
+export interface OpenCall {
+  readonly number: number;
+  readonly type: CallType;
+  /** When it was decided. */
+  readonly atMs: number;
+}
+
+/** One logical operation at the provider. */
+export interface Operation {
+  readonly id: string;
+  readonly kind: OperationKind;
+  readonly amount: string;
+  /** Idempotency key sent to the provider: the same in every retry, a new one only after a definite failure. */
+  readonly key: string;
+  readonly state: OperationState;
+  /** Calls under this key that may have left this process. While it is 0, the provider cannot know the key. */
+  readonly calls: number;
+  /** When the last of them may have left. */
+  readonly sentAt?: number | undefined;
+  /** Number of the last call, questions included; absent in rows saved before calls had numbers. */
+  readonly lastCall?: number | undefined;
+  /** That call, as long as its outcome is awaited. The outcome of an earlier one counts only if it is definite. */
+  readonly openCall?: OpenCall | undefined;
+  /** Calls that brought no outcome; they lengthen the wait until the next. */
+  readonly attempts: number;
+  /** Definite failures of earlier keys. */
+  readonly refusals: number;
+  readonly nextAttemptAt?: number | undefined;
+  readonly providerReference?: string | undefined;
+  readonly reason?: string | undefined;
+  /** The refund that the order asked for; undefined where the operation undoes a cancelled order. */
+  readonly refundId?: string | undefined;
+  readonly correlationid: string;
+  readonly traceparent?: string | undefined;
+}
+
+/** What a provider reports about an operation, by its reply, by webhook, or when asked: three reports of one fact. */
+export type ProviderResult =
+  | { readonly type: 'approved'; readonly reference: string }
+  | { readonly type: 'declined'; readonly reason: string }
+  | { readonly type: 'pending'; readonly reference: string }
+  /** `unsent`: the call never left, so the provider can neither have acted on it nor have been asked. */
+  | { readonly type: 'unknown'; readonly reason: string; readonly unsent?: boolean }
+  /** The provider was asked and does not know the key. */
+  | { readonly type: 'not_found' };
+
+/** An operation without a recorded outcome is looked after this long after its call must have ended. */
+export const SAFETY_NET_MS = 3_000;
+const BACKOFF_FIRST_MS = 500;
+const BACKOFF_MAX_MS = 60_000;
+/** What the circuit breaker held back is due again at once, as soon as the breaker lets calls through. */
+const UNSENT_MS = 500;
+/** A provider that answered "pending" reports the outcome by webhook; asking is only the safety net. */
+const POLL_FIRST_MS = 5_000;
+const REFUSED_FIRST_MS = 60_000;
+const REFUSED_MAX_MS = 3_600_000;
+
+/** `first` doubled `times` times, but at most `max`. */
+export function doubled(first: number, times: number, max: number): number {
+  let delay = first;
+  for (let i = 0; i < times && delay < max; i++) delay *= 2;
+  return delay < max ? delay : max;
+}
+
+export function isOpen(operation: Operation): boolean {
+  return operation.state !== 'succeeded' && operation.state !== 'failed';
+}
+
+/** Kinds whose success puts money of the customer aside. */
+export function holdsMoney(operation: Operation): boolean {
+  return operation.kind === 'charge' || operation.kind === 'authorize';
+}
+
+/** What caused a step: its ids go on with the operation's events. */
+export interface Cause {
+  readonly correlationid: string;
+  readonly traceparent?: string | undefined;
+}
+
+/** An operation that was never sent. Its id is its first key. */
+export function newOperation(
+  id: string,
+  kind: OperationKind,
+  amount: string,
+  { correlationid, traceparent }: Cause,
+  refundId?: string,
+): Operation {
+  return {
+    id,
+    kind,
+    amount,
+    key: id,
+    state: 'pending',
+    calls: 0,
+    attempts: 0,
+    refusals: 0,
+    refundId,
+    correlationid,
+    traceparent,
+  };
+}
+
+/** A call is about to be made; one that acts (`send`) counts, since the provider may know the key from now on. */
+export function withCall(operation: Operation, type: CallType, nowMs: number, timeoutMs: number): Operation {
+  const number = (operation.lastCall ?? 0) + 1;
+  return {
+    ...operation,
+    ...(type === 'send' && { calls: operation.calls + 1, sentAt: nowMs }),
+    lastCall: number,
+    openCall: { number, type, atMs: nowMs },
+    nextAttemptAt: nowMs + timeoutMs + SAFETY_NET_MS,
+  };
+}
+
+export function succeeded(operation: Operation, providerReference: string): Operation {
+  return {
+    ...operation,
+    state: 'succeeded',
+    openCall: undefined,
+    nextAttemptAt: undefined,
+    providerReference,
+    reason: undefined,
+  };
+}
+
+export function failed(operation: Operation, reason: string): Operation {
+  return { ...operation, state: 'failed', openCall: undefined, nextAttemptAt: undefined, reason };
+}
+
+/** Refused under its key, which is thereby used up: it is sent once more under the next key, after a growing pause. */
+export function refusedForNow(operation: Operation, reason: string, nowMs: number): Operation {
+  const refusals = operation.refusals + 1;
+  return {
+    ...failed(operation, reason),
+    state: 'pending',
+    key: `${operation.id}-${refusals + 1}`,
+    calls: 0,
+    sentAt: undefined,
+    attempts: 0,
+    refusals,
+    nextAttemptAt: nowMs + doubled(REFUSED_FIRST_MS, operation.refusals, REFUSED_MAX_MS),
+  };
+}
+
+/** The provider decides later. */
+export function awaitingProvider(operation: Operation, providerReference: string, nowMs: number): Operation {
+  return {
+    ...operation,
+    state: 'awaiting_provider',
+    providerReference,
+    attempts: operation.attempts + 1,
+    nextAttemptAt: nowMs + doubled(POLL_FIRST_MS, operation.attempts, BACKOFF_MAX_MS),
+  };
+}
+
+/** Nobody knows what the call did. */
+export function inDoubt(
+  operation: Operation,
+  call: OpenCall,
+  { reason, unsent }: Extract<ProviderResult, { type: 'unknown' }>,
+  nowMs: number,
+): Operation {
+  return {
+    ...operation,
+    state: operation.state === 'awaiting_provider' ? operation.state : 'in_doubt',
+    calls: unsent && call.type === 'send' ? operation.calls - 1 : operation.calls,
+    // A call that never left says nothing about the operation: it must not wait longer for an outage of others.
+    attempts: unsent ? operation.attempts : operation.attempts + 1,
+    nextAttemptAt: nowMs + (unsent ? UNSENT_MS : doubled(BACKOFF_FIRST_MS, operation.attempts, BACKOFF_MAX_MS)),
+    reason,
+  };
+}
