@@ -55,6 +55,21 @@ module.exports = {
       to: { path: '^src/platform/[^/]+/', pathNot: `^src/platform/(${rooms.slice(0, 10).join('|')})/` },
     },
     {
+      name: 'kafka-adapters-behind-their-ports',
+      comment:
+        'Who writes and reads the bytes of Kafka is a choice made in transport.ts. Code that knows an adapter runs with that one alone; ports.ts says what it may use.',
+      severity: 'error',
+      from: { pathNot: '^src/platform/kafka/(wire/|client/|transport\\.ts$)' },
+      to: { path: '^src/platform/kafka/(wire|client)/' },
+    },
+    {
+      name: 'kafka-adapters-know-no-other',
+      comment: 'An adapter that used the other could not be taken out alone. What they share stands beside them.',
+      severity: 'error',
+      from: { path: '^src/platform/kafka/(wire|client)/' },
+      to: { path: '^src/platform/kafka/(wire|client)/', pathNot: '^src/platform/kafka/$1/' },
+    },
+    {
       name: 'system-knows-no-command',
       comment: 'The command line starts the system; a system that knew its commands could be started by nothing else.',
       severity: 'error',

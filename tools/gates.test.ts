@@ -97,6 +97,8 @@ describe('the boundaries', () => {
     ['platform-imports-no-service', 'src/platform/favourite.ts', 'src/orders/routes.ts'],
     ['rooms-build-on-each-other', 'src/platform/log/upward.ts', 'src/platform/processor/aggregate.ts'],
     ['platform-has-these-rooms', 'src/system/system.ts', 'src/platform/attic/box.ts'],
+    ['kafka-adapters-behind-their-ports', 'src/platform/kafka/bus.ts', 'src/platform/kafka/wire/bytes.ts'],
+    ['kafka-adapters-know-no-other', 'src/platform/kafka/client/thin.ts', 'src/platform/kafka/wire/bytes.ts'],
     ['system-knows-no-command', 'src/system/system.ts', 'src/cli/program.ts'],
     ['src-imports-only-src', 'src/system/system.ts', 'dev/bench.ts'],
     ['rules-import-no-node', 'src/orders/rules/decide.ts', 'fs'],

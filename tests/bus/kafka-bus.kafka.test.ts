@@ -10,16 +10,16 @@ import type { Database } from '#platform/database/database.ts';
 import { KafkaBus } from '#platform/kafka/bus.ts';
 import { type KafkaConfig, kafkaSettings } from '#platform/kafka/settings.ts';
 import { encoded } from '#platform/log/encoded.ts';
-import { partitionOf, toContent } from '#platform/kafka/wire/message.ts';
-import { KafkaAppender } from '#platform/kafka/wire/produce.ts';
+import { partitionOf } from '#platform/kafka/partitioner.ts';
 import { describeTopics, ensureTopic } from '#platform/kafka/topic.ts';
+import { openAppendPort } from '#platform/kafka/transport.ts';
 import { listParked } from '#platform/log/parked.ts';
 import { Relay, type RelayOptions } from '#platform/kafka/relay.ts';
 import { createLogger } from '#platform/telemetry/logger.ts';
 import { freePort } from '#tests/support/ports.ts';
 import { type Kafka, startKafka } from '#dev/brokers/kafka.ts';
 import { readTopic } from '#dev/brokers/kcat.ts';
-import { busContract } from './bus.contract.ts';
+import { busContract, type BusUnderTest } from './bus.contract.ts';
 import {
   append,
   disorder,
@@ -81,12 +81,17 @@ afterAll(async () => {
   await server?.stop();
 });
 
-busContract('Kafka', async () => {
+/** The adapters between our code and the brokers; see transport.ts. */
+const TRANSPORTS = ['wire', 'client'];
+
+for (const transport of TRANSPORTS) busContract(`Kafka by ${transport}`, () => setUpContract(transport));
+
+async function setUpContract(transport: string): Promise<BusUnderTest> {
   const database = await server.newDatabase();
-  const config = newConfig();
+  const config = newConfig({ KAFKA_TRANSPORT: transport });
   await startRelay(database.connect(), config, database.url);
   return { database, open: () => KafkaBus.open(config, logger) };
-});
+}
 
 describe('the relay', () => {
   test('publishes what an independent reader can check: keys, gapless sequences, nothing missing', async () => {
@@ -306,27 +311,31 @@ describe('the relay', () => {
   });
 });
 
-test('what is appended at the same time is all stored, each once and in its order', async () => {
-  const { config } = await newService();
-  const appender = new KafkaAppender(config);
-  const [subject, other] = [uuidv7(), uuidv7()];
-  const events = Array.from({ length: 40 }, (_, n) => newEvent(subject, n + 1, 'Appended'));
-  // A batch under numbers that are taken would be taken for the other one, and dropped.
-  await Promise.all(
-    events.map((event) => {
-      const batches = new Map([[3, [toContent(encoded(event))]]]);
-      if (event.sequence % 2 === 0)
-        batches.set(4, [toContent(encoded(newEvent(other, event.sequence / 2, 'Appended')))]);
-      return appender.append(batches);
-    }),
-  );
-  const messages = await readTopic(kafka.brokers, config.topic);
-  const stored = (partition: number): (string | undefined)[] =>
-    messages.filter((message) => message.partition === partition).map(({ headers }) => headers['ce_sequence']);
-  expect(stored(3)).toEqual(events.map(({ sequence }) => String(sequence)));
-  expect(stored(4)).toHaveLength(20);
-  await appender.close();
-}, 60_000);
+test.each(TRANSPORTS)(
+  'what is appended at the same time by %s is all stored, each once and in its order',
+  async (transport) => {
+    const { config } = await newService({ KAFKA_TRANSPORT: transport });
+    const appender = openAppendPort(config);
+    const [subject, other] = [uuidv7(), uuidv7()];
+    const events = Array.from({ length: 40 }, (_, n) => newEvent(subject, n + 1, 'Appended'));
+    // A batch under numbers that are taken would be taken for the other one, and dropped.
+    await Promise.all(
+      events.map((event) => {
+        const batches = new Map([[3, [appender.encode(encoded(event))]]]);
+        if (event.sequence % 2 === 0)
+          batches.set(4, [appender.encode(encoded(newEvent(other, event.sequence / 2, 'Appended')))]);
+        return appender.append(batches);
+      }),
+    );
+    const messages = await readTopic(kafka.brokers, config.topic);
+    const stored = (partition: number): (string | undefined)[] =>
+      messages.filter((message) => message.partition === partition).map(({ headers }) => headers['ce_sequence']);
+    expect(stored(3)).toEqual(events.map(({ sequence }) => String(sequence)));
+    expect(stored(4)).toHaveLength(20);
+    await appender.close();
+  },
+  60_000,
+);
 
 describe('consumers on Kafka', () => {
   test('a process that was paused until its partitions were given away is refused, and comes back', async () => {
@@ -506,42 +515,47 @@ describe('consumers on Kafka', () => {
     expect(await database.query(again)).toEqual([]);
   }, 90_000);
 
-  test('does not give what was written in a transaction that was aborted', async () => {
-    const { database, config, bus } = await newService();
-    const subject = uuidv7();
-    const messageOf = (sequence: number): MessageToProduce => {
-      const attributes = { ce_type: 'Told', ce_id: uuidv7(), ce_source: '/olms/test', ce_sequence: String(sequence) };
-      const headers = Object.entries(attributes).map(([name, text]) => [Buffer.from(name), Buffer.from(text)] as const);
-      return {
-        topic: config.topic,
-        partition: 5,
-        key: Buffer.from(subject),
-        value: Buffer.from('{}'),
-        headers: new Map(headers),
+  test.each(TRANSPORTS)(
+    'does not give what was written in a transaction that was aborted, by %s',
+    async (transport) => {
+      const { database, config, bus } = await newService({ KAFKA_TRANSPORT: transport });
+      const subject = uuidv7();
+      const messageOf = (sequence: number): MessageToProduce => {
+        const attributes = { ce_type: 'Told', ce_id: uuidv7(), ce_source: '/olms/test', ce_sequence: String(sequence) };
+        const headers = Object.entries(attributes).map(
+          ([name, text]) => [Buffer.from(name), Buffer.from(text)] as const,
+        );
+        return {
+          topic: config.topic,
+          partition: 5,
+          key: Buffer.from(subject),
+          value: Buffer.from('{}'),
+          headers: new Map(headers),
+        };
       };
-    };
-    const producer = new Producer({
-      clientId: 'stranger',
-      bootstrapBrokers: kafka.brokers.split(','),
-      idempotent: true,
-      transactionalId: uuidv7(),
-    });
-    for (const [sequence, ending] of [
-      [1, 'commit'],
-      [2, 'abort'],
-      [3, 'abort'],
-      [4, 'commit'],
-    ] as const) {
-      const transaction = await producer.beginTransaction();
-      await transaction.send({ messages: [messageOf(sequence)] });
-      await transaction[ending]();
-    }
-    await producer.close();
-    const consumer = await TestConsumer.start(bus, database, 'sober', 'Told');
-    await untilEffects(database, 'sober', 2);
-    expect(consumer.delivered.map(({ sequence }) => sequence)).toEqual([1, 4]);
-    await consumer.stop();
-  });
+      const producer = new Producer({
+        clientId: 'stranger',
+        bootstrapBrokers: kafka.brokers.split(','),
+        idempotent: true,
+        transactionalId: uuidv7(),
+      });
+      for (const [sequence, ending] of [
+        [1, 'commit'],
+        [2, 'abort'],
+        [3, 'abort'],
+        [4, 'commit'],
+      ] as const) {
+        const transaction = await producer.beginTransaction();
+        await transaction.send({ messages: [messageOf(sequence)] });
+        await transaction[ending]();
+      }
+      await producer.close();
+      const consumer = await TestConsumer.start(bus, database, 'sober', 'Told');
+      await untilEffects(database, 'sober', 2);
+      expect(consumer.delivered.map(({ sequence }) => sequence)).toEqual([1, 4]);
+      await consumer.stop();
+    },
+  );
 
   test('skips what is no event of ours, and reads on', async () => {
     const { database, url, config, bus } = await newService();
@@ -708,7 +722,7 @@ describe('a broker that does not fit is refused with what to do', () => {
   });
 });
 
-async function newService(): Promise<{
+async function newService(overrides: Record<string, string> = {}): Promise<{
   database: Database;
   testDatabase: TestDatabase;
   url: string;
@@ -716,7 +730,7 @@ async function newService(): Promise<{
   bus: KafkaBus;
 }> {
   const testDatabase = await server.newDatabase();
-  const config = newConfig();
+  const config = newConfig(overrides);
   return {
     database: testDatabase.connect(),
     testDatabase,

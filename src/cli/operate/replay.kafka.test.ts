@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { uuidv7 } from 'uuidv7';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Database } from '#platform/database/database.ts';
-import { partitionOf } from '#platform/kafka/wire/message.ts';
+import { partitionOf } from '#platform/kafka/partitioner.ts';
 import { appendEvents } from '#platform/log/outbox.ts';
 import { createLogger } from '#platform/telemetry/logger.ts';
 import { freePort } from '#tests/support/ports.ts';

@@ -4,7 +4,7 @@ import type { Logger } from '#platform/telemetry/logger.ts';
 import { loadOffsets } from '#platform/log/bus.ts';
 import type { KafkaConfig } from './settings.ts';
 import { diagnose } from './errors.ts';
-import { partitionOf } from './wire/message.ts';
+import { partitionOf } from './partitioner.ts';
 import { KafkaReader } from './reader.ts';
 
 /**

@@ -3,9 +3,9 @@ import type { LogPosition } from '#platform/log/bus.ts';
 import type { EncodedEvent } from '#platform/log/encoded.ts';
 import type { KafkaConfig } from './settings.ts';
 import { answeredWith } from './errors.ts';
-import { partitionOf, toContent } from './wire/message.ts';
-import { KafkaAppender } from './wire/produce.ts';
-import { RECORD_HEAD_BYTES_MAX } from './wire/records.ts';
+import { partitionOf } from './partitioner.ts';
+import { type AppendPort, RECORD_HEAD_BYTES_MAX, type RecordContent } from './ports.ts';
+import { openAppendPort } from './transport.ts';
 import { findTopic, type Topic } from './topic.ts';
 
 const SEND_TIMEOUT_MS = 60_000;
@@ -18,7 +18,7 @@ export interface Outgoing {
   readonly event: EncodedEvent;
   readonly partition: number;
   /** Key, value and headers of its record. */
-  readonly content: Buffer;
+  readonly content: RecordContent;
   /** What it takes in a batch, never less than it really does. */
   readonly bytes: number;
 }
@@ -34,16 +34,16 @@ export class TopicReplacedError extends Error {
 export class KafkaPublisher {
   readonly #config: KafkaConfig;
   #topic: Topic;
-  #appender: KafkaAppender;
+  #appender: AppendPort;
 
   constructor(config: KafkaConfig, topic: Topic) {
     this.#config = config;
     this.#topic = topic;
-    this.#appender = new KafkaAppender(config);
+    this.#appender = openAppendPort(config);
   }
 
   prepare(cursor: LogPosition, event: EncodedEvent): Outgoing {
-    const content = toContent(event);
+    const content = this.#appender.encode(event);
     const partition = partitionOf(event.subject, this.#config.partitions);
     return { cursor, event, partition, content, bytes: content.length + RECORD_HEAD_BYTES_MAX };
   }
@@ -57,8 +57,7 @@ export class KafkaPublisher {
   /** Throws where the brokers cannot be asked, or have another topic of this name by now. Asks them once in a while. */
   async check(): Promise<void> {
     const { topic } = this.#config;
-    const { topics } = await this.#orAnew(this.#appender.metadata());
-    if (topics.get(topic)?.id !== this.#topic.id) throw new TopicReplacedError(topic);
+    if ((await this.#orAnew(this.#appender.topicId())) !== this.#topic.id) throw new TopicReplacedError(topic);
   }
 
   /** Sends events as one batch. Undefined: the brokers have them all. A reason: they refuse the batch for its content. */
@@ -72,7 +71,7 @@ export class KafkaPublisher {
       return `The event takes ${first.bytes} bytes, the topic allows ${this.#topic.maxMessageBytes} (max.message.bytes).`;
     }
     try {
-      const batches = new Map<number, Buffer[]>();
+      const batches = new Map<number, RecordContent[]>();
       for (const { partition, content } of events) {
         const batch = batches.get(partition);
         if (batch) batch.push(content);
@@ -93,7 +92,7 @@ export class KafkaPublisher {
       return await withTimeout(work, SEND_TIMEOUT_MS);
     } catch (error) {
       void this.#appender.close().catch(() => {});
-      this.#appender = new KafkaAppender(this.#config);
+      this.#appender = openAppendPort(this.#config);
       throw error;
     }
   }

@@ -4,9 +4,8 @@ import type { Logger } from '#platform/telemetry/logger.ts';
 import { parseData } from '#platform/log/encoded.ts';
 import { clientOptions, type KafkaConfig } from './settings.ts';
 import { BrokerError, diagnose } from './errors.ts';
-import { type FetchedPartition, KafkaFetcher, NO_RECORDS } from './wire/fetch.ts';
-import { fromRecord, timeOf, typeOf } from './wire/message.ts';
-import type { KafkaRecord } from './wire/records.ts';
+import { type FetchedPartition, type FetchedRecord, NO_RECORDS, type ReadPort } from './ports.ts';
+import { openReadPort } from './transport.ts';
 import { Linger } from '#platform/runtime/linger.ts';
 
 /**
@@ -38,7 +37,7 @@ interface Partition {
   fetched: number;
   /** Next offset to give out: everything before was given or is of no interest. */
   taken: number;
-  queue: KafkaRecord[];
+  queue: FetchedRecord[];
   bytes: number;
   /** The broker's end of the partition; undefined until it told. */
   end: number | undefined;
@@ -70,7 +69,7 @@ export class KafkaReader {
   readonly #topic: string;
   /** For what is to be known of the topic: leaders and ends. */
   readonly #client: Consumer;
-  readonly #fetcher: KafkaFetcher;
+  readonly #port: ReadPort;
   readonly #partitions = new Map<number, Partition>();
   readonly #busyNodes = new Set<number>();
   readonly #timers = new Set<NodeJS.Timeout>();
@@ -92,11 +91,7 @@ export class KafkaReader {
     // A client of its own: a fetch waits at the broker, and a heartbeat behind it on one connection would be late.
     this.#client = new Consumer({ ...clientOptions(options.config), groupId: options.name, retries: 0 });
     this.#client.topics.track(this.#topic);
-    const { types } = options;
-    this.#fetcher = new KafkaFetcher(options.config, (record) => {
-      const type = typeOf(record);
-      return type !== undefined && (types === undefined || types.has(type));
-    });
+    this.#port = openReadPort(options.config, options.types);
   }
 
   /** Reads a partition from an offset, forgetting what was read of it before. */
@@ -139,7 +134,7 @@ export class KafkaReader {
       if (events.length >= max) break;
       used++;
       this.#free(partition, record);
-      const event = fromRecord(record, this.#read);
+      const event = this.#port.toEvent(record, this.#read);
       if (typeof event === 'string') {
         this.#options.logger.error(
           { topic: this.#topic, partition: partition.number, offset: record.offset, reason: event },
@@ -154,7 +149,7 @@ export class KafkaReader {
     partition.taken = partition.queue[0]?.offset ?? partition.fetched;
   }
 
-  #free(partition: Partition, record: KafkaRecord): void {
+  #free(partition: Partition, record: FetchedRecord): void {
     const bytes = bytesOf(record);
     partition.bytes -= bytes;
     this.#bytes -= bytes;
@@ -168,7 +163,7 @@ export class KafkaReader {
       events += partition.end === undefined ? 1 : Math.max(0, partition.end - partition.taken);
       const first = partition.queue[0];
       if (first && first.offset < newFrom(partition.number)) continue;
-      const time = first && timeOf(first);
+      const time = first && this.#port.timeOf(first);
       if (time !== undefined) oldestMs = Math.min(oldestMs, Date.parse(time));
     }
     return { events, ageMs: Number.isFinite(oldestMs) ? Math.max(0, Date.now() - oldestMs) : 0 };
@@ -200,7 +195,7 @@ export class KafkaReader {
   async close(): Promise<void> {
     this.#closed = true;
     for (const timer of this.#timers) clearTimeout(timer);
-    await Promise.all([this.#client.close(true).catch(() => {}), this.#fetcher.close().catch(() => {})]);
+    await Promise.all([this.#client.close(true).catch(() => {}), this.#port.close().catch(() => {})]);
   }
 
   /** Asks every broker that leads a partition with room, unless a question to it is open. */
@@ -268,7 +263,7 @@ export class KafkaReader {
     this.#busyNodes.add(node);
     let records: number;
     try {
-      const answers = await this.#fetcher.fetch(metadata.brokers.get(node)!, {
+      const answers = await this.#port.fetch(metadata.brokers.get(node)!, {
         topicId: topic.id,
         partitions: asked.map(({ partition, offset }) => ({
           number: partition.number,
@@ -355,7 +350,7 @@ export class KafkaReader {
     return partition.fetched > before || known === undefined;
   }
 
-  #enqueue(partition: Partition, record: KafkaRecord): void {
+  #enqueue(partition: Partition, record: FetchedRecord): void {
     // A batch is sent whole: its first records may lie before the place asked for.
     if (record.offset < partition.fetched) return;
     partition.queue.push(record);
@@ -380,6 +375,6 @@ export class KafkaReader {
   }
 }
 
-function bytesOf(record: KafkaRecord): number {
+function bytesOf(record: FetchedRecord): number {
   return record.length + RECORD_OVERHEAD_BYTES;
 }

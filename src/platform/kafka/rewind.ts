@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createLogger } from '#platform/telemetry/logger.ts';
 import type { KafkaConfig } from './settings.ts';
 import { diagnose } from './errors.ts';
-import { partitionOf } from './wire/message.ts';
+import { partitionOf } from './partitioner.ts';
 import { KafkaReader } from './reader.ts';
 import { type Bound, CannotReplay, type Range, type ReplayLog } from '#platform/log/rewind.ts';
 

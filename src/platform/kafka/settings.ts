@@ -36,6 +36,13 @@ export const kafkaSettings = {
     meaning:
       'How long the topic keeps events; off keeps them for ever, so that no consumer can miss one and replay reaches back to the start',
   },
+  transport: {
+    type: 'string',
+    env: 'KAFKA_TRANSPORT',
+    default: 'wire',
+    meaning:
+      'What carries records to the brokers and back: wire, our own code, which is faster and checks what it reads; or client, that of the Kafka client, should a broker not understand ours',
+  },
   saslMechanism: {
     type: 'string',
     env: 'KAFKA_SASL_MECHANISM',
@@ -75,6 +82,7 @@ export const kafkaSettings = {
 
 export type KafkaConfig = Values<typeof kafkaSettings>;
 
+const TRANSPORTS: readonly string[] = ['wire', 'client'];
 const MECHANISMS: readonly string[] = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'];
 const CONNECT_TIMEOUT_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 15_000;
@@ -125,6 +133,7 @@ export function clientOptions(config: KafkaConfig): BaseOptions {
   for (const broker of brokers)
     if (!/^[^:\s]+:\d{1,5}$|^\[[^\]]+\]:\d{1,5}$/.test(broker))
       problems.push(`KAFKA_BROKERS: "${broker}" is not host:port`);
+  if (!TRANSPORTS.includes(config.transport)) problems.push(`KAFKA_TRANSPORT must be ${TRANSPORTS.join(' or ')}`);
   if (config.partitions < 1) problems.push('KAFKA_PARTITIONS must be at least 1');
   if (config.replication < 1) problems.push('KAFKA_REPLICATION must be at least 1');
   if (config.saslMechanism !== '' && !MECHANISMS.includes(config.saslMechanism))

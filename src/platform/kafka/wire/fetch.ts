@@ -7,43 +7,34 @@ import {
   fetchV13,
   Reader,
 } from '@platformatic/kafka';
+import type { Envelope } from '#contracts/envelope.ts';
 import { clientOptions, type KafkaConfig } from '#platform/kafka/settings.ts';
 import { BrokerError, errorName } from '#platform/kafka/errors.ts';
-import { type KafkaRecord, readBatches, type RecordBatch } from './records.ts';
+import { type FetchedPartition, type FetchRequest, NO_RECORDS, type ReadPort } from '#platform/kafka/ports.ts';
+import { withoutAborted } from '#platform/kafka/transactions.ts';
+import { fromRecord, timeOf, typeOf } from './message.ts';
+import { readBatches, type WireRecord } from './records.ts';
 
-/** Asks one broker for the records of partitions: the fetch request in version 13 (Kafka 3.1 and newer), without a session. */
+/** The fetch request in version 13 (Kafka 3.1 and newer), without a session; records are read where they lie in the answer. */
 
-export interface FetchRequest {
-  readonly topicId: string;
-  readonly partitions: readonly { readonly number: number; readonly offset: number; readonly bytesMax: number }[];
-  /** How long the broker holds a question that has no answer. */
-  readonly waitMs: number;
-  readonly bytesMax: number;
-}
-
-export interface FetchedPartition {
-  readonly number: number;
-  /** The name of what went wrong; undefined where nothing did. */
-  readonly error: string | undefined;
-  readonly end: number;
-  readonly batches: readonly RecordBatch[];
-}
-
-export const NO_RECORDS = 'The broker gives no records';
 const FETCH = 1;
 const VERSION = 13;
 const READ_COMMITTED: (typeof FetchIsolationLevels)['READ_COMMITTED'] = 1;
 const NO_SESSION = { id: 0, epoch: -1 };
 const UNKNOWN_EPOCH = -1;
 
-export class KafkaFetcher {
+export class WireFetcher implements ReadPort {
   readonly #connections: ConnectionPool;
   readonly #ask: API<fetchV13.FetchRequest, FetchedPartition[]>;
   /** For answers that arrived in pieces, one after the other: buffers of that size, made for each, would have the collector at work all the time. */
   #memory = Buffer.alloc(0);
 
-  /** Records that are not `wanted` are counted and dropped. */
-  constructor(config: KafkaConfig, wanted: (record: KafkaRecord) => boolean) {
+  /** Records of other types than `types` are counted and dropped; undefined: every type is wanted. */
+  constructor(config: KafkaConfig, types: ReadonlySet<string> | undefined) {
+    const wanted = (record: WireRecord): boolean => {
+      const type = typeOf(record);
+      return type !== undefined && (types === undefined || types.has(type));
+    };
     const { clientId, ...options } = clientOptions(config);
     this.#connections = new ConnectionPool(clientId, options);
     this.#ask = createAPI(FETCH, VERSION, fetchV13.createRequest, (_correlationId, _apiKey, _apiVersion, reader) =>
@@ -63,6 +54,14 @@ export class KafkaFetcher {
     const topics = [{ topicId, partitions: asked }];
     const { id, epoch } = NO_SESSION;
     return this.#ask.async(connection, waitMs, 1, bytesMax, READ_COMMITTED, id, epoch, topics, [], '');
+  }
+
+  timeOf(record: WireRecord): string | undefined {
+    return timeOf(record);
+  }
+
+  toEvent<Data>(record: WireRecord, read: (json: string) => Data): Envelope<Data> | string {
+    return fromRecord(record, read);
   }
 
   #inOnePiece({ buffer: { buffers, length }, position }: Reader): Reader {
@@ -88,7 +87,7 @@ export class KafkaFetcher {
  * throttle_time_ms INT32, error_code INT16, session_id INT32, then topics, each with partitions, each with its records;
  * arrays and bytes are of the compact kind, and everything ends with tagged fields.
  */
-function readAnswer(reader: Reader, wanted: (record: KafkaRecord) => boolean): FetchedPartition[] {
+function readAnswer(reader: Reader, wanted: (record: WireRecord) => boolean): FetchedPartition[] {
   reader.readInt32();
   const error = errorName(reader.readInt16());
   if (error !== undefined) throw new BrokerError(error, NO_RECORDS);
@@ -100,7 +99,7 @@ function readAnswer(reader: Reader, wanted: (record: KafkaRecord) => boolean): F
   return topics.flat();
 }
 
-function readPartition(reader: Reader, wanted: (record: KafkaRecord) => boolean): FetchedPartition {
+function readPartition(reader: Reader, wanted: (record: WireRecord) => boolean): FetchedPartition {
   const number = reader.readInt32();
   const error = errorName(reader.readInt16());
   const end = Number(reader.readInt64());
@@ -115,24 +114,5 @@ function readPartition(reader: Reader, wanted: (record: KafkaRecord) => boolean)
   const begin = reader.position;
   if (size > 0) reader.skip(size);
   const batches = size > 0 ? readBatches(reader.buffer.slice(begin, begin + size), wanted) : [];
-  return { number, error, end, batches: aborted ? withoutAborted(batches, aborted) : batches };
-}
-
-/** Empties the batches of transactions that were aborted; their places in the log remain. */
-function withoutAborted(
-  batches: readonly RecordBatch[],
-  aborted: readonly { readonly producerId: bigint; readonly firstOffset: number }[],
-): RecordBatch[] {
-  const open = new Map<bigint, number[]>();
-  for (const { producerId, firstOffset } of aborted)
-    open.set(
-      producerId,
-      [...(open.get(producerId) ?? []), firstOffset].sort((a, b) => a - b),
-    );
-  return batches.map((batch) => {
-    const [begin] = open.get(batch.producerId) ?? [];
-    if (begin === undefined || batch.firstOffset < begin || !batch.transactional) return batch;
-    if (batch.control === 'abort') open.get(batch.producerId)!.shift();
-    return batch.control === undefined ? { ...batch, records: [] } : batch;
-  });
+  return { number, error, end, batches: withoutAborted(batches, aborted) };
 }

@@ -1,37 +1,10 @@
 import { type Envelope, schemaUri } from '#contracts/envelope.ts';
-import { isUuid } from '#contracts/ids.ts';
+import { problemWith } from '#platform/kafka/cloud-event.ts';
 import type { EncodedEvent } from '#platform/log/encoded.ts';
-import { Cursor, headerOf, type KafkaRecord, nameOf, RecordWriter } from './records.ts';
+import { RecordWriter } from './encode.ts';
+import { headerOf, nameOf, RecordReader, type WireRecord } from './records.ts';
 
-/**
- * Events on the wire: the CloudEvents 1.0 Kafka binding in binary mode. Attributes are `ce_*` headers, the value is
- * the event's JSON data alone, the key is the order id.
- */
-
-/** The partition of an order, as every Kafka client's default partitioner computes it from the key. */
-export function partitionOf(key: Buffer | string, partitions: number): number {
-  return (murmur2(typeof key === 'string' ? Buffer.from(key) : key) & 0x7fffffff) % partitions;
-}
-
-const SEED = 0x9747b28c;
-const MIX = 0x5bd1e995;
-
-/** MurmurHash2 in 32 bits, as Kafka's `Utils.murmur2`. The client has it too, in numbers of any size and forty times slower. */
-export function murmur2(bytes: Buffer): number {
-  let hash = SEED ^ bytes.length;
-  let at = 0;
-  for (; at + 4 <= bytes.length; at += 4) {
-    let word = Math.imul(bytes.readInt32LE(at), MIX);
-    word = Math.imul(word ^ (word >>> 24), MIX);
-    hash = Math.imul(hash, MIX) ^ word;
-  }
-  const rest = bytes.length - at;
-  if (rest >= 3) hash ^= bytes[at + 2]! << 16;
-  if (rest >= 2) hash ^= bytes[at + 1]! << 8;
-  if (rest >= 1) hash = Math.imul(hash ^ bytes[at]!, MIX);
-  hash = Math.imul(hash ^ (hash >>> 13), MIX);
-  return hash ^ (hash >>> 15);
-}
+/** Events as the bytes of a record's key, value and headers; what they mean is in cloud-event.ts. */
 
 /** Attributes of every event: specversion, type, source, dataschema, content-type, id, subject, time, sequence and two more. */
 const HEADERS = 11;
@@ -116,12 +89,12 @@ function writeHeader(name: Buffer, value: string): void {
 }
 
 /** The event type of a message, read from its headers alone; undefined where the message is no CloudEvent. */
-export function typeOf(record: KafkaRecord): string | undefined {
+export function typeOf(record: WireRecord): string | undefined {
   return nameOf(record, 'ce_type');
 }
 
 /** When its event happened. */
-export function timeOf(record: KafkaRecord): string | undefined {
+export function timeOf(record: WireRecord): string | undefined {
   return headerOf(record, 'ce_time');
 }
 
@@ -129,10 +102,10 @@ export function timeOf(record: KafkaRecord): string | undefined {
  * The event in a message, its data as `read` makes it of the JSON text; or why the message is none. Attributes this
  * version does not know are kept; of several headers of one name the last one counts.
  */
-export function fromRecord<Data>(record: KafkaRecord, read: (json: string) => Data): Envelope<Data> | string {
-  const cursor = new Cursor(record.bytes, record.at);
-  const key = cursor.text();
-  const value = cursor.text();
+export function fromRecord<Data>(record: WireRecord, read: (json: string) => Data): Envelope<Data> | string {
+  const reader = new RecordReader(record.bytes, record.at);
+  const key = reader.text();
+  const value = reader.text();
   let id = '';
   let source = '';
   let type = '';
@@ -143,24 +116,22 @@ export function fromRecord<Data>(record: KafkaRecord, read: (json: string) => Da
   let causationid = '';
   let traceparent: string | undefined;
   let unknown: Record<string, string> | undefined;
-  for (let count = cursor.varint(); count > 0; count--) {
-    const name = cursor.name();
-    if (name === 'ce_id') id = cursor.text();
-    else if (name === 'ce_type') type = cursor.name();
-    else if (name === 'ce_source') source = cursor.name();
-    else if (name === 'ce_subject') subject = cursor.text();
-    else if (name === 'ce_time') time = cursor.text();
-    else if (name === 'ce_sequence') sequence = Number(cursor.text());
-    else if (name === 'ce_correlationid') correlationid = cursor.text();
-    else if (name === 'ce_causationid') causationid = cursor.text();
-    else if (name === 'ce_traceparent') traceparent = cursor.text();
-    else if (!name.startsWith('ce_') || name === 'ce_specversion' || name === 'ce_dataschema') cursor.skipBytes();
-    else (unknown ??= {})[name.slice(3)] = cursor.text();
+  for (let count = reader.varint(); count > 0; count--) {
+    const name = reader.name();
+    if (name === 'ce_id') id = reader.text();
+    else if (name === 'ce_type') type = reader.name();
+    else if (name === 'ce_source') source = reader.name();
+    else if (name === 'ce_subject') subject = reader.text();
+    else if (name === 'ce_time') time = reader.text();
+    else if (name === 'ce_sequence') sequence = Number(reader.text());
+    else if (name === 'ce_correlationid') correlationid = reader.text();
+    else if (name === 'ce_causationid') causationid = reader.text();
+    else if (name === 'ce_traceparent') traceparent = reader.text();
+    else if (!name.startsWith('ce_') || name === 'ce_specversion' || name === 'ce_dataschema') reader.skipBytes();
+    else (unknown ??= {})[name.slice(3)] = reader.text();
   }
-  if (!isUuid(id)) return 'ce_id is not a UUID';
-  if (!isUuid(subject)) return 'neither ce_subject nor the key is an order id';
-  if (source === '' || type === '') return 'ce_source or ce_type is missing';
-  if (!Number.isSafeInteger(sequence) || sequence < 1) return 'ce_sequence is not a positive integer';
+  const problem = problemWith(id, subject, source, type, sequence);
+  if (problem !== undefined) return problem;
   const event = { id, source, type, subject, sequence, time, correlationid, causationid, data: read(value) };
   if (unknown === undefined && traceparent === undefined) return event;
   return { ...unknown, ...event, ...(traceparent === undefined ? {} : { traceparent }) };

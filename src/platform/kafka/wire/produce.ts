@@ -11,7 +11,10 @@ import {
 } from '@platformatic/kafka';
 import { clientOptions, type KafkaConfig } from '#platform/kafka/settings.ts';
 import { BrokerError, errorName } from '#platform/kafka/errors.ts';
-import { encodeBatch } from './records.ts';
+import type { AppendPort } from '#platform/kafka/ports.ts';
+import type { EncodedEvent } from '#platform/log/encoded.ts';
+import { toContent } from './message.ts';
+import { encodeBatch } from './encode.ts';
 
 /**
  * Appends records to partitions, each batch once: the produce request in version 9 (Kafka 2.4 and newer) with
@@ -20,8 +23,8 @@ import { encodeBatch } from './records.ts';
  * processor time: it makes 60 buffers of each record.
  */
 
-/** What is appended to a partition: the contents of its records, in order. */
-export type Batches = ReadonlyMap<number, readonly Buffer[]>;
+/** The contents of records, in order, by partition. */
+type Batches = ReadonlyMap<number, readonly Buffer[]>;
 
 const PRODUCE = 0;
 const VERSION = 9;
@@ -71,7 +74,7 @@ const ask = createAPI<[topic: string, timeoutMs: number, batches: readonly Encod
   (_correlationId, _apiKey, _apiVersion, reader) => readAnswer(reader),
 );
 
-export class KafkaAppender {
+export class WireAppender implements AppendPort {
   readonly #topic: string;
   readonly #requestTimeoutMs: number;
   /** For what is to be known of the topic, and for the identity. */
@@ -91,15 +94,20 @@ export class KafkaAppender {
     this.#connections = new ConnectionPool(clientId, connectionOptions);
   }
 
-  /** What the brokers tell of the topic; asked anew once in a while. */
-  metadata(): Promise<ClusterMetadata> {
+  encode(event: EncodedEvent): Buffer {
+    return toContent(event);
+  }
+
+  async topicId(): Promise<string | undefined> {
+    return (await this.#metadata()).topics.get(this.#topic)?.id;
+  }
+
+  /** What the brokers know of the topic; they are asked once in a while. */
+  #metadata(): Promise<ClusterMetadata> {
     return this.#client.metadata({ topics: [this.#topic] });
   }
 
-  /**
-   * Resolves when all in-sync replicas have every batch. Brokers that are away or change are asked again a few times.
-   * Throws otherwise, a {@link BrokerError} where a broker refused one; which batches were stored is then unknown.
-   */
+  /** See the port; a {@link BrokerError} where a broker refused a batch. */
   append(batches: Batches): Promise<void> {
     // One after the other: the next numbers depend on what became of this batch, and one sent under numbers that were
     // used already is taken for the other sent again, and dropped.
@@ -143,7 +151,7 @@ export class KafkaAppender {
 
   /** Sends each batch to the leader of its partition once; what was not stored comes back with the reason. */
   async #send(batches: readonly Encoded[]): Promise<{ encoded: Encoded; error: unknown }[]> {
-    const metadata = await this.metadata();
+    const metadata = await this.#metadata();
     const partitions = metadata.topics.get(this.#topic)?.partitions;
     const leaderOf = ({ partition }: Encoded): number => partitions?.[partition]?.leader ?? -1;
     const byLeader = Map.groupBy(batches, leaderOf);

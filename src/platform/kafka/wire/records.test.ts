@@ -11,15 +11,16 @@ import { expect, test } from 'vitest';
 import { uuidv7 } from 'uuidv7';
 import type { Envelope } from '#contracts/envelope.ts';
 import { encoded, parseData } from '#platform/log/encoded.ts';
-import { fromRecord, murmur2, timeOf, toContent, typeOf } from './message.ts';
+import { murmur2 } from '#platform/kafka/partitioner.ts';
+import { encodeBatch } from './encode.ts';
+import { fromRecord, timeOf, toContent, typeOf } from './message.ts';
 import {
-  Cursor,
-  encodeBatch,
   headerOf,
-  type KafkaRecord,
   nameOf,
   readBatches as readWanted,
-  type RecordBatch,
+  RecordReader,
+  type WireBatch,
+  type WireRecord,
 } from './records.ts';
 
 /** What another implementation of the format writes, ours must read; and what ours writes, the other. */
@@ -62,16 +63,16 @@ function event(data: unknown): Envelope {
   };
 }
 
-function readBatches(bytes: Buffer): RecordBatch[] {
+function readBatches(bytes: Buffer): WireBatch[] {
   const batches = readWanted(Buffer.from(bytes), () => true);
   for (const { count, control, records } of batches) expect(records.length).toBe(control === undefined ? count : 0);
   return batches;
 }
 
-function valueOf({ bytes, at }: KafkaRecord): string {
-  const cursor = new Cursor(bytes, at);
-  cursor.skipBytes();
-  return cursor.text();
+function valueOf({ bytes, at }: WireRecord): string {
+  const reader = new RecordReader(bytes, at);
+  reader.skipBytes();
+  return reader.text();
 }
 
 const IDENTITY = {

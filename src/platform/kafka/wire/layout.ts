@@ -1,0 +1,24 @@
+/** Where things stand in a record batch of version 2 (KIP-98), counted from its first byte. */
+
+export const MAGIC = 2;
+/** Bytes of a batch before its records. */
+export const HEADER_BYTES = 61;
+/** What the length does not count: itself and the first offset before it. */
+export const UNCOUNTED_BYTES = 12;
+
+export const AT = {
+  firstOffset: 0,
+  length: 8,
+  leaderEpoch: 12,
+  magic: 16,
+  crc: 17,
+  /** From here on the checksum covers everything; the broker fills in what stands before. */
+  attributes: 21,
+  lastOffsetDelta: 23,
+  firstTimestamp: 27,
+  maxTimestamp: 35,
+  producerId: 43,
+  producerEpoch: 51,
+  firstSequence: 53,
+  count: 57,
+} as const;
