@@ -47,7 +47,7 @@ export function fromRecord<Data>(
   { key, value, headers }: ClientRecord,
   read: (json: string) => Data,
 ): Envelope<Data> | string {
-  const { specversion, dataschema, ...attributes } = attributesOf(headers);
+  const attributes = attributesOf(headers);
   const { id = '', source = '', type = '', subject = key, time = '' } = attributes;
   const { correlationid = '', causationid = '' } = attributes;
   const sequence = Number(attributes['sequence'] ?? Number.NaN);
@@ -56,8 +56,12 @@ export function fromRecord<Data>(
   return { ...attributes, id, source, type, subject, sequence, time, correlationid, causationid, data: read(value) };
 }
 
+/** Those that say what the event is; the rest say how it was written. */
+const OF_THE_FORMAT = new Set(['ce_specversion', 'ce_dataschema']);
+
 function attributesOf(headers: ReadonlyMap<string, string>): Partial<Record<string, string>> {
   const attributes: Record<string, string> = {};
-  for (const [name, text] of headers) if (name.startsWith('ce_')) attributes[name.slice(3)] = text;
+  for (const [name, text] of headers)
+    if (name.startsWith('ce_') && !OF_THE_FORMAT.has(name)) attributes[name.slice(3)] = text;
   return attributes;
 }
