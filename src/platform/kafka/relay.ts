@@ -16,7 +16,8 @@ import { fromRow } from '#platform/log/outbox.ts';
 import { Linger } from '#platform/runtime/linger.ts';
 import { checkMapping } from './partition-mapping.ts';
 import { loadTopicOffsets } from './topic-offsets.ts';
-import { deleteParked, loadParked, loadParkedOrders, type Parked, parkEvents } from '#platform/log/parked.ts';
+import { loadParked, type Parked } from '#platform/log/parked.ts';
+import { Parking } from '#platform/log/parking.ts';
 
 /**
  * Publishes a service's outbox to Kafka, in the order of the log. One process per database is active (lease.ts). The
@@ -76,7 +77,7 @@ class LostLease extends Error {}
 
 export class Relay {
   readonly #options: RelayOptions;
-  readonly #parkedOrders = new Set<string>();
+  readonly #parking: Parking;
   readonly #stopWatchingWrites: () => void;
   readonly #publisher: KafkaPublisher;
   readonly #idle = new Set<() => void>();
@@ -101,6 +102,7 @@ export class Relay {
 
   private constructor(options: RelayOptions, publisher: KafkaPublisher) {
     this.#options = options;
+    this.#parking = new Parking(options.database, RELAY_CONSUMER);
     this.#publisher = publisher;
     this.#stopWatchingWrites = options.database.onWrite(() => this.#wakeUp());
     this.#running = this.#run();
@@ -150,7 +152,7 @@ export class Relay {
     this.#brokerFailure = undefined;
     this.#stored = offsets.get(0)!;
     this.#read = this.#stored;
-    await this.#refreshParked();
+    await this.#parking.refreshOrders();
     this.#state = 'active';
     let ahead: Promise<Outgoing[]> | undefined;
     while (!this.#stopping) {
@@ -206,7 +208,7 @@ export class Relay {
 
   /** Publishes what can be; parks what the brokers refuse and queues what stands behind parked events. */
   async #relay(entries: readonly Outgoing[]): Promise<void> {
-    if (this.#parkedOrders.size > 0) await this.#releaseWaiting();
+    if (this.#parking.parked.size > 0) await this.#releaseWaiting();
     const unpublished: Unpublished[] = [];
     for (const batch of this.#publisher.batches(entries)) unpublished.push(...(await this.#publish(batch)));
     await this.#options.afterAcknowledged?.();
@@ -219,16 +221,16 @@ export class Relay {
     unpublished.sort((a, b) => (isAfter(a.entry.cursor, b.entry.cursor) ? 1 : -1));
     const parked = unpublished.map(({ entry, reason }): Parked => ({ event: decoded(entry.event), reason }));
     await this.#options.database.write([
-      parkEvents(RELAY_CONSUMER, parked),
+      this.#parking.park(parked),
       moveOffsets(RELAY_CONSUMER, [{ partition: 0, from: this.#stored, to }]),
     ]);
     this.#stored = to;
-    for (const { event } of parked) this.#parkedOrders.add(event.subject);
+    this.#parking.add(parked);
   }
 
   /** Publishes a batch, halving it where the brokers refuse it until what is at fault stands alone. */
   async #publish(batch: readonly Outgoing[]): Promise<Unpublished[]> {
-    const isParked = ({ event }: Outgoing): boolean => this.#parkedOrders.has(event.subject);
+    const isParked = ({ event }: Outgoing): boolean => this.#parking.parked.has(event.subject);
     const behind = batch.filter(isParked).map((entry): Unpublished => ({ entry, reason: null }));
     const send = batch.filter((entry) => !isParked(entry));
     const refusal = send.length > 0 ? await this.#send(send) : undefined;
@@ -239,7 +241,7 @@ export class Relay {
         { orderId: event.subject, eventType: event.type, reason: refusal },
         'event parked: Kafka does not take it',
       );
-      this.#parkedOrders.add(event.subject);
+      this.#parking.add(send);
       return [...behind, { entry: send[0]!, reason: refusal }];
     }
     const half = send.length >>> 1;
@@ -298,7 +300,7 @@ export class Relay {
   async #rest(): Promise<void> {
     if (Date.now() - this.#checkedMs > CHECK_IDLE_MS) await this.#checkIdle();
     await this.#saveCursor(this.#pollMs < POLL_MS.longest ? SAVE_CURSOR_EVERY_MS : 0);
-    if (this.#parkedOrders.size > 0) await this.#releaseWaiting();
+    if (this.#parking.parked.size > 0) await this.#releaseWaiting();
     for (const idle of this.#idle) idle();
     this.#idle.clear();
     await this.#pause(this.#pollMs, true);
@@ -330,24 +332,18 @@ export class Relay {
     this.#lag = { events, ageMs: oldest === undefined ? 0 : Math.max(0, Date.now() - Date.parse(oldest)) };
   }
 
-  async #refreshParked(): Promise<void> {
-    const orders = await loadParkedOrders(this.#options.database, RELAY_CONSUMER);
-    this.#parkedOrders.clear();
-    for (const order of orders) this.#parkedOrders.add(order);
-  }
-
   /**
    * An operator may release an order through another process while this one queues behind it. What then waits behind
    * nothing (its first event has no reason) is published here, before anything newer of that order.
    */
   async #releaseWaiting(): Promise<void> {
-    await this.#refreshParked();
-    for (const order of this.#parkedOrders) {
+    await this.#parking.refreshOrders();
+    for (const order of this.#parking.parked) {
       const parked = await loadParked(this.#options.database, RELAY_CONSUMER, order);
       if (parked.length === 0 || parked[0]!.reason !== null) continue;
       await this.unpark(order, { action: 'retry', actor: RELAY_CONSUMER });
     }
-    await this.#refreshParked();
+    await this.#parking.refreshOrders();
   }
 
   /**
@@ -358,21 +354,15 @@ export class Relay {
   async unpark(orderId: string, change: UnparkChange): Promise<number> {
     const { database } = this.#options;
     for (let attempt = 1; ; attempt++) {
-      const parked = await loadParked(database, RELAY_CONSUMER, orderId);
-      const [first, ...behind] = parked;
-      if (!first) return 0;
-      const head =
-        change.action === 'skip'
-          ? []
-          : [change.data === undefined ? first.event : { ...first.event, data: change.data }];
-      const events = [...head, ...behind.map(({ event }) => event)];
-      const { published, refused } = await this.#publishParked(events);
-      const writes = deleteParked(RELAY_CONSUMER, orderId, parked, change.actor, change.action);
-      const rest = events.slice(published).map((event, i): Parked => ({ event, reason: i === 0 ? refused! : null }));
-      if (rest.length > 0) writes.push(parkEvents(RELAY_CONSUMER, rest));
+      const queue = await this.#parking.open(orderId, change);
+      if (!queue) return 0;
+      const { published, refused } = await this.#publishParked(queue.events);
+      const left = queue.events
+        .slice(published)
+        .map((event, i): Parked => ({ event, reason: i === 0 ? refused! : null }));
       try {
-        await database.write(writes);
-        return parked.length - rest.length;
+        await database.write(this.#parking.release(queue, left));
+        return queue.stored.length - left.length;
       } catch (error) {
         // The active relay queued one more meanwhile. What is published again is recognized by consumers.
         if (!(error instanceof ConflictError) || attempt === UNPARK_ATTEMPTS_MAX) throw error;
@@ -398,7 +388,7 @@ export class Relay {
   }
 
   get parkedCount(): number {
-    return this.#parkedOrders.size;
+    return this.#parking.parked.size;
   }
 
   healthy(): { ok: boolean; detail: string } {
@@ -407,7 +397,7 @@ export class Relay {
     if (!this.active) return { ok: true, detail: 'standing by: another process relays' };
     return {
       ok: true,
-      detail: `relaying, ${this.#lag.events} events to publish, ${this.#parkedOrders.size} orders parked`,
+      detail: `relaying, ${this.#lag.events} events to publish, ${this.#parking.parked.size} orders parked`,
     };
   }
 
