@@ -216,7 +216,7 @@ const summary = {
   updatedAt: Time,
 } as const;
 
-const OrderSummary = Type.Object(summary, { title: 'OrderSummary', description: 'An order as lists show it' });
+export const OrderSummary = Type.Object(summary, { title: 'OrderSummary', description: 'An order as lists show it' });
 
 export const OrderView = Type.Object(
   {

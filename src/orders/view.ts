@@ -1,12 +1,14 @@
 import { idTimeMs } from '#contracts/ids.ts';
 import { isoTime } from '#contracts/time.ts';
+import type { View } from '#platform/http/schemas.ts';
 import type { Row } from '#platform/processor/aggregate.ts';
 import { actionsOf } from './rules/policies.ts';
 import type { Order } from './rules/state.ts';
 import type { Action } from './rules/lifecycle.ts';
+import type { OrderSummary, OrderView } from './schemas.ts';
 
 /** The order as the API shows it. The payment token stays inside. */
-export function orderView(row: Row<Order>, updatedAt: string): Record<string, unknown> {
+export function orderView(row: Row<Order>, updatedAt: string): View<typeof OrderView> {
   const order = row.state!;
   const { allowed, refused } = allowedActions(order);
   return {
@@ -37,7 +39,7 @@ export function orderView(row: Row<Order>, updatedAt: string): Record<string, un
 }
 
 /** The order as lists show it. */
-export function summaryView(row: Row<Order>, updatedAt: string): Record<string, unknown> {
+export function summaryView(row: Row<Order>, updatedAt: string): View<typeof OrderSummary> {
   const order = row.state!;
   return {
     id: row.id,

@@ -1,0 +1,62 @@
+import type { Envelope } from '#contracts/envelope.ts';
+import { SOURCES } from '#contracts/order-events.ts';
+import type { Database } from '#platform/database/database.ts';
+import { Problem } from '#platform/http/problems.ts';
+import { readHistory } from '#platform/log/history.ts';
+import { fold } from './rules/evolve.ts';
+import type { StoredRow } from './store.ts';
+
+/** An order as it was: folded from its own events in the log. */
+
+/** The order up to a version or a time; a {@link Problem} where there was none. */
+export async function orderAsOf(database: Database, id: string, asOf: string): Promise<StoredRow> {
+  const version = /^\d{1,9}$/.test(asOf) ? Number(asOf) : undefined;
+  const until = version === undefined ? timeMs(asOf, 'asOf') : Number.POSITIVE_INFINITY;
+  const own = (await ownEvents(database, id)).filter(
+    (event) => event.sequence <= (version ?? Number.POSITIVE_INFINITY) && Date.parse(event.time) <= until,
+  );
+  const past = folded(id, own);
+  if (!past) throw new Problem('ORDER_NOT_FOUND', 'There is no order with this id.');
+  if (version !== undefined && past.sequence !== version)
+    throw new Problem('NOT_FOUND', `The order has no version ${version}.`);
+  return past;
+}
+
+/** The order as the decision on a cancellation asked for at `sequence` left it; undefined while that is open. */
+export async function cancellationOutcome(
+  database: Database,
+  id: string,
+  sequence: number,
+): Promise<StoredRow | undefined> {
+  const own = await ownEvents(database, id);
+  const decision = own.find(
+    (event) =>
+      event.sequence > sequence && (event.type === 'OrderCancelled' || event.type === 'OrderCancellationLapsed'),
+  );
+  if (!decision) return undefined;
+  const last = own.findLast((event) => event.causationid === decision.causationid)!;
+  return folded(
+    id,
+    own.filter((event) => event.sequence <= last.sequence),
+  );
+}
+
+async function ownEvents(database: Database, id: string): Promise<Envelope[]> {
+  return (await readHistory(database, id)).filter((event) => event.source === SOURCES.orders);
+}
+
+function folded(id: string, own: readonly Envelope[]): StoredRow | undefined {
+  const state = fold(own);
+  const last = own.at(-1);
+  return state && last && { id, revision: 0, sequence: last.sequence, consumed: {}, state, updatedAt: last.time };
+}
+
+/** Milliseconds since 1970 of a time that a caller wrote in the parameter `name`; VALIDATION_FAILED for what is none. */
+export function timeMs(text: string, name: string): number {
+  const parsed = Date.parse(text);
+  if (Number.isNaN(parsed))
+    throw new Problem('VALIDATION_FAILED', `${name} is not a time.`, {
+      errors: [{ pointer: `/${name}`, detail: 'is not a time' }],
+    });
+  return parsed;
+}

@@ -1,0 +1,218 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Static, TSchema } from 'typebox';
+import type { ErrorCode, Refusal } from '#contracts/errors.ts';
+import { parseAmount } from '#contracts/money.ts';
+import type { Database } from '#platform/database/database.ts';
+import { commandOnce } from '#platform/http/commands.ts';
+import { answer } from '#platform/http/description/openapi.ts';
+import { Problem, problemOfRefusal } from '#platform/http/problems.ts';
+import { emptyBodyIsObject } from '#platform/http/server.ts';
+import type { Row } from '#platform/processor/aggregate.ts';
+import { cancellationOutcome, orderAsOf } from '#orders/as-of.ts';
+import type { OrderRoutesOptions } from '#orders/routes.ts';
+import type { OrderCommand } from '#orders/rules/commands.ts';
+import type { Order } from '#orders/rules/state.ts';
+import * as schemas from '#orders/schemas.ts';
+import { allowedActions } from '#orders/view.ts';
+import { loadOne, orderId, orderNotFound, sendOrder } from './answers.ts';
+
+/** A cancellation that the warehouse decides on is answered with its outcome, if that comes soon. */
+const CANCELLATION_WAIT_MS = 2_000;
+const IF_MATCH = { description: 'The ETag the order must still have', pattern: '^(\\*|(W/)?"[0-9]{1,9}")$' };
+
+interface CommandRoute<Schema extends TSchema> {
+  readonly operationId: string;
+  readonly method?: 'post' | 'patch';
+  readonly url: string;
+  readonly params?: TSchema;
+  readonly summary: string;
+  readonly body: Schema;
+  readonly idempotencyKey?: 'required';
+  /** Codes of this command, beside those of every command. */
+  readonly refusals: readonly ErrorCode[];
+  /** What it means where the outcome is not known yet, if that can be. */
+  readonly maybeLater?: string;
+  readonly commandOf: (body: Static<Schema>, by: string, params: Record<string, string>) => OrderCommand;
+}
+
+/** What a command is answered with: 202 where its outcome is not known yet. */
+interface Outcome {
+  readonly code: 200 | 202;
+  readonly row: Row<Order>;
+  readonly updatedAt: string;
+}
+
+/** One route per command: idempotency, `If-Match`, the processor, and the order or the refusal as answer. */
+export function commandRoutes(
+  app: FastifyInstance,
+  options: Pick<OrderRoutesOptions, 'database' | 'processor' | 'waiters' | 'cached'>,
+): void {
+  const { database, processor, waiters, cached } = options;
+
+  command({
+    operationId: 'cancelOrder',
+    url: '/orders/:id/cancel',
+    summary: 'Cancel an order before it ships',
+    body: schemas.CancelOrder,
+    refusals: ['ORDER_FINAL', 'ORDER_ALREADY_SHIPPED', 'CANCELLATION_PENDING'],
+    maybeLater: 'The warehouse is deciding on the cancellation',
+    commandOf: (body, by) => ({ type: 'cancel', reason: body.reason ?? 'cancelled on request', by }),
+  });
+  command({
+    operationId: 'holdOrder',
+    url: '/orders/:id/hold',
+    summary: 'Pause payment and shipment',
+    body: schemas.HoldOrder,
+    refusals: ['ORDER_FINAL', 'ORDER_ALREADY_SHIPPED', 'HOLD_EXISTS'],
+    commandOf: (body, by) => ({ type: 'hold', hold: body.type ?? 'manual', reason: body.reason, by }),
+  });
+  command({
+    operationId: 'releaseOrder',
+    url: '/orders/:id/release',
+    summary: 'Release a hold',
+    body: schemas.ReleaseOrder,
+    refusals: ['ORDER_FINAL', 'ORDER_ALREADY_SHIPPED', 'HOLD_NOT_FOUND'],
+    commandOf: (body, by) => ({
+      type: 'release',
+      hold: body.type ?? 'manual',
+      reason: body.reason ?? 'released',
+      by,
+    }),
+  });
+  command({
+    operationId: 'completeOrder',
+    url: '/orders/:id/complete',
+    summary: 'Declare a shipped order complete',
+    body: schemas.CompleteOrder,
+    refusals: ['ORDER_FINAL'],
+    commandOf: () => ({ type: 'complete' }),
+  });
+  command({
+    operationId: 'requestReturn',
+    url: '/orders/:id/returns',
+    summary: 'Ask for a return',
+    body: schemas.RequestReturn,
+    refusals: ['ORDER_FINAL', 'RETURN_EXCEEDS_SHIPPED'],
+    commandOf: (body) => ({ type: 'requestReturn', items: body.items, reason: body.reason }),
+  });
+  command({
+    operationId: 'receiveReturn',
+    url: '/orders/:id/returns/:returnId/receive',
+    params: schemas.ReturnParams,
+    summary: 'Record that returned goods arrived',
+    body: schemas.ReceiveReturn,
+    refusals: ['RETURN_NOT_FOUND', 'ORDER_FINAL'],
+    commandOf: (body, by, params) => ({
+      type: 'receiveReturn',
+      returnId: (params['returnId'] ?? '').toLowerCase(),
+      location: body.location ?? 'main',
+      refund: body.refund ?? true,
+      by,
+    }),
+  });
+  command({
+    operationId: 'requestRefund',
+    url: '/orders/:id/refunds',
+    summary: 'Give money back',
+    body: schemas.RequestRefund,
+    idempotencyKey: 'required',
+    refusals: ['AMOUNT_INVALID', 'ORDER_FINAL', 'REFUND_EXCEEDS_CAPTURED'],
+    commandOf: (body, by) => ({ type: 'requestRefund', amount: body.amount, reason: body.reason, by }),
+  });
+  command({
+    operationId: 'amendOrder',
+    method: 'patch',
+    url: '/orders/:id',
+    summary: 'Change address, contact, reference or metadata',
+    body: schemas.AmendOrder,
+    refusals: ['ORDER_FINAL', 'ORDER_ALREADY_SHIPPED'],
+    commandOf: (body) => ({ type: 'amend', changes: body }),
+  });
+
+  function command<Schema extends TSchema>(described: CommandRoute<Schema>): void {
+    const { method = 'post', commandOf, refusals, idempotencyKey = 'accepted', maybeLater } = described;
+    const done = answer('The order as the command left it', schemas.OrderView, { headers: ['ETag'] });
+    app[method]<{ Params: Record<string, string> }>(
+      described.url,
+      {
+        config: {
+          idempotencyKey,
+          headers: { 'If-Match': IF_MATCH },
+          refusals: ['ORDER_NOT_FOUND', 'ACTION_NOT_ALLOWED', 'VERSION_MISMATCH', 'OVERLOADED', ...refusals],
+        },
+        schema: {
+          operationId: described.operationId,
+          tags: ['orders'],
+          summary: described.summary,
+          params: described.params ?? schemas.OrderParams,
+          body: described.body,
+          response: {
+            200: done,
+            ...(maybeLater && { 202: answer(maybeLater, schemas.OrderView, { headers: ['ETag'] }) }),
+          },
+        },
+        preValidation: emptyBodyIsObject,
+      },
+      async (request, reply) => {
+        const id = orderId(request);
+        const command = commandOf(request.body as Static<Schema>, request.principal.name, request.params);
+        const outcome = await commandOnce<Order, OrderCommand, Outcome>(request, {
+          database,
+          processor,
+          async wanted() {
+            await checkAmount(database, id, command);
+            return { orderId: id, command, expectedSequence: ifMatch(request) };
+          },
+          answer: ({ row, events }) => outcomeOf(command, row, events.at(-1)?.time ?? new Date().toISOString()),
+          async repeat(stored) {
+            const row = await orderAsOf(database, stored.orderId, String(stored.sequence));
+            return outcomeOf(command, row, row.updatedAt);
+          },
+          async refused(refusal) {
+            await cached?.orders.changed(id);
+            return problemOf(id, refusal);
+          },
+        });
+        return sendOrder(reply.code(outcome.code), outcome.row, outcome.updatedAt);
+      },
+    );
+  }
+
+  /** The order as the command left it. A cancellation the warehouse decides on is answered with its outcome, if that comes soon, and a repeat of it alike. */
+  async function outcomeOf(command: OrderCommand, row: Row<Order>, updatedAt: string): Promise<Outcome> {
+    const waits = command.type === 'cancel' && row.state!.cancellation !== undefined;
+    if (waits) await waiters.waitFor(row.id, CANCELLATION_WAIT_MS, (order) => order.cancellation === undefined);
+    await cached?.orders.changed(row.id);
+    if (!waits) return { code: 200, row, updatedAt };
+    const outcome = await cancellationOutcome(database, row.id, row.sequence);
+    return outcome ? { code: 200, row: outcome, updatedAt: outcome.updatedAt } : { code: 202, row, updatedAt };
+  }
+
+  async function problemOf(id: string, refusal: Refusal): Promise<Problem> {
+    if (refusal.refused === 'ORDER_NOT_FOUND') return orderNotFound();
+    // What did not reach the order was not refused by it.
+    if (refusal.refused === 'UNAVAILABLE') return problemOfRefusal(refusal);
+    const { state } = await loadOne(database, id);
+    return problemOfRefusal(refusal, { orderStatus: state!.status, allowedActions: allowedActions(state!).allowed });
+  }
+}
+
+/** The currency is only known with the order, so the scale of an amount is checked there. */
+async function checkAmount(database: Database, id: string, command: OrderCommand): Promise<void> {
+  if (command.type !== 'requestRefund' || command.amount === undefined) return;
+  const { state } = await loadOne(database, id);
+  const minor = parseAmount(command.amount, state!.currency);
+  if (minor === undefined || minor <= 0n)
+    throw new Problem('AMOUNT_INVALID', `"${command.amount}" is not a positive amount in ${state!.currency}.`, {
+      errors: [{ pointer: '/amount', detail: 'is not a positive amount' }],
+    });
+}
+
+function ifMatch(request: FastifyRequest): number | undefined {
+  const header = request.headers['if-match'];
+  if (header === undefined || header === '*') return undefined;
+  const version = /^(?:W\/)?"(\d{1,9})"$/.exec(header)?.[1];
+  if (version === undefined)
+    throw new Problem('VALIDATION_FAILED', 'If-Match must be the ETag of the order, e.g. "3".');
+  return Number(version);
+}

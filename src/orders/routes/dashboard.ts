@@ -1,0 +1,74 @@
+import type { FastifyInstance } from 'fastify';
+import { firstIdAt, idTimeMs } from '#contracts/ids.ts';
+import type { Cache } from '#platform/cache/cache.ts';
+import type { Database } from '#platform/database/database.ts';
+import { answer } from '#platform/http/description/openapi.ts';
+import type { View } from '#platform/http/schemas.ts';
+import * as schemas from '#orders/schemas.ts';
+import { countByStatus } from '#orders/store.ts';
+
+const DASHBOARD_CACHE_MS = 1_000;
+const DASHBOARD_KEY = 'dashboard';
+
+type Dashboard = View<typeof schemas.DashboardView>;
+
+/** `GET /dashboard`. */
+export function dashboardRoute(app: FastifyInstance, database: Database, shared: Cache | undefined): void {
+  app.get(
+    '/dashboard',
+    {
+      schema: {
+        operationId: 'readDashboard',
+        tags: ['operations'],
+        summary: 'Orders by status, throughput, ages',
+        response: { 200: answer('At most a second old', schemas.DashboardView) },
+      },
+    },
+    dashboard(database, shared),
+  );
+}
+
+/** Counted at most once a second, by one process for all of them where they share a cache. */
+function dashboard(database: Database, shared: Cache | undefined): () => Promise<Dashboard> {
+  // What comes from the shared cache is up to a second old already: then only reads at the same time are joined.
+  const ownMs = shared ? DASHBOARD_CACHE_MS / 10 : DASHBOARD_CACHE_MS;
+  let cached: { atMs: number; answer: Promise<Dashboard> } | undefined;
+  const read = async (): Promise<Dashboard> => {
+    const nowMs = Date.now();
+    const found = await shared?.getVersioned(DASHBOARD_KEY);
+    if (found?.value !== undefined) return JSON.parse(found.value) as Dashboard;
+    const answer = await count(nowMs);
+    if (found?.lease !== undefined)
+      void shared?.putVersioned(DASHBOARD_KEY, nowMs, JSON.stringify(answer), DASHBOARD_CACHE_MS, found.lease);
+    return answer;
+  };
+  const count = async (nowMs: number): Promise<Dashboard> => {
+    const counts = await countByStatus(database);
+    const [recent] = await database.query<{ minute: number; hour: number }>(
+      `select count(*) filter (where order_id >= $1)::int as minute, count(*)::int as hour from orders.order_states where order_id >= $2`,
+      [firstIdAt(nowMs - 60_000), firstIdAt(nowMs - 3_600_000)],
+    );
+    return {
+      total: counts.reduce((sum, row) => sum + row.count, 0),
+      byStatus: Object.fromEntries(counts.map((row) => [row.status, row.count])),
+      oldestAgeSeconds: Object.fromEntries(
+        counts.map((row) => [
+          row.status,
+          row.oldest === null ? 0 : Math.max(0, Math.round((nowMs - idTimeMs(row.oldest)) / 1000)),
+        ]),
+      ),
+      createdLastMinute: recent?.minute ?? 0,
+      createdLastHour: recent?.hour ?? 0,
+      at: new Date(nowMs).toISOString(),
+    };
+  };
+  return async () => {
+    if (!cached || Date.now() - cached.atMs > ownMs) cached = { atMs: Date.now(), answer: read() };
+    try {
+      return await cached.answer;
+    } catch (error) {
+      cached = undefined;
+      throw error;
+    }
+  };
+}

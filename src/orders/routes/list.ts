@@ -1,0 +1,49 @@
+import type { FastifyInstance } from 'fastify';
+import type { Static } from 'typebox';
+import type { Database } from '#platform/database/database.ts';
+import { answer } from '#platform/http/description/openapi.ts';
+import { idCursor, idOfCursor, pageOf } from '#platform/http/paging.ts';
+import { limitOf, type View } from '#platform/http/schemas.ts';
+import { timeMs } from '#orders/as-of.ts';
+import * as schemas from '#orders/schemas.ts';
+import { listOrders, type OrderFilter } from '#orders/store.ts';
+import { summaryView } from '#orders/view.ts';
+
+/** `GET /orders`. */
+export function listRoute(app: FastifyInstance, database: Database): void {
+  app.get<{ Querystring: Static<typeof schemas.ListQuery> }>(
+    '/orders',
+    {
+      schema: {
+        operationId: 'listOrders',
+        tags: ['orders'],
+        summary: 'List orders',
+        querystring: schemas.ListQuery,
+        response: { 200: answer('A page of orders', schemas.OrderPage) },
+      },
+    },
+    async (request): Promise<View<typeof schemas.OrderPage>> => {
+      const filter = filterOf(request.query);
+      const rows = await listOrders(database, { ...filter, limit: filter.limit + 1 });
+      return pageOf(
+        rows,
+        filter.limit,
+        (row) => summaryView(row, row.updatedAt),
+        ({ id }) => idCursor(id),
+      );
+    },
+  );
+}
+
+function filterOf(query: Static<typeof schemas.ListQuery>): OrderFilter {
+  const { cursor, createdFrom, createdTo, limit, sort, ...equal } = query;
+  return {
+    ...(equal as Partial<OrderFilter>),
+    ...(equal.customerId !== undefined && { customerId: equal.customerId.toLowerCase() }),
+    ...(createdFrom !== undefined && { createdFromMs: timeMs(createdFrom, 'createdFrom') }),
+    ...(createdTo !== undefined && { createdToMs: timeMs(createdTo, 'createdTo') }),
+    ...(cursor !== undefined && { after: idOfCursor(cursor) }),
+    oldestFirst: sort === 'createdAt',
+    limit: limitOf(limit),
+  };
+}

@@ -1,0 +1,90 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { isRefusal } from '#contracts/errors.ts';
+import { answer } from '#platform/http/description/openapi.ts';
+import { requestKey } from '#platform/http/idempotency.ts';
+import { problemOfRefusal } from '#platform/http/problems.ts';
+import type { OrderRoutesOptions } from '#orders/routes.ts';
+import type { OrderRequest } from '#orders/rules/placement.ts';
+import type { Order } from '#orders/rules/state.ts';
+import * as schemas from '#orders/schemas.ts';
+import { ORDER_LINKS, sendOrder } from './answers.ts';
+
+const PREFER_WAIT_MAX_S = 30;
+const PREFER = {
+  description: `\`wait=N\` waits up to N seconds, at most ${PREFER_WAIT_MAX_S}, for the decision about stock and payment`,
+};
+const PLACE_REFUSALS = [
+  'UNKNOWN_CURRENCY',
+  'UNKNOWN_SKU',
+  'UNIT_PRICE_INVALID',
+  'AMOUNT_INVALID',
+  'TOTAL_MISMATCH',
+  'OVERLOADED',
+] as const;
+
+/** `POST /orders`: an order is priced, and taken by the intake. */
+export function placeRoute(
+  app: FastifyInstance,
+  { intake, waiters, cached }: Pick<OrderRoutesOptions, 'intake' | 'waiters' | 'cached'>,
+): void {
+  app.post<{ Body: OrderRequest }>(
+    '/orders',
+    {
+      config: {
+        idempotencyKey: 'required',
+        headers: { Prefer: PREFER },
+        refusals: PLACE_REFUSALS,
+      },
+      schema: {
+        operationId: 'placeOrder',
+        tags: ['orders'],
+        summary: 'Place an order',
+        body: schemas.PlaceOrder,
+        response: {
+          201: answer('The order, taken', schemas.OrderView, {
+            headers: ['ETag', 'Location', 'Preference-Applied', 'Idempotency-Replayed'],
+            links: ORDER_LINKS,
+          }),
+        },
+      },
+    },
+    async (request, reply) => {
+      const key = requestKey(request)!;
+      const taken = await intake.take(withPlainIds(request.body), key, request.cause);
+      if (isRefusal(taken)) throw problemOfRefusal(taken);
+      let { row, updatedAt } = taken;
+      // An importer that is run a second time can tell what it had sent before from what is new.
+      if (taken.repeated) reply.header('idempotency-replayed', 'true');
+      const waitS = preferredWait(request);
+      if (waitS > 0 && !taken.repeated) {
+        reply.header('preference-applied', `wait=${waitS}`);
+        const settled = await waiters.waitFor(row.id, waitS * 1000, isDecided);
+        if (settled) ({ row, updatedAt } = settled);
+        await cached?.orders.changed(row.id);
+      }
+      return sendOrder(reply.code(201).header('location', `/orders/${row.id}`), row, updatedAt);
+    },
+  );
+}
+
+/** Ids are kept in small letters, however they were written. */
+function withPlainIds(request: OrderRequest): OrderRequest {
+  const customerId = request.customerId.toLowerCase();
+  const items = request.items.some((item) => item.productId !== undefined)
+    ? request.items.map((item) => ({ ...item, ...(item.productId && { productId: item.productId.toLowerCase() }) }))
+    : request.items;
+  return customerId === request.customerId && items === request.items ? request : { ...request, customerId, items };
+}
+
+/** Seconds of `Prefer: wait=N` (RFC 7240), at most 30. */
+function preferredWait(request: FastifyRequest): number {
+  const header = request.headers.prefer;
+  const seconds = /(?:^|[,;\s])wait=(\d{1,4})/.exec(Array.isArray(header) ? header.join(',') : (header ?? ''))?.[1];
+  return seconds === undefined ? 0 : Math.min(Number(seconds), PREFER_WAIT_MAX_S);
+}
+
+/** Stock and payment are decided, or a hold keeps them from being. */
+function isDecided(order: Order): boolean {
+  if (order.status === 'CREATED') return false;
+  return order.status !== 'RESERVED' || order.holds.some((hold) => hold.steps.includes('payment'));
+}
