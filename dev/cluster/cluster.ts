@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { type Environment, readSettings } from '#platform/runtime/settings.ts';
 import { processSettings } from '#system/settings.ts';
-import { print, table } from '#cli/client.ts';
+import { print, table } from '#cli/output.ts';
 import { Cluster } from './launcher.ts';
 import { generatedKey } from '#cli/serve/start.ts';
 

@@ -3,7 +3,8 @@ import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Environment, readSettings } from '#platform/runtime/settings.ts';
 import { processSettings } from '#system/settings.ts';
-import { type ApiClient, ApiError, connect, print } from '#cli/client.ts';
+import { type ApiClient, ApiError, connect } from '#cli/client.ts';
+import { print } from '#cli/output.ts';
 import { dev } from '#cli/serve/start.ts';
 
 /**

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { Processor } from '#platform/processor/processor.ts';
 import { type ProcessorParts, replayable } from '#platform/processor/preview.ts';
 import type { ServiceDefinition } from '#platform/service.ts';
+import { billingAudit } from './audit.ts';
 import { billingSettings } from './settings.ts';
 import { billingProjection } from './projection.ts';
 import { billingRoutes } from './routes.ts';
@@ -24,6 +25,7 @@ export const billing: ServiceDefinition = {
   migrations: join(import.meta.dirname, 'migrations'),
   settings: billingSettings,
   replays: () => [replayable(PARTS, billingProjection)],
+  audit: billingAudit,
   create({ database, bus, clock, logger, metrics, soleWriter: exclusive }) {
     const processor = new Processor<Invoice, never, never, number>({
       ...PARTS,

@@ -3,7 +3,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import { ApiClient, ApiError, connect, retryAfterMs, table, UnreachableError } from './client.ts';
+import { ApiClient, ApiError, connect, retryAfterMs, UnreachableError } from './client.ts';
+import { table } from './output.ts';
 
 type Answer = { status: number; headers?: Record<string, string>; body?: unknown } | 'cut';
 

@@ -6,6 +6,7 @@ import { startJob, type Job } from '#platform/runtime/job.ts';
 import { Processor } from '#platform/processor/processor.ts';
 import { type ProcessorParts, replayable } from '#platform/processor/preview.ts';
 import type { Service, ServiceDefinition, ServiceDependencies } from '#platform/service.ts';
+import { inventoryAudit } from './audit.ts';
 import { type InventoryCommand, inventoryRules, type Reservation, type StockOfSku } from './rules.ts';
 import { inventoryRoutes } from './routes.ts';
 import { backorderedFor, findProducts, inventoryStore } from './store.ts';
@@ -20,6 +21,7 @@ export const inventory: ServiceDefinition = {
   migrations: fileURLToPath(new URL('migrations', import.meta.url)),
   settings: {},
   replays: () => [replayable(PARTS, NO_REBUILD)],
+  audit: inventoryAudit,
   create: createInventory,
 };
 

@@ -3,6 +3,7 @@ import { type Environment, readSettings } from '#platform/runtime/settings.ts';
 import { Processor } from '#platform/processor/processor.ts';
 import { type ProcessorParts, replayable } from '#platform/processor/preview.ts';
 import type { ServiceDefinition } from '#platform/service.ts';
+import { notificationsAudit } from './audit.ts';
 import { notificationsSettings } from './settings.ts';
 import { type MailSender, startMailSender } from './mail-sender.ts';
 import { notificationProjection } from './projection.ts';
@@ -24,6 +25,7 @@ export const notifications: ServiceDefinition = {
   migrations: join(import.meta.dirname, 'migrations'),
   settings: notificationsSettings,
   replays: (env) => [replayable(partsOf(env), notificationProjection, toldEvents)],
+  audit: notificationsAudit,
   create({ env, database, bus, clock, logger, metrics }) {
     const { smtpUrl, mailFrom } = readSettings(notificationsSettings, env);
     let sender: MailSender | undefined;

@@ -5,6 +5,7 @@ import { Processor } from '#platform/processor/processor.ts';
 import { type ProcessorParts, replayable } from '#platform/processor/preview.ts';
 import type { Service, ServiceDefinition, ServiceDependencies } from '#platform/service.ts';
 import { uuidv7 } from '#platform/runtime/uuid.ts';
+import { ordersAudit } from './audit.ts';
 import { deadlinesOf, ordersSettings } from './settings.ts';
 import { HISTORY_CONSUMER, HistoryMirror, historyReplay } from './history.ts';
 import { Intake } from './intake.ts';
@@ -27,6 +28,7 @@ export const orders: ServiceDefinition = {
   migrations: fileURLToPath(new URL('migrations', import.meta.url)),
   settings: ordersSettings,
   replays: (env) => [replayable(partsOf(env), orderProjection), historyReplay],
+  audit: ordersAudit,
   create: createOrders,
 };
 

@@ -5,6 +5,7 @@ import { type Job, startJob } from '#platform/runtime/job.ts';
 import { type Done, Processor } from '#platform/processor/processor.ts';
 import { type ProcessorParts, replayable } from '#platform/processor/preview.ts';
 import type { Service, ServiceDefinition, ServiceDependencies } from '#platform/service.ts';
+import { paymentsAudit } from './audit.ts';
 import { type PaymentsConfig, readConfig, settings } from './settings.ts';
 import { ProviderCalls } from './provider-calls.ts';
 import { createProviders, providerNames } from './providers.ts';
@@ -47,6 +48,7 @@ export const payments: ServiceDefinition = {
       NO_REBUILD,
     ),
   ],
+  audit: paymentsAudit,
   create(dependencies: ServiceDependencies): Service {
     const { env, database, bus, clock, logger, metrics } = dependencies;
     const config = readConfig(env);

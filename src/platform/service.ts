@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { Peers } from '#contracts/peers.ts';
+import type { ServiceAudit } from './audit.ts';
 import type { Cache } from './cache/cache.ts';
 import type { Environment, Settings } from './runtime/settings.ts';
 import type { Clock } from './runtime/clock.ts';
@@ -44,26 +45,6 @@ export interface Service {
   stop(): Promise<void>;
   /** Resolves when nothing this service can do now is left to do; tests wait on it instead of sleeping. */
   settled?(): Promise<void>;
-}
-
-/** What an audit runs in: one read-only snapshot of the database that holds the service's tables. */
-export interface AuditContext {
-  readonly database: Database;
-  /** So many things were held against a check of {@link ServiceAudit.checks}. */
-  examined(check: string, count?: number): void;
-  /** Something does not agree: what, and how it differs. */
-  violation(check: string, subject: string, detail: string): void;
-  /** What can be told of a long run: so many of so many things are done. */
-  progress(what: string, done: number, total?: number): void;
-}
-
-/** What a service can say about its own tables: run by `olms audit`, beside a running system. */
-export interface ServiceAudit {
-  /** What must hold, in one sentence, by the name of the check. */
-  readonly checks: Readonly<Record<string, string>>;
-  /** Its tables with a column `order_id`, the first one always there: each of their rows must belong to an order. */
-  readonly tables: readonly string[];
-  run?(context: AuditContext): Promise<void>;
 }
 
 /** What the list in src/system/services.ts holds: the map of the system. */

@@ -3,6 +3,7 @@ import { type Environment, readSettings } from '#platform/runtime/settings.ts';
 import { Processor } from '#platform/processor/processor.ts';
 import { type ProcessorParts, replayable } from '#platform/processor/preview.ts';
 import type { ServiceDefinition } from '#platform/service.ts';
+import { reviewsAudit } from './audit.ts';
 import { reviewsSettings } from './settings.ts';
 import { type ReviewDeadlines, watchReviewDeadlines } from './deadlines.ts';
 import { reviewRoutes } from './routes.ts';
@@ -25,6 +26,7 @@ export const reviews: ServiceDefinition = {
   migrations: join(import.meta.dirname, 'migrations'),
   settings: reviewsSettings,
   replays: (env) => [replayable(partsOf(env), NO_REBUILD)],
+  audit: reviewsAudit,
   create({ env, database, bus, clock, logger, metrics }) {
     let deadlines: ReviewDeadlines | undefined;
     const processor = new Processor<Review, ReviewCommand, ReviewOpened>({

@@ -3,6 +3,7 @@ import type { Environment } from '#platform/runtime/settings.ts';
 import { Processor } from '#platform/processor/processor.ts';
 import { type ProcessorParts, replayable } from '#platform/processor/preview.ts';
 import type { ServiceDefinition } from '#platform/service.ts';
+import { shippingAudit } from './audit.ts';
 import { shippingConfig, shippingSettings } from './settings.ts';
 import { shippingRoutes } from './routes.ts';
 import { type CarrierDue, type Shipping, type ShippingCommand, shippingRules } from './rules.ts';
@@ -23,6 +24,7 @@ export const shipping: ServiceDefinition = {
   migrations: join(import.meta.dirname, 'migrations'),
   settings: shippingSettings,
   replays: (env) => [replayable(partsOf(env), NO_REBUILD)],
+  audit: shippingAudit,
   create({ env, database, bus, clock, logger, metrics }) {
     const config = shippingConfig(env);
     let sandboxCarrier: SandboxCarrier | undefined;

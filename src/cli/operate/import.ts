@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import type { Environment } from '#platform/runtime/settings.ts';
-import { type ApiClient, type ClientOptions, connect, print, printJson, Progress } from '#cli/client.ts';
+import { type ApiClient, type ClientOptions, connect } from '#cli/client.ts';
+import { print, printJson, Progress } from '#cli/output.ts';
 import { type CsvRecord, readCsv } from './import/csv.ts';
 import { orders, survey } from './import/group.ts';
 import { type Input, openInput } from './import/input.ts';

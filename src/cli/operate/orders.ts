@@ -1,5 +1,6 @@
 import type { Environment } from '#platform/runtime/settings.ts';
-import { type ApiClient, type ClientOptions, print, printJson, table, withClient } from '#cli/client.ts';
+import { type ApiClient, type ClientOptions, withClient } from '#cli/client.ts';
+import { print, printJson, table } from '#cli/output.ts';
 
 /** `olms orders …`: what an operator asks of orders, over the API. */
 

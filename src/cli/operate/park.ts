@@ -3,7 +3,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Environment } from '#platform/runtime/settings.ts';
-import { type ApiClient, type ClientOptions, print, printJson, table, withClient } from '#cli/client.ts';
+import { type ApiClient, type ClientOptions, withClient } from '#cli/client.ts';
+import { print, printJson, table } from '#cli/output.ts';
 
 /** `olms park …`: orders whose event a service could not digest, and what to do about them. */
 

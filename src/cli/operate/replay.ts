@@ -13,7 +13,7 @@ import {
   setBack,
 } from '#platform/log/rewind.ts';
 import type { Verdict } from '#platform/processor/preview.ts';
-import { print, printJson, Progress, table } from '#cli/client.ts';
+import { print, printJson, Progress, table } from '#cli/output.ts';
 import { openReplay, type OpenReplay } from './replay/open.ts';
 import { rebuild, type RebuildReport } from './replay/rebuild.ts';
 

@@ -1,7 +1,7 @@
 import { type Environment, readSettings } from '#platform/runtime/settings.ts';
 import { kafkaSettings } from '#platform/kafka/settings.ts';
 import { describeTopics } from '#platform/kafka/topic.ts';
-import { print, printJson, table } from '#cli/client.ts';
+import { print, printJson, table } from '#cli/output.ts';
 
 /** `olms topics`: what is on the topic, who reads it, and how far behind. */
 export async function topics(env: Environment, options: { readonly json?: boolean }): Promise<void> {

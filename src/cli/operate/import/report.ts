@@ -1,5 +1,5 @@
 import { formatAmount } from '#contracts/money.ts';
-import { table } from '#cli/client.ts';
+import { table } from '#cli/output.ts';
 import type { RefusedLine } from './group.ts';
 import { type Reason, REASONS } from './lines.ts';
 

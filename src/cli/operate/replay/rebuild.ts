@@ -3,7 +3,7 @@ import { isTransient } from '#platform/database/database.ts';
 import { insertRows } from '#platform/database/statement.ts';
 import type { Projection, ProjectionTable } from '#platform/processor/projection.ts';
 import { auditReplay, CannotReplay } from '#platform/log/rewind.ts';
-import { Progress } from '#cli/client.ts';
+import { Progress } from '#cli/output.ts';
 import type { OpenReplay } from './open.ts';
 import { type EventSource, openSource } from './source.ts';
 import { type Session, sessionOf } from './session.ts';

@@ -1,0 +1,56 @@
+import { SOURCES } from '#contracts/order-events.ts';
+import { type AuditContext, rowsByOrder, type ServiceAudit } from '#platform/audit.ts';
+
+/** An invoice as it is stored, with its total as the database writes it. */
+export interface InvoiceRow extends Record<string, unknown> {
+  readonly sequence: number;
+  readonly number: string;
+  readonly total: string;
+  readonly currency: string;
+  readonly credit_notes: readonly { readonly amount: string }[];
+}
+
+/** Documents are numbered as tax law wants it: without gaps. */
+export const billingAudit = {
+  checks: { 'invoice-numbers': 'numbers of invoices and credit notes have no gaps' },
+  tables: ['billing.invoices'],
+  orders: {
+    source: SOURCES.billing,
+    read: (database, ids) =>
+      rowsByOrder(
+        database,
+        'billing.invoices',
+        "sequence, number, total::text as total, currency, body->'creditNotes' as credit_notes",
+        ids,
+      ),
+    sequence: (row) => row.sequence,
+  },
+  run: auditNumbers,
+} as const satisfies ServiceAudit<InvoiceRow>;
+
+/** Where the numbers of a kind of document are, by the name of its counter. */
+const NUMBERS = {
+  invoice: 'select number from billing.invoices',
+  'credit-note':
+    "select note->>'number' as number from billing.invoices, json_array_elements(coalesce(body->'creditNotes', '[]'::json)) note",
+} as const;
+const GAPS_MAX = 5;
+
+async function auditNumbers({ database, examined, violation }: AuditContext): Promise<void> {
+  for (const [counter, select] of Object.entries(NUMBERS)) {
+    const gaps = await database.query<{ after: number; next: number | null; last: number }>(
+      `with n as (select substring(number from '[0-9]+$')::bigint as n from (${select}) d),
+         c as (select value from billing.counters where key = $1),
+         g as (select n as after, lead(n) over (order by n) as next from (select 0::bigint as n union all select n from n) all_numbers)
+       select after, coalesce(next, (select value from c) + 1) as next, (select value from c) as last
+       from g where coalesce(next, (select value from c) + 1) <> after + 1 order by after limit ${GAPS_MAX}`,
+      [counter],
+    );
+    const [{ count } = { count: 0 }] = await database.query<{ count: number }>(
+      `select count(*)::int as count from (${select}) d`,
+    );
+    examined('invoice-numbers', count);
+    for (const { after, next, last } of gaps)
+      violation('invoice-numbers', `${counter} ${after}`, `is followed by ${next}; the counter stands at ${last}`);
+  }
+}

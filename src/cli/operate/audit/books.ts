@@ -1,0 +1,179 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { formatAmount } from '#contracts/money.ts';
+import {
+  hasOpenOperation,
+  PAYMENT_COLUMNS,
+  type PaymentRow,
+  paymentsAudit,
+  type Totals,
+  totalsOf,
+} from '#payments/audit.ts';
+import type { Tallies } from './tallies.ts';
+
+/**
+ * Compares the sandbox provider's books with the payments. The books are read live, so a difference is read
+ * once more; with an operation still open, it is what reconciliation is there for.
+ */
+
+const BOOKS_PAGE = 1_000;
+const PAYMENTS_PAGE = 200;
+/** Differences that are read once more together. Few, so that little can change between the two reads. */
+const RECHECKED_TOGETHER = 50;
+const RECHECK_MS = 300;
+const PROVIDER_TIMEOUT_MS = 10_000;
+const FIRST_ID = '00000000-0000-0000-0000-000000000000';
+
+/** A charge in the books of the provider. */
+interface Charge {
+  readonly id: string;
+  readonly reference: string;
+  readonly status: string;
+  readonly currency: string;
+  readonly authorized: string;
+  readonly captured: string;
+  readonly voided: string;
+  readonly refunded: string;
+}
+
+interface Suspect {
+  readonly orderId: string;
+  readonly chargeId: string | undefined;
+}
+
+class ProviderSilent extends Error {}
+
+export async function auditBooks(tallies: Tallies, providerUrl: string, patienceMs: number): Promise<void> {
+  const { database } = tallies;
+  const suspects = new Map<string, Suspect>();
+  const suspect = (orderId: string, payment: PaymentRow | undefined, charge: Charge | undefined): void => {
+    if (differenceOf(payment, charge) !== undefined)
+      suspects.set(`${orderId} ${charge?.id ?? ''}`, { orderId, chargeId: charge?.id });
+  };
+  const inBooks = new Set<string>();
+  let known = 0;
+  let examined = 0;
+  try {
+    for await (const charges of approvedCharges(providerUrl)) {
+      const payments = await paymentsAudit.orders.read(
+        database,
+        charges.map((charge) => charge.reference),
+      );
+      for (const charge of charges) {
+        inBooks.add(charge.id);
+        const payment = payments.get(charge.reference);
+        if (payment) known++;
+        suspect(charge.reference, payment, charge);
+      }
+      examined += charges.length;
+      tallies.examined('provider', charges.length);
+      tallies.progress('charges', examined);
+    }
+  } catch (error) {
+    if (!(error instanceof ProviderSilent)) throw error;
+    return tallies.skip('provider', error.message);
+  }
+  if (known === 0 && inBooks.size > 0)
+    return tallies.skip('provider', `${providerUrl} keeps the books of another system`);
+  for (let after = FIRST_ID; ;) {
+    const page = await database.query<PaymentRow>(
+      `select order_id, ${PAYMENT_COLUMNS} from payments.payments where order_id > $1 and provider = 'sandbox' and charge_reference is not null order by order_id limit ${PAYMENTS_PAGE}`,
+      [after],
+    );
+    for (const payment of page)
+      if (!inBooks.has(payment.charge_reference!) && totalsOf(payment).authorized > 0n)
+        suspect(payment.order_id, payment, undefined);
+    if (page.length < PAYMENTS_PAGE) break;
+    after = page.at(-1)!.order_id;
+  }
+  await recheck(tallies, providerUrl, [...suspects.values()], patienceMs);
+}
+
+async function* approvedCharges(providerUrl: string): AsyncGenerator<readonly Charge[]> {
+  for (let after: string | null = ''; after !== null;) {
+    const page: { items: Charge[]; next: string | null } = await ask(
+      providerUrl,
+      `/v1/books?limit=${BOOKS_PAGE}${after === '' ? '' : `&after=${after}`}`,
+    );
+    yield page.items.filter((charge) => charge.status === 'approved');
+    after = page.next;
+  }
+}
+
+async function recheck(
+  tallies: Tallies,
+  providerUrl: string,
+  suspects: readonly Suspect[],
+  patienceMs: number,
+): Promise<void> {
+  if (suspects.length > 0) await sleep(Math.min(patienceMs, RECHECK_MS));
+  for (let start = 0; start < suspects.length; start += RECHECKED_TOGETHER) {
+    const batch = suspects.slice(start, start + RECHECKED_TOGETHER);
+    const payments = await paymentsAudit.orders.read(
+      tallies.database,
+      batch.map(({ orderId }) => orderId),
+    );
+    await Promise.all(
+      batch.map(async ({ orderId, chargeId }) => {
+        const payment = payments.get(orderId);
+        const detail = differenceOf(payment, await chargeOf(providerUrl, payment, chargeId));
+        if (detail === undefined || hasOpenOperation(payment)) tallies.moving('provider');
+        else tallies.violation('provider', orderId, detail);
+      }),
+    );
+  }
+}
+
+/** A charge as the books have it now: by its id, or by the key it was asked for under. */
+async function chargeOf(
+  providerUrl: string,
+  payment: PaymentRow | undefined,
+  chargeId: string | undefined,
+): Promise<Charge | undefined> {
+  if (chargeId !== undefined) {
+    const page = await ask<{ items: Charge[] }>(providerUrl, `/v1/books?limit=1&after=${idBefore(chargeId)}`);
+    return page.items.find((charge) => charge.id === chargeId);
+  }
+  for (const { kind, key } of payment?.operations ?? []) {
+    if (kind !== 'charge' && kind !== 'authorize') continue;
+    const charge = await ask<Charge | undefined>(providerUrl, `/v1/charges?key=${encodeURIComponent(key)}`);
+    if (charge?.id === payment!.charge_reference) return charge;
+  }
+  return undefined;
+}
+
+/** The provider's answer; undefined where it knows no such thing. */
+async function ask<Body>(providerUrl: string, path: string): Promise<Body> {
+  try {
+    const response = await fetch(`${providerUrl}${path}`, { signal: AbortSignal.timeout(PROVIDER_TIMEOUT_MS) });
+    const body = (await response.json()) as Body;
+    if (response.status === 404) return undefined as Body;
+    if (response.ok) return body;
+    throw new Error(`HTTP ${response.status}`);
+  } catch (error) {
+    throw new ProviderSilent(
+      `no books at ${providerUrl} (${((error as Error).cause as { code?: string })?.code ?? (error as Error).message})`,
+    );
+  }
+}
+
+/** The greatest UUID below another. */
+function idBefore(id: string): string {
+  const hex = (BigInt(`0x${id.replaceAll('-', '')}`) - 1n).toString(16).padStart(32, '0');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
+
+function differenceOf(payment: PaymentRow | undefined, charge: Charge | undefined): string | undefined {
+  if (!charge) return payment ? `we hold charge ${payment.charge_reference}, the provider does not know it` : undefined;
+  if (!payment) return `the provider holds charge ${charge.id} for an order that has no payment here`;
+  if (payment.charge_reference !== charge.id)
+    return `the provider holds charge ${charge.id} beside ours, ${payment.charge_reference ?? 'none'}`;
+  if (charge.status !== 'approved') return `we hold charge ${charge.id}, for the provider it is ${charge.status}`;
+  const [ours, theirs] = [totalsOf(payment), totalsOf(charge)];
+  const different = (Object.keys(ours) as (keyof Totals)[]).filter((name) => ours[name] !== theirs[name]);
+  if (different.length === 0) return undefined;
+  const texts = different.map(
+    (name) =>
+      `${name} ${formatAmount(ours[name], payment.currency)} here, ${formatAmount(theirs[name], charge.currency)} there`,
+  );
+  return `charge ${charge.id}: ${texts.join('; ')}`;
+}

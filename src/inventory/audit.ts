@@ -1,0 +1,112 @@
+import { SOURCES } from '#contracts/order-events.ts';
+import { type AuditContext, rowsByOrder, type ServiceAudit } from '#platform/audit.ts';
+import type { Database } from '#platform/database/database.ts';
+
+/** What is set aside for an order. */
+export interface ReservationRow extends Record<string, unknown> {
+  readonly version: number;
+  readonly sequence: number;
+  readonly status: string;
+  readonly allocations: readonly { readonly sku: string; readonly location: string; readonly quantity: number }[];
+}
+
+/** Stock is what its ledger and the live reservations say. */
+export const inventoryAudit = {
+  checks: {
+    reserved: 'reserved stock is what live reservations hold, per article and location',
+    ledger: 'stock is the sum of its ledger, per article and location',
+    available: 'nothing is sold that is not there',
+  },
+  tables: ['inventory.reservations'],
+  orders: {
+    source: SOURCES.inventory,
+    read: (database, ids) =>
+      rowsByOrder(
+        database,
+        'inventory.reservations',
+        "version, sequence, status, detail->'allocations' as allocations",
+        ids,
+      ),
+    sequence: (row) => row.sequence,
+  },
+  run: auditStock,
+} as const satisfies ServiceAudit<ReservationRow>;
+
+interface Level extends Record<string, unknown> {
+  readonly sku: string;
+  readonly location: string;
+  readonly on_hand: number;
+  readonly reserved: number;
+  readonly ledger_on_hand: number;
+  readonly ledger_reserved: number;
+}
+
+async function auditStock(context: AuditContext): Promise<void> {
+  const held = await heldByReservations(context.database);
+  let done = 0;
+  for await (const levels of levelsByPage(context.database)) {
+    for (const level of levels.rows) {
+      const key = keyOf(level.sku, level.location);
+      examineLevel(context, level, held.get(key) ?? 0);
+      held.delete(key);
+    }
+    done += levels.articles;
+    context.progress('articles', done);
+  }
+  for (const [key, pieces] of held) {
+    const [sku, location] = JSON.parse(key) as [string, string];
+    context.violation('reserved', `${sku} at ${location}`, `live reservations hold ${pieces}, there is no such stock`);
+  }
+}
+
+const keyOf = (sku: string, location: string): string => JSON.stringify([sku, location]);
+
+/** Pieces held by live reservations, by article and location. */
+async function heldByReservations(database: Database): Promise<Map<string, number>> {
+  const rows = await database.query<{ sku: string; location: string; quantity: number }>(
+    `select a->>'sku' as sku, a->>'location' as location, sum((a->>'quantity')::bigint)::bigint as quantity
+     from inventory.reservations r, json_array_elements(r.detail->'allocations') a
+     where r.status = 'RESERVED' group by 1, 2`,
+  );
+  return new Map(rows.map(({ sku, location, quantity }) => [keyOf(sku, location), quantity]));
+}
+
+const PAGE = 200;
+
+async function* levelsByPage(database: Database): AsyncGenerator<{ articles: number; rows: readonly Level[] }> {
+  for (let after = ''; ;) {
+    const skus = (
+      await database.query<{ sku: string }>(
+        `select sku from inventory.products where sku > $1 order by sku limit ${PAGE}`,
+        [after],
+      )
+    ).map((row) => row.sku);
+    if (skus.length === 0) return;
+    const rows = await database.query<Level>(
+      `select sku, location, coalesce(s.on_hand, 0) as on_hand, coalesce(s.reserved, 0) as reserved,
+         coalesce(l.on_hand, 0)::bigint as ledger_on_hand, coalesce(l.reserved, 0)::bigint as ledger_reserved
+       from (select * from inventory.stock where sku = any($1::text[])) s
+       full join (select sku, location, sum(on_hand_delta) as on_hand, sum(reserved_delta) as reserved
+                  from inventory.ledger where sku = any($1::text[]) group by sku, location) l using (sku, location)`,
+      [skus],
+    );
+    yield { articles: skus.length, rows };
+    after = skus.at(-1)!;
+  }
+}
+
+function examineLevel(context: AuditContext, level: Level, held: number): void {
+  const { sku, location, on_hand: onHand, reserved } = level;
+  const subject = `${sku} at ${location}`;
+  for (const check of ['reserved', 'ledger', 'available']) context.examined(check);
+  if (held !== reserved)
+    context.violation('reserved', subject, `${reserved} are reserved, live reservations hold ${held}`);
+  if (onHand !== level.ledger_on_hand || reserved !== level.ledger_reserved)
+    context.violation(
+      'ledger',
+      subject,
+      `stored ${onHand} on hand and ${reserved} reserved, the ledger says ${level.ledger_on_hand} and ${level.ledger_reserved}`,
+    );
+  if (onHand < reserved || reserved < 0)
+    context.violation('available', subject, `${onHand} on hand, ${reserved} reserved`);
+}
