@@ -4,6 +4,7 @@ export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'dev/**/*.test.ts', 'tests/**/*.test.ts', 'tools/**/*.test.ts'],
     exclude: ['node_modules/**', 'tools/fixtures/**'],
+    globalSetup: ['tests/support/shared-servers.ts'],
     // Real processes and databases are started by tests: forks keep their signals apart, two keep a small machine responsive.
     pool: 'forks',
     maxWorkers: 2,

@@ -1,15 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { uuidv7 } from 'uuidv7';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Envelope } from '#contracts/envelope.ts';
 import { type EventData, type EventType, ORDER_EVENTS } from '#contracts/order-events.ts';
 import { isoTime } from '#contracts/time.ts';
 import { systemClock } from '#platform/runtime/clock.ts';
 import { Database } from '#platform/database/database.ts';
-import { type EmbeddedPostgres, startEmbeddedPostgres } from '#platform/database/embedded/server.ts';
-import { migrate } from '#platform/database/migrate.ts';
 import type { Write } from '#platform/database/statement.ts';
 import { createHttp } from '#platform/http/server.ts';
 import { appendEvents } from '#platform/log/outbox.ts';
@@ -17,8 +12,8 @@ import { PostgresBus } from '#platform/log/postgres-bus.ts';
 import type { Service } from '#platform/service.ts';
 import { createLogger } from '#platform/telemetry/logger.ts';
 import { createMetrics } from '#platform/telemetry/metrics.ts';
+import { useServiceDatabase } from '#tests/support/one-service.ts';
 import { until } from '#tests/support/until.ts';
-import { LOG_MIGRATIONS } from '#platform/log/migrations.ts';
 import { inventory } from './service.ts';
 
 /** Reservations and stock on a real PostgreSQL, in the interleavings where one could lose sight of the other. */
@@ -53,33 +48,21 @@ interface Process {
 }
 
 describe('stock and reservations', () => {
-  let folder: string;
-  let postgres: EmbeddedPostgres;
+  const on = useServiceDatabase([inventory]);
   let reader: Database;
   const processes: Process[] = [];
   const sequences = new Map<string, number>();
 
-  beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'olms-inventory-'));
-    postgres = await startEmbeddedPostgres({
-      dataDir: join(folder, 'postgres'),
-      settings: { fsync: 'off', shared_buffers: '32MB' },
-    });
-    await migrate(postgres.url, [LOG_MIGRATIONS, { owner: 'inventory', folder: inventory.migrations! }]);
-    reader = new Database({ url: postgres.url, poolSize: 4, statementTimeoutMs: 10_000, applicationName: 'test' });
+  beforeAll(() => {
+    reader = on.database;
   });
   afterEach(async () => {
     for (const process of processes.splice(0)) await process.stop();
   });
-  afterAll(async () => {
-    await reader?.close();
-    await postgres?.stop();
-    rmSync(folder, { recursive: true, force: true });
-  });
 
   async function start({ exclusive }: { exclusive: boolean }): Promise<Process> {
     const database = new InterruptedDatabase({
-      url: postgres.url,
+      url: on.url,
       poolSize: 4,
       statementTimeoutMs: 10_000,
       applicationName: 'test',

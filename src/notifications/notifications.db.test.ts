@@ -1,25 +1,12 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import { uuidv7 } from 'uuidv7';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { Envelope } from '#contracts/envelope.ts';
-import { type EventData, type EventType, ORDER_EVENTS } from '#contracts/order-events.ts';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { isoTime } from '#contracts/time.ts';
-import { systemClock } from '#platform/runtime/clock.ts';
-import { Database } from '#platform/database/database.ts';
-import { type EmbeddedPostgres, startEmbeddedPostgres } from '#platform/database/embedded/server.ts';
-import { migrate } from '#platform/database/migrate.ts';
-import { createHttp } from '#platform/http/server.ts';
-import { appendEvents } from '#platform/log/outbox.ts';
-import { PostgresBus } from '#platform/log/postgres-bus.ts';
 import type { Service } from '#platform/service.ts';
 import { createLogger } from '#platform/telemetry/logger.ts';
-import { createMetrics } from '#platform/telemetry/metrics.ts';
 import { Mailbox } from '#tests/support/mailbox.ts';
-import { LOG_MIGRATIONS } from '#platform/log/migrations.ts';
+import { useOneService } from '#tests/support/one-service.ts';
 import { notifications } from './service.ts';
 import { claimMails, findNotification, type MailResult, markMails, type StoredNotification } from './store.ts';
 
@@ -27,38 +14,20 @@ const EMAIL = { email: 'ada@example.com' };
 const CONDITION_PATIENCE_MS = 10_000;
 
 describe('notifications', () => {
-  let folder: string;
-  let postgres: EmbeddedPostgres;
-  let database: Database;
-  let bus: PostgresBus;
+  const one = useOneService(notifications);
+  const { clock } = one;
   let mailbox: Mailbox;
   let smtpUrl: string;
   let service: Service;
   const logged: string[] = [];
-  const clock = { aheadMs: 0, nowMs: (): number => systemClock.nowMs() + clock.aheadMs };
-
-  beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'olms-notifications-'));
-    postgres = await startEmbeddedPostgres({ dataDir: join(folder, 'postgres'), settings: { shared_buffers: '32MB' } });
-    await migrate(postgres.url, [LOG_MIGRATIONS, { owner: 'notifications', folder: notifications.migrations! }]);
-    database = new Database({ url: postgres.url, poolSize: 4, statementTimeoutMs: 10_000, applicationName: 'test' });
-  });
-  afterAll(async () => {
-    await database?.close();
-    await postgres?.stop();
-    rmSync(folder, { recursive: true, force: true });
-  });
 
   beforeEach(async () => {
-    clock.aheadMs = 0;
     logged.length = 0;
     mailbox = new Mailbox();
     smtpUrl = await mailbox.listen();
-    bus = await PostgresBus.open(database);
   });
   afterEach(async () => {
-    await service.stop();
-    await bus.close();
+    await one.stopAll();
     await mailbox.close();
   });
 
@@ -66,39 +35,7 @@ describe('notifications', () => {
     const logger = createLogger('debug');
     logger.warn = ((...parts: unknown[]) => void logged.push(JSON.stringify(parts))) as typeof logger.warn;
     logger.error = logger.warn;
-    service = notifications.create({
-      env,
-      database,
-      bus,
-      clock,
-      logger,
-      metrics: createMetrics(),
-      soleWriter: false,
-      peers: {} as never,
-    });
-    await service.start();
-  }
-
-  let sequence = 0;
-  function event<T extends EventType>(order: string, type: T, changes: Partial<EventData<T>> = {}): Envelope {
-    const { source, example } = ORDER_EVENTS[type];
-    const time = new Date().toISOString();
-    return {
-      id: uuidv7(),
-      source,
-      type,
-      subject: order,
-      sequence: ++sequence,
-      time,
-      correlationid: 'c',
-      causationid: 'k',
-      data: { ...example, ...changes },
-    };
-  }
-
-  async function happen(...events: Envelope[]): Promise<void> {
-    await database.write([appendEvents(events)]);
-    bus.wake();
+    service = await one.start(env, { logger });
   }
 
   interface Item {
@@ -122,22 +59,17 @@ describe('notifications', () => {
     }
   }
 
-  function api(): ReturnType<typeof createHttp> {
-    const app = createHttp({
-      logger: createLogger('silent'),
-      metrics: createMetrics(),
-      authenticate: () => ({ name: 'test', role: 'reader' }),
-    });
-    service.routes!(app);
-    return app;
-  }
+  const api = (): ReturnType<typeof one.api> => one.api(service, 'reader');
 
   const all = (status: string) => (items: Item[]) => items.length > 0 && items.every((item) => item.status === status);
 
   test('without a mail server stay in the mailbox, where the API shows them', async () => {
     await start({});
     const order = uuidv7();
-    await happen(event(order, 'OrderCreated', { contact: { ...EMAIL, phone: '+49 30 1' } }), event(order, 'OrderPaid'));
+    await one.happen(
+      one.event(order, 'OrderCreated', { contact: { ...EMAIL, phone: '+49 30 1' } }),
+      one.event(order, 'OrderPaid'),
+    );
     const items = await itemsOf(order, (found) => found.length === 4);
     expect(items.map((item) => [item.eventType, item.channel, item.status])).toEqual([
       ['OrderCreated', 'email', 'mailbox'],
@@ -158,7 +90,7 @@ describe('notifications', () => {
   test('of an order without a contact are recorded as suppressed', async () => {
     await start({});
     const order = uuidv7();
-    await happen(event(order, 'OrderCreated'));
+    await one.happen(one.event(order, 'OrderCreated'));
     expect(await itemsOf(order, all('suppressed'))).toMatchObject([
       { channel: 'none', detail: 'the order has no contact' },
     ]);
@@ -167,15 +99,15 @@ describe('notifications', () => {
   test('are remembered over a restart: a repeated event adds nothing, the contact is still known', async () => {
     await start({});
     const order = uuidv7();
-    const created = event(order, 'OrderCreated', { contact: EMAIL });
-    await happen(created);
+    const created = one.event(order, 'OrderCreated', { contact: EMAIL });
+    await one.happen(created);
     await itemsOf(order, (items) => items.length === 1);
-    await service.stop();
+    await one.stopAll();
     await start({});
-    await happen(
+    await one.happen(
       created,
-      event(order, 'OrderAmended', { contact: { email: 'new@example.com' } }),
-      event(order, 'OrderPaid'),
+      one.event(order, 'OrderAmended', { contact: { email: 'new@example.com' } }),
+      one.event(order, 'OrderPaid'),
     );
     const items = await itemsOf(order, (found) => found.length === 2);
     expect(items).toMatchObject([
@@ -187,7 +119,7 @@ describe('notifications', () => {
   test('go out by SMTP as text and HTML, with the notification id as Message-ID', async () => {
     await start({ SMTP_URL: smtpUrl, MAIL_FROM: 'Shop <orders@shop.example>' });
     const order = uuidv7();
-    await happen(event(order, 'OrderCreated', { contact: EMAIL, reference: 'PO <77>' }));
+    await one.happen(one.event(order, 'OrderCreated', { contact: EMAIL, reference: 'PO <77>' }));
     const [item] = await itemsOf(order, all('sent'));
     expect(item).toMatchObject({ attempts: 1, detail: null });
     expect(mailbox.recipients).toEqual([EMAIL.email]);
@@ -202,7 +134,7 @@ describe('notifications', () => {
     mailbox.refusals = [451, 451];
     await start({ SMTP_URL: smtpUrl });
     const order = uuidv7();
-    await happen(event(order, 'OrderCreated', { contact: EMAIL }));
+    await one.happen(one.event(order, 'OrderCreated', { contact: EMAIL }));
     const [first] = await itemsOf(order, (items) => items[0]?.detail === 'EENVELOPE 451');
     expect(first).toMatchObject({ status: 'queued', attempts: 1 });
     await service.settled!();
@@ -220,12 +152,12 @@ describe('notifications', () => {
     mailbox.refusals = [550];
     await start({ SMTP_URL: smtpUrl });
     const refused = uuidv7();
-    await happen(event(refused, 'OrderCreated', { contact: EMAIL }));
+    await one.happen(one.event(refused, 'OrderCreated', { contact: EMAIL }));
     expect(await itemsOf(refused, all('failed'))).toMatchObject([{ attempts: 1, detail: 'EENVELOPE 550' }]);
 
     mailbox.refusals = Array.from({ length: 20 }, () => 451);
     const unlucky = uuidv7();
-    await happen(event(unlucky, 'OrderCreated', { contact: EMAIL }));
+    await one.happen(one.event(unlucky, 'OrderCreated', { contact: EMAIL }));
     for (let attempt = 1; attempt <= 8; attempt++) {
       await itemsOf(unlucky, (items) => items[0]?.attempts === attempt && items[0].detail !== null);
       clock.aheadMs += 5 * 3_600_000;
@@ -236,11 +168,11 @@ describe('notifications', () => {
   test('a mail whose sender died between sending and marking is sent again under the same Message-ID', async () => {
     await start({ SMTP_URL: smtpUrl });
     const order = uuidv7();
-    await happen(event(order, 'OrderCreated', { contact: EMAIL }));
+    await one.happen(one.event(order, 'OrderCreated', { contact: EMAIL }));
     const [item] = await itemsOf(order, all('sent'));
-    await service.stop();
+    await one.stopAll();
     // What the database holds when the mark was lost: claimed, counted, the claim run out.
-    await database.query(
+    await one.database.query(
       "update notifications.notifications set status = 'queued', sent_at = null, next_attempt_at = now() where id = $1",
       [item!.id],
     );
@@ -254,22 +186,22 @@ describe('notifications', () => {
   test('how an attempt ended is heard once, and not after a later attempt; that it went out always is', async () => {
     await start({});
     const order = uuidv7();
-    await happen(event(order, 'OrderCreated', { contact: EMAIL }), event(order, 'OrderPaid'));
+    await one.happen(one.event(order, 'OrderCreated', { contact: EMAIL }), one.event(order, 'OrderPaid'));
     const [late, sent] = await itemsOf(order, (items) => items.length === 2);
-    await database.query(
+    await one.database.query(
       "update notifications.notifications set status = 'queued', next_attempt_at = created_at where order_id = $1",
       [order],
     );
     const nowMs = clock.nowMs();
-    const claim = (): Promise<StoredNotification[]> => claimMails(database, nowMs, nowMs, 10);
+    const claim = (): Promise<StoredNotification[]> => claimMails(one.database, nowMs, nowMs, 10);
     const mark = async (id: string, attempts: number, status: MailResult['status'], detail?: string): Promise<void> => {
       const at = isoTime(nowMs);
       const sentAt = status === 'sent' ? at : undefined;
       const nextAttemptAt = status === 'queued' ? at : undefined;
-      await database.write([markMails([{ id, attempts, status, detail, sentAt, nextAttemptAt }])]);
+      await one.database.write([markMails([{ id, attempts, status, detail, sentAt, nextAttemptAt }])]);
     };
     const found = async (id: string): Promise<unknown> => {
-      const { status, detail, attempts } = (await findNotification(database, id))!;
+      const { status, detail, attempts } = (await findNotification(one.database, id))!;
       return [status, detail, attempts];
     };
     // A sender was slow enough for its claims to run out, and another one took the mails over.
@@ -288,7 +220,7 @@ describe('notifications', () => {
 
   test('a mail that was sent while the database went away is not sent again', async () => {
     await start({ SMTP_URL: smtpUrl });
-    const url = new URL(postgres.url);
+    const url = new URL(one.url);
     const name = url.pathname.slice(1);
     url.pathname = '/postgres';
     const admin = new Client({ connectionString: url.toString() });
@@ -303,7 +235,7 @@ describe('notifications', () => {
         };
       });
       const order = uuidv7();
-      await happen(event(order, 'OrderCreated', { contact: EMAIL }));
+      await one.happen(one.event(order, 'OrderCreated', { contact: EMAIL }));
       await away;
       await sleep(1_500);
       await admin.query(`alter database ${name} with allow_connections true`);
@@ -320,24 +252,10 @@ describe('notifications', () => {
 
   test('two senders never take the same mail', async () => {
     await start({ SMTP_URL: smtpUrl });
-    const other = notifications.create({
-      env: { SMTP_URL: smtpUrl },
-      database,
-      bus,
-      clock,
-      logger: createLogger('silent'),
-      metrics: createMetrics(),
-      soleWriter: false,
-      peers: {} as never,
-    });
-    await other.start();
-    try {
-      const orders = Array.from({ length: 60 }, () => uuidv7());
-      await happen(...orders.map((order) => event(order, 'OrderCreated', { contact: EMAIL })));
-      for (const order of orders) await itemsOf(order, all('sent'));
-      expect(mailbox.mails).toHaveLength(orders.length);
-    } finally {
-      await other.stop();
-    }
+    await one.start({ SMTP_URL: smtpUrl });
+    const orders = Array.from({ length: 60 }, () => uuidv7());
+    await one.happen(...orders.map((order) => one.event(order, 'OrderCreated', { contact: EMAIL })));
+    for (const order of orders) await itemsOf(order, all('sent'));
+    expect(mailbox.mails).toHaveLength(orders.length);
   });
 });

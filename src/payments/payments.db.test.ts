@@ -1,9 +1,6 @@
 import { createHmac } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer as createHttpServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { uuidv7 } from 'uuidv7';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -11,12 +8,10 @@ import type { Envelope } from '#contracts/envelope.ts';
 import type { EventData, EventType } from '#contracts/order-events.ts';
 import { isoTime } from '#contracts/time.ts';
 import { systemClock } from '#platform/runtime/clock.ts';
-import { Database } from '#platform/database/database.ts';
-import { type EmbeddedPostgres, startEmbeddedPostgres } from '#platform/database/embedded/server.ts';
-import { migrate } from '#platform/database/migrate.ts';
+import type { Database } from '#platform/database/database.ts';
 import { createHttp } from '#platform/http/server.ts';
 import { fromRow, OUTBOX_COLUMNS, type OutboxRow, appendEvents } from '#platform/log/outbox.ts';
-import { PostgresBus } from '#platform/log/postgres-bus.ts';
+import type { PostgresBus } from '#platform/log/postgres-bus.ts';
 import type { Service, ServiceDependencies } from '#platform/service.ts';
 import { createLogger } from '#platform/telemetry/logger.ts';
 import { createMetrics, type Metrics } from '#platform/telemetry/metrics.ts';
@@ -24,8 +19,8 @@ import { sandboxUrl } from '#sandbox/settings.ts';
 import { sandbox } from '#sandbox/service.ts';
 import { createSandboxProvider } from './sandbox-provider.ts';
 import { payments } from './service.ts';
+import { useServiceDatabase } from '#tests/support/one-service.ts';
 import { freePort } from '#tests/support/ports.ts';
-import { LOG_MIGRATIONS } from '#platform/log/migrations.ts';
 
 /** Payments and the sandbox provider over real HTTP, on a real PostgreSQL. */
 
@@ -46,8 +41,7 @@ async function until<Value>(
   }
 }
 
-let folder: string;
-let server: EmbeddedPostgres;
+const on = useServiceDatabase([payments, sandbox], 6);
 let database: Database;
 let bus: PostgresBus;
 let provider: Service;
@@ -164,15 +158,7 @@ async function books(orderId: string): Promise<Entry[]> {
 const outage = (down: boolean): Promise<unknown> => sandboxCall('POST', '/v1/outage', { down });
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'olms-payments-'));
-  server = await startEmbeddedPostgres({ dataDir: join(folder, 'postgres'), settings: { shared_buffers: '32MB' } });
-  await migrate(server.url, [
-    LOG_MIGRATIONS,
-    { owner: 'payments', folder: payments.migrations! },
-    { owner: 'sandbox', folder: sandbox.migrations! },
-  ]);
-  database = new Database({ url: server.url, poolSize: 6, statementTimeoutMs: 5_000, applicationName: 'test' });
-  bus = await PostgresBus.open(database);
+  ({ database, bus } = on);
   const [sandboxPort, httpPort] = [await freePort(), await freePort()];
   env = {
     SANDBOX_PROVIDER_PORT: String(sandboxPort),
@@ -197,10 +183,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await app?.close();
   await provider?.stop();
-  await bus?.close();
-  await database?.close();
-  await server?.stop();
-  rmSync(folder, { recursive: true, force: true });
 });
 
 describe('payments with the sandbox provider', () => {

@@ -1,18 +1,12 @@
 import { createHmac } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { uuidv7 } from 'uuidv7';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { systemClock } from '#platform/runtime/clock.ts';
-import { Database } from '#platform/database/database.ts';
-import { type EmbeddedPostgres, startEmbeddedPostgres } from '#platform/database/embedded/server.ts';
-import { migrate } from '#platform/database/migrate.ts';
 import type { Service } from '#platform/service.ts';
 import { createLogger } from '#platform/telemetry/logger.ts';
-import { LOG_MIGRATIONS } from '#platform/log/migrations.ts';
+import { useServiceDatabase } from '#tests/support/one-service.ts';
 import { sandboxUrl } from './settings.ts';
 import { sandbox } from './service.ts';
 
@@ -23,9 +17,7 @@ interface Hook {
   readonly body: string;
 }
 
-let folder: string;
-let server: EmbeddedPostgres;
-let database: Database;
+const on = useServiceDatabase([sandbox], 6);
 let provider: Service;
 let hooks: Server;
 let env: Record<string, string>;
@@ -63,7 +55,7 @@ function start(): Service {
   const unused = undefined as never;
   return sandbox.create({
     env,
-    database,
+    database: on.database,
     clock: systemClock,
     logger: createLogger('silent'),
     bus: unused,
@@ -74,10 +66,6 @@ function start(): Service {
 }
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'olms-sandbox-'));
-  server = await startEmbeddedPostgres({ dataDir: join(folder, 'postgres'), settings: { shared_buffers: '32MB' } });
-  await migrate(server.url, [LOG_MIGRATIONS, { owner: 'sandbox', folder: sandbox.migrations! }]);
-  database = new Database({ url: server.url, poolSize: 6, statementTimeoutMs: 5_000, applicationName: 'test' });
   hooks = createServer((incoming, response) => {
     const chunks: Buffer[] = [];
     incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -106,9 +94,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await provider?.stop();
   hooks?.close();
-  await database?.close();
-  await server?.stop();
-  rmSync(folder, { recursive: true, force: true });
 });
 
 describe('the sandbox provider', () => {
@@ -237,7 +222,7 @@ describe('the sandbox provider', () => {
   test('does not run in production unless it is asked to', async () => {
     const refusing = sandbox.create({
       env: { ...env, OLMS_ENV: 'production' },
-      database,
+      database: on.database,
       clock: systemClock,
       logger: createLogger('silent'),
     } as never);

@@ -7,12 +7,11 @@ import pg from 'pg';
 import { uuidv7 } from 'uuidv7';
 import type { Envelope } from '#contracts/envelope.ts';
 import { ConflictError, Database } from '#platform/database/database.ts';
-import { startEmbeddedPostgres } from '#platform/database/embedded/server.ts';
-import { migrate } from '#platform/database/migrate.ts';
 import { LOG_MIGRATIONS } from '#platform/log/migrations.ts';
 import { insertRows } from '#platform/database/statement.ts';
 import { type Bus, type Delivery, moveOffsets, type Subscription } from '#platform/log/bus.ts';
 import { appendEvents } from '#platform/log/outbox.ts';
+import { startTestPostgres } from '#tests/support/postgres.ts';
 
 export const ROOT = join(import.meta.dirname, '..', '..');
 
@@ -34,23 +33,13 @@ export interface TestDatabase {
 
 export async function startTestServer(): Promise<TestServer> {
   const folder = mkdtempSync(join(tmpdir(), 'olms-bus-'));
-  const server = await startEmbeddedPostgres({
-    dataDir: join(folder, 'postgres'),
-    settings: { shared_buffers: '64MB', fsync: 'off' },
-  });
+  const server = await startTestPostgres([LOG_MIGRATIONS]);
   const pools: Database[] = [];
   const clients: pg.Client[] = [];
-  let databases = 0;
   return {
     folder,
     async newDatabase() {
-      const name = `test_${++databases}`;
-      const admin = new pg.Client({ connectionString: server.url });
-      await admin.connect();
-      await admin.query(`create database ${name}`);
-      await admin.end();
-      const url = server.url.replace(/\/[^/?]*\?/, `/${name}?`);
-      await migrate(url, [LOG_MIGRATIONS]);
+      const url = await server.createDatabase();
       const setup = new pg.Client({ connectionString: url });
       await setup.connect();
       await setup.query(TEST_TABLES);

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Cluster, type ClusterOptions } from '#dev/cluster/launcher.ts';
 import { SERVICES } from '#system/services.ts';
+import { FAST_POSTGRES } from './shared-servers.ts';
 import type { RunningSystem, TestEnvironment } from './system.ts';
 import { until } from './until.ts';
 
@@ -12,14 +13,6 @@ import { until } from './until.ts';
  */
 
 const KEY = 'test-key-of-the-cluster';
-
-/** Nothing here has to survive a power cut. */
-export const FAST_POSTGRES = {
-  fsync: 'off',
-  synchronous_commit: 'off',
-  full_page_writes: 'off',
-  shared_buffers: '64MB',
-};
 
 /** A cluster of its own for a test, in a folder that goes with it. */
 export async function startCluster(

@@ -1,50 +1,41 @@
-import { randomUUID } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { createHash, randomUUID } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
-import { type EmbeddedPostgres, startEmbeddedPostgres } from '#platform/database/embedded/server.ts';
-import { migrate } from '#platform/database/migrate.ts';
-import { migrationSets } from '#system/system.ts';
+import { type MigrationSet, migrate } from '#platform/database/migrate.ts';
+import { sharedPostgres } from './shared.ts';
 
-/** A real PostgreSQL for one test file: migrated once into a template, cloned for every system that is started. */
+/** Databases on the PostgreSQL of this worker, each a clone of a template that is migrated once per run. */
 
-const TEMPLATE = 'olms_template';
+const TEMPLATE_LOCK = 1;
 
 export interface TestPostgres {
-  /** A fresh database with the schema of all services. */
+  /** A fresh migrated database. */
   createDatabase(): Promise<string>;
   /** Connections to a database, other than the one that asks. */
   connectionsTo(url: string): Promise<number>;
+  /** Removes the databases that were created. */
   stop(): Promise<void>;
 }
 
-function databaseUrl(server: EmbeddedPostgres, name: string): string {
-  const url = new URL(server.url);
-  url.pathname = `/${name}`;
-  return url.toString();
-}
-
-export async function startTestPostgres(): Promise<TestPostgres> {
-  const folder = mkdtempSync(join(tmpdir(), 'olms-scenario-'));
-  // Nothing here has to survive a power cut.
-  const settings = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', shared_buffers: '64MB' };
-  const server = await startEmbeddedPostgres({ dataDir: join(folder, 'postgres'), settings });
-  // The server is no child of this process: whatever way the test file ends, it must not be left behind.
-  const abandon = (): void => {
-    process.kill(server.pid, 'SIGQUIT');
-    rmSync(folder, { recursive: true, force: true });
+/** The server with databases that have the schema of all services, or that of `sets`. */
+export async function startTestPostgres(sets?: readonly MigrationSet[]): Promise<TestPostgres> {
+  const serverUrl = await sharedPostgres();
+  const urlOf = (name: string): string => {
+    const url = new URL(serverUrl);
+    url.pathname = `/${name}`;
+    return url.toString();
   };
-  process.once('exit', abandon);
-  const client = new pg.Client({ connectionString: server.url });
+  const client = new pg.Client({ connectionString: serverUrl });
   await client.connect();
-  await client.query(`create database ${TEMPLATE}`);
-  await migrate(databaseUrl(server, TEMPLATE), migrationSets());
+  const template = await migratedTemplate(client, urlOf, sets ?? (await allSets()));
+  const created: string[] = [];
   return {
     async createDatabase() {
       const name = `test_${randomUUID().replaceAll('-', '')}`;
-      await client.query(`create database ${name} template ${TEMPLATE}`);
-      return databaseUrl(server, name);
+      created.push(name);
+      await client.query(`create database ${name} template ${template}`);
+      return urlOf(name);
     },
     async connectionsTo(url) {
       const name = new URL(url).pathname.slice(1);
@@ -55,10 +46,39 @@ export async function startTestPostgres(): Promise<TestPostgres> {
       return rows[0]!.count;
     },
     async stop() {
+      for (const name of created.splice(0)) await client.query(`drop database if exists ${name} with (force)`);
       await client.end();
-      await server.stop();
-      process.off('exit', abandon);
-      rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Loaded only where needed: a test of one service has nothing to do with the others. */
+async function allSets(): Promise<readonly MigrationSet[]> {
+  return (await import('#system/system.ts')).migrationSets();
+}
+
+/** The name of the template with these migrations, made by whoever needs it first. */
+async function migratedTemplate(
+  client: pg.Client,
+  urlOf: (name: string) => string,
+  sets: readonly MigrationSet[],
+): Promise<string> {
+  const hash = createHash('sha256');
+  for (const { owner, folder } of sets)
+    for (const file of readdirSync(folder).sort()) hash.update(owner).update(readFileSync(join(folder, file)));
+  const template = `template_${hash.digest('hex').slice(0, 20)}`;
+  await client.query('select pg_advisory_lock($1)', [TEMPLATE_LOCK]);
+  try {
+    const { rowCount } = await client.query('select 1 from pg_database where datname = $1', [template]);
+    if (rowCount === 0) {
+      const unfinished = `${template}_unfinished`;
+      await client.query(`drop database if exists ${unfinished}`);
+      await client.query(`create database ${unfinished}`);
+      await migrate(urlOf(unfinished), sets);
+      await client.query(`alter database ${unfinished} rename to ${template}`);
+    }
+  } finally {
+    await client.query('select pg_advisory_unlock($1)', [TEMPLATE_LOCK]);
+  }
+  return template;
 }
