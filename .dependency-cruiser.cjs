@@ -7,7 +7,7 @@ const services = readdirSync('src')
   .join('|');
 const service = `^src/(${services})/`;
 /** The rules of a service are rules.ts and, where they are long, the folder rules beside it. .oxlintrc.json names the same files. */
-const pure = '^src/([^/]+/rules|[^/]+/rules/.+(?<!\\.test)|contracts/money)\\.ts$';
+const pure = '^src/([^/]+/rules|[^/]+/rules/.+(?<!\\.test)|contracts/money|platform/processor/(aggregate|batch))\\.ts$';
 // Tests put parts together that do not know each other; they are not part of the program.
 const tests = '\\.test\\.ts$';
 

@@ -97,12 +97,10 @@ export const PLANTED: Readonly<Record<string, Faults>> = {
   'inventory releases without giving the goods back to the shelf': {
     inventory: (rules) => ({
       ...rules,
-      react: (event, state, context) =>
-        rules.react(
-          event,
-          state,
-          event.type === 'OrderCancelled' ? { ...context, shared: { ...context.shared, set: () => {} } } : context,
-        ),
+      react: (event, state, context) => {
+        const outcome = rules.react(event, state, context);
+        return event.type === 'OrderCancelled' ? { ...outcome, shared: new Map() } : outcome;
+      },
     }),
   },
   'payments use a new key when they repeat a call': {
@@ -181,11 +179,11 @@ export const PLANTED: Readonly<Record<string, Faults>> = {
   'an invoice number is taken and not used': {
     billing: (rules) => ({
       ...rules,
-      react: (event, invoice, context) =>
-        rules.react(event, invoice, {
-          ...context,
-          shared: { ...context.shared, set: (key, value) => context.shared.set(key, value + (value === 1 ? 1 : 0)) },
-        }),
+      react: (event, invoice, context) => {
+        const outcome = rules.react(event, invoice, context);
+        if ('ignored' in outcome || !outcome.shared) return outcome;
+        return { ...outcome, shared: new Map([...outcome.shared].map(([key, last]) => [key, last === 1 ? 2 : last])) };
+      },
     }),
   },
   'nobody recognizes repeated events': { dedupe: false },

@@ -146,7 +146,7 @@ export class PaymentOutside {
       replica.service.submit(
         charge.orderId,
         { type: 'outcome', key: charge.key, result: tellingOf(charge) },
-        { to: replica, cause, answer: () => (heard = true) },
+        { to: replica, cause, reply: () => (heard = true) },
       );
       scheduler.after(
         WEBHOOK_RETRY_MS,

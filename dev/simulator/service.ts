@@ -1,32 +1,32 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Envelope } from '#contracts/envelope.ts';
 import { isRefusal, type Refusal } from '#contracts/errors.ts';
+import type { Cause, Row, Rules } from '#platform/processor/aggregate.ts';
 import {
-  type Cause,
-  emptyRow,
-  type Folded,
-  foldCommand,
-  foldEvent,
-  type Row,
-  type Rules,
-  type RulesContext,
-} from '#platform/processor/aggregate.ts';
-import type { RowChange, SharedChange } from '#platform/processor/processor.ts';
+  type Batch,
+  type CommandRequest,
+  decideBatch,
+  type Lookup,
+  type Plan,
+  type RowChange,
+  type SharedChange,
+} from '#platform/processor/batch.ts';
+import { type Loaded, Remembered, type SharedKeys } from '#platform/processor/rows.ts';
 import type { Faults } from './faults.ts';
 import { fail, type Log, StoryFailure } from './log.ts';
 import type { Ids, Random } from './random.ts';
 import type { Scheduler } from './scheduler.ts';
 
 /**
- * A service in the simulator: its own rules, the database it saves to, and one or two replicas that fold
- * sets of events and commands the way src/platform/processor/processor.ts does. What the processor asks of SQL is asked here of
+ * A service in the simulator: its own rules, the database it saves to, and one or two replicas that decide
+ * batches of events and commands by the code of src/platform/processor. What the processor asks of SQL is asked here of
  * the maps of a {@link Store}: all or nothing, offsets by compare-and-set, rows by version.
  */
 
 export interface Spec<State, Command, Effect, Value> {
   readonly name: string;
   readonly rules: Rules<State, Command, Effect, Value>;
-  readonly sharedKeys?: (item: { event?: Envelope; command?: Command }, state: State | undefined) => readonly string[];
+  readonly sharedKeys?: SharedKeys<State, Command>;
   /** Events that open a row: at first it is taken to be absent without a look. */
   readonly opensWith?: readonly string[];
   /** Writes shared values as the service's SQL does; false where a guard refuses. */
@@ -90,17 +90,9 @@ export class Store<State, Value> {
   }
 }
 
-interface Request<State, Command> {
-  readonly orderId: string;
-  readonly command: Command;
-  readonly cause: Cause;
-  readonly key: string | undefined;
-  readonly answer: ((answer: Row<State> | Refusal | undefined) => void) | undefined;
+interface Request<State, Command> extends CommandRequest<Command> {
+  readonly reply: ((answer: Row<State> | Refusal | undefined) => void) | undefined;
 }
-
-type Item<State, Command> =
-  | { readonly event: Envelope; readonly request?: never }
-  | { readonly request: Request<State, Command>; readonly event?: never };
 
 interface Move {
   readonly partition: number;
@@ -108,22 +100,7 @@ interface Move {
   readonly to: number;
 }
 
-interface Plan<State, Effect, Value> {
-  readonly drafts: Map<string, RowChange<State>>;
-  readonly values: Map<string, SharedChange<Value>>;
-  changes: RowChange<State>[];
-  readonly events: Envelope[];
-  readonly effects: Effect[];
-  readonly answers: (() => void)[];
-  readonly keys: string[];
-  readonly ignored: { readonly event: Envelope; readonly because: string }[];
-  /** Rows from the replica's memory, and rows taken to be absent: the stored ones may be others. */
-  readonly assumed: Set<string>;
-}
-
-/** A decision that will not be saved was made on assumed rows: nothing would notice that the stored ones are others. */
-class Stale extends Error {}
-const STALE = new Stale();
+type ReplicaPlan<State, Command, Effect, Value> = Plan<State, Effect, Value, Request<State, Command>>;
 
 const ATTEMPTS_MAX = 40;
 const RESTART_MAX_MS = 4_000;
@@ -135,9 +112,7 @@ export class Replica<State, Command, Effect, Value> {
   /** Counts starts: what an earlier life had under way is lost. */
   incarnation = 0;
   partitions: number[];
-  #rows = new Map<string, Row<State>>();
-  #values = new Map<string, Value>();
-  #valuesEpoch = 0;
+  readonly #remembered: Remembered<State, Value>;
   #requests: Request<State, Command>[] = [];
   #read: number[] = [];
   #stored: number[] = [];
@@ -148,6 +123,12 @@ export class Replica<State, Command, Effect, Value> {
     this.service = service;
     this.name = name;
     this.partitions = partitions;
+    const { spec, world } = service;
+    this.#remembered = new Remembered({
+      soleWriter: world.exclusive,
+      keepShared: world.exclusive,
+      opensWith: spec.opensWith,
+    });
     this.#reset();
   }
 
@@ -175,12 +156,11 @@ export class Replica<State, Command, Effect, Value> {
 
   /** The row as this replica knows it or reads it. */
   read(orderId: string): Row<State> | undefined {
-    return this.#rows.get(orderId) ?? this.service.load(orderId);
+    return this.#remembered.row(orderId) ?? this.service.load(orderId);
   }
 
   forgetShared(key: string): void {
-    this.#valuesEpoch++;
-    this.#values.delete(key);
+    this.#remembered.forgetShared([key]);
   }
 
   /** The process ends here and now: what was not saved is lost, and nobody is answered. */
@@ -210,8 +190,7 @@ export class Replica<State, Command, Effect, Value> {
   }
 
   #reset(): void {
-    this.#rows.clear();
-    this.#values.clear();
+    this.#remembered.clear();
     this.#stored = [...this.service.store.offsets];
     this.#read = [...this.#stored];
   }
@@ -219,7 +198,7 @@ export class Replica<State, Command, Effect, Value> {
   #begin(): void {
     const { world } = this.service;
     const moves: Move[] = [];
-    const items: Item<State, Command>[] = [];
+    const events: Envelope[] = [];
     let room = world.random.between(1, world.setMax);
     for (const partition of this.partitions) {
       const entries = world.log.partitions[partition]!;
@@ -227,82 +206,74 @@ export class Replica<State, Command, Effect, Value> {
       while (room > 0 && read < entries.length) {
         const event = entries[read++]!;
         if (!this.service.types.has(event.type)) continue;
-        items.push({ event });
+        events.push(event);
         room--;
       }
       if (read !== this.#read[partition]) moves.push({ partition, from: this.#stored[partition]!, to: read });
       this.#read[partition] = read;
     }
-    const requests = this.#requests.splice(0, world.random.between(1, world.setMax));
-    for (const request of requests) items.push({ request });
-    if (items.length === 0 && moves.length === 0) return;
+    const commands = this.#requests.splice(0, world.random.between(1, world.setMax));
+    if (events.length === 0 && commands.length === 0 && moves.length === 0) return;
     this.#busy = true;
-    this.#attempt(items, moves, 0);
+    this.#attempt({ events, commands }, moves, 0);
   }
 
-  #attempt(items: Item<State, Command>[], moves: readonly Move[], attempt: number): void {
+  #attempt(batch: Batch<Request<State, Command>>, moves: readonly Move[], attempt: number): void {
     const { world } = this.service;
     if (attempt > ATTEMPTS_MAX) fail(`${this.name} meets conflicts without end`);
-    const epoch = this.#valuesEpoch;
-    const plan = this.#fold(items, attempt);
-    if (!plan) return this.#retry(items, moves, attempt, false);
+    const loaded = this.#load(batch, attempt === 0);
+    const plan = this.#decide(batch, loaded);
+    if (!plan) return this.#retry(batch, moves, attempt, false);
     if (world.strikes('crashBeforeCommit')) return this.#die('before its commit');
     const commit = (): void => {
       const refused = this.service.commit(plan, moves);
-      if (refused === undefined) return this.#committed(plan, moves, epoch, items, attempt);
+      if (refused === undefined) return this.#committed(plan, moves, loaded, batch, attempt);
       world.conflicts++;
       world.note(() => `${this.name} meets another writer (${refused})`);
-      this.#retry(items, moves, attempt, refused === 'offsets');
+      this.#retry(batch, moves, attempt, refused === 'offsets');
     };
     if (!world.strikes('slowCommit')) return commit();
     const { incarnation } = this;
     world.scheduler.after(world.random.between(1, 40), () => this.incarnation === incarnation && commit());
   }
 
-  #retry(items: Item<State, Command>[], moves: readonly Move[], attempt: number, lost: boolean): void {
-    for (const item of items) this.#rows.delete(item.event ? item.event.subject : item.request.orderId);
-    this.#values.clear();
-    let rest = items;
+  #retry(batch: Batch<Request<State, Command>>, moves: readonly Move[], attempt: number, lost: boolean): void {
+    this.#remembered.forgetBatch(batch);
+    let { events, commands } = batch;
     const { usedKeys } = this.service.store;
-    // The same request was saved before; its caller is told so, and it is not decided a second time.
+    // The same request was saved before; its caller is answered from there, and it is not decided a second time.
     if (usedKeys.size > 0)
-      rest = rest.filter(({ request }) => request?.key === undefined || !usedKeys.has(request.key));
+      commands = commands.filter(({ idempotency }) => !idempotency || !usedKeys.has(idempotency.key));
     if (lost) {
       // Another replica consumes now, or an earlier attempt was saved after all; commands are still ours.
       this.#reset();
-      rest = rest.filter((item) => item.request !== undefined);
+      events = [];
     }
-    if (rest.length === 0 && (lost || moves.length === 0)) return this.#done();
+    if (events.length === 0 && commands.length === 0 && (lost || moves.length === 0)) return this.#done();
     const { incarnation } = this;
     this.service.world.scheduler.after(
       attempt,
-      () => this.incarnation === incarnation && this.#attempt(rest, lost ? [] : moves, attempt + 1),
+      () => this.incarnation === incarnation && this.#attempt({ events, commands }, lost ? [] : moves, attempt + 1),
     );
   }
 
   #committed(
-    plan: Plan<State, Effect, Value>,
+    plan: ReplicaPlan<State, Command, Effect, Value>,
     moves: readonly Move[],
-    epoch: number,
-    items: Item<State, Command>[],
+    loaded: Loaded<State, Value>,
+    batch: Batch<Request<State, Command>>,
     attempt: number,
   ): void {
     const { world, spec } = this.service;
     if (world.strikes('lostCommitReply')) {
       world.note(() => `${this.name} never hears that its commit was done`);
-      return this.#retry(items, moves, attempt, moves.length > 0);
+      return this.#retry(batch, moves, attempt, moves.length > 0);
     }
     if (world.strikes('crashAfterCommit')) return this.#die('after its commit');
     for (const { partition, to } of moves) this.#stored[partition] = to;
-    for (const { after } of plan.drafts.values()) if (after.revision > 0) this.#rows.set(after.id, after);
-    if (world.exclusive) {
-      const overtaken = epoch !== this.#valuesEpoch;
-      for (const { key, after } of plan.values.values()) {
-        if (overtaken) this.#values.delete(key);
-        else this.#values.set(key, after);
-      }
-    }
-    for (const answer of plan.answers) answer();
+    this.#remembered.keep(loaded, plan);
+    for (const answer of plan.answers)
+      if ('answer' in answer) answer.request.reply?.(isRefusal(answer.answer) ? answer.answer : answer.answer.row);
     if (plan.effects.length > 0) spec.perform?.(plan.effects, this);
     this.#done();
   }
@@ -321,111 +292,55 @@ export class Replica<State, Command, Effect, Value> {
     this.service.kill(this);
   }
 
-  /** Decides a set; undefined where it has to be decided again on rows read afresh. */
-  #fold(items: readonly Item<State, Command>[], attempt: number): Plan<State, Effect, Value> | undefined {
-    const { service } = this;
-    const { world, spec } = service;
-    const plan: Plan<State, Effect, Value> = {
-      drafts: new Map(),
-      values: new Map(),
-      changes: [],
-      events: [],
-      effects: [],
-      answers: [],
-      keys: [],
-      ignored: [],
-      assumed: new Set(),
-    };
-    const { drafts, values } = plan;
-    for (const { event, request } of items) {
-      const id = event ? event.subject : request.orderId;
-      let draft = drafts.get(id);
-      if (!draft) {
-        const remembered = this.#rows.get(id);
-        const opens =
-          !remembered && attempt === 0 && event !== undefined && spec.opensWith?.includes(event.type) === true;
-        if (remembered ? !world.exclusive : opens) plan.assumed.add(id);
-        const row = remembered ?? (opens ? undefined : service.load(id)) ?? emptyRow<State>(id);
-        drafts.set(id, (draft = { before: row, after: row }));
-      }
-      if (!spec.sharedKeys) continue;
-      for (const key of spec.sharedKeys(event ? { event } : { command: request.command }, draft.before.state)) {
-        if (values.has(key)) continue;
-        const stored = service.store.shared.get(key);
-        const value = this.#values.get(key) ?? stored;
-        if (value !== stored && !isDeepStrictEqual(value, stored))
-          fail(
-            `${this.name} keeps ${JSON.stringify(value)} of ${key}, ${JSON.stringify(stored)} is stored: nobody will tell it`,
-          );
-        if (value !== undefined) values.set(key, { key, before: value, after: value });
-      }
+  #load(batch: Batch<Request<State, Command>>, trustOpening: boolean): Loaded<State, Value> {
+    const { spec, store } = this.service;
+    const loaded = this.#remembered.load(batch, trustOpening);
+    const { rows, values, missing } = loaded;
+    for (const id of missing) {
+      const row = this.service.load(id);
+      if (row) rows.set(id, row);
     }
-    const context: RulesContext<Value> = {
-      nowMs: world.scheduler.nowMs,
-      newId: () => world.ids.next(world.scheduler.nowMs),
-      shared: {
-        get: (key) => values.get(key)?.after,
-        set: (key, value) => values.set(key, { key, before: values.get(key)?.before as Value, after: value }),
-      },
-    };
-    try {
-      for (const item of items) this.#foldItem(item, plan, context);
-    } catch (error) {
-      if (error instanceof Stale) return undefined;
-      throw error;
+    if (!spec.sharedKeys) return loaded;
+    const absent = this.#remembered.loadShared(batch, loaded, spec.sharedKeys);
+    for (const [key, value] of values) {
+      const stored = store.shared.get(key);
+      if (value !== stored && !isDeepStrictEqual(value, stored))
+        fail(
+          `${this.name} keeps ${JSON.stringify(value)} of ${key}, ${JSON.stringify(stored)} is stored: nobody will correct it`,
+        );
     }
-    for (const [id, { before, after }] of drafts) {
-      if (after === before) continue;
-      const change = { before, after: { ...after, revision: before.revision + 1 } };
-      drafts.set(id, change);
-      plan.changes.push(change);
+    for (const key of absent) {
+      const value = store.shared.get(key);
+      if (value !== undefined) values.set(key, value);
     }
-    return plan;
+    return loaded;
   }
 
-  #foldItem(
-    { event, request }: Item<State, Command>,
-    plan: Plan<State, Effect, Value>,
-    context: RulesContext<Value>,
-  ): void {
-    const { service } = this;
-    const { rules } = service;
-    const id = event ? event.subject : request.orderId;
-    const entry = plan.drafts.get(id)!;
-    const old = plan.assumed.has(id) && service.world.faults.freshRefusals !== false;
-    let folded: Folded<State, Effect> | Refusal;
-    try {
-      if (event)
-        folded = foldEvent(
-          rules,
-          service.world.faults.dedupe === false ? { ...entry.after, consumed: {} } : entry.after,
-          event,
-          context,
-        );
-      else folded = foldCommand(rules, entry.after, request.command, request.cause, context);
-    } catch (error) {
+  /** Decides a batch; undefined where it has to be decided once more, on rows read afresh. */
+  #decide(
+    batch: Batch<Request<State, Command>>,
+    loaded: Loaded<State, Value>,
+  ): ReplicaPlan<State, Command, Effect, Value> | undefined {
+    const { world, rules, spec } = this.service;
+    const context = { nowMs: world.scheduler.nowMs, newId: () => world.ids.next(world.scheduler.nowMs) };
+    const rows: Lookup<Row<State>> =
+      world.faults.dedupe === false ? { get: (id) => ({ ...loaded.rows.get(id)!, consumed: {} }) } : loaded.rows;
+    const plan = decideBatch(rules, batch, rows, loaded.values, context);
+    if (world.faults.freshRefusals !== false && this.#remembered.doubtful(plan, loaded).length > 0) return undefined;
+    for (const { event, reason, error } of plan.parked) {
       if (error instanceof StoryFailure) throw error;
-      if (old) throw STALE;
-      fail(
-        `${service.spec.name} cannot take ${event ? event.type : JSON.stringify(request.command)}: ${(error as Error).message}`,
-      );
+      fail(`${spec.name} cannot take ${event.type}: ${reason}`);
     }
-    if (old && request && (isRefusal(folded) || folded.row === entry.after)) throw STALE;
-    if (isRefusal(folded)) {
-      const refusal = folded;
-      service.world.note(
-        () => `${this.name} refuses ${JSON.stringify(request?.command)}: ${refusal.refused} ${refusal.detail}`,
-      );
-      if (request?.answer) plan.answers.push(() => request.answer!(refusal));
-      return;
+    for (const answer of plan.answers) {
+      const command = JSON.stringify(answer.request.command);
+      if ('error' in answer) {
+        if (answer.error instanceof StoryFailure) throw answer.error;
+        fail(`${spec.name} cannot take ${command}: ${(answer.error as Error).message}`);
+      }
+      const { answer: refusal } = answer;
+      if (isRefusal(refusal)) world.note(() => `${this.name} refuses ${command}: ${refusal.refused} ${refusal.detail}`);
     }
-    const { row, events, effects, ignored } = folded;
-    if (row !== entry.after) plan.drafts.set(id, { before: entry.before, after: row });
-    plan.events.push(...events);
-    plan.effects.push(...effects);
-    if (event && ignored !== undefined) plan.ignored.push({ event, because: ignored });
-    if (request?.key !== undefined) plan.keys.push(request.key);
-    if (request?.answer) plan.answers.push(() => request.answer!(row));
+    return plan;
   }
 }
 
@@ -472,11 +387,12 @@ export class Service<State, Command, Effect, Value> {
       cause?: Cause;
       key?: string;
       to?: Replica<State, Command, Effect, Value>;
-      answer?: Request<State, Command>['answer'];
+      reply?: Request<State, Command>['reply'];
     } = {},
   ): boolean {
     const up = this.replicas.filter((replica) => replica.alive);
     if (up.length === 0) return false;
+    const { key, reply } = options;
     let { cause } = options;
     if (!cause) {
       const id = this.world.ids.next(this.world.scheduler.nowMs);
@@ -484,7 +400,13 @@ export class Service<State, Command, Effect, Value> {
     }
     const replica = options.to ?? this.world.random.pick(up);
     this.world.note(() => `${replica.name} is asked for ${JSON.stringify(command)}`);
-    replica.submit({ orderId, command, cause, key: options.key, answer: options.answer });
+    replica.submit({
+      orderId,
+      command,
+      cause,
+      idempotency: key === undefined ? undefined : { key, requestHash: '' },
+      reply,
+    });
     return true;
   }
 
@@ -497,7 +419,7 @@ export class Service<State, Command, Effect, Value> {
 
   /** Saves a plan, or tells which of its expectations did not hold; then nothing of it is saved. */
   commit(
-    { changes, values, events, keys, ignored }: Plan<State, Effect, Value>,
+    { changes, shared, events, keys, ignored }: ReplicaPlan<State, Command, Effect, Value>,
     moves: readonly Move[],
   ): string | undefined {
     const { store, spec, world } = this;
@@ -506,12 +428,10 @@ export class Service<State, Command, Effect, Value> {
         if ((store.rows.get(before.id)?.revision ?? 0) !== before.revision) return 'rows';
     }
     for (const { partition, from } of moves) if (store.offsets[partition] !== from) return 'offsets';
-    const shared: SharedChange<Value>[] = [];
-    for (const change of values.values()) if (change.after !== change.before) shared.push(change);
-    for (const key of keys) if (store.usedKeys.has(key)) return 'keys';
+    for (const { key } of keys) if (store.usedKeys.has(key)) return 'keys';
     if (shared.length > 0 && spec.saveShared && !spec.saveShared(store.shared, shared)) return 'guard';
     for (const { after } of changes) store.rows.set(after.id, after);
-    for (const key of keys) store.usedKeys.add(key);
+    for (const { key } of keys) store.usedKeys.add(key);
     for (const { partition, to } of moves) store.offsets[partition] = to;
     for (const { event, because } of ignored) world.ignored(spec.name, event, because);
     spec.onSaved?.(changes, events);

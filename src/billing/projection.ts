@@ -53,7 +53,7 @@ export const billingProjection: Projection = {
       const outcome = billingRules.react(asConsumed(cause), state, {
         nowMs: Date.parse(said[0]!.time),
         newId: () => said[0]!.id,
-        shared: { get: (counter) => counters.get(counter), set: (counter, value) => counters.set(counter, value) },
+        shared: counters,
       });
       if ('ignored' in outcome) return undefined;
       state = outcome.state;

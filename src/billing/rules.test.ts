@@ -31,20 +31,21 @@ class Books {
       data: { ...example, ...changes },
     };
   }
-  hears(event: Envelope): Folded<Invoice, never> {
-    const shared = {
-      get: (key: string) => this.counters.get(key),
-      set: (key: string, value: number) => void this.counters.set(key, value),
-    };
+  hears(event: Envelope): Folded<Invoice, never, number> {
     const row = this.rows.get(event.subject) ?? emptyRow<Invoice>(event.subject);
-    const folded = foldEvent(billingRules, row, event, { nowMs: NOW_MS, newId: () => 'id', shared });
+    const folded = foldEvent(billingRules, row, event, {
+      nowMs: NOW_MS,
+      newId: () => 'id',
+      shared: this.counters,
+    });
+    for (const [key, value] of folded.shared ?? []) this.counters.set(key, value);
     this.rows.set(event.subject, folded.row);
     return folded;
   }
-  completed(order: string, changes: Partial<EventData<'OrderCompleted'>> = {}): Folded<Invoice, never> {
+  completed(order: string, changes: Partial<EventData<'OrderCompleted'>> = {}): Folded<Invoice, never, number> {
     return this.hears(this.event(order, 'OrderCompleted', changes));
   }
-  refunded(order: string, refundId: string): Folded<Invoice, never> {
+  refunded(order: string, refundId: string): Folded<Invoice, never, number> {
     return this.hears(this.event(order, 'OrderRefunded', { refundId }));
   }
 }

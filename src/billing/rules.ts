@@ -12,7 +12,7 @@ import { ignore, type Outcome, type Rules, type Shared } from '#platform/process
 /**
  * A completed order gets one invoice over what was sold, and every refund a credit note: at once with the invoice
  * where it was carried out before, else when the order notes it. Billing hears of refunds from the order alone, so
- * that each is either in `OrderCompleted` or told after it, never both and never neither. Numbers have no gaps:
+ * that each is either in `OrderCompleted` or comes after it, never both and never neither. Numbers have no gaps:
  * the last one used is a shared value, saved together with the document that carries the next.
  */
 
@@ -50,12 +50,21 @@ export function countersOf(eventType: string): readonly Counter[] {
   return eventType === 'OrderRefunded' ? ['credit-note'] : [];
 }
 
-/** Takes the next number. Called last, when nothing can fail any more: a number taken is a number used. */
-function nextNumber(counter: Counter, shared: Shared<number>): string {
-  const last = shared.get(counter);
-  if (last === undefined) throw new Error(`There is no counter "${counter}"`);
-  shared.set(counter, last + 1);
-  return `${COUNTERS[counter]}-${String(last + 1).padStart(NUMBER_DIGITS, '0')}`;
+/** The numbers that one decision takes, and where that leaves the counters. */
+class Numbers {
+  readonly counters = new Map<string, number>();
+  readonly #shared: Shared<number>;
+
+  constructor(shared: Shared<number>) {
+    this.#shared = shared;
+  }
+
+  next(counter: Counter): string {
+    const last = this.counters.get(counter) ?? this.#shared.get(counter);
+    if (last === undefined) throw new Error(`There is no counter "${counter}"`);
+    this.counters.set(counter, last + 1);
+    return `${COUNTERS[counter]}-${String(last + 1).padStart(NUMBER_DIGITS, '0')}`;
+  }
 }
 
 export type BillingRules = Rules<Invoice, never, never, number>;
@@ -68,21 +77,21 @@ export const billingRules: BillingRules = {
 
   react(event, invoice, { nowMs, shared }) {
     const issuedAt = isoTime(nowMs);
+    const numbers = new Numbers(shared);
     switch (event.type) {
       case 'OrderCompleted': {
         if (invoice) return ignore('the order was invoiced before');
-        const content = contentOf(event.data);
-        const number = nextNumber('invoice', shared);
-        const issued: Invoice = { ...content, number, issuedAt, creditNotes: [] };
+        const number = numbers.next('invoice');
+        const issued: Invoice = { ...contentOf(event.data), number, issuedAt, creditNotes: [] };
         const { totalAmount, currency } = issued;
-        const told: NewEvent = { type: 'InvoiceIssued', data: { invoiceNumber: number, totalAmount, currency } };
-        return credited(issued, [told], event.data.refunds ?? [], issuedAt, shared);
+        const recorded: NewEvent = { type: 'InvoiceIssued', data: { invoiceNumber: number, totalAmount, currency } };
+        return credited(issued, [recorded], event.data.refunds ?? [], issuedAt, numbers);
       }
       case 'OrderRefunded': {
         if (!invoice) return ignore('it is credited when the order is invoiced');
         if (invoice.creditNotes.some((note) => note.refundId === event.data.refundId))
           return ignore('the refund was credited before');
-        return credited(invoice, [], [event.data], issuedAt, shared);
+        return credited(invoice, [], [event.data], issuedAt, numbers);
       }
       default:
         throw new Error(`Billing does not consume ${event.type}`);
@@ -100,20 +109,24 @@ function credited(
   before: readonly NewEvent[],
   refunds: readonly { readonly refundId: string; readonly amount: string }[],
   issuedAt: string,
-  shared: Shared<number>,
-): Outcome<Invoice> {
+  numbers: Numbers,
+): Outcome<Invoice, never, number> {
   const { number: invoiceNumber, currency } = invoice;
   const notes = refunds.map(({ refundId, amount }): CreditNote => ({
-    number: nextNumber('credit-note', shared),
+    number: numbers.next('credit-note'),
     refundId,
     amount,
     issuedAt,
   }));
-  const told = notes.map(({ number: creditNoteNumber, amount }): NewEvent => ({
+  const recorded = notes.map(({ number: creditNoteNumber, amount }): NewEvent => ({
     type: 'CreditNoteIssued',
     data: { creditNoteNumber, invoiceNumber, amount, currency },
   }));
-  return { state: { ...invoice, creditNotes: [...invoice.creditNotes, ...notes] }, events: [...before, ...told] };
+  return {
+    state: { ...invoice, creditNotes: [...invoice.creditNotes, ...notes] },
+    events: [...before, ...recorded],
+    shared: numbers.counters,
+  };
 }
 
 function contentOf(data: EventData<'OrderCompleted'>): Omit<Invoice, 'number' | 'issuedAt' | 'creditNotes'> {

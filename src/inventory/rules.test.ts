@@ -32,11 +32,12 @@ class Warehouse {
     return {
       nowMs: 0,
       newId: () => `id-${++this.#ids}`,
-      shared: { get: (sku) => this.stock.get(sku), set: (sku, value) => this.stock.set(sku, value) },
+      shared: this.stock,
     };
   }
 
-  #take({ row, events, ignored }: Folded<Reservation, never>): this {
+  #take({ row, events, ignored, shared }: Folded<Reservation, never, StockOfSku>): this {
+    for (const [sku, value] of shared ?? []) this.stock.set(sku, value);
     this.#rows.set(row.id, row);
     this.said = events.map(({ type, data }) => ({ type, data }));
     this.ignored = ignored;

@@ -26,13 +26,14 @@ export type StockOfSku = Readonly<Record<string, Level>>;
 
 export type InventoryCommand = { readonly type: 'retryBackorder' };
 
+type Decision = Outcome<Reservation, never, StockOfSku>;
 export type InventoryRules = Rules<Reservation, InventoryCommand, never, StockOfSku>;
 
 export const inventoryRules: InventoryRules = {
   source: SOURCES.inventory,
   consumes: ['OrderCreated', 'OrderCancelled', 'OrderPaymentFailed', 'ShipmentDispatched', 'OrderReturnReceived'],
 
-  react(event, reservation, { shared }): Outcome<Reservation> | Ignored {
+  react(event, reservation, { shared }): Decision | Ignored {
     switch (event.type) {
       case 'OrderCreated':
         return reservation
@@ -67,11 +68,7 @@ export function demandOf(order: Pick<EventData<'OrderCreated'>, 'items'>): SkuQu
   return [...demand].map(([sku, quantity]) => ({ sku, quantity })).sort((a, b) => (a.sku < b.sku ? -1 : 1));
 }
 
-function reserve(
-  demand: readonly SkuQuantity[],
-  allowBackorder: boolean,
-  shared: Shared<StockOfSku>,
-): Outcome<Reservation> {
+function reserve(demand: readonly SkuQuantity[], allowBackorder: boolean, shared: Shared<StockOfSku>): Decision {
   const found = allocate(demand, shared);
   if (!('shortages' in found)) return reserved(demand, found.allocations, shared);
   const { shortages } = found;
@@ -86,15 +83,11 @@ function reserve(
   };
 }
 
-function reserved(
-  demand: readonly SkuQuantity[],
-  allocations: Allocation[],
-  shared: Shared<StockOfSku>,
-): Outcome<Reservation> {
-  move(allocations, 0, 1, shared);
+function reserved(demand: readonly SkuQuantity[], allocations: Allocation[], shared: Shared<StockOfSku>): Decision {
   return {
     state: { status: 'RESERVED', demand, allocations },
     events: [{ type: 'StockReserved', data: { allocations } }],
+    shared: moved(allocations, 0, 1, shared),
   };
 }
 
@@ -146,37 +139,35 @@ function split(sku: string, quantity: number, stock: StockOfSku): Allocation[] {
   return allocations;
 }
 
-/** Changes stock by `onHandSign` and `reservedSign` times each allocation. */
-function move(
+/** The stock after each allocation has changed it by `onHandSign` and `reservedSign` times its quantity. */
+function moved(
   allocations: readonly Allocation[],
   onHandSign: number,
   reservedSign: number,
   shared: Shared<StockOfSku>,
-): void {
+): Map<string, StockOfSku> {
+  const after = new Map<string, StockOfSku>();
   for (const { sku, location, quantity } of allocations) {
-    const stock = shared.get(sku) ?? {};
+    const stock = after.get(sku) ?? shared.get(sku) ?? {};
     const level = stock[location] ?? { onHand: 0, reserved: 0 };
-    shared.set(sku, {
+    after.set(sku, {
       ...stock,
       [location]: { onHand: level.onHand + onHandSign * quantity, reserved: level.reserved + reservedSign * quantity },
     });
   }
+  return after;
 }
 
-function release(
-  reservation: Reservation | undefined,
-  reason: string,
-  shared: Shared<StockOfSku>,
-): Outcome<Reservation> | Ignored {
+function release(reservation: Reservation | undefined, reason: string, shared: Shared<StockOfSku>): Decision | Ignored {
   if (!reservation) return ignore('nothing was reserved');
   if (reservation.status === 'BACKORDERED')
     return { state: { status: 'RELEASED', demand: [], allocations: [] }, events: [] };
   if (reservation.status !== 'RESERVED') return ignore(`the reservation is ${reservation.status}`);
   const allocations = [...reservation.allocations];
-  move(allocations, 0, -1, shared);
   return {
     state: { status: 'RELEASED', demand: [], allocations: [] },
     events: [{ type: 'StockReleased', data: { allocations, reason } }],
+    shared: moved(allocations, 0, -1, shared),
   };
 }
 
@@ -184,7 +175,7 @@ function ship(
   reservation: Reservation | undefined,
   parcel: EventData<'ShipmentDispatched'>,
   shared: Shared<StockOfSku>,
-): Outcome<Reservation> | Ignored {
+): Decision | Ignored {
   if (reservation?.status !== 'RESERVED')
     throw new Error(`A parcel left without a reservation (${reservation?.status ?? 'none'})`);
   const leaving = new Map(parcel.items.map((item) => [item.sku, item.quantity]));
@@ -200,11 +191,11 @@ function ship(
     }
     if (taken < allocation.quantity) allocations.push({ ...allocation, quantity: allocation.quantity - taken });
   }
-  move(gone, -1, -1, shared);
   const status = allocations.length === 0 ? 'SHIPPED' : 'RESERVED';
   return {
     state: { status, demand: [], allocations },
     events: [{ type: 'StockShipped', data: { shipmentId: parcel.shipmentId, allocations: gone } }],
+    shared: moved(gone, -1, -1, shared),
   };
 }
 
@@ -212,9 +203,12 @@ function takeBack(
   reservation: Reservation | undefined,
   data: EventData<'OrderReturnReceived'>,
   shared: Shared<StockOfSku>,
-): Outcome<Reservation> | Ignored {
+): Decision | Ignored {
   if (!reservation) throw new Error('Goods came back of an order that never had any');
   const allocations = data.items.map(({ sku, quantity }) => ({ sku, location: data.location, quantity }));
-  move(allocations, 1, 0, shared);
-  return { state: reservation, events: [{ type: 'StockReturned', data: { returnId: data.returnId, allocations } }] };
+  return {
+    state: reservation,
+    events: [{ type: 'StockReturned', data: { returnId: data.returnId, allocations } }],
+    shared: moved(allocations, 1, 0, shared),
+  };
 }

@@ -6,7 +6,8 @@ import { currencyExponent } from '#contracts/money.ts';
 import type { Database } from '#platform/database/database.ts';
 import type { RequestKey } from '#platform/http/idempotency.ts';
 import { type Columns, insertRows, updateRows, type Write } from '#platform/database/statement.ts';
-import type { ProcessorStore, SharedChange } from '#platform/processor/processor.ts';
+import type { SharedChange } from '#platform/processor/batch.ts';
+import type { ProcessorStore } from '#platform/processor/processor.ts';
 import type { Reservation, StockOfSku } from './rules.ts';
 
 /** SQL of the inventory service; nowhere else. */

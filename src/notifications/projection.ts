@@ -2,7 +2,7 @@ import type { OrderEvent } from '#contracts/order-events.ts';
 import type { Projection } from '#platform/processor/projection.ts';
 import { emptyRow, foldEvent } from '#platform/processor/aggregate.ts';
 import { uuidv7 } from '#platform/runtime/uuid.ts';
-import { type Correspondence, type Notification, notificationRules } from './rules.ts';
+import { type Correspondence, type Notification, notificationRules, OUTGOING } from './rules.ts';
 import { CORRESPONDENCE_COLUMNS, NOTIFICATION_COLUMNS, rowOf } from './store.ts';
 
 /**
@@ -43,11 +43,13 @@ export const notificationProjection: Projection = {
     const told: Notification[] = [];
     let row = emptyRow<Correspondence>(id);
     for (const event of events) {
-      row = foldEvent(RULES, { ...row, consumed: {} }, event as OrderEvent, {
+      const folded = foldEvent(RULES, { ...row, consumed: {} }, event as OrderEvent, {
         nowMs: Date.parse(event.time),
         newId: uuidv7,
-        shared: { get: () => undefined, set: (_, notifications) => void told.push(...notifications) },
-      }).row;
+        shared: { get: () => undefined },
+      });
+      row = folded.row;
+      told.push(...(folded.shared?.get(OUTGOING) ?? []));
     }
     return {
       'notifications.orders': row.state === undefined ? [] : [{ order_id: id, body: row.state }],

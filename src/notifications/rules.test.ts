@@ -42,13 +42,11 @@ class Story {
       data: { ...example, ...changes },
     };
   }
-  hears(event: Envelope): Folded<Correspondence, MailQueued> {
-    const shared = {
-      get: (key: string) => (key === OUTGOING ? this.notifications : undefined),
-      set: (_: string, value: readonly Notification[]) => void (this.notifications = value),
-    };
+  hears(event: Envelope): Folded<Correspondence, MailQueued, readonly Notification[]> {
+    const shared = { get: (key: string) => (key === OUTGOING ? this.notifications : undefined) };
     const folded = foldEvent(this.#rules, this.row, event, { nowMs: 0, newId: () => `n${++this.#ids}`, shared });
     this.row = folded.row;
+    this.notifications = folded.shared?.get(OUTGOING) ?? this.notifications;
     return folded;
   }
   created(contact?: Contact, changes: Partial<EventData<'OrderCreated'>> = {}): this {

@@ -43,7 +43,7 @@ export interface Channels {
   readonly mail: boolean;
 }
 
-/** Notifications of the set being folded, saved with it; the key under which the processor carries them. */
+/** The key of the shared value that collects the notifications of a batch; they are saved with it. */
 export const OUTGOING = 'outgoing';
 
 export type NotificationRules = Rules<Correspondence, never, MailQueued, readonly Notification[]>;
@@ -70,14 +70,18 @@ export function notificationRules(channels: Channels): NotificationRules {
       });
       const { subject: orderId, id: eventId, type: eventType } = event;
       const about = { orderId, eventId, eventType, subject: message.subject, createdAt: isoTime(nowMs) };
-      const told = addressees(after?.contact, message, channels).map((addressee): Notification => ({
+      const notifications = addressees(after?.contact, message, channels).map((addressee): Notification => ({
         id: newId(),
         ...about,
         ...addressee,
       }));
-      shared.set(OUTGOING, [...(shared.get(OUTGOING) ?? []), ...told]);
-      const queued = told.some((notification) => notification.status === 'queued');
-      return { state: after, events: [], ...(queued ? { effects: ['mail-queued' as const] } : {}) };
+      const queued = notifications.some((notification) => notification.status === 'queued');
+      return {
+        state: after,
+        events: [],
+        shared: new Map([[OUTGOING, [...(shared.get(OUTGOING) ?? []), ...notifications]]]),
+        ...(queued ? { effects: ['mail-queued' as const] } : {}),
+      };
     },
 
     decide(command) {

@@ -3,7 +3,8 @@ import { firstIdAt, isUuid } from '#contracts/ids.ts';
 import type { Row } from '#platform/processor/aggregate.ts';
 import type { Database } from '#platform/database/database.ts';
 import { type Columns, insertRows, updateRows, type Write } from '#platform/database/statement.ts';
-import type { ProcessorStore, RowChange } from '#platform/processor/processor.ts';
+import type { RowChange } from '#platform/processor/batch.ts';
+import type { ProcessorStore } from '#platform/processor/processor.ts';
 import type { Status } from './rules/lifecycle.ts';
 import type { Order } from './rules/state.ts';
 

@@ -40,7 +40,7 @@ class Story {
   #context = () => ({
     nowMs: this.nowMs,
     newId: () => `0192f0c1-0000-7000-8000-1${String(++this.#ids).padStart(11, '0')}`,
-    shared: { get: () => undefined, set: () => {} },
+    shared: { get: () => undefined },
   });
 
   #took(folded: { row: Row<Payment>; events: readonly Envelope[]; effects: readonly PaymentEffect[] }): this {

@@ -17,7 +17,7 @@ class Story {
   #sequence = 0;
 
   #context() {
-    const shared = { get: () => undefined, set: () => {} } as never;
+    const shared = { get: () => undefined };
     return { nowMs: this.nowMs, newId: () => 'review-1', shared };
   }
   event<T extends EventType>(type: T, data: EventData<T> = ORDER_EVENTS[type].example as EventData<T>): Envelope {

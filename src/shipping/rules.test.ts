@@ -23,7 +23,7 @@ class Story {
   }
 
   #context() {
-    const shared = { get: () => undefined, set: () => {} } as never;
+    const shared = { get: () => undefined };
     return { nowMs: this.nowMs, newId: () => `id${++this.#ids}`, shared };
   }
 

@@ -34,10 +34,18 @@ export interface Cause {
   readonly traceparent?: string | undefined;
 }
 
-/** What rules decide: the next state, the events that tell it, and the external effects to start once it is saved. */
-export interface Outcome<State, Effect = never> {
+/** Values that several orders share (stock of a SKU, the last invoice number), by key. */
+export type Shared<Value> = Pick<ReadonlyMap<string, Value>, 'get'>;
+
+/**
+ * What rules decide: the next state, the events that record it, the shared values it changes, and the external effects
+ * to start once it is saved.
+ */
+export interface Outcome<State, Effect = never, Value = never> {
   readonly state: State | undefined;
   readonly events: readonly NewEvent[];
+  /** Only the values that change. They become part of the batch together with everything else, or not at all. */
+  readonly shared?: ReadonlyMap<string, Value>;
   readonly effects?: readonly Effect[];
 }
 
@@ -50,16 +58,8 @@ export function ignore(because: string): Ignored {
   return { ignored: because };
 }
 
-/**
- * Values that several orders share (stock of a SKU, the next invoice number), loaded for a batch and saved
- * with it. A fold reads and replaces them here; the processor keeps a draft per batch.
- */
-export interface Shared<Value> {
-  get(key: string): Value | undefined;
-  set(key: string, value: Value): void;
-}
-
 export interface RulesContext<Value = never> extends Context {
+  /** Shared values as the events and commands before this one left them. */
   readonly shared: Shared<Value>;
 }
 
@@ -67,14 +67,24 @@ export interface Rules<State, Command, Effect = never, Value = never> {
   readonly source: string;
   /** Event types this service reacts to. */
   readonly consumes: readonly OrderEvent['type'][];
-  react(event: OrderEvent, state: State | undefined, context: RulesContext<Value>): Outcome<State, Effect> | Ignored;
-  decide(command: Command, state: State | undefined, context: RulesContext<Value>): Outcome<State, Effect> | Refusal;
+  react(
+    event: OrderEvent,
+    state: State | undefined,
+    context: RulesContext<Value>,
+  ): Outcome<State, Effect, Value> | Ignored;
+  decide(
+    command: Command,
+    state: State | undefined,
+    context: RulesContext<Value>,
+  ): Outcome<State, Effect, Value> | Refusal;
 }
 
-export interface Folded<State, Effect> {
+export interface Folded<State, Effect, Value = never> {
   readonly row: Row<State>;
   readonly events: readonly Envelope[];
   readonly effects: readonly Effect[];
+  /** The shared values that change. */
+  readonly shared: ReadonlyMap<string, Value> | undefined;
   /** Set where nothing changed: the reason. */
   readonly ignored?: string;
 }
@@ -102,30 +112,31 @@ function recorded(
   }));
 }
 
-function applied<State, Effect>(
+function applied<State, Effect, Value>(
   source: string,
   row: Row<State>,
-  seen: Row<State>['consumed'],
-  outcome: Outcome<State, Effect>,
+  consumed: Row<State>['consumed'],
+  outcome: Outcome<State, Effect, Value>,
   cause: Cause,
   context: Context,
-): Folded<State, Effect> {
+): Folded<State, Effect, Value> {
   return {
     row: {
       id: row.id,
       revision: row.revision + 1,
       sequence: row.sequence + outcome.events.length,
-      consumed: seen,
+      consumed,
       state: outcome.state,
     },
     events: recorded(source, row.id, row.sequence + 1, outcome.events, cause, context),
     effects: outcome.effects ?? [],
+    shared: outcome.shared,
   };
 }
 
 /**
- * Folds one event of the log into a service's row. An event seen before (by source, order, sequence) and an
- * event the rules ignore emit nothing; an ignored one is still marked as seen where a row exists, so that a
+ * Folds one event of the log into a service's row. An event consumed before (by source, order, sequence) and an
+ * event the rules ignore emit nothing; an ignored one is still marked as consumed where a row exists, so that a
  * repeat of it cannot act on a later state.
  */
 export function foldEvent<State, Command, Effect, Value>(
@@ -133,31 +144,31 @@ export function foldEvent<State, Command, Effect, Value>(
   row: Row<State>,
   event: Envelope,
   context: RulesContext<Value>,
-): Folded<State, Effect> {
+): Folded<State, Effect, Value> {
   if ((row.consumed[event.source] ?? 0) >= event.sequence)
-    return { row, events: [], effects: [], ignored: 'duplicate' };
+    return { row, events: [], effects: [], shared: undefined, ignored: 'duplicate' };
   const outcome = rules.react(event as OrderEvent, row.state, context);
-  const seen = { ...row.consumed, [event.source]: event.sequence };
+  const consumed = { ...row.consumed, [event.source]: event.sequence };
   if ('ignored' in outcome) {
-    const marked = row.revision === 0 ? row : { ...row, revision: row.revision + 1, consumed: seen };
-    return { row: marked, events: [], effects: [], ignored: outcome.ignored };
+    const marked = row.revision === 0 ? row : { ...row, revision: row.revision + 1, consumed };
+    return { row: marked, events: [], effects: [], shared: undefined, ignored: outcome.ignored };
   }
   const cause: Cause = { causationid: event.id, correlationid: event.correlationid, traceparent: event.traceparent };
-  return applied(rules.source, row, seen, outcome, cause, context);
+  return applied(rules.source, row, consumed, outcome, cause, context);
 }
 
-/** Folds a command into a service's row, or tells why the rules refuse it. */
+/** Folds a command into a service's row, or returns why the rules refuse it. */
 export function foldCommand<State, Command, Effect, Value>(
   rules: Rules<State, Command, Effect, Value>,
   row: Row<State>,
   command: Command,
   cause: Cause,
   context: RulesContext<Value>,
-): Folded<State, Effect> | Refusal {
+): Folded<State, Effect, Value> | Refusal {
   const outcome = rules.decide(command, row.state, context);
   if (isRefusal(outcome)) return outcome;
-  // A command that finds its wish fulfilled already (a webhook told it first) changes nothing.
+  // A command whose result is there already (a webhook was faster) changes nothing.
   if (outcome.events.length === 0 && outcome.state === row.state)
-    return { row, events: [], effects: outcome.effects ?? [] };
+    return { row, events: [], effects: outcome.effects ?? [], shared: outcome.shared };
   return applied(rules.source, row, row.consumed, outcome, cause, context);
 }

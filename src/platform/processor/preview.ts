@@ -1,6 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Envelope } from '#contracts/envelope.ts';
-import { emptyRow, foldEvent, type Row, type RulesContext } from './aggregate.ts';
+import type { Row } from './aggregate.ts';
+import { decideBatch, type Lookup } from './batch.ts';
+import { keysOf } from './rows.ts';
 import { contextAt, systemClock } from '#platform/runtime/clock.ts';
 import type { Database } from '#platform/database/database.ts';
 import type { ProcessorOptions } from './processor.ts';
@@ -74,49 +76,31 @@ class ProcessorPreview<State, Command, Effect, Value> implements Preview {
 
   async judge(database: Database, events: readonly Envelope[]): Promise<Verdict[]> {
     const ids = [...new Set(events.map((event) => event.subject))].filter((id) => !this.#changed.has(id));
-    const rows = await this.#parts.store.load(database, ids);
-    const rowOf = (id: string): Row<State> => this.#changed.get(id) ?? rows.get(id) ?? emptyRow<State>(id);
-    await this.#loadShared(database, events, rowOf);
+    const stored = await this.#parts.store.load(database, ids);
+    const rows: Lookup<Row<State>> = { get: (id) => this.#changed.get(id) ?? stored.get(id) };
+    await this.#loadShared(database, events, rows);
     const had = await this.#hadEffect(database, events);
-    return events.map((event) => {
-      const before = rowOf(event.subject);
-      try {
-        const { verdict, after } = this.#judge(event, before, had.has(event.id));
-        if (after !== before && this.#changed.size < CHANGED_MAX) this.#changed.set(event.subject, after);
-        return verdict;
-      } catch (error) {
-        return { kind: 'fails', reason: (error as Error).message };
-      }
-    });
+    return events.map((event) => this.#judge(event, rows, had.has(event.id)));
   }
 
-  #judge(event: Envelope, before: Row<State>, hadEffect: boolean): { verdict: Verdict; after: Row<State> } {
-    let moved = false;
-    const context: RulesContext<Value> = {
-      ...contextAt(systemClock),
-      shared: {
-        get: (key) => this.#values.get(key),
-        set: (key, value) => {
-          moved = true;
-          this.#values.set(key, value);
-        },
-      },
-    };
-    const folded = foldEvent(this.#parts.rules, before, event, context);
-    const { row: after, ignored, events, effects } = folded;
-    if (ignored !== undefined) return { verdict: { kind: ignored === 'duplicate' ? 'taken' : 'ignored' }, after };
-    const changes = !isDeepStrictEqual(after.state, before.state);
-    const acts = events.length > 0 || changes || (!hadEffect && (moved || effects.length > 0));
-    return { verdict: { kind: acts ? 'acts' : 'taken' }, after };
+  #judge(event: Envelope, rows: Lookup<Row<State>>, hadEffect: boolean): Verdict {
+    const batch = { events: [event], commands: [] };
+    const plan = decideBatch(this.#parts.rules, batch, rows, this.#values, contextAt(systemClock));
+    const { changes, shared, events, effects, ignored, parked } = plan;
+    for (const { key, after } of shared) this.#values.set(key, after);
+    for (const { after } of changes) if (this.#changed.size < CHANGED_MAX) this.#changed.set(after.id, after);
+    if (parked[0]) return { kind: 'fails', reason: parked[0].reason! };
+    if (ignored[0]) return { kind: ignored[0].because === 'duplicate' ? 'taken' : 'ignored' };
+    const moves = changes.some(({ before, after }) => !isDeepStrictEqual(after.state, before.state));
+    const acts = events.length > 0 || moves || (!hadEffect && (shared.length > 0 || effects.length > 0));
+    return { kind: acts ? 'acts' : 'taken' };
   }
 
-  async #loadShared(database: Database, events: readonly Envelope[], rowOf: (id: string) => Row<State>): Promise<void> {
+  async #loadShared(database: Database, events: readonly Envelope[], rows: Lookup<Row<State>>): Promise<void> {
     const { sharedKeys, store } = this.#parts;
     if (!sharedKeys || !store.loadShared) return;
-    const absent = new Set<string>();
-    for (const event of events)
-      for (const key of sharedKeys({ event }, rowOf(event.subject).state)) if (!this.#values.has(key)) absent.add(key);
-    if (absent.size === 0) return;
-    for (const [key, value] of await store.loadShared(database, [...absent])) this.#values.set(key, value);
+    const absent = [...keysOf({ events, commands: [] }, rows, sharedKeys)].filter((key) => !this.#values.has(key));
+    if (absent.length === 0) return;
+    for (const [key, value] of await store.loadShared(database, absent)) this.#values.set(key, value);
   }
 }
