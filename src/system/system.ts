@@ -22,7 +22,7 @@ import { type KafkaConfig, kafkaSettings } from '#platform/kafka/settings.ts';
 import { keepPartitions } from '#platform/log/partitions.ts';
 import { PostgresBus } from '#platform/log/postgres-bus.ts';
 import { Relay } from '#platform/kafka/relay.ts';
-import { Coordinator } from '#platform/log/coordinator.ts';
+import { consumerCoordinator } from '#platform/log/coordinator.ts';
 import type { Job } from '#platform/runtime/job.ts';
 import type { Consumer } from '#platform/log/consumer.ts';
 import type { Service, ServiceDefinition } from '#platform/service.ts';
@@ -292,7 +292,7 @@ async function startMessaging({ kafka, databases, logger, closers }: MessagingOp
   if (kafka.brokers === '') {
     // A database that holds no log is one the gateway or the sandbox has for itself.
     const { url, database } = databases.distinct.find(hasLog) ?? databases.distinct[0]!;
-    const coordinator = database.soleWriter ? undefined : new Coordinator(url, logger);
+    const coordinator = database.soleWriter ? undefined : consumerCoordinator(url, logger);
     if (coordinator) closers.push(() => coordinator.stop());
     const bus = await PostgresBus.open(database, coordinator);
     closers.push(() => bus.close());

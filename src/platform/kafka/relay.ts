@@ -10,7 +10,7 @@ import type { KafkaConfig } from './settings.ts';
 import { diagnose } from './errors.ts';
 import { KafkaPublisher, type Outgoing, TopicReplacedError } from './publisher.ts';
 import { ensureTopic } from './topic.ts';
-import { type Lease, tryLease } from '#platform/log/lease.ts';
+import { type Candidacy, Coordinator } from '#platform/log/coordinator.ts';
 import { readTailEvents, tailLength } from '#platform/log/tail.ts';
 import { fromRow } from '#platform/log/outbox.ts';
 import { Linger } from '#platform/runtime/linger.ts';
@@ -20,8 +20,8 @@ import { loadParked, type Parked } from '#platform/log/parked.ts';
 import { Parking } from '#platform/log/parking.ts';
 
 /**
- * Publishes a service's outbox to Kafka, in the order of the log. One process per database is active (lease.ts). The
- * cursor moves after the brokers acknowledged, by compare-and-set: a crash publishes a suffix again, which consumers
+ * Publishes a service's outbox to Kafka, in the order of the log. One process per database is elected (coordinator.ts).
+ * The cursor moves after the brokers acknowledged, by compare-and-set: a crash publishes a suffix again, which consumers
  * recognize; nothing is ever skipped. One batch is in flight at a time and is sent again whole, so the order of an
  * order's events survives retries.
  *
@@ -30,8 +30,11 @@ import { Parking } from '#platform/log/parking.ts';
  */
 
 export const RELAY_CONSUMER = 'relay';
-const LEASE_KEY = 7_113_002;
-const LEASE_RETRY_MS = 400;
+/** Also the lock's key of the version before: its relay and this one must exclude each other. */
+const LOCK_KEY = 7_113_002;
+/** Of a process that is paused another one takes over after this time. */
+const SILENCE_MAX_MS = 1_500;
+const PING_MS = 300;
 const READ_LIMIT = 1_000;
 /** With nothing to publish: whether it could be, and on the same topic, is looked up so often. */
 const CHECK_IDLE_MS = 5_000;
@@ -58,7 +61,7 @@ const COLUMNS =
 export interface RelayOptions {
   readonly config: KafkaConfig;
   readonly database: Database;
-  /** Where the lease's own connection goes. */
+  /** Where the session for the election goes. */
   readonly url: string;
   readonly logger: Logger;
   /** What this process commits, where it is remembered. */
@@ -73,7 +76,7 @@ interface Unpublished {
   readonly reason: string | null;
 }
 
-class LostLease extends Error {}
+class Deposed extends Error {}
 
 export class Relay {
   readonly #options: RelayOptions;
@@ -82,7 +85,8 @@ export class Relay {
   readonly #publisher: KafkaPublisher;
   readonly #idle = new Set<() => void>();
   readonly #pace = new Linger(BUSY_PER_SECOND, PACE_MS.first, PACE_MS.longest);
-  #lease: Lease | undefined;
+  readonly #coordinator: Coordinator;
+  #candidacy: Candidacy | undefined;
   #state: 'standby' | 'active' = 'standby';
   #failure: string | undefined;
   #brokerFailure: string | undefined;
@@ -105,6 +109,14 @@ export class Relay {
     this.#parking = new Parking(options.database, RELAY_CONSUMER);
     this.#publisher = publisher;
     this.#stopWatchingWrites = options.database.onWrite(() => this.#wakeUp());
+    const { url, logger } = options;
+    this.#coordinator = new Coordinator({
+      url,
+      logger,
+      applicationName: 'olms-relay',
+      silenceMaxMs: SILENCE_MAX_MS,
+      pingMs: PING_MS,
+    });
     this.#running = this.#run();
   }
 
@@ -118,17 +130,13 @@ export class Relay {
   async #run(): Promise<void> {
     for (let failures = 0; !this.#stopping;) {
       try {
-        this.#lease = await tryLease(this.#options.url, LEASE_KEY, 'olms-relay', () => this.#endPause?.());
-        if (!this.#lease) {
-          this.#failure = undefined;
-          await this.#pause(LEASE_RETRY_MS, false);
-          continue;
-        }
+        await this.#election();
+        if (this.#stopping) break;
         failures = 0;
         await this.#lead();
       } catch (error) {
         if (this.#stopping) break;
-        if (!(error instanceof LostLease)) {
+        if (!(error instanceof Deposed)) {
           this.#failure = diagnose(error, this.#options.config).reason;
           // The stack of this error alone: those the client wraps fill pages, and the reason is not among them.
           const { stack } = error as Error;
@@ -137,9 +145,23 @@ export class Relay {
         }
       } finally {
         this.#state = 'standby';
-        await this.#lease?.release();
-        this.#lease = undefined;
+        await this.#candidacy?.withdraw();
       }
+    }
+  }
+
+  /** Resolves when this process is elected. */
+  async #election(): Promise<void> {
+    const wakeUp = (): void => this.#endPause?.();
+    this.#candidacy = this.#coordinator.campaign({
+      name: RELAY_CONSUMER,
+      key: LOCK_KEY,
+      onElected: wakeUp,
+      onDeposed: wakeUp,
+    });
+    while (!this.#candidacy.elected && !this.#stopping) {
+      await this.#pause(PING_MS, false);
+      if (!this.#candidacy.elected) this.#failure = this.#coordinator.failure;
     }
   }
 
@@ -156,7 +178,7 @@ export class Relay {
     this.#state = 'active';
     let ahead: Promise<Outgoing[]> | undefined;
     while (!this.#stopping) {
-      this.#assertLease();
+      this.#assertElected();
       this.#woken = false;
       const startedMs = performance.now();
       const entries = await (ahead ?? this.#readAhead(this.#read));
@@ -182,8 +204,8 @@ export class Relay {
     await this.#saving;
   }
 
-  #assertLease(): void {
-    if (!this.#lease?.held) throw new LostLease('another process may relay now');
+  #assertElected(): void {
+    if (!this.#candidacy?.elected) throw new Deposed('another process may relay now');
   }
 
   /** Begins to read the next rows; a failure is met by who awaits them, if anybody still does. */
@@ -251,7 +273,7 @@ export class Relay {
   /** Sends until the brokers took it. Answers the reason where they refuse it for its content. */
   async #send(batch: readonly Outgoing[]): Promise<string | undefined> {
     for (let attempt = 0; ; attempt++) {
-      this.#assertLease();
+      this.#assertElected();
       try {
         await this.#publisher.check();
         const refusal = await this.#publisher.send(batch);
@@ -287,7 +309,7 @@ export class Relay {
       })
       .catch((error: unknown) => {
         // Another relay moved it: this one is the past. A database that is away is met by the next read.
-        if (error instanceof ConflictError) void this.#lease?.release();
+        if (error instanceof ConflictError) void this.#candidacy?.withdraw();
         else if (!isTransient(error)) this.#options.logger.error({ err: error }, 'the relay cannot save its cursor');
       })
       .finally(() => {
@@ -403,7 +425,7 @@ export class Relay {
 
   /** True while this process is the one that publishes. */
   get active(): boolean {
-    return this.#state === 'active' && this.#lease?.held === true;
+    return this.#state === 'active' && this.#candidacy?.elected === true;
   }
 
   /** Resolves when everything committed before the call is published by this process; at once where another relays. */
@@ -425,7 +447,7 @@ export class Relay {
     await withTimeout(this.#running, STOP_TIMEOUT_MS).catch(() => {});
     for (const idle of this.#idle) idle();
     await this.#publisher.close(STOP_TIMEOUT_MS);
-    await this.#lease?.release();
+    await this.#coordinator.stop();
   }
 
   /** There may be something to publish. */
@@ -434,7 +456,7 @@ export class Relay {
     if (this.#wakeable) this.#endPause?.();
   }
 
-  /** Waits for a time, for a wake-up where `wakeable`, or for the relay's stop or the loss of its lease. */
+  /** Waits for a time, for a wake-up where `wakeable`, or for the relay's stop or the loss of its office. */
   async #pause(ms: number, wakeable: boolean): Promise<void> {
     if (this.#stopping || (wakeable && this.#woken)) return;
     this.#wakeable = wakeable;

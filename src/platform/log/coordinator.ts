@@ -1,9 +1,11 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import type { Logger } from '#platform/telemetry/logger.ts';
+import { Notifier } from './notifier.ts';
 
 /**
- * Where the processes of one PostgreSQL meet, without Kafka: who consumes (one process per consumer), and when there
- * is something to read. One session of its own carries both: advisory locks that end with it, and NOTIFY.
+ * Leader election among the processes of one PostgreSQL, without Kafka: for each name one process is elected. Votes
+ * are advisory locks of one session, which end with it. The same session carries NOTIFY.
  *
  * A process that is paused loses its session by the server's clock and learns of it late. The locks save double work;
  * what guards the data is that offsets move by compare-and-set.
@@ -11,96 +13,89 @@ import type { Logger } from '#platform/telemetry/logger.ts';
 
 const LOCK_CLASS = 7_113_003;
 const CHANNEL = 'olms_log';
-const TRY_LOCKS = 'select name, pg_try_advisory_lock($1, hashtext(name)) as locked from unnest($2::text[]) as name';
-const UNLOCK = 'select pg_advisory_unlock($1, hashtext($2))';
-/** Long against a busy moment: who is killed is missed at once, only who is paused is missed so late. */
-const SILENCE_MAX_MS = 5_000;
-const PING_MS = 400;
+const TRY_LOCKS =
+  'select name, case when key is null then pg_try_advisory_lock($1, hashtext(name)) else pg_try_advisory_lock(key) end as locked from unnest($2::text[], $3::bigint[]) as c(name, key)';
+const UNLOCK =
+  'select case when $3::bigint is null then pg_advisory_unlock($1, hashtext($2)) else pg_advisory_unlock($3::bigint) end';
 const RETRY_MS = 400;
-const NOTIFY_EVERY_MS = 4;
 const CONNECT_TIMEOUT_MS = 5_000;
 const QUERY_TIMEOUT_MS = 5_000;
 const END_TIMEOUT_MS = 2_000;
 
-export interface LeaseCallbacks {
-  /** This process is the one now; awaited work may follow, nothing waits for it. */
-  readonly onGained: () => void;
-  readonly onLost: () => void;
+export interface CoordinatorOptions {
+  /** Of the database, where the session of its own goes. */
+  readonly url: string;
+  readonly logger: Logger;
+  readonly applicationName: string;
+  /** The server ends a session that is silent for so long: of a paused process the locks are free after this time. */
+  readonly silenceMaxMs: number;
+  /** How often the session shows that it lives and tries for the locks it does not have. Well below `silenceMaxMs`. */
+  readonly pingMs: number;
 }
 
-/** The wish to be the one process that does something. */
-export interface LeaseWish {
-  readonly held: boolean;
-  release(): Promise<void>;
-}
-
-interface Wish extends LeaseCallbacks {
+/** Who wants to be the one process that does something. */
+export interface Candidate {
   readonly name: string;
-  held: boolean;
+  /** The lock's key, where it is not made from the name. */
+  readonly key?: number;
+  /** This process is the one now. Nothing waits for what follows. */
+  readonly onElected: () => void;
+  /** Another process may be the one now. */
+  readonly onDeposed: () => void;
+}
+
+export interface Candidacy {
+  readonly elected: boolean;
+  /** Gives up the candidacy, and the office where it was elected, without calling back. */
+  withdraw(): Promise<void>;
+}
+
+interface Campaign extends Candidate {
+  elected: boolean;
 }
 
 export class Coordinator {
-  readonly #url: string;
-  readonly #logger: Logger;
-  readonly #wishes = new Set<Wish>();
-  readonly #listeners = new Set<() => void>();
+  readonly notifier = new Notifier(() => this.#sendNotice());
+  readonly #options: CoordinatorOptions;
+  readonly #campaigns = new Set<Campaign>();
   #client: pg.Client | undefined;
   /** A connection takes one question at a time. */
   #asked: Promise<unknown> = Promise.resolve();
   #endPause: (() => void) | undefined;
-  #notifying: NodeJS.Timeout | undefined;
-  #again = false;
   #failure: string | undefined;
   #stopping = false;
   readonly #running: Promise<void>;
 
-  constructor(url: string, logger: Logger) {
-    this.#url = url;
-    this.#logger = logger;
+  constructor(options: CoordinatorOptions) {
+    this.#options = options;
     this.#running = this.#run();
   }
 
-  /** Asks to be the one, for ever, until released. */
-  wish(name: string, callbacks: LeaseCallbacks): LeaseWish {
-    const wish: Wish = { name, held: false, ...callbacks };
-    this.#wishes.add(wish);
+  /** Stands for election, again and again, until withdrawn. */
+  campaign(candidate: Candidate): Candidacy {
+    const campaign: Campaign = { ...candidate, elected: false };
+    this.#campaigns.add(campaign);
     this.#endPause?.();
     return {
-      get held() {
-        return wish.held;
+      get elected() {
+        return campaign.elected;
       },
-      release: async () => {
-        this.#wishes.delete(wish);
-        if (!wish.held) return;
-        wish.held = false;
-        if (this.#client) await this.#ask(this.#client, UNLOCK, [LOCK_CLASS, name]).catch(() => {});
+      withdraw: async () => {
+        this.#campaigns.delete(campaign);
+        if (!campaign.elected) return;
+        campaign.elected = false;
+        if (this.#client) await this.#unlock(this.#client, campaign).catch(() => {});
       },
     };
   }
 
-  /** Calls back when another process has written. Returns the way to stop it. */
-  onNotice(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
-  }
-
-  /** Tells the other processes that there is something to read; many calls become one message. */
-  notify(): void {
-    this.#again = true;
-    if (this.#notifying !== undefined || this.#stopping) return;
-    this.#notifying = setTimeout(() => void this.#tell(), NOTIFY_EVERY_MS);
-  }
-
-  async #tell(): Promise<void> {
-    // What is written from here on wants a message of its own, but not before this one is through.
-    this.#again = false;
-    if (this.#client) await this.#ask(this.#client, `notify ${CHANNEL}`, []).catch(() => {});
-    this.#notifying = undefined;
-    if (this.#again) this.notify();
-  }
-
+  /** Why there is no session, and so nobody elected here. */
   get failure(): string | undefined {
     return this.#failure;
+  }
+
+  async #sendNotice(): Promise<void> {
+    if (this.#client) await this.#ask(this.#client, `notify ${CHANNEL}`, []).catch(() => {});
   }
 
   async #run(): Promise<void> {
@@ -109,19 +104,19 @@ export class Coordinator {
         await this.#session();
       } catch (error) {
         if (this.#failure === undefined && !this.#stopping)
-          this.#logger.warn({ err: error }, 'the session that decides who consumes is lost; trying again');
+          this.#options.logger.warn({ err: error }, 'the session for leader election is lost; trying again');
         this.#failure = (error as Error).message;
       }
-      for (const wish of this.#wishes) this.#lose(wish);
       await this.#pause(RETRY_MS);
     }
   }
 
   /** One connection, from its beginning to its loss. */
   async #session(): Promise<void> {
+    const { url, applicationName, silenceMaxMs, pingMs } = this.#options;
     const client = new pg.Client({
-      connectionString: this.#url,
-      application_name: `olms-coordinator ${process.pid}`,
+      connectionString: url,
+      application_name: applicationName,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       query_timeout: QUERY_TIMEOUT_MS,
       keepAlive: true,
@@ -129,49 +124,55 @@ export class Coordinator {
     let lost: Error | undefined;
     const lose = (error?: Error): void => {
       lost ??= error ?? new Error('the connection ended');
+      if (this.#client === client) this.#depose();
       this.#endPause?.();
     };
     client.on('error', lose);
     client.on('end', lose);
     client.on('notification', ({ processId }) => {
       const own = (client as unknown as { processID: number }).processID;
-      if (processId !== own) for (const listener of this.#listeners) listener();
+      if (processId !== own) this.notifier.received();
     });
     try {
       await client.connect();
-      await client.query(`set idle_session_timeout = ${SILENCE_MAX_MS}; listen ${CHANNEL}`);
+      await client.query(`set idle_session_timeout = ${silenceMaxMs}; listen ${CHANNEL}`);
       this.#asked = Promise.resolve();
       this.#client = client;
       while (!this.#stopping && !lost) {
         await this.#askForLocks(client);
         this.#failure = undefined;
-        await this.#pause(PING_MS);
+        await this.#pause(pingMs);
       }
       if (lost && !this.#stopping) throw lost;
     } finally {
-      this.#client = undefined;
-      const late = new Promise<void>((resolve) => setTimeout(resolve, END_TIMEOUT_MS).unref());
-      await Promise.race([client.end().catch(() => {}), late]);
+      this.#depose();
+      // Says goodbye, but does not wait for ever for an answer out of a broken network.
+      await Promise.race([client.end().catch(() => {}), sleep(END_TIMEOUT_MS, undefined, { ref: false })]);
     }
   }
 
-  /** Tries for every lock that is wished for and not held; with nothing to ask for, it shows that we live. */
+  /** Tries for every lock that is campaigned for and not held; with nothing to ask for, it shows that we live. */
   async #askForLocks(client: pg.Client): Promise<void> {
-    const open = [...this.#wishes].filter((wish) => !wish.held);
+    const open = [...this.#campaigns].filter((campaign) => !campaign.elected);
     const rows = await this.#ask<{ name: string; locked: boolean }>(client, TRY_LOCKS, [
       LOCK_CLASS,
       open.map(({ name }) => name),
+      open.map(({ key }) => key ?? null),
     ]);
     for (const { name, locked } of rows) {
-      if (!locked) continue;
-      const wish = open.find((candidate) => candidate.name === name)!;
-      if (!this.#wishes.has(wish)) {
-        await this.#ask(client, UNLOCK, [LOCK_CLASS, name]);
+      if (!locked || this.#client !== client) continue;
+      const campaign = open.find((candidate) => candidate.name === name)!;
+      if (!this.#campaigns.has(campaign)) {
+        await this.#unlock(client, campaign);
         continue;
       }
-      wish.held = true;
-      wish.onGained();
+      campaign.elected = true;
+      campaign.onElected();
     }
+  }
+
+  async #unlock(client: pg.Client, { name, key }: Candidate): Promise<void> {
+    await this.#ask(client, UNLOCK, [LOCK_CLASS, name, key ?? null]);
   }
 
   async #ask<Row extends pg.QueryResultRow>(client: pg.Client, text: string, values: unknown[]): Promise<Row[]> {
@@ -180,10 +181,14 @@ export class Coordinator {
     return (await asked).rows;
   }
 
-  #lose(wish: Wish): void {
-    if (!wish.held) return;
-    wish.held = false;
-    wish.onLost();
+  /** Without a session nobody here is elected. */
+  #depose(): void {
+    this.#client = undefined;
+    for (const campaign of this.#campaigns) {
+      if (!campaign.elected) continue;
+      campaign.elected = false;
+      campaign.onDeposed();
+    }
   }
 
   async #pause(ms: number): Promise<void> {
@@ -200,8 +205,20 @@ export class Coordinator {
 
   async stop(): Promise<void> {
     this.#stopping = true;
-    clearTimeout(this.#notifying);
+    this.notifier.close();
     this.#endPause?.();
     await this.#running;
   }
+}
+
+/** The coordinator of the consumers in a shared PostgreSQL: who reads for each, and when there is something to read. */
+export function consumerCoordinator(url: string, logger: Logger): Coordinator {
+  return new Coordinator({
+    url,
+    logger,
+    applicationName: `olms-coordinator ${process.pid}`,
+    // Long against a busy moment: who is killed is missed at once, only who is paused is missed so late.
+    silenceMaxMs: 5_000,
+    pingMs: 400,
+  });
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Envelope } from '#contracts/envelope.ts';
 import type { Database } from '#platform/database/database.ts';
 import { RecentCommits } from './recent-commits.ts';
@@ -18,7 +19,7 @@ import {
 import { encoded } from './encoded.ts';
 import { cursorOf, readTail, readTailEvents, tailEnd, type TailEntry } from './tail.ts';
 import { fromRow, OUTBOX_COLUMNS, type OutboxRow } from './outbox.ts';
-import type { LeaseWish, Coordinator } from './coordinator.ts';
+import type { Candidacy, Coordinator } from './coordinator.ts';
 
 /**
  * The embedded bus: consumers tail the outbox itself, in the order log-tail.ts tells.
@@ -68,10 +69,10 @@ export class PostgresBus implements Bus {
     this.#stopWatchingWrites = database.onWrite(() => {
       if (this.#recentCommits.isEmpty) return;
       this.wake();
-      coordinator?.notify();
+      coordinator?.notifier.notify();
     });
     this.#stopListening =
-      coordinator?.onNotice(() => {
+      coordinator?.notifier.onNotice(() => {
         this.#noticed = true;
         this.#blockedPollMs = BLOCKED_POLL_MS;
         this.wake();
@@ -97,7 +98,7 @@ export class PostgresBus implements Bus {
     );
     await subscription.reset();
     this.#subscriptions.add(subscription);
-    subscription.contend();
+    subscription.campaign();
     this.wake();
     // Only after the caller has the subscription in its hands.
     setImmediate(options.onReady);
@@ -229,10 +230,10 @@ class PostgresSubscription implements Subscription {
   readonly #options: SubscribeOptions;
   readonly #onClose: () => void;
   readonly #coordinator: Coordinator | undefined;
-  /** The right to be the one that reads; undefined where no other process can. */
-  #lease: LeaseWish | undefined;
-  #gaining = false;
-  #gains = 0;
+  /** To be the one that reads; undefined where no other process can. */
+  #candidacy: Candidacy | undefined;
+  #takingOver = false;
+  #term = 0;
   #stored: LogPosition = LOG_START;
   /** The last place given out or skipped. */
   #read: LogPosition = LOG_START;
@@ -260,34 +261,35 @@ class PostgresSubscription implements Subscription {
     this.#onClose = onClose;
   }
 
-  /** Begins to ask for the right to read, where others may read, too. */
-  contend(): void {
-    this.#lease = this.#coordinator?.wish(`consumer ${this.#options.consumer}`, {
-      onGained: () => void this.#gain(),
-      onLost: () => this.#options.onReady(),
+  /** Stands for election as the one that reads, where other processes may read, too. */
+  campaign(): void {
+    this.#candidacy = this.#coordinator?.campaign({
+      name: `consumer ${this.#options.consumer}`,
+      onElected: () => void this.#takeOver(),
+      onDeposed: () => this.#options.onReady(),
     });
   }
 
   /** The process before us may have saved further and parked more than we know of. */
-  async #gain(): Promise<void> {
-    const gain = ++this.#gains;
-    this.#gaining = true;
-    while (gain === this.#gains && this.#lease?.held) {
+  async #takeOver(): Promise<void> {
+    const term = ++this.#term;
+    this.#takingOver = true;
+    while (term === this.#term && this.#candidacy?.elected) {
       try {
         await this.#options.onGained?.();
         await this.reset();
-        this.#gaining = false;
+        this.#takingOver = false;
         this.#options.onReady();
         return;
       } catch {
-        await new Promise((resolve) => setTimeout(resolve, SAFETY_POLL_MS));
+        await sleep(SAFETY_POLL_MS);
       }
     }
   }
 
   /** True while another process reads for this consumer, or we do not know yet where it stopped. */
   get #standsBy(): boolean {
-    return this.#lease !== undefined && (!this.#lease.held || this.#gaining);
+    return this.#candidacy !== undefined && (!this.#candidacy.elected || this.#takingOver);
   }
 
   async reset(): Promise<void> {
@@ -403,8 +405,8 @@ class PostgresSubscription implements Subscription {
 
   lag(): Lag {
     // What another process reads is not behind here.
-    if (this.#lease && !this.#lease.held) return { events: 0, ageMs: 0 };
-    if (this.#gaining) return { events: 1, ageMs: 0 };
+    if (this.#candidacy && !this.#candidacy.elected) return { events: 0, ageMs: 0 };
+    if (this.#takingOver) return { events: 1, ageMs: 0 };
     if (this.#next === undefined)
       return { events: Math.max(1, this.#catchUp.length), ageMs: this.#ageMs(this.#catchUp[0]) };
     return { events: this.#bus.end - this.#next, ageMs: this.#ageMs(this.#bus.entry(this.#next)) };
@@ -418,8 +420,8 @@ class PostgresSubscription implements Subscription {
 
   async close(): Promise<void> {
     this.#generation++;
-    this.#gains++;
+    this.#term++;
     this.#onClose();
-    await this.#lease?.release();
+    await this.#candidacy?.withdraw();
   }
 }
