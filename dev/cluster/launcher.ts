@@ -1,6 +1,4 @@
-import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import pg from 'pg';
 import type { Environment } from '#platform/runtime/settings.ts';
@@ -8,6 +6,7 @@ import { type Kafka, startKafka } from '#dev/brokers/kafka.ts';
 import { type Redis, startRedis } from '#dev/brokers/redis.ts';
 import { SERVICES } from '#system/services.ts';
 import { answersReady, Member } from './member.ts';
+import { ClusterState, writeJson } from './state.ts';
 
 /**
  * The production shape on one machine: Kafka, Redis, PostgreSQL with a database per service, and every service in
@@ -45,17 +44,11 @@ const POOL_SIZE = '6';
 /** Every process has a pool and a few connections beside it. */
 const POSTGRES_SETTINGS = { max_connections: '400' };
 
-interface State {
-  readonly internalSecret: string;
-  readonly webhookSecret: string;
-  readonly ports: Record<string, number>;
-}
-
 export class Cluster {
   readonly #options: ClusterOptions;
   readonly #tell: (line: string) => void;
   readonly #folder: string;
-  readonly #state: State;
+  readonly #state: ClusterState;
   readonly #members: Member[] = [];
   /** Settings of services that differ from the environment. */
   readonly #overrides = new Map<string, Readonly<Record<string, string>>>();
@@ -72,7 +65,7 @@ export class Cluster {
     this.#tell = options.tell ?? (() => {});
     this.#folder = resolve(options.folder);
     mkdirSync(join(this.#folder, 'logs'), { recursive: true });
-    this.#state = this.#readState();
+    this.#state = new ClusterState(this.#folder);
     // Left behind by a launcher that was killed.
     rmSync(join(this.#folder, 'cluster.json'), { force: true });
   }
@@ -99,7 +92,7 @@ export class Cluster {
       for (let number = 1; number <= count; number++) this.#members.push(await this.#newMember(name, number));
     }
     await this.#port('sandbox-provider');
-    this.#saveState();
+    this.#state.save();
     await Promise.all(this.#members.map((member) => member.start(this.#envOf(member))));
     this.#writeMap();
   }
@@ -161,7 +154,7 @@ export class Cluster {
     const numbers = this.membersOf(service).map(({ name }) => Number(name.split('-').at(-1)));
     const member = await this.#newMember(service, Math.max(0, ...numbers) + 1);
     this.#members.push(member);
-    this.#saveState();
+    this.#state.save();
     await member.start(this.#envOf(member));
     this.#writeMap();
     return member;
@@ -197,6 +190,10 @@ export class Cluster {
   }
 
   // Processes -----------------------------------------------------------------------------------------------
+
+  #port(name: string): Promise<number> {
+    return this.#state.portOf(name, name === 'gateway-1' ? (this.#options.port ?? 0) : undefined);
+  }
 
   async #newMember(service: string, number: number): Promise<Member> {
     const name = SINGLE.has(service) ? service : `${service}-${number}`;
@@ -338,40 +335,10 @@ export class Cluster {
     }
   }
 
-  // What is kept --------------------------------------------------------------------------------------------
-
-  #readState(): State {
-    const file = join(this.#folder, 'state.json');
-    if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8')) as State;
-    return {
-      internalSecret: randomBytes(32).toString('base64url'),
-      webhookSecret: `whsec_${randomBytes(24).toString('base64')}`,
-      ports: {},
-    };
-  }
-
-  #saveState(): void {
-    write(join(this.#folder, 'state.json'), this.#state);
-  }
-
-  /** The port of a process: that of the last start, unless somebody else has it now. */
-  async #port(name: string): Promise<number> {
-    const wished = name === 'gateway-1' ? (this.#options.port ?? 0) : (this.#state.ports[name] ?? 0);
-    const taken = new Set(
-      Object.entries(this.#state.ports)
-        .filter(([other]) => other !== name)
-        .map(([, port]) => port),
-    );
-    let port = await usablePort(wished);
-    while (taken.has(port)) port = await usablePort(0);
-    this.#state.ports[name] = port;
-    return port;
-  }
-
   /** Where everything is, for programs. */
   #writeMap(): void {
     if (this.#stopping) return;
-    write(join(this.#folder, 'cluster.json'), {
+    writeJson(join(this.#folder, 'cluster.json'), {
       launcher: process.pid,
       url: this.urls[0],
       urls: this.urls,
@@ -384,11 +351,6 @@ export class Cluster {
   }
 }
 
-function write(file: string, content: unknown): void {
-  writeFileSync(`${file}.new`, `${JSON.stringify(content, undefined, 2)}\n`, { mode: 0o600 });
-  renameSync(`${file}.new`, file);
-}
-
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -396,18 +358,4 @@ function isAlive(pid: number): boolean {
   } catch {
     return false;
   }
-}
-
-/** The wished port where it is free, else any. */
-async function usablePort(wished: number): Promise<number> {
-  const tryPort = (port: number): Promise<number> =>
-    new Promise((done, failed) => {
-      const server = createServer();
-      server.once('error', failed);
-      server.listen(port, '127.0.0.1', () => {
-        const address = server.address();
-        server.close(() => done(typeof address === 'object' && address ? address.port : 0));
-      });
-    });
-  return tryPort(wished).catch(() => tryPort(0));
 }
