@@ -65,7 +65,9 @@ async function run(checkout: string, deployment: Deployment, env: Readonly<Recor
     cwd: checkout,
     stdio: ['ignore', 'ignore', 'inherit'],
     env: {
-      ...{ PATH, HOME, JAVA_HOME },
+      PATH,
+      HOME,
+      JAVA_HOME,
       OLMS_DATA: folder,
       PORT: String(port),
       ...(!cluster && { SANDBOX_PROVIDER_PORT: String(providerPort) }),
@@ -125,7 +127,7 @@ async function placeInEachStatus(api: Api, load: Load, sku: string): Promise<Map
     const apart = await api.product({ main: 2, north: 1 });
     stock.set(apart, 3);
     const partly = await place({ sku: apart, quantity: 3 }, 'READY_FOR_SHIPMENT');
-    await dispatch(api, partly, 1);
+    await dispatch(api, partly, 2);
     await api.untilStatus(partly, 'PARTIALLY_SHIPPED');
     const paid = await place({ sku, token: 'tok_pending' }, 'PAYMENT_PENDING');
     await api.ok('POST', `/orders/${paid}/hold`, { body: { reason: 'upgrade' }, key: `hold-${paid}` });
@@ -134,8 +136,13 @@ async function placeInEachStatus(api: Api, load: Load, sku: string): Promise<Map
   return stock;
 }
 
-async function dispatch(api: Api, orderId: string, count = Number.POSITIVE_INFINITY): Promise<void> {
-  for (const { id } of (await api.shipments(orderId)).slice(0, count))
+/** Hands One of the `scheduled` parcels of an order to a carrier. */
+async function dispatch(api: Api, orderId: string, scheduled = 1): Promise<void> {
+  const parcels = await until('the parcels to be scheduled', async () => {
+    const found = await api.shipments(orderId);
+    return found.length === scheduled && found;
+  });
+  for (const { id } of parcels.slice(0, 1))
     await api.ok('POST', `/shipments/${id}/dispatch`, {
       body: { carrier: 'post', trackingNumber: id.slice(0, 12) },
       key: `dispatch-${id}`,
@@ -161,6 +168,7 @@ async function main(): Promise<void> {
   const print = (line: string): void => void process.stdout.write(`${line}\n`);
   const base = mkdtempSync(join(tmpdir(), 'olms-upgrade-'));
   const former = join(base, 'former');
+  print(`a checkout of ${values.from} is set up`);
   execFileSync('git', ['clone', '-q', '--no-checkout', ROOT, former]);
   execFileSync('git', ['checkout', '-q', values.from], { cwd: former });
   execFileSync(process.execPath, ['tools/setup.mjs', '--dev'], { cwd: former, stdio: 'inherit' });
