@@ -136,17 +136,17 @@ async function placeInEachStatus(api: Api, load: Load, sku: string): Promise<Map
   return stock;
 }
 
-/** Hands One of the `scheduled` parcels of an order to a carrier. */
+/** Hands one of the `scheduled` parcels of an order to a carrier. */
 async function dispatch(api: Api, orderId: string, scheduled = 1): Promise<void> {
   const parcels = await until('the parcels to be scheduled', async () => {
     const found = await api.shipments(orderId);
     return found.length === scheduled && found;
   });
-  for (const { id } of parcels.slice(0, 1))
-    await api.ok('POST', `/shipments/${id}/dispatch`, {
-      body: { carrier: 'post', trackingNumber: id.slice(0, 12) },
-      key: `dispatch-${id}`,
-    });
+  const [{ id }] = parcels as [(typeof parcels)[number]];
+  await api.ok('POST', `/shipments/${id}/dispatch`, {
+    body: { carrier: 'post', trackingNumber: id.slice(0, 12) },
+    key: `dispatch-${id}`,
+  });
 }
 
 async function countsOf(api: Api): Promise<Record<string, number>> {
