@@ -4,7 +4,7 @@ import type { Database } from '#platform/database/database.ts';
 import { Address, ChargeLine, OrderItem } from '#contracts/order-events.ts';
 import { answer } from '#platform/http/description/openapi.ts';
 import { Problem } from '#platform/http/problems.ts';
-import { Amount, Currency, Id, IdText, Time } from '#platform/http/schemas.ts';
+import { Amount, Currency, Id, IdText, Time, type View } from '#platform/http/schemas.ts';
 import type { Invoice } from './rules.ts';
 import { findInvoice } from './store.ts';
 
@@ -53,7 +53,7 @@ export function acceptsJson(accept: string | undefined): boolean {
   });
 }
 
-function view(orderId: string, invoice: Invoice): Record<string, unknown> {
+function view(orderId: string, invoice: Invoice): View<typeof InvoiceView> {
   const {
     number: invoiceNumber,
     issuedAt,

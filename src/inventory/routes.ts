@@ -1,25 +1,16 @@
 import type { FastifyInstance } from 'fastify';
-import { Type } from 'typebox';
-import { uuidv7 } from '#platform/runtime/uuid.ts';
+import { type Static, Type } from 'typebox';
 import { currencyExponent, parseUnitPrice } from '#contracts/money.ts';
-import { ConflictError, type Database, isUniqueViolation } from '#platform/database/database.ts';
-import { keepReply, requestKey, storedAnswer } from '#platform/http/idempotency.ts';
+import { ConflictError, type Database } from '#platform/database/database.ts';
 import { answer } from '#platform/http/description/openapi.ts';
+import { answerOnce } from '#platform/http/commands.ts';
+import { keepReply, type RequestKey, requestKey } from '#platform/http/idempotency.ts';
+import { type Page, pageOf, textCursor, textOfCursor } from '#platform/http/paging.ts';
 import { Problem } from '#platform/http/problems.ts';
-import {
-  Amount,
-  Currency,
-  Id,
-  limitOf,
-  Location,
-  PageOf,
-  pageParameters,
-  Reason,
-  Sku,
-  strict,
-  Text,
-  Time,
-} from '#platform/http/schemas.ts';
+import { Sku } from '#contracts/catalog.ts';
+import { PageOf, limitOf, type View } from '#platform/http/schemas.ts';
+import { uuidv7 } from '#platform/runtime/uuid.ts';
+import { Adjust, AdjustmentView, PageQuery, ProductView, PutProduct, StockView } from './schemas.ts';
 import {
   type Adjustment,
   adjustStock,
@@ -28,70 +19,9 @@ import {
   listStock,
   productPutBefore,
   putProduct,
-  type PutProduct as PutProductResult,
   stockOf,
 } from './store.ts';
 
-const PutProduct = Type.Object(
-  {
-    name: Text(300, { minLength: 1 }),
-    price: Type.Optional(Type.String({ pattern: '^\\d{1,16}(\\.\\d{1,18})?$' })),
-    currency: Type.Optional(Currency),
-  },
-  { ...strict, title: 'PutProduct', examples: [{ name: 'Mug', price: '9.95', currency: 'EUR' }] },
-);
-const QUANTITY_MAX = 1_000_000_000;
-const Adjust = Type.Object(
-  {
-    sku: Sku,
-    location: Type.Optional(Location),
-    delta: Type.Optional(Type.Integer({ minimum: -QUANTITY_MAX, maximum: QUANTITY_MAX })),
-    onHand: Type.Optional(Type.Integer({ minimum: 0, maximum: QUANTITY_MAX })),
-    reason: Reason,
-  },
-  {
-    ...strict,
-    title: 'AdjustStock',
-    oneOf: [{ required: ['delta'] }, { required: ['onHand'] }],
-    examples: [{ sku: 'MUG-1', delta: 100, reason: 'delivery' }],
-  },
-);
-const PageQuery = Type.Object(pageParameters, strict);
-type PageQuery = { limit?: string; cursor?: string };
-const ProductView = Type.Object(
-  {
-    id: Id,
-    sku: Type.String(),
-    name: Type.String(),
-    price: Type.Optional(Amount),
-    currency: Type.Optional(Currency),
-  },
-  { title: 'Product' },
-);
-const level = {
-  onHand: Type.Integer({ description: 'On the shelf' }),
-  reserved: Type.Integer({ description: 'Set aside for orders' }),
-  available: Type.Integer({ description: 'On hand and not reserved' }),
-};
-const StockView = Type.Object(
-  {
-    sku: Type.String(),
-    ...level,
-    locations: Type.Array(Type.Object({ location: Type.String(), ...level })),
-  },
-  { title: 'Stock' },
-);
-const AdjustmentView = Type.Object(
-  {
-    sku: Type.String(),
-    location: Type.String(),
-    delta: Type.Optional(Type.Integer()),
-    onHand: Type.Optional(Type.Integer()),
-    reason: Type.String(),
-    at: Time,
-  },
-  { title: 'StockAdjustment' },
-);
 const DEFAULT_LOCATION = 'main';
 const OF_SKU = { sku: '$response.body#/sku' };
 const OF_PRODUCT = { readProduct: OF_SKU, readStock: OF_SKU };
@@ -102,20 +32,19 @@ export interface InventoryRoutesOptions {
   readonly onAdjusted: (sku: string, delta: number | undefined) => void;
 }
 
+/** Reads a page by SKU: from after the cursor, one entry more than fits. */
 async function page<Item extends { readonly sku: string }>(
-  query: PageQuery,
+  { limit, cursor }: Static<typeof PageQuery>,
   read: (after: string, limit: number) => Promise<Item[]>,
-): Promise<{ items: Item[]; nextCursor: string | null }> {
-  const limit = limitOf(query.limit);
-  const items = await read(
-    query.cursor === undefined ? '' : Buffer.from(query.cursor, 'base64url').toString('utf8').replaceAll('\0', ''),
-    limit + 1,
+): Promise<Page<Item>> {
+  const fits = limitOf(limit);
+  const items = await read(cursor === undefined ? '' : textOfCursor(cursor), fits + 1);
+  return pageOf(
+    items,
+    fits,
+    (item) => item,
+    ({ sku }) => textCursor(sku),
   );
-  const shown = items.slice(0, limit);
-  return {
-    items: shown,
-    nextCursor: items.length > limit ? Buffer.from(shown.at(-1)!.sku).toString('base64url') : null,
-  };
 }
 
 export function inventoryRoutes(app: FastifyInstance, { database, onAdjusted }: InventoryRoutesOptions): void {
@@ -149,20 +78,10 @@ export function inventoryRoutes(app: FastifyInstance, { database, onAdjusted }: 
           errors: [{ pointer: '/price', detail: 'has more than four decimals' }],
         });
       const key = requestKey(request);
-      const before = async (): Promise<PutProductResult | undefined> => {
-        const stored = await storedAnswer(database, key);
-        return stored === undefined ? undefined : productPutBefore(stored);
-      };
-      const put = async (): Promise<PutProductResult> => {
-        try {
-          return await putProduct(database, { id: uuidv7(), sku: request.params.sku, name, price, currency }, key);
-        } catch (error) {
-          const raced = isUniqueViolation(error) ? await before() : undefined;
-          if (raced) return raced;
-          throw error;
-        }
-      };
-      const { product, created } = (await before()) ?? (await put());
+      const { product, created } = await answerOnce(database, key, {
+        act: () => putProduct(database, { id: uuidv7(), sku: request.params.sku, name, price, currency }, key),
+        repeat: productPutBefore,
+      });
       return reply
         .code(created ? 201 : 200)
         .header('location', `/products/${encodeURIComponent(product.sku)}`)
@@ -170,7 +89,7 @@ export function inventoryRoutes(app: FastifyInstance, { database, onAdjusted }: 
     },
   );
 
-  app.get<{ Querystring: PageQuery }>(
+  app.get<{ Querystring: Static<typeof PageQuery> }>(
     '/products',
     {
       schema: {
@@ -181,7 +100,8 @@ export function inventoryRoutes(app: FastifyInstance, { database, onAdjusted }: 
         response: { 200: answer('A page of products', PageOf(ProductView)) },
       },
     },
-    (request) => page(request.query, (after, limit) => listProducts(database, after, limit)),
+    (request): Promise<Page<View<typeof ProductView>>> =>
+      page(request.query, (after, limit) => listProducts(database, after, limit)),
   );
 
   app.get<{ Params: { sku: string } }>(
@@ -196,7 +116,7 @@ export function inventoryRoutes(app: FastifyInstance, { database, onAdjusted }: 
         response: { 200: answer('The product', ProductView) },
       },
     },
-    async (request) => {
+    async (request): Promise<View<typeof ProductView>> => {
       const [product] = await findProducts(database, { skus: [request.params.sku], productIds: [] });
       if (!product) throw new Problem('PRODUCT_NOT_FOUND', 'There is no product with this SKU.');
       return product;
@@ -219,39 +139,11 @@ export function inventoryRoutes(app: FastifyInstance, { database, onAdjusted }: 
     },
     async (request, reply) => {
       const key = requestKey(request)!;
-      const before = await storedAnswer(database, key);
-      if (before) return reply.code(201).send(before);
       const adjustment: Adjustment = { ...request.body, location: request.body.location ?? DEFAULT_LOCATION };
-      if (!(await stockOf(database, adjustment.sku)))
-        throw new Problem(
-          'UNKNOWN_SKU',
-          `There is no product ${adjustment.sku}; create it with PUT /products/{sku} first.`,
-          { errors: [{ pointer: '/sku', detail: 'names no product' }] },
-        );
-      const at = new Date().toISOString();
-      const done = {
-        sku: adjustment.sku,
-        location: adjustment.location,
-        delta: adjustment.delta,
-        onHand: adjustment.onHand,
-        reason: adjustment.reason,
-        at,
-      };
-      try {
-        await database.write([...adjustStock(adjustment, at), keepReply(key, { status: 201, answer: done })]);
-      } catch (error) {
-        if (error instanceof ConflictError || (error as { code?: string }).code === '22003')
-          throw new Problem(
-            'STOCK_INSUFFICIENT',
-            'Less would be on hand than is reserved. Cancel or ship orders first.',
-          );
-        const raced = isUniqueViolation(error) ? await storedAnswer(database, key) : undefined;
-        if (raced) return reply.code(201).send(raced);
-        throw error;
-      } finally {
-        // Also after a failure: it may have been saved, and only the answer was lost.
-        onAdjusted(adjustment.sku, adjustment.delta);
-      }
+      const done = await answerOnce<View<typeof AdjustmentView>, View<typeof AdjustmentView>>(database, key, {
+        act: () => adjust(key, adjustment),
+        repeat: (stored) => stored,
+      });
       return reply.code(201).send(done);
     },
   );
@@ -268,14 +160,14 @@ export function inventoryRoutes(app: FastifyInstance, { database, onAdjusted }: 
         response: { 200: answer('The stock', StockView) },
       },
     },
-    async (request) => {
+    async (request): Promise<View<typeof StockView>> => {
       const view = await stockOf(database, request.params.sku);
       if (!view) throw new Problem('PRODUCT_NOT_FOUND', 'There is no product with this SKU.');
       return view;
     },
   );
 
-  app.get<{ Querystring: PageQuery }>(
+  app.get<{ Querystring: Static<typeof PageQuery> }>(
     '/stock',
     {
       schema: {
@@ -286,6 +178,36 @@ export function inventoryRoutes(app: FastifyInstance, { database, onAdjusted }: 
         response: { 200: answer('A page of stock', PageOf(StockView)) },
       },
     },
-    (request) => page(request.query, (after, limit) => listStock(database, after, limit)),
+    (request): Promise<Page<View<typeof StockView>>> =>
+      page(request.query, (after, limit) => listStock(database, after, limit)),
   );
+
+  async function adjust(key: RequestKey, adjustment: Adjustment): Promise<View<typeof AdjustmentView>> {
+    if (!(await stockOf(database, adjustment.sku)))
+      throw new Problem(
+        'UNKNOWN_SKU',
+        `There is no product ${adjustment.sku}; create it with PUT /products/{sku} first.`,
+        { errors: [{ pointer: '/sku', detail: 'names no product' }] },
+      );
+    const at = new Date().toISOString();
+    const done = {
+      sku: adjustment.sku,
+      location: adjustment.location,
+      delta: adjustment.delta,
+      onHand: adjustment.onHand,
+      reason: adjustment.reason,
+      at,
+    };
+    try {
+      await database.write([...adjustStock(adjustment, at), keepReply(key, { status: 201, answer: done })]);
+    } catch (error) {
+      if (error instanceof ConflictError || (error as { code?: string }).code === '22003')
+        throw new Problem('STOCK_INSUFFICIENT', 'Less would be on hand than is reserved. Cancel or ship orders first.');
+      throw error;
+    } finally {
+      // Also after a failure: it may have been saved, and only the answer was lost.
+      onAdjusted(adjustment.sku, adjustment.delta);
+    }
+    return done;
+  }
 }

@@ -1,3 +1,5 @@
+import type { View } from '#platform/http/schemas.ts';
+import type { StockView } from './schemas.ts';
 import type { Envelope } from '#contracts/envelope.ts';
 import type { Allocation, EventType } from '#contracts/order-events.ts';
 import type { Product } from '#contracts/peers.ts';
@@ -299,21 +301,11 @@ interface StockRow extends Record<string, unknown> {
   reserved: number | null;
 }
 
-export interface StockView {
-  readonly sku: string;
-  readonly onHand: number;
-  readonly reserved: number;
-  readonly available: number;
-  readonly locations: readonly {
-    readonly location: string;
-    readonly onHand: number;
-    readonly reserved: number;
-    readonly available: number;
-  }[];
-}
+/** Stock of one product, in all and per location. */
+export type Stock = View<typeof StockView>;
 
-function stockViews(rows: readonly StockRow[]): StockView[] {
-  const views = new Map<string, StockView>();
+function stockViews(rows: readonly StockRow[]): Stock[] {
+  const views = new Map<string, Stock>();
   for (const { sku, location, on_hand, reserved } of rows) {
     const view = views.get(sku) ?? { sku, onHand: 0, reserved: 0, available: 0, locations: [] };
     if (location === null) {
@@ -321,20 +313,19 @@ function stockViews(rows: readonly StockRow[]): StockView[] {
       continue;
     }
     const onHand = on_hand!;
-    const set = reserved!;
     views.set(sku, {
       sku,
       onHand: view.onHand + onHand,
-      reserved: view.reserved + set,
-      available: view.available + onHand - set,
-      locations: [...view.locations, { location, onHand, reserved: set, available: onHand - set }],
+      reserved: view.reserved + reserved!,
+      available: view.available + onHand - reserved!,
+      locations: [...view.locations, { location, onHand, reserved: reserved!, available: onHand - reserved! }],
     });
   }
   return [...views.values()];
 }
 
 /** Stock of products after a SKU, in SKU order, in all and per location. */
-export async function listStock(database: Database, after: string, limit: number): Promise<StockView[]> {
+export async function listStock(database: Database, after: string, limit: number): Promise<Stock[]> {
   return stockViews(
     await database.query<StockRow>(
       `select p.sku, s.location, s.on_hand, s.reserved from (select sku from inventory.products where sku > $1 order by sku limit $2) p
@@ -345,7 +336,7 @@ export async function listStock(database: Database, after: string, limit: number
 }
 
 /** Stock of one product, or undefined for an unknown SKU. */
-export async function stockOf(database: Database, sku: string): Promise<StockView | undefined> {
+export async function stockOf(database: Database, sku: string): Promise<Stock | undefined> {
   const rows = await database.query<StockRow>(
     'select p.sku, s.location, s.on_hand, s.reserved from inventory.products p left join inventory.stock s on s.sku = p.sku where p.sku = $1 order by s.location',
     [sku],

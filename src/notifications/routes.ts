@@ -3,7 +3,7 @@ import { type Static, Type } from 'typebox';
 import type { Database } from '#platform/database/database.ts';
 import { answer } from '#platform/http/description/openapi.ts';
 import { Problem } from '#platform/http/problems.ts';
-import { Id, IdText, PageOf, strict, Time } from '#platform/http/schemas.ts';
+import { Id, IdText, PageOf, strict, Time, type View } from '#platform/http/schemas.ts';
 import { htmlMail } from './html-mail.ts';
 import { findNotification, notificationsOfOrder } from './store.ts';
 
@@ -40,6 +40,7 @@ const NotificationView = Type.Object(
   },
   { title: 'Notification' },
 );
+const NotificationPage = PageOf(NotificationView);
 const tags = ['notifications'];
 
 const json = answer('The notification', NotificationView);
@@ -56,13 +57,13 @@ export function notificationRoutes(app: FastifyInstance, { database }: Notificat
         summary: 'What was told about an order, oldest first',
         querystring: ListQuery,
         response: {
-          200: answer('All of them', PageOf(NotificationView), {
+          200: answer('All of them', NotificationPage, {
             links: { readNotification: { id: '$response.body#/items/0/id' } },
           }),
         },
       },
     },
-    async (request) => ({
+    async (request): Promise<View<typeof NotificationPage>> => ({
       items: await notificationsOfOrder(database, request.query.orderId.toLowerCase(), NOTIFICATIONS_MAX),
       nextCursor: null,
     }),
@@ -84,7 +85,7 @@ export function notificationRoutes(app: FastifyInstance, { database }: Notificat
     async (request, reply) => {
       const notification = await findNotification(database, request.params.id.toLowerCase());
       if (!notification) throw new Problem('NOT_FOUND', `There is no notification ${request.params.id}.`);
-      if (request.query.format !== 'html') return notification;
+      if (request.query.format !== 'html') return notification satisfies View<typeof NotificationView>;
       return reply
         .headers({
           'content-type': 'text/html; charset=utf-8',

@@ -11,16 +11,15 @@ import {
   Shortage,
   SkuQuantity,
 } from '#contracts/order-events.ts';
+import { Location, Sku } from '#contracts/catalog.ts';
 import {
   Amount,
   Currency,
   Id,
   IdText,
-  Location,
   PageOf,
   pageParameters,
   Reason,
-  Sku,
   strict,
   Text,
   Time,

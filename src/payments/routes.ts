@@ -6,7 +6,7 @@ import { PaymentStatus } from '#contracts/order-events.ts';
 import { isoTime } from '#contracts/time.ts';
 import { answer } from '#platform/http/description/openapi.ts';
 import { Problem, problemOfRefusal } from '#platform/http/problems.ts';
-import { Amount, Currency, Id, IdText, PageOf, strict, Time } from '#platform/http/schemas.ts';
+import { Amount, Currency, Id, IdText, PageOf, strict, Time, type View } from '#platform/http/schemas.ts';
 import type { PaymentProvider, ProviderNotice } from './provider.ts';
 import type { Payment } from './rules/model.ts';
 import { signatureProblem } from './webhook-signature.ts';
@@ -48,7 +48,7 @@ const PaymentView = Type.Object(
 );
 
 /** What callers see of a payment; the token never leaves the service. */
-function view(payment: Payment): Record<string, unknown> {
+function view(payment: Payment): View<typeof PaymentView> {
   const text = (minor: bigint): string => formatAmount(minor, payment.currency);
   return {
     orderId: payment.orderId,

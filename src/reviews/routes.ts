@@ -1,12 +1,11 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
-import { isRefusal } from '#contracts/errors.ts';
-import { isUuid } from '#contracts/ids.ts';
-import { type Database, isUniqueViolation } from '#platform/database/database.ts';
-import { requestKey, storedAnswer } from '#platform/http/idempotency.ts';
+import type { Database } from '#platform/database/database.ts';
+import { commandOnce } from '#platform/http/commands.ts';
+import { idCursor, idOfCursor, pageOf } from '#platform/http/paging.ts';
 import { answer } from '#platform/http/description/openapi.ts';
-import { Problem, problemOfRefusal } from '#platform/http/problems.ts';
-import { Id, IdText, limitOf, PageOf, pageParameters, strict, Text, Time } from '#platform/http/schemas.ts';
+import { Problem } from '#platform/http/problems.ts';
+import { Id, IdText, limitOf, PageOf, pageParameters, strict, Text, Time, type View } from '#platform/http/schemas.ts';
 import type { Processor } from '#platform/processor/processor.ts';
 import { REVIEW_STATUSES, type Review, type ReviewCommand, type ReviewOpened, type ReviewStatus } from './rules.ts';
 import { findReview, listReviews, type OrderReview } from './store.ts';
@@ -55,7 +54,7 @@ function view({
   openedAt,
   deadlineAt,
   decision,
-}: OrderReview): Record<string, unknown> {
+}: OrderReview): View<typeof ReviewView> {
   return {
     id: reviewId,
     orderId,
@@ -67,19 +66,6 @@ function view({
   };
 }
 
-/** A cursor is the last id of a page, wrapped so that nobody builds on what is inside. */
-const encodeCursor = (reviewId: string): string => Buffer.from(reviewId).toString('base64url');
-
-function decodeCursor(cursor: string | undefined): string | undefined {
-  if (cursor === undefined) return undefined;
-  const reviewId = Buffer.from(cursor, 'base64url').toString();
-  if (!isUuid(reviewId))
-    throw new Problem('VALIDATION_FAILED', 'The cursor is not one of ours; start without a cursor.', {
-      errors: [{ pointer: '/cursor', detail: 'is unknown' }],
-    });
-  return reviewId;
-}
-
 export function reviewRoutes(app: FastifyInstance, { processor, database }: ReviewRoutes): void {
   const find = async (reviewId: string): Promise<OrderReview> => {
     const review = await findReview(database, reviewId);
@@ -87,35 +73,22 @@ export function reviewRoutes(app: FastifyInstance, { processor, database }: Revi
     return review;
   };
 
-  /** Decides a review; a repeat under the same key gets the answer of the first time. */
-  const decide = async (
+  const decide = (
     request: FastifyRequest,
     reviewId: string,
     type: 'approve' | 'reject',
     reason: string,
-  ): Promise<Record<string, unknown>> => {
-    const key = requestKey(request);
-    const repeated = async (): Promise<Record<string, unknown> | undefined> =>
-      (await storedAnswer(database, key)) ? view(await find(reviewId)) : undefined;
-    const before = await repeated();
-    if (before) return before;
-    const { orderId } = await find(reviewId);
-    try {
-      const decided = await processor.submit({
-        orderId,
-        command: { type, reason, by: request.principal.name },
-        cause: request.cause,
-        idempotency: key,
-      });
-      // The same key at the same time: the other request was decided first, and this one answers like it.
-      if (isRefusal(decided)) return (await repeated()) ?? Promise.reject(problemOfRefusal(decided));
-      return view({ orderId, ...decided.row.state! });
-    } catch (error) {
-      const raced = isUniqueViolation(error) ? await repeated() : undefined;
-      if (raced) return raced;
-      throw error;
-    }
-  };
+  ): Promise<View<typeof ReviewView>> =>
+    commandOnce(request, {
+      database,
+      processor,
+      async wanted() {
+        const { orderId } = await find(reviewId);
+        return { orderId, command: { type, reason, by: request.principal.name } };
+      },
+      answer: ({ row }) => view({ orderId: row.id, ...row.state! }),
+      repeat: async () => view(await find(reviewId)),
+    });
 
   app.get<{ Querystring: Static<typeof ListQuery> }>(
     '/reviews',
@@ -133,11 +106,10 @@ export function reviewRoutes(app: FastifyInstance, { processor, database }: Revi
       const size = limitOf(limit);
       const reviews = await listReviews(database, {
         status: status as ReviewStatus | undefined,
-        after: decodeCursor(cursor),
+        after: cursor === undefined ? undefined : idOfCursor(cursor),
         limit: size + 1,
       });
-      const page = reviews.slice(0, size);
-      return { items: page.map(view), nextCursor: reviews.length > size ? encodeCursor(page.at(-1)!.reviewId) : null };
+      return pageOf(reviews, size, view, ({ reviewId }) => idCursor(reviewId));
     },
   );
 

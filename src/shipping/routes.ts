@@ -1,12 +1,11 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
-import { isRefusal } from '#contracts/errors.ts';
-import { type Database, isUniqueViolation } from '#platform/database/database.ts';
+import type { Database } from '#platform/database/database.ts';
 import { SkuQuantity } from '#contracts/order-events.ts';
-import { requestKey, storedAnswer } from '#platform/http/idempotency.ts';
+import { commandOnce } from '#platform/http/commands.ts';
 import { answer } from '#platform/http/description/openapi.ts';
-import { Problem, problemOfRefusal } from '#platform/http/problems.ts';
-import { Id, IdText, PageOf, strict, Text } from '#platform/http/schemas.ts';
+import { Problem } from '#platform/http/problems.ts';
+import { Id, IdText, PageOf, strict, Text, type View } from '#platform/http/schemas.ts';
 import { emptyBodyIsObject } from '#platform/http/server.ts';
 import type { Processor } from '#platform/processor/processor.ts';
 import { type CarrierDue, isPaused, type Shipment, type Shipping, type ShippingCommand } from './rules.ts';
@@ -44,7 +43,7 @@ const MOVE_REFUSALS = ['SHIPMENT_NOT_FOUND', 'OVERLOADED'] as const;
 const FIRST = { id: '$response.body#/items/0/id' };
 const tags = ['shipments'];
 
-function view(orderId: string, shipping: Shipping, shipment: Shipment): Record<string, unknown> {
+function view(orderId: string, shipping: Shipping, shipment: Shipment): View<typeof ShipmentView> {
   const { id, status, location, items, carrier, trackingNumber } = shipment;
   return { id, orderId, status, location, items, carrier, trackingNumber, paused: isPaused(shipping, shipment) };
 }
@@ -55,40 +54,29 @@ export function shippingRoutes(app: FastifyInstance, { processor, database }: Sh
     if (orderId === undefined) throw new Problem('SHIPMENT_NOT_FOUND', `There is no shipment ${shipmentId}.`);
     return orderId;
   };
-  const viewOf = (orderId: string, shipping: Shipping, shipmentId: string): Record<string, unknown> =>
+  const viewOf = (orderId: string, shipping: Shipping, shipmentId: string): View<typeof ShipmentView> =>
     view(
       orderId,
       shipping,
       shipping.shipments.find((shipment) => shipment.id === shipmentId)!,
     );
 
-  /** Gives a command; a repeat under the same key gets the answer of the first time. */
-  const give = async (
+  const move = (
     request: FastifyRequest,
     command: Extract<ShippingCommand, { shipmentId: string }>,
-  ): Promise<Record<string, unknown>> => {
-    const key = requestKey(request);
-    const repeated = async (): Promise<Record<string, unknown> | undefined> => {
-      const stored = await storedAnswer<{ orderId: string }>(database, key);
-      if (!stored) return undefined;
-      const shipping = await loadShipping(database, stored.orderId);
-      const status = command.type === 'dispatch' ? 'DISPATCHED' : 'DELIVERED';
-      return { ...viewOf(stored.orderId, shipping!, command.shipmentId), status };
-    };
-    const before = await repeated();
-    if (before) return before;
-    const orderId = await orderIdOf(command.shipmentId);
-    try {
-      const moved = await processor.submit({ orderId, command, cause: request.cause, idempotency: key });
-      // The same key at the same time: the other request was decided first, and this one answers like it.
-      if (isRefusal(moved)) return (await repeated()) ?? Promise.reject(problemOfRefusal(moved));
-      return viewOf(orderId, moved.row.state!, command.shipmentId);
-    } catch (error) {
-      const raced = isUniqueViolation(error) ? await repeated() : undefined;
-      if (raced) return raced;
-      throw error;
-    }
-  };
+  ): Promise<View<typeof ShipmentView>> =>
+    commandOnce(request, {
+      database,
+      processor,
+      wanted: async () => ({ orderId: await orderIdOf(command.shipmentId), command }),
+      answer: ({ row }) => viewOf(row.id, row.state!, command.shipmentId),
+      // The shipment may have moved on since; a repeat is answered with the status that its command led to.
+      async repeat({ orderId }) {
+        const shipping = await loadShipping(database, orderId);
+        const status = command.type === 'dispatch' ? 'DISPATCHED' : 'DELIVERED';
+        return { ...viewOf(orderId, shipping!, command.shipmentId), status };
+      },
+    });
 
   app.get<{ Querystring: Static<typeof ListQuery> }>(
     '/shipments',
@@ -149,7 +137,7 @@ export function shippingRoutes(app: FastifyInstance, { processor, database }: Sh
         response: { 200: answer('The shipment, on its way', ShipmentView) },
       },
     },
-    (request) => give(request, { type: 'dispatch', shipmentId: request.params.id.toLowerCase(), ...request.body }),
+    (request) => move(request, { type: 'dispatch', shipmentId: request.params.id.toLowerCase(), ...request.body }),
   );
 
   app.post<{ Params: Static<typeof ShipmentParams> }>(
@@ -170,6 +158,6 @@ export function shippingRoutes(app: FastifyInstance, { processor, database }: Sh
       },
       preValidation: emptyBodyIsObject,
     },
-    (request) => give(request, { type: 'deliver', shipmentId: request.params.id.toLowerCase() }),
+    (request) => move(request, { type: 'deliver', shipmentId: request.params.id.toLowerCase() }),
   );
 }

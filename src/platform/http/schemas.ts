@@ -27,8 +27,6 @@ export function Text(
 const UUID = '^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$';
 /** An id as callers may write it: in capitals too, but not as a URN, which the format alone would let pass. */
 export const IdText = Type.String({ format: 'uuid', pattern: UUID });
-export const Sku = Text(100, { minLength: 1, pattern: '^[^\\u0000-\\u001f\\u007f]+$' });
-export const Location = Type.String({ minLength: 1, maxLength: 50, pattern: '^[A-Za-z0-9._-]+$' });
 /** A time or a day as callers may write it. */
 export const TimeText = Type.Union(
   [Type.String({ format: 'date-time', maxLength: 40 }), Type.String({ format: 'date', maxLength: 10 })],
