@@ -41,8 +41,8 @@ function textOf(reason: string): string {
   return reason.replaceAll('\0', '').slice(0, PARKED_REASON_MAX);
 }
 
-/** `again`: what is in its order's queue already, because it is being read again, is not queued a second time. */
-export function parkEvents(consumer: string, parked: readonly Parked[], { again = false } = {}): Write {
+/** `unlessQueued`: what is in its order's queue already, because it is read once more, is not queued a second time. */
+export function parkEvents(consumer: string, parked: readonly Parked[], { unlessQueued = false } = {}): Write {
   const rows = parked.map(({ event, reason }) => ({
     consumer,
     order_id: event.subject,
@@ -55,7 +55,7 @@ export function parkEvents(consumer: string, parked: readonly Parked[], { again 
     { consumer: 'text', order_id: 'uuid', event: 'json', reason: 'text' },
     rows,
     // The queue is in the order of the log.
-    again ? { where: NOT_QUEUED, inOrder: true } : {},
+    unlessQueued ? { where: NOT_QUEUED, inOrder: true } : {},
   );
 }
 

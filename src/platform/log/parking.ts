@@ -62,7 +62,7 @@ export class Parking {
 
   /** The write that parks events which were read from the log; {@link add} them once it is committed. */
   park(events: readonly Parked[]): Write {
-    return parkEvents(this.#consumer, events, { again: true });
+    return parkEvents(this.#consumer, events, { unlessQueued: true });
   }
 
   /** The orders of these events are parked: later events of them queue behind. */

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Envelope } from '#contracts/envelope.ts';
 import { refuse, type Refusal } from '#contracts/errors.ts';
 import { emptyRow, type Row, type Rules } from './aggregate.ts';
@@ -6,6 +7,7 @@ import {
   type CommandRequest,
   decideBatch,
   type Done,
+  type LeftOut,
   type ParkedEvent,
   type Plan,
   type RowChange,
@@ -15,16 +17,12 @@ import { type Loaded, Remembered, type SharedKeys } from './rows.ts';
 import { type Clock, contextAt } from '#platform/runtime/clock.ts';
 import { ConflictError, type Database, isTransient, isUniqueViolation } from '#platform/database/database.ts';
 import { insertRows, type Write } from '#platform/database/statement.ts';
-import { type Bus, type Lag, moveOffsets, type OffsetMove, type Subscription } from '#platform/log/bus.ts';
+import { type Bus, type Lag, moveOffsets, type OffsetMove } from '#platform/log/bus.ts';
+import { DATABASE_RETRY, Follower, UPKEEP_EVERY_MS } from '#platform/log/follower.ts';
 import { appendEvents } from '#platform/log/outbox.ts';
-import {
-  deleteParked,
-  loadParked,
-  loadParkedOrders,
-  loadSkipped,
-  parkEvents,
-  type UnparkChange,
-} from '#platform/log/parked.ts';
+import type { UnparkChange } from '#platform/log/parked.ts';
+import { backoffMs } from '#platform/runtime/backoff.ts';
+import type { Health } from '#platform/runtime/health.ts';
 import { Linger } from '#platform/runtime/linger.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
 import type { ProcessorMetrics } from '#platform/telemetry/metrics.ts';
@@ -93,25 +91,19 @@ const PACE_MS = 6;
 const BUSY_PER_SECOND = 500;
 const BUSY_PACE_MS = 15;
 const COMMAND_PATIENCE_MS = 10_000;
-const RETRY_WAIT_MS = [20, 50, 100, 250, 500, 1_000, 2_000];
 const CONFLICT_ATTEMPTS_MAX = 30;
-const TICK_MS = 1_000;
-/** A replay moves stored offsets from outside; whoever has not moved them lately looks whether they are the same. */
-const LOOK_FOR_REPLAY_MS = 2_000;
 
 const NOTHING = { events: [], commands: [] };
+const NONE: ReadonlySet<string> = new Set();
 
 export class Processor<State, Command, Effect = never, Value = never> {
   readonly #options: ProcessorOptions<State, Command, Effect, Value>;
   readonly #remembered: Remembered<State, Value>;
-  readonly #parkedOrders = new Set<string>();
-  /** Events that an operator left out. */
-  readonly #skipped = new Set<string>();
+  readonly #follower: Follower;
   readonly #changeListeners = new Set<(row: Row<State>, events: readonly Envelope[]) => void>();
   readonly #inFlight = new Set<Promise<unknown>>();
   #commands: Waiting<State, Command>[] = [];
   #unparks: UnparkItem[] = [];
-  #subscription: Subscription | undefined;
   #running = false;
   #scheduled: { readonly immediate?: NodeJS.Immediate; readonly timeout?: NodeJS.Timeout } | undefined;
   /** The last take was full: more is waiting. */
@@ -121,48 +113,43 @@ export class Processor<State, Command, Effect = never, Value = never> {
   /** Not before this may the next set begin. */
   #nextMs = 0;
   #tick: NodeJS.Timeout | undefined;
-  #lastIdleSaveMs = 0;
-  #offsetsKnownMs = 0;
   #stopping = false;
-  #failure: string | undefined;
   #idle: (() => void)[] = [];
 
   constructor(options: ProcessorOptions<State, Command, Effect, Value>) {
     this.#options = options;
-    const { database, keepShared = false, opensWith } = options;
+    const { name, rules, database, bus, logger, keepShared = false, opensWith } = options;
     this.#remembered = new Remembered({ soleWriter: database.soleWriter, keepShared, opensWith });
+    this.#follower = new Follower({
+      consumer: name,
+      types: rules.consumes,
+      database,
+      bus,
+      logger,
+      onReady: () => {
+        this.#eventsReady = true;
+        this.#schedule();
+      },
+      onReset: () => this.#remembered.clear(),
+    });
   }
 
   /** Begins consuming; before that, only commands are taken. */
   async start(): Promise<void> {
-    const { name, rules, database, bus } = this.#options;
-    await this.#refreshParked();
-    if (rules.consumes.length > 0) {
-      this.#subscription = await bus.subscribe({
-        consumer: name,
-        types: new Set<string>(rules.consumes),
-        database,
-        onReady: () => {
-          this.#eventsReady = true;
-          this.#schedule();
-        },
-        onGained: () => this.#refreshParked(),
-      });
-    }
-    this.#tick = setInterval(() => void this.#onTick(), TICK_MS);
+    await this.#follower.start();
+    this.#tick = setInterval(() => this.#onTick(), UPKEEP_EVERY_MS);
   }
 
   /** Stops taking work and waits for the set in flight. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    this.#follower.stop();
     clearInterval(this.#tick);
     clearTimeout(this.#scheduled?.timeout);
     clearImmediate(this.#scheduled?.immediate);
     for (const item of this.#commands.splice(0)) item.resolve(refuse('UNAVAILABLE', 'The service is stopping.'));
     await Promise.allSettled(this.#inFlight);
-    const moves = this.#subscription?.idleMoves() ?? [];
-    if (moves.length > 0) await this.#options.database.write([moveOffsets(this.#options.name, moves)]).catch(() => {});
-    await this.#subscription?.close();
+    await this.#follower.close();
   }
 
   /** Decides a command and saves it with everything else that waits. A full queue refuses at once. */
@@ -216,16 +203,15 @@ export class Processor<State, Command, Effect = never, Value = never> {
   }
 
   lag(): Lag {
-    return this.#subscription?.lag() ?? { events: 0, ageMs: 0 };
+    return this.#follower.lag();
   }
 
   get parkedCount(): number {
-    return this.#parkedOrders.size;
+    return this.#follower.parking.parked.size;
   }
 
-  healthy(): { ok: boolean; detail: string } {
-    if (this.#failure !== undefined) return { ok: false, detail: this.#failure };
-    return { ok: true, detail: `lag ${this.lag().events} events, ${this.#parkedOrders.size} orders parked` };
+  healthy(): Health {
+    return this.#follower.healthy();
   }
 
   /** Resolves when no command and no readable event is waiting. */
@@ -237,39 +223,12 @@ export class Processor<State, Command, Effect = never, Value = never> {
     });
   }
 
-  async #onTick(): Promise<void> {
+  #onTick(): void {
     this.#eventsReady = true;
     this.#schedule();
-    const now = this.#options.clock.nowMs();
-    const moves = this.#running ? [] : (this.#subscription?.idleMoves() ?? []);
-    if (moves.length > 0 && now - this.#lastIdleSaveMs > 5 * TICK_MS) {
-      this.#lastIdleSaveMs = now;
-      this.#track(this.#exclusively(async () => this.#saveIdle()));
-    }
-    if (performance.now() - this.#offsetsKnownMs >= LOOK_FOR_REPLAY_MS && this.#subscription)
-      this.#track(this.#exclusively(() => this.#lookForReplay()));
+    if (this.#follower.needsUpkeep) this.#track(this.#exclusively(() => this.#follower.upkeep()));
     const lag = this.lag();
-    this.#options.metrics.lag(lag.events, lag.ageMs, this.#parkedOrders.size);
-  }
-
-  async #saveIdle(): Promise<void> {
-    const moves = this.#subscription?.idleMoves() ?? [];
-    if (moves.length === 0) return;
-    try {
-      await this.#options.database.write([moveOffsets(this.#options.name, moves)]);
-      this.#subscription?.saved(moves);
-    } catch (error) {
-      if (error instanceof ConflictError) await this.#resetSubscription();
-    }
-  }
-
-  /** Nothing is under way here, so stored offsets that differ from the known ones were moved by somebody else. */
-  async #lookForReplay(): Promise<void> {
-    this.#offsetsKnownMs = performance.now();
-    // A database that is away is met by the next look.
-    if (!(await this.#subscription?.moved().catch(() => false))) return;
-    this.#options.logger.info('the stored offsets were moved from outside; reading on from there');
-    await this.#resetSubscription();
+    this.#options.metrics.lag(lag.events, lag.ageMs, this.parkedCount);
   }
 
   #track(work: Promise<unknown>): void {
@@ -307,7 +266,7 @@ export class Processor<State, Command, Effect = never, Value = never> {
     for (const unpark of this.#unparks.splice(0)) await this.#unpark(unpark);
     const commands = this.#commands.splice(0, COMMANDS_PER_SET);
     this.#eventsReady = false;
-    const delivery = this.#stopping ? undefined : this.#subscription?.take(EVENTS_PER_SET);
+    const delivery = this.#follower.take(EVENTS_PER_SET);
     this.#more = delivery !== undefined && delivery.events.length >= EVENTS_PER_SET;
     if (this.#more) this.#eventsReady = true;
     if (commands.length === 0 && !delivery) {
@@ -326,7 +285,7 @@ export class Processor<State, Command, Effect = never, Value = never> {
     for (let attempt = 0; ; attempt++) {
       try {
         await this.#commit({ events, commands }, moves, [], attempt === 0);
-        this.#failure = undefined;
+        this.#follower.failure = undefined;
         return;
       } catch (error) {
         this.#remembered.forgetBatch({ events, commands });
@@ -334,7 +293,7 @@ export class Processor<State, Command, Effect = never, Value = never> {
           this.#options.metrics.conflict();
           if (error.write === 'offsets') {
             // Another process consumes now; its offsets are the truth. Commands are still ours to decide.
-            await this.#resetSubscription();
+            await this.#follower.reset();
             events = [];
             moves = [];
             if (commands.length === 0) return;
@@ -342,9 +301,9 @@ export class Processor<State, Command, Effect = never, Value = never> {
             commands = rejectExpired(commands, error);
             attempt = 0;
           }
-          if (attempt > 2) await wait(Math.random() * 5 * attempt);
+          if (attempt > 2) await sleep(Math.random() * 5 * attempt);
         } else if (isTransient(error)) {
-          this.#failure = (error as Error).message;
+          this.#follower.failure = (error as Error).message;
           if (attempt === 0) this.#options.logger.warn({ err: error }, 'the database is not reachable; waiting');
           commands = rejectExpired(commands, error, this.#options.clock.nowMs());
           if (commands.length === 0 && events.length === 0 && moves.length === 0) return;
@@ -352,7 +311,7 @@ export class Processor<State, Command, Effect = never, Value = never> {
             rejectExpired(commands, error);
             return;
           }
-          await wait(RETRY_WAIT_MS[Math.min(attempt, RETRY_WAIT_MS.length - 1)]!);
+          await sleep(backoffMs(attempt, DATABASE_RETRY));
         } else if (isUniqueViolation(error) && attempt === 0) {
           // A row taken to be absent was there: decide again with what is stored.
         } else {
@@ -394,23 +353,9 @@ export class Processor<State, Command, Effect = never, Value = never> {
         await this.#commit(NOTHING, fence, parked, false);
         return;
       } catch (error) {
-        if (error instanceof ConflictError) return void (await this.#resetSubscription());
+        if (error instanceof ConflictError) return await this.#follower.reset();
         if (this.#stopping) return;
-        await wait(RETRY_WAIT_MS[Math.min(attempt, RETRY_WAIT_MS.length - 1)]!);
-      }
-    }
-  }
-
-  async #resetSubscription(): Promise<void> {
-    for (let attempt = 0; !this.#stopping; attempt++) {
-      try {
-        this.#remembered.clear();
-        await this.#refreshParked();
-        await this.#subscription?.reset();
-        return;
-      } catch (error) {
-        if (!isTransient(error)) throw error;
-        await wait(RETRY_WAIT_MS[Math.min(attempt, RETRY_WAIT_MS.length - 1)]!);
+        await sleep(backoffMs(attempt, DATABASE_RETRY));
       }
     }
   }
@@ -434,7 +379,7 @@ export class Processor<State, Command, Effect = never, Value = never> {
     this.#logParked(plan);
     plan.parked.push(...parked);
     const writes = this.#writesOf(plan);
-    if (plan.parked.length > 0) writes.push(parkEvents(name, plan.parked, { again: true }));
+    if (plan.parked.length > 0) writes.push(this.#follower.parking.park(plan.parked));
     if (moves.length > 0) writes.push(moveOffsets(name, moves));
     if (writes.length > 0) {
       bus.remember(plan.events);
@@ -445,9 +390,8 @@ export class Processor<State, Command, Effect = never, Value = never> {
         throw error;
       }
     }
-    this.#subscription?.saved(moves);
-    if (moves.length > 0) this.#offsetsKnownMs = performance.now();
-    for (const entry of plan.parked) this.#parkedOrders.add(entry.event.subject);
+    this.#follower.saved(moves);
+    this.#follower.parking.add(plan.parked);
     this.#committed(plan, loaded);
     const items = batch.events.length + batch.commands.length;
     metrics.committed(items, plan.events.length, (performance.now() - startedMs) / 1000);
@@ -469,8 +413,8 @@ export class Processor<State, Command, Effect = never, Value = never> {
   #decide<Request extends CommandRequest<Command>>(
     batch: Batch<Request>,
     { rows, values }: Loaded<State, Value>,
+    leftOut: LeftOut = this.#follower.parking,
   ): Plan<State, Effect, Value, Request> {
-    const leftOut = { parked: this.#parkedOrders, skipped: this.#skipped };
     return decideBatch(this.#options.rules, batch, rows, values, contextAt(this.#options.clock), leftOut);
   }
 
@@ -511,49 +455,33 @@ export class Processor<State, Command, Effect = never, Value = never> {
     if (plan.effects.length > 0) this.#options.perform?.(plan.effects);
   }
 
-  async #refreshParked(): Promise<void> {
-    const orders = await loadParkedOrders(this.#options.database, this.#options.name);
-    this.#parkedOrders.clear();
-    for (const order of orders) this.#parkedOrders.add(order);
-    for (const id of await loadSkipped(this.#options.database, this.#options.name)) this.#skipped.add(id);
-  }
-
-  async #unpark(item: UnparkItem): Promise<void> {
-    const { name, database, bus } = this.#options;
+  async #unpark({ orderId, change, resolve, reject }: UnparkItem): Promise<void> {
+    const { database, bus } = this.#options;
+    const { parking } = this.#follower;
     try {
-      const parked = await loadParked(database, name, item.orderId);
-      if (parked.length === 0) {
-        this.#parkedOrders.delete(item.orderId);
-        return item.resolve(0);
+      const queue = await parking.open(orderId, change);
+      if (!queue) {
+        parking.forget(orderId);
+        return resolve(0);
       }
-      const [first, ...behind] = parked;
-      const head =
-        item.change.action === 'skip'
-          ? []
-          : [item.change.data === undefined ? first!.event : { ...first!.event, data: item.change.data }];
-      const batch = { events: [...head, ...behind.map(({ event }) => event)], commands: [] };
+      const batch = { events: queue.events, commands: [] };
       this.#remembered.forgetBatch(batch);
       const loaded = await this.#load(batch, false);
-      this.#parkedOrders.delete(item.orderId);
-      const plan = this.#decide<never>(batch, loaded);
+      // All of the batch is of this order: nothing of it waits behind anything else.
+      const plan = this.#decide<never>(batch, loaded, { parked: NONE, skipped: parking.skipped });
       this.#logParked(plan);
-      const writes = this.#writesOf(plan);
-      writes.push(...deleteParked(name, item.orderId, parked, item.change.actor, item.change.action));
-      if (plan.parked.length > 0) writes.push(parkEvents(name, plan.parked));
       bus.remember(plan.events);
       try {
-        await database.write(writes);
+        await database.write([...this.#writesOf(plan), ...parking.release(queue, plan.parked)]);
       } catch (error) {
         bus.forget(plan.events);
-        this.#parkedOrders.add(item.orderId);
         throw error;
       }
-      if (plan.parked.length > 0) this.#parkedOrders.add(item.orderId);
-      if (item.change.action === 'skip') this.#skipped.add(first!.event.id);
+      parking.released(queue, plan.parked);
       this.#committed(plan, loaded);
-      item.resolve(parked.length - plan.parked.length);
+      resolve(queue.stored.length - plan.parked.length);
     } catch (error) {
-      item.reject(error);
+      reject(error);
     }
   }
 }
@@ -569,8 +497,4 @@ function rejectExpired<Item extends { readonly deadlineMs: number; reject(error:
     command.reject(error);
     return false;
   });
-}
-
-function wait(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
