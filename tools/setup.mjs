@@ -53,7 +53,7 @@ export function runPinned(script, args) {
     env.PATH = `${bin}${delimiter}${env.PATH || ''}`;
 
   if (typeof process.execve === 'function' && process.platform !== 'win32') {
-    process.removeAllListeners('warning'); // execve is announced as experimental; it is used for nothing but this
+    process.removeAllListeners('warning'); // execve is still experimental; it is used for nothing but this
     process.execve(node, [node, ...nodeFlags(args), script, ...args], env);
   }
   runAsChild(node, script, args, env);
@@ -74,7 +74,7 @@ function runAsChild(node, script, args, env) {
   const lastSent = {};
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     process.on(signal, () => {
-      // npm forwards a signal that the terminal has already sent to the whole group: two within a second are one wish.
+      // npm forwards a signal that the terminal has already sent to the whole group: two within a second count as one.
       if (Date.now() - (lastSent[signal] || 0) < 1000) return;
       lastSent[signal] = Date.now();
       child.kill(signal);
@@ -190,7 +190,7 @@ function runNpm(args) {
 /** Two installs in one folder destroy each other; the second waits. The guard of a process that died is taken over. */
 async function onlyOne(work) {
   mkdirSync(dirname(guardFile), { recursive: true });
-  for (let told = false; ;) {
+  for (let reported = false; ;) {
     try {
       writeFileSync(guardFile, String(process.pid), { flag: 'wx' });
       break;
@@ -200,8 +200,8 @@ async function onlyOne(work) {
         rmSync(guardFile, { force: true });
         continue;
       }
-      if (!told) process.stderr.write('Another process is setting OLMS up; waiting for it …\n');
-      told = true;
+      if (!reported) process.stderr.write('Another process is setting OLMS up; waiting for it …\n');
+      reported = true;
       await new Promise((resolve) => setTimeout(resolve, 300));
     }
   }

@@ -33,7 +33,7 @@ export async function cluster(env: Environment, options: ClusterCommand): Promis
     kafka: options.kafka !== false,
     apiKey: env['OLMS_BOOTSTRAP_API_KEY'] || (await generatedKey(dataFolder)),
     port,
-    tell: progress,
+    report: progress,
   });
   const running = await starting;
   if (!interrupted) print(overview(running, performance.now() - startedMs));

@@ -25,7 +25,7 @@ export interface ClusterOptions {
   /** Of the first gateway; any free one where it is taken. */
   readonly port?: number;
   readonly postgresSettings?: Readonly<Record<string, string>>;
-  readonly tell?: (line: string) => void;
+  readonly report?: (line: string) => void;
 }
 
 export interface Broker {
@@ -46,7 +46,7 @@ const POSTGRES_SETTINGS = { max_connections: '400' };
 
 export class Cluster {
   readonly #options: ClusterOptions;
-  readonly #tell: (line: string) => void;
+  readonly #report: (line: string) => void;
   readonly #folder: string;
   readonly #state: ClusterState;
   readonly #members: Member[] = [];
@@ -62,7 +62,7 @@ export class Cluster {
 
   private constructor(options: ClusterOptions) {
     this.#options = options;
-    this.#tell = options.tell ?? (() => {});
+    this.#report = options.report ?? (() => {});
     this.#folder = resolve(options.folder);
     mkdirSync(join(this.#folder, 'logs'), { recursive: true });
     this.#state = new ClusterState(this.#folder);
@@ -206,8 +206,8 @@ export class Cluster {
       url,
       logFile: join(this.#folder, 'logs', `${name}.log`),
       ready: () => answersReady(url),
-      tell: (line) => {
-        this.#tell(line);
+      report: (line) => {
+        this.#report(line);
         this.#writeMap();
       },
     });
@@ -265,7 +265,7 @@ export class Cluster {
       logFile: join(this.#folder, 'logs', 'postgres.log'),
       ready: async () => this.#postgresAddress() !== undefined,
       stopSignal: 'SIGINT',
-      tell: this.#tell,
+      report: this.#report,
     });
     await this.#postgres.start();
     this.#postgresUrl = this.#postgresAddress()!.url;
@@ -301,7 +301,7 @@ export class Cluster {
     this.#kafka = await startKafka({
       dir: join(this.#folder, 'kafka'),
       port: await this.#port('kafka'),
-      log: this.#tell,
+      log: this.#report,
     });
   }
 
@@ -314,7 +314,7 @@ export class Cluster {
     this.#redis = await startRedis({
       dir: join(this.#folder, 'redis'),
       port: await this.#port('redis'),
-      log: this.#tell,
+      log: this.#report,
     });
   }
 
@@ -323,15 +323,15 @@ export class Cluster {
     const dead = (pid: number | undefined): boolean => pid !== undefined && !isAlive(pid);
     try {
       if (dead(this.#kafka?.pid)) {
-        this.#tell('Kafka ended; starting it again');
+        this.#report('Kafka ended; starting it again');
         await this.#startKafka();
       }
       if (!this.#stopping && dead(this.#redis?.pid)) {
-        this.#tell('Redis ended; starting it again');
+        this.#report('Redis ended; starting it again');
         await this.#startRedis();
       }
     } catch (error) {
-      this.#tell(`a broker does not start: ${(error as Error).message}`);
+      this.#report(`a broker does not start: ${(error as Error).message}`);
     }
   }
 

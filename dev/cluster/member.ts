@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { serviceFlags } from '../../tools/node-flags.mjs';
 
-/** One process of the cluster, started again when it ends without having been told to. */
+/** One process of the cluster, started again when it ends without having been asked to. */
 
 const ROOT = new URL('../../', import.meta.url);
 const FOLLOW_LAUNCHER = pathToFileURL(fileURLToPath(new URL('tools/follow-launcher.mjs', ROOT))).href;
@@ -31,7 +31,7 @@ export interface MemberOptions {
   readonly ready: () => Promise<boolean>;
   readonly stopSignal?: NodeJS.Signals;
   /** Something happened that whoever watches should know. */
-  readonly tell: (line: string) => void;
+  readonly report: (line: string) => void;
 }
 
 export class Member {
@@ -81,7 +81,7 @@ export class Member {
   async untilReady(): Promise<void> {
     const deadlineMs = Date.now() + READY_TIMEOUT_MS;
     while (!(this.#running() && (await this.#options.ready()))) {
-      // A process that fails at its start fails again: its reason is told instead of waited for.
+      // A process that fails at its start fails again: its reason is reported instead of waiting for it.
       if (!this.#running() && this.#crashes >= 3) throw this.#failure('ends as soon as it is started');
       if (Date.now() > deadlineMs) throw this.#failure(`is not ready after ${READY_TIMEOUT_MS / 1000} s`);
       await sleep(READY_POLL_MS);
@@ -124,11 +124,11 @@ export class Member {
   #onCrash(why: string): void {
     this.#crashes = Date.now() - this.#startedMs > STABLE_MS ? 1 : this.#crashes + 1;
     const waitMs = Math.min(RESTART_MS.first * 2 ** (this.#crashes - 1), RESTART_MS.longest);
-    this.#options.tell(`${this.name} ended (${why}); it is started again in ${(waitMs / 1000).toFixed(1)} s`);
+    this.#options.report(`${this.name} ended (${why}); it is started again in ${(waitMs / 1000).toFixed(1)} s`);
     this.#restart = setTimeout(() => {
       if (!this.#wanted) return;
       this.#spawn();
-      this.#options.tell(`${this.name} started again as process ${this.pid}`);
+      this.#options.report(`${this.name} started again as process ${this.pid}`);
     }, waitMs);
   }
 

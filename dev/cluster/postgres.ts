@@ -22,17 +22,17 @@ async function start(): ReturnType<typeof startEmbeddedPostgres> {
   const server = await startEmbeddedPostgres({
     dataDir: dataDir!,
     settings: JSON.parse(settings ?? '{}') as Record<string, string>,
-    log: tell,
+    log: report,
     onUnexpectedExit: (reason) => {
       rmSync(addressFile, { force: true });
-      tell(reason);
+      report(reason);
       current = again();
     },
   });
   const fresh = `${addressFile}.new`;
   writeFileSync(fresh, JSON.stringify({ url: server.url, pid: server.pid }), { mode: 0o600 });
   renameSync(fresh, addressFile);
-  tell(`PostgreSQL runs as process ${server.pid}`);
+  report(`PostgreSQL runs as process ${server.pid}`);
   return server;
 }
 
@@ -41,14 +41,14 @@ async function again(): ReturnType<typeof startEmbeddedPostgres> {
     try {
       return await start();
     } catch (error) {
-      tell(`PostgreSQL does not start: ${(error as Error).message}`);
+      report(`PostgreSQL does not start: ${(error as Error).message}`);
       if (stopping) throw error;
       await sleep(RETRY_MS);
     }
   }
 }
 
-function tell(line: string): void {
+function report(line: string): void {
   process.stdout.write(`${new Date().toISOString()} ${line}\n`);
 }
 

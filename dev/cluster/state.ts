@@ -28,14 +28,14 @@ export class ClusterState {
     writeJson(this.#file, { internalSecret, webhookSecret, ports });
   }
 
-  /** The port of a process: `wished`, or that of the last start, unless another program has it now. */
-  async portOf(name: string, wished = this.ports[name] ?? 0): Promise<number> {
+  /** The port of a process: the one preferred, or that of the last start, unless another program has it now. */
+  async portOf(name: string, preferred = this.ports[name] ?? 0): Promise<number> {
     const taken = new Set(
       Object.entries(this.ports)
         .filter(([other]) => other !== name)
         .map(([, port]) => port),
     );
-    let port = await usablePort(wished);
+    let port = await usablePort(preferred);
     while (taken.has(port)) port = await usablePort(0);
     this.ports[name] = port;
     return port;
@@ -48,8 +48,8 @@ export function writeJson(file: string, content: unknown): void {
   renameSync(`${file}.new`, file);
 }
 
-/** The wished port where it is free, else any. */
-async function usablePort(wished: number): Promise<number> {
+/** The preferred port where it is free, else any. */
+async function usablePort(preferred: number): Promise<number> {
   const tryPort = (port: number): Promise<number> =>
     new Promise((done, failed) => {
       const server = createServer();
@@ -59,5 +59,5 @@ async function usablePort(wished: number): Promise<number> {
         server.close(() => done(typeof address === 'object' && address ? address.port : 0));
       });
     });
-  return tryPort(wished).catch(() => tryPort(0));
+  return tryPort(preferred).catch(() => tryPort(0));
 }

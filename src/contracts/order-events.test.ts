@@ -23,7 +23,7 @@ const SERVICES = [
   billingRules,
 ];
 
-/** Events nobody in the system reacts to: they tell people, partners and the order's history. */
+/** Events nobody in the system reacts to: they are for people, partners and the order's history. */
 const INFORMATIONAL = [
   'CreditNoteIssued',
   'InvoiceIssued',

@@ -66,7 +66,7 @@ describe('stock and reservations', () => {
       poolSize: 4,
       statementTimeoutMs: 10_000,
       applicationName: 'test',
-      exclusive,
+      soleWriter: exclusive,
     });
     const bus = await PostgresBus.open(database);
     const [logger, metrics] = [createLogger('silent'), createMetrics()];

@@ -239,7 +239,7 @@ async function openDatabases({
       poolSize: config.poolSize,
       statementTimeoutMs: config.statementTimeoutMs,
       applicationName: all ? 'olms' : `olms ${services.map(({ name }) => name).join(' ')}`.slice(0, 60),
-      exclusive: configured === '' && all && !kafka && embedded!.owned,
+      soleWriter: configured === '' && all && !kafka && embedded!.owned,
     });
     closers.push(() => database.close());
     const retention: Job = await keepPartitions(database, logger);

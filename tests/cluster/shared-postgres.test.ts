@@ -53,7 +53,7 @@ async function member(
     url,
     logFile: join(folder, `${name}.log`),
     ready: () => answersReady(url),
-    tell: () => {},
+    report: () => {},
   });
 }
 

@@ -5,7 +5,7 @@ import { type FaultName, FAULTS } from './strikes.ts';
 
 /** The short form, every kind of fault on one cluster; the long one is `npm run chaos`. */
 
-test('while processes, relays, Kafka, Redis and PostgreSQL are killed, processes paused and groups rebalanced, nothing is lost, charged twice, told twice or published in disorder', async () => {
+test('while processes, relays, Kafka, Redis and PostgreSQL are killed, processes paused and groups rebalanced, nothing is lost, charged twice, notified twice or published in disorder', async () => {
   const seed = Number(process.env['CHAOS_SEED'] ?? randomInt(2 ** 31));
   console.log(`chaos: seed ${seed}`);
   // They are killed here: those of others are not for that.
@@ -18,7 +18,7 @@ test('while processes, relays, Kafka, Redis and PostgreSQL are killed, processes
     replicas: { orders: 2, payments: 2 },
     durable: false,
     brief: true,
-    pace: { workers: 6, thinkMs: [100, 500] },
+    rate: { workers: 6, thinkMs: [100, 500] },
     patienceMs: 120_000,
     log: (line) => console.log(line),
   });

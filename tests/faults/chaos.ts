@@ -15,7 +15,7 @@ import { SandboxBooks } from '#tests/support/provider.ts';
 import { seeded } from '#tests/support/seeded.ts';
 import { until } from '#tests/support/until.ts';
 import { Comparison } from './comparison.ts';
-import { initialStock, Load, OUTSIDE, type Pace, release, stockUp, TOKENS } from './load.ts';
+import { initialStock, Load, OUTSIDE, type LoadRate, release, stockUp, TOKENS } from './load.ts';
 import { type FaultKind, type FaultName, FAULTS, type Field } from './strikes.ts';
 import { compareTopic, type TopicReport } from './topic.ts';
 
@@ -39,7 +39,7 @@ export interface PhaseOptions {
    * attempts grow to a minute.
    */
   readonly brief?: boolean;
-  readonly pace: Pace;
+  readonly rate: LoadRate;
   /** From the last fault to the last order. */
   readonly patienceMs: number;
   readonly log: (line: string) => void;
@@ -119,10 +119,10 @@ class Phase {
     try {
       await this.#ready();
       const [api] = this.#gateways as [Api];
-      const { brief, pace, seed, kinds, patienceMs } = this.#options;
+      const { brief, rate: rate, seed, kinds, patienceMs } = this.#options;
       const assortment = await stockUp(api, brief ? TOKENS.filter((token) => token !== 'tok_flaky') : TOKENS);
-      this.#load = new Load(this.#gateways, seeded(seed + 1), assortment, pace);
-      this.#tell(`${this.#cluster.members.length} processes run`);
+      this.#load = new Load(this.#gateways, seeded(seed + 1), assortment, rate);
+      this.#report(`${this.#cluster.members.length} processes run`);
       timers.push(
         setInterval(() => void this.#sample(), SAMPLE_MS),
         setInterval(() => this.#progress(), PROGRESS_MS),
@@ -174,7 +174,7 @@ class Phase {
     this.#figures[figure] = Math.max(Number(this.#figures[figure] ?? 0), Math.round(value * 10) / 10);
   }
 
-  #tell(line: string): void {
+  #report(line: string): void {
     const elapsedS = Math.round((performance.now() - this.#beganMs) / 1000);
     const clock = `${Math.floor(elapsedS / 60)}:${String(elapsedS % 60).padStart(2, '0')}`;
     this.#options.log(`${clock.padStart(6)}  ${line}`);
@@ -182,7 +182,7 @@ class Phase {
 
   #progress(): void {
     const { acknowledged, unanswered } = this.#load;
-    this.#tell(
+    this.#report(
       `${this.#present}: ${this.#struck} faults, ${acknowledged.size} orders acknowledged, ${unanswered.length} requests unanswered, largest lag ${this.#lag.seconds.toFixed(1)} s`,
     );
   }
@@ -191,7 +191,7 @@ class Phase {
   async #inflict(name: FaultName, field: Field): Promise<void> {
     const kind: FaultKind = FAULTS[name];
     this.#present = name;
-    this.#tell(`${name}: ${kind.meaning}`);
+    this.#report(`${name}: ${kind.meaning}`);
     const endMs = performance.now() + this.#options.seconds * 1000;
     const lastsMs = kind.lastsMs?.(field) ?? 0;
     const strikes = kind.begin(field);
@@ -203,7 +203,7 @@ class Phase {
         // A kind that has no time for anything would show nothing.
         if (nextMs + lastsMs > endMs && struck > 0) break;
         await sleep(Math.max(0, nextMs - performance.now()));
-        this.#tell(await strikes.strike());
+        this.#report(await strikes.strike());
         struck++;
         this.#struck++;
       }
@@ -367,7 +367,7 @@ function seconds(sinceMs: number): number {
 }
 
 /** About twenty orders a second, and what belongs to them. */
-const MODERATE: Pace = { workers: 12, thinkMs: [100, 600] };
+const MODERATE: LoadRate = { workers: 12, thinkMs: [100, 600] };
 
 const USAGE = `npm run chaos -- [--only ${Object.keys(FAULTS).join(',')}] [--minutes 10 | --seconds N] [--pause-seconds 60] [--replicas 2 | orders=3,payments=2] [--seed N]`;
 
@@ -412,7 +412,7 @@ async function main(): Promise<void> {
       pauseSeconds: Number(values['pause-seconds']),
       replicas: parseReplicas(values.replicas),
       durable: true,
-      pace: MODERATE,
+      rate: MODERATE,
       patienceMs: 300_000,
       log: print,
     }).catch((error: unknown): PhaseReport => ({ faults: [(error as Error).stack ?? String(error)], figures: {} }));

@@ -96,7 +96,7 @@ export class Comparison {
     const { acknowledged, cancelled, refunds } = this.#load;
     const present = new Set(ids);
     for (const id of acknowledged.keys()) if (!present.has(id)) faults.push(`order ${id} was acknowledged and is gone`);
-    for (const id of ids) if (!acknowledged.has(id)) faults.push(`order ${id} exists and nobody was told`);
+    for (const id of ids) if (!acknowledged.has(id)) faults.push(`order ${id} exists and was never acknowledged`);
     const parked = await this.#api.parked();
     for (const entry of parked) faults.push(`parked: ${JSON.stringify(entry)}`);
 
@@ -151,7 +151,7 @@ export class Comparison {
       for (const [pair, times] of seen) if (times > 1) faults.push(`${order.id}: ${times} notifications for ${pair}`);
       for (const event of events) {
         if (NOTIFIED.has(event.type) && !seen.has(`${event.id} email`))
-          faults.push(`${order.id}: nobody was told about ${event.type}`);
+          faults.push(`${order.id}: nobody was notified about ${event.type}`);
       }
       const invoiced = (await this.#api.call('GET', `/orders/${order.id}/invoice`)).status === 200;
       if (invoiced !== (order.status === 'COMPLETED'))

@@ -50,7 +50,7 @@ export interface Assortment {
   readonly tokens: readonly string[];
 }
 
-export interface Pace {
+export interface LoadRate {
   readonly workers: number;
   /** From one answer to the next request of the same worker. */
   readonly thinkMs: readonly [least: number, most: number];
@@ -58,7 +58,7 @@ export interface Pace {
 
 /** Every twentieth order waits for its review. */
 const DECIDED_TIMEOUT_MS = 120_000;
-const BUSY: Pace = { workers: 10, thinkMs: [0, 25] };
+const BUSY: LoadRate = { workers: 10, thinkMs: [0, 25] };
 
 export class Load {
   readonly acknowledged = new Map<string, PlaceIntent>();
@@ -73,17 +73,17 @@ export class Load {
   readonly #gateways: readonly Api[];
   readonly #random: Seeded;
   readonly #assortment: Assortment;
-  readonly #pace: Pace;
+  readonly #rate: LoadRate;
   readonly #known: string[] = [];
   #number = 0;
   #turn = 0;
 
   /** Callers take the gateways in turn. */
-  constructor(gateways: readonly Api[], random: Seeded, assortment: Assortment, pace: Pace = BUSY) {
+  constructor(gateways: readonly Api[], random: Seeded, assortment: Assortment, rate: LoadRate = BUSY) {
     this.#gateways = gateways;
     this.#random = random;
     this.#assortment = assortment;
-    this.#pace = pace;
+    this.#rate = rate;
   }
 
   count(what: string): void {
@@ -92,7 +92,7 @@ export class Load {
 
   start(): void {
     this.#running = true;
-    this.#workers = Array.from({ length: this.#pace.workers }, () => this.#work());
+    this.#workers = Array.from({ length: this.#rate.workers }, () => this.#work());
   }
 
   async pause(): Promise<void> {
@@ -105,7 +105,7 @@ export class Load {
       const repeated = this.unanswered.shift();
       const intent = repeated ?? this.#nextIntent();
       await this.attempt(intent);
-      await sleep(this.#random.between(...this.#pace.thinkMs));
+      await sleep(this.#random.between(...this.#rate.thinkMs));
     }
   }
 

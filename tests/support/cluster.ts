@@ -29,7 +29,7 @@ export async function startCluster(
       folder,
       apiKey: KEY,
       postgresSettings: FAST_POSTGRES,
-      tell,
+      report: tell,
       ...options,
     });
     const stop = async (): Promise<void> => {

@@ -85,7 +85,7 @@ export const ORDERS_EVENTS = {
   }),
   OrderPaymentPending: defineEvent({
     source,
-    meaning: 'The provider has not told the outcome; it is being found out.',
+    meaning: 'The outcome of the payment is not known yet; it is being found out.',
     data: Type.Object({ reason: Reason, deadlineAt: Time }),
     example: { reason: 'timeout', deadlineAt: exampleTime },
   }),

@@ -14,7 +14,7 @@ export const SHIPPING_EVENTS = {
   }),
   ShipmentDispatched: defineEvent({
     source,
-    meaning: 'A parcel left its location; `last` tells that nothing of the order remains there.',
+    meaning: 'A parcel left its location; `last`: nothing of the order remains there.',
     data: Type.Object({
       shipmentId: Id,
       location: Type.String(),
@@ -34,7 +34,7 @@ export const SHIPPING_EVENTS = {
   }),
   ShipmentDelivered: defineEvent({
     source,
-    meaning: 'A parcel reached the customer; `last` tells that all parcels of the order have.',
+    meaning: 'A parcel reached the customer; `last`: all parcels of the order have.',
     data: Type.Object({ shipmentId: Id, last: Type.Boolean() }),
     example: { shipmentId: exampleId, last: true },
   }),

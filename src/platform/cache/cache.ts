@@ -21,17 +21,17 @@ export interface Cache {
   /** Counts one more of at most `limit` in any `windowMs`, unless there were as many; undefined where nobody counts. */
   take(key: string, limit: number, windowMs: number): Promise<Taken | undefined>;
 
-  /** Becomes or stays the one owner of a name for `ttlMs`; undefined where nobody can tell. */
+  /** Becomes or stays the one owner of a name for `ttlMs`; undefined where it is not known. */
   hold(key: string, owner: string, ttlMs: number): Promise<boolean | undefined>;
   letGo(key: string, owner: string): Promise<void>;
 
-  /** Adds entries to a stream that keeps about its last `max`, in one step; false where `holder` does not hold its key, or nobody can tell. */
+  /** Adds entries to a stream that keeps about its last `max`, in one step; false where `holder` does not hold its key, or where that is not known. */
   append(stream: string, texts: readonly string[], max: number, holder: Holder): Promise<boolean>;
-  /** The place of the last entry; undefined where nobody can tell. */
+  /** The position of the last entry; undefined where it is not known. */
   lastPlace(stream: string): Promise<StreamPlace | undefined>;
-  /** At most `max` entries after a place, oldest first; undefined where entries after it may be gone, or nobody can tell. */
+  /** At most `max` entries after a position, oldest first; undefined where entries after it may be gone, or where that is not known. */
   entriesAfter(stream: string, after: StreamPlace, max: number): Promise<StreamEntry[] | undefined>;
-  /** Tells every entry after a place as it comes, until `onLost`, after which nothing comes, or until stopped. */
+  /** Hands over every entry after a position as it comes, until `onLost`, after which nothing comes, or until stopped. */
   follow(
     stream: string,
     after: StreamPlace,
@@ -93,7 +93,7 @@ export interface Counts {
 }
 
 /**
- * A window that slides, told by two that stand: of the window before, the part that it would still cover counts. The
+ * A sliding window, estimated from two fixed ones: of the window before, the part that it would still cover counts. The
  * decision itself is made where the counts are.
  */
 export function takenOf({ allowed, now, before, elapsedMs }: Counts, limit: number, windowMs: number): Taken {

@@ -241,7 +241,7 @@ export class RedisCache implements Cache {
 
   async lastPlace(stream: string): Promise<StreamPlace | undefined> {
     const last = await this.#call<RawEntry[]>(() => this.#client.xrevrange(this.#key(stream), '+', '-', 'COUNT', 1));
-    return last && (last[0] ? placeOf(last[0][0]) : STREAM_START);
+    return last && (last[0] ? positionOf(last[0][0]) : STREAM_START);
   }
 
   async entriesAfter(stream: string, after: StreamPlace, max: number): Promise<StreamEntry[] | undefined> {
@@ -320,11 +320,11 @@ function idOf(place: StreamPlace): string {
   return `${place.a}-${place.b}`;
 }
 
-function placeOf(id: string): StreamPlace {
+function positionOf(id: string): StreamPlace {
   const [a, b] = id.split('-');
   return { a: Number(a), b: Number(b) };
 }
 
 function entryOf([id, fields]: RawEntry): StreamEntry {
-  return { ...placeOf(id), text: fields[1] ?? '' };
+  return { ...positionOf(id), text: fields[1] ?? '' };
 }

@@ -9,13 +9,13 @@ import {
   type TlsSettings,
 } from '#platform/runtime/tls.ts';
 
-/** How Redis is reached, and what it means when it is not. Nothing here tells the password to anybody but Redis. */
+/** How Redis is reached, and what it means when it is not. The password goes to Redis and nowhere else. */
 
 const REDIS_TLS: TlsSettings = { ca: 'REDIS_TLS_CA', cert: 'REDIS_TLS_CERT', key: 'REDIS_TLS_KEY' };
 
 /** Options for the TLS of a URL; throws where URL and files contradict each other. */
 export function tlsOptionsOf(url: string, files: TlsFiles): RedisOptions {
-  // Its text holds the password: what is wrong with it is told without it.
+  // Its text holds the password: errors describe it without it.
   const { protocol, hostname } = URL.parse(url) ?? { protocol: '', hostname: '' };
   if (!['redis:', 'rediss:'].includes(protocol) || hostname === '')
     throw new Error('Configuration: REDIS_URL must be redis://user:password@host:port, or rediss:// for TLS');

@@ -23,14 +23,14 @@ export interface DatabaseOptions {
   readonly statementTimeoutMs: number;
   readonly applicationName: string;
   /** No other process writes here: what was read once is true until this process changes it. */
-  readonly exclusive?: boolean;
+  readonly soleWriter?: boolean;
 }
 
 type QueryRow = Record<string, unknown>;
 
 /**
  * A small pool on one database. Reads go through `query`, saves through `write`, which runs all writes as one
- * statement and tells listeners when it is committed.
+ * statement and notifies listeners when it is committed.
  */
 export class Database {
   readonly pool: pg.Pool;
@@ -42,7 +42,7 @@ export class Database {
   readonly #statementNames = new Map<string, string>();
 
   constructor(options: DatabaseOptions) {
-    this.soleWriter = options.exclusive ?? false;
+    this.soleWriter = options.soleWriter ?? false;
     this.pool = new pg.Pool({
       connectionString: options.url,
       max: options.poolSize,

@@ -139,7 +139,7 @@ describe('the embedded PostgreSQL', () => {
     const lockFile = join(dataDir, 'postmaster.pid');
     const lock = readFileSync(lockFile, 'utf8');
     await killServer(first.pid);
-    // A process of the server's own user, which is the case PostgreSQL itself cannot tell apart.
+    // A process of the server's own user, which is the case PostgreSQL itself cannot distinguish.
     const { uid, gid } = statSync(dataDir);
     const other = spawn('sleep', ['60'], { uid, gid, stdio: 'ignore', cwd: '/' });
     children.push(other);
@@ -166,7 +166,7 @@ describe('the embedded PostgreSQL', () => {
     await expect(startEmbeddedPostgres({ dataDir: folder })).rejects.toThrow(/holds no PostgreSQL data/);
   });
 
-  test('tells when it ends by itself', async () => {
+  test('reports when it ends by itself', async () => {
     const reason = new Promise<string>((resolve) => {
       void startEmbeddedPostgres({ dataDir, settings: { shared_buffers: '32MB' }, onUnexpectedExit: resolve }).then(
         (server) => {

@@ -31,7 +31,7 @@ export function defaultSettings(binaries: PostgresBinaries): Record<string, stri
     // Rows that are only inserted are vacuumed for their age and for index-only scans, and both can wait.
     autovacuum_vacuum_insert_threshold: '10000000',
     autovacuum_vacuum_insert_scale_factor: '0.5',
-    // A quarter of the usual pace: what one vacuum writes, and logs whole after a checkpoint, is spread over the load.
+    // A quarter of the usual rate: what one vacuum writes, and logs whole after a checkpoint, is spread over the load.
     autovacuum_vacuum_cost_limit: '50',
     lc_messages: 'C',
     timezone: 'UTC',
