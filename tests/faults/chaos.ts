@@ -119,7 +119,7 @@ class Phase {
     try {
       await this.#ready();
       const [api] = this.#gateways as [Api];
-      const { brief, rate: rate, seed, kinds, patienceMs } = this.#options;
+      const { brief, rate, seed, kinds, patienceMs } = this.#options;
       const assortment = await stockUp(api, brief ? TOKENS.filter((token) => token !== 'tok_flaky') : TOKENS);
       this.#load = new Load(this.#gateways, seeded(seed + 1), assortment, rate);
       this.#report(`${this.#cluster.members.length} processes run`);
