@@ -332,7 +332,8 @@ describe('what does not fit is refused at the start, with what to do', () => {
       /TOPIC_AUTHORIZATION_FAILED: user "mallory" lacks a right on topic test-\d+\. .*kafka-acls --add --allow-principal User:mallory/,
     ],
   ];
-  test.each(cases)('%s', async (_, listener, settings, expected) => {
+  // All at the same time: half of them wait for the bound of their start.
+  test.concurrent.for(cases)('%s', async ([, listener, settings, expected], { expect }) => {
     expect(await refusal(newConfig(listener, settings()))).toMatch(expected);
   });
 

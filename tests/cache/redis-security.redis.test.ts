@@ -48,10 +48,16 @@ function urlOf(user: string, password: string, port: number, scheme: 'redis' | '
   return `${scheme}://${user}:${encodeURIComponent(password)}@127.0.0.1:${port}`;
 }
 
-async function open(url: string, files: Partial<TlsFiles> = {}): Promise<Opened> {
+/** Open until its caller closes it. */
+async function openAlone(url: string, files: Partial<TlsFiles>, log: typeof logger): Promise<Opened> {
   const metrics = createMetrics();
   const tls = { ...NO_FILES, ...files };
-  const one = { cache: await RedisCache.open({ url, prefix: 'olms-test:', logger, metrics, tls }), metrics };
+  return { cache: await RedisCache.open({ url, prefix: 'olms-test:', logger: log, metrics, tls }), metrics };
+}
+
+/** Open until the end of the test. */
+async function open(url: string, files: Partial<TlsFiles> = {}): Promise<Opened> {
+  const one = await openAlone(url, files, logger);
   opened.push(one);
   return one;
 }
@@ -130,7 +136,8 @@ test.each<[string, () => [string, Partial<TlsFiles>]]>([
   expect(await cache.getVersioned('k')).toEqual({ version: 1, value: 'v' });
 });
 
-test.each<[string, () => [string, Partial<TlsFiles>], RegExp]>([
+// All at the same time: each waits for its own connection in vain.
+test.concurrent.for<[string, () => [string, Partial<TlsFiles>], RegExp]>([
   [
     'a wrong password',
     () => [urlOf('olms', WRONG, plainPort), {}],
@@ -181,18 +188,21 @@ test.each<[string, () => [string, Partial<TlsFiles>], RegExp]>([
     () => [`rediss://127.0.0.1:${mutualPort}`, { ca: authority.certFile, ...filesOf(stranger) }],
     /(TLS_CLIENT_REFUSED|CONNECTION_CLOSED): .*REDIS_TLS_CERT/,
   ],
-])('goes on without Redis and says why: %s', async (_, how, reason) => {
+])('goes on without Redis and says why: %s', async ([, how, reason], { expect, onTestFinished }) => {
+  const lines: string[] = [];
+  const write = (line: string): void => void (lines.push(line), logLines.push(line));
   const startedMs = Date.now();
-  const { cache, metrics } = await open(...how());
+  const { cache, metrics } = await openAlone(...how(), pino({ level: 'debug' }, { write }));
+  onTestFinished(() => cache.close());
   expect(Date.now() - startedMs).toBeLessThan(10_000);
   await until('the reason', () => reason.test(cache.healthy().detail), { describe: () => cache.healthy().detail });
   expect(cache.healthy().ok).toBe(false);
   expect(await cache.getVersioned('k')).toEqual({ lease: undefined });
   expect(await metrics.registry.metrics()).toContain('olms_cache_up 0');
   // It does not come and go while nothing changes.
-  const told = logLines.length;
+  const reported = lines.length;
   await sleep(1_500);
-  expect(logLines.length).toBe(told);
+  expect(lines.length).toBe(reported);
 });
 
 test.each<[string, string, Partial<TlsFiles>, RegExp]>([

@@ -10,7 +10,7 @@ import { until } from '#tests/support/until.ts';
 
 /** `olms cluster` as a person uses it: started, interrupted, killed, started again. */
 
-const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
+const MAIN = join(import.meta.dirname, '..', '..', 'dev', 'main.ts');
 const START_TIMEOUT_MS = 120_000;
 const GONE_TIMEOUT_MS = 40_000;
 const folder = mkdtempSync(join(tmpdir(), 'olms-launcher-'));
