@@ -166,6 +166,9 @@ function brokerSettings(
     // Groups of one machine form at once; the default waits 3 s for company.
     'group.initial.rebalance.delay.ms': '0',
     'group.min.session.timeout.ms': '1000',
+    // One that was killed is let in when the controller has given up its last life: after 9 s by default.
+    'broker.session.timeout.ms': '3000',
+    'broker.heartbeat.interval.ms': '500',
     'num.network.threads': '2',
     'num.io.threads': '2',
     ...securitySettings(options.secured),

@@ -2,8 +2,8 @@ import { createHash, randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
+import { inject } from 'vitest';
 import { type MigrationSet, migrate } from '#platform/database/migrate.ts';
-import { sharedPostgres } from './shared.ts';
 
 /** Databases on the PostgreSQL of this worker, each a clone of a template that is migrated once per run. */
 
@@ -50,6 +50,16 @@ export async function startTestPostgres(sets?: readonly MigrationSet[]): Promise
       await client.end();
     },
   };
+}
+
+/** URL of this worker's server (shared-servers.ts), as its superuser. */
+async function sharedPostgres(): Promise<string> {
+  const url = `${inject('sharedServers')}/${process.env['VITEST_POOL_ID']}`;
+  // No connection stays: tests count those that a system leaves behind.
+  const response = await fetch(url, { headers: { connection: 'close' } });
+  const text = await response.text();
+  if (!response.ok) throw new Error(`The shared PostgreSQL does not start: ${text}`);
+  return text;
 }
 
 /** Loaded only where needed: a test of one service has nothing to do with the others. */

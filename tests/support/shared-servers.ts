@@ -4,22 +4,19 @@ import type { AddressInfo } from 'node:net';
 import { freemem, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
-import { startEmbeddedPostgres } from '#platform/database/embedded/server.ts';
-import { startKafka } from '#dev/brokers/kafka.ts';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '#platform/database/embedded/server.ts';
 
 /**
- * The servers that test files share, started when the first file asks for one and stopped after the last.
+ * The PostgreSQL servers that test files share, started when the first file asks and stopped after the last: one per
+ * worker, so that files which run at the same time never hold each other up. The end of the log waits for every open
+ * transaction of a server, whatever its database. Files that kill or configure a server start their own.
  *
- * - PostgreSQL: one per worker, so that files which run at the same time never hold each other up. The end of the log
- *   waits for every open transaction of a server, whatever its database.
- * - Kafka: one for all; each file has topics of its own.
- *
- * Files that kill or configure a server start their own.
+ * Kafka is not shared: consumer groups are named after services, and two systems on one broker would be one group.
  */
 
 declare module 'vitest' {
   export interface ProvidedContext {
-    /** Base URL where workers ask for a server. */
+    /** Where workers ask for the URL of their server. */
     readonly sharedServers: string;
   }
 }
@@ -32,29 +29,9 @@ export const FAST_POSTGRES = {
   shared_buffers: '64MB',
   max_wal_size: '256MB',
 };
-/** Users of the shared Kafka, beside its listener that asks for none. */
-export const KAFKA_USERS = { olms: 'right' };
 
 const SHM = '/dev/shm';
 const ROOM_BYTES = 4 * 1024 ** 3;
-
-interface Shared {
-  /** What the file that asked is told. */
-  readonly answer: object;
-  stop(): Promise<void>;
-}
-
-const STARTS: Readonly<Record<string, (dir: string) => Promise<Shared>>> = {
-  async postgres(dir) {
-    const settings = { ...FAST_POSTGRES, max_connections: '200' };
-    const server = await startEmbeddedPostgres({ dataDir: join(dir, 'postgres'), settings });
-    return { answer: { url: server.url }, stop: () => server.stop() };
-  },
-  async kafka(dir) {
-    const { brokers, listeners, stop } = await startKafka({ dir, secured: { users: KAFKA_USERS } });
-    return { answer: { brokers, listeners }, stop };
-  },
-};
 
 /** In memory where there is plenty of it: what a test writes is gone a minute later. */
 function folderForData(): string {
@@ -72,16 +49,17 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const folder = folderForData();
   const remove = (): void => rmSync(folder, { recursive: true, force: true });
   process.once('exit', remove);
-  const started = new Map<string, Promise<Shared>>();
+  const started = new Map<string, Promise<EmbeddedPostgres>>();
   const door = createServer((request, response) => {
-    const name = request.url!.slice(1);
-    let shared = started.get(name);
-    if (!shared) {
-      shared = STARTS[name.split('-')[0]!]!(join(folder, name));
-      started.set(name, shared);
+    const worker = request.url!.slice(1);
+    let server = started.get(worker);
+    if (!server) {
+      const settings = { ...FAST_POSTGRES, max_connections: '200' };
+      server = startEmbeddedPostgres({ dataDir: join(folder, worker, 'postgres'), settings });
+      started.set(worker, server);
     }
-    shared.then(
-      ({ answer }) => response.end(JSON.stringify(answer)),
+    server.then(
+      ({ url }) => response.end(url),
       (error: Error) => response.writeHead(500).end(error.message),
     );
   });
@@ -90,7 +68,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   return async () => {
     door.closeAllConnections();
     door.close();
-    await Promise.allSettled([...started.values()].map(async (shared) => (await shared).stop()));
+    await Promise.allSettled([...started.values()].map(async (server) => (await server).stop()));
     process.off('exit', remove);
     remove();
   };
