@@ -36,8 +36,6 @@ export interface Broker {
   readonly pid: number | undefined;
 }
 
-/** The outside world has no replicas. */
-const SINGLE: ReadonlySet<string> = new Set(['sandbox']);
 const SUPERVISE_MS = 500;
 const POSTGRES_TIMEOUT_MS = 60_000;
 const POOL_SIZE = '6';
@@ -87,8 +85,8 @@ export class Cluster {
       this.#repairing ??= this.#repairBrokers().finally(() => (this.#repairing = undefined));
     }, SUPERVISE_MS);
     const { replicas = 1 } = this.#options;
-    for (const { name } of SERVICES) {
-      const count = SINGLE.has(name) ? 1 : typeof replicas === 'number' ? replicas : (replicas[name] ?? 1);
+    for (const { name, replicas: limit } of SERVICES) {
+      const count = limit === 'one' ? 1 : typeof replicas === 'number' ? replicas : (replicas[name] ?? 1);
       for (let number = 1; number <= count; number++) this.#members.push(await this.#newMember(name, number));
     }
     await this.#port('sandbox-provider');
@@ -196,7 +194,8 @@ export class Cluster {
   }
 
   async #newMember(service: string, number: number): Promise<Member> {
-    const name = SINGLE.has(service) ? service : `${service}-${number}`;
+    const { replicas } = SERVICES.find((definition) => definition.name === service)!;
+    const name = replicas === 'one' ? service : `${service}-${number}`;
     const url = `http://127.0.0.1:${await this.#port(name)}`;
     return new Member({
       name,
@@ -222,9 +221,9 @@ export class Cluster {
     const { env, apiKey } = this.#options;
     const { service } = member;
     const all: Record<string, string | undefined> = { ...env };
-    for (const { name } of SERVICES) {
+    for (const { name, paths } of SERVICES) {
       delete all[`${name.toUpperCase()}_DATABASE_URL`];
-      if (name !== 'gateway' && !SINGLE.has(name)) all[`${name.toUpperCase()}_URL`] = this.#urlsOf(name).join(',');
+      if (paths) all[`${name.toUpperCase()}_URL`] = this.#urlsOf(name).join(',');
     }
     // What a runner of tests passes to its own processes is not for these.
     delete all['NODE_OPTIONS'];

@@ -2,11 +2,12 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { asyncApi, EVENT_TYPES, eventSchema } from '#platform/http/description/page.ts';
+import { asyncApi, EVENT_TYPES, eventSchema } from '#platform/http/description/asyncapi.ts';
 import { incompatibilities } from './compatibility.ts';
 import { type Json, type JsonObject, jsonText, sorted } from './json.ts';
 import { lifecycleDocument } from './lifecycle.ts';
-import { openApi, packageVersion } from './openapi.ts';
+import { packageVersion } from '#system/http.ts';
+import { openApi } from './openapi.ts';
 import { roomsOf, roomsPicture } from './rooms.ts';
 import { configurationDocument, errorsDocument } from './tables.ts';
 

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { ERRORS } from '#contracts/errors.ts';
-import { EVENT_TYPES } from '#platform/http/description/page.ts';
+import { EVENT_TYPES } from '#platform/http/description/asyncapi.ts';
 import { allSettings } from '#cli/serve/settings.ts';
 import { openApi } from './openapi.ts';
 

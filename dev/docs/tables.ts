@@ -41,7 +41,7 @@ const DEPENDS: Readonly<Record<string, string>> = { DATABASE_POOL_SIZE: 'twice t
 function defaultOf({ env, type, default: value }: SettingRow): string {
   if (DEPENDS[env] !== undefined) return DEPENDS[env];
   if (value === '') return '';
-  if (type === 'secret') return 'one for development only';
+  if (type === 'secret') return value;
   const words =
     env.endsWith('_MS') && /^\d+$/.test(value) && Number(value) >= 60_000 ? ` (${inWords(Number(value))})` : '';
   return `\`${value}\`${words}`;
@@ -52,13 +52,13 @@ export function configurationDocument(): string {
   const owners = [...new Set(rows.map((row) => row.owner))];
   const sections = owners.map((owner) => {
     const own = rows.filter((row) => row.owner === owner);
-    const table = own.map((row) => [`\`${row.env}\``, row.type, defaultOf(row), row.meaning]);
-    return `## ${owner}\n\n${markdownTable(['variable', 'type', 'default', 'meaning'], table)}\n`;
+    const table = own.map((row) => [`\`${row.env}\``, row.takes, defaultOf(row), row.meaning]);
+    return `## ${owner}\n\n${markdownTable(['variable', 'takes', 'default', 'meaning'], table)}\n`;
   });
-  return `${generatedFrom('the `config.ts` of the process and of each service')}
+  return `${generatedFrom('the `settings.ts` of the process and of each service')}
 # Configuration
 
-Everything is set by environment variables, and only there. \`bin/olms config\` prints this list for the version you run, with \`--json\` for programs. A variable that is set to the empty string counts as unset; a value that cannot be read stops the start with a message that names every wrong variable.
+Everything is set by environment variables, and only there. \`bin/olms config\` prints this list for the version you run, with \`--json\` for programs. A variable that is set to the empty string counts as unset; a value that a variable does not take stops the start with a message that names every wrong one. A variable that begins with \`OLMS_\` and is not in this list, or one that is nearly spelt like one of these, is named in a warning at the start.
 
 \`process\` is for every process, whichever services it runs; the others are read where their service runs.
 

@@ -1,3 +1,4 @@
+import { SOURCES } from '#contracts/order-events.ts';
 import { join } from 'node:path';
 import { Processor } from '#platform/processor/processor.ts';
 import { type ProcessorParts, replayable } from '#platform/processor/preview.ts';
@@ -22,6 +23,10 @@ const PARTS: ProcessorParts<Invoice, never, never, number> = {
 /** Invoice after the sale, credit note after a refund. */
 export const billing: ServiceDefinition = {
   name: 'billing',
+  summary: 'Invoices after the sale, credit notes after refunds',
+  tags: [{ name: 'invoices', description: 'Invoices and credit notes' }],
+  paths: [{ path: '/orders/:id/invoice' }],
+  emits: SOURCES.billing,
   migrations: join(import.meta.dirname, 'migrations'),
   settings: billingSettings,
   replays: () => [replayable(PARTS, billingProjection)],

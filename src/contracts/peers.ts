@@ -1,3 +1,5 @@
+import { type TSchema, Type } from 'typebox';
+
 /**
  * The few calls one service makes to another and waits for. Everything else goes through the log. In one
  * process they are function calls; with a process per service they travel over HTTP.
@@ -17,3 +19,14 @@ export interface Peers {
     readonly productIds: readonly string[];
   }): Promise<Product[]>;
 }
+
+const KEYS_MAX = 4_000;
+const Keys = Type.Array(Type.String({ maxLength: 100 }), { maxItems: KEYS_MAX });
+
+/** How each call travels between processes: the path it is posted to, and the schema of its argument. */
+export const PEER_CALLS: Readonly<Record<keyof Peers, { readonly path: string; readonly argument: TSchema }>> = {
+  lookupProducts: {
+    path: '/internal/products/lookup',
+    argument: Type.Object({ skus: Keys, productIds: Keys }, { additionalProperties: false }),
+  },
+};

@@ -1,14 +1,10 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
-import type { Database } from '#platform/database/database.ts';
-import { actOnce, requestKey } from '#platform/http/idempotency.ts';
 import { answer } from '#platform/http/description/openapi.ts';
+import { requestKey } from '#platform/http/idempotency.ts';
 import { Problem } from '#platform/http/problems.ts';
-import { Id, IdText, PageOf, strict, Time } from '#platform/http/schemas.ts';
-import type { RemoteService } from '#platform/http/remote/proxy.ts';
-import { emptyBodyIsObject, type Principal } from '#platform/http/server.ts';
-import { listParked, loadParked, type ParkedOrder } from '#platform/log/parked.ts';
-import type { Consumer } from '#platform/log/consumer.ts';
+import { PageOf, Time, strict } from '#platform/http/schemas.ts';
+import type { Principal } from '#platform/http/server.ts';
 import { type ApiKeys, BOOTSTRAP_NAME } from './api-keys.ts';
 
 const KeyName = Type.String({ minLength: 1, maxLength: 50, pattern: '^[A-Za-z0-9._-]+$' });
@@ -21,28 +17,6 @@ const KeyView = Type.Object(
   { name: KeyName, role: Role, createdAt: Time, revokedAt: Type.Union([Time, Type.Null()]) },
   { title: 'ApiKey' },
 );
-const ParkedView = Type.Object(
-  {
-    consumer: Type.String({ description: 'Who could not digest the event' }),
-    orderId: Id,
-    reason: Type.Union([Type.String(), Type.Null()]),
-    eventType: Type.String(),
-    eventId: Id,
-    events: Type.Integer({ description: 'How many events wait, the one at fault included' }),
-    parkedAt: Time,
-  },
-  { title: 'ParkedOrder' },
-);
-const DecidedView = Type.Object({
-  released: Type.Integer({ description: 'Events that wait no longer' }),
-  left: Type.Integer({ description: 'Events of the order that still wait' }),
-});
-const ParkedPage = Type.Object({
-  ...PageOf(ParkedView).properties,
-  unreachable: Type.Optional(
-    Type.Array(Type.String(), { description: 'Services that could not be asked; what they parked is missing here' }),
-  ),
-});
 
 /** Keys of the API: who may call, and as what. */
 export function apiKeyRoutes(app: FastifyInstance, keys: ApiKeys): void {
@@ -108,167 +82,4 @@ export function apiKeyRoutes(app: FastifyInstance, keys: ApiKeys): void {
       return reply.code(204).send();
     },
   );
-}
-
-/** Orders whose events wait for an operator: look, retry, edit and retry, or skip. In this process and in those behind it. */
-export function parkedRoutes(
-  app: FastifyInstance,
-  databases: Database | readonly Database[],
-  consumers: ReadonlyMap<string, Consumer>,
-  remote: readonly RemoteService[] = [],
-): void {
-  const own = [databases].flat();
-  const tags = ['operations'];
-  const config = { role: 'operator' } as const;
-  const params = Type.Object({
-    consumer: Type.String({ maxLength: 50, pattern: '^[A-Za-z0-9._-]+$', examples: ['orders'] }),
-    orderId: IdText,
-  });
-
-  app.get(
-    '/parked',
-    {
-      schema: {
-        operationId: 'listParkedOrders',
-        tags,
-        summary: 'Parked orders, with the reason',
-        response: { 200: answer('Oldest first', ParkedPage) },
-      },
-    },
-    async (request) => {
-      const here = (await Promise.all(own.map((database) => listParked(database)))).flat();
-      const { items, unreachable } = await parkedElsewhere(remote, request);
-      return {
-        items: merged([...here, ...items.map(({ entry }) => entry)]),
-        nextCursor: null,
-        ...(unreachable.length > 0 && { unreachable }),
-      };
-    },
-  );
-
-  for (const action of ['retry', 'skip'] as const) {
-    app.post<{ Params: { consumer: string; orderId: string }; Body: { data?: unknown } }>(
-      `/parked/:consumer/:orderId/${action}`,
-      {
-        config: { ...config, idempotencyKey: 'accepted', refusals: ['NOT_FOUND'] },
-        schema: {
-          operationId: `${action}ParkedOrder`,
-          tags,
-          summary:
-            action === 'retry'
-              ? 'Try the parked event again, optionally with edited data'
-              : 'Leave the parked event out',
-          params,
-          body: Type.Object({ data: Type.Optional(Type.Unknown()) }, strict),
-          response: {
-            200: answer('Done', DecidedView),
-          },
-        },
-        preValidation: emptyBodyIsObject,
-      },
-      async (request, reply) => {
-        const { consumer: name } = request.params;
-        const orderId = request.params.orderId.toLowerCase();
-        const key = requestKey(request);
-        const consumer = consumers.get(name);
-        const holder = consumer ? undefined : await holderOf(remote, name, orderId, request);
-        if (holder) {
-          const given = request.headers['idempotency-key'];
-          const headers = {
-            'content-type': 'application/json',
-            'x-correlation-id': request.correlationId,
-            ...(typeof given === 'string' && { 'idempotency-key': given }),
-          };
-          const {
-            statusCode,
-            headers: answered,
-            body,
-          } = await holder.send(
-            { method: 'POST', path: request.url, headers, body: JSON.stringify(request.body) },
-            request.principal,
-          );
-          return reply
-            .code(statusCode)
-            .headers({ 'content-type': answered['content-type'] as string })
-            .send(body);
-        }
-        if (!consumer) throw new Problem('NOT_FOUND', `There is no consumer ${name} here.`);
-        const data = request.body.data;
-        const change = {
-          action,
-          actor: request.principal.name,
-          ...(data !== undefined && action === 'retry' && { data }),
-        };
-        const waiting = async (): Promise<readonly string[]> =>
-          (await Promise.all(own.map((each) => loadParked(each, name, orderId)))).flat().map(({ event }) => event.id);
-        const act = async (): Promise<Decided> => {
-          const released = await consumer.unpark(orderId, change);
-          return { released, left: (await waiting()).length };
-        };
-        const [database] = own;
-        if (!database) return act();
-        return actOnce<readonly string[], Decided>(database, key, {
-          mark: waiting,
-          act,
-          // What was at the head is gone only if this was done: a retry that fails again leaves it there.
-          happened: async (before) => {
-            const now = await waiting();
-            if (before.length === 0 || now[0] === before[0]) return undefined;
-            return { released: before.filter((id) => !now.includes(id)).length, left: now.length };
-          },
-        });
-      },
-    );
-  }
-}
-
-/** What became of an order's parked events. */
-interface Decided {
-  readonly released: number;
-  readonly left: number;
-}
-
-/** One list of several; services that share a database tell the same orders. */
-function merged(entries: readonly ParkedOrder[]): ParkedOrder[] {
-  const byKey = new Map(entries.map((entry) => [`${entry.consumer} ${entry.orderId} ${entry.eventId}`, entry]));
-  return [...byKey.values()].sort((a, b) => (a.parkedAt < b.parkedAt ? -1 : 1));
-}
-
-interface ParkedElsewhere {
-  readonly items: readonly { readonly at: RemoteService; readonly entry: ParkedOrder }[];
-  readonly unreachable: readonly string[];
-}
-
-async function parkedElsewhere(remote: readonly RemoteService[], request: FastifyRequest): Promise<ParkedElsewhere> {
-  const unreachable: string[] = [];
-  const lists = await Promise.all(
-    remote.map(async (at) => {
-      try {
-        const { statusCode, body } = await at.send(
-          { method: 'GET', path: '/parked', headers: { 'x-correlation-id': request.correlationId } },
-          request.principal,
-        );
-        if (statusCode !== 200) throw new Error(`answered ${statusCode}`);
-        const text = Buffer.isBuffer(body) ? body.toString() : await body.text();
-        return (JSON.parse(text) as { items: ParkedOrder[] }).items.map((entry) => ({ at, entry }));
-      } catch {
-        unreachable.push(at.name);
-        return [];
-      }
-    }),
-  );
-  return { items: lists.flat(), unreachable };
-}
-
-/** The service whose consumer it is; what is no service's name is looked for. */
-async function holderOf(
-  remote: readonly RemoteService[],
-  consumer: string,
-  orderId: string,
-  request: FastifyRequest,
-): Promise<RemoteService | undefined> {
-  const named = remote.find(({ name }) => name === consumer);
-  if (named || remote.length === 0) return named;
-  const { items } = await parkedElsewhere(remote, request);
-  return items.find(({ entry }) => entry.consumer === consumer && entry.orderId === orderId)?.at;
 }

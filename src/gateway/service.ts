@@ -1,7 +1,7 @@
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { MemoryCache } from '#platform/cache/memory-cache.ts';
 import { readSettings } from '#platform/runtime/settings.ts';
-import type { Service, ServiceDefinition, ServiceDependencies } from '#platform/service.ts';
+import type { ServiceDefinition } from '#platform/service.ts';
 import { ApiKeys } from './api-keys.ts';
 import { gatewaySettings } from './settings.ts';
 import { limitRates } from './rate-limit.ts';
@@ -9,22 +9,20 @@ import { apiKeyRoutes } from './routes.ts';
 import { Stream, streamRoutes } from './stream.ts';
 
 /** The front door: who may call. The routes behind it belong to the services. */
-export interface Gateway extends Service {
-  readonly keys: ApiKeys;
-  readonly stream: Stream;
-}
-
-export const gateway: ServiceDefinition & { create(dependencies: ServiceDependencies): Gateway } = {
+export const gateway: ServiceDefinition = {
   name: 'gateway',
-  migrations: fileURLToPath(new URL('migrations', import.meta.url)),
+  summary: 'The front door: who may call, and live events',
+  tags: [{ name: 'api keys', description: 'Who may call' }],
+  frontDoor: true,
+  migrations: join(import.meta.dirname, 'migrations'),
   settings: gatewaySettings,
-  create({ env, database, bus, cache, logger, metrics }: ServiceDependencies): Gateway {
+  create({ env, database, bus, cache, logger, metrics }) {
     const config = readSettings(gatewaySettings, env);
     const keys = new ApiKeys(database, config.bootstrapApiKey);
     const stream = new Stream({ bus, cache, logger, metrics, clientsMax: config.streamClientsMax });
     return {
-      keys,
-      stream,
+      authenticate: (authorization) => keys.authenticate(authorization),
+      checks: () => ({ stream: { ...stream.healthy(), optional: true } }),
       routes(app) {
         limitRates(app, config.rateLimitPerSecond, cache ?? new MemoryCache());
         apiKeyRoutes(app, keys);

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
-import { Counter, Gauge } from 'prom-client';
+import type { Counter, Gauge } from 'prom-client';
 import { type Static, Type } from 'typebox';
 import { isUuid } from '#contracts/ids.ts';
 import { ORDER_EVENTS } from '#contracts/order-events.ts';
@@ -64,12 +64,10 @@ export class Stream {
     this.#options = options;
     // A log that every process reads needs nobody to fan it out, and is right whatever becomes of Redis.
     this.#feed = bus.log ? new LogFeed(bus, bus.log) : new FanOut(bus, cache);
-    const registers = [metrics.registry];
-    this.#gauge = new Gauge({ name: 'olms_stream_clients', help: 'Clients of GET /stream', registers });
-    this.#dropped = new Counter({
+    this.#gauge = metrics.gauge({ name: 'olms_stream_clients', help: 'Clients of GET /stream' });
+    this.#dropped = metrics.counter({
       name: 'olms_stream_dropped_total',
       help: 'Clients of GET /stream that were disconnected because they read too slowly',
-      registers,
     });
   }
 

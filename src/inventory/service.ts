@@ -1,3 +1,4 @@
+import { SOURCES } from '#contracts/order-events.ts';
 import { fileURLToPath } from 'node:url';
 import { uuidv7 } from '#platform/runtime/uuid.ts';
 import type { Envelope } from '#contracts/envelope.ts';
@@ -18,6 +19,11 @@ const BACKORDER_SWEEP_MS = 30_000;
 /** The inventory service: products, stock per location, reservations, the ledger. */
 export const inventory: ServiceDefinition = {
   name: 'inventory',
+  summary: 'Products, stock per location, reservations, the ledger',
+  tags: [{ name: 'inventory', description: 'Products, and stock per location' }],
+  paths: [{ path: '/products' }, { path: '/products/*' }, { path: '/stock' }, { path: '/stock/*' }],
+  emits: SOURCES.inventory,
+  offers: ['lookupProducts'],
   migrations: fileURLToPath(new URL('migrations', import.meta.url)),
   settings: {},
   replays: () => [replayable(PARTS, NO_REBUILD)],

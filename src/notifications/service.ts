@@ -22,6 +22,9 @@ function partsOf(env: Environment): ProcessorParts<Correspondence, never, MailQu
 /** E-mail, SMS and push for every event a customer cares about. */
 export const notifications: ServiceDefinition = {
   name: 'notifications',
+  summary: 'E-mail, SMS and push for every event a customer cares about',
+  tags: [{ name: 'notifications', description: 'What customers were told' }],
+  paths: [{ path: '/notifications' }, { path: '/notifications/*' }],
   migrations: join(import.meta.dirname, 'migrations'),
   settings: notificationsSettings,
   replays: (env) => [replayable(partsOf(env), notificationProjection, toldEvents)],

@@ -1,3 +1,4 @@
+import { SOURCES } from '#contracts/order-events.ts';
 import { fileURLToPath } from 'node:url';
 import { type Environment, readSettings } from '#platform/runtime/settings.ts';
 import { type Job, startJob } from '#platform/runtime/job.ts';
@@ -25,6 +26,11 @@ const EXPIRED_PER_RUN = 500;
 /** The orders service: the aggregate, its state machine, and the only writer of an order. */
 export const orders: ServiceDefinition = {
   name: 'orders',
+  summary: 'The order, from the request to the end; the only writer of an order',
+  tags: [{ name: 'orders', description: 'Orders, from the request to the end' }],
+  paths: [{ path: '/orders' }, { path: '/orders/*' }, { path: '/dashboard' }],
+  emits: SOURCES.orders,
+  needs: ['lookupProducts'],
   migrations: fileURLToPath(new URL('migrations', import.meta.url)),
   settings: ordersSettings,
   replays: (env) => [replayable(partsOf(env), orderProjection), historyReplay],

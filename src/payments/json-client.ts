@@ -14,8 +14,8 @@ interface JsonRequest {
 }
 
 export interface JsonClientOptions {
-  /** Asked at every call. */
-  readonly url: () => string;
+  /** Base URL; only its origin is used. */
+  readonly url: string;
   readonly timeoutMs: number;
   readonly connections: number;
 }
@@ -90,43 +90,32 @@ class Exchange implements Dispatcher.DispatchHandler {
 
 /** JSON over kept-alive connections, each call within one time limit. Server errors and lost replies throw {@link ProviderUnreachable}. */
 export class JsonClient {
-  readonly #options: JsonClientOptions;
-  #origin = '';
-  #pool: Pool | undefined;
+  readonly #pool: Pool;
+  readonly #timeoutMs: number;
 
-  constructor(options: JsonClientOptions) {
-    this.#options = options;
+  constructor({ url, connections, timeoutMs }: JsonClientOptions) {
+    this.#timeoutMs = timeoutMs;
+    this.#pool = new Pool(new URL(url).origin, {
+      connections,
+      pipelining: 1,
+      keepAliveTimeout: 30_000,
+      connect: { timeout: timeoutMs },
+    });
   }
 
   call({ method, path, key, body }: JsonRequest): Promise<JsonReply> {
-    const pool = this.#poolOf(this.#options.url());
     const headers = ['accept', 'application/json'];
     if (body !== undefined) headers.push('content-type', 'application/json');
     if (key !== undefined) headers.push('idempotency-key', key);
     return new Promise((resolve, reject) => {
-      pool.dispatch(
+      this.#pool.dispatch(
         { method, path, headers, body: body ?? null, headersTimeout: 0, bodyTimeout: 0 },
-        new Exchange(this.#options.timeoutMs, resolve, reject),
+        new Exchange(this.#timeoutMs, resolve, reject),
       );
     });
   }
 
-  #poolOf(url: string): Pool {
-    const { origin } = this.#origin === url && this.#pool ? { origin: url } : new URL(url);
-    if (!this.#pool || this.#origin !== origin) {
-      void this.#pool?.close().catch(() => {});
-      this.#pool = new Pool(origin, {
-        connections: this.#options.connections,
-        pipelining: 1,
-        keepAliveTimeout: 30_000,
-        connect: { timeout: this.#options.timeoutMs },
-      });
-      this.#origin = origin;
-    }
-    return this.#pool;
-  }
-
   async close(): Promise<void> {
-    await this.#pool?.destroy();
+    await this.#pool.destroy();
   }
 }

@@ -14,6 +14,7 @@ import { fromRow, OUTBOX_COLUMNS, type OutboxRow, appendEvents } from '#platform
 import type { PostgresBus } from '#platform/log/postgres-bus.ts';
 import type { Service, ServiceDependencies } from '#platform/service.ts';
 import { createLogger } from '#platform/telemetry/logger.ts';
+import { paymentsMetrics } from './metrics.ts';
 import { createMetrics, type Metrics } from '#platform/telemetry/metrics.ts';
 import { sandboxUrl } from '#sandbox/settings.ts';
 import { sandbox } from '#sandbox/service.ts';
@@ -162,7 +163,7 @@ beforeAll(async () => {
   const [sandboxPort, httpPort] = [await freePort(), await freePort()];
   env = {
     SANDBOX_PROVIDER_PORT: String(sandboxPort),
-    PORT: String(httpPort),
+    SANDBOX_WEBHOOK_URL: `http://127.0.0.1:${httpPort}/payments/webhooks/sandbox`,
     SANDBOX_WEBHOOK_SECRET: SECRET,
     SANDBOX_WEBHOOK_DELAY_MS: '300',
     SANDBOX_SLOW_MS: '3000',
@@ -296,7 +297,7 @@ describe('payments with the sandbox provider', () => {
     const orders: string[] = [];
     for (let i = 0; i < 30; i++) orders.push(await pay('tok_approve'));
     for (const orderId of orders) await until('pending', async () => (await types(orderId)).length === 1);
-    const open = async (): Promise<number> => (await metrics.breakerOpen.get()).values[0]!.value;
+    const open = async (): Promise<number> => (await paymentsMetrics(metrics).breakerOpen.get()).values[0]!.value;
     await until('the open breaker', async () => (await open()) === 1);
     const later = await pay('tok_approve');
     await until('pending', async () => (await types(later)).length === 1);
@@ -305,7 +306,7 @@ describe('payments with the sandbox provider', () => {
     );
     expect([...reasons].sort()).toEqual(['http_503', 'provider unavailable']);
     const callsMade = async (): Promise<number> =>
-      (await metrics.providerSeconds.get()).values
+      (await paymentsMetrics(metrics).providerSeconds.get()).values
         .filter((value) => value.metricName?.endsWith('_count'))
         .reduce((sum, value) => sum + value.value, 0);
     const before = await callsMade();
@@ -449,7 +450,7 @@ test('a key that the provider knows from another request is no refusal of this o
   const charge = { currency: 'EUR', token: 'tok_approve', capture: true, reference: orderId };
   await sandboxCall('POST', '/v1/charges', { ...charge, amount: '20.00' }, key);
   const adapter = createSandboxProvider({
-    url: () => sandboxUrl(env),
+    url: sandboxUrl(env),
     timeoutMs: 2_000,
     connections: 1,
     webhookSecret: undefined,

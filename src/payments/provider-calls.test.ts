@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { createLogger } from '#platform/telemetry/logger.ts';
+import { paymentsMetrics } from './metrics.ts';
 import { createMetrics } from '#platform/telemetry/metrics.ts';
 import { until } from '#tests/support/until.ts';
 import { ProviderCalls } from './provider-calls.ts';
@@ -66,7 +67,7 @@ test('saving an outcome keeps no call waiting, and no more calls are in flight t
     breakerOpenMs: 1_000,
     nowMs: () => 0,
     logger: createLogger('silent'),
-    metrics: createMetrics(),
+    metrics: paymentsMetrics(createMetrics()),
     told: () => new Promise<void>((resolve) => saved.push(resolve)),
   });
   calls.perform(Array.from({ length: EFFECTS }, (_, number) => effect(number)));

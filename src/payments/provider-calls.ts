@@ -7,7 +7,7 @@ import {
   handleType,
 } from 'cockatiel';
 import type { Logger } from '#platform/telemetry/logger.ts';
-import type { Metrics } from '#platform/telemetry/metrics.ts';
+import type { PaymentsMetrics } from './metrics.ts';
 import { type PaymentProvider, ProviderUnreachable } from './provider.ts';
 import type { PaymentEffect } from './rules/model.ts';
 import type { ProviderResult } from './rules/operation.ts';
@@ -25,7 +25,7 @@ export interface ProviderCallsOptions {
   readonly breakerOpenMs: number;
   readonly nowMs: () => number;
   readonly logger: Logger;
-  readonly metrics: Metrics;
+  readonly metrics: PaymentsMetrics;
   /** Takes what became known. */
   readonly told: (effect: PaymentEffect, result: ProviderResult) => Promise<unknown>;
 }

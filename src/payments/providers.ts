@@ -10,10 +10,10 @@ export function providerNames(config: PaymentsConfig): readonly string[] {
 /** The configured providers by name: to add one, implement the port and list it here. */
 export function createProviders(config: PaymentsConfig): ReadonlyMap<string, PaymentProvider> {
   const providers = new Map<string, PaymentProvider>();
-  if (config.sandbox)
-    providers.set(
-      'sandbox',
-      createSandboxProvider({ ...config.sandbox, timeoutMs: config.timeoutMs, connections: config.concurrency }),
-    );
+  if (config.sandbox) {
+    const { url, webhookSecret } = config.sandbox;
+    const { timeoutMs, concurrency: connections } = config;
+    providers.set('sandbox', createSandboxProvider({ url, webhookSecret, timeoutMs, connections }));
+  }
   return providers;
 }

@@ -1,3 +1,4 @@
+import { SOURCES } from '#contracts/order-events.ts';
 import { join } from 'node:path';
 import { isRefusal, type Refusal } from '#contracts/errors.ts';
 import type { Cause } from '#platform/processor/aggregate.ts';
@@ -8,6 +9,7 @@ import { type ProcessorParts, replayable } from '#platform/processor/preview.ts'
 import type { Service, ServiceDefinition, ServiceDependencies } from '#platform/service.ts';
 import { paymentsAudit } from './audit.ts';
 import { type PaymentsConfig, readConfig, settings } from './settings.ts';
+import { paymentsMetrics } from './metrics.ts';
 import { ProviderCalls } from './provider-calls.ts';
 import { createProviders, providerNames } from './providers.ts';
 import { registerRoutes } from './routes.ts';
@@ -40,6 +42,15 @@ function partsOf(
 /** Payments: asks providers for money and gives it back. */
 export const payments: ServiceDefinition = {
   name: 'payments',
+  summary: 'Authorize, capture, void, refund',
+  tags: [{ name: 'payments', description: 'What was authorized, captured and given back' }],
+  paths: [
+    { path: '/payments' },
+    { path: '/payments/*' },
+    // Signed by the payment provider.
+    { path: '/payments/webhooks/:provider', public: true },
+  ],
+  emits: SOURCES.payments,
   migrations: join(import.meta.dirname, 'migrations'),
   settings,
   // Whether authorizations wait for their shipment is asked of the database at start; a replay counts with it.
@@ -52,7 +63,7 @@ export const payments: ServiceDefinition = {
   audit: paymentsAudit,
   create(dependencies: ServiceDependencies): Service {
     const { env, database, bus, clock, logger, metrics } = dependencies;
-    const config = readConfig(env);
+    const config = readConfig(env, dependencies.processSecret);
     const providers = createProviders(config);
     let capturesOutstanding = false;
     const submit = (orderId: string, command: PaymentCommand, cause: Cause): Promise<Done<Payment> | Refusal> =>
@@ -64,7 +75,7 @@ export const payments: ServiceDefinition = {
       breakerOpenMs: config.breakerOpenMs,
       nowMs: () => clock.nowMs(),
       logger,
-      metrics,
+      metrics: paymentsMetrics(metrics),
       told: (effect, result) =>
         submit(
           effect.orderId,

@@ -1,14 +1,11 @@
-import { type Environment, readSettings, type Settings } from '#platform/runtime/settings.ts';
+import { type Environment, isProduction, readSettings, type Settings } from '#platform/runtime/settings.ts';
 import type { CaptureMode } from './rules/model.ts';
 import { SAFETY_NET_MS } from './rules/operation.ts';
 
-/** Signs webhooks of the sandbox wherever no secret is configured; production never accepts it. */
-const DEVELOPMENT_WEBHOOK_SECRET = 'whsec_b2xtcy1zYW5kYm94LW5vdC1mb3ItcHJvZHVjdGlvbg==';
-const SANDBOX_PORT = 4010;
-
 export const settings = {
   capture: {
-    type: 'string',
+    type: 'choice',
+    choices: ['automatic', 'on_dispatch'],
     env: 'PAYMENTS_CAPTURE',
     default: 'automatic',
     meaning:
@@ -16,6 +13,7 @@ export const settings = {
   },
   concurrency: {
     type: 'integer',
+    min: 1,
     env: 'PAYMENTS_CONCURRENCY',
     default: 128,
     meaning: 'Provider calls in flight at once',
@@ -61,12 +59,8 @@ const sandboxSettings = {
     default: false,
     meaning: 'Offer the sandbox provider in production too',
   },
-  webhookSecret: {
-    type: 'secret',
-    env: 'SANDBOX_WEBHOOK_SECRET',
-    default: DEVELOPMENT_WEBHOOK_SECRET,
-    meaning: 'Signs its webhooks',
-  },
+  webhookSecret: { type: 'secret', env: 'SANDBOX_WEBHOOK_SECRET', default: '', meaning: 'Signs its webhooks' },
+  port: { type: 'integer', min: 1, max: 65_535, env: 'SANDBOX_PROVIDER_PORT', default: 4010, meaning: 'Its port' },
 } as const satisfies Settings;
 
 export interface PaymentsConfig {
@@ -77,37 +71,26 @@ export interface PaymentsConfig {
   readonly breakerOpenMs: number;
   readonly cancelSafetyMs: number;
   /** Undefined where the sandbox is not offered. */
-  readonly sandbox: { readonly url: () => string; readonly webhookSecret: string | undefined } | undefined;
+  readonly sandbox: { readonly url: string; readonly webhookSecret: string | undefined } | undefined;
 }
 
-export function readConfig(env: Environment): PaymentsConfig {
-  const values = readSettings(settings, env);
-  if (values.capture !== 'automatic' && values.capture !== 'on_dispatch')
-    throw new Error('Configuration: PAYMENTS_CAPTURE must be automatic or on_dispatch');
-  if (values.concurrency < 1) throw new Error('Configuration: PAYMENTS_CONCURRENCY must be at least 1');
+/**
+ * The settings in force; throws where they contradict each other. `processSecret` signs the sandbox's webhooks where no
+ * secret is set: it is good where the sandbox runs in the same process.
+ */
+export function readConfig(env: Environment, processSecret?: string): PaymentsConfig {
+  const { sandboxUrl, ...values } = readSettings(settings, env);
   // A call may begin that much later than it was decided, and then takes its time: until it is over, a charge
   // that the provider does not know may still arrive there.
   if (values.cancelSafetyMs <= values.timeoutMs + SAFETY_NET_MS) {
     throw new Error(`Configuration: PAYMENTS_CANCEL_SAFETY_MS must exceed PAYMENTS_TIMEOUT_MS by ${SAFETY_NET_MS}`);
   }
-  const { enabled, webhookSecret } = readSettings(sandboxSettings, env);
-  const production = env['OLMS_ENV'] === 'production';
-  const secretUsable = webhookSecret !== '' && !(production && webhookSecret === DEVELOPMENT_WEBHOOK_SECRET);
+  const { enabled, webhookSecret, port } = readSettings(sandboxSettings, env);
   return {
-    capture: values.capture,
-    concurrency: values.concurrency,
-    queueMax: values.queueMax,
-    timeoutMs: values.timeoutMs,
-    breakerOpenMs: values.breakerOpenMs,
-    cancelSafetyMs: values.cancelSafetyMs,
-    // Read at every call: a system under test learns its ports only while it starts.
+    ...values,
     sandbox:
-      enabled || !production
-        ? {
-            url: () =>
-              env['SANDBOX_PROVIDER_URL'] || `http://127.0.0.1:${env['SANDBOX_PROVIDER_PORT'] || SANDBOX_PORT}`,
-            webhookSecret: secretUsable ? webhookSecret : undefined,
-          }
+      enabled || !isProduction(env)
+        ? { url: sandboxUrl || `http://127.0.0.1:${port}`, webhookSecret: webhookSecret || processSecret }
         : undefined,
   };
 }

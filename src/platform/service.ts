@@ -5,6 +5,10 @@ import type { Cache } from './cache/cache.ts';
 import type { Environment, Settings } from './runtime/settings.ts';
 import type { Clock } from './runtime/clock.ts';
 import type { Database } from './database/database.ts';
+import type { Tag } from './http/description/openapi.ts';
+import type { Check } from './http/operations.ts';
+import type { ServedPath } from './http/remote/proxy.ts';
+import type { Principal } from './http/server.ts';
 import type { Bus } from './log/bus.ts';
 import type { Consumer } from '#platform/log/consumer.ts';
 import type { Replayable } from './processor/preview.ts';
@@ -29,14 +33,22 @@ export interface ServiceDependencies {
   readonly backlogMs?: () => number;
   /** Calls to other services, in process or over HTTP. */
   readonly peers: Peers;
+  /** Base URL of this process; empty until it listens. */
+  readonly selfUrl?: () => string;
+  /** A secret that the services of this process share and nobody else knows: made at its start. */
+  readonly processSecret?: string;
 }
 
 /** A running part of the system: it starts and stops as one thing. */
 export interface Service {
   /** HTTP in, commands out. */
   readonly routes?: (app: FastifyInstance) => void;
-  /** Calls other services may make, registered under the service's name. */
+  /** The calls that its definition offers to other services. */
   readonly peer?: Partial<Peers>;
+  /** Of the front door: the caller behind an `Authorization` header, or undefined. */
+  readonly authenticate?: (authorization: string | undefined) => Principal | undefined | Promise<Principal | undefined>;
+  /** What the readiness of the process says beside its consumers, by name. */
+  readonly checks?: () => Readonly<Record<string, Check>>;
   readonly consumer?: Consumer;
   /** Further consumers, by name. */
   readonly consumers?: Readonly<Record<string, Consumer>>;
@@ -47,15 +59,35 @@ export interface Service {
   settled?(): Promise<void>;
 }
 
-/** What the list in src/system/services.ts holds: the map of the system. */
+/**
+ * All that the rest of the system knows of a service. Routing, documentation, metrics, the audit, replays and the
+ * deployment are derived from the list of these in src/system/services.ts.
+ */
 export interface ServiceDefinition {
+  /** Of its folder, its consumer, its schema in the database, and its variables `<NAME>_URL` and `<NAME>_DATABASE_URL`. */
   readonly name: string;
+  /** What it is for, in a few words. */
+  readonly summary: string;
+  /** Chapters of the API description that its routes stand under. */
+  readonly tags?: readonly Tag[];
+  /** What it answers behind the gateway. Without it nobody calls the service by way of the gateway. */
+  readonly paths?: readonly ServedPath[];
+  /** True for the one that knows who may call, and hands on what services in other processes answer. */
+  readonly frontDoor?: true;
+  /** Source of the events that it writes to the log, such as `/olms/orders`; undefined where it writes none. */
+  readonly emits?: string;
+  /** The consumers that it reads the log with, under the settings they run with; `olms replay` sets them back. */
+  readonly replays?: (env: Environment) => readonly Replayable[];
+  /** How many processes may run it at the same time; any number by default. */
+  readonly replicas?: 'one';
+  /** Calls that other services may make, and those that it makes. */
+  readonly offers?: readonly (keyof Peers)[];
+  readonly needs?: readonly (keyof Peers)[];
   /** Folder with numbered SQL files; undefined where the service stores nothing. */
   readonly migrations?: string;
   readonly settings: Settings;
-  /** What `olms replay` must know of its consumers, under the settings they run with. */
-  readonly replays?: (env: Environment) => readonly Replayable[];
   /** What `olms audit` checks in its tables. */
   readonly audit?: ServiceAudit;
+  /** Makes it without starting it: no I/O, so that its routes can be described anywhere. */
   create(dependencies: ServiceDependencies): Service;
 }

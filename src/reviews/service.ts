@@ -1,3 +1,4 @@
+import { SOURCES } from '#contracts/order-events.ts';
 import { join } from 'node:path';
 import { type Environment, readSettings } from '#platform/runtime/settings.ts';
 import { Processor } from '#platform/processor/processor.ts';
@@ -23,6 +24,10 @@ function partsOf(env: Environment): ProcessorParts<Review, ReviewCommand, Review
 /** Manual review of flagged orders. */
 export const reviews: ServiceDefinition = {
   name: 'reviews',
+  summary: 'Manual review of flagged orders',
+  tags: [{ name: 'reviews', description: 'Orders that wait for a person to look at them' }],
+  paths: [{ path: '/reviews' }, { path: '/reviews/*' }],
+  emits: SOURCES.reviews,
   migrations: join(import.meta.dirname, 'migrations'),
   settings: reviewsSettings,
   replays: (env) => [replayable(partsOf(env), NO_REBUILD)],

@@ -13,10 +13,12 @@ const WAKE_MAX = 200;
 /** The outside world for tests, demos and development: a payment provider with books of its own. */
 export const sandbox: ServiceDefinition = {
   name: 'sandbox',
+  summary: 'The outside world for tests, demos and development: a payment provider with books of its own',
+  replicas: 'one',
   migrations: join(import.meta.dirname, 'migrations'),
   settings,
-  create({ env, database, clock, logger }: ServiceDependencies): Service {
-    const config = readConfig(env);
+  create({ env, database, clock, logger, ...process }: ServiceDependencies): Service {
+    const config = readConfig(env, process);
     const provider = createProvider(database, () => clock.nowMs(), config.webhookDelayMs);
     let job: Job | undefined;
     let waking = false;

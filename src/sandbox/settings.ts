@@ -1,12 +1,10 @@
-import { type Environment, readSettings, type Settings } from '#platform/runtime/settings.ts';
-
-/** The same development secret as the payments service expects; neither accepts it in production. */
-const DEVELOPMENT_WEBHOOK_SECRET = 'whsec_b2xtcy1zYW5kYm94LW5vdC1mb3ItcHJvZHVjdGlvbg==';
-const HTTP_PORT = 8080;
+import { type Environment, isProduction, readSettings, type Settings } from '#platform/runtime/settings.ts';
 
 export const settings = {
   port: {
     type: 'integer',
+    min: 1,
+    max: 65_535,
     env: 'SANDBOX_PROVIDER_PORT',
     default: 4010,
     meaning: 'Port of the sandbox payment provider',
@@ -27,15 +25,15 @@ export const settings = {
     type: 'string',
     env: 'SANDBOX_WEBHOOK_URL',
     default: '',
-    meaning: 'Where the sandbox provider sends its webhooks; empty: this machine, PORT, /payments/webhooks/sandbox',
+    meaning: 'Where the sandbox provider sends its webhooks; empty: to its own process, /payments/webhooks/sandbox',
   },
   webhookSecret: {
     type: 'secret',
     env: 'SANDBOX_WEBHOOK_SECRET',
-    default: DEVELOPMENT_WEBHOOK_SECRET,
+    default: '',
     generated: true,
     meaning:
-      'Signs the webhooks of the sandbox provider (Standard Webhooks, `whsec_…`); the default is refused in production',
+      'Signs the webhooks of the sandbox provider (Standard Webhooks, `whsec_…`); needed where it runs in another process than payments',
   },
   webhookDelayMs: {
     type: 'integer',
@@ -61,20 +59,21 @@ export interface SandboxConfig {
   readonly slowMs: number;
 }
 
-export function readConfig(env: Environment): SandboxConfig {
-  const values = readSettings(settings, env);
-  // In production the sandbox runs only where it is asked for, and never signs with a secret everybody knows.
-  const production = env['OLMS_ENV'] === 'production';
+/** What the process of the sandbox knows of itself. */
+interface OwnProcess {
+  readonly selfUrl?: () => string;
+  readonly processSecret?: string;
+}
+
+export function readConfig(env: Environment, { selfUrl, processSecret = '' }: OwnProcess): SandboxConfig {
+  const { enabled, webhookUrl, webhookSecret, ...values } = readSettings(settings, env);
   return {
-    runs: !production || values.enabled,
-    port: values.port,
-    outage: values.outage,
-    // Read when a webhook is sent: a system under test learns its port only after the sandbox was made.
-    webhookUrl: () =>
-      env['SANDBOX_WEBHOOK_URL'] || `http://127.0.0.1:${env['PORT'] || HTTP_PORT}/payments/webhooks/sandbox`,
-    webhookSecret: production && values.webhookSecret === DEVELOPMENT_WEBHOOK_SECRET ? '' : values.webhookSecret,
-    webhookDelayMs: values.webhookDelayMs,
-    slowMs: values.slowMs,
+    ...values,
+    // In production the sandbox runs only where it is asked for.
+    runs: !isProduction(env) || enabled,
+    // The address of the process is known once it listens.
+    webhookUrl: () => webhookUrl || `${selfUrl?.() ?? ''}/payments/webhooks/sandbox`,
+    webhookSecret: webhookSecret || processSecret,
   };
 }
 

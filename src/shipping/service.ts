@@ -1,3 +1,4 @@
+import { SOURCES } from '#contracts/order-events.ts';
 import { join } from 'node:path';
 import type { Environment } from '#platform/runtime/settings.ts';
 import { Processor } from '#platform/processor/processor.ts';
@@ -21,6 +22,10 @@ function partsOf(env: Environment): ProcessorParts<Shipping, ShippingCommand, Ca
 /** Shipments, carriers, tracking. */
 export const shipping: ServiceDefinition = {
   name: 'shipping',
+  summary: 'Shipments, carriers, tracking',
+  tags: [{ name: 'shipments', description: 'Parcels of an order' }],
+  paths: [{ path: '/shipments' }, { path: '/shipments/*' }],
+  emits: SOURCES.shipping,
   migrations: join(import.meta.dirname, 'migrations'),
   settings: shippingSettings,
   replays: (env) => [replayable(partsOf(env), NO_REBUILD)],

@@ -1,4 +1,10 @@
-import { type Environment, readSettings, type Settings, type Values } from '#platform/runtime/settings.ts';
+import {
+  type Environment,
+  isProduction,
+  readSettings,
+  type Settings,
+  type Values,
+} from '#platform/runtime/settings.ts';
 
 export const shippingSettings = {
   sandboxCarrierDelayMs: {
@@ -12,7 +18,7 @@ export const shippingSettings = {
 
 /** The settings in force: a production system never ships by itself because somebody forgot a variable. */
 export function shippingConfig(env: Environment): Values<typeof shippingSettings> {
-  const config = readSettings(shippingSettings, env);
-  const unset = !env[shippingSettings.sandboxCarrierDelayMs.env];
-  return env['OLMS_ENV'] === 'production' && unset ? { ...config, sandboxCarrierDelayMs: undefined } : config;
+  const { sandboxCarrierDelayMs } = shippingSettings;
+  if (!isProduction(env)) return readSettings(shippingSettings, env);
+  return readSettings({ sandboxCarrierDelayMs: { ...sandboxCarrierDelayMs, default: undefined } }, env);
 }

@@ -1,12 +1,10 @@
 import type { FastifyInstance } from 'fastify';
-import { Type } from 'typebox';
-import type { Peers, Product } from '#contracts/peers.ts';
-import type { Environment } from '#platform/runtime/settings.ts';
-import { ROUTED_SERVICES } from '#gateway/routing.ts';
+import { PEER_CALLS, type Peers } from '#contracts/peers.ts';
+import { RemoteService, unavailable } from '#platform/http/remote/client.ts';
 import { Identities } from '#platform/http/remote/identity.ts';
-import { RemoteService, unavailable } from '#platform/http/remote/proxy.ts';
 import type { Principal } from '#platform/http/server.ts';
-import type { Service } from '#platform/service.ts';
+import type { Environment } from '#platform/runtime/settings.ts';
+import type { ServiceDefinition } from '#platform/service.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
 import type { Metrics } from '#platform/telemetry/metrics.ts';
 import { type ProcessConfig, serviceUrls } from './settings.ts';
@@ -25,21 +23,29 @@ export interface Remote {
 export interface RemoteOptions {
   readonly env: Environment;
   readonly config: ProcessConfig;
-  readonly local: ReadonlySet<string>;
+  /** Every service there is, and those of this process. */
+  readonly definitions: readonly ServiceDefinition[];
+  readonly chosen: readonly ServiceDefinition[];
   readonly logger: Logger;
   readonly metrics: Metrics;
 }
 
 const PEER_TIMEOUT_MS = 2_000;
-const KEYS_MAX = 4_000;
-const LOOKUP_PATH = '/internal/products/lookup';
+const CALLS = Object.keys(PEER_CALLS) as (keyof Peers)[];
 
-export function createRemote({ env, config, local, logger, metrics }: RemoteOptions): Remote {
-  const wanted = local.has('gateway') ? ROUTED_SERVICES : local.has('orders') ? ['inventory'] : [];
-  const addresses = wanted.filter((name) => !local.has(name)).map((name) => ({ name, urls: serviceUrls(name, env) }));
+export function createRemote({ env, config, definitions, chosen, logger, metrics }: RemoteOptions): Remote {
+  const local = new Set(chosen.map(({ name }) => name));
+  const hasFrontDoor = chosen.some(({ frontDoor }) => frontDoor);
+  const needed = new Set(chosen.flatMap(({ needs = [] }) => needs));
+  const wanted = definitions.filter(({ paths, offers = [] }) =>
+    hasFrontDoor ? paths !== undefined : offers.some((call) => needed.has(call)),
+  );
+  const addresses = wanted
+    .filter(({ name }) => !local.has(name))
+    .map(({ name }) => ({ name, urls: serviceUrls(name, env) }));
   const known = addresses.filter(({ urls }) => urls.length > 0);
-  // The sandbox stands for the outside world: it neither trusts nor is asked by the gateway.
-  const apart = !local.has('gateway') && [...local].some((name) => name !== 'sandbox');
+  // What is not called by way of the gateway, such as the sandbox, trusts nobody and is asked by nobody.
+  const apart = !hasFrontDoor && chosen.some(({ paths }) => paths);
   if (config.internalSecret === '' && (apart || known.length > 0)) {
     throw new Error(
       apart
@@ -52,45 +58,54 @@ export function createRemote({ env, config, local, logger, metrics }: RemoteOpti
     known.map(({ name, urls }) => [name, new RemoteService({ name, urls, logger, metrics, identities: identities! })]),
   );
   const caller: Principal = { name: `service:${[...local].join('+')}`, role: 'service' };
-  const peers: Partial<Peers> = local.has('inventory')
-    ? {}
-    : { lookupProducts: lookupAt(services.get('inventory'), caller) };
+  const peers: Record<string, unknown> = {};
+  for (const call of CALLS) {
+    const owner = definitions.find(({ offers = [] }) => offers.includes(call))?.name;
+    if (owner !== undefined && !local.has(owner)) peers[call] = remoteCall(call, owner, services.get(owner), caller);
+  }
   return {
     services,
     identities,
-    peers,
+    peers: peers as Partial<Peers>,
     close: async () => void (await Promise.all([...services.values()].map((service) => service.close()))),
   };
 }
 
-function lookupAt(inventory: RemoteService | undefined, caller: Principal): Peers['lookupProducts'] {
-  return async (keys) => {
-    if (!inventory) throw unavailable('inventory', 'it is not in this process, and INVENTORY_URL is not set');
-    const headers = { 'content-type': 'application/json' };
-    const call = {
-      method: 'POST',
-      path: LOOKUP_PATH,
-      headers,
-      body: JSON.stringify(keys),
-      timeoutMs: PEER_TIMEOUT_MS,
-      repeatable: true,
-    };
-    const { statusCode, body } = await inventory.send(call, caller);
+/** A call to a service in other processes, under the identity of this process. */
+function remoteCall(
+  call: keyof Peers,
+  owner: string,
+  service: RemoteService | undefined,
+  caller: Principal,
+): (argument: unknown) => Promise<unknown> {
+  const { path } = PEER_CALLS[call];
+  return async (argument) => {
+    if (!service) throw unavailable(owner, `it is not in this process, and ${owner.toUpperCase()}_URL is not set`);
+    const { statusCode, body } = await service.send(
+      {
+        method: 'POST',
+        path,
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(argument),
+        timeoutMs: PEER_TIMEOUT_MS,
+        repeatable: true,
+      },
+      caller,
+    );
     const text = Buffer.isBuffer(body) ? body.toString() : await body.text();
-    if (statusCode !== 200) throw unavailable('inventory', `it answers ${statusCode}`);
-    return JSON.parse(text) as Product[];
+    if (statusCode !== 200) throw unavailable(owner, `it answers ${statusCode}`);
+    return JSON.parse(text) as unknown;
   };
 }
 
-const Keys = Type.Array(Type.String({ maxLength: 100 }), { maxItems: KEYS_MAX });
-const Lookup = Type.Object({ skus: Keys, productIds: Keys }, { additionalProperties: false });
-
 /** What other processes may ask of the services here, under a signed identity of a service. */
-export function peerRoutes(app: FastifyInstance, services: ReadonlyMap<string, Service>, peers: Peers): void {
-  if (!services.has('inventory')) return;
-  app.post<{ Body: Parameters<Peers['lookupProducts']>[0] }>(
-    LOOKUP_PATH,
-    { config: { role: 'service' }, schema: { hide: true, body: Lookup } },
-    async (request) => peers.lookupProducts(request.body),
-  );
+export function peerRoutes(app: FastifyInstance, chosen: readonly ServiceDefinition[], peers: Peers): void {
+  for (const call of chosen.flatMap(({ offers = [] }) => offers)) {
+    const { path, argument } = PEER_CALLS[call];
+    app.post<{ Body: Parameters<Peers[typeof call]>[0] }>(
+      path,
+      { config: { role: 'service' }, schema: { hide: true, body: argument } },
+      async (request) => peers[call](request.body),
+    );
+  }
 }

@@ -1,6 +1,16 @@
 import { availableParallelism } from 'node:os';
+import { kafkaSettings } from '#platform/kafka/settings.ts';
 import { cacheSettings } from '#platform/cache/open-cache.ts';
-import type { Environment, Setting, Settings, Values } from '#platform/runtime/settings.ts';
+import {
+  type Environment,
+  environmentSetting,
+  readSettings,
+  type Setting,
+  type Settings,
+  type Values,
+} from '#platform/runtime/settings.ts';
+import type { ServiceDefinition } from '#platform/service.ts';
+import { LOG_LEVELS } from '#platform/telemetry/logger.ts';
 
 /** Settings of a process, whichever services it runs. */
 export const processSettings = {
@@ -19,6 +29,7 @@ export const processSettings = {
   },
   poolSize: {
     type: 'integer',
+    min: 1,
     env: 'DATABASE_POOL_SIZE',
     default: Math.max(8, availableParallelism() * 2),
     meaning: 'Connections per process and database; throughput peaks near 8',
@@ -35,12 +46,7 @@ export const processSettings = {
     default: '.olms',
     meaning: 'Folder of the embedded PostgreSQL and of the generated key',
   },
-  environment: {
-    type: 'string',
-    env: 'OLMS_ENV',
-    default: 'development',
-    meaning: 'production: nothing that is only for trying out starts (no sandbox provider, no generated key)',
-  },
+  environment: environmentSetting,
   consume: {
     type: 'boolean',
     env: 'OLMS_CONSUME',
@@ -55,66 +61,92 @@ export const processSettings = {
       'Signs who calls between the processes of a deployment, at least 32 characters, the same for all; required wherever services run apart from the gateway',
   },
   logLevel: {
-    type: 'string',
+    type: 'choice',
+    choices: LOG_LEVELS,
     env: 'LOG_LEVEL',
     default: 'info',
-    meaning: 'trace, debug, info, warn, error or silent',
+    meaning: 'How much is logged, to standard error',
   },
   ...cacheSettings,
 } as const satisfies Settings;
 
+/** Settings of programs that call a running system, such as `olms orders`. */
+export const clientSettings = {
+  url: {
+    type: 'string',
+    env: 'OLMS_URL',
+    default: '',
+    meaning: 'Base URL of the system to call; empty: this machine, PORT',
+  },
+  apiKey: {
+    type: 'secret',
+    env: 'OLMS_API_KEY',
+    default: '',
+    meaning: 'API key to call with; empty: OLMS_BOOTSTRAP_API_KEY, or the generated key in OLMS_DATA',
+  },
+} as const satisfies Settings;
+
 export type ProcessConfig = Values<typeof processSettings>;
 
-const APART = [
-  'gateway',
-  'orders',
-  'inventory',
-  'payments',
-  'shipping',
-  'reviews',
-  'notifications',
-  'billing',
-] as const;
-const WITH_DATABASE = [...APART, 'sandbox'] as const;
+/** The database of a service of its own. */
+function databaseSetting(service: string) {
+  return {
+    type: 'secret',
+    env: `${service.toUpperCase()}_DATABASE_URL`,
+    default: '',
+    meaning: `PostgreSQL of the ${service} service; empty: DATABASE_URL`,
+  } as const satisfies Setting;
+}
 
-const databaseVariable = (service: string): string => `${service.toUpperCase()}_DATABASE_URL`;
-const urlVariable = (service: string): string => `${service.toUpperCase()}_URL`;
+/** Where a service is that runs in processes of its own. */
+function urlSetting(service: string) {
+  return {
+    type: 'string',
+    env: `${service.toUpperCase()}_URL`,
+    default: '',
+    meaning: `Where the ${service} service is reached when it is not in this process: base URLs of its replicas, comma-separated`,
+  } as const satisfies Setting;
+}
 
 /** Settings of a deployment in which services have databases or processes of their own. */
-export const deploymentSettings: Readonly<Record<string, Setting>> = Object.fromEntries([
-  ...APART.filter((service) => service !== 'gateway').map((service): [string, Setting] => [
-    urlVariable(service),
-    {
-      type: 'string',
-      env: urlVariable(service),
-      default: '',
-      meaning: `Where the ${service} service is reached when it is not in this process: base URLs of its replicas, comma-separated`,
-    },
-  ]),
-  ...WITH_DATABASE.map((service): [string, Setting] => [
-    databaseVariable(service),
-    {
-      type: 'secret',
-      env: databaseVariable(service),
-      default: '',
-      meaning: `PostgreSQL of the ${service} service; empty: DATABASE_URL`,
-    },
-  ]),
-]);
+function deploymentSettings(definitions: readonly ServiceDefinition[]): Settings {
+  return Object.fromEntries([
+    ...definitions.filter(({ paths }) => paths).map(({ name }) => [`${name}Url`, urlSetting(name)]),
+    ...definitions
+      .filter(({ migrations }) => migrations)
+      .map(({ name }) => [`${name}DatabaseUrl`, databaseSetting(name)]),
+  ]) as Settings;
+}
+
+/** Every setting there is, by who reads it. */
+export function settingsByOwner(definitions: readonly ServiceDefinition[]): Readonly<Record<string, Settings>> {
+  return {
+    process: processSettings,
+    kafka: kafkaSettings,
+    'a process per service': deploymentSettings(definitions),
+    ...Object.fromEntries(definitions.map(({ name, settings }) => [name, settings])),
+    'programs that call the API': clientSettings,
+  };
+}
 
 /** The database of a service; empty for the embedded one. */
 export function databaseUrlOf(service: string, env: Environment): string {
-  return env[databaseVariable(service)] || env['DATABASE_URL'] || '';
+  const { own, databaseUrl } = readSettings(
+    { own: databaseSetting(service), databaseUrl: processSettings.databaseUrl },
+    env,
+  );
+  return own || databaseUrl;
 }
 
 /** Base URLs of a service's replicas in other processes; none where it has no processes of its own. */
 export function serviceUrls(service: string, env: Environment): string[] {
-  const urls = (env[urlVariable(service)] ?? '')
-    .split(',')
+  const setting = urlSetting(service);
+  const urls = readSettings({ setting }, env)
+    .setting.split(',')
     .map((url) => url.trim())
     .filter((url) => url !== '');
   for (const url of urls)
     if (!/^https?:\/\//.test(url) || !URL.canParse(url))
-      throw new Error(`Configuration: ${urlVariable(service)} must hold URLs such as http://host:8080, not ${url}`);
+      throw new Error(`Configuration: ${setting.env} must hold URLs such as http://host:8080, not ${url}`);
   return urls;
 }

@@ -64,7 +64,7 @@ async function sharedPostgres(): Promise<string> {
 
 /** Loaded only where needed: a test of one service has nothing to do with the others. */
 async function allSets(): Promise<readonly MigrationSet[]> {
-  return (await import('#system/system.ts')).migrationSets();
+  return (await import('#system/databases.ts')).migrationSets();
 }
 
 /** The name of the template with these migrations, made by whoever needs it first. */

@@ -3,7 +3,7 @@ import { migrate } from '#platform/database/migrate.ts';
 import type { ServiceDefinition } from '#platform/service.ts';
 import { databaseUrlOf } from '#system/settings.ts';
 import { SERVICES } from '#system/services.ts';
-import { migrationSets } from '#system/system.ts';
+import { migrationSets } from '#system/databases.ts';
 
 /** `olms migrate`: for deployments that migrate before the new version starts. */
 export async function migrateDatabase(env: Environment): Promise<void> {

@@ -1,32 +1,27 @@
-import type { Setting } from '#platform/runtime/settings.ts';
-import { kafkaSettings } from '#platform/kafka/settings.ts';
-import { deploymentSettings, processSettings } from '#system/settings.ts';
+import { domainOf } from '#platform/runtime/settings.ts';
 import { SERVICES } from '#system/services.ts';
+import { settingsByOwner } from '#system/settings.ts';
 
 export interface SettingRow {
   readonly owner: string;
   readonly env: string;
   readonly type: string;
+  /** In words: `an integer from 0 to 65535`. */
+  readonly takes: string;
   readonly default: string;
   readonly meaning: string;
 }
 
 /** Every setting of the system, by owner. */
 export function allSettings(): SettingRow[] {
-  const rows = (owner: string, settings: Readonly<Record<string, Setting>>): SettingRow[] =>
-    Object.values(settings).map(({ env, type, default: value, meaning }) => ({
-      owner,
-      env,
-      type,
-      default: value === undefined ? 'off' : String(value),
-      meaning,
-    }));
-  return [
-    ...rows('process', processSettings),
-    ...rows('kafka', kafkaSettings),
-    ...rows('a process per service', deploymentSettings),
-    ...SERVICES.flatMap((service) => rows(service.name, service.settings)),
-  ];
+  return Object.entries(settingsByOwner(SERVICES)).flatMap(([owner, settings]) =>
+    Object.values(settings).map((setting) => {
+      const { env, type, default: value, meaning } = setting;
+      const generated = setting.type === 'secret' && setting.generated;
+      const shown = generated ? 'made at each start' : value === undefined ? 'off' : String(value);
+      return { owner, env, type, takes: domainOf(setting), default: shown, meaning };
+    }),
+  );
 }
 
 export function printConfig(options: { json?: boolean }): void {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Redis, type RedisOptions } from 'ioredis';
-import { Counter, Gauge } from 'prom-client';
+import type { Counter, Gauge } from 'prom-client';
 import type { Logger } from '#platform/telemetry/logger.ts';
 import type { Metrics } from '#platform/telemetry/metrics.ts';
 import {
@@ -77,11 +77,11 @@ export class RedisCache implements Cache {
 
   private constructor(options: RedisCacheOptions) {
     this.#options = options;
-    const registers = [options.metrics.registry];
-    this.#gauge = new Gauge({ name: 'olms_cache_up', help: '1 while Redis answers', registers });
-    this.#hits = new Counter({ name: 'olms_cache_hits_total', help: 'Values found in Redis', registers });
-    this.#misses = new Counter({ name: 'olms_cache_misses_total', help: 'Values not found in Redis', registers });
-    this.#errors = new Counter({ name: 'olms_cache_errors_total', help: 'Calls to Redis that failed', registers });
+    const { metrics } = options;
+    this.#gauge = metrics.gauge({ name: 'olms_cache_up', help: '1 while Redis answers' });
+    this.#hits = metrics.counter({ name: 'olms_cache_hits_total', help: 'Values found in Redis' });
+    this.#misses = metrics.counter({ name: 'olms_cache_misses_total', help: 'Values not found in Redis' });
+    this.#errors = metrics.counter({ name: 'olms_cache_errors_total', help: 'Calls to Redis that failed' });
     const tls = tlsOptionsOf(options.url, options.tls ?? NO_FILES);
     this.#client = new Redis(options.url, { ...CLIENT_OPTIONS, ...tls, scripts: SCRIPTS }) as Redis & Scripted;
     this.#client.on('error', (error: Error) => {

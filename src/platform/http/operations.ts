@@ -4,7 +4,9 @@ import type { Database } from '#platform/database/database.ts';
 import type { Bus } from '#platform/log/bus.ts';
 import type { Consumer } from '#platform/log/consumer.ts';
 import type { Metrics } from '#platform/telemetry/metrics.ts';
-import { apiPage, asyncApi, errorsPage, eventSchema, isEventType, PAGE_HEADERS } from './description/page.ts';
+import { asyncApi, eventSchema, isEventType } from './description/asyncapi.ts';
+import { PAGE_HEADERS } from './description/page-frame.ts';
+import { apiPage, errorsPage } from './description/pages.ts';
 import { answer, type Answer } from './description/openapi.ts';
 import { Problem } from './problems.ts';
 import type { Principal } from './server.ts';
@@ -18,7 +20,7 @@ export interface OperationsOptions {
   /** Further checks by name; one of a name above replaces it. */
   readonly moreChecks?: () => Promise<Readonly<Record<string, Check>>>;
   /** The API description, where the routes of this process are not all there is. */
-  readonly document?: () => object;
+  readonly document?: () => object | Promise<object>;
 }
 
 export interface Check {
@@ -134,11 +136,11 @@ const document = (description: string, media?: string): Answer =>
   answer(description, Type.Object({}, { additionalProperties: true }), media === undefined ? {} : { media });
 
 /** The API described for people and for programs. Routes are fixed once the process listens, so each text is made once. */
-function descriptionRoutes(app: FastifyInstance, openApi: () => object): void {
+function descriptionRoutes(app: FastifyInstance, openApi: () => object | Promise<object>): void {
   const config = { public: true } as const;
-  const texts = new Map<string, string>();
-  const once = (url: string, make: () => string): string => {
-    const text = texts.get(url) ?? make();
+  const texts = new Map<string, Promise<string>>();
+  const once = (url: string, make: () => string | Promise<string>): Promise<string> => {
+    const text = texts.get(url) ?? Promise.resolve(make());
     texts.set(url, text);
     return text;
   };
@@ -156,7 +158,8 @@ function descriptionRoutes(app: FastifyInstance, openApi: () => object): void {
         response: { 200: document('The document') },
       },
     },
-    async (_request, reply) => reply.type(json).send(once('/openapi.json', () => JSON.stringify(openApi()))),
+    async (_request, reply) =>
+      reply.type(json).send(await once('/openapi.json', async () => JSON.stringify(await openApi()))),
   );
   app.get(
     '/asyncapi.json',
@@ -169,7 +172,8 @@ function descriptionRoutes(app: FastifyInstance, openApi: () => object): void {
         response: { 200: document('The document') },
       },
     },
-    async (_request, reply) => reply.type(json).send(once('/asyncapi.json', () => JSON.stringify(asyncApi(version())))),
+    async (_request, reply) =>
+      reply.type(json).send(await once('/asyncapi.json', () => JSON.stringify(asyncApi(version())))),
   );
   app.get(
     '/docs',
@@ -182,7 +186,8 @@ function descriptionRoutes(app: FastifyInstance, openApi: () => object): void {
         response: { 200: page('The page') },
       },
     },
-    async (_request, reply) => reply.headers(PAGE_HEADERS).send(once('/docs', () => apiPage(openApi()))),
+    async (_request, reply) =>
+      reply.headers(PAGE_HEADERS).send(await once('/docs', async () => apiPage(await openApi()))),
   );
   app.get(
     '/docs/errors',
@@ -195,7 +200,8 @@ function descriptionRoutes(app: FastifyInstance, openApi: () => object): void {
         response: { 200: page('The page') },
       },
     },
-    async (_request, reply) => reply.headers(PAGE_HEADERS).send(once('/docs/errors', () => errorsPage(version()))),
+    async (_request, reply) =>
+      reply.headers(PAGE_HEADERS).send(await once('/docs/errors', () => errorsPage(version()))),
   );
   app.get<{ Params: { type: string } }>(
     '/schemas/events/:type/1',

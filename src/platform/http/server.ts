@@ -8,7 +8,7 @@ import { uuidv7 } from '#platform/runtime/uuid.ts';
 import type { Cause } from '#platform/processor/aggregate.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
 import type { Metrics } from '#platform/telemetry/metrics.ts';
-import { describeRoutes } from './description/openapi.ts';
+import { describeRoutes, type Tag } from './description/openapi.ts';
 import { Problem, problemDocument, problemOf, sendProblem } from './problems.ts';
 import { isText, TEXT_FORMAT } from './schemas.ts';
 
@@ -51,6 +51,8 @@ const VALIDATION_ERRORS_MAX = 50;
 export interface HttpOptions {
   /** Of the API, as its description tells it. */
   readonly version?: string;
+  /** Chapters of the API description. */
+  readonly tags?: readonly Tag[];
   readonly logger: Logger;
   readonly metrics: Metrics;
   /** The caller behind a request, or undefined; asked for every route that is not public. */
@@ -84,14 +86,24 @@ function traceparentOf(header: unknown): string {
 
 /** A Fastify instance with what every route shares: correlation, authentication, problem+json, metrics. */
 export function createHttp(options: HttpOptions): FastifyInstance {
-  const { logger, metrics, version = '', behindGateway = false } = options;
+  const { logger, metrics, version = '', tags = [], behindGateway = false } = options;
+  const seconds = metrics.histogram({
+    name: 'olms_http_request_seconds',
+    help: 'HTTP requests by route',
+    labelNames: ['method', 'route', 'status'],
+  });
+  const refused = metrics.counter({
+    name: 'olms_refused_total',
+    help: 'Requests refused, by error code',
+    labelNames: ['code'],
+  });
   const app = fastify({
     logger: false,
     // What is no URL, or one with a part too long for any route, meets no route and none of its hooks.
     frameworkErrors: (error, request, reply) => {
       request.correlationId = uuidv7();
       const problem = problemOf(error, VALIDATION_ERRORS_MAX);
-      metrics.refused.labels(problem.code).inc();
+      refused.labels(problem.code).inc();
       void sendProblem(reply.header('x-correlation-id', request.correlationId), problem);
     },
     clientErrorHandler: refuseBytes,
@@ -111,7 +123,7 @@ export function createHttp(options: HttpOptions): FastifyInstance {
       },
     },
   });
-  describeRoutes(app, { version });
+  describeRoutes(app, { version, tags });
   const parseJson = app.getDefaultJsonParser('error', 'error');
   // Many clients send the content type without a body: then there is none, and the route's schema judges that.
   app.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, body, done) => {
@@ -156,11 +168,11 @@ export function createHttp(options: HttpOptions): FastifyInstance {
   });
   app.addHook('onResponse', async (request, reply) => {
     const route = request.routeOptions.url ?? 'unknown';
-    metrics.httpSeconds.labels(request.method, route, String(reply.statusCode)).observe(reply.elapsedTime / 1000);
+    seconds.labels(request.method, route, String(reply.statusCode)).observe(reply.elapsedTime / 1000);
   });
   app.setErrorHandler((error, request, reply) => {
     const problem = problemOf(error, VALIDATION_ERRORS_MAX);
-    metrics.refused.labels(problem.code).inc();
+    refused.labels(problem.code).inc();
     if (problem.code === 'INTERNAL')
       logger.error(
         { err: error, correlationId: request.correlationId, route: request.routeOptions.url },

@@ -1,10 +1,5 @@
 import { isIP } from 'node:net';
-import {
-  type BaseOptions,
-  connectionsConnectsChannel,
-  instancesChannel,
-  type SASLMechanismValue,
-} from '@platformatic/kafka';
+import { type BaseOptions, connectionsConnectsChannel, instancesChannel } from '@platformatic/kafka';
 import type { Settings, Values } from '#platform/runtime/settings.ts';
 import { secureContexts, type TlsFiles, tlsProblems, type TlsSettings } from '#platform/runtime/tls.ts';
 
@@ -18,6 +13,7 @@ export const kafkaSettings = {
   topic: { type: 'string', env: 'KAFKA_TOPIC', default: 'order-events', meaning: 'Topic of the events about orders' },
   partitions: {
     type: 'integer',
+    min: 1,
     env: 'KAFKA_PARTITIONS',
     default: 12,
     meaning:
@@ -25,6 +21,8 @@ export const kafkaSettings = {
   },
   replication: {
     type: 'integer',
+    min: 1,
+    max: 32_767,
     env: 'KAFKA_REPLICATION',
     default: 1,
     meaning: 'Copies of each partition; 3 in production. From 3 on, a write is acknowledged by at least two',
@@ -37,14 +35,16 @@ export const kafkaSettings = {
       'How long the topic keeps events; off keeps them for ever, so that no consumer can miss one and replay reaches back to the start',
   },
   transport: {
-    type: 'string',
+    type: 'choice',
+    choices: ['wire', 'client'],
     env: 'KAFKA_TRANSPORT',
     default: 'wire',
     meaning:
       'What carries records to the brokers and back: wire, our own code, which is faster and checks what it reads; or client, that of the Kafka client, should a broker not understand ours',
   },
   saslMechanism: {
-    type: 'string',
+    type: 'choice',
+    choices: ['', 'PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'],
     env: 'KAFKA_SASL_MECHANISM',
     default: '',
     meaning: 'PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; empty: no authentication',
@@ -82,8 +82,6 @@ export const kafkaSettings = {
 
 export type KafkaConfig = Values<typeof kafkaSettings>;
 
-const TRANSPORTS: readonly string[] = ['wire', 'client'];
-const MECHANISMS: readonly string[] = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'];
 const CONNECT_TIMEOUT_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 15_000;
 
@@ -133,11 +131,6 @@ export function clientOptions(config: KafkaConfig): BaseOptions {
   for (const broker of brokers)
     if (!/^[^:\s]+:\d{1,5}$|^\[[^\]]+\]:\d{1,5}$/.test(broker))
       problems.push(`KAFKA_BROKERS: "${broker}" is not host:port`);
-  if (!TRANSPORTS.includes(config.transport)) problems.push(`KAFKA_TRANSPORT must be ${TRANSPORTS.join(' or ')}`);
-  if (config.partitions < 1) problems.push('KAFKA_PARTITIONS must be at least 1');
-  if (config.replication < 1) problems.push('KAFKA_REPLICATION must be at least 1');
-  if (config.saslMechanism !== '' && !MECHANISMS.includes(config.saslMechanism))
-    problems.push(`KAFKA_SASL_MECHANISM must be one of ${MECHANISMS.join(', ')}`);
   if (config.saslMechanism !== '' && (config.saslUsername === '' || config.saslPassword === ''))
     problems.push('KAFKA_SASL_MECHANISM needs KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD');
   problems.push(...tlsProblems(tlsFilesOf(config), KAFKA_TLS, config.tls, 'KAFKA_TLS'));
@@ -152,7 +145,7 @@ export function clientOptions(config: KafkaConfig): BaseOptions {
       ? {}
       : {
           sasl: {
-            mechanism: config.saslMechanism as SASLMechanismValue,
+            mechanism: config.saslMechanism,
             username: config.saslUsername,
             password: config.saslPassword,
           },

@@ -2,6 +2,10 @@ import { type Logger, pino } from 'pino';
 
 export type { Logger } from 'pino';
 
+/** How much is logged, from everything to nothing. */
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
 /**
  * Structured JSON logs on standard error, so that a program's standard output stays its own. No personal
  * data is ever passed to a logger; the redaction list is the safety net, not the rule.

@@ -1,13 +1,23 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 
-/** Metrics of a process. Labels are bounded: service, route, method, status class, event type; never an id. */
+/** What a metric is called and means. */
+export interface MetricDescription<Label extends string> {
+  readonly name: string;
+  readonly help: string;
+  readonly labelNames?: readonly Label[];
+}
+
+/**
+ * Metrics of a process. Labels are bounded: service, route, method, status class, event type; never an id. Each room
+ * and each service makes its own; asked for a name twice, the same metric is given.
+ */
 export interface Metrics {
   readonly registry: Registry;
   processor(service: string): ProcessorMetrics;
-  readonly httpSeconds: Histogram<'method' | 'route' | 'status'>;
-  readonly providerSeconds: Histogram<'provider' | 'operation' | 'outcome'>;
-  readonly breakerOpen: Gauge<'provider'>;
-  readonly refused: Counter<'code'>;
+  counter<Label extends string = never>(description: MetricDescription<Label>): Counter<Label>;
+  gauge<Label extends string = never>(description: MetricDescription<Label>): Gauge<Label>;
+  /** Of durations in seconds. */
+  histogram<Label extends string = never>(description: MetricDescription<Label>): Histogram<Label>;
 }
 
 export interface ProcessorMetrics {
@@ -22,95 +32,62 @@ export function createMetrics(): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
-  const service = ['service'] as const;
-  const sets = new Histogram({
+  const known = <Kind>(name: string, make: () => Kind): Kind =>
+    (registry.getSingleMetric(name) as Kind | undefined) ?? make();
+  const counter: Metrics['counter'] = ({ name, help, labelNames = [] }) =>
+    known(name, () => new Counter({ name, help, labelNames, registers }));
+  const gauge: Metrics['gauge'] = ({ name, help, labelNames = [] }) =>
+    known(name, () => new Gauge({ name, help, labelNames, registers }));
+  const histogram: Metrics['histogram'] = ({ name, help, labelNames = [] }) =>
+    known(name, () => new Histogram({ name, help, labelNames, buckets: SECONDS, registers }));
+  return { registry, counter, gauge, histogram, processor: processorMetrics({ counter, gauge, histogram }) };
+}
+
+function processorMetrics({
+  counter,
+  gauge,
+  histogram,
+}: Pick<Metrics, 'counter' | 'gauge' | 'histogram'>): Metrics['processor'] {
+  const labelNames = ['service'] as const;
+  const batches = histogram({
     name: 'olms_set_seconds',
     help: 'Time to load, fold and commit one set of events and commands',
-    labelNames: service,
-    buckets: SECONDS,
-    registers,
+    labelNames,
   });
-  const items = new Counter({
-    name: 'olms_set_items_total',
-    help: 'Events and commands folded',
-    labelNames: service,
-    registers,
-  });
-  const events = new Counter({
-    name: 'olms_events_total',
-    help: 'Events written to the log',
-    labelNames: service,
-    registers,
-  });
-  const conflicts = new Counter({
+  const items = counter({ name: 'olms_set_items_total', help: 'Events and commands folded', labelNames });
+  const events = counter({ name: 'olms_events_total', help: 'Events written to the log', labelNames });
+  const conflicts = counter({
     name: 'olms_conflicts_total',
     help: 'Sets decided again because another writer was faster',
-    labelNames: service,
-    registers,
+    labelNames,
   });
-  const lagEvents = new Gauge({
+  const lagEvents = gauge({
     name: 'olms_consumer_lag_events',
     help: 'Events between a consumer and the end of the log',
-    labelNames: service,
-    registers,
+    labelNames,
   });
-  const lagSeconds = new Gauge({
-    name: 'olms_consumer_lag_seconds',
-    help: 'Age of the oldest unread event',
-    labelNames: service,
-    registers,
-  });
-  const parked = new Gauge({
+  const lagSeconds = gauge({ name: 'olms_consumer_lag_seconds', help: 'Age of the oldest unread event', labelNames });
+  const parked = gauge({
     name: 'olms_parked_orders',
     help: 'Orders whose events wait for an operator',
-    labelNames: service,
-    registers,
+    labelNames,
   });
-  return {
-    registry,
-    httpSeconds: new Histogram({
-      name: 'olms_http_request_seconds',
-      help: 'HTTP requests by route',
-      labelNames: ['method', 'route', 'status'],
-      buckets: SECONDS,
-      registers,
-    }),
-    providerSeconds: new Histogram({
-      name: 'olms_provider_call_seconds',
-      help: 'Calls to payment providers',
-      labelNames: ['provider', 'operation', 'outcome'],
-      buckets: SECONDS,
-      registers,
-    }),
-    breakerOpen: new Gauge({
-      name: 'olms_provider_breaker_open',
-      help: '1 while the circuit breaker of a provider is open',
-      labelNames: ['provider'],
-      registers,
-    }),
-    refused: new Counter({
-      name: 'olms_refused_total',
-      help: 'Requests refused, by error code',
-      labelNames: ['code'],
-      registers,
-    }),
-    processor(name) {
-      const seconds = sets.labels(name);
-      const itemCount = items.labels(name);
-      const eventCount = events.labels(name);
-      return {
-        committed(itemsInSet, eventsInSet, duration) {
-          seconds.observe(duration);
-          itemCount.inc(itemsInSet);
-          eventCount.inc(eventsInSet);
-        },
-        conflict: () => conflicts.labels(name).inc(),
-        lag(lagging, ageMs, parkedOrders) {
-          lagEvents.labels(name).set(lagging);
-          lagSeconds.labels(name).set(ageMs / 1000);
-          parked.labels(name).set(parkedOrders);
-        },
-      };
-    },
+  return (name) => {
+    const seconds = batches.labels(name);
+    const itemCount = items.labels(name);
+    const eventCount = events.labels(name);
+    return {
+      committed(itemsInBatch, eventsInBatch, duration) {
+        seconds.observe(duration);
+        itemCount.inc(itemsInBatch);
+        eventCount.inc(eventsInBatch);
+      },
+      conflict: () => conflicts.labels(name).inc(),
+      lag(lagging, ageMs, parkedOrders) {
+        lagEvents.labels(name).set(lagging);
+        lagSeconds.labels(name).set(ageMs / 1000);
+        parked.labels(name).set(parkedOrders);
+      },
+    };
   };
 }

@@ -10,7 +10,8 @@ import { RELAY_CONSUMER } from '#platform/kafka/relay.ts';
 import { CannotReplay, type ReplayLog } from '#platform/log/rewind.ts';
 import type { Replayable } from '#platform/processor/preview.ts';
 import { databaseUrlOf, processSettings } from '#system/settings.ts';
-import { SERVICES } from '#system/services.ts';
+import type { ServiceDefinition } from '#platform/service.ts';
+import { consumersOf, SERVICES } from '#system/services.ts';
 
 /** A consumer, its database, and the log it reads, as the environment says; beside the running system or without it. */
 export interface OpenReplay extends AsyncDisposable {
@@ -25,8 +26,12 @@ export interface OpenReplay extends AsyncDisposable {
 const POOL_SIZE = 2;
 const STATEMENT_TIMEOUT_MS = 600_000;
 
-export async function openReplay(consumer: string, env: Environment): Promise<OpenReplay> {
-  const { service, replayable } = find(consumer, env);
+export async function openReplay(
+  consumer: string,
+  env: Environment,
+  definitions: readonly ServiceDefinition[] = SERVICES,
+): Promise<OpenReplay> {
+  const { service, replayable } = find(consumer, env, definitions);
   const kafka = readSettings(kafkaSettings, env);
   const url = databaseUrlOf(service, env);
   const { dataFolder } = readSettings(processSettings, env);
@@ -62,14 +67,14 @@ export async function openReplay(consumer: string, env: Environment): Promise<Op
   }
 }
 
-function find(consumer: string, env: Environment): { service: string; replayable: Replayable } {
-  const known: string[] = [];
-  for (const { name: service, replays } of SERVICES) {
-    for (const replayable of replays?.(env) ?? []) {
-      if (replayable.consumer === consumer) return { service, replayable };
-      known.push(replayable.consumer);
-    }
-  }
+function find(
+  consumer: string,
+  env: Environment,
+  definitions: readonly ServiceDefinition[],
+): { service: string; replayable: Replayable } {
+  const known = consumersOf(definitions, env);
+  const found = known.find(({ replayable }) => replayable.consumer === consumer);
+  if (found) return found;
   if (consumer === RELAY_CONSUMER)
     throw new CannotReplay(
       'RELAY',
@@ -77,6 +82,6 @@ function find(consumer: string, env: Environment): { service: string; replayable
     );
   throw new CannotReplay(
     'NO_SUCH_CONSUMER',
-    `Nothing named ${consumer} reads the log. There are: ${known.join(', ')}.`,
+    `Nothing named ${consumer} reads the log. There are: ${known.map(({ replayable }) => replayable.consumer).join(', ')}.`,
   );
 }

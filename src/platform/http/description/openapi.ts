@@ -9,7 +9,8 @@ import { Problem } from '#platform/http/schemas.ts';
  * that calls the API holds what it was answered against this document.
  */
 
-type Json = Record<string, unknown>;
+/** Plain JSON, as a document holds it. */
+export type Json = Record<string, unknown>;
 
 /** An OpenAPI Response Object; `schema.response` of a route holds one per status. Made by {@link answer}. */
 export interface Answer {
@@ -90,8 +91,19 @@ function headerRef(name: HeaderName): Json {
   return { $ref: `#/components/headers/${name}` };
 }
 
+/** A chapter of the description; each route stands under one. */
+export interface Tag {
+  readonly name: string;
+  readonly description: string;
+}
+
+/** The chapter of what every process answers. */
+export const OPERATIONS: Tag = { name: 'operations', description: 'Dashboard, live events, parked orders, health' };
+
 interface OpenApiInfo {
   readonly version: string;
+  /** In the order of the chapters; that of operations follows by itself. */
+  readonly tags: readonly Tag[];
 }
 
 const METHODS = new Set(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']);
@@ -103,7 +115,7 @@ const INFO = {
 };
 
 /** Notes every route that is registered from here on, and offers the document of them as `app.openApi()`. */
-export function describeRoutes(app: FastifyInstance, { version }: OpenApiInfo): void {
+export function describeRoutes(app: FastifyInstance, info: OpenApiInfo): void {
   const routes: RouteOptions[] = [];
   app.addHook('onRoute', (route) => {
     const { schema } = route;
@@ -113,10 +125,10 @@ export function describeRoutes(app: FastifyInstance, { version }: OpenApiInfo): 
     const { response: _, ...checked } = schema;
     route.schema = checked;
   });
-  app.decorate('openApi', () => documentOf(routes, version));
+  app.decorate('openApi', () => documentOf(routes, info));
 }
 
-function documentOf(routes: readonly RouteOptions[], version: string): Json {
+function documentOf(routes: readonly RouteOptions[], { version, tags }: OpenApiInfo): Json {
   const schemas: Record<string, unknown> = {};
   const responses: Record<string, unknown> = {};
   const paths: Record<string, Record<string, unknown>> = {};
@@ -130,7 +142,7 @@ function documentOf(routes: readonly RouteOptions[], version: string): Json {
     openapi: '3.1.0',
     info: { ...INFO, version },
     servers: [{ url: '/' }],
-    tags: TAGS.map(([name, description]) => ({ name, description })),
+    tags: [...tags, OPERATIONS],
     security: [{ apiKey: [] }],
     paths,
     components: {
@@ -146,18 +158,6 @@ function documentOf(routes: readonly RouteOptions[], version: string): Json {
     },
   };
 }
-
-const TAGS = [
-  ['orders', 'Orders, from the request to the end'],
-  ['inventory', 'Products, and stock per location'],
-  ['payments', 'What was authorized, captured and given back'],
-  ['shipments', 'Parcels of an order'],
-  ['reviews', 'Orders that wait for a person to look at them'],
-  ['notifications', 'What customers were told'],
-  ['invoices', 'Invoices and credit notes'],
-  ['operations', 'Dashboard, live events, parked orders, health'],
-  ['api keys', 'Who may call'],
-] as const;
 
 // One operation ----------------------------------------------------------------------------------------------
 

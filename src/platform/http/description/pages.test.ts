@@ -3,7 +3,8 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 import { ERRORS } from '#contracts/errors.ts';
 import { ORDER_EVENTS } from '#contracts/order-events.ts';
-import { apiPage, asyncApi, errorsPage, EVENT_TYPES, eventSchema } from './page.ts';
+import { asyncApi, EVENT_TYPES, eventSchema } from './asyncapi.ts';
+import { apiPage, errorsPage } from './pages.ts';
 
 interface AsyncApi {
   readonly channels: Readonly<Record<string, { readonly messages: object }>>;

@@ -1,0 +1,33 @@
+import type { Cache } from '#platform/cache/cache.ts';
+import { type Check, databaseCheck } from '#platform/http/operations.ts';
+import type { Consumer } from '#platform/log/consumer.ts';
+import type { Service } from '#platform/service.ts';
+import type { Databases } from './databases.ts';
+import type { Messaging } from './messaging.ts';
+import type { Remote } from './remote.ts';
+
+/** What else a process depends on. What other processes do is shown, but makes nobody unready for the rest. */
+export async function readinessChecks(
+  databases: Databases,
+  { bus, apart }: Messaging,
+  relay: Consumer | undefined,
+  remote: Remote,
+  cache: Cache,
+  services: Iterable<Service>,
+): Promise<Record<string, Check>> {
+  const checks: Record<string, Check> = {};
+  for (const { database, services } of databases.distinct.slice(1))
+    checks[`database ${services.map(({ name }) => name).join(' ')}`] = await databaseCheck(database);
+  // Without Kafka requests are taken as ever: what they cause waits in the outbox.
+  if (apart) checks['log'] = { ...bus.healthy(), optional: true };
+  if (relay) checks['relay'] = { ...relay.healthy(), optional: true };
+  await Promise.all(
+    [...remote.services.values()].map(async (service) => {
+      checks[`service ${service.name}`] = { ...(await service.reachable()), optional: true };
+    }),
+  );
+  // Without it the system is slower, and says so.
+  if (cache.shared) checks['cache'] = { ...cache.healthy(), optional: true };
+  for (const service of services) Object.assign(checks, service.checks?.());
+  return checks;
+}

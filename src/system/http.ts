@@ -1,0 +1,98 @@
+import { readFileSync } from 'node:fs';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Peers } from '#contracts/peers.ts';
+import type { Cache } from '#platform/cache/cache.ts';
+import { operationsRoutes } from '#platform/http/operations.ts';
+import { parkedRoutes } from '#platform/http/parked-routes.ts';
+import { IDENTITY_HEADER } from '#platform/http/remote/identity.ts';
+import { proxyRoutes } from '#platform/http/remote/proxy.ts';
+import { createHttp, type Principal } from '#platform/http/server.ts';
+import type { Consumer } from '#platform/log/consumer.ts';
+import type { Service, ServiceDefinition } from '#platform/service.ts';
+import type { Logger } from '#platform/telemetry/logger.ts';
+import type { Metrics } from '#platform/telemetry/metrics.ts';
+import { readinessChecks } from './checks.ts';
+import { type Databases, hasLog } from './databases.ts';
+import { describeApi } from './description.ts';
+import { type Messaging, relayConsumer } from './messaging.ts';
+import { peerRoutes, type Remote } from './remote.ts';
+
+/**
+ * The version of the program and of its API. Of all files outside of src, package.json alone is read while the program
+ * runs: it is part of every image, because it also says what `#platform` and the like lead to.
+ */
+export const { version: packageVersion } = JSON.parse(
+  readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+) as { version: string };
+
+export interface AppParts {
+  /** Every service there is, and those of this process. */
+  readonly definitions: readonly ServiceDefinition[];
+  readonly chosen: readonly ServiceDefinition[];
+  readonly services: ReadonlyMap<string, Service>;
+  readonly databases: Databases;
+  readonly messaging: Messaging;
+  readonly cache: Cache;
+  readonly remote: Remote;
+  readonly peers: Peers;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+/** The HTTP API of a process: the routes of its services, what every process answers, and the way to services elsewhere. */
+export async function createApp({
+  definitions,
+  chosen,
+  services,
+  databases,
+  messaging,
+  cache,
+  remote,
+  peers,
+  logger,
+  metrics,
+}: AppParts): Promise<FastifyInstance> {
+  const frontDoor = [...services.values()].find((service) => service.authenticate);
+  const { identities } = remote;
+  const authenticate = (request: FastifyRequest): Principal | undefined | Promise<Principal | undefined> => {
+    const identity = identities && request.headers[IDENTITY_HEADER];
+    if (identity !== undefined || !frontDoor) return identities?.verify(identity);
+    return frontDoor.authenticate!(request.headers.authorization);
+  };
+  const app = createHttp({
+    version: packageVersion,
+    tags: chosen.flatMap(({ tags = [] }) => tags),
+    logger,
+    metrics,
+    authenticate,
+    behindGateway: frontDoor === undefined,
+  });
+  const consumers = new Map<string, Consumer>();
+  for (const [name, service] of services) {
+    if (service.consumer) consumers.set(name, service.consumer);
+    for (const [further, consumer] of Object.entries(service.consumers ?? {})) consumers.set(further, consumer);
+  }
+  const relay = relayConsumer(messaging.relays);
+  const elsewhere = definitions.flatMap(({ name, paths }) =>
+    paths && !services.has(name) ? [{ name, paths, remote: remote.services.get(name) }] : [],
+  );
+  await app.register(async (scope) => {
+    for (const service of services.values()) service.routes?.(scope);
+    operationsRoutes(scope, {
+      database: databases.distinct[0]!.database,
+      bus: messaging.bus,
+      metrics,
+      consumers,
+      authenticate,
+      moreChecks: () => readinessChecks(databases, messaging, relay, remote, cache, services.values()),
+      ...(frontDoor && elsewhere.length > 0 && { document: () => describeApi(definitions, packageVersion) }),
+    });
+    const parking = relay ? new Map([...consumers, ['relay', relay]]) : consumers;
+    const withLog = databases.distinct.filter(hasLog).map(({ database }) => database);
+    parkedRoutes(scope, withLog, parking, frontDoor ? [...remote.services.values()] : []);
+    if (frontDoor) proxyRoutes(scope, elsewhere);
+    if (identities) peerRoutes(scope, chosen, peers);
+  });
+  await app.ready();
+  return app;
+}
