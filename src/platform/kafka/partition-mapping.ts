@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '#platform/database/database.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
-import { loadOffsets } from '#platform/log/bus.ts';
+import { insertRows } from '#platform/database/statement.ts';
 import type { KafkaConfig } from './settings.ts';
 import { diagnose } from './errors.ts';
 import { partitionOf } from './partitioner.ts';
@@ -12,8 +12,8 @@ import { KafkaReader } from './reader.ts';
  * partition and could be read before earlier ones; and so would those of another service that has another number.
  */
 
-/** The partition count this database has published with, in the place of an offset. */
-const PARTITIONS_CONSUMER = 'relay-partitions';
+/** Where the previous version keeps the number of partitions, in the place of an offset; read and written for one release. */
+const CONSUMER_BEFORE = 'relay-partitions';
 const SAMPLE_TIMEOUT_MS = 3_000;
 const SAMPLE_EVERY_MS = 20;
 const LEADERS_TIMEOUT_MS = 20_000;
@@ -22,23 +22,47 @@ const LEADERS_EVERY_MS = 100;
 /** Throws where this database, or others on the topic, have published with another number of partitions. */
 export async function checkMapping(database: Database, config: KafkaConfig, logger: Logger): Promise<void> {
   const { partitions, topic } = config;
-  const [stored] = await database.query<{ position: number }>(
-    'select position from log.consumer_offsets where consumer = $1 and partition = 0',
-    [PARTITIONS_CONSUMER],
-  );
-  if (!stored) {
+  const stored = await publishedPartitions(database);
+  if (stored === undefined) {
     const stray = await findStray(config, logger);
     if (stray)
       throw new Error(
         `KAFKA_PARTITIONS is ${partitions}, but on topic ${topic} order ${stray.orderId} stands on partition ${stray.partition}: others have published there with another number. Set KAFKA_PARTITIONS to the same in all processes.`,
       );
-    await loadOffsets(database, PARTITIONS_CONSUMER, [0], () => ({ txid: 0, position: partitions }));
-  } else if (stored.position !== partitions) {
+    await storePartitions(database, partitions);
+  } else if (stored !== partitions) {
     throw new Error(
-      `KAFKA_PARTITIONS is ${partitions}, but this database has published with ${stored.position}. Orders are mapped to partitions by their number: with another one, later events of an order go to another partition and can be read before earlier ones. ` +
-        `Set KAFKA_PARTITIONS=${stored.position}; or stop all services, wait until "olms topics" shows no lag, delete the row "${PARTITIONS_CONSUMER}" of log.consumer_offsets in every service's database, and set KAFKA_TOPIC to a new name: everything is published there again.`,
+      `KAFKA_PARTITIONS is ${partitions}, but this database has published with ${stored}. Orders are mapped to partitions by their number: with another one, later events of an order go to another partition and can be read before earlier ones. ` +
+        `Set KAFKA_PARTITIONS=${stored}; or stop all services, wait until "olms topics" shows no lag, delete the row of log.publishing and the row "${CONSUMER_BEFORE}" of log.consumer_offsets in every service's database, and set KAFKA_TOPIC to a new name: everything is published there again.`,
     );
   }
+}
+
+/** The number of partitions this database has published with; undefined where it has not published yet. */
+async function publishedPartitions(database: Database): Promise<number | undefined> {
+  const [stored] = await database.query<{ partitions: number }>(
+    `select coalesce(
+       (select partitions from log.publishing),
+       (select position from log.consumer_offsets where consumer = $1 and partition = 0)
+     ) as partitions`,
+    [CONSUMER_BEFORE],
+  );
+  return stored!.partitions ?? undefined;
+}
+
+async function storePartitions(database: Database, partitions: number): Promise<void> {
+  await database.write([
+    insertRows('publishing', 'log.publishing', { partitions: 'integer' }, [{ partitions }], {
+      onConflict: 'do nothing',
+    }),
+    insertRows(
+      'publishing_before',
+      'log.consumer_offsets',
+      { consumer: 'text', partition: 'integer', txid: 'bigint', position: 'bigint' },
+      [{ consumer: CONSUMER_BEFORE, partition: 0, txid: 0, position: partitions }],
+      { onConflict: 'do nothing' },
+    ),
+  ]);
 }
 
 /** Where the partitions end. A topic that was made a moment ago has no leaders yet: the brokers are asked again. */

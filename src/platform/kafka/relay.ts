@@ -168,9 +168,12 @@ export class Relay {
   async #lead(): Promise<void> {
     const { database, config } = this.#options;
     const topicId = await this.#publisher.refresh();
-    const { offsets, anew } = await loadTopicOffsets(database, RELAY_CONSUMER, [0], topicId);
-    if (anew)
-      this.#options.logger.warn({ topic: config.topic }, 'the topic was made anew; publishing the whole log again');
+    const { offsets, startedOver } = await loadTopicOffsets(database, RELAY_CONSUMER, [0], topicId);
+    if (startedOver)
+      this.#options.logger.warn(
+        { topic: config.topic },
+        'the topic is another one than before; publishing the whole log again',
+      );
     this.#brokerFailure = undefined;
     this.#stored = offsets.get(0)!;
     this.#read = this.#stored;

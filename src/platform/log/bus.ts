@@ -101,9 +101,9 @@ const OFFSET_COLUMNS = {
 
 /**
  * Moves offsets by compare-and-set. A consumer that lost its partition meets another value and its whole
- * save, effects included, is refused. `anew`: on another log than before, of which nothing was ever read.
+ * save, effects included, is refused. `startedOver`: on another log than before, of which nothing was ever read.
  */
-export function moveOffsets(consumer: string, moves: readonly OffsetMove[], { anew = false } = {}): Write {
+export function moveOffsets(consumer: string, moves: readonly OffsetMove[], { startedOver = false } = {}): Write {
   const rows = moves.map((move) => ({
     consumer,
     partition: move.partition,
@@ -114,7 +114,7 @@ export function moveOffsets(consumer: string, moves: readonly OffsetMove[], { an
   }));
   return updateRows('offsets', 'log.consumer_offsets', ['consumer', 'partition'], OFFSET_COLUMNS, rows, {
     expected: { txid: 'from_txid', position: 'from_position' },
-    set: ['updated_at = now()', ...(anew ? ['again_txid = null', 'again_position = null'] : [])],
+    set: ['updated_at = now()', ...(startedOver ? ['again_txid = null', 'again_position = null'] : [])],
   });
 }
 
