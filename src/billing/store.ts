@@ -2,7 +2,7 @@ import type { Row } from '#platform/processor/aggregate.ts';
 import type { Database } from '#platform/database/database.ts';
 import { arrayLiteral, type Columns, insertRows, updateRows, type Write } from '#platform/database/statement.ts';
 import type { SharedChange } from '#platform/processor/batch.ts';
-import type { ProcessorStore } from '#platform/processor/processor.ts';
+import type { ProcessorStore } from '#platform/processor/commit.ts';
 import type { Invoice } from './rules.ts';
 
 /** SQL of the billing service; nowhere else. */

@@ -9,7 +9,7 @@ import type { Database } from '#platform/database/database.ts';
 import type { RequestKey } from '#platform/http/idempotency.ts';
 import { type Columns, insertRows, updateRows, type Write } from '#platform/database/statement.ts';
 import type { SharedChange } from '#platform/processor/batch.ts';
-import type { ProcessorStore } from '#platform/processor/processor.ts';
+import type { ProcessorStore } from '#platform/processor/commit.ts';
 import type { Reservation, StockOfSku } from './rules.ts';
 
 /** SQL of the inventory service; nowhere else. */

@@ -1,7 +1,7 @@
 import { isoTime } from '#contracts/time.ts';
 import type { Database } from '#platform/database/database.ts';
 import { type Columns, insertRows, type Write } from '#platform/database/statement.ts';
-import type { ProcessorStore } from '#platform/processor/processor.ts';
+import type { ProcessorStore } from '#platform/processor/commit.ts';
 import type { Channel, Correspondence, Notification, NotificationStatus } from './rules.ts';
 
 /** SQL of the notifications service; nowhere else. */

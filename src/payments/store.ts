@@ -5,7 +5,7 @@ import type { Row } from '#platform/processor/aggregate.ts';
 import type { Database } from '#platform/database/database.ts';
 import { type Columns, insertRows, updateRows, type Write } from '#platform/database/statement.ts';
 import type { RowChange } from '#platform/processor/batch.ts';
-import type { ProcessorStore } from '#platform/processor/processor.ts';
+import type { ProcessorStore } from '#platform/processor/commit.ts';
 import { nextAttemptOf, type Payment } from './rules/model.ts';
 import type { Operation } from './rules/operation.ts';
 

@@ -1,7 +1,7 @@
 import type { Row } from '#platform/processor/aggregate.ts';
 import type { Database } from '#platform/database/database.ts';
 import { type Columns, insertRows, updateRows, type Write } from '#platform/database/statement.ts';
-import type { ProcessorStore } from '#platform/processor/processor.ts';
+import type { ProcessorStore } from '#platform/processor/commit.ts';
 import type { Review, ReviewStatus } from './rules.ts';
 
 /** SQL of the reviews service; nowhere else. */

@@ -2,7 +2,7 @@ import { isoTime } from '#contracts/time.ts';
 import type { Cause, Row } from '#platform/processor/aggregate.ts';
 import type { Database } from '#platform/database/database.ts';
 import { type Columns, insertRows, updateRows, type Write } from '#platform/database/statement.ts';
-import type { ProcessorStore } from '#platform/processor/processor.ts';
+import type { ProcessorStore } from '#platform/processor/commit.ts';
 import { nextDueMs, type Shipping } from './rules.ts';
 
 /** SQL of the shipping service; nowhere else. */

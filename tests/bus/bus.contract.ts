@@ -5,7 +5,8 @@ import { emptyRow, type Outcome, type Row, type Rules } from '#platform/processo
 import { systemClock } from '#platform/runtime/clock.ts';
 import { ConflictError, type Database } from '#platform/database/database.ts';
 import { insertRows, joinWrites, updateRows } from '#platform/database/statement.ts';
-import { Processor, type ProcessorStore } from '#platform/processor/processor.ts';
+import type { ProcessorStore } from '#platform/processor/commit.ts';
+import { Processor } from '#platform/processor/processor.ts';
 import type { Bus, Lag, Subscription } from '#platform/log/bus.ts';
 import { appendEvents } from '#platform/log/outbox.ts';
 import { listParked } from '#platform/log/parked.ts';

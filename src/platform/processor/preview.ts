@@ -5,7 +5,7 @@ import { decideBatch, type Lookup } from './batch.ts';
 import { keysOf } from './rows.ts';
 import { contextAt, systemClock } from '#platform/runtime/clock.ts';
 import type { Database } from '#platform/database/database.ts';
-import type { ProcessorOptions } from './processor.ts';
+import type { ProcessorOptions } from './commit.ts';
 import type { Projection } from './projection.ts';
 
 /**

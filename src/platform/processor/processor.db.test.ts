@@ -16,7 +16,8 @@ import { type EmbeddedPostgres, startEmbeddedPostgres } from '#platform/database
 import { migrate } from '#platform/database/migrate.ts';
 import { type Columns, insertRows, updateRows, type Write } from '#platform/database/statement.ts';
 import type { CommandRequest } from './batch.ts';
-import { Processor, type ProcessorStore } from './processor.ts';
+import type { ProcessorStore } from './commit.ts';
+import { Processor } from './processor.ts';
 import { appendEvents } from '#platform/log/outbox.ts';
 import { listParked } from '#platform/log/parked.ts';
 import { PostgresBus } from '#platform/log/postgres-bus.ts';

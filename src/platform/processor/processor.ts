@@ -1,124 +1,45 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Envelope } from '#contracts/envelope.ts';
-import { refuse, type Refusal } from '#contracts/errors.ts';
-import { emptyRow, type Row, type Rules } from './aggregate.ts';
-import {
-  type Batch,
-  type CommandRequest,
-  decideBatch,
-  type Done,
-  type LeftOut,
-  type ParkedEvent,
-  type Plan,
-  type RowChange,
-  type SharedChange,
-} from './batch.ts';
-import { type Loaded, Remembered, type SharedKeys } from './rows.ts';
-import { type Clock, contextAt } from '#platform/runtime/clock.ts';
-import { ConflictError, type Database, isTransient, isUniqueViolation } from '#platform/database/database.ts';
-import { insertRows, type Write } from '#platform/database/statement.ts';
-import { type Bus, type Lag, moveOffsets, type OffsetMove } from '#platform/log/bus.ts';
+import type { Refusal } from '#contracts/errors.ts';
+import { ConflictError, isTransient, isUniqueViolation } from '#platform/database/database.ts';
+import type { Lag, OffsetMove } from '#platform/log/bus.ts';
 import { DATABASE_RETRY, Follower, UPKEEP_EVERY_MS } from '#platform/log/follower.ts';
-import { appendEvents } from '#platform/log/outbox.ts';
 import type { UnparkChange } from '#platform/log/parked.ts';
 import { backoffMs } from '#platform/runtime/backoff.ts';
 import type { Health } from '#platform/runtime/health.ts';
-import { Linger } from '#platform/runtime/linger.ts';
-import type { Logger } from '#platform/telemetry/logger.ts';
-import type { ProcessorMetrics } from '#platform/telemetry/metrics.ts';
+import { emptyRow, type Row } from './aggregate.ts';
+import type { Batch, CommandRequest, Done, ParkedEvent } from './batch.ts';
+import { Committer, type ProcessorOptions } from './commit.ts';
+import { Inbox, rejectExpired, type WaitingCommand } from './inbox.ts';
+import { Remembered } from './rows.ts';
 
 /**
  * A processor is how a service saves. It takes the events its consumer has read and the commands that arrived
- * meanwhile, folds them all in memory, and commits the whole set as one SQL statement: rows, events,
- * offsets, idempotency keys. One set is in flight at a time, so within a process nothing conflicts; another
- * process is met by version checks, and then only the set's own rows are read again and re-decided.
+ * meanwhile, decides them all in memory, and commits the whole batch as one SQL statement: rows, events,
+ * offsets, idempotency keys. One batch is in flight at a time, so within a process nothing conflicts; another
+ * process is met by version checks, and then only the batch's own rows are read and decided once more.
  */
 
-/** SQL of one service: which rows to read for a set, and how to write what changed. */
-export interface ProcessorStore<State, Value> {
-  load(database: Database, ids: readonly string[]): Promise<Map<string, Row<State>>>;
-  save(
-    changes: readonly RowChange<State>[],
-    shared: readonly SharedChange<Value>[],
-    events: readonly Envelope[],
-  ): Write[];
-  loadShared?(database: Database, keys: readonly string[]): Promise<Map<string, Value>>;
-}
-
-export interface ProcessorOptions<State, Command, Effect, Value> {
-  /** Service name; also its consumer's name. */
-  readonly name: string;
-  readonly rules: Rules<State, Command, Effect, Value>;
-  readonly store: ProcessorStore<State, Value>;
-  /** Keys of shared values that folding this event or command may touch. */
-  readonly sharedKeys?: SharedKeys<State, Command>;
-  readonly database: Database;
-  readonly bus: Bus;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly metrics: ProcessorMetrics;
-  /**
-   * Event types that are the first this service hears of an order: its row is taken to be absent without
-   * asking. Where that is wrong (a repeat), the insert meets the row, and the set is decided again with what is stored.
-   */
-  readonly opensWith?: readonly string[];
-  /** Starts external effects after their cause is saved. Must not throw; what fails is found again by recovery. */
-  readonly perform?: (effects: readonly Effect[]) => void;
-  /** Keep shared values between sets; only where no other process changes them. */
-  readonly keepShared?: boolean;
-  /** Wait this long for company before folding events; for services nobody waits for. */
-  readonly lingerMs?: number;
-}
-
-/** A command that waits, and whom to answer. */
-interface Waiting<State, Command> extends CommandRequest<Command> {
-  readonly deadlineMs: number;
-  readonly resolve: (answer: Done<State> | Refusal) => void;
-  readonly reject: (error: unknown) => void;
-}
-interface UnparkItem {
-  readonly orderId: string;
-  readonly change: UnparkChange;
-  readonly resolve: (events: number) => void;
-  readonly reject: (error: unknown) => void;
-}
-
-const COMMANDS_PER_SET = 256;
-const EVENTS_PER_SET = 512;
-const COMMAND_QUEUE_MAX = 4_000;
-/** A processor leaves this long between two commits, so that its sets stay sets; from so many items a second on, longer. */
-const PACE_MS = 6;
-const BUSY_PER_SECOND = 500;
-const BUSY_PACE_MS = 15;
-const COMMAND_PATIENCE_MS = 10_000;
 const CONFLICT_ATTEMPTS_MAX = 30;
+/** With each attempt, two processes that conflict wait up to this much longer, each for itself. */
+const CONFLICT_WAIT_MS = 5;
 
 const NOTHING = { events: [], commands: [] };
-const NONE: ReadonlySet<string> = new Set();
 
 export class Processor<State, Command, Effect = never, Value = never> {
   readonly #options: ProcessorOptions<State, Command, Effect, Value>;
   readonly #remembered: Remembered<State, Value>;
   readonly #follower: Follower;
-  readonly #changeListeners = new Set<(row: Row<State>, events: readonly Envelope[]) => void>();
+  readonly #committer: Committer<State, Command, Effect, Value>;
+  readonly #inbox: Inbox<State, Command>;
   readonly #inFlight = new Set<Promise<unknown>>();
-  #commands: Waiting<State, Command>[] = [];
-  #unparks: UnparkItem[] = [];
   #running = false;
-  #scheduled: { readonly immediate?: NodeJS.Immediate; readonly timeout?: NodeJS.Timeout } | undefined;
-  /** The last take was full: more is waiting. */
-  #more = false;
-  #eventsReady = false;
-  readonly #pace = new Linger(BUSY_PER_SECOND, BUSY_PACE_MS);
-  /** Not before this may the next set begin. */
-  #nextMs = 0;
-  #tick: NodeJS.Timeout | undefined;
+  #upkeep: NodeJS.Timeout | undefined;
   #stopping = false;
-  #idle: (() => void)[] = [];
 
   constructor(options: ProcessorOptions<State, Command, Effect, Value>) {
     this.#options = options;
-    const { name, rules, database, bus, logger, keepShared = false, opensWith } = options;
+    const { name, rules, database, bus, clock, logger, keepShared = false, opensWith, lingerMs = 0 } = options;
     this.#remembered = new Remembered({ soleWriter: database.soleWriter, keepShared, opensWith });
     this.#follower = new Follower({
       consumer: name,
@@ -127,52 +48,46 @@ export class Processor<State, Command, Effect = never, Value = never> {
       bus,
       logger,
       onReady: () => {
-        this.#eventsReady = true;
+        this.#inbox.eventsReady();
         this.#schedule();
       },
       onReset: () => this.#remembered.clear(),
     });
+    this.#committer = new Committer(options, this.#remembered, this.#follower);
+    const onDue = (): void => {
+      if (!this.#running) this.#track(this.#serialized(() => this.#takeBatch()));
+    };
+    this.#inbox = new Inbox({ name, clock, lingerMs, onDue });
   }
 
   /** Begins consuming; before that, only commands are taken. */
   async start(): Promise<void> {
     await this.#follower.start();
-    this.#tick = setInterval(() => this.#onTick(), UPKEEP_EVERY_MS);
+    this.#upkeep = setInterval(() => this.#onTick(), UPKEEP_EVERY_MS);
   }
 
-  /** Stops taking work and waits for the set in flight. */
+  /** Stops taking work and waits for the batch in flight. */
   async stop(): Promise<void> {
     this.#stopping = true;
     this.#follower.stop();
-    clearInterval(this.#tick);
-    clearTimeout(this.#scheduled?.timeout);
-    clearImmediate(this.#scheduled?.immediate);
-    for (const item of this.#commands.splice(0)) item.resolve(refuse('UNAVAILABLE', 'The service is stopping.'));
+    clearInterval(this.#upkeep);
+    this.#inbox.close();
     await Promise.allSettled(this.#inFlight);
     await this.#follower.close();
   }
 
   /** Decides a command and saves it with everything else that waits. A full queue refuses at once. */
   submit(request: CommandRequest<Command>): Promise<Done<State> | Refusal> {
-    if (this.#stopping) return Promise.resolve(refuse('UNAVAILABLE', 'The service is stopping.'));
-    if (this.#commands.length >= COMMAND_QUEUE_MAX) {
-      return Promise.resolve(
-        refuse('OVERLOADED', `${this.#commands.length} commands are waiting in ${this.#options.name}.`),
-      );
-    }
-    const deadlineMs = this.#options.clock.nowMs() + COMMAND_PATIENCE_MS;
-    return new Promise((resolve, reject) => {
-      this.#commands.push({ ...request, deadlineMs, resolve, reject });
-      this.#schedule();
-    });
+    const answer = this.#inbox.submit(request);
+    this.#schedule();
+    return answer;
   }
 
   /** Applies an operator's decision to a parked order. Resolves with the number of events that left the park. */
   unpark(orderId: string, change: UnparkChange): Promise<number> {
-    return new Promise((resolve, reject) => {
-      this.#unparks.push({ orderId, change, resolve, reject });
-      this.#schedule();
-    });
+    const released = this.#inbox.unpark(orderId, change);
+    this.#schedule();
+    return released;
   }
 
   /** The row of an order as this process knows it or reads it. */
@@ -198,8 +113,7 @@ export class Processor<State, Command, Effect = never, Value = never> {
   }
 
   onChange(listener: (row: Row<State>, events: readonly Envelope[]) => void): () => void {
-    this.#changeListeners.add(listener);
-    return () => this.#changeListeners.delete(listener);
+    return this.#committer.onChange(listener);
   }
 
   lag(): Lag {
@@ -216,17 +130,16 @@ export class Processor<State, Command, Effect = never, Value = never> {
 
   /** Resolves when no command and no readable event is waiting. */
   async settled(): Promise<void> {
-    if (!this.#running && this.#commands.length === 0 && this.lag().events === 0) return;
-    await new Promise<void>((resolve) => {
-      this.#idle.push(resolve);
-      this.#schedule();
-    });
+    if (!this.#running && !this.#inbox.hasCommands && this.lag().events === 0) return;
+    const idle = this.#inbox.idle();
+    this.#schedule();
+    await idle;
   }
 
   #onTick(): void {
-    this.#eventsReady = true;
+    this.#inbox.eventsReady();
     this.#schedule();
-    if (this.#follower.needsUpkeep) this.#track(this.#exclusively(() => this.#follower.upkeep()));
+    if (this.#follower.needsUpkeep) this.#track(this.#serialized(() => this.#follower.upkeep()));
     const lag = this.lag();
     this.#options.metrics.lag(lag.events, lag.ageMs, this.parkedCount);
   }
@@ -236,7 +149,7 @@ export class Processor<State, Command, Effect = never, Value = never> {
     void work.finally(() => this.#inFlight.delete(work)).catch(() => {});
   }
 
-  async #exclusively(work: () => Promise<void>): Promise<void> {
+  async #serialized(work: () => Promise<void>): Promise<void> {
     if (this.#running) return;
     this.#running = true;
     try {
@@ -248,43 +161,28 @@ export class Processor<State, Command, Effect = never, Value = never> {
   }
 
   #schedule(): void {
-    if (this.#running || this.#scheduled || this.#stopping) return;
-    if (this.#commands.length === 0 && this.#unparks.length === 0 && !this.#eventsReady && this.#idle.length === 0)
-      return;
-    const pace = this.#nextMs - performance.now();
-    const linger = this.#commands.length === 0 && !this.#more ? (this.#options.lingerMs ?? 0) : 0;
-    const run = (): void => {
-      this.#scheduled = undefined;
-      if (!this.#running) this.#track(this.#exclusively(() => this.#drain()));
-    };
-    const delay = Math.max(pace, linger);
-    // A turn of the event loop lets requests that arrived together be decided together.
-    this.#scheduled = delay < 1 ? { immediate: setImmediate(run) } : { timeout: setTimeout(run, delay) };
+    if (!this.#running) this.#inbox.schedule();
   }
 
-  async #drain(): Promise<void> {
-    for (const unpark of this.#unparks.splice(0)) await this.#unpark(unpark);
-    const commands = this.#commands.splice(0, COMMANDS_PER_SET);
-    this.#eventsReady = false;
-    const delivery = this.#follower.take(EVENTS_PER_SET);
-    this.#more = delivery !== undefined && delivery.events.length >= EVENTS_PER_SET;
-    if (this.#more) this.#eventsReady = true;
+  async #takeBatch(): Promise<void> {
+    for (const unpark of this.#inbox.takeUnparks()) await this.#committer.unpark(unpark);
+    const commands = this.#inbox.takeCommands();
+    const delivery = this.#inbox.takeEvents((max) => this.#follower.take(max));
     if (commands.length === 0 && !delivery) {
-      if (this.lag().events === 0) for (const idle of this.#idle.splice(0)) idle();
+      if (this.lag().events === 0) this.#inbox.becameIdle();
       return;
     }
-    await this.#process({ events: delivery?.events ?? [], commands }, delivery?.moves ?? []);
-    const nowMs = performance.now();
-    this.#nextMs = nowMs + Math.max(PACE_MS, this.#pace.after(commands.length + (delivery?.events.length ?? 0), nowMs));
-    if (this.#idle.length > 0) this.#eventsReady = true;
+    const { events, moves } = delivery ?? { events: [], moves: [] };
+    await this.#process({ events, commands }, moves);
+    this.#inbox.handled(events.length + commands.length);
   }
 
   /** Commits a batch, splitting it where one of its items is the cause of a failure. */
-  async #process(batch: Batch<Waiting<State, Command>>, moves: readonly OffsetMove[]): Promise<void> {
+  async #process(batch: Batch<WaitingCommand<State, Command>>, moves: readonly OffsetMove[]): Promise<void> {
     let { events, commands } = batch;
     for (let attempt = 0; ; attempt++) {
       try {
-        await this.#commit({ events, commands }, moves, [], attempt === 0);
+        await this.#committer.commit({ events, commands }, moves, [], attempt === 0);
         this.#follower.failure = undefined;
         return;
       } catch (error) {
@@ -301,7 +199,7 @@ export class Processor<State, Command, Effect = never, Value = never> {
             commands = rejectExpired(commands, error);
             attempt = 0;
           }
-          if (attempt > 2) await sleep(Math.random() * 5 * attempt);
+          if (attempt > 2) await sleep(Math.random() * CONFLICT_WAIT_MS * attempt);
         } else if (isTransient(error)) {
           this.#follower.failure = (error as Error).message;
           if (attempt === 0) this.#options.logger.warn({ err: error }, 'the database is not reachable; waiting');
@@ -324,7 +222,7 @@ export class Processor<State, Command, Effect = never, Value = never> {
 
   /** A batch the database refuses for its data: halve it until the item at fault stands alone. */
   async #isolate(
-    { events, commands }: Batch<Waiting<State, Command>>,
+    { events, commands }: Batch<WaitingCommand<State, Command>>,
     moves: readonly OffsetMove[],
     error: unknown,
   ): Promise<void> {
@@ -350,7 +248,7 @@ export class Processor<State, Command, Effect = never, Value = never> {
   async #processParking(parked: readonly ParkedEvent[], fence: readonly OffsetMove[]): Promise<void> {
     for (let attempt = 0; ; attempt++) {
       try {
-        await this.#commit(NOTHING, fence, parked, false);
+        await this.#committer.commit(NOTHING, fence, parked, false);
         return;
       } catch (error) {
         if (error instanceof ConflictError) return await this.#follower.reset();
@@ -359,142 +257,4 @@ export class Processor<State, Command, Effect = never, Value = never> {
       }
     }
   }
-
-  async #commit(
-    batch: Batch<Waiting<State, Command>>,
-    moves: readonly OffsetMove[],
-    parked: readonly ParkedEvent[],
-    trustOpening: boolean,
-  ): Promise<void> {
-    const startedMs = performance.now();
-    const { name, database, bus, metrics } = this.#options;
-    let loaded = await this.#load(batch, trustOpening);
-    let plan = this.#decide(batch, loaded);
-    const doubtful = this.#remembered.doubtful(plan, loaded);
-    if (doubtful.length > 0) {
-      this.#remembered.forgetRows(doubtful);
-      loaded = await this.#load(batch, false);
-      plan = this.#decide(batch, loaded);
-    }
-    this.#logParked(plan);
-    plan.parked.push(...parked);
-    const writes = this.#writesOf(plan);
-    if (plan.parked.length > 0) writes.push(this.#follower.parking.park(plan.parked));
-    if (moves.length > 0) writes.push(moveOffsets(name, moves));
-    if (writes.length > 0) {
-      bus.remember(plan.events);
-      try {
-        await database.write(writes);
-      } catch (error) {
-        bus.forget(plan.events);
-        throw error;
-      }
-    }
-    this.#follower.saved(moves);
-    this.#follower.parking.add(plan.parked);
-    this.#committed(plan, loaded);
-    const items = batch.events.length + batch.commands.length;
-    metrics.committed(items, plan.events.length, (performance.now() - startedMs) / 1000);
-  }
-
-  async #load(batch: Batch<CommandRequest<Command>>, trustOpening: boolean): Promise<Loaded<State, Value>> {
-    const { store, database, sharedKeys } = this.#options;
-    const loaded = this.#remembered.load(batch, trustOpening);
-    const { rows, values, missing } = loaded;
-    if (missing.length > 0) for (const [id, row] of await store.load(database, missing)) rows.set(id, row);
-    if (sharedKeys && store.loadShared) {
-      const absent = this.#remembered.loadShared(batch, loaded, sharedKeys);
-      if (absent.length > 0)
-        for (const [key, value] of await store.loadShared(database, absent)) values.set(key, value);
-    }
-    return loaded;
-  }
-
-  #decide<Request extends CommandRequest<Command>>(
-    batch: Batch<Request>,
-    { rows, values }: Loaded<State, Value>,
-    leftOut: LeftOut = this.#follower.parking,
-  ): Plan<State, Effect, Value, Request> {
-    return decideBatch(this.#options.rules, batch, rows, values, contextAt(this.#options.clock), leftOut);
-  }
-
-  #logParked({ parked }: Plan<State, Effect, Value, unknown>): void {
-    for (const { event, error } of parked) {
-      if (error !== undefined)
-        this.#options.logger.error({ err: error, orderId: event.subject, eventType: event.type }, 'event parked');
-    }
-  }
-
-  #writesOf({ changes, shared, events, keys }: Plan<State, Effect, Value, unknown>): Write[] {
-    const writes = changes.length > 0 || shared.length > 0 ? this.#options.store.save(changes, shared, events) : [];
-    if (events.length > 0) writes.push(appendEvents(events));
-    if (keys.length > 0) {
-      writes.push(
-        insertRows(
-          'keys',
-          'log.idempotency_keys',
-          { key: 'text', request_hash: 'text', status: 'integer', answer: 'json' },
-          keys.map(({ key, requestHash, answer }) => ({ key, request_hash: requestHash, status: 200, answer })),
-        ),
-      );
-    }
-    return writes;
-  }
-
-  #committed(plan: Plan<State, Effect, Value, Waiting<State, Command>>, loaded: Loaded<State, Value>): void {
-    this.#remembered.keep(loaded, plan);
-    for (const answer of plan.answers) {
-      if ('error' in answer) answer.request.reject(answer.error);
-      else answer.request.resolve(answer.answer);
-    }
-    if (this.#changeListeners.size > 0) {
-      for (const change of plan.changes) {
-        for (const listener of this.#changeListeners) listener(change.after, plan.events);
-      }
-    }
-    if (plan.effects.length > 0) this.#options.perform?.(plan.effects);
-  }
-
-  async #unpark({ orderId, change, resolve, reject }: UnparkItem): Promise<void> {
-    const { database, bus } = this.#options;
-    const { parking } = this.#follower;
-    try {
-      const queue = await parking.open(orderId, change);
-      if (!queue) {
-        parking.forget(orderId);
-        return resolve(0);
-      }
-      const batch = { events: queue.events, commands: [] };
-      this.#remembered.forgetBatch(batch);
-      const loaded = await this.#load(batch, false);
-      // All of the batch is of this order: nothing of it waits behind anything else.
-      const plan = this.#decide<never>(batch, loaded, { parked: NONE, skipped: parking.skipped });
-      this.#logParked(plan);
-      bus.remember(plan.events);
-      try {
-        await database.write([...this.#writesOf(plan), ...parking.release(queue, plan.parked)]);
-      } catch (error) {
-        bus.forget(plan.events);
-        throw error;
-      }
-      parking.released(queue, plan.parked);
-      this.#committed(plan, loaded);
-      resolve(queue.stored.length - plan.parked.length);
-    } catch (error) {
-      reject(error);
-    }
-  }
-}
-
-/** Rejects the commands whose patience ended before then (all of them, without a time) and returns the others. */
-function rejectExpired<Item extends { readonly deadlineMs: number; reject(error: unknown): void }>(
-  commands: readonly Item[],
-  error: unknown,
-  beforeMs = Number.POSITIVE_INFINITY,
-): Item[] {
-  return commands.filter((command) => {
-    if (command.deadlineMs > beforeMs) return true;
-    command.reject(error);
-    return false;
-  });
 }
