@@ -1,4 +1,4 @@
-// Runs all tests and ends with one plain line, `N passed, N failed`, whatever the reporter above it looks like.
+// Runs all tests and ends with one plain line, `N passed, N failed`, whatever the reporters above it look like.
 // Arguments go to vitest: `npm test -- src/orders`.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -14,6 +14,7 @@ const child = spawn(
     join(root, 'node_modules/vitest/vitest.mjs'),
     'run',
     '--reporter=default',
+    `--reporter=${join(root, 'tools/test-reporter.mjs')}`,
     '--reporter=json',
     `--outputFile.json=${report}`,
     ...process.argv.slice(2),
