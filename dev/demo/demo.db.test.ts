@@ -2,7 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { until } from '#tests/support/until.ts';
 import { useSystem } from '#tests/support/system.ts';
 import { ApiClient } from '#cli/client.ts';
-import { deck, orderOf, PATHS, runStories, seeded } from './demo.ts';
+import { orderOf, seeded } from './orders.ts';
+import { deck, PATHS } from './paths.ts';
+import { runStories } from './stories.ts';
 
 const ROUND = Object.values(PATHS).reduce((sum, path) => sum + path.share, 0);
 
@@ -45,18 +47,18 @@ describe('a round of the demo', () => {
     const client = new ApiClient(system.api.url, system.key);
     const lines: string[] = [];
     const { signal } = new AbortController();
-    const told = await runStories(client, {
+    const begun = await runStories(client, {
       rate: 20,
       orders: ROUND,
       seed: 1,
       pace: 0.1,
       signal,
-      tell: (line) => lines.push(line),
+      report: (line) => lines.push(line),
     });
     await client.close();
     expect(lines.filter((line) => line.includes('did not go as planned'))).toEqual([]);
-    expect(told).toHaveLength(ROUND);
-    for (const { path, orderId } of told) {
+    expect(begun).toHaveLength(ROUND);
+    for (const { path, orderId } of begun) {
       let status = '';
       const asPlanned = path === 'hold for you' ? HELD : new Set([ENDS[path] ?? 'COMPLETED']);
       await until(

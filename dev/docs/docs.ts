@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { asyncApi, EVENT_TYPES, eventSchema } from '#platform/http/description/asyncapi.ts';
+import { clientFiles } from './client.ts';
 import { incompatibilities } from './compatibility.ts';
 import { type Json, type JsonObject, jsonText, sorted } from './json.ts';
 import { lifecycleDocument } from './lifecycle.ts';
@@ -31,13 +32,15 @@ export class DocsError extends Error {}
 
 /** The generated files by path. */
 export async function generatedFiles(): Promise<Map<string, string>> {
+  const document = await openApi();
   const files = new Map<string, string>([
     ['docs/lifecycle.md', lifecycleDocument()],
     ['docs/configuration.md', configurationDocument()],
     ['docs/api/errors.md', errorsDocument()],
     ['docs/rooms.svg', roomsPicture(roomsOf(ROOT))],
-    ['docs/api/openapi.json', jsonText(await openApi())],
+    ['docs/api/openapi.json', jsonText(document)],
     ['docs/api/asyncapi.json', jsonText(sorted(asyncApi(packageVersion) as Json))],
+    ...(await clientFiles(document, ROOT)),
   ]);
   for (const type of EVENT_TYPES)
     files.set(`${EVENTS_FOLDER}/${type}.json`, jsonText(sorted(eventSchema(type) as Json)));

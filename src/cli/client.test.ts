@@ -3,10 +3,13 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import { ApiClient, ApiError, connect, retryAfterMs, UnreachableError } from './client.ts';
+import { type PlaceOrder, Problem, retryAfterMs, UnreachableError } from '#client/client.ts';
+import { ApiClient, connect } from './client.ts';
 import { table } from './output.ts';
 
 type Answer = { status: number; headers?: Record<string, string>; body?: unknown } | 'cut';
+
+const ORDER = {} as PlaceOrder;
 
 describe('the client', () => {
   let server: Server | undefined;
@@ -34,23 +37,23 @@ describe('the client', () => {
   });
 
   test('sends its key and finds the API below a path', async () => {
-    const answer = await (await against({ status: 200, body: { id: 1 } })).get('/orders');
+    const answer = await (await against({ status: 200, body: { id: 1 } })).readOrder({ id: 'a b' });
     expect(answer).toEqual({ id: 1 });
-    expect(seen[0]).toMatchObject({ url: '/api/orders', headers: { authorization: 'Bearer secret' } });
+    expect(seen[0]).toMatchObject({ url: '/api/orders/a%20b', headers: { authorization: 'Bearer secret' } });
   });
 
   test('repeats under the same key where the system is overloaded, restarting, or cuts the line', async () => {
     const overloaded: Answer = { status: 503, headers: { 'retry-after': '0' } };
     const busy: Answer = { status: 429, headers: { 'retry-after': '0' } };
     const api = await against(overloaded, 'cut', busy, { status: 500 }, { status: 201, body: { ok: true } });
-    expect(await api.post('/orders', {}, { patienceMs: 20_000 })).toEqual({ ok: true });
+    expect(await api.placeOrder(ORDER, { patienceMs: 20_000 })).toEqual({ ok: true });
     expect(new Set(seen.map((request) => request.headers['idempotency-key'])).size).toBe(1);
     expect(api.repeats).toBe(4);
   });
 
   test('does not repeat what was refused', async () => {
     const api = await against({ status: 422, body: { code: 'UNKNOWN_SKU', detail: 'no such thing' } });
-    await expect(api.post('/orders', {})).rejects.toMatchObject({
+    await expect(api.placeOrder(ORDER)).rejects.toMatchObject({
       status: 422,
       code: 'UNKNOWN_SKU',
       message: 'no such thing',
@@ -60,9 +63,9 @@ describe('the client', () => {
 
   test('gives up when its patience ends', async () => {
     const api = await against({ status: 503, headers: { 'retry-after': '30' }, body: { code: 'OVERLOADED' } });
-    await expect(api.get('/orders', { patienceMs: 1000 })).rejects.toThrow(ApiError);
+    await expect(api.listOrders({}, { patienceMs: 1000 })).rejects.toThrow(Problem);
     const gone = new ApiClient('http://127.0.0.1:1', 'key');
-    await expect(gone.get('/orders', { patienceMs: 0 })).rejects.toThrow(UnreachableError);
+    await expect(gone.readDashboard({ patienceMs: 0 })).rejects.toThrow(UnreachableError);
     await gone.close();
   });
 

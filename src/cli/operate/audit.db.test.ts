@@ -8,11 +8,6 @@ import { type AuditReport, type Check, CHECKS, runAudit } from './audit.ts';
 import { ApiClient } from '#cli/client.ts';
 import { freePort } from '#tests/support/ports.ts';
 
-interface Order {
-  readonly id: string;
-  readonly status: string;
-}
-
 const TABLES = [
   'orders.orders',
   'orders.order_states',
@@ -68,8 +63,8 @@ describe('the audit', () => {
 
   async function prepare(): Promise<void> {
     for (const sku of ['A', 'B']) {
-      await api.send('PUT', `/products/${sku}`, { body: { name: sku } });
-      await api.post('/stock/adjustments', { sku, delta: 100, reason: 'test' });
+      await api.putProduct({ sku }, { name: sku });
+      await api.adjustStock({ sku, delta: 100, reason: 'test' });
     }
     const place = async (token: string, quantity = 2): Promise<string> => {
       const items = [
@@ -77,9 +72,7 @@ describe('the audit', () => {
         { sku: 'B', quantity: 1, unitPrice: '0.0375' },
       ];
       const contact = { email: 'ann@example.org', phone: '+49 30 1234' };
-      return (
-        await api.post<Order>('/orders', { customerId: stranger, currency: 'EUR', items, contact, payment: { token } })
-      ).id;
+      return (await api.placeOrder({ customerId: stranger, currency: 'EUR', items, contact, payment: { token } })).id;
     };
     ids.completed = await place('tok_approve');
     ids.refunded = await place('tok_approve');
@@ -89,15 +82,15 @@ describe('the audit', () => {
     ids.rejected = await place('tok_approve', 1000);
     await system.settle();
     for (const id of [ids.completed, ids.refunded]) {
-      const { items } = await api.get<{ items: { id: string }[] }>(`/shipments?orderId=${id}`);
+      const { items } = await api.listShipments({ orderId: id });
       for (const shipment of items) {
-        await api.post(`/shipments/${shipment.id}/dispatch`, { carrier: 'dhl', trackingNumber: 'T1' });
-        await api.post(`/shipments/${shipment.id}/deliver`, {});
+        await api.dispatchShipment({ id: shipment.id }, { carrier: 'dhl', trackingNumber: 'T1' });
+        await api.deliverShipment({ id: shipment.id }, {});
       }
     }
     await system.settle();
-    await api.post(`/orders/${ids.refunded}/refunds`, { amount: '5.00', reason: 'test' });
-    await api.post(`/orders/${ids.cancelled}/cancel`, { reason: 'test' });
+    await api.requestRefund({ id: ids.refunded }, { amount: '5.00', reason: 'test' });
+    await api.cancelOrder({ id: ids.cancelled }, { reason: 'test' });
     await system.settle();
     const expected = {
       completed: 'COMPLETED',
@@ -108,7 +101,7 @@ describe('the audit', () => {
       rejected: 'REJECTED',
     };
     for (const [name, status] of Object.entries(expected)) {
-      const order = await api.get<Order>(`/orders/${ids[name as keyof typeof ids]}`);
+      const order = await api.readOrder({ id: ids[name as keyof typeof ids] });
       expect(order.status, name).toBe(status);
     }
   }

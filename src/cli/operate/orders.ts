@@ -1,4 +1,5 @@
 import type { Environment } from '#platform/runtime/settings.ts';
+import type { ListOrdersParameters, Order, OrderSummary } from '#client/client.ts';
 import { type ApiClient, type ClientOptions, withClient } from '#cli/client.ts';
 import { print, printJson, table } from '#cli/output.ts';
 
@@ -22,54 +23,6 @@ export interface ListOptions extends OrderOptions {
   readonly limit?: number;
 }
 
-interface OrderSummary extends Record<string, unknown> {
-  readonly id: string;
-  readonly status: string;
-  readonly paymentStatus: string;
-  readonly fulfillmentStatus: string;
-  readonly holds: readonly { readonly type: string; readonly reason: string; readonly by: string }[];
-  readonly totalAmount: string;
-  readonly currency: string;
-  readonly channel: string;
-  readonly reference?: string;
-  readonly customerId: string;
-  readonly itemCount: number;
-  readonly version: number;
-  readonly createdAt: string;
-  readonly updatedAt: string;
-}
-
-interface OrderDetail extends OrderSummary {
-  readonly items: readonly {
-    readonly line: number;
-    readonly sku: string;
-    readonly name?: string;
-    readonly quantity: number;
-    readonly unitPrice: string;
-    readonly amount: string;
-  }[];
-  readonly shipments: readonly {
-    readonly shipmentId: string;
-    readonly carrier: string;
-    readonly trackingNumber: string;
-    readonly delivered: boolean;
-  }[];
-  readonly refunds: readonly {
-    readonly refundId: string;
-    readonly amount: string;
-    readonly status: string;
-    readonly reason: string;
-  }[];
-  readonly endReason?: string;
-  readonly deadlineAt?: string;
-  readonly allowedActions: readonly string[];
-}
-
-interface Page<Item> {
-  readonly items: readonly Item[];
-  readonly nextCursor: string | null;
-}
-
 const PAGE_MAX = 200;
 const LIMIT_DEFAULT = 50;
 const FILTERS = [
@@ -87,18 +40,16 @@ const FILTERS = [
 
 export async function listOrders(options: ListOptions, env: Environment): Promise<void> {
   await withClient(options, env, async (client) => {
+    const { limit = LIMIT_DEFAULT } = options;
+    const filters = Object.fromEntries(FILTERS.map((filter) => [filter, options[filter]])) as ListOrdersParameters;
     const found: OrderSummary[] = [];
-    let rest = options.limit ?? LIMIT_DEFAULT;
-    let cursor: string | null = null;
-    do {
-      const query = new URLSearchParams({ limit: String(Math.min(rest, PAGE_MAX)) });
-      for (const filter of FILTERS) if (options[filter] !== undefined) query.set(filter, options[filter]);
-      if (cursor !== null) query.set('cursor', cursor);
-      const page: Page<OrderSummary> = await client.get(`/orders?${query}`);
-      found.push(...page.items);
-      rest -= page.items.length;
-      cursor = page.nextCursor;
-    } while (cursor !== null && rest > 0);
+    let more = false;
+    for await (const page of client.listOrders({ ...filters, limit: Math.min(limit, PAGE_MAX) }).pages()) {
+      const left = limit - found.length;
+      found.push(...page.items.slice(0, left));
+      more = page.nextCursor !== null || page.items.length > left;
+      if (found.length >= limit) break;
+    }
     if (options.json) return printJson(found);
     if (found.length === 0) return print('no such orders');
     const rows = found.map((order) => [
@@ -120,7 +71,7 @@ export async function listOrders(options: ListOptions, env: Environment): Promis
         rows,
       ),
     );
-    if (cursor !== null) process.stderr.write('There are more; --limit shows them.\n');
+    if (more) process.stderr.write('There are more; --limit shows them.\n');
   });
 }
 
@@ -130,14 +81,13 @@ export async function showOrder(
   env: Environment,
 ): Promise<void> {
   await withClient(options, env, async (client) => {
-    const query = options.asOf === undefined ? '' : `?asOf=${encodeURIComponent(options.asOf)}`;
-    const order = await client.get<OrderDetail>(`${pathOf(id)}${query}`);
+    const order = await client.readOrder({ id, asOf: options.asOf });
     if (options.json) printJson(order);
     else print(orderText(order));
   });
 }
 
-function orderText(order: OrderDetail): string {
+function orderText(order: Order): string {
   const facts: [string, unknown][] = [
     ['order', order.id],
     ['reference', order.reference],
@@ -175,17 +125,9 @@ function orderText(order: OrderDetail): string {
   return `${lines.join('\n')}\n\n${table(['line', 'sku', 'name', 'quantity', 'price', 'amount'], items)}`;
 }
 
-interface LogEntry {
-  readonly time: string;
-  readonly source: string;
-  readonly sequence: number;
-  readonly type: string;
-  readonly data: unknown;
-}
-
 export async function showEvents(id: string, options: OrderOptions, env: Environment): Promise<void> {
   await withClient(options, env, async (client) => {
-    const { items } = await client.get<Page<LogEntry>>(`${pathOf(id)}/events`);
+    const { items } = await client.listOrderEvents({ id });
     if (options.json) return printJson(items);
     const rows = items.map((event) => [
       event.time,
@@ -231,22 +173,18 @@ function give(
   action: OrderAction,
   id: string,
   { reason, type, amount }: ActionOptions,
-): Promise<OrderDetail> {
+): Promise<Order> {
   const because = reason === undefined ? {} : { reason };
-  const path = pathOf(id);
   switch (action) {
     case 'cancel':
-      return client.post(`${path}/cancel`, because);
+      return client.cancelOrder({ id }, because);
     case 'hold':
+      return client.holdOrder({ id }, { reason: reason!, ...(type !== undefined && { type }) });
     case 'release':
-      return client.post(`${path}/${action}`, { ...because, ...(type !== undefined && { type }) });
+      return client.releaseOrder({ id }, { ...because, ...(type !== undefined && { type }) });
     case 'complete':
-      return client.post(`${path}/complete`, {});
+      return client.completeOrder({ id }, {});
     case 'refund':
-      return client.post(`${path}/refunds`, { ...because, ...(amount !== undefined && { amount }) });
+      return client.requestRefund({ id }, { reason: reason!, ...(amount !== undefined && { amount }) });
   }
-}
-
-function pathOf(id: string): string {
-  return `/orders/${encodeURIComponent(id)}`;
 }

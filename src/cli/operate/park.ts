@@ -12,23 +12,9 @@ export interface ParkOptions extends ClientOptions {
   readonly json?: boolean;
 }
 
-interface ParkedOrder {
-  readonly consumer: string;
-  readonly orderId: string;
-  readonly reason: string | null;
-  readonly eventType: string;
-  readonly eventId: string;
-  readonly events: number;
-  readonly parkedAt: string;
-}
-
-async function parkedOrders(client: ApiClient): Promise<readonly ParkedOrder[]> {
-  return (await client.get<{ items: readonly ParkedOrder[] }>('/parked')).items;
-}
-
 export async function listParked(options: ParkOptions, env: Environment): Promise<void> {
   await withClient(options, env, async (client) => {
-    const parked = await parkedOrders(client);
+    const { items: parked } = await client.listParkedOrders();
     if (options.json) return printJson(parked);
     if (parked.length === 0) return print('no order is parked');
     const rows = parked.map((entry) => [
@@ -84,8 +70,8 @@ async function give(
   data: unknown,
   options: ParkOptions,
 ): Promise<void> {
-  const path = `/parked/${encodeURIComponent(consumer)}/${encodeURIComponent(orderId)}/${action}`;
-  const answer = await client.post<{ left: number }>(path, data === undefined ? {} : { data });
+  const body = data === undefined ? {} : { data };
+  const answer = await client[action === 'retry' ? 'retryParkedOrder' : 'skipParkedOrder']({ consumer, orderId }, body);
   if (options.json) printJson(answer);
   else
     print(
@@ -104,11 +90,11 @@ function jsonOf(text: string): unknown {
 }
 
 async function edited(client: ApiClient, consumer: string, orderId: string, env: Environment): Promise<string> {
-  const parked = (await parkedOrders(client)).find((entry) => entry.consumer === consumer && entry.orderId === orderId);
-  if (!parked) throw new Error(`${consumer} has no parked event of order ${orderId}.`);
-  const { items } = await client.get<{ items: readonly { id: string; data: unknown }[] }>(
-    `/orders/${encodeURIComponent(orderId)}/events`,
+  const parked = (await client.listParkedOrders()).items.find(
+    (entry) => entry.consumer === consumer && entry.orderId === orderId,
   );
+  if (!parked) throw new Error(`${consumer} has no parked event of order ${orderId}.`);
+  const { items } = await client.listOrderEvents({ id: orderId });
   const event = items.find(({ id }) => id === parked.eventId);
   const editor = env['VISUAL'] || env['EDITOR'];
   if (!editor) throw new Error('Give the data with --data or --data-file, or set EDITOR.');

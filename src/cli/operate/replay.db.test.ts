@@ -52,23 +52,21 @@ describe('olms replay', { timeout: 60_000 }, () => {
       SMTP_URL: `smtp://127.0.0.1:${(mailServer.server.address() as AddressInfo).port}`,
     };
     await start();
-    await api.send('PUT', '/products/MUG', { body: { name: 'Mug' } });
-    await api.post('/stock/adjustments', { sku: 'MUG', delta: 100_000, reason: 'test' });
+    await api.putProduct({ sku: 'MUG' }, { name: 'Mug' });
+    await api.adjustStock({ sku: 'MUG', delta: 100_000, reason: 'test' });
     for (let i = 0; i < 12; i++) ids.push(await place(i % 4 === 3 ? 'tok_decline' : 'tok_approve'));
     await system.settle();
-    await api.post(`/orders/${ids[0]}/refunds`, { amount: '1.00', reason: 'test' });
+    await api.requestRefund({ id: ids[0]! }, { amount: '1.00', reason: 'test' });
     // A trap: the customer could be reached by telephone only after they were told that they have to wait.
-    await api.send('PUT', '/products/RARE', { body: { name: 'Rare' } });
+    await api.putProduct({ sku: 'RARE' }, { name: 'Rare' });
     waiting = await place('tok_approve', {
       items: [{ sku: 'RARE', quantity: 1, unitPrice: '9.95' }],
       allowBackorder: true,
     });
     ids.push(waiting);
     await system.settle();
-    await api.send('PATCH', `/orders/${waiting}`, {
-      body: { contact: { email: 'new@example.org', phone: '+49 30 1' } },
-    });
-    await api.post('/stock/adjustments', { sku: 'RARE', delta: 10, reason: 'test' });
+    await api.amendOrder({ id: waiting }, { contact: { email: 'new@example.org', phone: '+49 30 1' } });
+    await api.adjustStock({ sku: 'RARE', delta: 10, reason: 'test' });
     await system.settle();
     await until('every order to have ended', async () => {
       const [open] = await sql(
@@ -367,8 +365,8 @@ describe('olms replay', { timeout: 60_000 }, () => {
     });
 
     test('what was skipped stays left out', async () => {
-      await api.post(`/parked/billing/${poisoned}/skip`, {});
-      await api.post(`/parked/notifications/${poisoned}/skip`, {});
+      await api.skipParkedOrder({ consumer: 'billing', orderId: poisoned }, {});
+      await api.skipParkedOrder({ consumer: 'notifications', orderId: poisoned }, {});
       expect(await queue()).toEqual([]);
       const before = await effects();
       expect((await setBack('billing')).readAgain).toBe(true);

@@ -51,8 +51,8 @@ describe('olms replay on Kafka', { timeout: 90_000 }, () => {
       databases.set(service, new Database({ url, poolSize: 1, statementTimeoutMs: 10_000, applicationName: 'test' }));
     }
     await start();
-    await api.send('PUT', '/products/MUG', { body: { name: 'Mug' } });
-    await api.post('/stock/adjustments', { sku: 'MUG', delta: 1_000, reason: 'test' });
+    await api.putProduct({ sku: 'MUG' }, { name: 'Mug' });
+    await api.adjustStock({ sku: 'MUG', delta: 1_000, reason: 'test' });
     // Ids fall where chance puts them; the tests below read from every partition.
     const filled = new Set<number>();
     for (let i = 0; i < 12 || filled.size < PARTITIONS; i++) {
@@ -312,7 +312,7 @@ describe('olms replay on Kafka', { timeout: 90_000 }, () => {
     expect((await setBack('orders-history')).readAgain).toBe(true);
     expect(await mirrored()).toEqual([1]);
     expect(await parked()).toBe(2);
-    await api.post(`/parked/relay/${subject}/retry`, { data: { lines: [] } });
+    await api.retryParkedOrder({ consumer: 'relay', orderId: subject }, { data: { lines: [] } });
     await until('all to be read', async () => (await mirrored()).length === 3, { timeoutMs: 20_000 });
     expect(await mirrored()).toEqual([1, 2, 3]);
   });

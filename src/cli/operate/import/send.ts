@@ -1,6 +1,7 @@
 import { amountMinor } from '#contracts/money.ts';
 import { STATUSES } from '#orders/rules/lifecycle.ts';
-import { type ApiClient, ApiError, UnreachableError } from '#cli/client.ts';
+import { type Order, type OrderSummary, Problem, type Stock, UnreachableError } from '#client/client.ts';
+import type { ApiClient } from '#cli/client.ts';
 import type { Article, FileOrder } from './group.ts';
 import type { ImportReport } from './report.ts';
 import { type OrderToSend, requestOf, type RequestSettings, uuidOf } from './request.ts';
@@ -42,15 +43,11 @@ export interface StockSettings {
   readonly source: string;
 }
 
-interface StockView {
-  readonly locations: readonly unknown[];
-}
-
-async function stockOf(client: ApiClient, sku: string): Promise<StockView | undefined> {
+async function stockOf(client: ApiClient, sku: string): Promise<Stock | undefined> {
   try {
-    return await client.get<StockView>(`/stock/${encodeURIComponent(sku)}`, { patienceMs: PATIENCE_MS });
+    return await client.readStock({ sku }, { patienceMs: PATIENCE_MS });
   } catch (error) {
-    if (error instanceof ApiError && error.code === 'PRODUCT_NOT_FOUND') return undefined;
+    if (error instanceof Problem && error.code === 'PRODUCT_NOT_FOUND') return undefined;
     throw error;
   }
 }
@@ -68,16 +65,12 @@ export async function provide(
   const before = await stockOf(client, sku);
   if (!before) {
     if (!settings.create) return;
-    await client.send('PUT', `/products/${encodeURIComponent(sku)}`, {
-      body: { name: name ?? sku },
-      patienceMs: PATIENCE_MS,
-    });
+    await client.putProduct({ sku }, { name: name ?? sku }, { patienceMs: PATIENCE_MS });
     report.productsCreated++;
   }
   const pieces = settings.initial === 'needed' ? quantity : (settings.initial ?? 0);
   if (pieces === 0 || (before && before.locations.length > 0)) return;
-  await client.post(
-    '/stock/adjustments',
+  await client.adjustStock(
     { sku, delta: pieces, reason: `initial stock, import of ${settings.source}` },
     { idempotencyKey: `${settings.source}:stock:${uuidOf(sku)}`, patienceMs: PATIENCE_MS },
   );
@@ -89,12 +82,6 @@ export interface TakenOrder {
   readonly id: string;
   readonly invoice: string;
   readonly createdMs: number;
-}
-
-interface OrderAnswer {
-  readonly id: string;
-  readonly createdAt: string;
-  readonly totalAmount: string;
 }
 
 /** Sends one order of the file and writes down what became of it. Throws only where going on makes no sense. */
@@ -117,18 +104,18 @@ export async function sendOrder(
     return undefined;
   }
   try {
-    const { headers, body } = await client.send('POST', '/orders', {
-      body: toSend.request,
+    let isRepeated = false;
+    const answer: Order = await client.placeOrder(toSend.request, {
       idempotencyKey: toSend.key,
       patienceMs: PATIENCE_MS,
+      onAnswer: ({ headers }) => (isRepeated = headers.get('idempotency-replayed') === 'true'),
     });
-    const answer = body as OrderAnswer;
-    if (headers['idempotency-replayed'] === 'true') report.ordersRepeated++;
+    if (isRepeated) report.ordersRepeated++;
     else report.ordersTaken++;
     accept(toSend, amountMinor(answer.totalAmount, toSend.currency), report);
     return { id: answer.id, invoice: order.invoice, createdMs: Date.parse(answer.createdAt) };
   } catch (error) {
-    const refused = error instanceof ApiError;
+    const refused = error instanceof Problem;
     if (!refused && !(error instanceof UnreachableError)) throw error;
     const reason = refused ? error.code : 'UNREACHABLE';
     report.failedOrders.push({ invoice: order.invoice, reason, lines: order.lines.length, detail: error.message });
@@ -152,11 +139,6 @@ function accept(
 
 function refuseLines({ invoice, lines }: FileOrder, reason: string, report: ImportReport): void {
   for (const { line } of lines) report.refusedLines.push({ line, invoice, reason });
-}
-
-interface ListPage {
-  readonly items: readonly { readonly id: string; readonly status: keyof typeof STATUSES }[];
-  readonly nextCursor: string | null;
 }
 
 /** Waits until every order has ended, or the time is up; counts statuses and tells who has not. */
@@ -186,7 +168,7 @@ async function* listed(
   client: ApiClient,
   open: ReadonlyMap<string, TakenOrder>,
   channel: string,
-): AsyncGenerator<ListPage['items'][number]> {
+): AsyncGenerator<OrderSummary> {
   if (open.size === 0) return;
   let from = Number.POSITIVE_INFINITY;
   let to = 0;
@@ -194,13 +176,9 @@ async function* listed(
     from = Math.min(from, createdMs);
     to = Math.max(to, createdMs + 1);
   }
-  const range = `createdFrom=${new Date(from).toISOString()}&createdTo=${new Date(to).toISOString()}`;
-  for (let cursor: string | null = ''; cursor !== null;) {
-    const page: ListPage = await client.get(
-      `/orders?channel=${encodeURIComponent(channel)}&${range}&sort=createdAt&limit=${PAGE}${cursor === '' ? '' : `&cursor=${cursor}`}`,
-      { patienceMs: PATIENCE_MS },
-    );
-    yield* page.items;
-    cursor = page.nextCursor;
-  }
+  const [createdFrom, createdTo] = [new Date(from).toISOString(), new Date(to).toISOString()];
+  yield* client.listOrders(
+    { channel, createdFrom, createdTo, sort: 'createdAt', limit: PAGE },
+    { patienceMs: PATIENCE_MS },
+  );
 }

@@ -35,17 +35,18 @@ describe('olms replay --rebuild', { timeout: 90_000 }, () => {
     };
     system = await startSystem({ env, logger: createLogger(process.env['TEST_LOG_LEVEL'] ?? 'silent') });
     api = new ApiClient(system.url, 'rebuild-test');
-    await api.send('PUT', '/products/MUG', { body: { name: 'Mug' } });
-    await api.post('/stock/adjustments', { sku: 'MUG', delta: 100_000, reason: 'test' });
+    await api.putProduct({ sku: 'MUG' }, { name: 'Mug' });
+    await api.adjustStock({ sku: 'MUG', delta: 100_000, reason: 'test' });
     for (let i = 0; i < 16; i++)
       ids.push(await place(['tok_approve', 'tok_approve', 'tok_flaky', 'tok_decline'][i % 4]!));
     held = await place('tok_approve', { requiresReview: true });
     ids.push(held);
     await system.settle();
-    await api.send('PATCH', `/orders/${held}`, {
-      body: { contact: { email: 'new@example.org' }, shippingAddress: { name: 'Ada Lovelace' }, reference: 'R-7' },
-    });
-    for (const id of ids.slice(0, 2)) await api.post(`/orders/${id}/refunds`, { amount: '1.00', reason: 'test' });
+    await api.amendOrder(
+      { id: held },
+      { contact: { email: 'new@example.org' }, shippingAddress: { name: 'Ada Lovelace' }, reference: 'R-7' },
+    );
+    for (const id of ids.slice(0, 2)) await api.requestRefund({ id }, { amount: '1.00', reason: 'test' });
     await system.settle();
   });
 
@@ -203,7 +204,7 @@ describe('olms replay --rebuild', { timeout: 90_000 }, () => {
     expect(back.length).toBe(differences - 1);
     expect(new Set(back.map(({ status }) => status))).toEqual(new Set(['suppressed']));
     // The running service has forgotten what it remembered of the wrong row.
-    await api.send('PATCH', `/orders/${held}`, { body: { contact: { email: 'newer@example.org' } } });
+    await api.amendOrder({ id: held }, { contact: { email: 'newer@example.org' } });
     await system.settle();
     const [{ body } = { body: {} }] = await sql<{ body: unknown }>(
       'select body from notifications.orders where order_id = $1',
