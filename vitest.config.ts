@@ -33,7 +33,13 @@ class LongestFirst extends BaseSequencer {
 
 export default defineConfig({
   test: {
-    include: ['src/**/*.test.ts', 'clients/**/*.test.ts', 'dev/**/*.test.ts', 'tests/**/*.test.ts', 'tools/**/*.test.ts'],
+    include: [
+      'src/**/*.test.ts',
+      'clients/**/*.test.ts',
+      'dev/**/*.test.ts',
+      'tests/**/*.test.ts',
+      'tools/**/*.test.ts',
+    ],
     exclude: ['node_modules/**', 'tools/fixtures/**'],
     sequence: { sequencer: LongestFirst },
     setupFiles: ['tests/support/count-assertions.ts'],

@@ -137,7 +137,7 @@ export const PATHS: Readonly<Record<string, Path>> = {
       const [line] = story.lines;
       const items = [{ sku: line!.article.sku, quantity: 1 }];
       const { returns } = await story.client.requestReturn({ id: story.id }, { items, reason: 'does not fit' });
-      story.report(`return of 1 × ${line!.article.name} announced`);
+      story.report(`return of 1 × ${line!.article.name} asked for`);
       await story.pause(5);
       await story.client.receiveReturn({ id: story.id, returnId: returns.at(-1)!.returnId }, { location: BERLIN });
       story.report('return received, money goes back');
