@@ -124,6 +124,11 @@ const KINDS: readonly Kind[] = [
       `${apiId}: fewer replicas of topic ${topic} are in sync than its min.insync.replicas. Bring the missing brokers back.`,
   },
   {
+    tells: answered('CORRUPT_MESSAGE'),
+    fatal: false,
+    says: (_, { apiId }) => `${apiId}: the broker got other bytes than were sent to it. Look at the network between.`,
+  },
+  {
     tells: answered('INVALID_TIMESTAMP'),
     fatal: false,
     says: (_, { apiId }) =>
@@ -137,6 +142,11 @@ const KINDS: readonly Kind[] = [
       `UNKNOWN_TOPIC: there is no topic ${topic}, or not all of it. Start a process of OLMS, which makes it, or make it yourself; where it was deleted, everything is published on it again.`,
   },
 ];
+
+/** Why a partition stands still at the batch that has an offset. */
+export function damagedReason(topic: string, partition: number, offset: number, damage: string): string {
+  return `CORRUPT_MESSAGE: partition ${partition} of topic ${topic} stands still at offset ${offset}: the batch there is not what was written (${damage}). It is neither used nor skipped, and fetched again from time to time. If that stays so, let another replica lead the partition.`;
+}
 
 /** Says what an error of the client means under these settings. */
 export function diagnose(error: unknown, config: KafkaConfig): Diagnosis {

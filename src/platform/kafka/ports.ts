@@ -71,6 +71,8 @@ export interface FetchedPartition {
   /** The high watermark: the offset after the last record that all in-sync replicas have. */
   readonly end: number;
   readonly batches: readonly RecordBatch[];
+  /** Why the batch after these is not what was written and must not be read; undefined where all is well. */
+  readonly damage: string | undefined;
 }
 
 /** Reads partitions from given offsets; it keeps no offset itself. Seeking, buffering and pausing are done by reader.ts. */

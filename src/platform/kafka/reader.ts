@@ -3,9 +3,11 @@ import type { Envelope } from '#contracts/envelope.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
 import { parseData } from '#platform/log/encoded.ts';
 import { clientOptions, type KafkaConfig } from './settings.ts';
-import { BrokerError, diagnose } from './errors.ts';
-import { type FetchedPartition, type FetchedRecord, NO_RECORDS, type ReadPort } from './ports.ts';
+import { BrokerError, damagedReason, diagnose } from './errors.ts';
+import { PartitionBuffer } from './partition-buffer.ts';
+import { type FetchedPartition, NO_RECORDS, type ReadPort } from './ports.ts';
 import { openReadPort } from './transport.ts';
+import { backoffMs } from '#platform/runtime/backoff.ts';
 import { Linger } from '#platform/runtime/linger.ts';
 
 /**
@@ -14,8 +16,6 @@ import { Linger } from '#platform/runtime/linger.ts';
  * A partition whose buffer is full is left out of the next fetch; that is all the backpressure there is.
  */
 
-const PARTITION_BYTES_MAX = 1024 * 1024;
-const PARTITION_EVENTS_MAX = 1_000;
 const BUFFER_BYTES_MAX = 24 * 1024 * 1024;
 const FETCH_PARTITION_BYTES = 256 * 1024;
 const FETCH_BYTES = 4 * 1024 * 1024;
@@ -25,23 +25,14 @@ const FETCH_WAIT_MS = 500;
 const FETCH_WAIT_BUSY_MS = 25;
 /** From so many events a second on, of whatever type, questions are put apart from the answer before. */
 const BUSY_PER_SECOND = 1_000;
-const PACE_MS = { first: 40, longest: 150 };
-const RETRY_MS = [100, 250, 500, 1_000, 2_000];
-const RECORD_OVERHEAD_BYTES = 400;
+const LINGER_MS = { first: 40, longest: 150 };
+const RETRY = { firstMs: 100, longestMs: 2_000 };
+const DAMAGED_RETRY = { firstMs: 500, longestMs: 30_000 };
+/** Kafka's name of it, also where a broker finds the damage itself. */
+const DAMAGED = 'CORRUPT_MESSAGE';
+const STOPPED = 'a batch is damaged; its partition stands still';
 const EARLIEST = -2n;
 const LATEST = -1n;
-
-interface Partition {
-  readonly number: number;
-  /** Next offset to ask for. */
-  fetched: number;
-  /** Next offset to give out: everything before was given or is of no interest. */
-  taken: number;
-  queue: FetchedRecord[];
-  bytes: number;
-  /** The broker's end of the partition; undefined until it told. */
-  end: number | undefined;
-}
 
 export interface ReaderOptions {
   readonly config: KafkaConfig;
@@ -70,10 +61,10 @@ export class KafkaReader {
   /** For what is to be known of the topic: leaders and ends. */
   readonly #client: Consumer;
   readonly #port: ReadPort;
-  readonly #partitions = new Map<number, Partition>();
+  readonly #partitions = new Map<number, PartitionBuffer>();
   readonly #busyNodes = new Set<number>();
   readonly #timers = new Set<NodeJS.Timeout>();
-  readonly #pace = new Linger(BUSY_PER_SECOND, PACE_MS.first, PACE_MS.longest);
+  readonly #linger = new Linger(BUSY_PER_SECOND, LINGER_MS.first, LINGER_MS.longest);
   readonly #read: (json: string) => unknown;
   #wanted = false;
   #pumping = false;
@@ -97,7 +88,7 @@ export class KafkaReader {
   /** Reads a partition from an offset, forgetting what was read of it before. */
   seek(number: number, offset: number): void {
     this.drop(number);
-    this.#partitions.set(number, { number, fetched: offset, taken: offset, queue: [], bytes: 0, end: undefined });
+    this.#partitions.set(number, new PartitionBuffer(number, offset));
     this.#pump();
   }
 
@@ -128,12 +119,11 @@ export class KafkaReader {
     return taken;
   }
 
-  #takeFrom(partition: Partition, { events, positions }: Taken, max: number): void {
+  #takeFrom(partition: PartitionBuffer, { events, positions }: Taken, max: number): void {
     let used = 0;
     for (const record of partition.queue) {
       if (events.length >= max) break;
       used++;
-      this.#free(partition, record);
       const event = this.#port.toEvent(record, this.#read);
       if (typeof event === 'string') {
         this.#options.logger.error(
@@ -145,14 +135,9 @@ export class KafkaReader {
       events.push(event);
       positions.push(record.offset + 1);
     }
-    partition.queue.splice(0, used);
-    partition.taken = partition.queue[0]?.offset ?? partition.fetched;
-  }
-
-  #free(partition: Partition, record: FetchedRecord): void {
-    const bytes = bytesOf(record);
-    partition.bytes -= bytes;
-    this.#bytes -= bytes;
+    this.#bytes -= partition.bytes;
+    partition.remove(used);
+    this.#bytes += partition.bytes;
   }
 
   /** Messages not given out yet, as far as the broker told, and the age of the oldest buffered that is `new`. */
@@ -170,7 +155,7 @@ export class KafkaReader {
   }
 
   get failure(): string | undefined {
-    return this.#failure;
+    return this.#failure ?? [...this.#partitions.values()].find(({ stop }) => stop)?.stop?.reason;
   }
 
   /** The current ends of all partitions, for a reader that starts from now. */
@@ -255,9 +240,11 @@ export class KafkaReader {
   async #ask(node: number, metadata: ClusterMetadata): Promise<void> {
     if (this.#closed) return;
     const topic = metadata.topics.get(this.#topic)!;
-    const led = [...this.#partitions.values()].filter(({ number }) => topic.partitions[number]?.leader === node);
+    const led = [...this.#partitions.values()].filter(
+      ({ number, stop }) => topic.partitions[number]?.leader === node && !stop?.isWaiting,
+    );
     const asked = led
-      .filter((partition) => this.#hasRoom(partition))
+      .filter((partition) => partition.hasRoom && this.#bytes < BUFFER_BYTES_MAX)
       .map((partition) => ({ partition, offset: partition.fetched }));
     if (asked.length === 0) return;
     this.#busyNodes.add(node);
@@ -274,34 +261,29 @@ export class KafkaReader {
         bytesMax: FETCH_BYTES,
       });
       records = this.#accept(answers, asked);
-      const refused = answers.find(({ error }) => error !== undefined);
+      const refused = answers.find(({ error }) => error !== undefined && error !== DAMAGED);
       // What the others got is taken in all the same.
       if (refused?.error !== undefined) return this.#failed(new BrokerError(refused.error, NO_RECORDS), node);
     } catch (error) {
       return this.#failed(error, node);
     }
     const behind = asked.some(({ partition }) => partition.fetched < (partition.end ?? 0));
-    const waitMs = this.#pace.after(records, performance.now());
-    if (waitMs > 0 && !behind) this.#releaseLater(node, waitMs);
+    const waitMs = this.#linger.after(records, performance.now());
+    if (waitMs > 0 && !behind) this.#later(waitMs, () => this.#busyNodes.delete(node));
     else {
       this.#busyNodes.delete(node);
       this.#pump();
     }
   }
 
-  /** Asks this broker again after a while. */
-  #releaseLater(node: number | undefined, ms: number): void {
+  /** After a while, releases what waited and asks the brokers for more. */
+  #later(ms: number, release: () => void): void {
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
-      if (node !== undefined) this.#busyNodes.delete(node);
+      release();
       this.#pump();
     }, ms);
     this.#timers.add(timer);
-  }
-
-  #hasRoom(partition: Partition): boolean {
-    if (partition.bytes >= PARTITION_BYTES_MAX || partition.queue.length >= PARTITION_EVENTS_MAX) return false;
-    return this.#bytes < BUFFER_BYTES_MAX;
   }
 
   #failed(error: unknown, node?: number): void {
@@ -309,11 +291,16 @@ export class KafkaReader {
     this.#failure = diagnose(error, this.#options.config).reason;
     // Leaders and brokers may have changed: the next question starts from fresh knowledge.
     this.#client.clearMetadata();
-    this.#releaseLater(node, RETRY_MS[Math.min(this.#failures++, RETRY_MS.length - 1)]!);
+    this.#later(backoffMs(this.#failures++, RETRY), () => {
+      if (node !== undefined) this.#busyNodes.delete(node);
+    });
   }
 
   /** Takes in an answer, and tells how many records were in it. */
-  #accept(answers: readonly FetchedPartition[], asked: readonly { partition: Partition; offset: number }[]): number {
+  #accept(
+    answers: readonly FetchedPartition[],
+    asked: readonly { partition: PartitionBuffer; offset: number }[],
+  ): number {
     const wanted = new Map(asked.map((entry) => [entry.partition.number, entry]));
     let ready = false;
     let refused = false;
@@ -325,7 +312,7 @@ export class KafkaReader {
       if (!entry || this.#partitions.get(answer.number) !== entry.partition || entry.partition.fetched !== entry.offset)
         continue;
       if (answer.error === 'OFFSET_OUT_OF_RANGE') void this.#restart(entry.partition);
-      if (answer.error !== undefined) refused = true;
+      if (answer.error !== undefined && answer.error !== DAMAGED) refused = true;
       else if (this.#buffer(entry.partition, answer)) ready = true;
     }
     if (!refused) {
@@ -337,30 +324,40 @@ export class KafkaReader {
   }
 
   /** Takes in what one partition answered; true where something can be taken or the end came nearer. */
-  #buffer(partition: Partition, { end, batches }: FetchedPartition): boolean {
-    const before = partition.fetched;
-    const known = partition.end;
-    partition.end = end;
-    for (const batch of batches) {
-      for (const record of batch.records) this.#enqueue(partition, record);
-      // After compaction or a transaction marker a batch ends beyond its last record.
-      partition.fetched = Math.max(partition.fetched, batch.nextOffset);
-    }
-    if (partition.queue.length === 0) partition.taken = partition.fetched;
-    return partition.fetched > before || known === undefined;
+  #buffer(partition: PartitionBuffer, answer: FetchedPartition): boolean {
+    const { fetched, end } = partition;
+    this.#bytes -= partition.bytes;
+    const damage = answer.error === DAMAGED ? 'the broker says so' : partition.add(answer);
+    this.#bytes += partition.bytes;
+    if (damage !== undefined) this.#stop(partition, damage, partition.fetched > fetched);
+    else if (partition.fetched > fetched) this.#resume(partition);
+    return partition.fetched > fetched || end === undefined;
   }
 
-  #enqueue(partition: Partition, record: FetchedRecord): void {
-    // A batch is sent whole: its first records may lie before the place asked for.
-    if (record.offset < partition.fetched) return;
-    partition.queue.push(record);
-    const bytes = bytesOf(record);
-    partition.bytes += bytes;
-    this.#bytes += bytes;
+  /**
+   * Lets a partition stand at a damaged batch: whoever consumes it must neither use nor skip it. The batch is fetched
+   * again after a while, because what was damaged on its way is whole the next time, and an operator may have moved
+   * the partition to another replica.
+   */
+  #stop(partition: PartitionBuffer, damage: string, moved: boolean): void {
+    const { number, fetched: offset, stop } = partition;
+    const reason = damagedReason(this.#topic, number, offset, damage);
+    const attempts = stop && !moved ? stop.attempts + 1 : 1;
+    if (attempts === 1) this.#options.logger.error({ topic: this.#topic, partition: number, offset, reason }, STOPPED);
+    partition.stop = { reason, attempts, isWaiting: true };
+    this.#later(backoffMs(attempts - 1, DAMAGED_RETRY), () => {
+      if (partition.stop) partition.stop = { ...partition.stop, isWaiting: false };
+    });
+  }
+
+  #resume(partition: PartitionBuffer): void {
+    if (!partition.stop) return;
+    partition.stop = undefined;
+    this.#options.logger.warn({ topic: this.#topic, partition: partition.number }, 'a damaged batch was fetched whole');
   }
 
   /** The stored offset is not on the topic: retention was faster than the consumer, or the topic was made anew. */
-  async #restart(partition: Partition): Promise<void> {
+  async #restart(partition: PartitionBuffer): Promise<void> {
     try {
       const start = Number((await this.#offsets(EARLIEST))[partition.number]);
       if (!Number.isSafeInteger(start) || this.#partitions.get(partition.number) !== partition) return;
@@ -373,8 +370,4 @@ export class KafkaReader {
       // The next fetch meets the same error and tries again.
     }
   }
-}
-
-function bytesOf(record: FetchedRecord): number {
-  return record.length + RECORD_OVERHEAD_BYTES;
 }

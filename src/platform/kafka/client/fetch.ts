@@ -82,6 +82,7 @@ export class ClientFetcher implements ReadPort {
       error: errorName(partition.errorCode),
       end: Number(partition.highWatermark),
       batches: withoutAborted(batches, aborted),
+      damage: undefined,
     };
   }
 

@@ -1,6 +1,5 @@
-import { crc32c } from '@platformatic/kafka';
 import { RECORD_HEAD_BYTES_MAX } from '#platform/kafka/ports.ts';
-import { AT, HEADER_BYTES, MAGIC, UNCOUNTED_BYTES } from './layout.ts';
+import { AT, checksum, HEADER_BYTES, MAGIC, UNCOUNTED_BYTES } from './layout.ts';
 
 /** Record batches as they are written; the client's own writer makes 60 buffers of a record. */
 
@@ -100,6 +99,6 @@ export function encodeBatch(
   bytes.writeInt16BE(producerEpoch, AT.producerEpoch);
   bytes.writeInt32BE(sequence, AT.firstSequence);
   bytes.writeInt32BE(count, AT.count);
-  bytes.writeUInt32BE(crc32c(bytes.subarray(AT.attributes, at)), AT.crc);
+  bytes.writeUInt32BE(checksum(bytes, AT.attributes, at), AT.crc);
   return bytes.subarray(0, at);
 }

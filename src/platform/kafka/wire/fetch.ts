@@ -22,6 +22,7 @@ const VERSION = 13;
 const READ_COMMITTED: (typeof FetchIsolationLevels)['READ_COMMITTED'] = 1;
 const NO_SESSION = { id: 0, epoch: -1 };
 const UNKNOWN_EPOCH = -1;
+const NOTHING = Buffer.alloc(0);
 
 export class WireFetcher implements ReadPort {
   readonly #connections: ConnectionPool;
@@ -113,6 +114,7 @@ function readPartition(reader: Reader, wanted: (record: WireRecord) => boolean):
   const size = reader.readUnsignedVarInt() - 1;
   const begin = reader.position;
   if (size > 0) reader.skip(size);
-  const batches = size > 0 ? readBatches(reader.buffer.slice(begin, begin + size), wanted) : [];
-  return { number, error, end, batches: withoutAborted(batches, aborted) };
+  const bytes = size > 0 ? reader.buffer.slice(begin, begin + size) : NOTHING;
+  const { batches, damage } = readBatches(bytes, wanted);
+  return { number, error, end, batches: withoutAborted(batches, aborted), damage };
 }

@@ -7,12 +7,14 @@ import {
   Reader,
   readRecordsBatches,
 } from '@platformatic/kafka';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { uuidv7 } from 'uuidv7';
 import type { Envelope } from '#contracts/envelope.ts';
 import { encoded, parseData } from '#platform/log/encoded.ts';
+import { PartitionBuffer } from '#platform/kafka/partition-buffer.ts';
 import { murmur2 } from '#platform/kafka/partitioner.ts';
 import { encodeBatch } from './encode.ts';
+import { AT } from './layout.ts';
 import { fromRecord, timeOf, toContent, typeOf } from './message.ts';
 import {
   headerOf,
@@ -63,8 +65,9 @@ function event(data: unknown): Envelope {
   };
 }
 
-function readBatches(bytes: Buffer): WireBatch[] {
-  const batches = readWanted(Buffer.from(bytes), () => true);
+function readBatches(bytes: Buffer): readonly WireBatch[] {
+  const { batches, damage } = readWanted(Buffer.from(bytes), () => true);
+  expect(damage).toBeUndefined();
   for (const { count, control, records } of batches) expect(records.length).toBe(control === undefined ? count : 0);
   return batches;
 }
@@ -205,7 +208,8 @@ test.each<Compression>(['none', 'gzip', 'snappy', 'lz4', 'zstd'])(
 
 test('records that are not wanted are counted, and none refers to the answer', () => {
   const bytes = batchOf(Array.from({ length: 100 }, (_, n) => message(`${n}`, { a: n % 2 === 0 ? 'even' : 'odd' })));
-  const [batch] = readWanted(bytes, (record) => nameOf(record, 'a') === 'odd');
+  const { batches } = readWanted(bytes, (record) => nameOf(record, 'a') === 'odd');
+  const [batch] = batches;
   bytes.fill(0);
   expect(batch).toMatchObject({ count: 100, nextOffset: 100 });
   expect(batch!.records.map(({ offset }) => offset)).toEqual(Array.from({ length: 50 }, (_, n) => 2 * n + 1));
@@ -225,6 +229,67 @@ test('a batch that is cut off is left for the next question', () => {
   for (const cut of [whole.length, whole.length + 5, whole.length + 60, bytes.length - 1])
     expect(readBatches(bytes.subarray(0, cut)).map(({ nextOffset }) => nextOffset)).toEqual([2]);
   expect(readBatches(bytes).map(({ nextOffset }) => nextOffset)).toEqual([2, 3]);
+});
+
+describe('a byte that was flipped', () => {
+  const whole = batchOf([message('one', { a: 'b' }), message('two')], { firstOffset: 700 });
+  const next = batchOf([message('three')], { firstOffset: 702 });
+  const flipped = (at: number, bits: number): Buffer => {
+    const bytes = Buffer.concat([whole, next]);
+    bytes[at]! ^= bits;
+    return bytes;
+  };
+  const bytes = Array.from({ length: whole.length }, (_, at) => at);
+  const changes = [...Array.from({ length: 8 }, (_, bit) => 1 << bit), 0xff];
+
+  test('is found before anything of the batch is read, but for the first offset and the epoch of the leader', () => {
+    const isCovered = (at: number): boolean => at >= AT.length && (at < AT.leaderEpoch || at >= AT.magic);
+    expect(bytes.filter((at) => !isCovered(at))).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 12, 13, 14, 15]);
+    for (const at of bytes.filter(isCovered))
+      for (const bits of changes) {
+        const { batches, damage } = readWanted(flipped(at, bits), () => true);
+        expect([at, bits, damage]).toEqual([at, bits, expect.stringMatching(/^its (length|magic|checksum) is /)]);
+        expect(batches).toEqual([]);
+      }
+  });
+
+  test('does no harm in the epoch of the leader, which nobody reads', () => {
+    const right = readWanted(flipped(0, 0), () => true);
+    for (let at = AT.leaderEpoch; at < AT.magic; at++)
+      for (const bits of changes) expect(readWanted(flipped(at, bits), () => true)).toEqual(right);
+  });
+
+  test('makes a gap or an overlap in the first offset, which is refused', () => {
+    for (let at = AT.firstOffset; at < AT.length; at++)
+      for (const bits of changes) {
+        const { batches } = readWanted(flipped(at, bits), () => true);
+        const partition = new PartitionBuffer(5, 600);
+        const add = (some: readonly WireBatch[]): string | undefined =>
+          partition.add({ number: 5, error: undefined, end: 703, batches: some, damage: undefined });
+        const before = readBatches(
+          batchOf(
+            Array.from({ length: 100 }, () => message('x')),
+            { firstOffset: 600 },
+          ),
+        );
+        expect(add(before)).toBeUndefined();
+        expect(add(batches)).toMatch(/^it claims the offsets .*, where 700 comes next$/);
+        expect([partition.fetched, partition.queue.length]).toEqual([700, 100]);
+      }
+  });
+
+  test('leaves the batches before it as they are', () => {
+    const { batches, damage } = readWanted(flipped(whole.length + AT.crc, 1), () => true);
+    expect(batches.map(({ nextOffset }) => nextOffset)).toEqual([702]);
+    expect(damage).toMatch(/^its checksum is [0-9a-f]{8}, its content has [0-9a-f]{8}$/);
+  });
+
+  test('is found in the length also where the batch then seems to be cut off', () => {
+    const endless = Buffer.from(next);
+    endless.writeInt32BE(next.length, AT.length);
+    expect(readWanted(endless, () => true).damage).toBe(`its length is wrong: ${next.length} bytes are there`);
+    expect(readWanted(next.subarray(0, 60), () => true).damage).toBe('its length is wrong: 60 bytes are there');
+  });
 });
 
 test('a key has the hash, and so the partition, that it has for every other client', () => {

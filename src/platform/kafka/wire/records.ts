@@ -1,6 +1,6 @@
 import { compressionsAlgorithmsByBitmask, IS_COMPRESSED, IS_CONTROL, IS_TRANSACTIONAL } from '@platformatic/kafka';
 import type { FetchedRecord, RecordBatch } from '#platform/kafka/ports.ts';
-import { AT, HEADER_BYTES, UNCOUNTED_BYTES } from './layout.ts';
+import { AT, checksum, HEADER_BYTES, MAGIC, UNCOUNTED_BYTES } from './layout.ts';
 
 /**
  * Records as they lie in the answer of a broker and in a request to it. Every consumer is sent every event and most
@@ -95,16 +95,50 @@ function isAt(bytes: Buffer, begin: number, wanted: Buffer): boolean {
   return true;
 }
 
-/** All whole batches of a partition; what is cut off at the end is asked for again. Nothing refers to `bytes` afterwards. */
-export function readBatches(bytes: Buffer, wanted: (record: WireRecord) => boolean): WireBatch[] {
+export interface ReadBatches {
+  readonly batches: readonly WireBatch[];
+  /** Why what follows them is not what was written; undefined where all is well. */
+  readonly damage: string | undefined;
+}
+
+/**
+ * All whole batches that a broker sent of a partition, up to the first that is damaged; one that is cut off at the end
+ * is left for the next request. Nothing refers to `bytes` afterwards.
+ */
+export function readBatches(bytes: Buffer, wanted: (record: WireRecord) => boolean): ReadBatches {
   const batches: WireBatch[] = [];
-  for (let at = 0; at + HEADER_BYTES <= bytes.length;) {
-    const end = at + UNCOUNTED_BYTES + bytes.readInt32BE(at + AT.length);
-    if (end > bytes.length) break;
-    batches.push(readBatch(bytes, at, end, wanted));
-    at = end;
+  let at = 0;
+  while (at < bytes.length) {
+    const size = bytes.length - at < HEADER_BYTES ? undefined : UNCOUNTED_BYTES + bytes.readInt32BE(at + AT.length);
+    if (size === undefined || size > bytes.length - at) {
+      // Brokers send the first batch whole, however large it is (KIP-74).
+      return { batches, damage: at > 0 ? undefined : `its length is wrong: ${bytes.length} bytes are there` };
+    }
+    const damage = damageOf(bytes, at, size);
+    if (damage !== undefined) return { batches, damage };
+    batches.push(readBatch(bytes, at, at + size, wanted));
+    at += size;
   }
-  return batches;
+  return { batches, damage: undefined };
+}
+
+/**
+ * What is wrong with a batch, told before anything in it is believed. The checksum covers everything but the first
+ * offset, the length, the epoch of the leader and the magic, which the broker may change: a wrong length makes a wrong
+ * checksum, the first offset is compared by partition-buffer.ts with the one that comes next, and nothing here
+ * depends on the epoch.
+ */
+function damageOf(bytes: Buffer, at: number, size: number): string | undefined {
+  if (size < HEADER_BYTES) return `its length is wrong: ${size - UNCOUNTED_BYTES}`;
+  const magic = bytes[at + AT.magic]!;
+  if (magic !== MAGIC) return `its magic is ${magic}, not ${MAGIC}`;
+  const [stored, computed] = [bytes.readUInt32BE(at + AT.crc), checksum(bytes, at + AT.attributes, at + size)];
+  if (stored !== computed) return `its checksum is ${hex(stored)}, its content has ${hex(computed)}`;
+  return undefined;
+}
+
+function hex(checksum: number): string {
+  return checksum.toString(16).padStart(8, '0');
 }
 
 function readBatch(bytes: Buffer, at: number, end: number, wanted: (record: WireRecord) => boolean): WireBatch {
