@@ -1,13 +1,13 @@
 import { Admin } from '@platformatic/kafka';
-import { existsSync, mkdirSync, realpathSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { cached, freePort, onPath, type Progress, run, startServer } from './programs.ts';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { findProgram, formatStorage, KAFKA_VERSION, type KafkaProgram, sharedClasses } from './kafka-program.ts';
+import { freePort, type Progress, run, type ServerProcess, startServer } from './programs.ts';
 
 /** Apache Kafka without Docker: one node that is broker and controller (KRaft). */
 
-const KAFKA_VERSION = '4.3.0';
-const JAVA_MIN = 17;
 const START_TIMEOUT_MS = 90_000;
+const ARCHIVE_TIMEOUT_MS = 120_000;
 /** It lives for minutes on a machine it shares: what the second compiler and a concurrent collector cost, they do not give back. */
 const JVM = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC'];
 
@@ -43,6 +43,8 @@ export interface Kafka {
   readonly brokers: string;
   /** Addresses of the listeners that were asked for. */
   readonly listeners: Readonly<Partial<Record<Listener, string>>>;
+  /** Where it keeps the topics; undefined for a broker elsewhere. */
+  readonly dataDir: string | undefined;
   /** Undefined for a broker that was running already. */
   readonly pid: number | undefined;
   /** Changes settings, users for example, as an operator does: with Kafka's own kafka-configs. */
@@ -54,87 +56,85 @@ export interface Kafka {
 /** Uses KAFKA_BROKERS where set; else the Kafka on the PATH; else installs one. */
 export async function startKafka(options: KafkaOptions): Promise<Kafka> {
   const external = options.own ? undefined : process.env['KAFKA_BROKERS'];
-  if (external) {
-    const notOurs = (): Promise<void> =>
-      Promise.reject(new Error('KAFKA_BROKERS is set: this broker was not started here and is not killed here.'));
-    return {
-      brokers: external,
-      listeners: {},
-      pid: undefined,
-      configure: notOurs,
-      stop: async () => {},
-      kill: notOurs,
-    };
-  }
+  if (external) return notOurs(external);
   const log = options.log ?? (() => {});
-  const java = await findJava(log);
-  const libraries = await findKafka(log);
-  return startBroker(options, java, libraries, log);
+  const program = await findProgram(log);
+  const classes = await sharedClasses(
+    program,
+    async (dir, jvm) => {
+      const broker = { ...options, dir, port: await freePort(), secured: undefined, settings: {} };
+      await (await launch(program, broker, {}, jvm)).stop(ARCHIVE_TIMEOUT_MS);
+    },
+    log,
+  );
+  return startBroker(options, program, classes, log);
 }
 
-async function startBroker(options: KafkaOptions, java: string, libraries: string, log: Progress): Promise<Kafka> {
-  const port = options.port ?? (await freePort());
-  const host = options.host ?? '127.0.0.1';
-  mkdirSync(options.dir, { recursive: true });
+function notOurs(brokers: string): Kafka {
+  const refuse = (): Promise<void> =>
+    Promise.reject(new Error('KAFKA_BROKERS is set: this broker was not started here and is not changed here.'));
+  const stop = async (): Promise<void> => {};
+  return { brokers, listeners: {}, dataDir: undefined, pid: undefined, configure: refuse, stop, kill: refuse };
+}
+
+async function startBroker(
+  options: KafkaOptions,
+  program: KafkaProgram,
+  jvm: readonly string[],
+  log: Progress,
+): Promise<Kafka> {
+  const { dir, host = '127.0.0.1', port = await freePort() } = options;
   const listeners = await listenersOf(options, host);
-  const settingsFile = join(options.dir, 'server.properties');
-  writeFileSync(
-    settingsFile,
-    propertiesText({ ...brokerSettings(options, host, port, await freePort(), listeners), ...options.settings }),
-    { mode: 0o600 },
-  );
-  const classPath = ['-cp', join(libraries, '*')];
-  if (!existsSync(join(options.dir, 'data', 'meta.properties'))) {
-    const clusterId = (await run(java, [...classPath, 'kafka.tools.StorageTool', 'random-uuid'], options.dir)).trim();
-    await run(
-      java,
-      [
-        ...classPath,
-        'kafka.tools.StorageTool',
-        'format',
-        '-t',
-        clusterId,
-        '-c',
-        settingsFile,
-        ...scramUsers(options.secured),
-      ],
-      options.dir,
-    );
-  }
-  const heapMb = options.heapMb ?? 512;
   const startedAt = Date.now();
+  const server = await launch(program, { ...options, port }, listeners, jvm);
   const brokers = `${host}:${port}`;
-  const server = await startServer({
-    name: 'Kafka',
-    command: java,
-    args: [
-      `-Xmx${heapMb}m`,
-      `-Xms${heapMb >> 1}m`,
-      ...JVM,
-      '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
-      ...classPath,
-      'kafka.Kafka',
-      settingsFile,
-    ],
-    cwd: options.dir,
-    logFile: join(options.dir, 'kafka.log'),
-    ready: () => answers(brokers),
-    startTimeoutMs: START_TIMEOUT_MS,
-  });
   log(`Kafka ${KAFKA_VERSION} answers on ${brokers} after ${((Date.now() - startedAt) / 1000).toFixed(1)} s.`);
   return {
     brokers,
     listeners,
-    configure: async (args) =>
-      void (await run(
-        java,
-        [...classPath, 'kafka.admin.ConfigCommand', '--bootstrap-server', brokers, ...args],
-        options.dir,
-      )),
+    dataDir: join(dir, 'data'),
+    configure: async (args) => {
+      const command = ['kafka.admin.ConfigCommand', '--bootstrap-server', brokers, ...args];
+      await run(program.java, [...JVM, ...jvm, ...program.classPath, ...command], dir);
+    },
     pid: server.pid,
     stop: () => server.stop(),
     kill: () => server.kill(),
   };
+}
+
+async function launch(
+  program: KafkaProgram,
+  options: KafkaOptions & { readonly port: number },
+  listeners: Kafka['listeners'],
+  jvm: readonly string[],
+): Promise<ServerProcess> {
+  const { dir, port, host = '127.0.0.1', heapMb = 512 } = options;
+  mkdirSync(dir, { recursive: true });
+  const settingsFile = join(dir, 'server.properties');
+  const settings = { ...brokerSettings(options, host, port, await freePort(), listeners), ...options.settings };
+  writeFileSync(settingsFile, propertiesText(settings), { mode: 0o600 });
+  if (!existsSync(join(dir, 'data', 'meta.properties')))
+    await formatStorage(program, join(dir, 'data'), scramUsers(options.secured));
+  const logging = '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn';
+  return startServer({
+    name: 'Kafka',
+    command: program.java,
+    args: [
+      `-Xmx${heapMb}m`,
+      `-Xms${heapMb >> 1}m`,
+      ...JVM,
+      ...jvm,
+      logging,
+      ...program.classPath,
+      'kafka.Kafka',
+      settingsFile,
+    ],
+    cwd: dir,
+    logFile: join(dir, 'kafka.log'),
+    ready: () => answers(`${host}:${port}`),
+    startTimeoutMs: START_TIMEOUT_MS,
+  });
 }
 
 function brokerSettings(
@@ -242,57 +242,3 @@ async function answers(brokers: string): Promise<boolean> {
     await admin.close().catch(() => {});
   }
 }
-
-async function findJava(log: Progress): Promise<string> {
-  const home = process.env['JAVA_HOME'];
-  let java = home && existsSync(join(home, 'bin', 'java')) ? join(home, 'bin', 'java') : onPath('java');
-  if (!java) {
-    await installAsRoot(
-      'openjdk-17-jre-headless',
-      `Kafka needs Java ${JAVA_MIN} or newer. Install it, or set KAFKA_BROKERS to a Kafka that runs already.`,
-      log,
-    );
-    java = onPath('java')!;
-  }
-  const version = /version "(\d+)/.exec(await run('sh', ['-c', '"$0" -version 2>&1', java], '/'))?.[1];
-  if (Number(version) < JAVA_MIN)
-    throw new Error(
-      `Kafka needs Java ${JAVA_MIN} or newer; ${java} is ${version}. Set JAVA_HOME to another, or KAFKA_BROKERS to a Kafka that runs already.`,
-    );
-  return java;
-}
-
-/** The folder of Kafka's jars. */
-async function findKafka(log: Progress): Promise<string> {
-  const script = onPath('kafka-server-start.sh') ?? onPath('kafka-server-start');
-  const beside = script ? join(dirname(realpathSync(script)), '..', 'libs') : undefined;
-  if (beside && existsSync(beside)) return beside;
-  return cached(`kafka-${KAFKA_VERSION}`, async (folder) => {
-    if (!onPath('mvn'))
-      await installAsRoot(
-        'maven',
-        'Kafka is fetched with Maven. Install it, or set KAFKA_BROKERS to a Kafka that runs already.',
-        log,
-      );
-    log(`Kafka ${KAFKA_VERSION}: getting it from Maven Central (44 MB, once) …`);
-    writeFileSync(join(folder, 'pom.xml'), POM);
-    const plugin = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies';
-    await run('mvn', ['-B', '-q', '-ntp', plugin, `-DoutputDirectory=${folder}`, '-DincludeScope=runtime'], folder);
-  });
-}
-
-async function installAsRoot(packageName: string, advice: string, log: Progress): Promise<void> {
-  if (process.getuid?.() !== 0 || !onPath('apt-get')) throw new Error(advice);
-  log(`Installing ${packageName} …`);
-  await run('apt-get', ['update', '-qq'], '/');
-  await run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', packageName], '/');
-}
-
-// slf4j-simple writes what the broker has to say to its log; without a binding it would fail in silence.
-const POM = `<project xmlns="http://maven.apache.org/POM/4.0.0">
-<modelVersion>4.0.0</modelVersion><groupId>olms</groupId><artifactId>brokers</artifactId><version>1</version><packaging>pom</packaging>
-<dependencies>
-<dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>${KAFKA_VERSION}</version></dependency>
-<dependency><groupId>org.slf4j</groupId><artifactId>slf4j-simple</artifactId><version>1.7.36</version></dependency>
-</dependencies></project>
-`;
