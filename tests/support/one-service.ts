@@ -132,7 +132,7 @@ export class OneService {
   /** These events have happened elsewhere. */
   async happen(...events: Envelope[]): Promise<void> {
     await this.#on.database.write([appendEvents(events)]);
-    this.#on.bus.wake();
+    this.#on.bus.pollSoon();
   }
 
   /** Waits until `read` gives what `condition` accepts. */

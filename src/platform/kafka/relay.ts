@@ -2,6 +2,8 @@ import type { Envelope } from '#contracts/envelope.ts';
 import { ConflictError, type Database, isTransient } from '#platform/database/database.ts';
 import type { UnparkChange } from '#platform/log/parked.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
+import type { Health } from '#platform/runtime/health.ts';
+import { Pause } from '#platform/runtime/pause.ts';
 import { withTimeout } from '#platform/runtime/timeout.ts';
 import type { RecentCommits } from '#platform/log/recent-commits.ts';
 import { type LogPosition, isAfter, type Lag, LOG_START, moveOffsets } from '#platform/log/bus.ts';
@@ -98,7 +100,7 @@ export class Relay {
   #pollMs: number = POLL_MS.longest;
   #countedMs = 0;
   #lag: Lag = { events: 0, ageMs: 0 };
-  #endPause: (() => void) | undefined;
+  readonly #sleeping = new Pause();
   #wakeable = false;
   #woken = false;
   #stopping = false;
@@ -152,7 +154,7 @@ export class Relay {
 
   /** Resolves when this process is elected. */
   async #election(): Promise<void> {
-    const wakeUp = (): void => this.#endPause?.();
+    const wakeUp = (): void => this.#sleeping.end();
     this.#candidacy = this.#coordinator.campaign({
       name: RELAY_CONSUMER,
       key: LOCK_KEY,
@@ -416,7 +418,7 @@ export class Relay {
     return this.#parking.parked.size;
   }
 
-  healthy(): { ok: boolean; detail: string } {
+  healthy(): Health {
     if (this.#failure !== undefined) return { ok: false, detail: this.#failure };
     if (this.active && this.#brokerFailure !== undefined) return { ok: false, detail: this.#brokerFailure };
     if (!this.active) return { ok: true, detail: 'standing by: another process relays' };
@@ -445,7 +447,7 @@ export class Relay {
   async stop(): Promise<void> {
     this.#stopping = true;
     this.#stopWatchingWrites();
-    this.#endPause?.();
+    this.#sleeping.end();
     // What the brokers have not acknowledged by then is published again by the next relay.
     await withTimeout(this.#running, STOP_TIMEOUT_MS).catch(() => {});
     for (const idle of this.#idle) idle();
@@ -456,20 +458,13 @@ export class Relay {
   /** There may be something to publish. */
   #wakeUp(): void {
     this.#woken = true;
-    if (this.#wakeable) this.#endPause?.();
+    if (this.#wakeable) this.#sleeping.end();
   }
 
   /** Waits for a time, for a wake-up where `wakeable`, or for the relay's stop or the loss of its office. */
   async #pause(ms: number, wakeable: boolean): Promise<void> {
     if (this.#stopping || (wakeable && this.#woken)) return;
     this.#wakeable = wakeable;
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.#endPause = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-    this.#endPause = undefined;
+    await this.#sleeping.wait(ms);
   }
 }

@@ -1,5 +1,6 @@
 import type { Envelope } from '#contracts/envelope.ts';
 import type { Database } from '#platform/database/database.ts';
+import type { Health } from '#platform/runtime/health.ts';
 import { insertRows, updateRows, type Write } from '#platform/database/statement.ts';
 
 /** A place in a log. PostgreSQL: (transaction id, position). Kafka: (0, offset of the next message). */
@@ -86,7 +87,7 @@ export interface Bus {
   forget(events: readonly Envelope[]): void;
   /** Live events in log order for observers, from after `cursor` or from now; returns the way to stop. */
   observe(listener: (event: Envelope, cursor: LogPosition) => void): () => void;
-  healthy(): { ok: boolean; detail: string };
+  healthy(): Health;
   close(): Promise<void>;
 }
 

@@ -1,10 +1,11 @@
+import type { Health } from '#platform/runtime/health.ts';
 import type { Lag } from './bus.ts';
 import type { UnparkChange } from './parked.ts';
 
 /** A reader of the log as operations see it, be it a service's processor, the relay or the history. */
 export interface Consumer {
   lag(): Lag;
-  healthy(): { ok: boolean; detail: string };
+  healthy(): Health;
   /** Resolves when nothing that it can read now is left to do. */
   settled(): Promise<void>;
   /** Applies an operator's decision to a parked order. Resolves with the number of events that left the park. */

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { Pause } from '#platform/runtime/pause.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
 import { Notifier } from './notifier.ts';
 
@@ -61,7 +62,7 @@ export class Coordinator {
   #client: pg.Client | undefined;
   /** A connection takes one question at a time. */
   #asked: Promise<unknown> = Promise.resolve();
-  #endPause: (() => void) | undefined;
+  readonly #pause = new Pause();
   #failure: string | undefined;
   #stopping = false;
   readonly #running: Promise<void>;
@@ -75,7 +76,7 @@ export class Coordinator {
   campaign(candidate: Candidate): Candidacy {
     const campaign: Campaign = { ...candidate, elected: false };
     this.#campaigns.add(campaign);
-    this.#endPause?.();
+    this.#pause.end();
     return {
       get elected() {
         return campaign.elected;
@@ -107,7 +108,7 @@ export class Coordinator {
           this.#options.logger.warn({ err: error }, 'the session for leader election is lost; trying again');
         this.#failure = (error as Error).message;
       }
-      await this.#pause(RETRY_MS);
+      if (!this.#stopping) await this.#pause.wait(RETRY_MS);
     }
   }
 
@@ -125,7 +126,7 @@ export class Coordinator {
     const lose = (error?: Error): void => {
       lost ??= error ?? new Error('the connection ended');
       if (this.#client === client) this.#depose();
-      this.#endPause?.();
+      this.#pause.end();
     };
     client.on('error', lose);
     client.on('end', lose);
@@ -141,7 +142,7 @@ export class Coordinator {
       while (!this.#stopping && !lost) {
         await this.#askForLocks(client);
         this.#failure = undefined;
-        await this.#pause(pingMs);
+        if (!this.#stopping && !lost) await this.#pause.wait(pingMs);
       }
       if (lost && !this.#stopping) throw lost;
     } finally {
@@ -191,22 +192,10 @@ export class Coordinator {
     }
   }
 
-  async #pause(ms: number): Promise<void> {
-    if (this.#stopping) return;
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.#endPause = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-    this.#endPause = undefined;
-  }
-
   async stop(): Promise<void> {
     this.#stopping = true;
     this.notifier.close();
-    this.#endPause?.();
+    this.#pause.end();
     await this.#running;
   }
 }

@@ -150,7 +150,7 @@ function amended(orderId: string, reference: string): Envelope {
 
 async function say(...events: Envelope[]): Promise<void> {
   await database.write([appendEvents(events)]);
-  bus.wake();
+  bus.pollSoon();
 }
 
 function add(orderId: string, more: Partial<CommandRequest<AddCommand>> = {}): CommandRequest<AddCommand> {
