@@ -8,7 +8,7 @@ import { Amount, Currency, Id, IdText, Time, type View } from '#platform/http/sc
 import type { Invoice } from './rules.ts';
 import { findInvoice } from './store.ts';
 
-export interface BillingRoutes {
+export interface BillingRoutesOptions {
   readonly database: Database;
 }
 
@@ -89,7 +89,7 @@ function view(orderId: string, invoice: Invoice): View<typeof InvoiceView> {
   };
 }
 
-export function billingRoutes(app: FastifyInstance, { database }: BillingRoutes): void {
+export function billingRoutes(app: FastifyInstance, { database }: BillingRoutesOptions): void {
   app.get<{ Params: Static<typeof InvoiceParams> }>(
     '/orders/:id/invoice',
     {

@@ -7,7 +7,7 @@ import { Id, IdText, PageOf, strict, Time, type View } from '#platform/http/sche
 import { htmlMail } from './html-mail.ts';
 import { findNotification, notificationsOfOrder } from './store.ts';
 
-export interface NotificationRoutes {
+export interface NotificationRoutesOptions {
   readonly database: Database;
 }
 
@@ -47,7 +47,7 @@ const json = answer('The notification', NotificationView);
 const html = answer('As the mail looks', Type.String(), { media: 'text/html' });
 const NOTIFICATION_ANSWER = { ...json, content: { ...json.content, ...html.content } };
 
-export function notificationRoutes(app: FastifyInstance, { database }: NotificationRoutes): void {
+export function notificationRoutes(app: FastifyInstance, { database }: NotificationRoutesOptions): void {
   app.get<{ Querystring: Static<typeof ListQuery> }>(
     '/notifications',
     {

@@ -9,7 +9,7 @@ import { type MailSender, startMailSender } from './mail-sender.ts';
 import { notificationProjection } from './projection.ts';
 import { notificationRoutes } from './routes.ts';
 import { type Correspondence, type MailQueued, type Notification, notificationRules } from './rules.ts';
-import { notificationStore, toldEvents } from './store.ts';
+import { notificationStore, notifiedEvents } from './store.ts';
 
 /** Nobody waits for a mail by the millisecond: a moment's company makes the sets larger. */
 const LINGER_MS = 20;
@@ -27,7 +27,7 @@ export const notifications: ServiceDefinition = {
   paths: [{ path: '/notifications' }, { path: '/notifications/*' }],
   migrations: join(import.meta.dirname, 'migrations'),
   settings: notificationsSettings,
-  replays: (env) => [replayable(partsOf(env), notificationProjection, toldEvents)],
+  replays: (env) => [replayable(partsOf(env), notificationProjection, notifiedEvents)],
   audit: notificationsAudit,
   create({ env, database, bus, clock, logger, metrics }) {
     const { smtpUrl, mailFrom } = readSettings(notificationsSettings, env);

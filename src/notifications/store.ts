@@ -86,7 +86,7 @@ export const notificationStore: ProcessorStore<Correspondence, readonly Notifica
 };
 
 /** Events somebody was told of; the order's row remembers only what it needs to write. */
-export async function toldEvents(
+export async function notifiedEvents(
   database: Database,
   events: readonly { readonly id: string; readonly subject: string }[],
 ): Promise<Set<string>> {

@@ -68,7 +68,7 @@ test('saving an outcome keeps no call waiting, and no more calls are in flight t
     nowMs: () => 0,
     logger: createLogger('silent'),
     metrics: paymentsMetrics(createMetrics()),
-    told: () => new Promise<void>((resolve) => saved.push(resolve)),
+    onOutcome: () => new Promise<void>((resolve) => saved.push(resolve)),
   });
   calls.perform(Array.from({ length: EFFECTS }, (_, number) => effect(number)));
   await until('every call to have been answered while no outcome is saved', () => saved.length === EFFECTS);

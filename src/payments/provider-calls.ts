@@ -27,7 +27,7 @@ export interface ProviderCallsOptions {
   readonly logger: Logger;
   readonly metrics: PaymentsMetrics;
   /** Takes what became known. */
-  readonly told: (effect: PaymentEffect, result: ProviderResult) => Promise<unknown>;
+  readonly onOutcome: (effect: PaymentEffect, result: ProviderResult) => Promise<unknown>;
 }
 
 /** The breaker opens when half of the last calls failed, but never on fewer than ten: one slow card is no outage. */
@@ -157,7 +157,7 @@ export class ProviderCalls {
     try {
       const result = await this.#call(effect).finally(() => this.#running--);
       this.#next();
-      await this.#options.told(effect, result);
+      await this.#options.onOutcome(effect, result);
     } catch (error) {
       // What the call told is lost with it; the operation's row says when the provider is asked again.
       this.#options.logger.warn(

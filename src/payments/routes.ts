@@ -11,12 +11,12 @@ import type { PaymentProvider, ProviderNotice } from './provider.ts';
 import type { Payment } from './rules/model.ts';
 import { signatureProblem } from './webhook-signature.ts';
 
-export interface PaymentRoutes {
+export interface PaymentRoutesOptions {
   readonly providers: ReadonlyMap<string, PaymentProvider>;
   readonly nowMs: () => number;
   readPayment(orderId: string): Promise<Payment | undefined>;
   /** Gives the payment what a webhook told. */
-  tell(notice: ProviderNotice): Promise<unknown>;
+  recordNotice(notice: ProviderNotice): Promise<unknown>;
 }
 
 const OperationView = Type.Object({
@@ -77,7 +77,7 @@ function view(payment: Payment): View<typeof PaymentView> {
   };
 }
 
-export function registerRoutes(app: FastifyInstance, payments: PaymentRoutes): void {
+export function paymentRoutes(app: FastifyInstance, payments: PaymentRoutesOptions): void {
   app.get<{ Querystring: { orderId: string } }>(
     '/payments',
     {
@@ -147,7 +147,7 @@ export function registerRoutes(app: FastifyInstance, payments: PaymentRoutes): v
             : signatureProblem(message, provider.webhookSecret, payments.nowMs());
         if (problem) throw new Problem('WEBHOOK_SIGNATURE_INVALID', problem);
         const notice = provider.readWebhook(JSON.parse(body.toString()));
-        const told = notice && (await payments.tell(notice));
+        const told = notice && (await payments.recordNotice(notice));
         // A notice about nothing we know must not be sent again and again; one we could not save must be.
         if (isRefusal(told) && told.refused !== 'NOT_FOUND') throw problemOfRefusal(told satisfies Refusal);
         return reply.code(202).send({ accepted: told !== undefined && !isRefusal(told) });

@@ -12,11 +12,11 @@ import { type PaymentsConfig, readConfig, settings } from './settings.ts';
 import { paymentsMetrics } from './metrics.ts';
 import { ProviderCalls } from './provider-calls.ts';
 import { createProviders, providerNames } from './providers.ts';
-import { registerRoutes } from './routes.ts';
+import { paymentRoutes } from './routes.ts';
 import { nextAttemptOf, type Payment, type PaymentCommand, type PaymentEffect } from './rules/model.ts';
 import type { ProviderResult, Operation } from './rules/operation.ts';
 import { paymentRules } from './rules.ts';
-import { duePayments, hasAuthorizations, paymentStore, readPayment, waitingForOthers } from './store.ts';
+import { duePayments, hasAuthorizations, paymentStore, readPayment, waitingForOtherProviders } from './store.ts';
 
 const RECONCILE_EVERY_MS = 1_000;
 const DUE_PER_SET = 500;
@@ -76,7 +76,7 @@ export const payments: ServiceDefinition = {
       nowMs: () => clock.nowMs(),
       logger,
       metrics: paymentsMetrics(metrics),
-      told: (effect, result) =>
+      onOutcome: (effect, result) =>
         submit(
           effect.orderId,
           { type: 'outcome', key: effect.operation.key, call: effect.operation.lastCall, result },
@@ -138,15 +138,15 @@ export const payments: ServiceDefinition = {
     return {
       consumer: processor,
       routes: (app) =>
-        registerRoutes(app, {
+        paymentRoutes(app, {
           providers,
           nowMs: () => clock.nowMs(),
           readPayment: (orderId) => readPayment(database, orderId),
-          tell: ({ orderId, key, result }) => tell(orderId, key, result),
+          recordNotice: ({ orderId, key, result }) => tell(orderId, key, result),
         }),
       async start() {
         capturesOutstanding = config.capture === 'automatic' && (await hasAuthorizations(database));
-        for (const unknown of await waitingForOthers(database, [...providers.keys()]))
+        for (const unknown of await waitingForOtherProviders(database, [...providers.keys()]))
           logger.error(
             unknown,
             'payments wait for a provider that is not configured; configure it, or they wait for ever',

@@ -145,7 +145,7 @@ export async function duePayments(
 }
 
 /** Payments that wait for a provider which is none of these: nobody looks after them. */
-export async function waitingForOthers(
+export async function waitingForOtherProviders(
   database: Database,
   providers: readonly string[],
 ): Promise<{ provider: string; payments: number }[]> {

@@ -10,7 +10,7 @@ import type { Processor } from '#platform/processor/processor.ts';
 import { REVIEW_STATUSES, type Review, type ReviewCommand, type ReviewOpened, type ReviewStatus } from './rules.ts';
 import { findReview, listReviews, type OrderReview } from './store.ts';
 
-export interface ReviewRoutes {
+export interface ReviewRoutesOptions {
   readonly processor: Processor<Review, ReviewCommand, ReviewOpened>;
   readonly database: Database;
 }
@@ -66,7 +66,7 @@ function view({
   };
 }
 
-export function reviewRoutes(app: FastifyInstance, { processor, database }: ReviewRoutes): void {
+export function reviewRoutes(app: FastifyInstance, { processor, database }: ReviewRoutesOptions): void {
   const find = async (reviewId: string): Promise<OrderReview> => {
     const review = await findReview(database, reviewId);
     if (!review) throw new Problem('REVIEW_NOT_FOUND', `There is no review ${reviewId}.`);

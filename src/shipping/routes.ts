@@ -11,7 +11,7 @@ import type { Processor } from '#platform/processor/processor.ts';
 import { type CarrierDue, isPaused, type Shipment, type Shipping, type ShippingCommand } from './rules.ts';
 import { loadShipping, orderOfShipment } from './store.ts';
 
-export interface ShippingRoutes {
+export interface ShippingRoutesOptions {
   readonly processor: Processor<Shipping, ShippingCommand, CarrierDue>;
   readonly database: Database;
 }
@@ -48,7 +48,7 @@ function view(orderId: string, shipping: Shipping, shipment: Shipment): View<typ
   return { id, orderId, status, location, items, carrier, trackingNumber, paused: isPaused(shipping, shipment) };
 }
 
-export function shippingRoutes(app: FastifyInstance, { processor, database }: ShippingRoutes): void {
+export function shippingRoutes(app: FastifyInstance, { processor, database }: ShippingRoutesOptions): void {
   const orderIdOf = async (shipmentId: string): Promise<string> => {
     const orderId = await orderOfShipment(database, shipmentId);
     if (orderId === undefined) throw new Problem('SHIPMENT_NOT_FOUND', `There is no shipment ${shipmentId}.`);
