@@ -43,7 +43,10 @@ export class Processor<State, Command, Effect = never, Value = never> {
     this.#remembered = new Remembered({ soleWriter: database.soleWriter, keepShared, opensWith });
     this.#follower = new Follower({
       consumer: name,
-      types: rules.consumes,
+      // Asked for when following begins: the rules of payments know only then whether captures are outstanding.
+      get types() {
+        return rules.consumes;
+      },
       database,
       bus,
       logger,
