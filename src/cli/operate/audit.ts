@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type Environment, readSettings } from '#platform/runtime/settings.ts';
 import { Database } from '#platform/database/database.ts';
 import { startEmbeddedPostgres } from '#platform/database/embedded/server.ts';
+import type { ServiceDefinition } from '#platform/service.ts';
 import { sandboxUrl } from '#sandbox/settings.ts';
 import { processSettings } from '#system/settings.ts';
 import { print, printJson, Progress, table } from '#cli/output.ts';
@@ -23,6 +24,8 @@ export interface AuditOptions {
   readonly providerUrl?: string;
   /** Seconds. */
   readonly patience?: number;
+  /** Every service there is. */
+  readonly definitions?: readonly ServiceDefinition[];
 }
 
 const PATIENCE_S = 10;
@@ -54,7 +57,7 @@ export async function runAudit(options: AuditOptions, env: Environment): Promise
       providerUrl: options.providerUrl ?? sandboxUrl(env),
       patienceMs: (options.patience ?? PATIENCE_S) * 1000,
     };
-    return await auditDatabase(database, limits, progress);
+    return await auditDatabase(database, limits, progress, options.definitions);
   } finally {
     progress.end();
     await database.close();

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServiceAudit } from '#platform/audit.ts';
 import type { Database } from '#platform/database/database.ts';
+import type { ServiceDefinition } from '#platform/service.ts';
+import { SERVICES } from '#system/services.ts';
 import type { Progress } from '#cli/output.ts';
 import { examineBetween, type Finding, type Offsets, tallyBetween } from './between.ts';
 import { auditBooks } from './books.ts';
@@ -34,9 +36,10 @@ export async function auditDatabase(
   database: Database,
   { providerUrl, patienceMs }: AuditLimits,
   progress: Progress,
+  definitions: readonly ServiceDefinition[] = SERVICES,
 ): Promise<AuditReport> {
   const startedMs = performance.now();
-  const meanings = allChecks();
+  const meanings = allChecks(definitions);
   const tallies = new Tallies(database, progress, Object.keys(meanings));
   const suspects: Finding[] = [];
   let audits: readonly ServiceAudit[] = [];
@@ -46,7 +49,7 @@ export async function auditDatabase(
     );
     if (!row!.present)
       throw new Error('This database has no orders; it is not a database of OLMS, or was never migrated.');
-    const { here, elsewhere } = await auditsHere(database);
+    const { here, elsewhere } = await auditsHere(database, definitions);
     audits = here;
     skipElsewhere(tallies, elsewhere);
     const examined = await auditOrders(tallies, audits, (finding) => {

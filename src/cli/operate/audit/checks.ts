@@ -3,7 +3,7 @@ import { inventoryAudit } from '#inventory/audit.ts';
 import { notificationsAudit } from '#notifications/audit.ts';
 import { ordersAudit } from '#orders/audit.ts';
 import { paymentsAudit } from '#payments/audit.ts';
-import { SERVICES } from '#system/services.ts';
+import type { ServiceDefinition } from '#platform/service.ts';
 
 /** What must hold, in the order of the report: within each service as its audit says, and between services. */
 export const CHECKS = {
@@ -25,8 +25,8 @@ export const CHECKS = {
 export type Check = keyof typeof CHECKS;
 
 /** Every check by name, those of services that are not named above after the others. */
-export function allChecks(): Readonly<Record<string, string>> {
-  return Object.assign({ ...CHECKS }, ...SERVICES.map(({ audit }) => audit?.checks)) as Record<string, string>;
+export function allChecks(definitions: readonly ServiceDefinition[]): Readonly<Record<string, string>> {
+  return Object.assign({ ...CHECKS }, ...definitions.map(({ audit }) => audit?.checks)) as Record<string, string>;
 }
 
 /** Checks between services that say nothing where this service keeps its tables elsewhere. */

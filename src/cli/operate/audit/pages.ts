@@ -2,7 +2,7 @@ import type { Envelope } from '#contracts/envelope.ts';
 import type { AuditedOrder, ServiceAudit } from '#platform/audit.ts';
 import type { Database } from '#platform/database/database.ts';
 import { fromRow, OUTBOX_COLUMNS, type OutboxRow } from '#platform/log/outbox.ts';
-import { SERVICES } from '#system/services.ts';
+import type { ServiceDefinition } from '#platform/service.ts';
 
 /** An event and where it stands in the log of the database. */
 export interface LogRow extends Envelope {
@@ -30,8 +30,9 @@ export class OrderFile implements AuditedOrder {
 /** The audits of all services whose tables are in this database, and the names of the others. */
 export async function auditsHere(
   database: Database,
+  definitions: readonly ServiceDefinition[],
 ): Promise<{ here: readonly ServiceAudit[]; elsewhere: ReadonlyMap<string, ServiceAudit> }> {
-  const audited = SERVICES.flatMap(({ name, audit }) => (audit ? [{ name, audit }] : []));
+  const audited = definitions.flatMap(({ name, audit }) => (audit ? [{ name, audit }] : []));
   const rows = await database.query<{ present: boolean }>(
     'select to_regclass(name) is not null as present from unnest($1::text[]) with ordinality t (name, n) order by n',
     [audited.map(({ audit }) => audit.tables[0])],
