@@ -10,7 +10,8 @@ import {
   UnreachableError,
 } from '#client/client.ts';
 import { type Environment, readSettings } from '#platform/runtime/settings.ts';
-import { processSettings } from '#system/settings.ts';
+import { gatewaySettings } from '#gateway/settings.ts';
+import { clientSettings, processSettings } from '#system/settings.ts';
 
 /** How the commands of `olms` talk to a running system: its HTTP API, with a key, patiently. */
 
@@ -60,8 +61,10 @@ function over(pool: Pool): Fetch {
 /** A client of the system that options and environment name; the key may be the one `npm start` generated. */
 export async function connect(options: ClientOptions, env: Environment, connections?: number): Promise<ApiClient> {
   const { port, dataFolder } = readSettings(processSettings, env);
-  const url = options.url ?? env['OLMS_URL'] ?? `http://127.0.0.1:${port || processSettings.port.default}`;
-  const key = options.key ?? (env['OLMS_API_KEY'] || env['OLMS_BOOTSTRAP_API_KEY'] || (await generatedKey(dataFolder)));
+  const { bootstrapApiKey } = readSettings(gatewaySettings, env);
+  const named = readSettings(clientSettings, env);
+  const url = options.url ?? (named.url || `http://127.0.0.1:${port || processSettings.port.default}`);
+  const key = options.key ?? (named.apiKey || bootstrapApiKey || (await generatedKey(dataFolder)));
   if (!key) throw new Error('Name an API key with --key or OLMS_API_KEY; `npm start` prints one.');
   return new ApiClient(url, key, connections);
 }

@@ -16,9 +16,9 @@ export const gateway: ServiceDefinition = {
   frontDoor: true,
   migrations: join(import.meta.dirname, 'migrations'),
   settings: gatewaySettings,
-  create({ env, database, bus, cache, logger, metrics }) {
+  create({ env, database, bus, cache, logger, metrics, adminKey = '' }) {
     const config = readSettings(gatewaySettings, env);
-    const keys = new ApiKeys(database, config.bootstrapApiKey);
+    const keys = new ApiKeys(database, config.bootstrapApiKey || adminKey);
     const stream = new Stream({ bus, cache, logger, metrics, clientsMax: config.streamClientsMax });
     return {
       authenticate: (authorization) => keys.authenticate(authorization),

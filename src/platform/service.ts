@@ -37,6 +37,8 @@ export interface ServiceDependencies {
   readonly selfUrl?: () => string;
   /** A secret that the services of this process share and nobody else knows: made at its start. */
   readonly processSecret?: string;
+  /** An admin key for where the settings name none. */
+  readonly adminKey?: string;
 }
 
 /** A running part of the system: it starts and stops as one thing. */

@@ -5,11 +5,13 @@ import { notifications } from '#notifications/service.ts';
 import { orders } from '#orders/service.ts';
 import { payments } from '#payments/service.ts';
 import type { Replayable } from '#platform/processor/preview.ts';
-import type { Environment } from '#platform/runtime/settings.ts';
+import { kafkaSettings } from '#platform/kafka/settings.ts';
+import type { Environment, Settings } from '#platform/runtime/settings.ts';
 import type { ServiceDefinition } from '#platform/service.ts';
 import { reviews } from '#reviews/service.ts';
 import { sandbox } from '#sandbox/service.ts';
 import { shipping } from '#shipping/service.ts';
+import { clientSettings, deploymentSettings, processSettings } from './settings.ts';
 
 /**
  * The map of the system, in the order of starting: who is asked before who asks. What each is for, it says itself
@@ -52,4 +54,15 @@ export function consumersOf(
 /** Whether a service reads the log or writes to it. */
 export function usesLog({ emits, replays }: ServiceDefinition): boolean {
   return emits !== undefined || replays !== undefined;
+}
+
+/** Every setting there is, by who reads it. */
+export function settingsByOwner(definitions: readonly ServiceDefinition[]): Readonly<Record<string, Settings>> {
+  return {
+    process: processSettings,
+    kafka: kafkaSettings,
+    'a process per service': deploymentSettings(definitions),
+    ...Object.fromEntries(definitions.map(({ name, settings }) => [name, settings])),
+    'programs that call the API': clientSettings,
+  };
 }

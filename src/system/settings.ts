@@ -1,5 +1,4 @@
 import { availableParallelism } from 'node:os';
-import { kafkaSettings } from '#platform/kafka/settings.ts';
 import { cacheSettings } from '#platform/cache/open-cache.ts';
 import {
   type Environment,
@@ -109,24 +108,13 @@ function urlSetting(service: string) {
 }
 
 /** Settings of a deployment in which services have databases or processes of their own. */
-function deploymentSettings(definitions: readonly ServiceDefinition[]): Settings {
+export function deploymentSettings(definitions: readonly ServiceDefinition[]): Settings {
   return Object.fromEntries([
     ...definitions.filter(({ paths }) => paths).map(({ name }) => [`${name}Url`, urlSetting(name)]),
     ...definitions
       .filter(({ migrations }) => migrations)
       .map(({ name }) => [`${name}DatabaseUrl`, databaseSetting(name)]),
   ]) as Settings;
-}
-
-/** Every setting there is, by who reads it. */
-export function settingsByOwner(definitions: readonly ServiceDefinition[]): Readonly<Record<string, Settings>> {
-  return {
-    process: processSettings,
-    kafka: kafkaSettings,
-    'a process per service': deploymentSettings(definitions),
-    ...Object.fromEntries(definitions.map(({ name, settings }) => [name, settings])),
-    'programs that call the API': clientSettings,
-  };
 }
 
 /** The database of a service; empty for the embedded one. */

@@ -14,8 +14,8 @@ import { type Closers, openDatabases } from './databases.ts';
 import { createApp } from './http.ts';
 import { startMessaging } from './messaging.ts';
 import { createRemote } from './remote.ts';
-import { chooseServices, SERVICES } from './services.ts';
-import { processSettings, settingsByOwner } from './settings.ts';
+import { chooseServices, SERVICES, settingsByOwner } from './services.ts';
+import { processSettings } from './settings.ts';
 
 /** One process of the system: some services, or all of them, as one thing that starts and stops. */
 export interface System {
@@ -37,6 +37,8 @@ export interface SystemOptions {
   readonly definitions?: readonly ServiceDefinition[];
   readonly clock?: Clock;
   readonly logger?: Logger;
+  /** An admin key for where the settings name none. */
+  readonly adminKey?: string;
 }
 
 const SETTLED_ROUNDS = 3;
@@ -92,6 +94,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
         backlogMs: backlogOf(services, clock),
         selfUrl: () => url,
         processSecret,
+        ...(options.adminKey !== undefined && { adminKey: options.adminKey }),
       });
       assertReplays(definition, service, env);
       Object.assign(peers, service.peer);

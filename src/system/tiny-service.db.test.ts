@@ -8,8 +8,7 @@ import { startTestPostgres, type TestPostgres } from '#tests/support/postgres.ts
 import { StandIn } from '#tests/support/service.ts';
 import { DEFAULT_ENV } from '#tests/support/system.ts';
 import { tiny } from '#tests/support/tiny-service/service.ts';
-import { SERVICES } from './services.ts';
-import { settingsByOwner } from './settings.ts';
+import { SERVICES, settingsByOwner } from './services.ts';
 import { startSystem, type System } from './system.ts';
 
 /** A service is a folder and a line: everything else that the system does for its services follows from its definition. */

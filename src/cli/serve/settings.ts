@@ -1,6 +1,5 @@
 import { domainOf } from '#platform/runtime/settings.ts';
-import { SERVICES } from '#system/services.ts';
-import { settingsByOwner } from '#system/settings.ts';
+import { SERVICES, settingsByOwner } from '#system/services.ts';
 
 export interface SettingRow {
   readonly owner: string;

@@ -1,6 +1,8 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { newKey } from '#gateway/api-keys.ts';
+import { gatewaySettings } from '#gateway/settings.ts';
+import { createLogger } from '#platform/telemetry/logger.ts';
 import { type Environment, readSettings } from '#platform/runtime/settings.ts';
 import { processSettings } from '#system/settings.ts';
 import { startSystem, type System } from '#system/system.ts';
@@ -8,11 +10,11 @@ import { startSystem, type System } from '#system/system.ts';
 /** `npm start`: everything in one process, with a key that is made once and kept in the data folder. */
 export async function dev(env: Environment): Promise<void> {
   const { dataFolder } = readSettings(processSettings, env);
-  const key = env['OLMS_BOOTSTRAP_API_KEY'] || (await generatedKey(dataFolder));
+  const { bootstrapApiKey } = readSettings(gatewaySettings, env);
+  const { logLevel } = readSettings({ logLevel: { ...processSettings.logLevel, default: 'warn' } } as const, env);
+  const key = bootstrapApiKey || (await generatedKey(dataFolder));
   const startedMs = performance.now();
-  const system = await startSystem({
-    env: { ...env, OLMS_BOOTSTRAP_API_KEY: key, LOG_LEVEL: env['LOG_LEVEL'] ?? 'warn' },
-  });
+  const system = await startSystem({ env, adminKey: key, logger: createLogger(logLevel) });
   process.stdout.write(banner(system, key, Math.round(performance.now() - startedMs)));
   await untilSignal(system);
 }

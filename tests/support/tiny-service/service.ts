@@ -8,7 +8,8 @@ import { Problem } from '#platform/http/problems.ts';
 import { IdText } from '#platform/http/schemas.ts';
 import { ignore, type Rules } from '#platform/processor/aggregate.ts';
 import { type ProcessorParts, replayable } from '#platform/processor/preview.ts';
-import { Processor, type ProcessorStore } from '#platform/processor/processor.ts';
+import type { ProcessorStore } from '#platform/processor/commit.ts';
+import { Processor } from '#platform/processor/processor.ts';
 import type { ServiceDefinition } from '#platform/service.ts';
 
 /** The smallest service that has everything: it counts the pieces of an order that are to be wrapped. */

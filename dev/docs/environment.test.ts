@@ -1,0 +1,22 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+
+/** Settings are declared as data, so that all of them are documented, checked and told from misspelt ones. */
+
+const ROOT = join(import.meta.dirname, '../..');
+/** What may see the environment, and why. */
+const ALLOWED: Readonly<Record<string, string>> = {
+  'src/platform/runtime/settings.ts': 'reads every setting',
+  'src/cli/program.ts': 'hands the environment of the process to the commands',
+  'src/cli/operate/park.ts': 'VISUAL and EDITOR are the habit of shells, and no settings of ours',
+  'src/platform/database/embedded/processes.ts': 'keeps variables of PostgreSQL from the server that it starts',
+};
+
+test('nothing reads a variable of the environment but the settings', () => {
+  const reading = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
+    .map((file) => `src/${file}`)
+    .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
+    .filter((file) => /\benv\[|process\.env/.test(readFileSync(join(ROOT, file), 'utf8')));
+  expect(reading.filter((file) => !(file in ALLOWED))).toEqual([]);
+});
