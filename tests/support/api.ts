@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Agent, request } from 'undici';
+import { OlmsClient, type ParkedOrder, type Role, type StockAdjustment } from '#client/client.ts';
 import { expectDocumented } from './contract.ts';
 import { until } from './until.ts';
 import type {
@@ -95,6 +96,8 @@ interface ApiOptions {
 
 export class Api {
   readonly url: string;
+  /** Each operation by its name; a call is made once, and its answer held against the API's description like any other. */
+  readonly client: OlmsClient;
   readonly #key: string | undefined;
   readonly #agent: Agent;
   readonly #documented: boolean;
@@ -104,6 +107,15 @@ export class Api {
     this.#key = key;
     this.#agent = agent ?? new Agent({ connections: 128, pipelining: 1 });
     this.#documented = documented;
+    this.client = new OlmsClient({
+      url,
+      attempts: 1,
+      fetch: async (target, { method, headers, body }) => {
+        const answer = await this.call(method, target.slice(url.length), { headers, body });
+        const { status, text } = answer;
+        return { status, headers: { get: (name) => answer.headers[name]?.toString() ?? null }, text: async () => text };
+      },
+    });
   }
 
   /** The same system, called with another key or none. */
@@ -161,15 +173,15 @@ export class Api {
   // Products and stock ---------------------------------------------------------------------------------
 
   putProduct(sku: string, product: Partial<Product> = {}): Promise<Product> {
-    return this.ok('PUT', `/products/${encodeURIComponent(sku)}`, { body: { name: `Product ${sku}`, ...product } });
+    return this.client.putProduct({ sku }, { name: `Product ${sku}`, ...product });
   }
 
   adjustStock(
     sku: string,
     change: { readonly delta?: number; readonly onHand?: number; readonly location?: string; readonly reason?: string },
     key: string = randomUUID(),
-  ): Promise<unknown> {
-    return this.ok('POST', '/stock/adjustments', { body: { sku, reason: 'test', ...change }, key });
+  ): Promise<StockAdjustment> {
+    return this.client.adjustStock({ sku, reason: 'test', ...change }, { idempotencyKey: key });
   }
 
   /** A product of its own for a test, with stock at `main` or at the locations given. Returns its SKU. */
@@ -183,7 +195,7 @@ export class Api {
   }
 
   stock(sku: string): Promise<Stock> {
-    return this.get(`/stock/${encodeURIComponent(sku)}`);
+    return this.client.readStock({ sku });
   }
 
   // Orders ---------------------------------------------------------------------------------------------
@@ -215,7 +227,7 @@ export class Api {
   }
 
   async events(id: string): Promise<readonly CloudEvent[]> {
-    return (await this.get<Page<CloudEvent>>(`/orders/${id}/events`)).items;
+    return (await this.client.listOrderEvents({ id })).items;
   }
 
   /** The log of an order once this event is in it: it may be known elsewhere before the log has come round. */
@@ -278,13 +290,13 @@ export class Api {
   // What the other services know of an order --------------------------------------------------------------
 
   async payment(orderId: string): Promise<Payment | undefined> {
-    const { items } = await this.get<{ items: Payment[] }>(`/payments?orderId=${orderId}`);
+    const { items } = await this.client.listPayments({ orderId });
     if (items.length > 1) throw new Error(`Order ${orderId} has ${items.length} payments`);
     return items[0];
   }
 
   async shipments(orderId: string): Promise<readonly Shipment[]> {
-    return (await this.get<{ items: Shipment[] }>(`/shipments?orderId=${orderId}`)).items;
+    return (await this.client.listShipments({ orderId })).items;
   }
 
   /** The order's first shipment, once shipping has scheduled it. */
@@ -305,14 +317,8 @@ export class Api {
 
   async reviewOf(orderId: string): Promise<Review> {
     return until(`a review of order ${orderId}`, async () => {
-      let cursor = '';
-      for (;;) {
-        const page = await this.get<Page<Review>>(`/reviews?limit=200${cursor}`);
-        const found = page.items.find((review) => review.orderId === orderId);
-        if (found) return found;
-        if (page.nextCursor === null) return undefined;
-        cursor = `&cursor=${page.nextCursor}`;
-      }
+      for await (const review of this.client.listReviews({ limit: 200 })) if (review.orderId === orderId) return review;
+      return undefined;
     });
   }
 
@@ -325,7 +331,7 @@ export class Api {
   }
 
   async notifications(orderId: string): Promise<readonly Notification[]> {
-    return (await this.get<{ items: Notification[] }>(`/notifications?orderId=${orderId}`)).items;
+    return (await this.client.listNotifications({ orderId })).items;
   }
 
   /** The notifications once one about this event type is there. */
@@ -344,18 +350,16 @@ export class Api {
   }
 
   dashboard(): Promise<Dashboard> {
-    return this.get('/dashboard');
+    return this.client.readDashboard();
   }
 
-  async parked(): Promise<
-    readonly { readonly consumer: string; readonly orderId: string; readonly reason: string | null }[]
-  > {
-    return (await this.get<Page<{ consumer: string; orderId: string; reason: string | null }>>('/parked')).items;
+  async parked(): Promise<readonly ParkedOrder[]> {
+    return (await this.client.listParkedOrders()).items;
   }
 
   /** A fresh API key of this role. */
-  async newKey(role: 'admin' | 'operator' | 'client' | 'reader'): Promise<string> {
+  async newKey(role: Role): Promise<string> {
     const name = `${role}-${randomUUID().slice(0, 8)}`;
-    return (await this.ok<{ key: string }>('POST', '/api-keys', { body: { name, role } })).key;
+    return (await this.client.createApiKey({ name, role })).key;
   }
 }

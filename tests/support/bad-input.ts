@@ -4,7 +4,8 @@ import { beforeAll, expect, test } from 'vitest';
 import type { Answer, CallOptions } from './api.ts';
 import { useSystem } from './system.ts';
 import { until } from './until.ts';
-import type { Problem, Stock } from './views.ts';
+import type { ProblemDetails } from '#client/client.ts';
+import type { Stock } from './views.ts';
 
 /** Input of every wrong kind: a clear problem, never a 500, and nothing changed. */
 
@@ -97,7 +98,7 @@ export function expectProblem(answer: Answer, status: number, code: string, poin
   const what = `${answer.status} ${answer.text.slice(0, 400)}`;
   expect(answer.status, what).toBe(status);
   expect(String(answer.headers['content-type']), what).toContain('application/problem+json');
-  const problem = answer.body as Problem;
+  const problem = answer.body as ProblemDetails;
   expect(problem.code, what).toBe(code);
   expect(problem.status).toBe(status);
   expect(problem.title).not.toBe('');
