@@ -11,6 +11,8 @@ const checks = {
   format: 'oxfmt --check',
   boundaries: 'node tools/check-boundaries.mjs',
   unused: 'knip --no-progress --no-config-hints',
+  lines: 'node tools/check-text.mjs lines',
+  words: 'node tools/check-text.mjs words',
   lockfile: 'node tools/check-lockfile.mjs',
   docs: 'node dev/main.ts docs --check',
 };
