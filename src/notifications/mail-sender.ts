@@ -3,7 +3,7 @@ import { createTransport } from 'nodemailer';
 import { isoTime } from '#contracts/time.ts';
 import type { Clock } from '#platform/runtime/clock.ts';
 import { type Database, isTransient } from '#platform/database/database.ts';
-import { startJob } from '#platform/runtime/job.ts';
+import { startDuePoller } from '#platform/processor/due.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
 import { htmlMail } from './html-mail.ts';
 import { claimMails, type MailResult, markMails, nextMailMs, type StoredNotification } from './store.ts';
@@ -14,7 +14,7 @@ import { claimMails, type MailResult, markMails, nextMailMs, type StoredNotifica
  * SMTP has no transaction to share with a database, and a lost mail would be worse than a double one.
  */
 
-const LOOK_EVERY_MS = 5_000;
+const POLL_EVERY_MS = 5_000;
 const MAILS_PER_CLAIM = 40;
 const CONNECTIONS_MAX = 5;
 const CONNECTION_TIMEOUT_MS = 10_000;
@@ -32,7 +32,7 @@ const STOP_PATIENCE_MS = 5_000;
 
 export interface MailSender {
   /** Mails were queued. */
-  wake(): void;
+  queued(): void;
   /** Resolves when no mail is left that could be sent now. */
   settled(): Promise<void>;
   stop(): Promise<void>;
@@ -83,10 +83,7 @@ export function startMailSender({ smtpUrl, from, database, clock, logger }: Mail
     disableUrlAccess: true,
   });
   const domain = domainOf(from);
-  let running = false;
   let stopping = false;
-  /** When the next mail is due as far as known; 0: now. At first nothing is known, so the first run is due at once. */
-  let nextMs = 0;
 
   const send = async (mail: StoredNotification): Promise<MailResult> => {
     const attempt = { id: mail.id, attempts: mail.attempts };
@@ -134,41 +131,29 @@ export function startMailSender({ smtpUrl, from, database, clock, logger }: Mail
     }
   };
 
-  const run = async (): Promise<void> => {
-    running = true;
-    try {
-      do {
-        nextMs = Number.POSITIVE_INFINITY;
+  const poller = startDuePoller({
+    name: 'mail-sender',
+    everyMs: POLL_EVERY_MS,
+    clock,
+    logger,
+    async run() {
+      for (let full = true; full && !stopping;) {
         const nowMs = clock.nowMs();
         const mails = await claimMails(database, nowMs, nowMs + CLAIM_MS, MAILS_PER_CLAIM);
-        if (mails.length === MAILS_PER_CLAIM) nextMs = 0;
+        full = mails.length === MAILS_PER_CLAIM;
         if (mails.length > 0) await mark(await Promise.all(mails.map(send)), nowMs + CLAIM_MS);
-      } while (nextMs === 0 && !stopping);
-      nextMs = Math.min(nextMs, (await nextMailMs(database)) ?? nextMs);
-    } finally {
-      running = false;
-      poke();
-    }
-  };
-  const job = startJob({ name: 'mail-sender', everyMs: LOOK_EVERY_MS, logger, run });
-  /** During a run the time is only noted: the run sees it. What is further away a regular run will meet. */
-  const poke = (): void => {
-    if (!running && nextMs < clock.nowMs() + LOOK_EVERY_MS) job.pokeAt(nextMs);
-  };
-  poke();
+      }
+      return nextMailMs(database);
+    },
+  });
 
   return {
-    wake() {
-      nextMs = 0;
-      poke();
-    },
-    async settled() {
-      if (nextMs <= clock.nowMs()) await job.runNow();
-    },
+    queued: () => poller.dueAt(0),
+    settled: () => poller.settled(),
     async stop() {
       stopping = true;
       let patience: NodeJS.Timeout | undefined;
-      await Promise.race([job.stop(), new Promise((resolve) => (patience = setTimeout(resolve, STOP_PATIENCE_MS)))]);
+      await Promise.race([poller.stop(), new Promise((resolve) => (patience = setTimeout(resolve, STOP_PATIENCE_MS)))]);
       clearTimeout(patience);
       transport.close();
     },

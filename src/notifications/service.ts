@@ -39,7 +39,7 @@ export const notifications: ServiceDefinition = {
       clock,
       logger,
       metrics: metrics.processor('notifications'),
-      perform: () => sender?.wake(),
+      perform: () => sender?.queued(),
       lingerMs: LINGER_MS,
     });
     return {

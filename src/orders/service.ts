@@ -1,7 +1,7 @@
 import { SOURCES } from '#contracts/order-events.ts';
 import { fileURLToPath } from 'node:url';
 import { type Environment, readSettings } from '#platform/runtime/settings.ts';
-import { type Job, startJob } from '#platform/runtime/job.ts';
+import { AT_INTERVAL, type DuePoller, startDuePoller } from '#platform/processor/due.ts';
 import { Processor } from '#platform/processor/processor.ts';
 import { type ProcessorParts, replayable } from '#platform/processor/preview.ts';
 import type { Service, ServiceDefinition, ServiceDependencies } from '#platform/service.ts';
@@ -87,7 +87,7 @@ function createOrders({
     : undefined;
   if (shown) processor.onChange((row) => void shown.changed(row.id));
   const history = separateLogs ? new HistoryMirror(database, bus, logger) : undefined;
-  let timer: Job | undefined;
+  let deadlines: DuePoller | undefined;
 
   /** Turns passed deadlines into commands. */
   async function expireOverdue(): Promise<void> {
@@ -121,10 +121,17 @@ function createOrders({
     async start() {
       await processor.start();
       await history?.start();
-      timer = startJob({ name: 'orders deadlines', everyMs: TIMER_MS, logger, run: expireOverdue });
+      deadlines = startDuePoller({
+        name: 'orders deadlines',
+        everyMs: TIMER_MS,
+        firstDueMs: AT_INTERVAL,
+        clock,
+        logger,
+        run: expireOverdue,
+      });
     },
     async stop() {
-      await timer?.stop();
+      await deadlines?.stop();
       await processor.stop();
       await history?.stop();
       shown?.close();

@@ -2,7 +2,7 @@ import { SOURCES } from '#contracts/order-events.ts';
 import { join } from 'node:path';
 import { isRefusal, type Refusal } from '#contracts/errors.ts';
 import type { Cause } from '#platform/processor/aggregate.ts';
-import { type Job, startJob } from '#platform/runtime/job.ts';
+import { type DuePoller, startDuePoller } from '#platform/processor/due.ts';
 import type { Done } from '#platform/processor/batch.ts';
 import { Processor } from '#platform/processor/processor.ts';
 import { type ProcessorParts, replayable } from '#platform/processor/preview.ts';
@@ -127,12 +127,11 @@ export const payments: ServiceDefinition = {
       return operation && submit(orderId, { type: 'outcome', key, result }, causeOf(operation));
     }
 
-    let job: Job | undefined;
-    let reconciling = false;
+    let reconciliation: DuePoller | undefined;
     processor.onChange(({ state }) => {
       // A run in progress reads what is due by itself; the regular interval finds the rest.
-      const next = state && !reconciling ? nextAttemptOf(state) : undefined;
-      if (next !== undefined) job?.pokeAt(next);
+      const next = state && !reconciliation?.running ? nextAttemptOf(state) : undefined;
+      if (next !== undefined) reconciliation?.dueAt(next);
     });
 
     return {
@@ -152,19 +151,16 @@ export const payments: ServiceDefinition = {
             'payments wait for a provider that is not configured; configure it, or they wait for ever',
           );
         await processor.start();
-        job = startJob({
+        reconciliation = startDuePoller({
           name: 'payments-reconciliation',
           everyMs: RECONCILE_EVERY_MS,
+          clock,
           logger,
-          run: async () => {
-            reconciling = true;
-            await reconcile().finally(() => (reconciling = false));
-          },
+          run: reconcile,
         });
-        job.pokeAt(Date.now());
       },
       async stop() {
-        await job?.stop();
+        await reconciliation?.stop();
         await calls.stop();
         await processor.stop();
       },

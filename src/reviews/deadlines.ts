@@ -1,7 +1,7 @@
 import { uuidv7 } from '#platform/runtime/uuid.ts';
 import type { Clock } from '#platform/runtime/clock.ts';
 import type { Database } from '#platform/database/database.ts';
-import { startJob } from '#platform/runtime/job.ts';
+import { startDuePoller } from '#platform/processor/due.ts';
 import type { Processor } from '#platform/processor/processor.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
 import type { Review, ReviewCommand, ReviewOpened } from './rules.ts';
@@ -9,8 +9,8 @@ import { nextDeadlines } from './store.ts';
 
 /** The timer that turns a passed deadline into the command `expire`. Deadlines stand in the database; it may come late, never twice. */
 
-const LOOK_EVERY_MS = 10_000;
-const DUE_PER_LOOK = 200;
+const POLL_EVERY_MS = 10_000;
+const DUE_PER_RUN = 200;
 
 export interface ReviewDeadlines {
   opened(effects: readonly ReviewOpened[]): void;
@@ -27,16 +27,14 @@ export interface ReviewDeadlinesOptions {
 }
 
 export function watchReviewDeadlines({ database, processor, clock, logger }: ReviewDeadlinesOptions): ReviewDeadlines {
-  let looking = false;
-  /** The earliest deadline known; at first nothing is known, so the first look is due at once. */
-  let nextMs = 0;
-
-  const look = async (): Promise<void> => {
-    looking = true;
-    nextMs = Number.POSITIVE_INFINITY;
-    try {
+  const poller = startDuePoller({
+    name: 'review-deadlines',
+    everyMs: POLL_EVERY_MS,
+    clock,
+    logger,
+    async run() {
       const nowMs = clock.nowMs();
-      const reviews = await nextDeadlines(database, DUE_PER_LOOK);
+      const reviews = await nextDeadlines(database, DUE_PER_RUN);
       const due = reviews.filter((review) => review.deadlineMs <= nowMs);
       await Promise.all(
         due.map(({ orderId }) => {
@@ -48,28 +46,15 @@ export function watchReviewDeadlines({ database, processor, clock, logger }: Rev
           });
         }),
       );
-      // More than one look can hold are left to the next regular one.
-      nextMs = Math.min(nextMs, reviews[due.length]?.deadlineMs ?? nextMs);
-    } finally {
-      looking = false;
-      poke();
-    }
-  };
-  const job = startJob({ name: 'review-deadlines', everyMs: LOOK_EVERY_MS, logger, run: look });
-  /** During a look deadlines are only noted: its end asks for the next one. What is further away a regular look will meet. */
-  const poke = (): void => {
-    if (!looking && nextMs < clock.nowMs() + LOOK_EVERY_MS) job.pokeAt(nextMs);
-  };
-  poke();
-
+      // More than one run can hold are left to the next regular one.
+      return reviews[due.length]?.deadlineMs;
+    },
+  });
   return {
     opened(effects) {
-      for (const effect of effects) nextMs = Math.min(nextMs, effect.deadlineMs);
-      poke();
+      for (const effect of effects) poller.dueAt(effect.deadlineMs);
     },
-    async settled() {
-      if (nextMs <= clock.nowMs()) await job.runNow();
-    },
-    stop: () => job.stop(),
+    settled: () => poller.settled(),
+    stop: () => poller.stop(),
   };
 }

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type Job, startJob } from '#platform/runtime/job.ts';
+import { AT_INTERVAL, type DuePoller, startDuePoller } from '#platform/processor/due.ts';
 import type { Service, ServiceDefinition, ServiceDependencies } from '#platform/service.ts';
 import { readConfig, settings } from './settings.ts';
 import { createProvider } from './provider.ts';
@@ -20,8 +20,7 @@ export const sandbox: ServiceDefinition = {
   create({ env, database, clock, logger, ...process }: ServiceDependencies): Service {
     const config = readConfig(env, process);
     const provider = createProvider(database, () => clock.nowMs(), config.webhookDelayMs);
-    let job: Job | undefined;
-    let waking = false;
+    let webhooks: DuePoller | undefined;
     const server = new SandboxServer({
       provider,
       port: config.port,
@@ -29,7 +28,7 @@ export const sandbox: ServiceDefinition = {
       outage: config.outage,
       logger,
       // A run in progress is followed by the regular one within a second.
-      onPending: ({ wakeAt }) => wakeAt !== null && !waking && job?.pokeAt(wakeAt),
+      onPending: ({ wakeAt }) => wakeAt !== null && !webhooks?.running && webhooks?.dueAt(wakeAt),
     });
 
     async function tell(charge: Charge): Promise<void> {
@@ -49,19 +48,18 @@ export const sandbox: ServiceDefinition = {
       async start() {
         if (!config.runs) return;
         await server.start();
-        job = startJob({
+        webhooks = startDuePoller({
           name: 'sandbox-webhooks',
           everyMs: WAKE_EVERY_MS,
+          firstDueMs: AT_INTERVAL,
+          clock,
           logger,
-          run: async () => {
-            waking = true;
-            await wake().finally(() => (waking = false));
-          },
+          run: wake,
         });
       },
       async stop() {
-        if (!job) return;
-        await job.stop();
+        if (!webhooks) return;
+        await webhooks.stop();
         await server.stop();
       },
     };
