@@ -3,6 +3,7 @@ import type { Database } from '#platform/database/database.ts';
 import { arrayLiteral, type Columns, insertRows, updateRows, type Write } from '#platform/database/statement.ts';
 import type { SharedChange } from '#platform/processor/batch.ts';
 import type { ProcessorStore } from '#platform/processor/commit.ts';
+import { splitChanges } from '#platform/processor/rows.ts';
 import type { Invoice } from './rules.ts';
 
 /** SQL of the billing service; nowhere else. */
@@ -84,8 +85,7 @@ export const billingStore: ProcessorStore<Invoice, number> = {
   },
 
   save(changes, shared) {
-    const added = changes.filter(({ before }) => before.revision === 0).map(({ after }) => rowOf(after));
-    const changed = changes.filter(({ before }) => before.revision > 0).map(({ after }) => rowOf(after));
+    const { added, changed } = splitChanges(changes, rowOf);
     const writes: Write[] = [];
     // A row that somebody else inserted meanwhile makes the set a conflict, to be decided again, not an error.
     if (added.length > 0)

@@ -10,6 +10,7 @@ import type { RequestKey } from '#platform/http/idempotency.ts';
 import { type Columns, insertRows, updateRows, type Write } from '#platform/database/statement.ts';
 import type { SharedChange } from '#platform/processor/batch.ts';
 import type { ProcessorStore } from '#platform/processor/commit.ts';
+import { splitChanges } from '#platform/processor/rows.ts';
 import type { Reservation, StockOfSku } from './rules.ts';
 
 /** SQL of the inventory service; nowhere else. */
@@ -166,10 +167,9 @@ export const inventoryStore: ProcessorStore<Reservation, StockOfSku> = {
       seen,
       detail: { demand: state!.demand, allocations: state!.allocations },
     });
-    const fresh = changes.filter((change) => change.before.revision === 0).map((change) => toRow(change.after));
-    const changed = changes.filter((change) => change.before.revision > 0).map((change) => toRow(change.after));
-    if (fresh.length > 0)
-      writes.push(insertRows('new_reservations', 'inventory.reservations', RESERVATION_COLUMNS, fresh));
+    const { added, changed } = splitChanges(changes, toRow);
+    if (added.length > 0)
+      writes.push(insertRows('new_reservations', 'inventory.reservations', RESERVATION_COLUMNS, added));
     if (changed.length > 0)
       writes.push(
         updateRows('reservations', 'inventory.reservations', ['order_id'], RESERVATION_COLUMNS, changed, {

@@ -6,6 +6,7 @@ import type { Database } from '#platform/database/database.ts';
 import { type Columns, insertRows, updateRows, type Write } from '#platform/database/statement.ts';
 import type { RowChange } from '#platform/processor/batch.ts';
 import type { ProcessorStore } from '#platform/processor/commit.ts';
+import { splitChanges } from '#platform/processor/rows.ts';
 import { nextAttemptOf, type Payment } from './rules/model.ts';
 import type { Operation } from './rules/operation.ts';
 
@@ -114,18 +115,16 @@ export const paymentStore: ProcessorStore<Payment, never> = {
     return new Map(rows.map((row) => [row.order_id, toRow(row)]));
   },
   save(changes: readonly RowChange<Payment>[]): Write[] {
-    const inserted: Record<string, unknown>[] = [];
-    const updated: Record<string, unknown>[] = [];
-    for (const { before, after } of changes) (before.revision === 0 ? inserted : updated).push(fromRow(after));
+    const { added, changed } = splitChanges(changes, fromRow);
     const writes: Write[] = [];
     // A row that another process was faster to insert makes this save a conflict, not an error.
-    if (inserted.length > 0)
+    if (added.length > 0)
       writes.push({
-        ...insertRows('payments_new', TABLE, COLUMNS, inserted, { onConflict: 'do nothing' }),
-        expect: inserted.length,
+        ...insertRows('payments_new', TABLE, COLUMNS, added, { onConflict: 'do nothing' }),
+        expect: added.length,
       });
-    if (updated.length > 0)
-      writes.push(updateRows('payments', TABLE, ['order_id'], CHANGING, updated, { revision: 'version' }));
+    if (changed.length > 0)
+      writes.push(updateRows('payments', TABLE, ['order_id'], CHANGING, changed, { revision: 'version' }));
     return writes;
   },
 };

@@ -2,6 +2,7 @@ import type { Row } from '#platform/processor/aggregate.ts';
 import type { Database } from '#platform/database/database.ts';
 import { type Columns, insertRows, updateRows, type Write } from '#platform/database/statement.ts';
 import type { ProcessorStore } from '#platform/processor/commit.ts';
+import { splitChanges } from '#platform/processor/rows.ts';
 import type { Review, ReviewStatus } from './rules.ts';
 
 /** SQL of the reviews service; nowhere else. */
@@ -76,8 +77,7 @@ export const reviewStore: ProcessorStore<Review, never> = {
   },
 
   save(changes) {
-    const added = changes.filter(({ before }) => before.revision === 0).map(({ after }) => rowOf(after));
-    const changed = changes.filter(({ before }) => before.revision > 0).map(({ after }) => rowOf(after));
+    const { added, changed } = splitChanges(changes, rowOf);
     const writes: Write[] = [];
     // A row that somebody else inserted meanwhile makes the set a conflict, to be decided again, not an error.
     if (added.length > 0)

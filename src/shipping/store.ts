@@ -3,6 +3,7 @@ import type { Cause, Row } from '#platform/processor/aggregate.ts';
 import type { Database } from '#platform/database/database.ts';
 import { type Columns, insertRows, updateRows, type Write } from '#platform/database/statement.ts';
 import type { ProcessorStore } from '#platform/processor/commit.ts';
+import { splitChanges } from '#platform/processor/rows.ts';
 import { nextDueMs, type Shipping } from './rules.ts';
 
 /** SQL of the shipping service; nowhere else. */
@@ -51,11 +52,9 @@ export const shippingStore: ProcessorStore<Shipping, never> = {
   },
 
   save(changes) {
-    const added: Record<string, unknown>[] = [];
-    const changed: Record<string, unknown>[] = [];
+    const { added, changed } = splitChanges(changes, rowOf);
     const shipments: Record<string, unknown>[] = [];
     for (const { before, after } of changes) {
-      (before.revision === 0 ? added : changed).push(rowOf(after));
       if (after.state!.shipments.length > 0 && !before.state?.shipments.length) {
         for (const { id } of after.state!.shipments) shipments.push({ id, order_id: after.id });
       }

@@ -229,7 +229,6 @@ describe('what is remembered between batches', () => {
 
   test('is split into rows to insert and rows to update', () => {
     const { changes } = decide({ events: [amended('a', 1), amended('b', 1)] }, [row('b')]);
-    const { added, changed } = splitChanges(changes);
-    expect([added.map(({ id }) => id), changed.map(({ id }) => id)]).toEqual([['a'], ['b']]);
+    expect(splitChanges(changes, ({ id }) => id)).toEqual({ added: ['a'], changed: ['b'] });
   });
 });

@@ -159,13 +159,13 @@ export function keysOf<State, Command>(
   return keys;
 }
 
-/** Rows to insert and rows to update. */
-export function splitChanges<State>(changes: readonly RowChange<State>[]): {
-  readonly added: Row<State>[];
-  readonly changed: Row<State>[];
-} {
-  const added: Row<State>[] = [];
-  const changed: Row<State>[] = [];
-  for (const { before, after } of changes) (before.revision === 0 ? added : changed).push(after);
+/** What a store writes: the changed rows in its own form, those to insert apart from those to update. */
+export function splitChanges<State, Written>(
+  changes: readonly RowChange<State>[],
+  written: (row: Row<State>) => Written,
+): { readonly added: Written[]; readonly changed: Written[] } {
+  const added: Written[] = [];
+  const changed: Written[] = [];
+  for (const { before, after } of changes) (before.revision === 0 ? added : changed).push(written(after));
   return { added, changed };
 }
