@@ -34,7 +34,7 @@ test('a server that does not answer in time is ended before its place is given t
   expect(() => process.kill(Number(readFileSync(pidFile, 'utf8')), 0)).toThrow('ESRCH');
 });
 
-test('a server that ends by itself is told with how it ended', async () => {
+test('a server that ends by itself is reported with how it ended', async () => {
   await expect(starting('Brief', process.execPath, ['-e', 'process.exit(3)'])).rejects.toThrow(
     'Brief did not start: it ended with code 3',
   );

@@ -181,7 +181,7 @@ export function busContract(name: string, setUp: () => Promise<BusUnderTest>): v
       await expect(save(database, consumer, late)).rejects.toBeInstanceOf(ConflictError);
       expect((await untilEffects(database, consumer, 1)).length).toBe(before);
 
-      // Told so, it starts again from the truth, and both finish the work together.
+      // Refused, it starts over from what is stored, and both finish the work together.
       await paused.reset();
       await paused.close();
       const effects = await untilEffects(database, consumer, events.length);

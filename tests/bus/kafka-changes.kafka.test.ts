@@ -103,11 +103,11 @@ async function expectOrderly(orders: readonly Order[], partitions = PARTITIONS):
   }
   for (const { id } of orders) expect(partitionOf.has(id)).toBe(true);
   const unique = [...new Map(messages.map((message) => [message.headers['ce_id'], message])).values()];
-  const told = unique.map(({ key, headers }) => ({
+  const published = unique.map(({ key, headers }) => ({
     subject: `${key} ${headers['ce_source']}`,
     sequence: Number(headers['ce_sequence']),
   }));
-  expect(disorder(told)).toEqual([]);
+  expect(disorder(published)).toEqual([]);
 }
 
 test('partitions are added under load: every order stays where it was, in order, and ends', async () => {
@@ -155,7 +155,7 @@ test('an event larger than the topic takes parks its order with the reason; a la
   await expectOrderly([body, large, ...others]);
 }, 240_000);
 
-test('the topic is deleted: orders are taken, it is told, and all go on once it is made again', async () => {
+test('the topic is deleted: orders are taken, the readiness reports it, and all go on once it is made again', async () => {
   const before = await placeMany(5);
   await allCompleted(before);
   await withAdmin((admin) => admin.deleteTopics({ topics: [TOPIC] }));

@@ -94,7 +94,7 @@ describe('consumers on Kafka', () => {
     expect(disorder(await untilEffects(database, 'shared', events.length))).toEqual([]);
     expect(first.conflicts + second.conflicts).toBe(0);
     await until(
-      'the broker to be told',
+      'the lag to be reported to the broker',
       async () => (await groupOf(config, 'olms-shared'))?.lag.reduce((sum, { lag }) => sum + lag, 0),
       (lag) => lag === 0,
     );
@@ -107,7 +107,12 @@ describe('consumers on Kafka', () => {
       const { database, config, bus } = await kafka.newService({ KAFKA_TRANSPORT: transport });
       const subject = uuidv7();
       const messageOf = (sequence: number): MessageToProduce => {
-        const attributes = { ce_type: 'Told', ce_id: uuidv7(), ce_source: '/olms/test', ce_sequence: String(sequence) };
+        const attributes = {
+          ce_type: 'Committed',
+          ce_id: uuidv7(),
+          ce_source: '/olms/test',
+          ce_sequence: String(sequence),
+        };
         const headers = Object.entries(attributes).map(
           ([name, text]) => [Buffer.from(name), Buffer.from(text)] as const,
         );
@@ -136,7 +141,7 @@ describe('consumers on Kafka', () => {
         await transaction[ending]();
       }
       await producer.close();
-      const consumer = await TestConsumer.start(bus, database, 'sober', 'Told');
+      const consumer = await TestConsumer.start(bus, database, 'sober', 'Committed');
       await untilEffects(database, 'sober', 2);
       expect(consumer.delivered.map(({ sequence }) => sequence)).toEqual([1, 4]);
       await consumer.stop();

@@ -9,7 +9,7 @@ import { freePort } from '#tests/support/ports.ts';
 import { KafkaUnderTest } from './kafka-support.ts';
 import { append, disorder, stories, TestConsumer, until, untilEffects } from './support.ts';
 
-/** A broker that is killed, and one whose disk tells something else than was written. */
+/** A broker that is killed, and one whose disk gives back something else than was written. */
 
 let broker: Kafka;
 const kafka = new KafkaUnderTest(async (folder) => startBroker(folder, await freePort()));

@@ -118,7 +118,7 @@ const ALL_RIGHTS: readonly Right[] = [
   { on: 'group', operations: ['READ'] },
 ];
 
-/** What docs/runbook.md tells to allow, or a part of it. */
+/** What docs/runbook.md says to allow, or a part of it. */
 async function allow(user: string, rights: readonly Right[] = ALL_RIGHTS): Promise<void> {
   await withAdmin((admin) =>
     admin.createAcls({
@@ -179,7 +179,7 @@ describe('events go to the brokers and come back', () => {
     const events = stories(20, 3, 'Secured');
     await append(service.database, events);
     expect(disorder(await untilEffects(service.database, `way-${topics}`, events.length))).toEqual([]);
-    // The relay counts anew with its next look at the log, which may come after the events have arrived.
+    // The relay counts once more when it next reads the log, which may come after the events have arrived.
     await until(
       'the relay has nothing left to publish',
       () => healthOf(service),
@@ -392,15 +392,19 @@ describe('rights and credentials that change while processes run', () => {
     const service = await startService(config, 'allowed');
     const events = stories(10, 3, 'Secured');
     await append(service.database, events);
-    const untilTold = (pattern: RegExp): Promise<string> =>
+    const untilReported = (pattern: RegExp): Promise<string> =>
       until(
         String(pattern),
         () => healthOf(service),
         (text) => pattern.test(text),
       );
 
-    await untilTold(/Kafka at .*: (TOPIC|CLUSTER)_AUTHORIZATION_FAILED: user "mallory" lacks a right on topic.*Write/);
-    await untilTold(/allowed: GROUP_AUTHORIZATION_FAILED: user "mallory" may not read in the consumer groups olms-\*/);
+    await untilReported(
+      /Kafka at .*: (TOPIC|CLUSTER)_AUTHORIZATION_FAILED: user "mallory" lacks a right on topic.*Write/,
+    );
+    await untilReported(
+      /allowed: GROUP_AUTHORIZATION_FAILED: user "mallory" may not read in the consumer groups olms-\*/,
+    );
     await allow('mallory', [{ on: 'topic', operations: ['WRITE'] }]);
     await until(
       'the relay to publish',
@@ -409,7 +413,7 @@ describe('rights and credentials that change while processes run', () => {
     );
     await service.relay.settled();
     await allow('mallory', [{ on: 'group', operations: ['READ'] }]);
-    await untilTold(/allowed: TOPIC_AUTHORIZATION_FAILED: user "mallory" lacks a right on topic.*Read/);
+    await untilReported(/allowed: TOPIC_AUTHORIZATION_FAILED: user "mallory" lacks a right on topic.*Read/);
     expect(service.consumer.delivered).toEqual([]);
     await allow('mallory', [{ on: 'topic', operations: ['READ'] }]);
     expect(disorder(await untilEffects(service.database, 'allowed', events.length))).toEqual([]);
@@ -421,7 +425,7 @@ describe('rights and credentials that change while processes run', () => {
     expect(await listParked(service.database)).toEqual([]);
   }, 120_000);
 
-  test('credentials that are revoked are told, events wait, and go on when they are given back', async () => {
+  test('credentials that are revoked are reported, events wait, and go on when they are given back', async () => {
     const config = newConfig('SASL_SSL', { ...password('SCRAM-SHA-256', 'carol'), ...trusting() });
     const service = await startService(config, 'revoked');
     const events = stories(20, 4, 'Secured');
@@ -429,11 +433,11 @@ describe('rights and credentials that change while processes run', () => {
     await untilEffects(service.database, 'revoked', 40);
     const carol = ['--alter', '--entity-type', 'users', '--entity-name', 'carol'];
     await kafka.configure([...carol, '--delete-config', 'SCRAM-SHA-256']);
-    const told = (detail: string): boolean => /SASL_AUTHENTICATION_FAILED: .*user "carol"/.test(detail);
+    const reported = (detail: string): boolean => /SASL_AUTHENTICATION_FAILED: .*user "carol"/.test(detail);
     await until(
       'relay and consumer to say so',
       () => [service.relay.healthy().detail, service.bus.healthy().detail],
-      (details) => details.every(told),
+      (details) => details.every(reported),
       40_000,
     );
     await append(service.database, events.slice(40));

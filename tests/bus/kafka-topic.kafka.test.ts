@@ -8,7 +8,7 @@ import { append, disorder, stories, TestConsumer, until, untilEffects } from './
 
 const kafka = new KafkaUnderTest();
 
-test('a topic that was made anew under their feet is read from its start, and nothing is lost or done twice', async () => {
+test('a topic that is replaced under its readers is read from its start, and nothing is lost or done twice', async () => {
   const { database, url, config, bus } = await kafka.newService();
   const relay = await kafka.startRelay(database, config, url);
   const first = await TestConsumer.start(bus, database, 'renewed', 'Renewed');

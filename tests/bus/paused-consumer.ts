@@ -11,10 +11,10 @@ const [url, config, consumer, type] = process.argv.slice(2) as [string, string, 
 const database = new Database({ url, poolSize: 2, statementTimeoutMs: 20_000, applicationName: 'paused' });
 const bus = await KafkaBus.open(JSON.parse(config) as KafkaConfig, createLogger('silent'));
 const subscription = await bus.subscribe({ consumer, types: new Set([type]), database, onReady: () => {} });
-const tell = (kind: string): void => void process.send!({ kind });
+const report = (kind: string): void => void process.send!({ kind });
 
 while (subscription.lag().events > 0) await sleep(20);
-tell('joined');
+report('joined');
 let held = false;
 for (;;) {
   const delivery = subscription.take(10);
@@ -24,16 +24,16 @@ for (;;) {
   }
   if (!held) {
     held = true;
-    tell('holding');
+    report('holding');
     await sleep(1_000);
   }
   try {
     await save(database, consumer, delivery);
     subscription.saved(delivery.moves);
-    tell('saved');
+    report('saved');
   } catch (error) {
     if (!(error instanceof ConflictError)) throw error;
-    tell('refused');
+    report('refused');
     await subscription.reset();
   }
 }

@@ -33,7 +33,7 @@ export class KafkaBus implements Bus {
   readonly #config: KafkaConfig;
   readonly #logger: Logger;
   readonly #subscriptions = new Set<KafkaSubscription>();
-  readonly #observers = new Set<(event: Envelope, cursor: LogPosition) => void>();
+  readonly #observers = new Set<(event: Envelope, position: LogPosition) => void>();
   #live: LiveReader | undefined;
 
   private constructor(config: KafkaConfig, logger: Logger) {
@@ -65,7 +65,7 @@ export class KafkaBus implements Bus {
   }
 
   /** From now on, in log order for each order; an observer belongs to no group and stores nothing. */
-  observe(listener: (event: Envelope, cursor: LogPosition) => void): () => void {
+  observe(listener: (event: Envelope, position: LogPosition) => void): () => void {
     this.#observers.add(listener);
     this.#live ??= new LiveReader(this.#config, this.#logger, this.#observers);
     return () => {
@@ -95,8 +95,8 @@ export class KafkaBus implements Bus {
 interface Owned {
   /** What `consumer_offsets` holds; undefined until it was read. */
   stored: LogPosition | undefined;
-  /** Below this offset a replay reads again what was read before. */
-  again: number;
+  /** Below this offset a rewound consumer reads what it has read before. */
+  rereadUntil: number;
   /** Offset after the last event given out, and not yet known to be saved; undefined where nothing is open. */
   given: number | undefined;
 }
@@ -127,7 +127,7 @@ class KafkaSubscription implements Subscription {
       encoded: options.encoded,
       logger: this.#logger,
       onReady: options.onReady,
-      onReplaced: () => this.#loadAgain(),
+      onReplaced: () => this.#reload(),
     });
     this.#membership = new KafkaMembership({
       config,
@@ -145,7 +145,7 @@ class KafkaSubscription implements Subscription {
       this.#reader.drop(partition);
     }
     const gained = [...partitions].filter((partition) => !this.#owned.has(partition));
-    for (const partition of gained) this.#owned.set(partition, { stored: undefined, again: 0, given: undefined });
+    for (const partition of gained) this.#owned.set(partition, { stored: undefined, rereadUntil: 0, given: undefined });
     if (gained.length > 0) void this.#load(true);
     this.#options.onReady();
   }
@@ -179,16 +179,16 @@ class KafkaSubscription implements Subscription {
       partitions.map(([partition]) => partition),
       topicId,
     );
-    // Made anew while the database answered: that was told, and everything is loaded once more.
+    // The topic was replaced while the database answered: onReplaced loads everything once more.
     if (this.#closed || this.#reader.topicId !== topicId) return;
     for (const [partition, owned] of partitions) {
-      // Lost again, or lost and regained, while the database answered: that one is loaded for itself.
+      // Lost, or lost and regained, while the database answered: that one is loaded for itself.
       if (this.#owned.get(partition) !== owned) continue;
       const { again, ...stored } = offsets.get(partition)!;
       owned.stored = stored;
-      owned.again = again?.txid === 0 ? again.position : 0;
+      owned.rereadUntil = again?.txid === 0 ? again.position : 0;
       owned.given = undefined;
-      // A place in the PostgreSQL log (txid > 0) says nothing about this topic: read it all, duplicates are known.
+      // A position in the PostgreSQL log (txid > 0) says nothing about this topic: it is read from its start, and repeats are recognized.
       this.#reader.seek(partition, stored.txid === 0 ? stored.position : 0);
     }
     this.#options.onReady();
@@ -212,11 +212,11 @@ class KafkaSubscription implements Subscription {
       const owned = this.#owned.get(partition);
       if (!owned?.stored) continue;
       const expected = owned.stored.txid === from.txid && owned.stored.position === from.position;
-      if (expected && (to.txid !== 0 || to.position <= (this.#reader.place(partition) ?? -1))) {
+      if (expected && (to.txid !== 0 || to.position <= (this.#reader.position(partition) ?? -1))) {
         owned.stored = to;
         if (owned.given !== undefined && to.txid === 0 && owned.given <= to.position) owned.given = undefined;
       } else {
-        // The partition went and came back between: what was just saved is behind what is being read again.
+        // The partition was lost and regained in between: what was just saved is behind what is read now.
         owned.stored = undefined;
         this.#reader.drop(partition);
         reload = true;
@@ -228,11 +228,16 @@ class KafkaSubscription implements Subscription {
   idleMoves(): readonly OffsetMove[] {
     const moves: OffsetMove[] = [];
     for (const [partition, { stored, given }] of this.#owned) {
-      const place = this.#reader.place(partition);
+      const position = this.#reader.position(partition);
       // While a delivery is not saved, progress behind it would skip it.
-      if (!stored || place === undefined || given !== undefined || (stored.txid === 0 && place <= stored.position))
+      if (
+        !stored ||
+        position === undefined ||
+        given !== undefined ||
+        (stored.txid === 0 && position <= stored.position)
+      )
         continue;
-      moves.push({ partition, from: stored, to: { txid: 0, position: place } });
+      moves.push({ partition, from: stored, to: { txid: 0, position } });
     }
     return moves;
   }
@@ -240,7 +245,7 @@ class KafkaSubscription implements Subscription {
   async reset(): Promise<void> {
     const { topicId } = this.#reader;
     // Without an answer of the brokers nothing was given that could be forgotten.
-    if (topicId === undefined) return this.#loadAgain();
+    if (topicId === undefined) return this.#reload();
     this.#forget();
     await this.#readStored([...this.#owned], topicId);
   }
@@ -253,7 +258,7 @@ class KafkaSubscription implements Subscription {
     }
   }
 
-  #loadAgain(): void {
+  #reload(): void {
     this.#forget();
     void this.#load(false);
   }
@@ -264,14 +269,14 @@ class KafkaSubscription implements Subscription {
     const offsets = await readOffsets(this.#options.database, this.#options.consumer);
     return known.some(([partition, owned]) => {
       const stored = offsets.get(partition);
-      // Lost meanwhile, or being read anew: whoever has it knows.
+      // Lost meanwhile, or being loaded: whoever owns it now knows.
       if (!stored || this.#owned.get(partition) !== owned || !owned.stored) return false;
       return !isSame(stored, owned.stored);
     });
   }
 
   lag(): Lag {
-    const unread = this.#reader.unread((partition) => this.#owned.get(partition)?.again ?? 0);
+    const unread = this.#reader.unread((partition) => this.#owned.get(partition)?.rereadUntil ?? 0);
     // What is still being looked up may well hold something.
     const unknown = this.#membership.joined
       ? [...this.#owned.values()].filter(({ stored }) => stored === undefined).length
@@ -302,14 +307,14 @@ class KafkaSubscription implements Subscription {
 /** Feeds observers from the end of every partition. */
 class LiveReader {
   readonly #reader: KafkaReader;
-  readonly #observers: ReadonlySet<(event: Envelope, cursor: LogPosition) => void>;
+  readonly #observers: ReadonlySet<(event: Envelope, position: LogPosition) => void>;
   #retry: NodeJS.Timeout | undefined;
   #closed = false;
 
   constructor(
     config: KafkaConfig,
     logger: Logger,
-    observers: ReadonlySet<(event: Envelope, cursor: LogPosition) => void>,
+    observers: ReadonlySet<(event: Envelope, position: LogPosition) => void>,
   ) {
     this.#observers = observers;
     this.#reader = new KafkaReader({

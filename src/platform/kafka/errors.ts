@@ -33,10 +33,10 @@ interface KafkaError extends TlsError {
 }
 
 interface Kind {
-  /** Finds the error that tells it. */
-  readonly tells: (error: KafkaError) => boolean;
+  /** Whether an error is of this kind. */
+  readonly matches: (error: KafkaError) => boolean;
   readonly fatal: boolean;
-  readonly says: (config: KafkaConfig, error: KafkaError) => string;
+  readonly explain: (config: KafkaConfig, error: KafkaError) => string;
 }
 
 const ERRORS_MAX = 50;
@@ -49,41 +49,41 @@ const hasMessage =
   ({ message }: KafkaError): boolean =>
     pattern.test(message);
 
-/** From the most telling to the least: the first that fits is what is said. */
+/** From the most specific to the least: the first that matches an error explains it. */
 const KINDS: readonly Kind[] = [
   {
-    tells: answered('SASL_AUTHENTICATION_FAILED'),
+    matches: answered('SASL_AUTHENTICATION_FAILED'),
     fatal: true,
-    says: ({ saslUsername, saslMechanism }) =>
+    explain: ({ saslUsername, saslMechanism }) =>
       `SASL_AUTHENTICATION_FAILED: the brokers do not know user "${saslUsername}" with this password (${saslMechanism}). Check KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD and KAFKA_SASL_MECHANISM.`,
   },
   {
-    tells: answered('UNSUPPORTED_SASL_MECHANISM'),
+    matches: answered('UNSUPPORTED_SASL_MECHANISM'),
     fatal: true,
-    says: ({ saslMechanism }) =>
+    explain: ({ saslMechanism }) =>
       `UNSUPPORTED_SASL_MECHANISM: this listener does not offer ${saslMechanism}. Set KAFKA_SASL_MECHANISM to one of its sasl.enabled.mechanisms.`,
   },
   {
-    tells: answered('ILLEGAL_SASL_STATE'),
+    matches: answered('ILLEGAL_SASL_STATE'),
     fatal: true,
-    says: () =>
+    explain: () =>
       'ILLEGAL_SASL_STATE: this listener asks for no credentials. Unset KAFKA_SASL_MECHANISM, or set KAFKA_BROKERS to a listener with SASL.',
   },
   {
     // Without any topic to write to, the brokers refuse the writer as such, by the name of the cluster.
-    tells: answered('TOPIC_AUTHORIZATION_FAILED', 'CLUSTER_AUTHORIZATION_FAILED'),
+    matches: answered('TOPIC_AUTHORIZATION_FAILED', 'CLUSTER_AUTHORIZATION_FAILED'),
     fatal: true,
-    says: (config, { apiId }) =>
+    explain: (config, { apiId }) =>
       `${apiId}: ${principalOf(config)} lacks a right on topic ${config.topic}. Allow it Describe, DescribeConfigs, Read and Write there, and Create unless the topic is made for us: kafka-acls --add --allow-principal ${aclPrincipalOf(config)} --topic ${config.topic} --operation Describe --operation DescribeConfigs --operation Read --operation Write --operation Create`,
   },
   {
-    tells: answered('GROUP_AUTHORIZATION_FAILED'),
+    matches: answered('GROUP_AUTHORIZATION_FAILED'),
     fatal: true,
-    says: (config, { apiId }) =>
+    explain: (config, { apiId }) =>
       `${apiId}: ${principalOf(config)} may not read in the consumer groups olms-*. Allow it: kafka-acls --add --allow-principal ${aclPrincipalOf(config)} --group olms- --resource-pattern-type prefixed --operation Read`,
   },
   {
-    tells: answered(
+    matches: answered(
       'INVALID_REPLICATION_FACTOR',
       'INVALID_PARTITIONS',
       'INVALID_CONFIG',
@@ -91,54 +91,56 @@ const KINDS: readonly Kind[] = [
       'POLICY_VIOLATION',
     ),
     fatal: true,
-    says: (_, { apiId, serverErrorMessage, message }) => `${apiId}: ${serverErrorMessage ?? message}`,
+    explain: (_, { apiId, serverErrorMessage, message }) => `${apiId}: ${serverErrorMessage ?? message}`,
   },
   {
-    tells: hasMessage(/^Broker requires TLS/),
+    matches: hasMessage(/^Broker requires TLS/),
     fatal: true,
-    says: () =>
+    explain: () =>
       'TLS_EXPECTED: this listener speaks TLS. Set KAFKA_TLS=true, or KAFKA_BROKERS to a listener without TLS.',
   },
   {
     // Also what a broker does that goes down at this moment: worth another try.
-    tells: hasMessage(/^TLS handshake failed/),
+    matches: hasMessage(/^TLS handshake failed/),
     fatal: false,
-    says: () =>
+    explain: () =>
       'TLS_NOT_SPOKEN: the broker closes the connection when TLS begins. If that stays so, this listener does not speak TLS: unset KAFKA_TLS, or set KAFKA_BROKERS to a listener with TLS.',
   },
   {
-    tells: hasMessage(/^Connection closed|^Connection error/),
+    matches: hasMessage(/^Connection closed|^Connection error/),
     fatal: false,
-    says: (config) => `CONNECTION_CLOSED: the broker closes the connection. If that stays so, ${closedAdvice(config)}.`,
+    explain: (config) =>
+      `CONNECTION_CLOSED: the broker closes the connection. If that stays so, ${closedAdvice(config)}.`,
   },
   {
-    tells: ({ code }) => code === 'PLT_KFK_AUTHENTICATION',
+    matches: ({ code }) => code === 'PLT_KFK_AUTHENTICATION',
     fatal: true,
-    says: (_, error) =>
+    explain: (_, error) =>
       `SASL_FAILED: ${innermost(error).message} Check KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD.`,
   },
   {
-    tells: answered('NOT_ENOUGH_REPLICAS', 'NOT_ENOUGH_REPLICAS_AFTER_APPEND'),
+    matches: answered('NOT_ENOUGH_REPLICAS', 'NOT_ENOUGH_REPLICAS_AFTER_APPEND'),
     fatal: false,
-    says: ({ topic }, { apiId }) =>
+    explain: ({ topic }, { apiId }) =>
       `${apiId}: fewer replicas of topic ${topic} are in sync than its min.insync.replicas. Bring the missing brokers back.`,
   },
   {
-    tells: answered('CORRUPT_MESSAGE'),
+    matches: answered('CORRUPT_MESSAGE'),
     fatal: false,
-    says: (_, { apiId }) => `${apiId}: the broker got other bytes than were sent to it. Look at the network between.`,
+    explain: (_, { apiId }) =>
+      `${apiId}: the broker got other bytes than were sent to it. Look at the network between.`,
   },
   {
-    tells: answered('INVALID_TIMESTAMP'),
+    matches: answered('INVALID_TIMESTAMP'),
     fatal: false,
-    says: (_, { apiId }) =>
+    explain: (_, { apiId }) =>
       `${apiId}: the clock of this machine is too far from that of the brokers (message.timestamp.after.max.ms). Put it right.`,
   },
   {
-    tells: (error) =>
+    matches: (error) =>
       answered('UNKNOWN_TOPIC_OR_PARTITION', 'UNKNOWN_TOPIC_ID')(error) || error.message.startsWith('Unknown topic'),
     fatal: false,
-    says: ({ topic }) =>
+    explain: ({ topic }) =>
       `UNKNOWN_TOPIC: there is no topic ${topic}, or not all of it. Start a process of OLMS, which makes it, or make it yourself; where it was deleted, everything is published on it again.`,
   },
 ];
@@ -148,16 +150,16 @@ export function damagedReason(topic: string, partition: number, offset: number, 
   return `CORRUPT_MESSAGE: partition ${partition} of topic ${topic} stands still at offset ${offset}: the batch there is not what was written (${damage}). It is neither used nor skipped, and fetched again from time to time. If that stays so, let another replica lead the partition.`;
 }
 
-/** Says what an error of the client means under these settings. */
+/** What an error of the client means under these settings. */
 export function diagnose(error: unknown, config: KafkaConfig): Diagnosis {
   const causes = causesOf(error);
   for (const cause of causes) {
     const failure = tlsFailure(cause, tlsFilesOf(config), KAFKA_TLS);
     if (failure) return failure;
   }
-  for (const { tells, fatal, says } of KINDS) {
-    const cause = causes.find(tells);
-    if (cause) return { fatal, reason: says(config, cause) };
+  for (const { matches, fatal, explain } of KINDS) {
+    const cause = causes.find(matches);
+    if (cause) return { fatal, reason: explain(config, cause) };
   }
   return { fatal: false, reason: reasonOf(error) };
 }

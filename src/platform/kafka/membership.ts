@@ -27,13 +27,13 @@ export interface MembershipOptions {
   readonly logger: Logger;
   /** The partitions that are ours, after every change. */
   readonly onAssigned: (partitions: ReadonlySet<number>) => void;
-  /** Stored offsets to tell the broker, which shows them as lag. */
+  /** Stored offsets to report to the broker, which shows them as lag. */
   readonly offsets: () => ReadonlyMap<number, number>;
 }
 
 export class KafkaMembership {
   readonly #options: MembershipOptions;
-  readonly #told = new Map<number, number>();
+  readonly #reported = new Map<number, number>();
   readonly #tick: NodeJS.Timeout;
   #client: Consumer;
   #ticks = 0;
@@ -52,7 +52,7 @@ export class KafkaMembership {
     this.#tick = setInterval(() => this.#onTick(), TICK_MS);
   }
 
-  /** True once the group has told which partitions are ours, be it none. */
+  /** True once the group has assigned our partitions, be it none. */
   get joined(): boolean {
     return this.#joined;
   }
@@ -107,7 +107,7 @@ export class KafkaMembership {
       return;
     this.#joined = true;
     this.#owned = owned;
-    this.#told.clear();
+    this.#reported.clear();
     this.#options.onAssigned(owned);
   }
 
@@ -125,9 +125,12 @@ export class KafkaMembership {
     if (++this.#ticks % COMMIT_EVERY_TICKS === 0) void this.#commit();
   }
 
-  /** The client gives up when a rejoin fails too often, and says so to nobody. */
+  /** The client gives up when a rejoin fails too often, and reports it to nobody. */
   #replace(): void {
-    this.#options.logger.warn({ group: this.#options.group, reason: this.#failure }, 'joining the consumer group anew');
+    this.#options.logger.warn(
+      { group: this.#options.group, reason: this.#failure },
+      'joining the consumer group once more',
+    );
     const old = this.#client;
     this.#silentTicks = 0;
     this.#client = this.#join();
@@ -138,7 +141,7 @@ export class KafkaMembership {
   async #commit(): Promise<void> {
     if (this.#committing || !this.#client.isActive()) return;
     const news = [...this.#options.offsets()].filter(
-      ([partition, offset]) => this.#owned.has(partition) && this.#told.get(partition) !== offset,
+      ([partition, offset]) => this.#owned.has(partition) && this.#reported.get(partition) !== offset,
     );
     if (news.length === 0) return;
     this.#committing = true;
@@ -147,9 +150,9 @@ export class KafkaMembership {
       await this.#client.commit({
         offsets: news.map(([partition, offset]) => ({ topic, partition, offset: BigInt(offset), leaderEpoch: -1 })),
       });
-      for (const [partition, offset] of news) this.#told.set(partition, offset);
+      for (const [partition, offset] of news) this.#reported.set(partition, offset);
     } catch {
-      // The next tick tells it again.
+      // The next tick reports it.
     } finally {
       this.#committing = false;
     }

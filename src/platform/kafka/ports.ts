@@ -42,7 +42,7 @@ export interface FetchRequest {
   readonly bytesMax: number;
 }
 
-/** A record that was read; the port that read it tells what is in it. */
+/** A record that was read; the port that read it knows what is in it. */
 export interface FetchedRecord {
   readonly offset: number;
   /** Bytes of its content. */

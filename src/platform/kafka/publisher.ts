@@ -14,7 +14,7 @@ const REFUSED_FOR_CONTENT = ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVA
 
 /** An event of the log, ready to be sent. */
 export interface Outgoing {
-  readonly cursor: LogPosition;
+  readonly position: LogPosition;
   readonly event: EncodedEvent;
   readonly partition: number;
   /** Key, value and headers of its record. */
@@ -26,11 +26,11 @@ export interface Outgoing {
 /** Another topic has the name of the one that was published on. */
 export class TopicReplacedError extends Error {
   constructor(name: string) {
-    super(`the topic ${name} was deleted and made anew`);
+    super(`the topic ${name} was replaced`);
   }
 }
 
-/** Sends events and tells apart what waiting cures (it throws) and what it does not (it answers the reason). */
+/** Sends events. What waiting cures is thrown; for what it does not cure, the reason is returned. */
 export class KafkaPublisher {
   readonly #config: KafkaConfig;
   #topic: Topic;
@@ -42,13 +42,13 @@ export class KafkaPublisher {
     this.#appender = openAppendPort(config);
   }
 
-  prepare(cursor: LogPosition, event: EncodedEvent): Outgoing {
+  prepare(position: LogPosition, event: EncodedEvent): Outgoing {
     const content = this.#appender.encode(event);
     const partition = partitionOf(event.subject, this.#config.partitions);
-    return { cursor, event, partition, content, bytes: content.length + RECORD_HEAD_BYTES_MAX };
+    return { position, event, partition, content, bytes: content.length + RECORD_HEAD_BYTES_MAX };
   }
 
-  /** Looks again at the topic, which may have changed or be another one; answers its id. */
+  /** Reads the topic, which may have changed or be another one; returns its id. */
   async refresh(): Promise<string> {
     this.#topic = await findTopic(this.#config);
     return this.#topic.id;
@@ -57,7 +57,7 @@ export class KafkaPublisher {
   /** Throws where the brokers cannot be asked, or have another topic of this name by now. Asks them once in a while. */
   async check(): Promise<void> {
     const { topic } = this.#config;
-    if ((await this.#orAnew(this.#appender.topicId())) !== this.#topic.id) throw new TopicReplacedError(topic);
+    if ((await this.#orReplace(this.#appender.topicId())) !== this.#topic.id) throw new TopicReplacedError(topic);
   }
 
   /** Sends events as one batch. Undefined: the brokers have them all. A reason: they refuse the batch for its content. */
@@ -77,7 +77,7 @@ export class KafkaPublisher {
         if (batch) batch.push(content);
         else batches.set(partition, [content]);
       }
-      await this.#orAnew(this.#appender.append(batches));
+      await this.#orReplace(this.#appender.append(batches));
       return undefined;
     } catch (error) {
       const refused = REFUSED_FOR_CONTENT.find((id) => answeredWith(error, id));
@@ -86,8 +86,8 @@ export class KafkaPublisher {
     }
   }
 
-  /** A client that lost its broker can keep its belief in what is gone; a new one asks again. */
-  async #orAnew<T>(work: Promise<T>): Promise<T> {
+  /** A client that lost its broker can go on believing in what is gone: a new one takes its place. */
+  async #orReplace<T>(work: Promise<T>): Promise<T> {
     try {
       return await withTimeout(work, SEND_TIMEOUT_MS);
     } catch (error) {

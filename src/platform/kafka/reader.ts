@@ -12,18 +12,18 @@ import { Linger } from '#platform/runtime/linger.ts';
 
 /**
  * Reads partitions from given offsets into bounded buffers. It belongs to no group and decides nothing about
- * offsets: whoever owns it says where to read, because the truth about that is in a database, not at the broker.
+ * offsets: whoever owns it says where to read, because the offsets that count are in a database, not at the broker.
  * A partition whose buffer is full is left out of the next fetch; that is all the backpressure there is.
  */
 
 const BUFFER_BYTES_MAX = 24 * 1024 * 1024;
 const FETCH_PARTITION_BYTES = 256 * 1024;
 const FETCH_BYTES = 4 * 1024 * 1024;
-/** The broker answers at once when there is something; this is how long it holds a question that has no answer. */
+/** The broker answers at once when there is something; this is how long it holds a request to which there is nothing. */
 const FETCH_WAIT_MS = 500;
-/** While a full partition is left out: it must get into the next question soon after it was drained. */
+/** While a full partition is left out: it must get into the next request soon after it was drained. */
 const FETCH_WAIT_BUSY_MS = 25;
-/** From so many events a second on, of whatever type, questions are put apart from the answer before. */
+/** From so many events a second on, of whatever type, requests linger after the answer before. */
 const BUSY_PER_SECOND = 1_000;
 const LINGER_MS = { first: 40, longest: 150 };
 const RETRY = { firstMs: 100, longestMs: 2_000 };
@@ -43,7 +43,7 @@ export interface ReaderOptions {
   readonly encoded?: boolean | undefined;
   readonly logger: Logger;
   readonly onReady: () => void;
-  /** The topic was deleted and made anew: no place on it holds any more. */
+  /** The topic was deleted and made once more: no offset on it holds any longer. */
   readonly onReplaced: () => void;
 }
 
@@ -99,7 +99,7 @@ export class KafkaReader {
   }
 
   /** Next offset to give out of a partition. */
-  place(number: number): number | undefined {
+  position(number: number): number | undefined {
     return this.#partitions.get(number)?.taken;
   }
 
@@ -140,14 +140,14 @@ export class KafkaReader {
     this.#bytes += partition.bytes;
   }
 
-  /** Messages not given out yet, as far as the broker told, and the age of the oldest buffered that is `new`. */
-  unread(newFrom: (partition: number) => number = () => 0): { events: number; ageMs: number } {
+  /** Records not given out yet, as far as the broker has reported, and the age of the oldest buffered one that was not read before. */
+  unread(unreadFrom: (partition: number) => number = () => 0): { events: number; ageMs: number } {
     let events = 0;
     let oldestMs = Number.POSITIVE_INFINITY;
     for (const partition of this.#partitions.values()) {
       events += partition.end === undefined ? 1 : Math.max(0, partition.end - partition.taken);
       const first = partition.queue[0];
-      if (first && first.offset < newFrom(partition.number)) continue;
+      if (first && first.offset < unreadFrom(partition.number)) continue;
       const time = first && this.#port.timeOf(first);
       if (time !== undefined) oldestMs = Math.min(oldestMs, Date.parse(time));
     }
@@ -183,7 +183,7 @@ export class KafkaReader {
     await Promise.all([this.#client.close(true).catch(() => {}), this.#port.close().catch(() => {})]);
   }
 
-  /** Asks every broker that leads a partition with room, unless a question to it is open. */
+  /** Asks every broker that leads a partition with room, unless a request to it is open. */
   #pump(): void {
     this.#wanted = true;
     if (!this.#pumping) void this.#run();
@@ -204,7 +204,7 @@ export class KafkaReader {
     }
   }
 
-  /** The id of the topic that is read, as far as it was ever told. */
+  /** The id of the topic that is read; undefined until a broker has answered. */
   get topicId(): string | undefined {
     return this.#topicId;
   }
@@ -219,7 +219,7 @@ export class KafkaReader {
     const metadata = await this.#client.metadata({ topics: [this.#topic] });
     const { id } = metadata.topics.get(this.#topic)!;
     if (this.#topicId !== undefined && this.#topicId !== id) {
-      this.#options.logger.warn({ topic: this.#topic }, 'the topic was made anew; reading it from its start');
+      this.#options.logger.warn({ topic: this.#topic }, 'the topic was replaced; reading it from its start');
       for (const number of this.#partitions.keys()) this.drop(number);
       this.#topicId = id;
       this.#options.onReplaced();
@@ -289,14 +289,14 @@ export class KafkaReader {
   #failed(error: unknown, node?: number): void {
     if (this.#closed) return;
     this.#failure = diagnose(error, this.#options.config).reason;
-    // Leaders and brokers may have changed: the next question starts from fresh knowledge.
+    // Leaders and brokers may have changed: the next request starts from fresh metadata.
     this.#client.clearMetadata();
     this.#later(backoffMs(this.#failures++, RETRY), () => {
       if (node !== undefined) this.#busyNodes.delete(node);
     });
   }
 
-  /** Takes in an answer, and tells how many records were in it. */
+  /** Takes in an answer; returns how many records were in it. */
   #accept(
     answers: readonly FetchedPartition[],
     asked: readonly { partition: PartitionBuffer; offset: number }[],
@@ -308,7 +308,7 @@ export class KafkaReader {
     for (const answer of answers) {
       for (const batch of answer.batches) records += batch.count;
       const entry = wanted.get(answer.number);
-      // Dropped, or sent elsewhere meanwhile: this answer is to a question nobody asks any more.
+      // Dropped, or sent elsewhere meanwhile: nobody waits for this answer any more.
       if (!entry || this.#partitions.get(answer.number) !== entry.partition || entry.partition.fetched !== entry.offset)
         continue;
       if (answer.error === 'OFFSET_OUT_OF_RANGE') void this.#restart(entry.partition);
@@ -327,7 +327,7 @@ export class KafkaReader {
   #buffer(partition: PartitionBuffer, answer: FetchedPartition): boolean {
     const { fetched, end } = partition;
     this.#bytes -= partition.bytes;
-    const damage = answer.error === DAMAGED ? 'the broker says so' : partition.add(answer);
+    const damage = answer.error === DAMAGED ? 'the broker reports it so' : partition.add(answer);
     this.#bytes += partition.bytes;
     if (damage !== undefined) this.#stop(partition, damage, partition.fetched > fetched);
     else if (partition.fetched > fetched) this.#resume(partition);
@@ -356,7 +356,7 @@ export class KafkaReader {
     this.#options.logger.warn({ topic: this.#topic, partition: partition.number }, 'a damaged batch was fetched whole');
   }
 
-  /** The stored offset is not on the topic: retention was faster than the consumer, or the topic was made anew. */
+  /** The stored offset is not on the topic: retention was faster than the consumer, or the topic was replaced. */
   async #restart(partition: PartitionBuffer): Promise<void> {
     try {
       const start = Number((await this.#offsets(EARLIEST))[partition.number]);

@@ -193,7 +193,7 @@ export class Relay {
         continue;
       }
       this.#pollMs = POLL_MS.first;
-      const to = entries.at(-1)!.cursor;
+      const to = entries.at(-1)!.position;
       // While the brokers work on this batch, the database reads the next.
       if (isFull) ahead = this.#readAhead(to);
       await this.#relay(entries);
@@ -224,13 +224,13 @@ export class Relay {
     const unpublished: Unpublished[] = [];
     for (const batch of this.#publisher.batches(entries)) unpublished.push(...(await this.#publish(batch)));
     await this.#options.afterAcknowledged?.();
-    if (unpublished.length > 0) await this.#park(unpublished, entries.at(-1)!.cursor);
+    if (unpublished.length > 0) await this.#park(unpublished, entries.at(-1)!.position);
   }
 
   async #park(unpublished: Unpublished[], to: LogPosition): Promise<void> {
     await this.#saving;
     // In log order, whatever order the brokers refused them in.
-    unpublished.sort((a, b) => (isAfter(a.entry.cursor, b.entry.cursor) ? 1 : -1));
+    unpublished.sort((a, b) => (isAfter(a.entry.position, b.entry.position) ? 1 : -1));
     const parked = unpublished.map(({ entry, reason }): Parked => ({ event: decoded(entry.event), reason }));
     await this.#options.database.write([
       this.#parked.parking.park(parked),

@@ -8,9 +8,9 @@ import { type Bound, CannotReplay, type Range, type ReplayLog } from '#platform/
 
 const READ_MAX = 1_000;
 const LOOK_MS = 10;
-/** Brokers that say nothing new for so long are away. */
+/** Brokers that give nothing new for so long are away. */
 const SILENCE_MAX_MS = 10_000;
-/** A message is stamped by who publishes it, an event by who says it: their clocks may differ a little. */
+/** A message is stamped by who publishes it, an event by who emits it: their clocks may differ a little. */
 const CLOCKS_DIFFER_MS = 60_000;
 
 /** The topic, as a replay reads it. Stored offsets are those of the services; the brokers' own only report lag. */
@@ -35,7 +35,7 @@ export function kafkaReplayLog(config: KafkaConfig): ReplayLog {
       });
       return new Map(
         [...offsets]
-          // A place in a PostgreSQL log (txid > 0) is none here: nothing of the topic was read.
+          // A position in a PostgreSQL log (txid > 0) is none here: nothing of the topic was read.
           .filter(([partition]) => stored.get(partition)?.txid === 0)
           .map(([partition, position]) => [partition, { txid: 0, position }]),
       );
@@ -84,7 +84,7 @@ export function kafkaReplayLog(config: KafkaConfig): ReplayLog {
 function dropFinished(reader: KafkaReader, open: Map<number, Range>): boolean {
   let finished = false;
   for (const [partition, { to }] of open) {
-    if ((reader.place(partition) ?? -1) < to.position) continue;
+    if ((reader.position(partition) ?? -1) < to.position) continue;
     reader.drop(partition);
     open.delete(partition);
     finished = true;

@@ -93,7 +93,7 @@ export function tlsFilesOf({ tlsCa, tlsCert, tlsKey }: KafkaConfig): TlsFiles {
 }
 
 /**
- * The host the client is about to connect to. The client tells it in the same breath in which it reads the options of
+ * The host the client is about to connect to. The client publishes it just before it reads the options of
  * the connection, and is the only one who knows: brokers are found by asking other brokers.
  */
 let connectingTo = '';
@@ -107,7 +107,7 @@ function tlsOptions(config: KafkaConfig): object {
     get secureContext() {
       return current();
     },
-    // A name is told to the broker, so that one address can serve several; an IP address must not be.
+    // A name is sent to the broker, so that one address can serve several; an IP address must not be.
     get servername() {
       return isIP(connectingTo) === 0 ? connectingTo : undefined;
     },

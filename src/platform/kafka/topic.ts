@@ -22,7 +22,7 @@ class TopicError extends Error {}
 
 /**
  * Makes the topic, or checks the one that is there. Waits for brokers that are still starting, for a bounded
- * time; wrong credentials and a topic that does not fit are told at once.
+ * time; wrong credentials and a topic that does not fit are reported at once.
  */
 export async function ensureTopic(config: KafkaConfig, timeoutMs = START_TIMEOUT_MS): Promise<Topic> {
   return withTopic(config, timeoutMs, findOrMakeTopic);
@@ -243,9 +243,9 @@ async function describeGroup(admin: Admin, id: string, topic: TopicDescription):
     };
   });
   const lag = topic.partitions.map(({ partition, start, end }) => {
-    const place = committed.get(partition);
+    const offset = committed.get(partition);
     // The end was asked for first: a consumer may have passed it since.
-    return { partition, committed: place, end, lag: Math.max(0, end - Math.max(start, place ?? start)) };
+    return { partition, committed: offset, end, lag: Math.max(0, end - Math.max(start, offset ?? start)) };
   });
   return { group: id, state: group?.state ?? 'UNKNOWN', members, lag };
 }

@@ -3,7 +3,7 @@ import type { RecordBatch } from './ports.ts';
 /**
  * Nothing of this system writes transactions, but another producer on the topic may. Brokers that are asked for what
  * is committed hold back only what is still open; what was aborted they send with a list of what to leave out, and
- * whoever does not is given what was never said.
+ * without which a consumer would get what was never committed.
  */
 export interface AbortedTransaction {
   readonly producerId: bigint;

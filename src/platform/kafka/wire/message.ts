@@ -38,7 +38,7 @@ function commonHeadersOf({ type, source }: EncodedEvent): Buffer {
   const known = commonHeaders.get(type);
   if (known?.source === source) return known.bytes;
   const headers = [
-    // The type comes first, so that a consumer that does not want it need not look further.
+    // The type comes first, so that a consumer that does not want it need not read on.
     ['ce_type', type],
     ['ce_specversion', '1.0'],
     ['ce_source', source],

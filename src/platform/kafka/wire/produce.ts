@@ -110,7 +110,7 @@ export class WireAppender implements AppendPort {
   /** See the port; a {@link BrokerError} where a broker refused a batch. */
   append(batches: Batches): Promise<void> {
     // One after the other: the next numbers depend on what became of this batch, and one sent under numbers that were
-    // used already is taken for the other sent again, and dropped.
+    // used already is taken for a repetition of the other, and dropped.
     const work = this.#before.then(() => this.#append(batches));
     this.#before = work.catch(() => {});
     return work;

@@ -97,7 +97,7 @@ const SENT: readonly Envelope[] = [
   ...Array.from({ length: 300 }, (_, n) => ({ ...event(n), source: `/olms/${n % 40}`, type: `Type${n % 50}` })),
 ];
 
-test('an event comes back as it was sent, its type found without reading the rest', () => {
+test('an event comes back as it was sent, its type found without reading the whole', () => {
   const bytes = encodeBatch(
     SENT.map((one) => toContent(encoded(one))),
     IDENTITY,
@@ -152,7 +152,7 @@ test('another client reads what is written here, with its checksum', () => {
   }
 });
 
-test('attributes this version does not know are kept, and what is no event is told', () => {
+test('attributes this version does not know are kept, and what is no event is refused with the reason', () => {
   const attributes = {
     ce_id: uuidv7(),
     ce_source: '/olms/x',

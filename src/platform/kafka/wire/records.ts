@@ -78,7 +78,7 @@ const NAME_BYTES_MAX = 64;
 const names: Name[][] = Array.from({ length: NAME_BYTES_MAX + 1 }, () => []);
 
 /**
- * The name at a place: of a header, a type, a source. They are few, and every record carries the same ones, so one is
+ * The name at an index: of a header, a type, a source. They are few, and every record carries the same ones, so one is
  * known by its bytes: comparing them takes a tenth of the time of making a text, which then is looked up as well.
  */
 function nameAt(bytes: Buffer, begin: number, length: number): string {
@@ -123,7 +123,7 @@ export function readBatches(bytes: Buffer, wanted: (record: WireRecord) => boole
 }
 
 /**
- * What is wrong with a batch, told before anything in it is believed. The checksum covers everything but the first
+ * What is wrong with a batch, found before anything in it is believed. The checksum covers everything but the first
  * offset, the length, the epoch of the leader and the magic, which the broker may change: a wrong length makes a wrong
  * checksum, the first offset is compared by partition-buffer.ts with the one that comes next, and nothing here
  * depends on the epoch.
