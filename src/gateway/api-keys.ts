@@ -1,5 +1,4 @@
-import { createHash, randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
-import { promisify } from 'node:util';
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { type Database, isUniqueViolation } from '#platform/database/database.ts';
 import { type RequestKey, storedReply } from '#platform/http/idempotency.ts';
 import { Problem } from '#platform/http/problems.ts';
@@ -19,32 +18,14 @@ export function hashKey(key: string): string {
 }
 
 const KEY_BYTES = 32;
-const deriveBytes = promisify<string, string, number, Buffer>(scrypt);
-
-function keyOf(bytes: Buffer): string {
-  return `olms_${bytes.toString('base64url')}`;
-}
 
 export function newKey(): string {
-  return keyOf(randomBytes(KEY_BYTES));
+  return `olms_${randomBytes(KEY_BYTES).toString('base64url')}`;
 }
 
 /** What an `Authorization` header bears; empty where it is no bearer. */
 function bearerOf(header: string | undefined): string {
   return header !== undefined && /^bearer /i.test(header) ? header.slice(7).trim() : '';
-}
-
-/** What is kept of a new key under the `Idempotency-Key` of its request; the key itself is not. */
-interface KeptKey {
-  readonly name: string;
-  readonly role: Principal['role'];
-  readonly salt: string;
-}
-
-/** Who asks for a new key, and under which `Idempotency-Key`. */
-export interface KeyRequest {
-  readonly key: RequestKey;
-  readonly authorization: string | undefined;
 }
 
 export class ApiKeys {
@@ -83,52 +64,31 @@ export class ApiKeys {
     return principal;
   }
 
-  /** A new key, shown this once; undefined where the name is taken. */
-  async create(name: string, role: Principal['role']): Promise<string | undefined> {
-    const key = newKey();
-    const rows = await this.#database.query(
-      'insert into gateway.api_keys (name, key_hash, role) values ($1, $2, $3) on conflict do nothing returning name',
-      [name, hashKey(key), role],
-    );
-    return rows.length > 0 ? key : undefined;
-  }
-
   /**
-   * Like {@link create}, and a repeat gets the same key again. To be able to show it twice without keeping it, it is
-   * derived from what the caller bears and a salt: only the salt is kept, and only that caller can derive it.
+   * A new key, shown this once; undefined where the name is taken. It is stored as a hash, so a repeat of the request
+   * cannot be answered alike: it throws API_KEY_SHOWN.
    */
-  async createOnce(name: string, role: Principal['role'], request: KeyRequest): Promise<string | undefined> {
-    const bearer = bearerOf(request.authorization);
-    const derived = async (salt: string): Promise<string> => keyOf(await deriveBytes(bearer, salt, KEY_BYTES));
-    const salt = randomBytes(KEY_BYTES).toString('base64url');
-    const key = await derived(salt);
-    const kept: KeptKey = { name, role, salt };
-    const rows = await this.#unlessKept(
+  async create(name: string, role: Principal['role'], request?: RequestKey): Promise<string | undefined> {
+    const key = newKey();
+    const made = await this.#unlessKept(
       `with made as (
          insert into gateway.api_keys (name, key_hash, role)
          select $1::text, $2::text, $3::text where not exists (select 1 from log.idempotency_keys where key = $4::text)
          on conflict do nothing returning name
        ), kept as (
          insert into log.idempotency_keys (key, request_hash, status, answer)
-         select $4::text, $5::text, 201, $6::json from made
+         select $4::text, $5::text, 201, $6::json from made where $4::text is not null
        )
        select name from made`,
-      [name, hashKey(key), role, request.key.key, request.key.requestHash, JSON.stringify(kept)],
+      [name, hashKey(key), role, request?.key ?? null, request?.requestHash ?? null, JSON.stringify({ name, role })],
     );
-    if (rows.length > 0) return key;
-    const before = await storedReply<KeptKey>(this.#database, request.key);
-    if (!before) return undefined;
-    const again = await derived(before.answer.salt);
-    const [made] = await this.#database.query('select 1 from gateway.api_keys where name = $1 and key_hash = $2', [
-      name,
-      hashKey(again),
-    ]);
-    if (!made)
+    if (made.length > 0) return key;
+    if ((await storedReply(this.#database, request)) !== undefined)
       throw new Problem(
-        'IDEMPOTENCY_KEY_REUSED',
-        `The key ${name} was shown to whoever first asked for it, under another token. Revoke it and create another.`,
+        'API_KEY_SHOWN',
+        `This request made the key ${name} before, and showed it then. If that answer was lost, revoke the key and create one of another name.`,
       );
-    return again;
+    return undefined;
   }
 
   /** None where another request with the same `Idempotency-Key` was faster. */

@@ -26,11 +26,12 @@ export function apiKeyRoutes(app: FastifyInstance, keys: ApiKeys): void {
   app.post<{ Body: { name: string; role: Principal['role'] } }>(
     '/api-keys',
     {
-      config: { ...config, idempotencyKey: 'accepted', refusals: ['API_KEY_EXISTS'] },
+      config: { ...config, idempotencyKey: 'accepted', refusals: ['API_KEY_EXISTS', 'API_KEY_SHOWN'] },
       schema: {
         operationId: 'createApiKey',
         tags,
         summary: 'Create an API key; it is shown this once',
+        description: 'A repeat under the same `Idempotency-Key` is refused with 409: the key is kept nowhere.',
         body: Type.Object({ name: KeyName, role: Role }, { ...strict, examples: [{ name: 'shop', role: 'client' }] }),
         response: {
           201: answer('The key', NewKey, { links: { revokeApiKey: { name: '$response.body#/name' } } }),
@@ -39,11 +40,7 @@ export function apiKeyRoutes(app: FastifyInstance, keys: ApiKeys): void {
     },
     async (request, reply) => {
       const { name, role } = request.body;
-      const idempotency = requestKey(request);
-      const { authorization } = request.headers;
-      const create = (): Promise<string | undefined> =>
-        idempotency ? keys.createOnce(name, role, { key: idempotency, authorization }) : keys.create(name, role);
-      const key = name === BOOTSTRAP_NAME ? undefined : await create();
+      const key = name === BOOTSTRAP_NAME ? undefined : await keys.create(name, role, requestKey(request));
       if (key === undefined)
         throw new Problem('API_KEY_EXISTS', `There is a key named ${name} already; names are never used twice.`, {
           errors: [{ pointer: '/name', detail: 'is taken' }],

@@ -131,6 +131,9 @@ describe('every operation', () => {
     await api.ok('POST', '/api-keys', { body: { name, role: 'reader' } });
     const again = await api.call('POST', '/api-keys', { body: { name, role: 'reader' } });
     expect(refused(again)).toEqual([409, 'API_KEY_EXISTS']);
+    const once = { body: { name: `${name}-once`, role: 'reader' }, key: randomUUID() };
+    await api.ok('POST', '/api-keys', once);
+    expect(refused(await api.call('POST', '/api-keys', once))).toEqual([409, 'API_KEY_SHOWN']);
     expect((await api.call('DELETE', `/api-keys/${name}`)).status).toBe(204);
     const less = { body: { sku, delta: -1_000_000, reason: 'count' }, key: randomUUID() };
     expect(refused(await api.call('POST', '/stock/adjustments', less))).toEqual([409, 'STOCK_INSUFFICIENT']);

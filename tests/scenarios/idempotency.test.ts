@@ -236,14 +236,6 @@ describe('a change beside the orders', () => {
       },
     ],
     [
-      'that makes a key',
-      async () => {
-        const name = `k-${randomUUID().slice(0, 13)}`;
-        const body = { name, role: 'reader' };
-        return { method: 'POST', path: '/api-keys', body, other: { name: `${name}-2`, role: 'reader' } };
-      },
-    ],
-    [
       'that revokes a key',
       async () => {
         const name = `k-${randomUUID().slice(0, 13)}`;
@@ -314,20 +306,28 @@ describe('a change beside the orders', () => {
     expect(await api.stock(sku)).toMatchObject({ onHand: 15 });
   });
 
-  test('(that makes a key) shows a key that works, to the caller who asked and to nobody else', async () => {
+  test('(that makes a key) under a key is made and shown once, works, and is tied to its body', async () => {
     const { api } = system;
     const other = api.as(await api.newKey('admin'));
     const name = `k-${randomUUID().slice(0, 13)}`;
     const key = randomUUID();
-    const make = (caller: typeof api): ReturnType<typeof api.call<{ key: string } & Problem>> =>
-      caller.call('POST', '/api-keys', { body: { name, role: 'reader' }, key });
-    const [first, again] = [await make(api), await make(api)];
-    expect(again.body.key).toBe(first.body.key);
-    expect((await api.as(first.body.key).call('GET', '/orders')).status).toBe(200);
+    const make = (caller: typeof api, change = {}): ReturnType<typeof api.call<{ key: string } & Problem>> =>
+      caller.call('POST', '/api-keys', { body: { name, role: 'reader', ...change }, key });
+    const answers = await Promise.all(Array.from({ length: 10 }, () => make(api)));
+    const shown = answers.filter((answer) => answer.status === 201);
+    expect(shown).toHaveLength(1);
+    const secret = shown[0]!.body.key;
+    for (const repeated of [...answers.filter((answer) => answer.status !== 201), await make(api)]) {
+      expect([repeated.status, repeated.body.code]).toEqual([409, 'API_KEY_SHOWN']);
+      expect(repeated.text).not.toContain(secret);
+    }
+    expect((await api.as(secret).call('GET', '/orders')).status).toBe(200);
+    const reused = await make(api, { name: `${name}-2` });
+    expect([reused.status, reused.body.code]).toEqual([422, 'IDEMPOTENCY_KEY_REUSED']);
     // The same key of another caller is another key, so the name is simply taken.
     const foreign = await make(other);
     expect([foreign.status, foreign.body.code]).toEqual([409, 'API_KEY_EXISTS']);
-    expect(foreign.text).not.toContain(first.body.key);
+    expect(foreign.text).not.toContain(secret);
   });
 
   test('at once under one key with two bodies is made once, and the other refused', async () => {
