@@ -45,33 +45,33 @@ export const billingProjection: Projection = {
     if (own.length === 0) return { 'billing.invoices': [] };
     if (own.some((event, index) => event.sequence !== index + 1)) return undefined;
     let state: Invoice | undefined;
-    const seen: Record<string, number> = {};
-    for (const [causationid, said] of Map.groupBy(own, (event) => event.causationid)) {
+    const consumed: Record<string, number> = {};
+    for (const [causationid, emitted] of Map.groupBy(own, (event) => event.causationid)) {
       const cause = events.find((candidate) => candidate.id === causationid);
       if (!cause) return undefined;
-      const counters = countersBefore(said);
+      const counters = countersBefore(emitted);
       const outcome = billingRules.react(asConsumed(cause), state, {
-        nowMs: Date.parse(said[0]!.time),
-        newId: () => said[0]!.id,
+        nowMs: Date.parse(emitted[0]!.time),
+        newId: () => emitted[0]!.id,
         shared: counters,
       });
       if ('ignored' in outcome) return undefined;
       state = outcome.state;
-      seen[cause.source] = Math.max(seen[cause.source] ?? 0, cause.sequence);
+      consumed[cause.source] = Math.max(consumed[cause.source] ?? 0, cause.sequence);
     }
-    return { 'billing.invoices': [rowOf({ id, revision: 0, sequence: own.length, consumed: seen, state })] };
+    return { 'billing.invoices': [rowOf({ id, revision: 0, sequence: own.length, consumed, state })] };
   },
 };
 
-/** Billing once heard of refunds from payments; both tell the same of them. */
+/** Billing once read refunds from payments; both events hold the same data about them. */
 function asConsumed(cause: Envelope): OrderEvent {
   return (cause.type === FORMER_CAUSE ? { ...cause, type: 'OrderRefunded' } : cause) as OrderEvent;
 }
 
 /** What the counters held before these events took their numbers. */
-function countersBefore(said: readonly Envelope[]): Map<string, number> {
+function countersBefore(emitted: readonly Envelope[]): Map<string, number> {
   const counters = new Map<string, number>();
-  for (const { data } of said) {
+  for (const { data } of emitted) {
     const { invoiceNumber, creditNoteNumber } = data as EventData<'InvoiceIssued'> & EventData<'CreditNoteIssued'>;
     const counter: Counter = creditNoteNumber === undefined ? 'invoice' : 'credit-note';
     const number = creditNoteNumber ?? invoiceNumber;

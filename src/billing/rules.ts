@@ -11,7 +11,7 @@ import { ignore, type Outcome, type Rules, type Shared } from '#platform/process
 
 /**
  * A completed order gets one invoice over what was sold, and every refund a credit note: at once with the invoice
- * where it was carried out before, else when the order notes it. Billing hears of refunds from the order alone, so
+ * where it was carried out before, else when the order notes it. Billing reads refunds from the order alone, so
  * that each is either in `OrderCompleted` or comes after it, never both and never neither. Numbers have no gaps:
  * the last one used is a shared value, saved together with the document that carries the next.
  */
@@ -71,7 +71,7 @@ export type BillingRules = Rules<Invoice, never, never, number>;
 
 export const billingRules: BillingRules = {
   source: SOURCES.billing,
-  // Of refunds it hears from the order: one source numbers them with the completion, so an event read again is known
+  // Refunds are read from the order: one source numbers them with the completion, so a repeated event is known
   // to be old also where it came before the invoice and left nothing that could remember it.
   consumes: ['OrderCompleted', 'OrderRefunded'],
 

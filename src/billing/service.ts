@@ -10,7 +10,7 @@ import { billingRoutes } from './routes.ts';
 import { billingRules, countersOf, type Invoice } from './rules.ts';
 import { billingStore } from './store.ts';
 
-/** Nobody waits for an invoice by the millisecond: a moment's company makes the sets larger. */
+/** Nobody waits for an invoice by the millisecond: lingering a moment makes the batches larger. */
 const LINGER_MS = 20;
 
 const PARTS: ProcessorParts<Invoice, never, never, number> = {

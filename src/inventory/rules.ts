@@ -12,7 +12,7 @@ export interface Reservation {
   readonly status: 'RESERVED' | 'REJECTED' | 'BACKORDERED' | 'RELEASED' | 'SHIPPED';
   /** What the order needs, by SKU. */
   readonly demand: readonly SkuQuantity[];
-  /** What is set aside and has not left yet. */
+  /** What is reserved and has not left yet. */
   readonly allocations: readonly Allocation[];
 }
 
@@ -97,7 +97,7 @@ function available(level: Level | undefined): number {
 
 /**
  * Where each SKU comes from: one location that has everything, if there is one (one parcel), else as few
- * places per SKU as possible, fullest first.
+ * locations per SKU as possible, fullest first.
  */
 export function allocate(
   demand: readonly SkuQuantity[],
@@ -182,7 +182,7 @@ function ship(
   const gone: Allocation[] = [];
   const allocations: Allocation[] = [];
   for (const allocation of reservation.allocations) {
-    // What is set aside elsewhere stays there, and takes nothing of what this parcel carries.
+    // What is reserved elsewhere stays there, and takes nothing of what this parcel carries.
     const carried = allocation.location === parcel.location ? (leaving.get(allocation.sku) ?? 0) : 0;
     const taken = carried < allocation.quantity ? carried : allocation.quantity;
     if (taken > 0) {

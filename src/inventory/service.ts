@@ -79,7 +79,7 @@ function createInventory({
     }
   });
 
-  /** Lets waiting orders try again, first come first served, for SKUs that got more stock. */
+  /** Retries waiting orders, first come first served, for SKUs that got more stock. */
   async function retryBackorders(): Promise<void> {
     const skus = [...arrived];
     arrived.clear();
@@ -90,7 +90,7 @@ function createInventory({
         waiting.map((orderId) => {
           const id = uuidv7();
           const cause = { causationid: id, correlationid: id };
-          // The processor takes commands in the order they come, so a set is served in that order too.
+          // The processor takes commands in the order they come, so a batch is served in that order too.
           return processor.submit({ orderId, command: { type: 'retryBackorder' }, cause });
         }),
       );

@@ -34,7 +34,7 @@ const LEDGER_COLUMNS: Columns = {
   reason: 'text',
 };
 
-/** The ledger is told by inventory's own events: each moves stock by these signs. */
+/** The ledger follows inventory's own events: each moves stock by these signs. */
 const MOVEMENTS: Partial<Record<EventType, { kind: string; onHand: number; reserved: number }>> = {
   StockReserved: { kind: 'reserve', onHand: 0, reserved: 1 },
   StockReleased: { kind: 'release', onHand: 0, reserved: -1 },
@@ -60,7 +60,7 @@ function ledgerRows(events: readonly Envelope[]): Record<string, unknown>[] {
 
 /**
  * Stock moves by differences, so that writers elsewhere are added up, not overwritten; the guard constraints
- * refuse what is not there. Rows are locked in one order (SKU, location): concurrent sets never deadlock.
+ * refuse what is not there. Rows are locked in one order (SKU, location): concurrent batches never deadlock.
  */
 function moveStock(changes: readonly SharedChange<StockOfSku>[]): Write[] {
   const skus: string[] = [];
@@ -97,7 +97,7 @@ function moveStock(changes: readonly SharedChange<StockOfSku>[]): Write[] {
     });
   }
   if (arrivals.length > 0) {
-    // Returned goods at a location that never had this SKU; the same set may set some of them aside again.
+    // Returned goods at a location that never had this SKU; the same batch may reserve some of them.
     writes.push(
       insertRows(
         'arrivals',

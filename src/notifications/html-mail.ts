@@ -2,7 +2,7 @@ import { isNotified, TEMPLATES, type Tone } from './templates.ts';
 
 /**
  * The HTML form of a notification, made of its subject and plain text and of nothing else: what is stored is
- * what was said. Everything is escaped. Layout by tables and inline styles, because mail programs know
+ * what was written. Everything is escaped. Layout by tables and inline styles, because mail programs know
  * little more; no image and no link, so that nothing is fetched and nobody is tracked.
  */
 

@@ -66,7 +66,7 @@ function reasonOf({ code, responseCode }: SmtpError): string {
   return [code ?? 'unknown error', responseCode].filter((part) => part !== undefined).join(' ');
 }
 
-/** The server refused this very mail for good; sending it again would only be refused again. */
+/** The server refused this mail for good; a repetition would only be refused too. */
 function isDefinite({ code, responseCode }: SmtpError): boolean {
   return (code === 'EENVELOPE' || code === 'EMESSAGE') && responseCode !== undefined && responseCode >= 500;
 }

@@ -6,8 +6,8 @@ import { type Correspondence, type Notification, notificationRules, OUTGOING } f
 import { CORRESPONDENCE_COLUMNS, NOTIFICATION_COLUMNS, rowOf } from './store.ts';
 
 /**
- * What is known of each order for writing about it, and the record of who was told what. A record that is there is
- * what was really said, so it is never written again: a template may have changed since, or the address. One that is
+ * What is known of each order for writing about it, and the record of who was notified of what. A record that is there is
+ * what was really sent, so it is never rewritten: a template may have changed since, or the address. One that is
  * missing is written, but nothing is sent for it: whether it was is not in the log.
  */
 
@@ -24,7 +24,7 @@ export const notificationProjection: Projection = {
       key: ['order_id'],
       columns: CORRESPONDENCE_COLUMNS,
       compared: ['body'],
-      // Rows of before 0002 of the log do not number the event that told them.
+      // Rows of before 0002 of the log do not number the event that they come from.
       differs: {
         body: "t.body::jsonb is distinct from case when t.body::jsonb ? 'sequence' then s.body::jsonb else s.body::jsonb - 'sequence' end",
       },
@@ -40,7 +40,7 @@ export const notificationProjection: Projection = {
   ],
   build(id, events) {
     if (events[0]?.type !== 'OrderCreated') return undefined;
-    const told: Notification[] = [];
+    const notifications: Notification[] = [];
     let row = emptyRow<Correspondence>(id);
     for (const event of events) {
       const folded = foldEvent(RULES, { ...row, consumed: {} }, event as OrderEvent, {
@@ -49,11 +49,11 @@ export const notificationProjection: Projection = {
         shared: { get: () => undefined },
       });
       row = folded.row;
-      told.push(...(folded.shared?.get(OUTGOING) ?? []));
+      notifications.push(...(folded.shared?.get(OUTGOING) ?? []));
     }
     return {
       'notifications.orders': row.state === undefined ? [] : [{ order_id: id, body: row.state }],
-      'notifications.notifications': told.map((notification) =>
+      'notifications.notifications': notifications.map((notification) =>
         rowOf(
           notification.channel === 'none' ? notification : { ...notification, status: 'suppressed', detail: UNKNOWN },
         ),

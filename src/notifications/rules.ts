@@ -4,8 +4,8 @@ import { ignore, type Rules } from '#platform/processor/aggregate.ts';
 import { clean, isNotified, messageOf, type Message, NOTIFIED_TYPES, type NotifiedType } from './templates.ts';
 
 /**
- * Who is told what, and over which channels: one notification per event and channel the contact has. An order
- * without a contact gets a record that nobody could be told, so that support can always say what happened.
+ * Who is notified of what, and over which channels: one notification per event and channel the contact has. An order
+ * without a contact gets a record that nobody could be notified, so that support can always see what happened.
  */
 
 export type Channel = 'email' | 'sms' | 'push' | 'none';
@@ -31,7 +31,7 @@ export interface Correspondence {
   readonly contact?: Contact;
   readonly reference?: string;
   readonly currency?: string;
-  /** Number of the order's event that told it: an older one, read again, changes nothing. */
+  /** Number of the order's event that it comes from: an older one, when it is repeated, changes nothing. */
   readonly sequence?: number;
 }
 
@@ -96,9 +96,9 @@ function correspondence(event: OrderEvent, before: Correspondence | undefined): 
   const { sequence } = event;
   if ((before?.sequence ?? 0) >= sequence) return before;
   const { contact, reference } = event.data;
-  const told = { ...(contact && { contact }), ...(reference === undefined ? {} : { reference }), sequence };
-  if (event.type === 'OrderCreated') return { currency: event.data.currency, ...told };
-  return contact === undefined && reference === undefined ? before : { ...before, ...told };
+  const known = { ...(contact && { contact }), ...(reference === undefined ? {} : { reference }), sequence };
+  if (event.type === 'OrderCreated') return { currency: event.data.currency, ...known };
+  return contact === undefined && reference === undefined ? before : { ...before, ...known };
 }
 
 /** How the customer knows the order: the reference, or the end of its id, which differs between orders of one day. */

@@ -11,7 +11,7 @@ import { notificationRoutes } from './routes.ts';
 import { type Correspondence, type MailQueued, type Notification, notificationRules } from './rules.ts';
 import { notificationStore, notifiedEvents } from './store.ts';
 
-/** Nobody waits for a mail by the millisecond: a moment's company makes the sets larger. */
+/** Nobody waits for a mail by the millisecond: lingering a moment makes the batches larger. */
 const LINGER_MS = 20;
 
 function partsOf(env: Environment): ProcessorParts<Correspondence, never, MailQueued, readonly Notification[]> {

@@ -41,7 +41,7 @@ export function rowOf(notification: Notification): Record<string, unknown> {
   };
 }
 
-/** All notifications of an event are saved together: where one is, an event read again has been told on every channel. */
+/** All notifications of an event are saved together: where one is, a repeated event was notified on every channel before. */
 const UNLESS_SAVED = {
   where:
     'not exists (select from notifications.notifications n where n.order_id = r.order_id and n.event_id = r.event_id)',
@@ -85,7 +85,7 @@ export const notificationStore: ProcessorStore<Correspondence, readonly Notifica
   },
 };
 
-/** Events somebody was told of; the order's row remembers only what it needs to write. */
+/** Events that somebody was notified of; the order's row remembers only what it needs to write. */
 export async function notifiedEvents(
   database: Database,
   events: readonly { readonly id: string; readonly subject: string }[],
@@ -174,7 +174,7 @@ export async function findNotification(database: Database, id: string): Promise<
 
 /**
  * Takes queued mails that are due. The claim is committed before anything is sent: it counts the attempt and
- * keeps other senders away until `untilMs`, after which a mail whose sender died is taken again.
+ * keeps other senders away until `untilMs`, after which a mail whose sender died is taken by another.
  */
 export async function claimMails(
   database: Database,
@@ -203,8 +203,8 @@ export interface MailResult {
 }
 
 /**
- * Notes how attempts ended. A sender that was slow may be told of an attempt after another one has taken the mail
- * over: that it went out stays true, anything else counts only as long as it speaks of the last attempt.
+ * Records how attempts ended. A sender that was slow may report an attempt after another one has taken the mail
+ * over: that it went out stays true, anything else counts only for the last attempt.
  */
 export function markMails(results: readonly MailResult[]): Write {
   const column = (name: keyof MailResult): unknown[] => results.map((result) => result[name] ?? null);

@@ -1,7 +1,7 @@
 import type { ChargeLine, EventData, EventType, OrderItem, SkuQuantity } from '#contracts/order-events.ts';
 
 /**
- * What a customer is told, and in which words: one entry per event. Adding a notification is adding an entry.
+ * What a customer is notified of, and in which words: one entry per event. Adding a notification is adding an entry.
  * Everything here is pure; values that come from a customer or a partner pass through {@link clean}.
  */
 

@@ -25,7 +25,7 @@ import { insertOrders, loadOrders, ordersByKey, type Placement } from './store.t
 
 /**
  * Where orders come in. New orders conflict with nothing, so they do not wait in the processor: concurrent
- * requests are committed together, a few sets in flight at a time, one SQL statement each.
+ * requests are committed together, a few batches in flight at a time, one SQL statement each.
  */
 
 const SET_MAX = 128;
@@ -96,7 +96,7 @@ export class Intake {
     return taken;
   }
 
-  /** Products are never deleted, so one that was seen once stays known; only unseen ones are asked for. */
+  /** Products are never deleted, so one that was found once stays known; only new ones are asked for. */
   async #learnProducts(request: OrderRequest): Promise<void> {
     const skus: string[] = [];
     const productIds: string[] = [];
@@ -129,7 +129,7 @@ export class Intake {
     );
   }
 
-  /** Inserts a set. One the database refuses for its data is halved until the order at fault stands alone: strangers share a set, never a failure. */
+  /** Inserts a batch. One that the database refuses for its data is halved until the order at fault stands alone: the others must not fail with it. */
   async #insertApart(
     placements: readonly Placement[],
     failed: Map<string, Error>,
@@ -153,7 +153,7 @@ export class Intake {
     }
   }
 
-  /** One caller's answer out of a set; a reused key is that caller's problem alone. */
+  /** One caller's answer out of a batch; a reused key is that caller's problem alone. */
   async #answer(
     asked: Placement,
     first: Placement,
@@ -187,18 +187,18 @@ export class Intake {
   }
 
   /**
-   * Inserts a set; returns the orders that exist under some of its keys already. After a lost reply nobody
+   * Inserts a batch; returns the orders that exist under some of its keys already. After a lost reply nobody
    * knows whether the commit happened: the next attempt finds the keys and compares ids.
    */
   async #insert(placements: readonly Placement[]): Promise<Map<string, { id: string; requestHash: string }>> {
     const { database, bus } = this.#options;
     const before = new Map<string, { id: string; requestHash: string }>();
-    let rest = placements;
-    for (let attempt = 1; rest.length > 0; attempt++) {
-      const events = rest.map((placement) => placement.event);
+    let remaining = placements;
+    for (let attempt = 1; remaining.length > 0; attempt++) {
+      const events = remaining.map((placement) => placement.event);
       try {
         bus.remember(events);
-        await database.write([...insertOrders(rest), appendEvents(events)]);
+        await database.write([...insertOrders(remaining), appendEvents(events)]);
         return before;
       } catch (error) {
         bus.forget(events);
@@ -207,14 +207,14 @@ export class Intake {
         if (isTransient(error)) await new Promise((resolve) => setTimeout(resolve, 100 * attempt));
         const known = await ordersByKey(
           database,
-          rest.map((placement) => placement.key),
+          remaining.map((placement) => placement.key),
         );
-        for (const placement of rest) {
+        for (const placement of remaining) {
           const stored = known.get(placement.key);
           // Our own id: the commit whose reply was lost did happen, and this is its first answer.
           if (stored && stored.id !== placement.row.id) before.set(placement.key, stored);
         }
-        rest = rest.filter((placement) => !known.has(placement.key));
+        remaining = remaining.filter((placement) => !known.has(placement.key));
       }
     }
     return before;

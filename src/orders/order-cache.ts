@@ -8,7 +8,7 @@ import { orderView } from './view.ts';
 /**
  * Orders as `GET /orders/{id}` shows them, kept where all processes of the service find them. There is none without
  * Redis: a single process reads an order from its PostgreSQL in a fraction of a millisecond, and another copy in its
- * own memory would have to be told of every change by every other process.
+ * own memory would have to be notified of every change by every other process.
  *
  * Nobody is shown an order older than a change that was acknowledged:
  *
@@ -16,7 +16,7 @@ import { orderView } from './view.ts';
  *   that is looking the order up, so what was read before the change cannot be remembered after it.
  * - A process that cannot reach the cache to make it forget switches it off for all, in the database they share, and
  *   acknowledges once every process must have noticed: a reader trusts the cache for {@link TRUST_MS} and then asks the
- *   switch again, one question for all reads of that time. The switch stays off until all that could be remembered by
+ *   switch once more, with one question for all reads of that time. The switch stays off until all that could be remembered by
  *   then has expired.
  *
  * A process that dies between its commit and the forgetting has acknowledged nothing; what it changed may be shown as
@@ -25,7 +25,7 @@ import { orderView } from './view.ts';
 
 const KEEP_MS = 10_000;
 const TRUST_MS = 250;
-/** Longer than what is kept, the lease before it, and some more: the switch is set again only when half of it is over. */
+/** Longer than what is kept, the lease before it, and some more: the switch is renewed only when half of it is over. */
 const OFF_MS = 30_000;
 const OFF_LEAST_MS = 15_000;
 const RETRY_MS = 100;
@@ -53,9 +53,9 @@ export interface OrderCacheOptions {
 
 export class OrderCache {
   readonly #options: OrderCacheOptions;
-  /** Orders that the cache is being told of, and how often: this process does not ask it about them. */
-  readonly #telling = new Map<string, number>();
-  #batch: { readonly ids: Set<string>; readonly told: Promise<void> } | undefined;
+  /** Orders that the cache is being made to forget, and by how many batches: this process does not read them from it. */
+  readonly #forgetting = new Map<string, number>();
+  #batch: { readonly ids: Set<string>; readonly forgotten: Promise<void> } | undefined;
   #checked: { readonly atMs: number; readonly trusted: Promise<boolean> } | undefined;
   #offUntilMs = 0;
   #closed = false;
@@ -67,7 +67,7 @@ export class OrderCache {
   /** The order as it is shown now; undefined where there is none. */
   async read(orderId: string): Promise<ShownOrder | undefined> {
     const { cache, load } = this.#options;
-    const ask = !this.#telling.has(orderId) && (await this.#trusted());
+    const ask = !this.#forgetting.has(orderId) && (await this.#trusted());
     const found = ask ? await cache.getVersioned(keyOf(orderId)) : { lease: undefined };
     if (found.value !== undefined) return decode(found.value);
     const row = await load(orderId);
@@ -83,27 +83,27 @@ export class OrderCache {
   changed(orderId: string): Promise<void> {
     if (!this.#batch) {
       const ids = new Set<string>();
-      // What one set of the processor changed is told in one command.
-      const told = Promise.resolve().then(() => {
+      // What one batch of the processor changed is forgotten by one command.
+      const forgotten = Promise.resolve().then(() => {
         this.#batch = undefined;
-        return this.#tell([...ids]);
+        return this.#forget([...ids]);
       });
-      this.#batch = { ids, told };
+      this.#batch = { ids, forgotten };
     }
-    const { ids, told } = this.#batch;
+    const { ids, forgotten } = this.#batch;
     if (!ids.has(orderId)) {
       ids.add(orderId);
-      this.#telling.set(orderId, (this.#telling.get(orderId) ?? 0) + 1);
+      this.#forgetting.set(orderId, (this.#forgetting.get(orderId) ?? 0) + 1);
     }
-    return told;
+    return forgotten;
   }
 
-  async #tell(ids: readonly string[]): Promise<void> {
+  async #forget(ids: readonly string[]): Promise<void> {
     const done = this.#forgetOrSwitchOff(ids).finally(() => {
       for (const id of ids) {
-        const others = this.#telling.get(id)! - 1;
-        if (others > 0) this.#telling.set(id, others);
-        else this.#telling.delete(id);
+        const others = this.#forgetting.get(id)! - 1;
+        if (others > 0) this.#forgetting.set(id, others);
+        else this.#forgetting.delete(id);
       }
     });
     await done;

@@ -4,11 +4,11 @@ import { fold } from './rules/evolve.ts';
 import { ORDER_COLUMNS, placedRow, STATE_COLUMNS, stateRow, TERM_COLUMNS, termsOf } from './store.ts';
 
 /**
- * The orders: folding an order's own events gives its rows. What others said is in the row only as the mark of what
- * was seen, which is kept, or, for a row that is missing, what is known to have led to an event of the order.
+ * The orders: folding an order's own events gives its rows. Events of others are in the row only as the mark of what
+ * was consumed, which is kept, or, for a row that is missing, what is known to have led to an event of the order.
  */
 
-const SEEN = `(select coalesce(json_object_agg(e.source, e.sequence), '{}') from (
+const CONSUMED = `(select coalesce(json_object_agg(e.source, e.sequence), '{}') from (
   select source, max(sequence) as sequence from (
     select id, source, sequence, subject from log.order_outbox union all select id, source, sequence, subject from orders.event_mirror) told
   where subject = s.order_id and source <> '${SOURCES.orders}'
@@ -38,7 +38,7 @@ export const orderProjection: Projection = {
       key: ['order_id'],
       columns: BUILT_STATE_COLUMNS,
       compared: Object.keys(BUILT_STATE_COLUMNS).filter((column) => column !== 'order_id'),
-      untold: { version: '1', seen: SEEN },
+      untold: { version: '1', seen: CONSUMED },
       versioned: true,
       sequenced: true,
     },

@@ -77,7 +77,7 @@ export const STATE_COLUMNS: Columns = {
   seen: 'json',
   detail: 'json',
 };
-/** An ignored event marks itself as seen and leaves the time of the last change alone. */
+/** An ignored event marks itself as consumed and leaves the time of the last change alone. */
 const { updated_at: _, ...SEEN_COLUMNS } = STATE_COLUMNS;
 
 export function stateRow(row: Row<Order>, updatedAt?: string): Record<string, unknown> {
@@ -137,7 +137,7 @@ export function placedRow(id: string, order: Order): Record<string, unknown> {
   };
 }
 
-/** Writes of new orders. A key that was used before breaks the unique constraint and refuses the whole set. */
+/** Writes of new orders. A key that was used before breaks the unique constraint and refuses the whole batch. */
 export function insertOrders(placements: readonly Placement[]): Write[] {
   const orders: Record<string, unknown>[] = [];
   const terms: Record<string, unknown>[] = [];

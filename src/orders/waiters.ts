@@ -5,8 +5,8 @@ import type { Order } from './rules/state.ts';
 import type { OrderCommand } from './rules/commands.ts';
 import { loadOrders, type StoredRow } from './store.ts';
 
-/** With several processes another one may save the change: look at the row now and then. */
-const LOOK_AGAIN_MS = 250;
+/** With several processes another one may save the change: the row is read at this interval. */
+const REREAD_MS = 250;
 
 /** Callers that wait for an order to reach a condition. */
 export class Waiters {
@@ -16,7 +16,7 @@ export class Waiters {
   constructor(database: Database, processor: Processor<Order, OrderCommand>) {
     this.#database = database;
     processor.onChange((row: Row<Order>) => {
-      for (const wake of this.#waiting.get(row.id) ?? []) wake();
+      for (const notify of this.#waiting.get(row.id) ?? []) notify();
     });
   }
 
@@ -28,7 +28,7 @@ export class Waiters {
   ): Promise<{ row: StoredRow; updatedAt: string } | undefined> {
     const deadlineMs = Date.now() + timeoutMs;
     for (;;) {
-      const changed = this.#change(orderId, Math.min(LOOK_AGAIN_MS, Math.max(1, deadlineMs - Date.now())));
+      const changed = this.#change(orderId, Math.min(REREAD_MS, Math.max(1, deadlineMs - Date.now())));
       const [row] = await loadOrders(this.#database, [orderId]);
       if (!row || condition(row.state!) || Date.now() >= deadlineMs) {
         changed.cancel();
@@ -39,15 +39,15 @@ export class Waiters {
   }
 
   #change(orderId: string, timeoutMs: number): { promise: Promise<void>; cancel: () => void } {
-    let wake = (): void => {};
-    const promise = new Promise<void>((resolve) => (wake = resolve));
+    let notify = (): void => {};
+    const promise = new Promise<void>((resolve) => (notify = resolve));
     const waiting = this.#waiting.get(orderId) ?? new Set();
     this.#waiting.set(orderId, waiting);
     const done = (): void => {
       clearTimeout(timer);
       waiting.delete(done);
       if (waiting.size === 0) this.#waiting.delete(orderId);
-      wake();
+      notify();
     };
     const timer = setTimeout(done, timeoutMs);
     waiting.add(done);

@@ -14,8 +14,8 @@ import type { ProviderResult } from './rules/operation.ts';
 
 /**
  * Makes the calls that the rules decided, after their cause is saved. Bounded on every side: calls in
- * flight, calls waiting, and the patience with each. A call that finds no place is simply not made: its row
- * says when the reconciliation looks after it.
+ * flight, calls waiting, and the patience with each. A call that finds no room is simply not made: its row
+ * holds when the reconciliation makes it.
  */
 
 export interface ProviderCallsOptions {
@@ -105,7 +105,7 @@ export class ProviderCalls {
 
   /**
    * How many calls to a provider the reconciliation may add: none unless its breaker is closed, and then only what
-   * can begin soon. It waits for calls under way to end, so that what piled up leaves in sets, as fast as the
+   * can begin soon. It waits for calls under way to end, so that what piled up leaves in batches, as fast as the
    * provider takes it, and nothing expires in the queue.
    */
   async room(provider: string): Promise<number> {
@@ -132,7 +132,7 @@ export class ProviderCalls {
   async probe(provider: string): Promise<void> {
     const line = this.#lines.get(provider);
     if (line?.breaker.state !== CircuitState.Open || Date.now() - line.openedAt < this.#options.breakerOpenMs) return;
-    // Still unreachable: the breaker has opened again by itself.
+    // Still unreachable: the breaker has opened by itself.
     await line.breaker.execute(() => line.provider.find(PROBE_KEY)).catch(() => {});
   }
 
@@ -159,7 +159,7 @@ export class ProviderCalls {
       this.#next();
       await this.#options.onOutcome(effect, result);
     } catch (error) {
-      // What the call told is lost with it; the operation's row says when the provider is asked again.
+      // The outcome of the call is lost with it; the operation's row holds when the provider is asked.
       this.#options.logger.warn(
         { err: error, orderId: effect.orderId, operation: effect.operation.kind },
         'the outcome of a provider call was not saved',
@@ -177,7 +177,7 @@ export class ProviderCalls {
     const startedMs = performance.now();
     let result: ProviderResult;
     try {
-      // The policy would let others wait for the trial call; they are better told at once.
+      // The policy would let others wait for the trial call; they are better refused at once.
       if (line.breaker.state === CircuitState.HalfOpen) throw new BrokenCircuitError();
       result = await line.breaker.execute(() => this.#send(line.provider, effect));
     } catch (error) {

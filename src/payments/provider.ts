@@ -21,7 +21,7 @@ export interface ProviderNotice {
 }
 
 /**
- * The port to a payment provider. A result is what the provider definitely said; everything else (no reply
+ * The port to a payment provider. A result is what the provider definitely answered; everything else (no reply
  * in time, no connection, a server error) is thrown as {@link ProviderUnreachable} and counts for the
  * circuit breaker.
  */

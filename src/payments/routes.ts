@@ -15,7 +15,7 @@ export interface PaymentRoutesOptions {
   readonly providers: ReadonlyMap<string, PaymentProvider>;
   readonly nowMs: () => number;
   readPayment(orderId: string): Promise<Payment | undefined>;
-  /** Gives the payment what a webhook told. */
+  /** Records the outcome that a webhook reported. */
   recordNotice(notice: ProviderNotice): Promise<unknown>;
 }
 
@@ -147,10 +147,10 @@ export function paymentRoutes(app: FastifyInstance, payments: PaymentRoutesOptio
             : signatureProblem(message, provider.webhookSecret, payments.nowMs());
         if (problem) throw new Problem('WEBHOOK_SIGNATURE_INVALID', problem);
         const notice = provider.readWebhook(JSON.parse(body.toString()));
-        const told = notice && (await payments.recordNotice(notice));
-        // A notice about nothing we know must not be sent again and again; one we could not save must be.
-        if (isRefusal(told) && told.refused !== 'NOT_FOUND') throw problemOfRefusal(told satisfies Refusal);
-        return reply.code(202).send({ accepted: told !== undefined && !isRefusal(told) });
+        const recorded = notice && (await payments.recordNotice(notice));
+        // A notice about nothing we know must not be repeated for ever; one that could not be saved must be repeated.
+        if (isRefusal(recorded) && recorded.refused !== 'NOT_FOUND') throw problemOfRefusal(recorded satisfies Refusal);
+        return reply.code(202).send({ accepted: recorded !== undefined && !isRefusal(recorded) });
       },
     );
   });

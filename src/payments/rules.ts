@@ -146,8 +146,8 @@ export function paymentRules(options: PaymentRulesOptions): PaymentRules {
         for (const operation of payment.operations) {
           if (isOpen(operation) && (operation.nextAttemptAt ?? context.nowMs) <= context.nowMs) decision.due(operation);
         }
-        // The table said something is due. Where nothing is, this may be an old copy of the row that another
-        // process went beyond: saving it makes the version check tell, and the decision is taken again.
+        // By the table something is due. Where nothing is, this may be an old copy of the row that another process
+        // went beyond: saving it fails on the revision then, and the command is decided on the present row.
         if (decision.payment === payment) decision.payment = { ...payment };
         return decision.outcome;
       }

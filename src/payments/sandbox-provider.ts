@@ -9,7 +9,7 @@ export interface SandboxProviderOptions extends JsonClientOptions {
   readonly webhookSecret: string | undefined;
 }
 
-/** Refusals that say nothing about the operation: it may be tried again. */
+/** Refusals that leave the operation's outcome open: it may be repeated. */
 const NOT_THE_OPERATION = new Set([401, 403, 408, 409, 425, 429]);
 /** The provider did something else under this key: what became of that has to be asked, and may be money taken. */
 const KEY_REUSED = 'idempotency_key_reused';

@@ -19,8 +19,8 @@ import { paymentRules } from './rules.ts';
 import { duePayments, hasAuthorizations, paymentStore, readPayment, waitingForOtherProviders } from './store.ts';
 
 const RECONCILE_EVERY_MS = 1_000;
-const DUE_PER_SET = 500;
-const SETS_PER_RUN = 1_000;
+const DUE_PER_BATCH = 500;
+const BATCHES_PER_RUN = 1_000;
 
 function causeOf(operation: Operation): Cause {
   return { causationid: operation.id, correlationid: operation.correlationid, traceparent: operation.traceparent };
@@ -98,12 +98,12 @@ export const payments: ServiceDefinition = {
     async function reconcile(): Promise<void> {
       for (const provider of providers.keys()) {
         await calls.probe(provider);
-        for (let set = 0; set < SETS_PER_RUN; set++) {
-          const limit = Math.min(DUE_PER_SET, await calls.room(provider));
+        for (let batch = 0; batch < BATCHES_PER_RUN; batch++) {
+          const limit = Math.min(DUE_PER_BATCH, await calls.room(provider));
           if (limit <= 0) break;
           const due = await duePayments(database, clock.nowMs(), provider, limit);
           const answers = await Promise.all(due.map((orderId) => lookAfter(orderId)));
-          // A full set may have left something; one that nobody took would only be met again.
+          // A full batch may have left something; one of which every command was refused would only be read once more.
           if (due.length < limit || answers.every(isRefusal)) break;
         }
       }
@@ -117,7 +117,7 @@ export const payments: ServiceDefinition = {
         operation ? causeOf(operation) : { causationid: orderId, correlationid: orderId },
       );
     }
-    async function tell(
+    async function recordNotice(
       orderId: string,
       key: string,
       result: ProviderResult,
@@ -141,7 +141,7 @@ export const payments: ServiceDefinition = {
           providers,
           nowMs: () => clock.nowMs(),
           readPayment: (orderId) => readPayment(database, orderId),
-          recordNotice: ({ orderId, key, result }) => tell(orderId, key, result),
+          recordNotice: ({ orderId, key, result }) => recordNotice(orderId, key, result),
         }),
       async start() {
         capturesOutstanding = config.capture === 'automatic' && (await hasAuthorizations(database));

@@ -33,7 +33,7 @@ const COLUMNS: Columns = {
   operations: 'json',
   next_attempt_at: 'timestamptz',
 };
-/** What never changes after the first save is not sent again. */
+/** What never changes after the first save is not sent a second time. */
 const { provider: _p, token: _t, currency: _c, amount: _a, ...CHANGING } = COLUMNS;
 const SELECT = `select ${Object.keys(COLUMNS).join(', ')} from ${TABLE}`;
 
@@ -129,7 +129,7 @@ export const paymentStore: ProcessorStore<Payment, never> = {
   },
 };
 
-/** Payments with an operation that is to be looked after by now, longest waiting first. */
+/** Payments with an operation that is due by now, longest waiting first. */
 export async function duePayments(
   database: Database,
   nowMs: number,
@@ -143,7 +143,7 @@ export async function duePayments(
   return rows.map((row) => row.order_id);
 }
 
-/** Payments that wait for a provider which is none of these: nobody looks after them. */
+/** Payments that wait for a provider which is none of these: nothing settles them. */
 export async function waitingForOtherProviders(
   database: Database,
   providers: readonly string[],

@@ -25,7 +25,7 @@ export interface Review {
 export type ReviewCommand =
   | { readonly type: 'approve'; readonly reason: string; readonly by: string }
   | { readonly type: 'reject'; readonly reason: string; readonly by: string }
-  /** The deadline passed, says the timer; the rules look for themselves. */
+  /** The timer found the deadline passed; the rules check it against the row. */
   | { readonly type: 'expire' };
 
 /** A review was opened that the timer has to watch. */

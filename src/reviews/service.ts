@@ -11,7 +11,7 @@ import { reviewRoutes } from './routes.ts';
 import { type Review, type ReviewCommand, type ReviewOpened, reviewRules } from './rules.ts';
 import { reviewStore } from './store.ts';
 
-/** Few orders are reviewed and none is charged before: a moment's company makes the sets larger. */
+/** Few orders are reviewed and none is charged before: lingering a moment makes the batches larger. */
 const LINGER_MS = 20;
 
 const NO_REBUILD =

@@ -79,7 +79,7 @@ export const reviewStore: ProcessorStore<Review, never> = {
   save(changes) {
     const { added, changed } = splitChanges(changes, rowOf);
     const writes: Write[] = [];
-    // A row that somebody else inserted meanwhile makes the set a conflict, to be decided again, not an error.
+    // A row that another process inserted meanwhile makes the batch a conflict, to be decided on what is stored then, not an error.
     if (added.length > 0)
       writes.push({
         ...insertRows('added', 'reviews.reviews', COLUMNS, added, { onConflict: 'do nothing' }),

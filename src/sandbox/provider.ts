@@ -48,7 +48,7 @@ const WRITE_ATTEMPTS_MAX = 5;
 const WEBHOOK_RETRY_MS = 5_000;
 const WEBHOOK_ATTEMPTS_MAX = 20;
 
-/** Changes of one set: at most one per charge, so that each is decided on what the one before left. */
+/** Changes of one batch: at most one per charge, so that each is decided on what the one before left. */
 function rounds(requests: readonly ChangeRequest[]): ChangeRequest[][] {
   const result: ChangeRequest[][] = [];
   const taken: Set<string>[] = [];
@@ -142,8 +142,8 @@ export function createProvider(database: Database, nowMs: () => number, pendingM
     async flush(requests) {
       const answers = new Map<ChangeRequest, ChangeAnswer>();
       for (const round of rounds(requests)) {
-        const told = await deciding(() => changeRound(round));
-        for (let i = 0; i < round.length; i++) answers.set(round[i]!, told[i]!);
+        const decided = await deciding(() => changeRound(round));
+        for (let i = 0; i < round.length; i++) answers.set(round[i]!, decided[i]!);
       }
       return requests.map((request) => answers.get(request)!);
     },

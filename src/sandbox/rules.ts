@@ -115,7 +115,7 @@ export function sameChange(stored: StoredChange, request: ChangeRequest, currenc
   return request.amount === undefined || parseAmount(request.amount, currency) === parseAmount(stored.amount, currency);
 }
 
-/** Carries out a capture, void or refund, or says why not. captured ≤ authorized and refunded ≤ captured always hold. */
+/** Carries out a capture, void or refund, or refuses with the reason. captured ≤ authorized and refunded ≤ captured always hold. */
 export function changed(charge: Charge, request: ChangeRequest): { charge: Charge; change: StoredChange } {
   const { currency } = charge;
   const minor = (text: string): bigint => amountMinor(text, currency);

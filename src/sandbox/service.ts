@@ -31,7 +31,7 @@ export const sandbox: ServiceDefinition = {
       onPending: ({ wakeAt }) => wakeAt !== null && !webhooks?.running && webhooks?.dueAt(wakeAt),
     });
 
-    async function tell(charge: Charge): Promise<void> {
+    async function notify(charge: Charge): Promise<void> {
       const now = clock.nowMs();
       const payload = { type: 'charge.approved', timestamp: new Date(now).toISOString(), data: documentOf(charge) };
       const delivered =
@@ -41,7 +41,7 @@ export const sandbox: ServiceDefinition = {
     }
     async function wake(): Promise<void> {
       const charges = await provider.wake(WAKE_MAX);
-      await Promise.all(charges.map((charge) => tell(charge)));
+      await Promise.all(charges.map((charge) => notify(charge)));
     }
 
     return {

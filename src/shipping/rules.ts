@@ -102,12 +102,12 @@ export function shippingRules(carrier: Carrier): ShippingRules {
           );
         }
         case 'OrderCancellationRequested': {
-          const { shipments, ...rest } = shipping ?? NOTHING;
+          const { shipments, ...unchanged } = shipping ?? NOTHING;
           if (shipments.some(hasLeft)) return ignore('a parcel has left; the dispatch event already tells');
           const shipmentIds = shipments.filter(isWaiting).map((shipment) => shipment.id);
           if (shipmentIds.length === 0 && shipments.length > 0) return ignore('the shipments were stopped before');
           return {
-            state: { ...rest, shipments: shipments.map(cancelled) },
+            state: { ...unchanged, shipments: shipments.map(cancelled) },
             events: [{ type: 'ShipmentCancelled', data: { shipmentIds } }],
           };
         }
@@ -181,7 +181,7 @@ export function isPaused(shipping: Shipping, shipment: Shipment): boolean {
   return shipping.holds.length > 0 && isWaiting(shipment);
 }
 
-/** When the sandbox carrier has to look at the order again; paused shipments wait for their release instead. */
+/** When the order is due for the sandbox carrier; paused shipments wait for their release instead. */
 export function nextDueMs(shipping: Shipping): number | undefined {
   let next: number | undefined;
   for (const shipment of shipping.shipments) {

@@ -60,7 +60,7 @@ export const shippingStore: ProcessorStore<Shipping, never> = {
       }
     }
     const writes: Write[] = [];
-    // A row that somebody else inserted meanwhile makes the set a conflict, to be decided again, not an error.
+    // A row that another process inserted meanwhile makes the batch a conflict, to be decided on what is stored then, not an error.
     if (added.length > 0)
       writes.push({
         ...insertRows('added', 'shipping.orders', COLUMNS, added, { onConflict: 'do nothing' }),
@@ -92,7 +92,7 @@ export interface DueOrder {
   readonly cause: Pick<Cause, 'causationid' | 'correlationid'> | undefined;
 }
 
-/** Orders the sandbox carrier has to look at, the most urgent first, those not yet due included. */
+/** Orders that are due for the sandbox carrier, the most urgent first, those not yet due included. */
 export async function nextDueOrders(database: Database, limit: number): Promise<DueOrder[]> {
   const rows = await database.query<{ order_id: string; carrier_due_at: Date; cause: DueOrder['cause'] | null }>(
     "select order_id, carrier_due_at, body->'cause' as cause from shipping.orders where carrier_due_at is not null order by carrier_due_at limit $1",

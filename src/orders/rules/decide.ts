@@ -11,7 +11,7 @@ import { type Order, isPaused } from './state.ts';
 
 /**
  * Decides and folds: the events of a command and the order after them, or the refusal. Pure: time and ids come in with
- * the context. The lifecycle table says whether the command exists in the order's status, `POLICIES` whether its
+ * the context. The lifecycle table holds whether the command exists in the order's status, `POLICIES` whether its
  * conditions are met, `EVENTS_OF` what follows.
  */
 export function decide(

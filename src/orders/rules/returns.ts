@@ -59,9 +59,10 @@ export function returnWithinShipped(order: Order, items: readonly SkuQuantity[] 
   const wanted = items ?? returnable(order);
   if (wanted.length === 0) return refuse('RETURN_EXCEEDS_SHIPPED', 'Nothing is left to return.');
   for (const { sku, quantity } of wanted) {
-    const rest = (left.get(sku) ?? 0) - quantity;
-    if (rest < 0) return refuse('RETURN_EXCEEDS_SHIPPED', `Of ${sku} at most ${left.get(sku) ?? 0} can be returned.`);
-    left.set(sku, rest);
+    const remaining = (left.get(sku) ?? 0) - quantity;
+    if (remaining < 0)
+      return refuse('RETURN_EXCEEDS_SHIPPED', `Of ${sku} at most ${left.get(sku) ?? 0} can be returned.`);
+    left.set(sku, remaining);
   }
   return undefined;
 }

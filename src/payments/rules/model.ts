@@ -60,10 +60,10 @@ export interface PaymentRulesOptions {
 }
 
 export const UNKNOWN_PROVIDER = 'unknown_provider';
-/** Reason of a charge given up because its order was cancelled and the provider never heard of it. */
+/** Reason of a charge given up because its order was cancelled and the provider never received it. */
 export const ABANDONED = 'order_cancelled';
 
-/** When a payment is to be looked after next; undefined where every outcome is known. */
+/** When a payment is due next; undefined where every outcome is known. */
 export function nextAttemptOf(payment: Payment): number | undefined {
   let next: number | undefined;
   for (const { nextAttemptAt } of payment.operations)

@@ -57,11 +57,11 @@ export type ProviderResult =
   /** The provider was asked and does not know the key. */
   | { readonly type: 'not_found' };
 
-/** An operation without a recorded outcome is looked after this long after its call must have ended. */
+/** An operation without a recorded outcome is due this long after its call must have ended. */
 export const SAFETY_NET_MS = 3_000;
 const BACKOFF_FIRST_MS = 500;
 const BACKOFF_MAX_MS = 60_000;
-/** What the circuit breaker held back is due again at once, as soon as the breaker lets calls through. */
+/** What the circuit breaker held back is due at once, as soon as the breaker lets calls through. */
 const UNSENT_MS = 500;
 /** A provider that answered "pending" reports the outcome by webhook; asking is only the safety net. */
 const POLL_FIRST_MS = 5_000;
