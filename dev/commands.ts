@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { positiveNumber, wholeNumber } from '#cli/program.ts';
+import { positiveNumber, wholeNumber } from '#cli/commands.ts';
 
 /** Commands for who develops the system or tries it out; an image has none of them. */
 export function devCommands(program: Command): void {

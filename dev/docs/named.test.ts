@@ -32,7 +32,7 @@ function named(text: string, pattern: RegExp): string[] {
   return [...new Set(codeOf(text).flatMap((code) => [...code.matchAll(pattern)].map((found) => found[1] ?? found[0])))];
 }
 
-const program = read('src/cli/program.ts') + read('dev/commands.ts');
+const program = read('src/cli/commands.ts') + read('dev/commands.ts');
 const sources = ['src', 'dev'].flatMap((folder) =>
   (readdirSync(join(ROOT, folder), { recursive: true }) as string[])
     .filter((file) => file.endsWith('.ts'))

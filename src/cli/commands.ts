@@ -1,0 +1,235 @@
+import { InvalidArgumentError } from 'commander';
+import type { Environment } from '#platform/runtime/settings.ts';
+import type { ReplayOptions } from './operate/replay.ts';
+
+/** The commands of `olms`, in the order in which its help lists them. */
+
+export interface Option {
+  readonly flags: string;
+  readonly description?: string;
+  readonly parse?: (text: string, before: never) => unknown;
+  readonly fallback?: unknown;
+  readonly required?: true;
+}
+
+export interface CommandDefinition {
+  /** With the group before it and the arguments behind it: `orders show <id>`. */
+  readonly name: string;
+  readonly description: string;
+  /** Calls the API of a running system, so that it takes `--url` and `--key`. */
+  readonly remote?: true;
+  readonly options?: readonly Option[];
+  /** Loads the file of the command, and runs it. */
+  run(env: Environment, options: object, ...args: string[]): Promise<void>;
+}
+
+function option(flags: string, description?: string, parse?: Option['parse'], fallback?: unknown): Option {
+  return {
+    flags,
+    ...(description !== undefined && { description }),
+    ...(parse && { parse }),
+    ...(fallback !== undefined && { fallback }),
+  };
+}
+
+const required = (flags: string, description?: string): Option => ({ ...option(flags, description), required: true });
+
+export function wholeNumber(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Give a whole number.');
+  return Number(text);
+}
+
+export function positiveNumber(text: string): number {
+  const value = wholeNumber(text);
+  if (value === 0) throw new InvalidArgumentError('Give a number above 0.');
+  return value;
+}
+
+const another = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
+
+const JSON_OUTPUT = option('--json', 'for programs');
+export const REMOTE_OPTIONS: readonly Option[] = [
+  option('--url <url>', 'the system to talk to (default: http://127.0.0.1:PORT)'),
+  option('--key <key>', 'API key (default: OLMS_API_KEY, OLMS_BOOTSTRAP_API_KEY, or the one npm start made)'),
+  JSON_OUTPUT,
+];
+
+/** What the commands of a group have in common. */
+export const GROUPS: Readonly<Record<string, string>> = {
+  import: 'bring data of another system in',
+  orders: 'look at orders and act on them',
+  park: 'orders whose event a service could not digest',
+};
+
+const start = () => import('./serve/start.ts');
+const orders = () => import('./operate/orders.ts');
+const park = () => import('./operate/park.ts');
+
+const REASON = option('--reason <text>');
+const HOLD_TYPE = option('--type <name>', 'name of the hold (default: manual)');
+const ORDER_ACTIONS = {
+  cancel: { description: 'end an order before it ships', options: [REASON] },
+  hold: { description: 'pause payment and shipment', options: [required('--reason <text>'), HOLD_TYPE] },
+  release: { description: 'end a hold', options: [REASON, HOLD_TYPE] },
+  complete: { description: 'declare a shipped order complete', options: [] },
+  refund: {
+    description: 'give money back',
+    options: [required('--reason <text>'), option('--amount <amount>', 'default: everything that is left')],
+  },
+} as const;
+
+export const COMMANDS: readonly CommandDefinition[] = [
+  {
+    name: 'dev',
+    description: 'run everything in one process on an embedded PostgreSQL, and print a key (npm start)',
+    run: async (env) => (await start()).dev(env),
+  },
+  {
+    name: 'start [services...]',
+    description: 'run all services, or those named, as the environment says',
+    run: async (env, _options, ...services) => (await start()).start(env, services),
+  },
+  {
+    name: 'config',
+    description: 'print every setting with its meaning and default',
+    options: [JSON_OUTPUT],
+    run: async (_env, options) => (await import('./serve/settings.ts')).printConfig(options),
+  },
+  {
+    name: 'migrate',
+    description: 'apply database migrations and stop',
+    run: async (env) => (await import('./serve/migrate.ts')).migrateDatabase(env),
+  },
+  {
+    name: 'topics',
+    description: 'the topic at Kafka: partitions, consumer groups, and how far behind each is',
+    options: [JSON_OUTPUT],
+    run: async (env, options) => (await import('./operate/topics.ts')).topics(env, options),
+  },
+  {
+    name: 'import orders <file>',
+    description:
+      'order lines out of a CSV file (.csv, .csv.gz, .csv.xz, or - for standard input); repeating it changes nothing',
+    remote: true,
+    options: [
+      option('--preset <name>', 'online-retail or shopify (default: the one that fits the header)'),
+      option('--map <field=Column>', 'which column holds a field; repeatable', another),
+      option('--delimiter <character>', 'between fields', undefined, ','),
+      option('--encoding <name>', 'for example windows-1252', undefined, 'utf-8'),
+      option('--source <name>', 'whose order numbers these are; part of every key (default: the preset)'),
+      option('--currency <code>', 'where the file does not say it'),
+      option('--channel <name>', 'channel of the orders (default: the source)'),
+      option('--create-products', 'create articles that do not exist'),
+      option('--stock <pieces>', 'initial stock of articles that never had any', wholeNumber),
+      option('--stock-as-needed', 'the same, as many pieces as the file sells'),
+      option('--provider <name>', 'payment provider'),
+      option('--token <token>', 'payment token of every order', undefined, 'tok_approve'),
+      option('--concurrency <number>', 'requests at a time', positiveNumber, 32),
+      option('--wait [seconds]', 'until every order has ended, at most this long (300)', positiveNumber),
+      option('--dry-run', 'read and check the file, send nothing'),
+      option('--report <file>', 'write the report with every refused line as JSON'),
+    ],
+    run: async (env, options, file) => (await import('./operate/import.ts')).importOrders(file!, options, env),
+  },
+  {
+    name: 'audit',
+    description: 'check that everything stored agrees: orders and their events, stock, money, invoices, the provider',
+    options: [
+      JSON_OUTPUT,
+      option('--provider-url <url>', 'books of the sandbox provider (default: http://127.0.0.1:SANDBOX_PROVIDER_PORT)'),
+      option(
+        '--patience <seconds>',
+        'how long services may take to act on an event they have not read yet',
+        wholeNumber,
+        10,
+      ),
+    ],
+    run: async (env, options) => (await import('./operate/audit.ts')).audit(options, env),
+  },
+  {
+    name: 'orders list',
+    description: 'orders, newest first',
+    remote: true,
+    options: [
+      option('--status <status>'),
+      option('--payment-status <status>'),
+      option('--fulfillment-status <status>'),
+      option('--customer-id <uuid>'),
+      option('--channel <name>'),
+      option('--sku <sku>'),
+      option('--text <words>', 'in reference, e-mail, phone or name'),
+      option('--created-from <time>'),
+      option('--created-to <time>'),
+      option('--sort <order>', '-createdAt or createdAt'),
+      option('--limit <number>', 'how many', positiveNumber, 50),
+    ],
+    run: async (env, options) => (await orders()).listOrders(options, env),
+  },
+  {
+    name: 'orders show <id>',
+    description: 'one order, now or as of a version or time',
+    remote: true,
+    options: [option('--as-of <when>', 'a version number or an RFC 3339 time')],
+    run: async (env, options, id) => (await orders()).showOrder(id!, options, env),
+  },
+  {
+    name: 'orders events <id>',
+    description: 'the log of an order, oldest first',
+    remote: true,
+    run: async (env, options, id) => (await orders()).showEvents(id!, options, env),
+  },
+  ...(Object.keys(ORDER_ACTIONS) as (keyof typeof ORDER_ACTIONS)[]).map((action): CommandDefinition => ({
+    name: `orders ${action} <id>`,
+    remote: true,
+    ...ORDER_ACTIONS[action],
+    run: async (env, options, id) => (await orders()).commandOrder(action, id!, options, env),
+  })),
+  {
+    name: 'park list',
+    description: 'parked orders with the reason',
+    remote: true,
+    run: async (env, options) => (await park()).listParked(options, env),
+  },
+  {
+    name: 'park retry <service> <order>',
+    description: 'try the parked event again',
+    remote: true,
+    run: async (env, options, service, order) => (await park()).unpark('retry', service!, order!, options, env),
+  },
+  {
+    name: 'park skip <service> <order>',
+    description: 'leave the parked event out',
+    remote: true,
+    run: async (env, options, service, order) => (await park()).unpark('skip', service!, order!, options, env),
+  },
+  {
+    name: 'park edit <service> <order>',
+    description: 'try the parked event again with other data',
+    remote: true,
+    options: [option('--data <json>', 'the data (default: edit it in $EDITOR)'), option('--data-file <file>')],
+    run: async (env, options, service, order) => (await park()).editParked(service!, order!, options, env),
+  },
+  {
+    name: 'replay',
+    description:
+      'let a service read the log again from an earlier place: what it missed is done, nothing is done twice',
+    options: [
+      required('--service <name>', 'who reads: a service, or orders-history'),
+      option(
+        '--from <where>',
+        'start, a date, a time with its zone, or a place (transaction/position; at Kafka partition/offset, comma-separated)',
+      ),
+      option('--to <where>', 'with --dry-run: look no further than this'),
+      option('--order <id>', 'with --dry-run: only this order; repeatable', another),
+      option('--dry-run', 'show what would be read again and done, by event, and change nothing'),
+      option(
+        '--rebuild',
+        'instead: build the tables of the service again from the log beside the live ones, compare, and swap in what differs; with --dry-run only compare',
+      ),
+      option('--wait [seconds]', 'until the service has read everything again, at most this long (600)'),
+      option('--actor <name>', 'who does it, for the audit (default: user@host)'),
+      JSON_OUTPUT,
+    ],
+    run: async (env, options) => (await import('./operate/replay.ts')).replay(options as ReplayOptions, env),
+  },
+];
