@@ -6,9 +6,9 @@ export function devCommands(program: Command): void {
   program
     .command('simulate')
     .description(
-      "tell random stories about the services' own rules, with crashes, repeats and delays, and check that every order ends and everything balances",
+      "run random stories about the services' own rules, with crashes, repeats and delays, and check that every order ends and everything balances",
     )
-    .option('--seed <number>', 'the same seed tells the same stories')
+    .option('--seed <number>', 'the same seed gives the same stories')
     .option('--stories <number>', 'how many (default 10,000)')
     .option('--json', 'for programs')
     .action(async (options: { seed?: string; stories?: string; json?: boolean }) =>

@@ -51,7 +51,7 @@ describe('a round of the demo', () => {
       rate: 20,
       orders: ROUND,
       seed: 1,
-      pace: 0.1,
+      stretch: 0.1,
       signal,
       report: (line) => lines.push(line),
     });

@@ -54,7 +54,7 @@ export const PATHS: Readonly<Record<string, Path>> = {
   'provider too slow': { share: 1, token: 'tok_timeout' },
   'reply lost': { share: 1, token: 'tok_lost_reply' },
   'provider flaky': { share: 1, token: 'tok_flaky' },
-  'told by webhook': { share: 2, token: 'tok_pending' },
+  'known by webhook': { share: 2, token: 'tok_pending' },
   'review approved': {
     share: 1,
     wish: REVIEW_WISH,

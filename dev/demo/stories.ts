@@ -13,7 +13,7 @@ export interface StoriesOptions extends DemoOptions {
   readonly signal: AbortSignal;
   readonly report: (line: string) => void;
   /** Seconds that a second of demo time takes; below 1 for tests. */
-  readonly pace?: number;
+  readonly stretch?: number;
 }
 
 /** A story that was begun. */
@@ -42,7 +42,7 @@ async function stockUp(client: OlmsClient): Promise<void> {
 
 /** Places the orders at the rate asked for and lets each go its way; resolves when all have gone their way, or on the signal. */
 export async function runStories(client: OlmsClient, options: StoriesOptions): Promise<readonly RunStory[]> {
-  const { rate, orders, seed, signal, report, pace = 1 } = options;
+  const { rate, orders, seed, signal, report, stretch = 1 } = options;
   const random = seeded(seed);
   const paths = deck(random);
   const begun: RunStory[] = [];
@@ -59,7 +59,7 @@ export async function runStories(client: OlmsClient, options: StoriesOptions): P
       begun.push({ path, orderId: order.id });
       const content = lines.map(({ article, quantity }) => `${quantity} × ${article.name}`).join(', ');
       say(`placed: ${content}, ${order.totalAmount} ${order.currency}`);
-      await PATHS[path]!.follow?.(storyOf(client, order.id, lines, say, signal, pace));
+      await PATHS[path]!.follow?.(storyOf(client, order.id, lines, say, signal, stretch));
     };
     const story = runOne().catch((error: unknown) => {
       if (!signal.aborted) say(`did not go as planned: ${(error as Error).message}`);
@@ -80,14 +80,14 @@ function storyOf(
   lines: readonly Line[],
   report: (text: string) => void,
   signal: AbortSignal,
-  pace: number,
+  stretch: number,
 ): Story {
   return {
     id,
     lines,
     report,
     client,
-    pause: (seconds) => sleep(seconds * 1000 * pace, undefined, { signal }),
+    pause: (seconds) => sleep(seconds * 1000 * stretch, undefined, { signal }),
     async command(done, ask) {
       signal.throwIfAborted();
       try {
@@ -105,7 +105,7 @@ function storyOf(
         const { status } = await client.readOrder({ id });
         if (statuses.includes(status)) return;
         if (Date.now() > deadlineMs) throw new Error(`it is still ${status}`);
-        await sleep(LOOK_EVERY_MS * pace, undefined, { signal });
+        await sleep(LOOK_EVERY_MS * stretch, undefined, { signal });
       }
     },
   };

@@ -32,12 +32,12 @@ export function printJson(value: unknown): void {
 const TTY_EVERY_MS = 100;
 const LOG_EVERY_MS = 3_000;
 
-/** Tells on stderr how far a long piece of work is: one line that is rewritten, or now and then a new one. */
+/** Shows on stderr how far a long piece of work is: one line that is rewritten, or now and then a new one. */
 export class Progress {
   readonly #terminal = process.stderr.isTTY === true;
   #what = '';
   #startedMs = Date.now();
-  #toldMs = Date.now();
+  #shownMs = Date.now();
   #open = false;
 
   /** `done` of `total`, with what else is worth knowing. */
@@ -47,8 +47,8 @@ export class Progress {
       this.#what = what;
       this.#startedMs = nowMs;
     }
-    if (nowMs - this.#toldMs < (this.#terminal ? TTY_EVERY_MS : LOG_EVERY_MS)) return;
-    this.#toldMs = nowMs;
+    if (nowMs - this.#shownMs < (this.#terminal ? TTY_EVERY_MS : LOG_EVERY_MS)) return;
+    this.#shownMs = nowMs;
     const elapsedMs = nowMs - this.#startedMs;
     const parts = [`${what} ${done}${total === undefined ? '' : ` of ${total}`}`];
     if (elapsedMs >= 1_000) parts.push(`${Math.round((done * 1000) / elapsedMs)}/s`);

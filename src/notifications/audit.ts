@@ -9,7 +9,7 @@ export interface NotificationRow {
 
 /** Customers hear of each event once. */
 export const notificationsAudit = {
-  checks: { notifications: 'nobody is told twice: one notification per event and channel' },
+  checks: { notifications: 'nobody is notified twice: one notification per event and channel' },
   tables: ['notifications.notifications'],
   orders: {
     read: readRows,
@@ -40,8 +40,8 @@ function examineNotifications(
   const notified = new Set<string>();
   for (const { event_id: eventId, channel } of rows) {
     const name = `event ${eventId} by ${channel}`;
-    if (notified.has(name)) report(`was told of ${name} twice`);
+    if (notified.has(name)) report(`was notified of ${name} twice`);
     notified.add(name);
-    if (!known.has(eventId)) report(`was told of ${name}, which is not in its log`);
+    if (!known.has(eventId)) report(`was notified of ${name}, which is not in its log`);
   }
 }

@@ -263,12 +263,12 @@ describe('the audit', () => {
       'update sandbox.charges set reference = ($stranger)::text where reference = ($completed)::text',
     ],
     [
-      'somebody told twice',
+      'somebody notified twice',
       'notifications',
       `insert into notifications.notifications select ($stranger)::uuid, order_id, event_id, event_type, channel, recipient, subject, body, status, detail, attempts, next_attempt_at, created_at, sent_at from notifications.notifications where order_id = $open and event_type = 'OrderCreated' and channel = 'email'`,
     ],
     [
-      'somebody told of another order',
+      'somebody notified of another order',
       'notifications',
       "update notifications.notifications set order_id = $declined where order_id = $rejected and channel = 'sms'",
     ],

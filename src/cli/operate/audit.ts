@@ -16,7 +16,7 @@ export { type Check, CHECKS } from './audit/checks.ts';
  * `olms audit`: does everything that is stored agree? It reads the tables of all services in one snapshot,
  * in batches, beside a running system. Within a service the snapshot is exact, because every save is one
  * statement. Between services an event may be on its way: such a finding counts once the service has read
- * the event behind it, or, where that cannot be told, when nothing about the order has changed for a while.
+ * the event behind it, or, where that is not known, when nothing about the order has changed for a while.
  */
 
 export interface AuditOptions {

@@ -121,8 +121,8 @@ async function importInput(
   if (client && options.wait !== undefined) {
     const waitingMs = performance.now();
     const seconds = options.wait === true ? WAIT_SECONDS : options.wait;
-    const tell = (ended: number): void => progress.update('ended', ended, taken.length);
-    const { statuses, unfinished } = await waitForEnd(client, taken, { channel: settings.channel, seconds, tell });
+    const onEnded = (ended: number): void => progress.update('ended', ended, taken.length);
+    const { statuses, unfinished } = await waitForEnd(client, taken, { channel: settings.channel, seconds, onEnded });
     report.statuses = statuses;
     report.unfinished = unfinished;
     report.waitedSeconds = round((performance.now() - waitingMs) / 1000);

@@ -135,7 +135,7 @@ describe('the layout of a file', () => {
     expect(found[0]!.values.cancelledAt).toBeUndefined();
   });
 
-  test('may be told column by column', async () => {
+  test('may be given column by column', async () => {
     const map = ['invoice=No', 'sku=Art', 'quantity=Pcs', 'price=Each', 'customer=Who'];
     const { layout, orders: found } = await read('No,Art,Pcs,Each,Who\n1,A,2,3,me\n', { map });
     expect(layout).toBe('csv');

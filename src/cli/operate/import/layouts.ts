@@ -3,7 +3,7 @@
  * of no known layout is described by `--map field=Column` alone.
  */
 
-/** What a line of a file can tell, by the name used in `--map`. */
+/** What a line of a file can say, by the name used in `--map`. */
 export const FIELDS = {
   invoice: 'number of the order; lines that share it are one order',
   sku: 'article number',

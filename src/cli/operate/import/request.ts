@@ -134,7 +134,7 @@ interface Charges {
 
 /**
  * Tax, shipping and discount of the whole order. In most countries the prices contain the tax already and
- * the column only says how much of them it is; the shop's own total tells which.
+ * the column only says how much of them it is; the shop's own total shows which.
  */
 function chargesOf(values: FileOrder['values'], currency: string, lines: bigint): Charges | Reason {
   const minor = (field: Field): bigint | undefined => {

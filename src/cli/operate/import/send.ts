@@ -141,11 +141,11 @@ function refuseLines({ invoice, lines }: FileOrder, reason: string, report: Impo
   for (const { line } of lines) report.refusedLines.push({ line, invoice, reason });
 }
 
-/** Waits until every order has ended, or the time is up; counts statuses and tells who has not. */
+/** Waits until every order has ended, or the time is up; counts statuses and names who has not. */
 export async function waitForEnd(
   client: ApiClient,
   taken: readonly TakenOrder[],
-  options: { readonly channel: string; readonly seconds: number; readonly tell: (ended: number) => void },
+  options: { readonly channel: string; readonly seconds: number; readonly onEnded: (ended: number) => void },
 ): Promise<{ statuses: Record<string, number>; unfinished: string[] }> {
   const open = new Map(taken.map((order) => [order.id, order]));
   const statuses: Record<string, number> = {};
@@ -157,7 +157,7 @@ export async function waitForEnd(
       statuses[status] = (statuses[status] ?? 0) + 1;
       if (STATUSES[status].final) open.delete(id);
     }
-    options.tell(taken.length - open.size);
+    options.onEnded(taken.length - open.size);
     if (open.size === 0 || last) return { statuses, unfinished: [...open.values()].map(({ invoice }) => invoice) };
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
