@@ -10,7 +10,7 @@ import {
   queuesWithin,
   type Range,
   rangesBetween,
-  setBack,
+  rewind,
 } from '#platform/log/rewind.ts';
 import type { Verdict } from '#platform/processor/preview.ts';
 import { print, printJson, Progress, table } from '#cli/output.ts';
@@ -182,8 +182,8 @@ async function dryRun(opened: OpenReplay, { asked, from, until, orders }: Questi
   const { database, log, replayable, kafka } = opened;
   const { consumer, types } = replayable;
   const stored = await readOffsets(database, consumer);
-  const ends = until && (await log.placesAt(until, stored));
-  const ranges = rangesBetween(await log.placesAt(from, stored), stored, ends);
+  const ends = until && (await log.positionsAt(until, stored));
+  const ranges = rangesBetween(await log.positionsAt(from, stored), stored, ends);
   const queues = await parkedQueues(database, consumer);
   const withdrawn = await queuesWithin(log, queues, ranges, types);
   const queued = new Set(
@@ -299,7 +299,7 @@ async function setBackNow(
   { asked, from, actor }: { readonly asked: string; readonly from: Bound; readonly actor: string },
 ): Promise<SetBackReport> {
   const { consumer, types } = replayable;
-  const { ranges, withdrawn } = await setBack(database, log, { consumer, actor, asked, from, types });
+  const { ranges, withdrawn } = await rewind(database, log, { consumer, actor, asked, from, types });
   return {
     kind: 'set-back',
     service: consumer,

@@ -184,9 +184,9 @@ class KafkaSubscription implements Subscription {
     for (const [partition, owned] of partitions) {
       // Lost, or lost and regained, while the database answered: that one is loaded for itself.
       if (this.#owned.get(partition) !== owned) continue;
-      const { again, ...stored } = offsets.get(partition)!;
+      const { rereadTo, ...stored } = offsets.get(partition)!;
       owned.stored = stored;
-      owned.rereadUntil = again?.txid === 0 ? again.position : 0;
+      owned.rereadUntil = rereadTo?.txid === 0 ? rereadTo.position : 0;
       owned.given = undefined;
       // A position in the PostgreSQL log (txid > 0) says nothing about this topic: it is read from its start, and repeats are recognized.
       this.#reader.seek(partition, stored.txid === 0 ? stored.position : 0);

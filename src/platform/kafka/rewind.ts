@@ -28,7 +28,7 @@ export function kafkaReplayLog(config: KafkaConfig): ReplayLog {
     });
   const asking = readerOf(undefined);
   return {
-    async placesAt(bound, stored) {
+    async positionsAt(bound, stored) {
       const offsets = await offsetsAt(asking, bound).catch((error: unknown) => {
         if (error instanceof CannotReplay) throw error;
         throw new Error(`Kafka at ${config.brokers}: ${diagnose(error, config).reason}`, { cause: error });

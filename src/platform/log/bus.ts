@@ -3,7 +3,10 @@ import type { Database } from '#platform/database/database.ts';
 import type { Health } from '#platform/runtime/health.ts';
 import { insertRows, updateRows, type Write } from '#platform/database/statement.ts';
 
-/** A place in a log. PostgreSQL: (transaction id, position). Kafka: (0, offset of the next message). */
+/**
+ * A position in a log. PostgreSQL: (id of the writing transaction, number of the row) of the last event read. Kafka:
+ * (0, offset of the next message), one log for each partition.
+ */
 export interface LogPosition {
   readonly txid: number;
   readonly position: number;
@@ -21,8 +24,8 @@ export function isAfter(a: LogPosition, b: LogPosition): boolean {
 
 /** Where a consumer reads on. */
 export interface StoredOffset extends LogPosition {
-  /** It stood here before a replay set it back: up to this place it reads again what it has read. */
-  readonly again?: LogPosition;
+  /** Where it stood before a rewind: up to this position it reads again what it has read. */
+  readonly rereadTo?: LogPosition;
 }
 
 /** A consumer's progress on one partition, to be stored in the transaction of the effects. */
@@ -41,28 +44,40 @@ export interface Delivery {
 export interface Lag {
   /** Events between the consumer and the end of what can be read, as far as known. */
   readonly events: number;
-  /** Age of the oldest event never read in milliseconds; 0 where nothing waits, or only what a replay reads again. */
+  /** Age of the oldest event never read in milliseconds; 0 where nothing waits, or only what is read once more after a rewind. */
   readonly ageMs: number;
 }
 
-/** One consumer's place in the log, whichever bus carries it. */
+/**
+ * One consumer's way along the log, whichever bus carries it. Where several processes run the consumer, each partition
+ * is read by one of them at a time. Events of one order come in the order of the log; one may come twice.
+ */
 export interface Subscription {
-  /** The next events without waiting, at most `max`, or undefined. Taken events are not given again before {@link reset}. */
+  /**
+   * The next events of the asked types without waiting, at most `max`; undefined where there are none now. They are
+   * not given a second time before {@link reset}. Several deliveries may be taken before the first one is saved.
+   */
   take(max: number): Delivery | undefined;
-  /** The moves were committed. */
+  /** These moves, of a delivery or of {@link idleMoves}, were committed. */
   saved(moves: readonly OffsetMove[]): void;
   /** Progress over events the consumer does not care about, worth storing at leisure; empty if none, or while a delivery is not saved. */
   idleMoves(): readonly OffsetMove[];
-  /** Forget what was taken but not saved, and read again from the stored offsets. */
+  /** Forgets what was taken but not saved, and reads on from the stored offsets. Rejects where the database is away. */
   reset(): Promise<void>;
-  /** Whether somebody else moved the stored offsets, as a replay does; to be asked while no delivery is unsaved. */
+  /**
+   * Whether somebody else moved the stored offsets, as a rewind does; to be asked while no delivery is unsaved.
+   * Rejects where the database is away.
+   */
   moved(): Promise<boolean>;
   lag(): Lag;
+  /** Stops reading and lets another process read; nothing is saved. */
   close(): Promise<void>;
 }
 
 export interface SubscribeOptions {
+  /** Name under which offsets are stored; one process at a time reads for it, or for each of its partitions. */
   readonly consumer: string;
+  /** Event types to be given; progress over others is an idle move. */
   readonly types: ReadonlySet<string>;
   /** Give the events with their data as JSON text: for a consumer that only hands them on. */
   readonly encoded?: boolean;
@@ -77,17 +92,20 @@ export interface SubscribeOptions {
   readonly onGained?: () => Promise<void>;
 }
 
+/** The port through which services read the log; written is the outbox, in the statement of the change it reports. */
 export interface Bus {
-  /** Where the bus is a log in a database: that one. A cursor given to an observer is then a place to read on from. */
+  /** Where the bus is a log in a database: that one. A position given to an observer is then one to read on from. */
   readonly log?: Database;
+  /** Begins to read where the consumer's stored offsets say, or at the start of the log. */
   subscribe(options: SubscribeOptions): Promise<Subscription>;
   /** These events are about to be committed by this process: the bus need not parse them again. */
   remember(events: readonly Envelope[]): void;
   /** The remembered events were not committed. */
   forget(events: readonly Envelope[]): void;
-  /** Live events in log order for observers, from after `cursor` or from now; returns the way to stop. */
+  /** Live events for observers, from now on, in the order of the log for each order; returns the way to stop. Nothing is stored. */
   observe(listener: (event: Envelope, cursor: LogPosition) => void): () => void;
   healthy(): Health;
+  /** Stops reading; subscriptions are closed by their owners first. */
   close(): Promise<void>;
 }
 
@@ -162,7 +180,7 @@ export async function readOffsets(
         txid,
         position,
         ...(again_txid !== null &&
-          again_position !== null && { again: { txid: again_txid, position: again_position } }),
+          again_position !== null && { rereadTo: { txid: again_txid, position: again_position } }),
       },
     ]),
   );

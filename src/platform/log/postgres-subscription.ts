@@ -41,12 +41,12 @@ export class PostgresSubscription implements Subscription {
   #takingOver = false;
   #term = 0;
   #stored: LogPosition = LOG_START;
-  /** The last place given out or skipped. */
+  /** The last position given out or skipped. */
   #read: LogPosition = LOG_START;
   /** Where the last delivery ended. */
   #given: LogPosition = LOG_START;
-  /** Up to here a replay reads again what was read before. */
-  #again: LogPosition = LOG_START;
+  /** Up to here it reads what it has read before: a rewind set it back. */
+  #rereadTo: LogPosition = LOG_START;
   /** Absolute number of the next window entry; undefined while catching up from the table. */
   #next: number | undefined;
   #catchUp: LogEntry[] = [];
@@ -101,9 +101,9 @@ export class PostgresSubscription implements Subscription {
   async reset(): Promise<void> {
     this.#generation++;
     const offsets = await loadOffsets(this.#options.database, this.#options.consumer, [0]);
-    const { txid, position, again = LOG_START } = offsets.get(0)!;
+    const { txid, position, rereadTo = LOG_START } = offsets.get(0)!;
     this.#stored = { txid, position };
-    this.#again = again;
+    this.#rereadTo = rereadTo;
     this.#read = this.#stored;
     this.#given = this.#stored;
     this.#catchUp = [];
@@ -218,9 +218,9 @@ export class PostgresSubscription implements Subscription {
     return { events: this.#window.end - this.#next, ageMs: this.#ageMs(this.#window.entry(this.#next)) };
   }
 
-  /** What a replay reads again keeps nobody waiting, however old it is. */
+  /** What is read once more after a rewind keeps nobody waiting, however old it is. */
   #ageMs(entry: LogEntry | undefined | null): number {
-    if (!entry || !isAfter(entry.cursor, this.#again)) return 0;
+    if (!entry || !isAfter(entry.cursor, this.#rereadTo)) return 0;
     return Math.max(0, Date.now() - Date.parse(entry.event.time));
   }
 

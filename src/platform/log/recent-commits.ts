@@ -5,19 +5,19 @@ const EVENTS_MAX = 20_000;
 
 /**
  * Events that this process commits, until the log's reader has met them: the log then gives only their order, and
- * their content need not be read back. A transaction appends one set, so one look by its first event's id finds it
- * whole. Nothing depends on it; where another process reads, the oldest sets make room.
+ * their content need not be read back. A transaction appends one batch, so its first event's id finds it whole.
+ * Nothing depends on it; where another process reads, the oldest batches make room.
  */
 export class RecentCommits {
-  readonly #sets = new Map<string, readonly Envelope[]>();
+  readonly #batches = new Map<string, readonly Envelope[]>();
   #events = 0;
 
   add(events: readonly Envelope[]): void {
     const [first] = events;
     if (!first) return;
-    this.#sets.set(first.id, events);
+    this.#batches.set(first.id, events);
     this.#events += events.length;
-    for (const id of this.#sets.keys()) {
+    for (const id of this.#batches.keys()) {
       if (this.#events <= EVENTS_MAX || id === first.id) break;
       this.#delete(id);
     }
@@ -28,7 +28,7 @@ export class RecentCommits {
     if (events.length > 0) this.#delete(events[0]!.id);
   }
 
-  /** The `count` events of a transaction from this one on; the rest of its set stays. Undefined where it is not known. */
+  /** The `count` events of a transaction from this one on; what is left of its batch stays. Undefined where it is not known. */
   take(firstId: string, count: number): readonly Envelope[] | undefined {
     const events = this.#delete(firstId);
     if (!events || events.length < count) return undefined;
@@ -38,13 +38,13 @@ export class RecentCommits {
   }
 
   get isEmpty(): boolean {
-    return this.#sets.size === 0;
+    return this.#batches.size === 0;
   }
 
   #delete(firstId: string): readonly Envelope[] | undefined {
-    const events = this.#sets.get(firstId);
+    const events = this.#batches.get(firstId);
     if (events) {
-      this.#sets.delete(firstId);
+      this.#batches.delete(firstId);
       this.#events -= events.length;
     }
     return events;

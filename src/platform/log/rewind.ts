@@ -1,15 +1,16 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Envelope } from '#contracts/envelope.ts';
 import { ConflictError, type Database, isTransient } from '#platform/database/database.ts';
 import { insertRows, updateRows, type Write } from '#platform/database/statement.ts';
 import { type LogPosition, isAfter, readOffsets, type StoredOffset } from './bus.ts';
 
 /**
- * Setting a consumer back: its stored offset is moved to an earlier place, by compare-and-set like every move of it.
- * A consumer that runs meets another value than its own with its next save, which is refused whole, or finds it when
- * it looks; then it reads on from there. One that does not run does so when it starts.
+ * A rewind: the stored offset of a consumer is moved to an earlier position, by compare-and-set like every move of it.
+ * A consumer that runs meets another value than its own with its next save, which is refused whole, or when it compares
+ * them; then it reads on from there. One that does not run does so when it starts.
  */
 
-/** Where a replay begins or ends. A place is what a stored offset holds: see {@link LogPosition}. */
+/** Where reading again begins or ends. `places` are what stored offsets hold: see {@link LogPosition}. */
 export type Bound =
   | { readonly kind: 'start' }
   | { readonly kind: 'time'; readonly ms: number }
@@ -37,10 +38,10 @@ export interface EventFilter {
   readonly orders?: readonly string[] | undefined;
 }
 
-/** The log as a replay reads it, whichever bus carries it. */
+/** The log as it is read again, whichever bus carries it. */
 export interface ReplayLog {
   /** The stored offsets with which a consumer would read from there on, for the partitions it has read. */
-  placesAt(bound: Bound, stored: ReadonlyMap<number, StoredOffset>): Promise<ReadonlyMap<number, LogPosition>>;
+  positionsAt(bound: Bound, stored: ReadonlyMap<number, StoredOffset>): Promise<ReadonlyMap<number, LogPosition>>;
   /** Roughly how many events the ranges hold. */
   count(ranges: readonly Range[], filter: EventFilter): Promise<number>;
   /** The events of ranges in the order in which a consumer is given those of one order. */
@@ -52,7 +53,7 @@ export interface ReplayLog {
   close(): Promise<void>;
 }
 
-/** What a consumer has read between two places, by partition; one that it has not read that far has none. */
+/** What a consumer has read between two positions, by partition; one that it has not read that far has none. */
 export function rangesBetween(
   starts: ReadonlyMap<number, LogPosition>,
   stored: ReadonlyMap<number, LogPosition>,
@@ -70,12 +71,12 @@ export function rangesBetween(
 }
 
 /** Events of an order that wait behind a parked one. */
-export interface ParkedQueue {
+export interface QueuedEvents {
   readonly orderId: string;
   readonly events: readonly { readonly number: number; readonly event: Envelope }[];
 }
 
-export async function parkedQueues(database: Database, consumer: string): Promise<ParkedQueue[]> {
+export async function parkedQueues(database: Database, consumer: string): Promise<QueuedEvents[]> {
   const rows = await database.query<{ order_id: string; number: number; event: Envelope }>(
     'select order_id, number, event from log.parked_events where consumer = $1 order by order_id, number',
     [consumer],
@@ -89,10 +90,10 @@ export async function parkedQueues(database: Database, consumer: string): Promis
  */
 export async function queuesWithin(
   log: ReplayLog,
-  queues: readonly ParkedQueue[],
+  queues: readonly QueuedEvents[],
   ranges: readonly Range[],
   types: readonly string[],
-): Promise<ParkedQueue[]> {
+): Promise<QueuedEvents[]> {
   if (queues.length === 0) return [];
   const read = new Set<string>();
   const orders = queues.map(({ orderId }) => orderId);
@@ -105,20 +106,20 @@ export async function queuesWithin(
 const ATTEMPTS_MAX = 50;
 const ATTEMPT_WAIT_MS = 10;
 
-export interface SetBack {
+export interface Rewind {
   readonly consumer: string;
   readonly actor: string;
   /** As it was asked for, for the audit. */
   readonly asked: string;
   /** Where the stored offsets stand, and where they go. */
   readonly ranges: readonly Range[];
-  readonly withdrawn: readonly ParkedQueue[];
+  readonly withdrawn: readonly QueuedEvents[];
 }
 
 /** Commits one attempt; throws {@link ConflictError} where the consumer has moved on or a queue has changed. */
-async function trySetBack(
+async function tryRewind(
   database: Database,
-  { consumer, actor, asked, ranges, withdrawn }: SetBack,
+  { consumer, actor, asked, ranges, withdrawn }: Rewind,
   stored: ReadonlyMap<number, StoredOffset>,
 ): Promise<void> {
   const writes: Write[] = [setOffsets(consumer, ranges, stored)];
@@ -136,14 +137,14 @@ async function trySetBack(
     partitions: ranges.map(({ partition, from, to }) => ({ partition, from: to, to: from })),
     unparked: withdrawn.map(({ orderId }) => orderId),
   };
-  writes.push(auditReplay({ actor, action: 'set back', consumer, detail }));
+  writes.push(recordReplay({ actor, action: 'set back', consumer, detail }));
   await database.write(writes);
 }
 
 function setOffsets(consumer: string, ranges: readonly Range[], stored: ReadonlyMap<number, StoredOffset>): Write {
   const rows = ranges.map(({ partition, from, to }) => {
-    const before = stored.get(partition)!.again;
-    const again = before && isAfter(before, to) ? before : to;
+    const before = stored.get(partition)!.rereadTo;
+    const rereadTo = before && isAfter(before, to) ? before : to;
     return {
       consumer,
       partition,
@@ -151,8 +152,8 @@ function setOffsets(consumer: string, ranges: readonly Range[], stored: Readonly
       from_position: to.position,
       txid: from.txid,
       position: from.position,
-      again_txid: again.txid,
-      again_position: again.position,
+      again_txid: rereadTo.txid,
+      again_position: rereadTo.position,
     };
   });
   const columns = {
@@ -180,7 +181,7 @@ export interface ReplayEntry {
 }
 
 /** Who did what, and when. */
-export function auditReplay(entry: ReplayEntry): Write {
+export function recordReplay(entry: ReplayEntry): Write {
   return insertRows('audit', 'log.replay_audit', { actor: 'text', action: 'text', consumer: 'text', detail: 'json' }, [
     { ...entry },
   ]);
@@ -190,14 +191,14 @@ export function auditReplay(entry: ReplayEntry): Write {
  * Sets a consumer back to where `from` says, however busy it is. Resolves with what it reads again, empty where it has
  * not read that far itself.
  */
-export async function setBack(
+export async function rewind(
   database: Database,
   log: ReplayLog,
-  options: Pick<SetBack, 'consumer' | 'actor' | 'asked'> & { readonly from: Bound; readonly types: readonly string[] },
-): Promise<{ readonly ranges: readonly Range[]; readonly withdrawn: readonly ParkedQueue[] }> {
+  options: Pick<Rewind, 'consumer' | 'actor' | 'asked'> & { readonly from: Bound; readonly types: readonly string[] },
+): Promise<{ readonly ranges: readonly Range[]; readonly withdrawn: readonly QueuedEvents[] }> {
   const { consumer, from, types } = options;
   // Where to go is looked up once; how far the consumer is by now, with every attempt.
-  const starts = await log.placesAt(from, await readOffsets(database, consumer));
+  const starts = await log.positionsAt(from, await readOffsets(database, consumer));
   for (let attempt = 1; ; attempt++) {
     const queues = await parkedQueues(database, consumer);
     let stored = await readOffsets(database, consumer);
@@ -210,11 +211,11 @@ export async function setBack(
     }
     if (ranges.length === 0) return { ranges, withdrawn: [] };
     try {
-      await trySetBack(database, { ...options, ranges, withdrawn }, stored);
+      await tryRewind(database, { ...options, ranges, withdrawn }, stored);
       return { ranges, withdrawn };
     } catch (error) {
       if ((!(error instanceof ConflictError) && !isTransient(error)) || attempt >= ATTEMPTS_MAX) throw error;
-      await new Promise((resolve) => setTimeout(resolve, Math.random() * ATTEMPT_WAIT_MS));
+      await sleep(Math.random() * ATTEMPT_WAIT_MS);
     }
   }
 }

@@ -5,7 +5,7 @@ import { type LogPosition, LOG_START } from './bus.ts';
 import type { OutboxRow } from './outbox.ts';
 
 /**
- * The one way to read the outbox in order; the embedded bus and the relay to Kafka share it.
+ * The one way to read the outbox in order; the bus on PostgreSQL and the relay to Kafka share it.
  *
  * Rows become visible in commit order, not in the order of their positions, so a reader that polls
  * `position > last` loses what commits late. The tail reads by (xid8 of the writing transaction, position) and
@@ -33,7 +33,7 @@ export function readTail<Row extends Record<string, unknown>>(
 }
 
 /** What one transaction appended, or the part of it that a limit left. */
-interface TailSet {
+interface Transaction {
   readonly txid: number;
   /** Ascending; as many as events. */
   readonly positions: readonly number[];
@@ -41,8 +41,8 @@ interface TailSet {
   readonly first: string;
 }
 
-/** The next `limit` rows as {@link readTail} gives them, but only their places, one row for each transaction. */
-async function readTailSets(database: Database, after: LogPosition, limit: number): Promise<TailSet[]> {
+/** The next `limit` rows as {@link readTail} gives them, but only their positions, one row for each transaction. */
+async function readTransactions(database: Database, after: LogPosition, limit: number): Promise<Transaction[]> {
   const sets = await database.query<{ txid: number; positions: string; first: string }>(
     `select txid::text::bigint as txid, string_agg(position::text, ',' order by position) as positions, (array_agg(id order by position))[1] as first from (select txid, position, id ${NEXT_ROWS} limit ${limit}) unread group by unread.txid order by unread.txid`,
     [after.txid, after.position],
@@ -71,7 +71,7 @@ export async function readTailEvents<Event>(
   after: LogPosition,
   { limit, recentCommits, columns, ofMemory, ofRow }: TailReading<Event>,
 ): Promise<TailEntry<Event>[]> {
-  const sets = await readTailSets(database, after, limit);
+  const sets = await readTransactions(database, after, limit);
   const known = sets.map(({ first, positions }) => recentCommits?.take(first, positions.length));
   const unknown = sets.filter((_, index) => known[index] === undefined);
   const loaded = new Map<number, Event>();
@@ -96,7 +96,7 @@ export function cursorOf(row: { txid: number; position: number }): LogPosition {
   return { txid: row.txid, position: row.position };
 }
 
-/** The last place that can be read now. */
+/** The last position that can be read now. */
 export async function tailEnd(database: Database): Promise<LogPosition> {
   const [last] = await database.query<{ txid: number; position: number }>(
     `select txid::text::bigint as txid, position from log.order_outbox where ${BELOW_HORIZON} order by order_outbox.txid desc, position desc limit 1`,
@@ -117,7 +117,7 @@ export async function tailLength(
   return { rows: answer?.rows ?? 0, oldest: answer?.oldest ?? undefined };
 }
 
-/** A part of the log that was read before: after one place, up to another. */
+/** A part of the log that was read before: after one position, up to another. */
 export interface ReadBefore {
   readonly from: LogPosition;
   readonly to: LogPosition;
@@ -157,8 +157,8 @@ export async function countRange(database: Database, range: ReadBefore, wanted: 
   return answer!.rows;
 }
 
-/** The place before the first event of a time: nothing of that time or later stands before it. */
-export async function placeOf(database: Database, time: Date): Promise<LogPosition> {
+/** The position before the first event of a time: nothing of that time or later stands before it. */
+export async function positionBefore(database: Database, time: Date): Promise<LogPosition> {
   const [first] = await database.queryOnce<{ txid: number; position: number }>(
     'select txid::text::bigint as txid, position from log.order_outbox where time >= $1 order by order_outbox.txid, position limit 1',
     [time],

@@ -1,8 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Envelope } from '#contracts/envelope.ts';
 import { isTransient } from '#platform/database/database.ts';
 import { insertRows } from '#platform/database/statement.ts';
 import type { Projection, ProjectionTable } from '#platform/processor/projection.ts';
-import { auditReplay, CannotReplay } from '#platform/log/rewind.ts';
+import { recordReplay, CannotReplay } from '#platform/log/rewind.ts';
 import { Progress } from '#cli/output.ts';
 import type { OpenReplay } from './open.ts';
 import { type EventSource, openSource } from './source.ts';
@@ -118,14 +119,14 @@ class Rebuild {
     let swapped = 0;
     for (let start = 0; start < suspects.length; start += SWAP_ORDERS_MAX) {
       const page = suspects.slice(start, start + SWAP_ORDERS_MAX);
-      const differences = await this.#lookAgain(page);
+      const differences = await this.#compareSuspects(page);
       found.push(...differences);
       const toMend = [...new Set(differences.filter(({ mended }) => mended).map(({ order }) => order))];
       if (!this.#options.dryRun && toMend.length > 0) swapped += await this.#swap(toMend);
       this.#progress.update('suspects', start + page.length, suspects.length);
     }
     if (!this.#options.dryRun && derived && swapped === 0) swapped += await this.#swap([]);
-    if (swapped > 0) await this.#nudge();
+    if (swapped > 0) await this.#makeConsumerForget();
     const tables = [];
     for (const table of this.#tables)
       tables.push({
@@ -222,7 +223,7 @@ class Rebuild {
   }
 
   /** The suspects once more: what the log says and what the tables hold, in one snapshot. */
-  async #lookAgain(orders: readonly string[]): Promise<Difference[]> {
+  async #compareSuspects(orders: readonly string[]): Promise<Difference[]> {
     return this.#transaction(() => this.#rebuilt(orders));
   }
 
@@ -252,7 +253,7 @@ class Rebuild {
       differences.push(...(await this.#derived()));
       for (const { mend } of this.#projection.derived ?? []) await this.#session.query(mend);
       const detail = { orders, differences: differences.slice(0, EXAMPLES_MAX), rows: differences.length };
-      await this.#session.write(auditReplay({ actor: this.#options.actor, action: 'rebuild', consumer, detail }));
+      await this.#session.write(recordReplay({ actor: this.#options.actor, action: 'rebuild', consumer, detail }));
       return differences.length;
     });
   }
@@ -270,7 +271,7 @@ class Rebuild {
    * Processes remember rows. Moved by one place, the stored offset is not the one a running consumer knows, so it
    * forgets everything it remembers and reads that one event again.
    */
-  async #nudge(): Promise<void> {
+  async #makeConsumerForget(): Promise<void> {
     const stood = '(again_txid, again_position) >= (txid, position)';
     await this.#session.query(
       `update log.consumer_offsets set position = position - 1, updated_at = now(),
@@ -295,7 +296,7 @@ class Rebuild {
         await this.#session.query('rollback').catch(() => {});
         this.#source!.ended(false);
         if (!isTransient(error) || attempt >= ATTEMPTS_MAX) throw error;
-        await new Promise((resolve) => setTimeout(resolve, ATTEMPT_WAIT_MS));
+        await sleep(ATTEMPT_WAIT_MS);
       }
     }
   }

@@ -42,7 +42,10 @@ export async function openSource(
 async function takenUpTo(session: Session, consumer: string): Promise<Map<number, LogPosition>> {
   const stored = await readOffsets(session, consumer);
   return new Map(
-    [...stored].map(([partition, { again, ...read }]) => [partition, again && isAfter(again, read) ? again : read]),
+    [...stored].map(([partition, { rereadTo, ...read }]) => [
+      partition,
+      rereadTo && isAfter(rereadTo, read) ? rereadTo : read,
+    ]),
   );
 }
 
@@ -156,7 +159,7 @@ class TopicCopy {
     onCopied: (done: number, total: number) => void,
   ): Promise<TopicCopy> {
     const stored = await readOffsets(session, opened.replayable.consumer);
-    const starts = await opened.log.placesAt({ kind: 'start' }, stored);
+    const starts = await opened.log.positionsAt({ kind: 'start' }, stored);
     for (const [partition, { position }] of starts)
       if (position > 0)
         throw new CannotReplay(
