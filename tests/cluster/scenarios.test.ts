@@ -5,7 +5,8 @@ import { keepShared, stopShared } from '#tests/support/cluster.ts';
 
 /**
  * The scenarios of the embedded system, unchanged, against the cluster: Kafka between services that have processes
- * and databases of their own. `npm run test:cluster` runs all of them; `npm test` those that touch every service.
+ * and databases of their own. `npm run test:cluster` runs all of them; `npm test` those that touch every service. Then,
+ * on the same cluster, what happens to several processes of one service.
  */
 
 const SUBSET = ['every-operation', 'plain-life', 'cancel', 'returns-and-refunds', 'review', 'access'];
@@ -27,3 +28,7 @@ for (const scenario of chosen) {
     await import(`../scenarios/${scenario}.test.ts`);
   });
 }
+
+describe('replicas', async () => {
+  await import('./replicas.ts');
+});

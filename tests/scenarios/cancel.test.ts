@@ -60,7 +60,8 @@ describe('cancelling before shipment', () => {
     await api.untilNotified(id, 'OrderCancelled');
   });
 
-  test.each(['tok_approve', 'tok_decline', 'tok_timeout', 'tok_lost_reply', 'tok_flaky', 'tok_pending'])(
+  // Each has its own order and its own goods, and half of them wait for seconds: all at the same time.
+  test.concurrent.each(['tok_approve', 'tok_decline', 'tok_timeout', 'tok_lost_reply', 'tok_flaky', 'tok_pending'])(
     'works while the payment with %s is in flight',
     async (token) => {
       const { api } = system;
@@ -79,7 +80,7 @@ describe('cancelling before shipment', () => {
     },
   );
 
-  test.each(['tok_timeout', 'tok_lost_reply', 'tok_flaky', 'tok_pending'])(
+  test.concurrent.each(['tok_timeout', 'tok_lost_reply', 'tok_flaky', 'tok_pending'])(
     'works while the payment with %s is pending',
     async (token) => {
       const { api } = system;

@@ -72,6 +72,12 @@ export async function stopShared(): Promise<void> {
   await running?.stop();
 }
 
+/** The cluster that the files of this process share, with these settings. */
+export async function sharedCluster(env: TestEnvironment): Promise<Cluster> {
+  await start(env);
+  return (await shared!).cluster;
+}
+
 /** What tests/support/system.ts asks of a launcher. */
 export async function start(env: TestEnvironment): Promise<RunningSystem> {
   if (!shared) {

@@ -5,24 +5,26 @@ import { kafkaSettings } from '#platform/kafka/settings.ts';
 import { describeTopics, type GroupDescription } from '#platform/kafka/topic.ts';
 import type { Cluster } from '#dev/cluster/launcher.ts';
 import { Api, orderBody } from '#tests/support/api.ts';
-import { allReachable, startCluster } from '#tests/support/cluster.ts';
+import { allReachable, sharedCluster } from '#tests/support/cluster.ts';
 import { SandboxBooks } from '#tests/support/provider.ts';
 import { DEFAULT_ENV } from '#tests/support/system.ts';
 import { until } from '#tests/support/until.ts';
 import type { Order } from '#tests/support/views.ts';
 
-/** Two processes of one service: one is killed under load, one is added. */
+/** Two processes of one service: one is killed under load, one is added. On the cluster of scenarios.test.ts, after them. */
 
 const SPREAD_WITHIN_MS = 10_000;
 const PARTITIONS = 12;
 const ORDERS = 300;
 let cluster: Cluster;
-let stop: () => Promise<void>;
 let api: Api;
 let provider: SandboxBooks;
 
 beforeAll(async () => {
-  ({ cluster, stop } = await startCluster(DEFAULT_ENV, { replicas: { orders: 2 } }));
+  cluster = await sharedCluster(DEFAULT_ENV);
+  await cluster.addReplica('orders');
+  // Only with its start does a gateway learn of a new process behind it.
+  await cluster.restart(['gateway']);
   api = new Api(cluster.urls[0]!, cluster.apiKey);
   provider = new SandboxBooks(cluster.providerUrl);
   await allReachable(cluster);
@@ -31,7 +33,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await api?.close();
   await provider?.close();
-  await stop?.();
 }, 60_000);
 
 async function groupOfOrders(): Promise<GroupDescription | undefined> {
