@@ -56,7 +56,8 @@ test('a topic that is replaced under its readers is read from its start, and not
   expect(await database.query(again)).toEqual([]);
 }, 90_000);
 
-describe('a broker that does not fit is refused with what to do', () => {
+// At the same time: half of them wait for a bound.
+describe.concurrent('a broker that does not fit is refused with what to do', () => {
   const refusal = async (work: Promise<unknown>): Promise<string> => {
     const startedMs = Date.now();
     const message = await work.then(

@@ -40,9 +40,9 @@ export class KillableSystem {
   spawn(): void {
     const { port, providerPort, key, env } = this.#options;
     const log = openSync(this.logFile, 'a');
-    const { PATH, HOME, TMPDIR, LANG } = process.env;
+    const { PATH, HOME, TMPDIR, LANG, NODE_COMPILE_CACHE } = process.env;
     const inherited = Object.fromEntries(
-      Object.entries({ PATH, HOME, TMPDIR, LANG }).filter(([, value]) => value !== undefined),
+      Object.entries({ PATH, HOME, TMPDIR, LANG, NODE_COMPILE_CACHE }).filter(([, value]) => value !== undefined),
     );
     this.#child = spawn(process.execPath, [join(ROOT, 'src', 'main.ts'), 'dev'], {
       cwd: ROOT,
