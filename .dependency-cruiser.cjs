@@ -34,6 +34,14 @@ module.exports = {
       to: { path: '^(src|dev|tests|tools|bin)/', pathNot: '^src/contracts/' },
     },
     {
+      name: 'client-imports-nothing',
+      comment:
+        'The client runs in browsers and in programs that have nothing of ours: it is the same as the package in clients/typescript.',
+      severity: 'error',
+      from: { path: '^src/client/', pathNot: tests },
+      to: { path: '.', pathNot: '^src/client/' },
+    },
+    {
       name: 'platform-imports-no-service',
       comment: 'The platform serves any service and knows none. What it needs from one is handed to it.',
       severity: 'error',

@@ -21,7 +21,7 @@ const RETIRED = [
   { word: /\b[pP]ace\b/, instead: 'linger' },
   { word: /\bCursor\b/, instead: 'log position', where: /^src\/platform\/(log|kafka|processor)\// },
   { word: /\b(placeOf|placesAt|placeAt)\b/, instead: 'position' },
-  { word: /\b(?<!row )exclusive\b/i, instead: 'sole writer, serialized', where: /^src\// },
+  { word: /\b(?<!row )exclusive\b(?! mode)/i, instead: 'sole writer, serialized', where: /^src\// },
   { word: /\bsetMax\b|_PER_SET\b/, instead: 'batch' },
 ];
 

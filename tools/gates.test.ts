@@ -94,6 +94,7 @@ describe('the boundaries', () => {
   test.each([
     ['service-imports-service', 'src/orders/routes.ts', 'src/inventory/rules.ts'],
     ['contracts-import-only-contracts', 'src/contracts/knowing.ts', 'src/platform/database/save.ts'],
+    ['client-imports-nothing', 'src/client/eager.ts', 'src/contracts/money.ts'],
     ['platform-imports-no-service', 'src/platform/favourite.ts', 'src/orders/routes.ts'],
     ['rooms-build-on-each-other', 'src/platform/log/upward.ts', 'src/platform/processor/aggregate.ts'],
     ['platform-has-these-rooms', 'src/system/system.ts', 'src/platform/attic/box.ts'],
