@@ -6,7 +6,7 @@ import { COLUMNS, rowOf } from './store.ts';
 
 /**
  * The invoices: what led to each of billing's own events is folded through the rules once more, at the time that the
- * event tells, with the counter at the number before the one it carries. A number once given is a fact.
+ * event carries, with the counter at the number before the one it carries. A number once given is a fact.
  */
 
 const FORMER_CAUSE = 'PaymentRefunded';

@@ -72,14 +72,14 @@ describe('channels', () => {
     ]);
   });
 
-  test('with a mail server, mails are queued and the sender is told', () => {
+  test('with a mail server, mails are queued and the sender is notified', () => {
     const story = new Story(true);
     const folded = story.hears(story.event('OrderCreated', { contact: { ...EMAIL, phone: '+49 30 1' } }));
     expect(story.notifications.map(({ status }) => status)).toEqual(['queued', 'mailbox']);
     expect(folded.effects).toEqual(['mail-queued']);
   });
 
-  test('an order without a contact leaves a record of why nobody was told', () => {
+  test('an order without a contact leaves a record of why nobody was notified', () => {
     expect(new Story().created().notifications).toMatchObject([
       { channel: 'none', status: 'suppressed', detail: 'the order has no contact' },
     ]);
@@ -116,7 +116,7 @@ describe('events', () => {
     expect(story.last.body).not.toMatch(/undefined|\[object/);
   });
 
-  test('a repeated event tells nobody twice', () => {
+  test('a repeated event notifies nobody twice', () => {
     const story = new Story();
     const event = story.event('OrderCreated', { contact: EMAIL });
     story.hears(event);

@@ -52,39 +52,39 @@ const createdData: EventData<'OrderCreated'> = {
   allowBackorder: true,
   deadlineAt: PASSED,
 };
-type Told = { readonly type: string; readonly data: unknown };
-const told = (type: keyof typeof ORDER_EVENTS, data: unknown = {}): Told => ({ type, data });
-const CREATED = told('OrderCreated', createdData);
+type Past = { readonly type: string; readonly data: unknown };
+const past = (type: keyof typeof ORDER_EVENTS, data: unknown = {}): Past => ({ type, data });
+const CREATED = past('OrderCreated', createdData);
 const RESERVED = [
   CREATED,
-  told('OrderReserved', { allocations, deadlineAt: PASSED }),
-  told('OrderPaymentRequested', { amount: '29.85' }),
+  past('OrderReserved', { allocations, deadlineAt: PASSED }),
+  past('OrderPaymentRequested', { amount: '29.85' }),
 ];
-const HELD = told('OrderHeld', { hold: 'manual', reason: 'r', by: 'b', deadlineAt: PASSED });
-const PAID = [...RESERVED, told('OrderPaid', { paymentStatus: 'CAPTURED', deadlineAt: PASSED })];
-const READY = [...PAID, told('OrderReadyForShipment', { allocations, deadlineAt: PASSED })];
-const REFUND = told('OrderRefundRequested', { refundId: 'f-1', amount: '1.00', reason: 'r', by: 'b' });
-const RETURN = told('OrderReturnRequested', { returnId: 'r-1', items: [{ sku: 'MUG', quantity: 1 }], reason: 'r' });
-const PARTIAL = [...READY, told('OrderPartiallyShipped', { ...parcel, deadlineAt: PASSED })];
+const HELD = past('OrderHeld', { hold: 'manual', reason: 'r', by: 'b', deadlineAt: PASSED });
+const PAID = [...RESERVED, past('OrderPaid', { paymentStatus: 'CAPTURED', deadlineAt: PASSED })];
+const READY = [...PAID, past('OrderReadyForShipment', { allocations, deadlineAt: PASSED })];
+const REFUND = past('OrderRefundRequested', { refundId: 'f-1', amount: '1.00', reason: 'r', by: 'b' });
+const RETURN = past('OrderReturnRequested', { returnId: 'r-1', items: [{ sku: 'MUG', quantity: 1 }], reason: 'r' });
+const PARTIAL = [...READY, past('OrderPartiallyShipped', { ...parcel, deadlineAt: PASSED })];
 const SHIPPED = [
   ...READY,
-  told('OrderShipped', { ...parcel, items: [{ sku: 'MUG', quantity: 3 }], deadlineAt: PASSED }),
+  past('OrderShipped', { ...parcel, items: [{ sku: 'MUG', quantity: 3 }], deadlineAt: PASSED }),
 ];
 
 /** How an order gets into each status; in open ones it is held, and a refund and a return are under way where they can be. */
-const HISTORIES: Record<Status, readonly Told[]> = {
+const HISTORIES: Record<Status, readonly Past[]> = {
   CREATED: [CREATED, HELD],
-  BACKORDERED: [CREATED, told('OrderBackordered', { shortages, deadlineAt: PASSED }), HELD],
+  BACKORDERED: [CREATED, past('OrderBackordered', { shortages, deadlineAt: PASSED }), HELD],
   RESERVED: [...RESERVED, HELD],
-  PAYMENT_PENDING: [...RESERVED, told('OrderPaymentPending', { reason: 'r', deadlineAt: PASSED }), HELD],
+  PAYMENT_PENDING: [...RESERVED, past('OrderPaymentPending', { reason: 'r', deadlineAt: PASSED }), HELD],
   PAID: [...RESERVED, HELD, PAID.at(-1)!, REFUND],
   READY_FOR_SHIPMENT: [...READY, HELD, REFUND],
   PARTIALLY_SHIPPED: [...PARTIAL, HELD, REFUND, RETURN],
   SHIPPED: [...SHIPPED, REFUND, RETURN],
-  COMPLETED: [...SHIPPED, REFUND, RETURN, told('OrderCompleted')],
-  REJECTED: [CREATED, told('OrderRejected', { shortages })],
-  PAYMENT_FAILED: [...RESERVED, told('OrderPaymentFailed', { reason: 'r' })],
-  CANCELLED: [...PAID, REFUND, told('OrderCancelled', { reason: 'r', by: 'b' })],
+  COMPLETED: [...SHIPPED, REFUND, RETURN, past('OrderCompleted')],
+  REJECTED: [CREATED, past('OrderRejected', { shortages })],
+  PAYMENT_FAILED: [...RESERVED, past('OrderPaymentFailed', { reason: 'r' })],
+  CANCELLED: [...PAID, REFUND, past('OrderCancelled', { reason: 'r', by: 'b' })],
 };
 const orderIn = (status: Status): Order => fold(HISTORIES[status])!;
 
@@ -132,7 +132,7 @@ const SAMPLES: {
 function ordersFor(status: Status, command: CommandName): Order[] {
   const order = orderIn(status);
   if (status !== 'READY_FOR_SHIPMENT' || command !== 'recordDispatch') return [order];
-  return [order, evolve(order, told('OrderCancellationRequested', { reason: 'r', by: 'b' }))];
+  return [order, evolve(order, past('OrderCancellationRequested', { reason: 'r', by: 'b' }))];
 }
 
 const asksForPeople = new Set<string>([...ACTIONS, 'expire', 'proceed']);
@@ -203,8 +203,8 @@ describe('the table', () => {
 
   test('throws for an event that cannot happen', () => {
     expect(() => nextStatus('COMPLETED', 'OrderPaid')).toThrow('cannot happen');
-    expect(() => evolve(orderIn('CREATED'), told('OrderPaid', {}))).toThrow('cannot happen');
-    expect(() => evolve(orderIn('CREATED'), told('StockReserved', {}))).toThrow('No evolve');
+    expect(() => evolve(orderIn('CREATED'), past('OrderPaid', {}))).toThrow('cannot happen');
+    expect(() => evolve(orderIn('CREATED'), past('StockReserved', {}))).toThrow('No evolve');
   });
 });
 
@@ -246,7 +246,7 @@ describe.each(ALL)('an order in %s', (status) => {
 describe('facts of other services', () => {
   const rules = orderRules(deadlines);
   test.each(['cancel', 'release'] as const)(
-    'told by a review that comes too late: %s is ignored with its reason',
+    'by a review that comes too late: %s is ignored with its reason',
     (name) => {
       for (const status of FINAL.filter((candidate) => candidate !== 'COMPLETED')) {
         const decision = decide({ ...SAMPLES[name][0]!, fact: true } as OrderCommand, orderIn(status), context);

@@ -10,9 +10,9 @@ import { ORDER_COLUMNS, placedRow, STATE_COLUMNS, stateRow, TERM_COLUMNS, termsO
 
 const CONSUMED = `(select coalesce(json_object_agg(e.source, e.sequence), '{}') from (
   select source, max(sequence) as sequence from (
-    select id, source, sequence, subject from log.order_outbox union all select id, source, sequence, subject from orders.event_mirror) told
+    select id, source, sequence, subject from log.order_outbox union all select id, source, sequence, subject from orders.event_mirror) consumed
   where subject = s.order_id and source <> '${SOURCES.orders}'
-    and exists (select from log.order_outbox o where o.subject = told.subject and o.source = '${SOURCES.orders}' and o.causationid = told.id::text)
+    and exists (select from log.order_outbox o where o.subject = consumed.subject and o.source = '${SOURCES.orders}' and o.causationid = consumed.id::text)
   group by source) e)`;
 
 const { idempotency_key: _key, request_hash: _hash, ...BUILT_COLUMNS } = ORDER_COLUMNS;

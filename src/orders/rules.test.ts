@@ -392,7 +392,7 @@ describe('a deadline', () => {
     }
   });
 
-  test('an overdue order still goes on, and waits anew when its mark is released', () => {
+  test('an overdue order still goes on, and waits for its deadline once more when its mark is released', () => {
     readyOrder()
       .later(6)
       .given(expire)

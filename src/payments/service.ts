@@ -27,7 +27,7 @@ function causeOf(operation: Operation): Cause {
 }
 
 const NO_REBUILD =
-  'what a provider was asked under which key, what it answered, and what is in doubt was never an event; only the provider could tell it again';
+  'what a provider was asked under which key, what it answered, and what is in doubt was never an event; only the provider could report it once more';
 
 function partsOf(
   config: PaymentsConfig,

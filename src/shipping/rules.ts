@@ -103,7 +103,7 @@ export function shippingRules(carrier: Carrier): ShippingRules {
         }
         case 'OrderCancellationRequested': {
           const { shipments, ...unchanged } = shipping ?? NOTHING;
-          if (shipments.some(hasLeft)) return ignore('a parcel has left; the dispatch event already tells');
+          if (shipments.some(hasLeft)) return ignore('a parcel has left; the dispatch event answers already');
           const shipmentIds = shipments.filter(isWaiting).map((shipment) => shipment.id);
           if (shipmentIds.length === 0 && shipments.length > 0) return ignore('the shipments were stopped before');
           return {

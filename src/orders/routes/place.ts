@@ -53,7 +53,7 @@ export function placeRoute(
       const taken = await intake.take(withPlainIds(request.body), key, request.cause);
       if (isRefusal(taken)) throw problemOfRefusal(taken);
       let { row, updatedAt } = taken;
-      // An importer that is run a second time can tell what it had sent before from what is new.
+      // An importer that is run a second time can distinguish what it had sent before from what is new.
       if (taken.repeated) reply.header('idempotency-replayed', 'true');
       const waitS = preferredWait(request);
       if (waitS > 0 && !taken.repeated) {
