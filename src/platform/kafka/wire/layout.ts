@@ -26,8 +26,11 @@ export const AT = {
 } as const;
 
 /**
- * CRC-32C of a part of `bytes`. The client's function copies a buffer before it reads it, but not what a reader of
- * its own holds: 0.5 instead of 1.3 µs for each KB of batches of 8 KB, where tables of our own (slice-by-8) take 1.8.
+ * CRC-32C of a part of `bytes`. The client's function copies a buffer before it reads it, but not what a reader of its
+ * own holds: about 350 instead of 950 ns for each KB, on a busy machine and in batches of 8 KB. Tables of our own
+ * (slice-by-8) took 1,100 to 1,800. Measured by:
+ *
+ *   node --input-type=module -e "import { crc32c, Reader } from '@platformatic/kafka'; const b = Buffer.alloc(8192), n = 1e5; for (const f of [() => crc32c(b), () => crc32c(Reader.from(b).buffer)]) { const t = performance.now(); for (let i = 0; i < n; i++) f(); console.log((performance.now() - t) * 1e6 / n / 8, 'ns/KB'); }"
  */
 export function checksum(bytes: Buffer, begin: number, end: number): number {
   return crc32c(Reader.from(bytes.subarray(begin, end)).buffer);
