@@ -73,7 +73,7 @@ export function checkEnd(story: Story): void {
   checkFacts(story);
   checkNotifications(story);
   checkNumbers(story);
-  checkReadAgain(story);
+  checkRewind(story);
 }
 
 /** Nothing is left in an outbox, and every consumer has read all. */
@@ -220,7 +220,7 @@ function checkNotifications(story: Story): void {
 }
 
 /** What a service has read, it can read again from any place (`olms replay`): nothing is said, done or changed twice. */
-function checkReadAgain(story: Story): void {
+function checkRewind(story: Story): void {
   const told = new Set([...story.notified.keys()].map((key) => key.slice(0, key.indexOf(' '))));
   for (const service of Object.values(story.services) as unknown as Service<unknown, unknown, unknown, unknown>[]) {
     const rows = new Map<string, Row<unknown>>();

@@ -1,7 +1,7 @@
 import type { PaymentEffect, Payment, PaymentCommand } from '#payments/rules/model.ts';
 import type { ProviderResult } from '#payments/rules/operation.ts';
 import { type Charge, ProviderBooks, tellingOf } from './provider.ts';
-import type { Replica } from './service.ts';
+import type { Replica } from './replica.ts';
 import type { Story } from './story.ts';
 
 /** The wire between payments and the provider: late, lost and repeated calls, replies and webhooks. */

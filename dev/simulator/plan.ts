@@ -1,7 +1,7 @@
 import type { Deadlines } from '#orders/rules/commands.ts';
 import type { CaptureMode } from '#payments/rules/model.ts';
 import type { Random } from './random.ts';
-import type { Trouble } from './service.ts';
+import type { Trouble } from './world.ts';
 
 /** What a story is made of, drawn once at its beginning. */
 export interface Plan {
@@ -12,7 +12,7 @@ export interface Plan {
   readonly orders: number;
   readonly skus: number;
   readonly locations: number;
-  readonly setMax: number;
+  readonly batchMax: number;
   readonly delayMaxMs: number;
   readonly capture: CaptureMode;
   /** Undefined: people dispatch and deliver. */
@@ -86,7 +86,7 @@ export function planOf(random: Random, breaker: Random): Plan {
     orders: random.pick([1, 1, 2, 2, 3, 4, 5]),
     skus: random.between(1, 2),
     locations: random.pick([1, 2, 2]),
-    setMax: random.pick([1, 2, 4, 16]),
+    batchMax: random.pick([1, 2, 4, 16]),
     delayMaxMs: random.pick([2, 10, 100, 1_500]),
     capture: random.chance(0.3) ? 'on_dispatch' : 'automatic',
     carrierDelayMs: random.pick([0, 0, 20, 1_000, undefined, undefined]),

@@ -17,7 +17,7 @@ const REGRESSIONS: readonly (readonly [seed: number, because: string])[] = [
   [424, 'a repeated OrderCreated is decided as if it were the first, and the parcel after it finds nothing reserved'],
   [
     8_528,
-    'stock changed from outside while a set was under way, and inventory went on with what it knew before that set',
+    'stock changed from outside while a batch was under way, and inventory went on with what it knew before that batch',
   ],
   [19_219, 'payments counted twice that a call never left, and gave up a charge that was made'],
 ];

@@ -63,7 +63,7 @@ export class Intake {
     this.#options = options;
     this.#batcher = new Batcher({
       flush: (placements) => this.#flush(placements),
-      setMax: SET_MAX,
+      batchMax: SET_MAX,
       writersMax: WRITERS_MAX,
       queueMax: options.queueMax,
     });

@@ -83,7 +83,7 @@ async function deciding<Value>(decide: () => Promise<Value>): Promise<Value> {
 
 export function createProvider(database: Database, nowMs: () => number, pendingMs: number): Provider {
   const charge = new Batcher<ChargeRequest, ChargeAnswer>({
-    setMax: SET_MAX,
+    batchMax: SET_MAX,
     queueMax: QUEUE_MAX,
     writersMax: 3,
     async flush(requests) {
@@ -136,7 +136,7 @@ export function createProvider(database: Database, nowMs: () => number, pendingM
     return answers;
   }
   const change = new Batcher<ChangeRequest, ChangeAnswer>({
-    setMax: SET_MAX,
+    batchMax: SET_MAX,
     queueMax: QUEUE_MAX,
     writersMax: 1,
     async flush(requests) {
@@ -150,7 +150,7 @@ export function createProvider(database: Database, nowMs: () => number, pendingM
   });
 
   const find = new Batcher<string, { charge: Charge; change?: StoredChange } | undefined>({
-    setMax: SET_MAX,
+    batchMax: SET_MAX,
     queueMax: QUEUE_MAX,
     writersMax: 2,
     async flush(keys) {

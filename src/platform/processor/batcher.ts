@@ -1,11 +1,11 @@
 /**
  * Group commit: what arrives together is written together. Items wait only while every writer is busy, so a
- * quiet system answers at once and a busy one forms sets.
+ * quiet system answers at once and a busy one forms batches.
  */
 export interface BatcherOptions<Item, Result> {
-  /** Handles a set; results in the order of the items. A failure fails the whole set. */
+  /** Handles a batch; results in the order of the items. A failure fails the whole batch. */
   readonly flush: (items: readonly Item[]) => Promise<readonly Result[]>;
-  readonly setMax: number;
+  readonly batchMax: number;
   readonly writersMax: number;
   readonly queueMax: number;
 }
@@ -30,7 +30,7 @@ export class Batcher<Item, Result> {
     return this.#queue.length >= this.#options.queueMax;
   }
 
-  /** The item's result once its set is handled. Callers check {@link full} first. */
+  /** The item's result once its batch is handled. Callers check {@link full} first. */
   add(item: Item): Promise<Result> {
     return new Promise((resolve, reject) => {
       this.#queue.push({ item, resolve, reject });
@@ -41,7 +41,7 @@ export class Batcher<Item, Result> {
   #schedule(): void {
     if (this.#scheduled || this.#writers >= this.#options.writersMax || this.#queue.length === 0) return;
     this.#scheduled = true;
-    // One turn of the event loop: requests parsed in the same turn share a set.
+    // One turn of the event loop: requests parsed in the same turn share a batch.
     setImmediate(() => {
       this.#scheduled = false;
       if (this.#writers < this.#options.writersMax && this.#queue.length > 0) void this.#write();
@@ -50,13 +50,13 @@ export class Batcher<Item, Result> {
   }
 
   async #write(): Promise<void> {
-    const set = this.#queue.splice(0, this.#options.setMax);
+    const batch = this.#queue.splice(0, this.#options.batchMax);
     this.#writers++;
     try {
-      const results = await this.#options.flush(set.map((waiting) => waiting.item));
-      set.forEach((waiting, index) => waiting.resolve(results[index]!));
+      const results = await this.#options.flush(batch.map((waiting) => waiting.item));
+      batch.forEach((waiting, index) => waiting.resolve(results[index]!));
     } catch (error) {
-      for (const waiting of set) waiting.reject(error);
+      for (const waiting of batch) waiting.reject(error);
     } finally {
       this.#writers--;
       this.#schedule();

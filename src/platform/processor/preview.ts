@@ -20,7 +20,7 @@ export type Verdict =
   | { readonly kind: 'taken' }
   /** Not taken before, and the rules would ignore it. */
   | { readonly kind: 'ignored' }
-  /** Not taken before: it would change something here, say something or do something. */
+  /** Not taken before: it would change something here, emit something or do something. */
   | { readonly kind: 'acts' }
   /** The rules would fail on it, and its order would be parked. */
   | { readonly kind: 'fails'; readonly reason: string };

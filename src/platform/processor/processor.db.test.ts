@@ -126,7 +126,7 @@ function newProcessor(more: { readonly opensWith?: readonly string[] } = {}): Pr
   return processor;
 }
 
-async function startLane(): Promise<Processor<Notes, AddCommand>> {
+async function startProcessor(): Promise<Processor<Notes, AddCommand>> {
   const processor = newProcessor();
   await processor.start();
   return processor;
@@ -223,7 +223,7 @@ describe('a poison event', () => {
     const events = good.flatMap((id) => [amended(id, 'a'), amended(id, 'b')]);
     events.splice(3, 0, amended(bad, 'before'), amended(bad, reference), amended(bad, 'behind'));
     await say(...events);
-    const processor = await startLane();
+    const processor = await startProcessor();
     for (const id of good) await untilNoted(id, 'a', 'b');
     await until('the order is parked', async () => (await parkedOrders()).includes(bad));
     await untilNoted(bad, 'before');
@@ -231,7 +231,7 @@ describe('a poison event', () => {
     expect(processor.parkedCount).toBe(1);
     // Later events of the order queue behind, those of others do not; a new process knows of it, too.
     await processor.stop();
-    const next = await startLane();
+    const next = await startProcessor();
     await say(amended(bad, 'later'), amended(good[0]!, 'c'));
     await untilNoted(good[0]!, 'a', 'b', 'c');
     const [parked] = await listParked(database);
@@ -244,7 +244,7 @@ describe('a poison event', () => {
   async function parkOne(): Promise<{ processor: Processor<Notes, AddCommand>; bad: string }> {
     const bad = uuidv7();
     await say(amended(bad, 'before'), amended(bad, POISON), amended(bad, 'behind'));
-    const processor = await startLane();
+    const processor = await startProcessor();
     await until('the order is parked', async () => (await listParked(database))[0]?.events === 2);
     return { processor, bad };
   }
@@ -295,7 +295,7 @@ describe('a poison event', () => {
 describe('an outage', () => {
   test('of the database parks nothing and loses nothing', async () => {
     const orders = Array.from({ length: 20 }, uuidv7);
-    const processor = await startLane();
+    const processor = await startProcessor();
     await say(...orders.map((id) => amended(id, 'a')));
     const early = processor.submit(add(orders[0]!)).catch((error: unknown) => error);
     await server.stop();
@@ -331,7 +331,7 @@ describe('an outage', () => {
 
   test('of connections alone is not even noticed', async () => {
     const orders = Array.from({ length: 10 }, uuidv7);
-    const processor = await startLane();
+    const processor = await startProcessor();
     for (let round = 0; round < 5; round++) {
       await say(...orders.map((id) => amended(id, String(round))));
       const ends = database.query(
@@ -362,7 +362,7 @@ describe('another process', () => {
     expect(answers.filter(isRefusal)).toHaveLength(2);
   });
 
-  test('that opened the same row first makes the set decide again, not fail', async () => {
+  test('that opened the same row first makes the batch decided once more, not fail', async () => {
     const orders = Array.from({ length: 30 }, uuidv7);
     const [here, there] = [newProcessor(), newProcessor()];
     await Promise.all(orders.flatMap((id) => [here.submit(add(id)), there.submit(add(id))]));
@@ -372,18 +372,18 @@ describe('another process', () => {
   test('on the same log shares its offset: each event acts once, whoever reads it first', async () => {
     const orders = Array.from({ length: 25 }, uuidv7);
     const references = Array.from({ length: 12 }, (_, index) => String(index));
-    await startLane();
-    await startLane();
+    await startProcessor();
+    await startProcessor();
     for (const reference of references) await say(...orders.map((id) => amended(id, reference)));
     for (const id of orders) await untilNoted(id, ...references);
     for (const id of orders) expect(await saidAbout(id)).toEqual(references);
     expect(await parkedOrders()).toEqual([]);
   });
 
-  test('that took the offset over fences this one off: nothing of its set is saved', async () => {
+  test('that took the offset over fences this one off: nothing of its batch is saved', async () => {
     const order = uuidv7();
     await say(amended(order, 'a'));
-    const processor = await startLane();
+    const processor = await startProcessor();
     await untilNoted(order, 'a');
     // Another process claims to have read everything: what this one reads now is not its to act upon.
     await say(amended(order, 'b'));
@@ -406,11 +406,11 @@ describe('another process', () => {
   test('that put the offset back makes events come twice, and they act once', async () => {
     const order = uuidv7();
     await say(amended(order, 'a'), amended(order, 'b'));
-    const processor = await startLane();
+    const processor = await startProcessor();
     await untilNoted(order, 'a', 'b');
     await processor.stop();
     await database.query("update log.consumer_offsets set txid = 0, position = 0 where consumer = 'notes'");
-    await startLane();
+    await startProcessor();
     await say(amended(order, 'c'));
     await untilNoted(order, 'a', 'b', 'c');
     expect(await saidAbout(order)).toEqual(['a', 'b', 'c']);
@@ -421,7 +421,7 @@ describe('an event that the rules refuse', () => {
   test('on a row that another process has moved on meanwhile is decided again, not parked', async () => {
     const order = uuidv7();
     await say(amended(order, 'a'));
-    const here = await startLane();
+    const here = await startProcessor();
     await untilNoted(order, 'a');
     // This one never consumes, so nothing tells the other that the row it remembers is old.
     await newProcessor().submit(add(order));
@@ -438,7 +438,7 @@ describe('an event that the rules refuse', () => {
     const order = uuidv7();
     const opening = amended(order, FIRST);
     await say(opening);
-    const before = await startLane();
+    const before = await startProcessor();
     await untilNoted(order, FIRST);
     await before.stop();
     // A relay that crashed tells the opening event again; this process has never heard of the order.
@@ -471,7 +471,7 @@ describe('a command', () => {
   test('for another version of the row is refused', async () => {
     const order = uuidv7();
     await say(amended(order, 'a'));
-    const processor = await startLane();
+    const processor = await startProcessor();
     await untilNoted(order, 'a');
     expect(await processor.submit(add(order, { expectedSequence: 7 }))).toMatchObject({ refused: 'VERSION_MISMATCH' });
     expect(await processor.submit(add(order, { expectedSequence: 1 }))).toMatchObject({ row: { state: { added: 1 } } });

@@ -214,7 +214,7 @@ export class Processor<State, Command, Effect = never, Value = never> {
           }
           await sleep(backoffMs(attempt, DATABASE_RETRY));
         } else if (isUniqueViolation(error) && attempt === 0) {
-          // A row taken to be absent was there: decide again with what is stored.
+          // A row taken to be absent was there: decide once more, with what is stored.
         } else {
           await this.#isolate({ events, commands }, moves, error);
           return;

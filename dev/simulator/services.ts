@@ -1,0 +1,160 @@
+import type { Envelope } from '#contracts/envelope.ts';
+import type { EventData } from '#contracts/order-events.ts';
+import { billingRules, countersOf, type Invoice } from '#billing/rules.ts';
+import { inventoryRules, type InventoryCommand, type Reservation, type StockOfSku } from '#inventory/rules.ts';
+import { type Correspondence, type Notification, notificationRules } from '#notifications/rules.ts';
+import type { Order } from '#orders/rules/state.ts';
+import type { OrderCommand } from '#orders/rules/commands.ts';
+import { orderRules } from '#orders/rules.ts';
+import { nextAttemptOf, type Payment, type PaymentCommand, type PaymentEffect } from '#payments/rules/model.ts';
+import { paymentRules } from '#payments/rules.ts';
+import { type Review, type ReviewCommand, reviewRules } from '#reviews/rules.ts';
+import { type CarrierDue, nextDueMs, type Shipping, type ShippingCommand, shippingRules } from '#shipping/rules.ts';
+import { checkPayment, checkReservations } from './checks.ts';
+import type { Faults } from './faults.ts';
+import type { Story } from './story.ts';
+import { Service } from './service.ts';
+import type { Spec } from './world.ts';
+
+/** The services of a story: their own rules, and beside them what their SQL and their jobs do. */
+
+export interface Services {
+  readonly orders: Service<Order, OrderCommand, never, never>;
+  readonly inventory: Service<Reservation, InventoryCommand, never, StockOfSku>;
+  readonly payments: Service<Payment, PaymentCommand, PaymentEffect, never>;
+  readonly shipping: Service<Shipping, ShippingCommand, CarrierDue, never>;
+  readonly reviews: Service<Review, ReviewCommand, unknown, never>;
+  readonly notifications: Service<Correspondence, never, unknown, readonly Notification[]>;
+  readonly billing: Service<Invoice, never, never, number>;
+}
+
+export function createServices(story: Story): Services {
+  const { plan, faults } = story;
+  const replicas = plan.replicas;
+  const make = <State, Command, Effect, Value>(
+    spec: Spec<State, Command, Effect, Value>,
+  ): Service<State, Command, Effect, Value> => new Service(spec, story, replicas);
+  const orders = orderRules(plan.deadlines);
+  const payments = paymentRules({
+    capture: plan.capture,
+    providers: new Set(['sandbox']),
+    timeoutMs: 2_000,
+    cancelSafetyMs: 30_000,
+  });
+  const reviews = reviewRules({ deadlineMs: plan.reviewDeadlineMs });
+  const shipping = shippingRules({ delayMs: plan.carrierDelayMs });
+  return {
+    orders: make({
+      name: 'orders',
+      rules: faults.orders ? faults.orders(orders) : orders,
+      dueAt: (order) => (order.deadlineAt === undefined ? undefined : Date.parse(order.deadlineAt)),
+      dueCommand: () => ({ command: { type: 'expire' } }),
+      lookEveryMs: 1_000,
+    }),
+    inventory: make({
+      name: 'inventory',
+      rules: faults.inventory ? faults.inventory(inventoryRules) : inventoryRules,
+      opensWith: ['OrderCreated'],
+      sharedKeys: skusOf,
+      saveShared: (stored, changes) => saveStock(stored, changes, faults),
+      onSaved: (_, events) => {
+        checkReservations(story);
+        if (events.some(({ type }) => type === 'StockReleased' || type === 'StockReturned')) story.stockArrived();
+      },
+    }),
+    payments: make({
+      name: 'payments',
+      rules: faults.payments ? faults.payments(payments) : payments,
+      opensWith: ['OrderPaymentRequested'],
+      perform: (effects, replica) => {
+        for (const effect of effects) story.outside.call(effect, replica);
+      },
+      dueAt: nextAttemptOf,
+      dueCommand: (payment) => {
+        const operation = payment.operations.find((candidate) => candidate.nextAttemptAt !== undefined);
+        return (
+          operation && {
+            command: { type: 'due' },
+            cause: { causationid: operation.id, correlationid: operation.correlationid },
+          }
+        );
+      },
+      lookEveryMs: 1_000,
+      onSaved: (changes) => {
+        for (const { after } of changes) checkPayment(story, after.state!);
+      },
+    }),
+    shipping: make({
+      name: 'shipping',
+      rules: faults.shipping ? faults.shipping(shipping) : shipping,
+      opensWith: ['OrderReadyForShipment'],
+      dueAt: nextDueMs,
+      dueCommand: (state) => ({ command: { type: 'carry' }, ...(state.cause && { cause: state.cause }) }),
+      lookEveryMs: 1_000,
+    }),
+    reviews: make<Review, ReviewCommand, unknown, never>({
+      name: 'reviews',
+      rules: faults.reviews ? faults.reviews(reviews) : reviews,
+      opensWith: ['OrderCreated'],
+      dueAt: (review) => (review.status === 'pending' ? Date.parse(review.deadlineAt) : undefined),
+      dueCommand: () => ({ command: { type: 'expire' } }),
+      lookEveryMs: 10_000,
+    }),
+    notifications: make<Correspondence, never, unknown, readonly Notification[]>({
+      name: 'notifications',
+      rules: notificationRules({ mail: plan.mail }),
+      unversioned: true,
+      saveShared: (_, changes) => {
+        for (const change of changes) for (const notification of change.after) notify(story, notification);
+        return true;
+      },
+    }),
+    billing: make({
+      name: 'billing',
+      rules: faults.billing ? faults.billing(billingRules) : billingRules,
+      opensWith: ['OrderCompleted'],
+      sharedKeys: ({ event }) => (event ? countersOf(event.type) : []),
+      saveShared: (stored, changes) => {
+        for (const { key, before } of changes) if (stored.get(key) !== before) return false;
+        for (const { key, after } of changes) stored.set(key, after);
+        return true;
+      },
+    }),
+  };
+}
+
+function notify({ notified, faults }: Story, { eventId, channel }: Notification): void {
+  const key = `${eventId} ${channel}`;
+  const before = notified.get(key) ?? 0;
+  if (before === 0 || faults.uniqueNotifications === false) notified.set(key, before + 1);
+}
+
+/** As the SQL does: by differences, and never more set aside than is there. */
+function saveStock(
+  stored: Map<string, StockOfSku>,
+  changes: readonly { key: string; before: StockOfSku | undefined; after: StockOfSku }[],
+  faults: Faults,
+): boolean {
+  const next = new Map<string, StockOfSku>();
+  for (const { key, before, after } of changes) {
+    const levels = { ...stored.get(key) };
+    for (const [location, level] of Object.entries(after)) {
+      const old = before?.[location] ?? { onHand: 0, reserved: 0 };
+      const present = levels[location] ?? { onHand: 0, reserved: 0 };
+      const onHand = present.onHand + level.onHand - old.onHand;
+      const reserved = present.reserved + level.reserved - old.reserved;
+      if ((onHand < reserved || reserved < 0) && faults.stockGuard !== false) return false;
+      levels[location] = { onHand, reserved };
+    }
+    next.set(key, levels);
+  }
+  for (const [key, levels] of next) stored.set(key, levels);
+  return true;
+}
+
+/** As src/inventory/service.ts tells the processor: SKUs whose stock an event or command may touch. */
+function skusOf({ event }: { event?: Envelope }, reservation: Reservation | undefined): string[] {
+  if (event?.type === 'OrderCreated' || event?.type === 'OrderReturnReceived')
+    return (event.data as EventData<'OrderReturnReceived'>).items.map((item) => item.sku);
+  return [...new Set([...(reservation?.allocations ?? []), ...(reservation?.demand ?? [])].map((entry) => entry.sku))];
+}
