@@ -14,7 +14,8 @@ import { type Plan, planOf, START_MS } from './plan.ts';
 import { Ids, Random, timeText } from './random.ts';
 import { Scheduler } from './scheduler.ts';
 import { createServices, type Services } from './services.ts';
-import { restartDelayMs, Service } from './service.ts';
+import type { Service } from './service.ts';
+import { restartDelayMs } from './service.ts';
 import type { Trouble, World } from './world.ts';
 
 /** One story: a few orders that compete for few goods, from their first event until nothing moves any more. */

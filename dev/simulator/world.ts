@@ -5,7 +5,7 @@ import type { SharedKeys } from '#platform/processor/rows.ts';
 import type { Faults } from './faults.ts';
 import type { Log } from './log.ts';
 import type { Ids, Random } from './random.ts';
-import { Replica } from './replica.ts';
+import type { Replica } from './replica.ts';
 import type { Scheduler } from './scheduler.ts';
 
 /**
