@@ -1,52 +1,24 @@
 import { describe, expect, test } from 'vitest';
-import type { Envelope } from '#contracts/envelope.ts';
-import { type EventData, type EventType, ORDER_EVENTS } from '#contracts/order-events.ts';
-import { emptyRow, type Folded, foldEvent, type Row } from '#platform/processor/aggregate.ts';
+import type { EventData } from '#contracts/order-events.ts';
+import { RulesStory } from '#tests/support/rules.ts';
 import { acceptsJson } from './routes.ts';
 import { billingRules, type Invoice } from './rules.ts';
 
-const NOW_MS = Date.parse('2026-11-22T12:00:00.000Z');
-
 /** The counters of a company and the orders it bills. */
-class Books {
-  readonly counters = new Map<string, number>([
-    ['invoice', 0],
-    ['credit-note', 0],
-  ]);
-  readonly rows = new Map<string, Row<Invoice>>();
-  #sequence = 0;
-
-  event<T extends EventType>(order: string, type: T, changes: Partial<EventData<T>> = {}): Envelope {
-    const { source, example } = ORDER_EVENTS[type];
-    const sequence = ++this.#sequence;
-    return {
-      id: `e${sequence}`,
-      source,
-      type,
-      subject: order,
-      sequence,
-      time: '2026-11-22T12:00:00.000Z',
-      correlationid: 'c',
-      causationid: 'k',
-      data: { ...example, ...changes },
-    };
-  }
-  hears(event: Envelope): Folded<Invoice, never, number> {
-    const row = this.rows.get(event.subject) ?? emptyRow<Invoice>(event.subject);
-    const folded = foldEvent(billingRules, row, event, {
-      nowMs: NOW_MS,
-      newId: () => 'id',
-      shared: this.counters,
+class Books extends RulesStory<Invoice, never, never, number> {
+  constructor() {
+    super(billingRules, {
+      shared: [
+        ['invoice', 0],
+        ['credit-note', 0],
+      ],
     });
-    for (const [key, value] of folded.shared ?? []) this.counters.set(key, value);
-    this.rows.set(event.subject, folded.row);
-    return folded;
   }
-  completed(order: string, changes: Partial<EventData<'OrderCompleted'>> = {}): Folded<Invoice, never, number> {
-    return this.hears(this.event(order, 'OrderCompleted', changes));
+  completed(order: string, changes: Partial<EventData<'OrderCompleted'>> = {}): this {
+    return this.reads('OrderCompleted', changes, order);
   }
-  refunded(order: string, refundId: string): Folded<Invoice, never, number> {
-    return this.hears(this.event(order, 'OrderRefunded', { refundId }));
+  refunded(order: string, refundId: string): this {
+    return this.reads('OrderRefunded', { refundId }, order);
   }
 }
 
@@ -56,7 +28,7 @@ describe('an invoice', () => {
     expect(books.completed('a').events).toMatchObject([
       { type: 'InvoiceIssued', data: { invoiceNumber: 'INV-00000001', totalAmount: '19.90', currency: 'EUR' } },
     ]);
-    expect(books.completed('b').row.state).toMatchObject({
+    expect(books.completed('b').rowOf('b').state).toMatchObject({
       number: 'INV-00000002',
       issuedAt: '2026-11-22T12:00:00.000Z',
       creditNotes: [],
@@ -65,16 +37,16 @@ describe('an invoice', () => {
 
   test('is issued once, and a repeat uses up no number', () => {
     const books = new Books();
-    const event = books.event('a', 'OrderCompleted');
-    books.hears(event);
-    expect(books.hears(event).ignored).toBe('duplicate');
+    const event = books.event('OrderCompleted', {}, 'a');
+    books.readsEvent(event);
+    expect(books.readsEvent(event).ignored).toBe('duplicate');
     expect(books.completed('a').ignored).toMatch(/invoiced before/);
-    expect(books.completed('b').row.state).toMatchObject({ number: 'INV-00000002' });
+    expect(books.completed('b').rowOf('b').state).toMatchObject({ number: 'INV-00000002' });
   });
 
   test('without its counter is not issued at all', () => {
     const books = new Books();
-    books.counters.delete('invoice');
+    books.shared.delete('invoice');
     expect(() => books.completed('a')).toThrow(/no counter/);
   });
 });
@@ -89,10 +61,12 @@ describe('a credit note', () => {
         data: { creditNoteNumber: 'CRN-00000001', invoiceNumber: 'INV-00000001', amount: '9.95' },
       },
     ]);
-    expect(books.refunded('a', 'r2').row.state?.creditNotes.map((note) => note.number)).toEqual([
-      'CRN-00000001',
-      'CRN-00000002',
-    ]);
+    expect(
+      books
+        .refunded('a', 'r2')
+        .rowOf('a')
+        .state?.creditNotes.map((note) => note.number),
+    ).toEqual(['CRN-00000001', 'CRN-00000002']);
   });
 
   test('is written once per refund', () => {
@@ -100,15 +74,15 @@ describe('a credit note', () => {
     books.completed('a');
     books.refunded('a', 'r1');
     expect(books.refunded('a', 'r1').ignored).toMatch(/credited before/);
-    expect(books.counters.get('credit-note')).toBe(1);
+    expect(books.shared.get('credit-note')).toBe(1);
   });
 
   test('comes with the invoice for what was refunded before, and only once', () => {
     const books = new Books();
     const early = books.refunded('a', 'r1');
     expect(early.ignored).toMatch(/when the order is invoiced/);
-    expect(early.row.revision).toBe(0);
-    expect(books.counters.get('credit-note')).toBe(0);
+    expect(early.rowOf('a').revision).toBe(0);
+    expect(books.shared.get('credit-note')).toBe(0);
     const refunds = [
       { refundId: 'r1', amount: '9.95' },
       { refundId: 'r2', amount: '1.00' },
@@ -123,11 +97,12 @@ describe('a credit note', () => {
       },
     ]);
     expect(books.refunded('a', 'r2').ignored).toMatch(/credited before/);
-    expect(books.refunded('a', 'r3').row.state?.creditNotes.map(({ refundId }) => refundId)).toEqual([
-      'r1',
-      'r2',
-      'r3',
-    ]);
+    expect(
+      books
+        .refunded('a', 'r3')
+        .rowOf('a')
+        .state?.creditNotes.map(({ refundId }) => refundId),
+    ).toEqual(['r1', 'r2', 'r3']);
   });
 });
 

@@ -1,65 +1,18 @@
-import assert from 'node:assert/strict';
 import { describe, expect, test } from 'vitest';
-import type { Envelope } from '#contracts/envelope.ts';
-import { type Allocation, type EventData, type EventType, SOURCES } from '#contracts/order-events.ts';
-import { isRefusal } from '#contracts/errors.ts';
-import {
-  emptyRow,
-  type Folded,
-  foldCommand,
-  foldEvent,
-  type Row,
-  type RulesContext,
-} from '#platform/processor/aggregate.ts';
-import { inventoryRules, type Reservation, type StockOfSku } from './rules.ts';
+import type { Allocation } from '#contracts/order-events.ts';
+import { RulesStory } from '#tests/support/rules.ts';
+import { type InventoryCommand, inventoryRules, type Reservation, type StockOfSku } from './rules.ts';
 
 /** A shelf, and the orders that reserve from it. */
-class Warehouse {
-  readonly stock: Map<string, StockOfSku>;
-  readonly #rows = new Map<string, Row<Reservation>>();
-  readonly #sequences = new Map<string, number>();
-  #ids = 0;
-  said: readonly { readonly type: string; readonly data: unknown }[] = [];
-  ignored: string | undefined;
-
+class Warehouse extends RulesStory<Reservation, InventoryCommand, never, StockOfSku> {
   constructor(stock: Record<string, Record<string, number>>) {
-    const levels = (places: Record<string, number>): StockOfSku =>
-      Object.fromEntries(Object.entries(places).map(([place, onHand]) => [place, { onHand, reserved: 0 }]));
-    this.stock = new Map(Object.entries(stock).map(([sku, places]) => [sku, levels(places)]));
-  }
-
-  get #context(): RulesContext<StockOfSku> {
-    return {
-      nowMs: 0,
-      newId: () => `id-${++this.#ids}`,
-      shared: this.stock,
-    };
-  }
-
-  #take({ row, events, ignored, shared }: Folded<Reservation, never, StockOfSku>): this {
-    for (const [sku, value] of shared ?? []) this.stock.set(sku, value);
-    this.#rows.set(row.id, row);
-    this.said = events.map(({ type, data }) => ({ type, data }));
-    this.ignored = ignored;
-    return this;
-  }
-
-  reads<T extends EventType>(order: string, type: T, data: EventData<T>, repeated = false): this {
-    const source = type.startsWith('Shipment') ? SOURCES.shipping : SOURCES.orders;
-    const sequence = (this.#sequences.get(order + source) ?? 0) + (repeated ? 0 : 1);
-    this.#sequences.set(order + source, sequence);
-    const event: Envelope = {
-      id: `${source}-${sequence}`,
-      source,
-      type,
-      subject: order,
-      sequence,
-      time: '',
-      correlationid: 'c',
-      causationid: 'c',
-      data,
-    };
-    return this.#take(foldEvent(inventoryRules, this.#rows.get(order) ?? emptyRow(order), event, this.#context));
+    const levels = (locations: Record<string, number>): StockOfSku =>
+      Object.fromEntries(Object.entries(locations).map(([location, onHand]) => [location, { onHand, reserved: 0 }]));
+    // The tests name orders, shipments and returns by a letter.
+    super(inventoryRules, {
+      shared: Object.entries(stock).map(([sku, locations]) => [sku, levels(locations)] as const),
+      checkEvents: false,
+    });
   }
 
   orders(order: string, demand: Record<string, number>, allowBackorder = false): this {
@@ -70,65 +23,57 @@ class Warehouse {
       unitPrice: '1',
       amount: '1.00',
     }));
-    return this.reads(order, 'OrderCreated', { items, allowBackorder } as unknown as EventData<'OrderCreated'>);
+    return this.reads('OrderCreated', { items, allowBackorder }, order);
   }
 
   ends(order: string): this {
-    return this.reads(order, 'OrderCancelled', { reason: 'no', by: 'somebody' });
+    return this.reads('OrderCancelled', { reason: 'no', by: 'somebody' }, order);
   }
 
   leaves(order: string, location: string, items: Record<string, number>): this {
     const list = Object.entries(items).map(([sku, quantity]) => ({ sku, quantity }));
-    return this.reads(order, 'ShipmentDispatched', {
-      shipmentId: `${order}-${location}`,
-      location,
-      items: list,
-      carrier: 'x',
-      trackingNumber: '1',
-      last: false,
-    });
+    return this.reads(
+      'ShipmentDispatched',
+      {
+        shipmentId: `${order}-${location}`,
+        location,
+        items: list,
+        carrier: 'x',
+        trackingNumber: '1',
+        last: false,
+      },
+      order,
+    );
   }
 
   comesBack(order: string, location: string, items: Record<string, number>): this {
-    return this.reads(order, 'OrderReturnReceived', {
-      returnId: 'r',
-      items: Object.entries(items).map(([sku, quantity]) => ({ sku, quantity })),
-      location,
-    });
+    return this.reads(
+      'OrderReturnReceived',
+      {
+        returnId: 'r',
+        items: Object.entries(items).map(([sku, quantity]) => ({ sku, quantity })),
+        location,
+      },
+      order,
+    );
   }
 
-  triesAgain(order: string): this {
-    const folded = foldCommand(
-      inventoryRules,
-      this.#rows.get(order)!,
-      { type: 'retryBackorder' },
-      { causationid: 'c', correlationid: 'c' },
-      this.#context,
-    );
-    if (isRefusal(folded)) throw new Error(folded.refused);
-    return this.#take(folded);
-  }
-
-  says(...types: EventType[]): this {
-    assert.deepStrictEqual(
-      this.said.map((event) => event.type),
-      types,
-    );
-    return this;
+  retries(order: string): this {
+    return this.when({ type: 'retryBackorder' }, order);
   }
 
   get allocations(): readonly Allocation[] {
-    return (this.said[0]!.data as { allocations: Allocation[] }).allocations;
+    return (this.data[0] as { allocations: Allocation[] }).allocations;
   }
 
   status(order: string): string | undefined {
-    return this.#rows.get(order)?.state?.status;
+    return this.rowOf(order).state?.status;
   }
 
-  /** "on hand/reserved" by place. */
+  /** "on hand/reserved" by location. */
   shelf(sku: string): Record<string, string> {
     return Object.fromEntries(
-      Object.entries(this.stock.get(sku)!).map(([place, { onHand, reserved }]) => [place, `${onHand}/${reserved}`]),
+      Object.entries(this.shared.get(sku)!).map(([place, { onHand, reserved }]) => [place, `${onHand}/${reserved}`]),
     );
   }
 }
@@ -137,22 +82,22 @@ describe('a reservation', () => {
   test('takes all lines or none', () => {
     const w = new Warehouse({ MUG: { main: 2 }, CUP: { main: 1 } })
       .orders('a', { MUG: 2, CUP: 2 })
-      .says('StockRejected');
-    expect(w.said[0]!.data).toEqual({ shortages: [{ sku: 'CUP', requested: 2, available: 1 }] });
+      .emits('StockRejected');
+    expect(w.data[0]).toEqual({ shortages: [{ sku: 'CUP', requested: 2, available: 1 }] });
     expect(w.shelf('MUG')).toEqual({ main: '2/0' });
-    w.orders('b', { MUG: 2, CUP: 1 }).says('StockReserved');
+    w.orders('b', { MUG: 2, CUP: 1 }).emits('StockReserved');
     expect([w.shelf('MUG'), w.shelf('CUP')]).toEqual([{ main: '2/2' }, { main: '1/1' }]);
   });
 
   test('adds lines of the same product up', () => {
     const items = [1, 2].map((line) => ({ line, sku: 'MUG', quantity: 2, unitPrice: '1', amount: '2.00' }));
     const w = new Warehouse({ MUG: { main: 3 } })
-      .reads('a', 'OrderCreated', { items, allowBackorder: false } as unknown as EventData<'OrderCreated'>)
-      .says('StockRejected');
-    expect(w.said[0]!.data).toEqual({ shortages: [{ sku: 'MUG', requested: 4, available: 3 }] });
+      .reads('OrderCreated', { items, allowBackorder: false }, 'a')
+      .emits('StockRejected');
+    expect(w.data[0]).toEqual({ shortages: [{ sku: 'MUG', requested: 4, available: 3 }] });
   });
 
-  test('prefers one place that has everything, else the fullest ones', () => {
+  test('prefers one location that has everything, else the fullest ones', () => {
     expect(
       new Warehouse({ MUG: { east: 5, west: 2 }, CUP: { west: 1 } }).orders('a', { MUG: 2, CUP: 1 }).allocations,
     ).toEqual([
@@ -166,19 +111,19 @@ describe('a reservation', () => {
   });
 
   test('of an unknown product is a shortage', () => {
-    new Warehouse({}).orders('a', { NEW: 1 }).says('StockRejected');
+    new Warehouse({}).orders('a', { NEW: 1 }).emits('StockRejected');
   });
 
   test('is given back once when its order ends', () => {
-    const w = new Warehouse({ MUG: { main: 2 } }).orders('a', { MUG: 2 }).ends('a').says('StockReleased');
+    const w = new Warehouse({ MUG: { main: 2 } }).orders('a', { MUG: 2 }).ends('a').emits('StockReleased');
     expect(w.shelf('MUG')).toEqual({ main: '2/0' });
-    w.ends('a').says();
+    w.ends('a').emits();
     expect([w.status('a'), w.shelf('MUG')]).toEqual(['RELEASED', { main: '2/0' }]);
   });
 
-  test('read again is recognized', () => {
+  test('read a second time is recognized', () => {
     const w = new Warehouse({ MUG: { main: 2 } }).orders('a', { MUG: 1 });
-    w.reads('a', 'OrderCreated', {} as EventData<'OrderCreated'>, true).says();
+    w.readsEvent({ ...w.event('OrderCreated', {}, 'a'), sequence: 1 }).emits();
     expect([w.ignored, w.shelf('MUG')]).toEqual(['duplicate', { main: '2/1' }]);
   });
 });
@@ -187,18 +132,18 @@ describe('a backorder', () => {
   test('reserves when enough has come, and not before', () => {
     const w = new Warehouse({ MUG: { main: 1 } })
       .orders('a', { MUG: 2 }, true)
-      .says('StockBackordered')
-      .triesAgain('a')
-      .says();
-    w.stock.set('MUG', { main: { onHand: 2, reserved: 0 } });
-    w.triesAgain('a').says('StockReserved').triesAgain('a').says();
+      .emits('StockBackordered')
+      .retries('a')
+      .emits();
+    w.shared.set('MUG', { main: { onHand: 2, reserved: 0 } });
+    w.retries('a').emits('StockReserved').retries('a').emits();
     expect(w.shelf('MUG')).toEqual({ main: '2/2' });
   });
 
   test('of a cancelled order waits for nothing any more', () => {
-    const w = new Warehouse({ MUG: { main: 0 } }).orders('a', { MUG: 1 }, true).ends('a').says();
-    w.stock.set('MUG', { main: { onHand: 1, reserved: 0 } });
-    w.triesAgain('a').says();
+    const w = new Warehouse({ MUG: { main: 0 } }).orders('a', { MUG: 1 }, true).ends('a').emits();
+    w.shared.set('MUG', { main: { onHand: 1, reserved: 0 } });
+    w.retries('a').emits();
     expect(w.shelf('MUG')).toEqual({ main: '1/0' });
   });
 });
@@ -208,7 +153,7 @@ describe('a parcel', () => {
     const w = new Warehouse({ MUG: { main: 3 } })
       .orders('a', { MUG: 2 })
       .leaves('a', 'main', { MUG: 2 })
-      .says('StockShipped');
+      .emits('StockShipped');
     expect([w.shelf('MUG'), w.status('a')]).toEqual([{ main: '1/0' }, 'SHIPPED']);
   });
 
@@ -220,7 +165,7 @@ describe('a parcel', () => {
       { sku: 'MUG', location: 'east', quantity: 1 },
       { sku: 'MUG', location: 'west', quantity: 1 },
     ]);
-    w.leaves('a', 'west', { CUP: 2, MUG: 1 }).says('StockShipped');
+    w.leaves('a', 'west', { CUP: 2, MUG: 1 }).emits('StockShipped');
     expect(w.allocations).toEqual([
       { sku: 'CUP', location: 'west', quantity: 2 },
       { sku: 'MUG', location: 'west', quantity: 1 },
@@ -239,7 +184,7 @@ describe('a parcel', () => {
       .orders('a', { MUG: 2 })
       .leaves('a', 'main', { MUG: 2 })
       .comesBack('a', 'outlet', { MUG: 1 })
-      .says('StockReturned');
+      .emits('StockReturned');
     expect(w.shelf('MUG')).toEqual({ main: '0/0', outlet: '1/0' });
   });
 });

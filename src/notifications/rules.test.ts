@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { Envelope } from '#contracts/envelope.ts';
-import { type Contact, type EventData, type EventType, ORDER_EVENTS } from '#contracts/order-events.ts';
-import { emptyRow, type Folded, foldEvent, type Row } from '#platform/processor/aggregate.ts';
+import type { Contact, EventData } from '#contracts/order-events.ts';
+import { RulesStory } from '#tests/support/rules.ts';
 import { escapeHtml, htmlMail } from './html-mail.ts';
 import { backoffMs, domainOf } from './mail-sender.ts';
 import {
@@ -14,47 +13,20 @@ import {
 } from './rules.ts';
 import { NOTIFIED_TYPES } from './templates.ts';
 
-const ORDER = '0192f0c1-2a3b-7c4d-8e5f-0123456789ab';
 const EMAIL = { email: 'ada@example.com' };
 
-class Story {
-  row: Row<Correspondence> = emptyRow(ORDER);
-  notifications: readonly Notification[] = [];
-  readonly #rules;
-  #sequence = 0;
-  #ids = 0;
-
+class Story extends RulesStory<Correspondence, never, MailQueued, readonly Notification[]> {
   constructor(mail = false) {
-    this.#rules = notificationRules({ mail });
+    super(notificationRules({ mail }));
   }
-  event<T extends EventType>(type: T, changes: Partial<EventData<T>> = {}): Envelope {
-    const { source, example } = ORDER_EVENTS[type];
-    const sequence = ++this.#sequence;
-    return {
-      id: `e${sequence}`,
-      source,
-      type,
-      subject: ORDER,
-      sequence,
-      time: '2026-11-22T12:00:00.000Z',
-      correlationid: 'c',
-      causationid: 'k',
-      data: { ...example, ...changes },
-    };
+  get notifications(): readonly Notification[] {
+    return this.shared.get(OUTGOING) ?? [];
   }
-  hears(event: Envelope): Folded<Correspondence, MailQueued, readonly Notification[]> {
-    const shared = { get: (key: string) => (key === OUTGOING ? this.notifications : undefined) };
-    const folded = foldEvent(this.#rules, this.row, event, { nowMs: 0, newId: () => `n${++this.#ids}`, shared });
-    this.row = folded.row;
-    this.notifications = folded.shared?.get(OUTGOING) ?? this.notifications;
-    return folded;
+  get newest(): Notification {
+    return this.notifications.at(-1)!;
   }
   created(contact?: Contact, changes: Partial<EventData<'OrderCreated'>> = {}): this {
-    this.hears(this.event('OrderCreated', { ...(contact && { contact }), ...changes }));
-    return this;
-  }
-  get last(): Notification {
-    return this.notifications.at(-1)!;
+    return this.reads('OrderCreated', { ...(contact && { contact }), ...changes });
   }
 }
 
@@ -74,7 +46,7 @@ describe('channels', () => {
 
   test('with a mail server, mails are queued and the sender is notified', () => {
     const story = new Story(true);
-    const folded = story.hears(story.event('OrderCreated', { contact: { ...EMAIL, phone: '+49 30 1' } }));
+    const folded = story.reads('OrderCreated', { contact: { ...EMAIL, phone: '+49 30 1' } });
     expect(story.notifications.map(({ status }) => status)).toEqual(['queued', 'mailbox']);
     expect(folded.effects).toEqual(['mail-queued']);
   });
@@ -88,19 +60,17 @@ describe('channels', () => {
 
   test('the contact of an amendment is the one that counts from then on', () => {
     const story = new Story().created();
-    story.hears(story.event('OrderAmended', { contact: { email: 'new@example.com' } }));
+    story.reads('OrderAmended', { contact: { email: 'new@example.com' } });
     expect(story.notifications).toHaveLength(1);
-    story.hears(story.event('OrderPaid'));
-    expect(story.last).toMatchObject({ channel: 'email', recipient: 'new@example.com' });
+    story.reads('OrderPaid');
+    expect(story.newest).toMatchObject({ channel: 'email', recipient: 'new@example.com' });
   });
 
   test('an amendment of something else, and any other event, leave the stored row alone', () => {
     const story = new Story().created(EMAIL);
     const before = story.row.state;
-    expect(story.hears(story.event('OrderAmended', { reference: undefined, metadata: { a: 1 } })).ignored).toMatch(
-      /neither/,
-    );
-    story.hears(story.event('OrderPaid'));
+    expect(story.reads('OrderAmended', { reference: undefined, metadata: { a: 1 } }).ignored).toMatch(/neither/);
+    story.reads('OrderPaid');
     expect(story.row.state).toBe(before);
   });
 });
@@ -109,37 +79,37 @@ describe('events', () => {
   test.each(NOTIFIED_TYPES)('%s has a message with subject and text', (type) => {
     const story = new Story();
     if (type !== 'OrderCreated') story.created(EMAIL, { reference: 'PO-77' });
-    story.hears(story.event(type, type === 'OrderCreated' ? { contact: EMAIL, reference: 'PO-77' } : {}));
-    expect(story.last.eventType).toBe(type);
-    expect(story.last.subject).toContain('PO-77');
-    expect(story.last.body).toContain('PO-77');
-    expect(story.last.body).not.toMatch(/undefined|\[object/);
+    story.reads(type, type === 'OrderCreated' ? { contact: EMAIL, reference: 'PO-77' } : {});
+    expect(story.newest.eventType).toBe(type);
+    expect(story.newest.subject).toContain('PO-77');
+    expect(story.newest.body).toContain('PO-77');
+    expect(story.newest.body).not.toMatch(/undefined|\[object/);
   });
 
   test('a repeated event notifies nobody twice', () => {
     const story = new Story();
     const event = story.event('OrderCreated', { contact: EMAIL });
-    story.hears(event);
-    expect(story.hears(event).ignored).toBe('duplicate');
+    story.readsEvent(event);
+    expect(story.readsEvent(event).ignored).toBe('duplicate');
     expect(story.notifications).toHaveLength(1);
   });
 
   test('shipping messages carry the tracking number, also in a text message', () => {
     const story = new Story().created({ phone: '+49 30 1' });
-    story.hears(story.event('OrderPartiallyShipped', { carrier: 'dhl', trackingNumber: 'JJD-1' }));
-    expect(story.last.body).toContain('JJD-1');
-    expect(story.last.body).toContain('dhl');
+    story.reads('OrderPartiallyShipped', { carrier: 'dhl', trackingNumber: 'JJD-1' });
+    expect(story.newest.body).toContain('JJD-1');
+    expect(story.newest.body).toContain('dhl');
   });
 
   test('a refund names the currency of the order', () => {
     const story = new Story().created(EMAIL, { currency: 'JPY' });
-    story.hears(story.event('OrderRefunded', { amount: '500' }));
-    expect(story.last.subject).toContain('500 JPY');
+    story.reads('OrderRefunded', { amount: '500' });
+    expect(story.newest.subject).toContain('500 JPY');
   });
 
   test('an event about an order that is not known is still recorded', () => {
     const story = new Story();
-    story.hears(story.event('OrderPaid'));
+    story.reads('OrderPaid');
     expect(story.notifications).toMatchObject([{ status: 'suppressed' }]);
   });
 });
@@ -148,7 +118,7 @@ describe('text from outside', () => {
   const hostile = '<script>alert(1)</script>\r\nBcc: all@example.com\u0000"\'&';
 
   test('cannot break out of its line or of the HTML', () => {
-    const { last } = new Story().created(EMAIL, {
+    const { newest: last } = new Story().created(EMAIL, {
       reference: hostile,
       items: [{ line: 1, sku: hostile, quantity: 1, unitPrice: '1', amount: '1.00' }],
     });
@@ -167,7 +137,7 @@ describe('text from outside', () => {
       unitPrice: '1',
       amount: '1.00',
     }));
-    const { last } = new Story().created(EMAIL, { items, reference: 'r'.repeat(500) });
+    const { newest: last } = new Story().created(EMAIL, { items, reference: 'r'.repeat(500) });
     expect(last.body.length).toBeLessThanOrEqual(BODY_MAX);
     expect(last.body).toContain('990 more items');
     expect(last.subject.length).toBeLessThan(200);

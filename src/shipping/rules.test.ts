@@ -1,63 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import type { Envelope } from '#contracts/envelope.ts';
-import { isRefusal, type Refusal } from '#contracts/errors.ts';
-import { type EventData, type EventType, ORDER_EVENTS } from '#contracts/order-events.ts';
-import { emptyRow, type Folded, foldCommand, foldEvent, type Row } from '#platform/processor/aggregate.ts';
+import { NOON_MS, RulesStory } from '#tests/support/rules.ts';
 import { type CarrierDue, nextDueMs, type Shipping, type ShippingCommand, shippingRules } from './rules.ts';
 
-const ORDER = '0192f0c1-2a3b-7c4d-8e5f-0123456789ab';
-const START_MS = Date.parse('2026-11-22T12:00:00.000Z');
-const cause = { causationid: 'command', correlationid: 'request' };
-
-/** One order as shipping meets it. Ids are s1, s2, … for shipments and e… for events. */
-class Story {
-  row: Row<Shipping> = emptyRow(ORDER);
-  nowMs = START_MS;
-  last: Folded<Shipping, CarrierDue> | Refusal | undefined;
-  readonly #rules;
-  #ids = 0;
-  #sequence = 0;
-
+/** One order as shipping meets it. */
+class Story extends RulesStory<Shipping, ShippingCommand, CarrierDue> {
   constructor(delayMs: number | undefined) {
-    this.#rules = shippingRules({ delayMs });
-  }
-
-  #context() {
-    const shared = { get: () => undefined };
-    return { nowMs: this.nowMs, newId: () => `id${++this.#ids}`, shared };
-  }
-
-  event<T extends EventType>(type: T, data: EventData<T>): Envelope<EventData<T>> {
-    const sequence = ++this.#sequence;
-    return {
-      id: `order-event-${sequence}`,
-      source: ORDER_EVENTS[type].source,
-      type,
-      subject: ORDER,
-      sequence,
-      time: new Date(this.nowMs).toISOString(),
-      correlationid: 'c',
-      causationid: 'k',
-      data,
-    };
-  }
-
-  hears(event: Envelope): this {
-    const folded = foldEvent(this.#rules, this.row, event, this.#context());
-    this.row = folded.row;
-    this.last = folded;
-    return this;
-  }
-
-  does(command: ShippingCommand): this {
-    this.last = foldCommand(this.#rules, this.row, command, cause, this.#context());
-    if (!isRefusal(this.last)) this.row = this.last.row;
-    return this;
-  }
-
-  after(ms: number): this {
-    this.nowMs += ms;
-    return this;
+    super(shippingRules({ delayMs }));
   }
 
   ready(...locations: string[]): this {
@@ -66,19 +14,19 @@ class Story {
       location,
       quantity: 1,
     }));
-    return this.hears(this.event('OrderReadyForShipment', { allocations, deadlineAt: '2026-12-01T00:00:00.000Z' }));
+    return this.reads('OrderReadyForShipment', { allocations, deadlineAt: '2026-12-01T00:00:00.000Z' });
   }
   held(hold = 'manual'): this {
-    return this.hears(this.event('OrderHeld', { hold, reason: 'check', by: 'operator' }));
+    return this.reads('OrderHeld', { hold, reason: 'check', by: 'operator' });
   }
   released(hold = 'manual'): this {
-    return this.hears(this.event('OrderReleased', { hold, reason: 'fine', by: 'operator' }));
+    return this.reads('OrderReleased', { hold, reason: 'fine', by: 'operator' });
   }
   cancellationRequested(): this {
-    return this.hears(this.event('OrderCancellationRequested', { reason: 'changed my mind', by: 'customer' }));
+    return this.reads('OrderCancellationRequested', { reason: 'changed my mind', by: 'customer' });
   }
   orderCancelled(): this {
-    return this.hears(this.event('OrderCancelled', { reason: 'changed my mind', by: 'customer' }));
+    return this.reads('OrderCancelled', { reason: 'changed my mind', by: 'customer' });
   }
 
   /** Shipment ids in the order they were scheduled. */
@@ -88,25 +36,14 @@ class Story {
   get statuses(): string[] {
     return this.row.state?.shipments.map((shipment) => shipment.status) ?? [];
   }
-  get told(): string[] {
-    if (!this.last || isRefusal(this.last)) throw new Error(`refused: ${JSON.stringify(this.last)}`);
-    return this.last.events.map((event) => event.type);
-  }
-  get data(): unknown[] {
-    if (!this.last || isRefusal(this.last)) throw new Error('refused');
-    return this.last.events.map((event) => event.data);
-  }
-  get refused(): string | undefined {
-    return isRefusal(this.last) ? this.last.refused : undefined;
-  }
-  get ignored(): string | undefined {
-    return this.last && !isRefusal(this.last) ? this.last.ignored : undefined;
+  get types(): string[] {
+    return this.events.map(({ type }) => type);
   }
   dispatch(index = 0, carrier = 'dhl'): this {
-    return this.does({ type: 'dispatch', shipmentId: this.ids[index]!, carrier, trackingNumber: 'T1' });
+    return this.when({ type: 'dispatch', shipmentId: this.ids[index]!, carrier, trackingNumber: 'T1' });
   }
   deliver(index = 0): this {
-    return this.does({ type: 'deliver', shipmentId: this.ids[index]! });
+    return this.when({ type: 'deliver', shipmentId: this.ids[index]! });
   }
 }
 
@@ -121,8 +58,8 @@ describe('scheduling', () => {
       { sku: 'A', location: 'east', quantity: 3 },
       { sku: 'C', location: 'east', quantity: 1 },
     ];
-    story.hears(story.event('OrderReadyForShipment', { allocations, deadlineAt: '2026-12-01T00:00:00.000Z' }));
-    expect(story.told).toEqual(['ShipmentScheduled', 'ShipmentScheduled']);
+    story.reads('OrderReadyForShipment', { allocations, deadlineAt: '2026-12-01T00:00:00.000Z' });
+    expect(story.types).toEqual(['ShipmentScheduled', 'ShipmentScheduled']);
     expect(story.data).toEqual([
       {
         shipmentId: story.ids[0],
@@ -136,14 +73,14 @@ describe('scheduling', () => {
     ]);
   });
 
-  test('happens once: the same event again is a duplicate, a second one is ignored', () => {
+  test('happens once: the same event repeated is a duplicate, a second one is ignored', () => {
     const story = byHand();
     const event = story.event('OrderReadyForShipment', {
       allocations: [{ sku: 'A', location: 'main', quantity: 1 }],
       deadlineAt: '2026-12-01T00:00:00.000Z',
     });
-    const before = story.hears(event).row;
-    expect(story.hears(event).ignored).toBe('duplicate');
+    const before = story.readsEvent(event).row;
+    expect(story.readsEvent(event).ignored).toBe('duplicate');
     expect(story.row).toBe(before);
     expect(story.ready().ignored).toMatch(/scheduled before/);
     expect(story.ids).toHaveLength(1);
@@ -169,7 +106,7 @@ describe('dispatch and delivery by hand', () => {
   });
 
   test('refuse what cannot be done', () => {
-    expect(byHand().does({ type: 'deliver', shipmentId: 'nowhere' }).refused).toBe('SHIPMENT_NOT_FOUND');
+    expect(byHand().when({ type: 'deliver', shipmentId: 'nowhere' }).refused).toBe('SHIPMENT_NOT_FOUND');
     const story = byHand().ready();
     expect(story.deliver().refused).toBe('SHIPMENT_NOT_DELIVERABLE');
     expect(story.dispatch().dispatch().refused).toBe('SHIPMENT_NOT_DISPATCHABLE');
@@ -182,11 +119,11 @@ describe('a hold', () => {
     const story = byHand().held('fraud').held('manual').ready();
     expect(story.dispatch().refused).toBe('SHIPMENT_ON_HOLD');
     expect(story.released('fraud').dispatch().refused).toBe('SHIPMENT_ON_HOLD');
-    expect(story.released('manual').dispatch().told).toEqual(['ShipmentDispatched']);
+    expect(story.released('manual').dispatch().types).toEqual(['ShipmentDispatched']);
   });
 
   test('does not stop a parcel that has left', () => {
-    expect(byHand().ready().dispatch().held().deliver().told).toEqual(['ShipmentDelivered']);
+    expect(byHand().ready().dispatch().held().deliver().types).toEqual(['ShipmentDelivered']);
   });
 
   test('is known once, and releasing one that shipping never met needs no row', () => {
@@ -200,7 +137,7 @@ describe('a hold', () => {
 describe('a cancellation', () => {
   test('stops all parcels while none has left', () => {
     const story = byHand().ready('east', 'west').cancellationRequested();
-    expect(story.told).toEqual(['ShipmentCancelled']);
+    expect(story.types).toEqual(['ShipmentCancelled']);
     expect(story.data).toEqual([{ shipmentIds: story.ids }]);
     expect(story.dispatch().refused).toBe('SHIPMENT_NOT_DISPATCHABLE');
     expect(story.orderCancelled().ignored).toBe('nothing waits');
@@ -222,7 +159,7 @@ describe('a cancellation', () => {
 
   test('of the order forgets its holds and stops what waits, without an event', () => {
     const story = byHand().held().ready().orderCancelled();
-    expect(story.told).toEqual([]);
+    expect(story.types).toEqual([]);
     expect(story.row.state).toMatchObject({ holds: [], shipments: [{ status: 'CANCELLED' }] });
     expect(byHand().orderCancelled().ignored).toMatch(/nothing was scheduled/);
   });
@@ -231,7 +168,7 @@ describe('a cancellation', () => {
 describe('the sandbox carrier', () => {
   test('without a delay takes every step in the save that schedules', () => {
     const story = new Story(0).ready('east', 'west');
-    expect(story.told).toEqual([
+    expect(story.types).toEqual([
       'ShipmentScheduled',
       'ShipmentScheduled',
       'ShipmentDispatched',
@@ -248,13 +185,13 @@ describe('the sandbox carrier', () => {
     expect(nextDueMs(story.row.state!)).toBeUndefined();
   });
 
-  test('dispatches after its delay, and delivers after the same delay again', () => {
+  test('dispatches after its delay, and delivers after the same delay once more', () => {
     const story = new Story(1_000).ready();
-    expect(story.last).toMatchObject({ effects: [{ dueMs: START_MS + 1_000 }] });
-    expect(story.after(999).does({ type: 'carry' }).told).toEqual([]);
-    expect(story.after(1).does({ type: 'carry' }).told).toEqual(['ShipmentDispatched']);
-    expect(nextDueMs(story.row.state!)).toBe(START_MS + 2_000);
-    expect(story.after(1_000).does({ type: 'carry' }).told).toEqual(['ShipmentDelivered']);
+    expect(story.last).toMatchObject({ effects: [{ dueMs: NOON_MS + 1_000 }] });
+    expect(story.later(999).when({ type: 'carry' }).types).toEqual([]);
+    expect(story.later(1).when({ type: 'carry' }).types).toEqual(['ShipmentDispatched']);
+    expect(nextDueMs(story.row.state!)).toBe(NOON_MS + 2_000);
+    expect(story.later(1_000).when({ type: 'carry' }).types).toEqual(['ShipmentDelivered']);
     expect(nextDueMs(story.row.state!)).toBeUndefined();
   });
 
@@ -265,31 +202,31 @@ describe('the sandbox carrier', () => {
   });
 
   test('acting twice changes nothing the second time, and saves nothing', () => {
-    const story = new Story(1_000).ready().after(1_000).does({ type: 'carry' });
+    const story = new Story(1_000).ready().later(1_000).when({ type: 'carry' });
     const before = story.row;
-    expect(story.does({ type: 'carry' }).told).toEqual([]);
+    expect(story.when({ type: 'carry' }).types).toEqual([]);
     expect(story.row).toBe(before);
-    expect(new Story(1_000).does({ type: 'carry' }).row.revision).toBe(0);
+    expect(new Story(1_000).when({ type: 'carry' }).row.revision).toBe(0);
   });
 
   test('waits while the order is held and goes on when it is released', () => {
-    const story = new Story(1_000).ready().held().after(60_000);
+    const story = new Story(1_000).ready().held().later(60_000);
     expect(nextDueMs(story.row.state!)).toBeUndefined();
-    expect(story.does({ type: 'carry' }).told).toEqual([]);
-    expect(story.released().told).toEqual(['ShipmentDispatched']);
-    expect(new Story(0).held().ready().released().told).toEqual(['ShipmentDispatched', 'ShipmentDelivered']);
+    expect(story.when({ type: 'carry' }).types).toEqual([]);
+    expect(story.released().types).toEqual(['ShipmentDispatched']);
+    expect(new Story(0).held().ready().released().types).toEqual(['ShipmentDispatched', 'ShipmentDelivered']);
   });
 
   test('never moves a stopped parcel', () => {
-    const story = new Story(1_000).ready().cancellationRequested().after(60_000);
-    expect(story.does({ type: 'carry' }).told).toEqual([]);
+    const story = new Story(1_000).ready().cancellationRequested().later(60_000);
+    expect(story.when({ type: 'carry' }).types).toEqual([]);
     expect(story.statuses).toEqual(['CANCELLED']);
   });
 
   test('leaves the parcels of other carriers to them', () => {
-    const story = new Story(1_000).ready().dispatch(0, 'dhl').after(60_000);
-    expect(story.does({ type: 'carry' }).told).toEqual([]);
-    expect(new Story(1_000).ready().dispatch(0, 'sandbox').after(1_000).does({ type: 'carry' }).told).toEqual([
+    const story = new Story(1_000).ready().dispatch(0, 'dhl').later(60_000);
+    expect(story.when({ type: 'carry' }).types).toEqual([]);
+    expect(new Story(1_000).ready().dispatch(0, 'sandbox').later(1_000).when({ type: 'carry' }).types).toEqual([
       'ShipmentDelivered',
     ]);
   });
@@ -297,7 +234,7 @@ describe('the sandbox carrier', () => {
   test('switched off, moves nothing that an earlier run left behind', () => {
     const before = new Story(1_000).ready();
     const story = byHand();
-    story.row = before.row;
-    expect(story.after(60_000).does({ type: 'carry' }).told).toEqual([]);
+    story.store(before.row);
+    expect(story.later(60_000).when({ type: 'carry' }).types).toEqual([]);
   });
 });
