@@ -7,7 +7,7 @@ import type { Order } from '#orders/rules/state.ts';
 import type { OrderCommand } from '#orders/rules/commands.ts';
 import { orderRules } from '#orders/rules.ts';
 import { nextAttemptOf, type Payment, type PaymentCommand, type PaymentEffect } from '#payments/rules/model.ts';
-import { paymentRules } from '#payments/rules.ts';
+import { eventsToRead, paymentRules } from '#payments/rules.ts';
 import { type Review, type ReviewCommand, reviewRules } from '#reviews/rules.ts';
 import { type CarrierDue, nextDueMs, type Shipping, type ShippingCommand, shippingRules } from '#shipping/rules.ts';
 import { checkPayment, checkReservations } from './checks.ts';
@@ -35,12 +35,13 @@ export function createServices(story: Story): Services {
     spec: Spec<State, Command, Effect, Value>,
   ): Service<State, Command, Effect, Value> => new Service(spec, story, replicas);
   const orders = orderRules(plan.deadlines);
-  const payments = paymentRules({
+  const paying = paymentRules({
     capture: plan.capture,
     providers: new Set(['sandbox']),
     timeoutMs: 2_000,
     cancelSafetyMs: 30_000,
   });
+  const payments = { ...paying, consumes: eventsToRead(paying, plan.capture, false) };
   const reviews = reviewRules({ deadlineMs: plan.reviewDeadlineMs });
   const shipping = shippingRules({ delayMs: plan.carrierDelayMs });
   return {

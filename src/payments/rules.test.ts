@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { payment, paid, type PaymentStory, START_MS } from '#tests/support/payment-story.ts';
-import type { PaymentRulesOptions } from './rules/model.ts';
-import { paymentRules } from './rules.ts';
+import { eventsToRead, paymentRules } from './rules.ts';
 
 const REFUND = '0192f0c1-0000-7000-8000-00000000000f';
 const OTHER_REFUND = '0192f0c1-0000-7000-8000-00000000000e';
@@ -258,11 +257,9 @@ describe('capture on dispatch', () => {
   });
 
   test('reads shipments only where something may wait for them', () => {
-    const consumes = (options: Partial<PaymentRulesOptions>): readonly string[] =>
-      paymentRules({ capture: 'automatic', providers: new Set(), timeoutMs: 1, cancelSafetyMs: 1, ...options })
-        .consumes;
-    expect(consumes({})).not.toContain('OrderShipped');
-    expect(consumes(onDispatch)).toContain('OrderShipped');
-    expect(consumes({ capturesOutstanding: () => true })).toContain('OrderShipped');
+    const rules = paymentRules({ capture: 'automatic', providers: new Set(), timeoutMs: 1, cancelSafetyMs: 1 });
+    expect(eventsToRead(rules, 'automatic', false)).not.toContain('OrderShipped');
+    expect(eventsToRead(rules, 'on_dispatch', false)).toContain('OrderShipped');
+    expect(eventsToRead(rules, 'automatic', true)).toContain('OrderShipped');
   });
 });

@@ -4,6 +4,7 @@ import type { EventData, OrderEvent } from '#contracts/order-events.ts';
 import { type Ignored, type Outcome, type Rules, ignore } from '#platform/processor/aggregate.ts';
 import { Decision, type DecisionContext } from './rules/decision.ts';
 import {
+  type CaptureMode,
   ABANDONED,
   type Payment,
   type PaymentCommand,
@@ -105,20 +106,24 @@ function shipped(
   return decision.outcome;
 }
 
+/**
+ * The events worth reading under a capture mode. Where nothing is ever captured late, reading OrderShipped would cost a
+ * write per order for nothing; authorizations made under `on_dispatch` may still wait for it, whatever the mode is now.
+ */
+export function eventsToRead(
+  { consumes }: Pick<PaymentRules, 'consumes'>,
+  capture: CaptureMode,
+  capturesOutstanding: boolean,
+): PaymentRules['consumes'] {
+  const shipments = capture === 'on_dispatch' || capturesOutstanding;
+  return shipments ? consumes : consumes.filter((type) => type !== 'OrderShipped');
+}
+
 /** The rules of payments under given settings. */
 export function paymentRules(options: PaymentRulesOptions): PaymentRules {
   return {
     source: '/olms/payments',
-    // Where nothing is ever captured late, reading OrderShipped would cost a write per order for nothing.
-    get consumes(): OrderEvent['type'][] {
-      const shipments = options.capture === 'on_dispatch' || options.capturesOutstanding?.() === true;
-      return [
-        'OrderPaymentRequested',
-        'OrderCancelled',
-        'OrderRefundRequested',
-        ...(shipments ? (['OrderShipped'] as const) : []),
-      ];
-    },
+    consumes: ['OrderPaymentRequested', 'OrderCancelled', 'OrderRefundRequested', 'OrderShipped'],
     react(event, payment, context) {
       if (event.type === 'OrderPaymentRequested')
         return payment ? ignore('the payment was requested before') : requested(event, context, options);

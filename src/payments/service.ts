@@ -15,7 +15,7 @@ import { createProviders, providerNames } from './providers.ts';
 import { paymentRoutes } from './routes.ts';
 import { nextAttemptOf, type Payment, type PaymentCommand, type PaymentEffect } from './rules/model.ts';
 import type { ProviderResult, Operation } from './rules/operation.ts';
-import { paymentRules } from './rules.ts';
+import { eventsToRead, paymentRules } from './rules.ts';
 import { duePayments, hasAuthorizations, paymentStore, readPayment, waitingForOtherProviders } from './store.ts';
 
 const RECONCILE_EVERY_MS = 1_000;
@@ -29,13 +29,10 @@ function causeOf(operation: Operation): Cause {
 const NO_REBUILD =
   'what a provider was asked under which key, what it answered, and what is in doubt was never an event; only the provider could report it once more';
 
-function partsOf(
-  config: PaymentsConfig,
-  capturesOutstanding: () => boolean,
-): ProcessorParts<Payment, PaymentCommand, PaymentEffect, never> {
+function partsOf(config: PaymentsConfig): ProcessorParts<Payment, PaymentCommand, PaymentEffect, never> {
   const { capture, timeoutMs, cancelSafetyMs } = config;
   const providers = new Set(providerNames(config));
-  const rules = paymentRules({ capture, providers, timeoutMs, cancelSafetyMs, capturesOutstanding });
+  const rules = paymentRules({ capture, providers, timeoutMs, cancelSafetyMs });
   return { name: 'payments', rules, store: paymentStore };
 }
 
@@ -53,19 +50,13 @@ export const payments: ServiceDefinition = {
   emits: SOURCES.payments,
   migrations: join(import.meta.dirname, 'migrations'),
   settings,
-  // Whether authorizations wait for their shipment is asked of the database at start; a replay counts with it.
-  replays: (env) => [
-    replayable(
-      partsOf(readConfig(env), () => true),
-      NO_REBUILD,
-    ),
-  ],
+  replays: (env) => [replayable(partsOf(readConfig(env)), NO_REBUILD)],
   audit: paymentsAudit,
   create(dependencies: ServiceDependencies): Service {
     const { env, database, bus, clock, logger, metrics } = dependencies;
     const config = readConfig(env, dependencies.processSecret);
     const providers = createProviders(config);
-    let capturesOutstanding = false;
+    const parts = partsOf(config);
     const submit = (orderId: string, command: PaymentCommand, cause: Cause): Promise<Done<Payment> | Refusal> =>
       processor.submit({ orderId, command, cause });
     const calls = new ProviderCalls({
@@ -84,7 +75,7 @@ export const payments: ServiceDefinition = {
         ),
     });
     const processor = new Processor<Payment, PaymentCommand, PaymentEffect>({
-      ...partsOf(config, () => capturesOutstanding),
+      ...parts,
       opensWith: ['OrderPaymentRequested'],
       database,
       bus,
@@ -144,13 +135,13 @@ export const payments: ServiceDefinition = {
           recordNotice: ({ orderId, key, result }) => recordNotice(orderId, key, result),
         }),
       async start() {
-        capturesOutstanding = config.capture === 'automatic' && (await hasAuthorizations(database));
+        const outstanding = config.capture === 'automatic' && (await hasAuthorizations(database));
         for (const unknown of await waitingForOtherProviders(database, [...providers.keys()]))
           logger.error(
             unknown,
             'payments wait for a provider that is not configured; configure it, or they wait for ever',
           );
-        await processor.start();
+        await processor.start(eventsToRead(parts.rules, config.capture, outstanding));
         reconciliation = startDuePoller({
           name: 'payments-reconciliation',
           everyMs: RECONCILE_EVERY_MS,

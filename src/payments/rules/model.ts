@@ -55,8 +55,6 @@ export interface PaymentRulesOptions {
   /** Longest duration of a call. */
   readonly timeoutMs: number;
   readonly cancelSafetyMs: number;
-  /** Authorizations made under `on_dispatch` still wait, whatever the mode is now. */
-  readonly capturesOutstanding?: () => boolean;
 }
 
 export const UNKNOWN_PROVIDER = 'unknown_provider';

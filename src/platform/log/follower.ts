@@ -50,9 +50,9 @@ export class Follower {
     this.parking = new Parking(options.database, options.consumer);
   }
 
-  /** Reads what is parked, and begins to read the log. */
-  async start(): Promise<void> {
-    const { bus, consumer, types, encoded, database, onReady } = this.#options;
+  /** Reads what is parked, and begins to read events of these types from the log; of none where there are none. */
+  async start(types: readonly string[] = this.#options.types): Promise<void> {
+    const { bus, consumer, encoded, database, onReady } = this.#options;
     await this.parking.refresh();
     if (types.length === 0) return;
     this.#subscription = await bus.subscribe({

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Envelope } from '#contracts/envelope.ts';
+import type { OrderEvent } from '#contracts/order-events.ts';
 import type { Refusal } from '#contracts/errors.ts';
 import { ConflictError, isTransient, isUniqueViolation } from '#platform/database/database.ts';
 import type { Lag, OffsetMove } from '#platform/log/bus.ts';
@@ -43,10 +44,7 @@ export class Processor<State, Command, Effect = never, Value = never> {
     this.#remembered = new Remembered({ soleWriter: database.soleWriter, keepShared, opensWith });
     this.#follower = new Follower({
       consumer: name,
-      // Asked for when following begins: the rules of payments know only then whether captures are outstanding.
-      get types() {
-        return rules.consumes;
-      },
+      types: rules.consumes,
       database,
       bus,
       logger,
@@ -63,9 +61,9 @@ export class Processor<State, Command, Effect = never, Value = never> {
     this.#inbox = new Inbox({ name, clock, lingerMs, onDue });
   }
 
-  /** Begins consuming; before that, only commands are taken. */
-  async start(): Promise<void> {
-    await this.#follower.start();
+  /** Begins consuming events of these types, by default all that the rules take; before that, only commands are taken. */
+  async start(types: readonly OrderEvent['type'][] = this.#options.rules.consumes): Promise<void> {
+    await this.#follower.start(types);
     this.#upkeep = setInterval(() => this.#onTick(), UPKEEP_EVERY_MS);
   }
 
