@@ -118,7 +118,7 @@ function operationsOf(document: Json): Operation[] {
       const operation = at(item, method);
       const [body] = Object.values(at(operation, 'requestBody', 'content'));
       return {
-        id: String(operation['operationId']),
+        id: operation['operationId'] as string,
         method: method.toUpperCase(),
         path,
         summary: operation['summary'],
@@ -156,7 +156,7 @@ ${methods}}
 }
 
 const located = ({ parameters }: Operation, ...places: string[]): readonly JsonObject[] =>
-  parameters.filter((parameter) => places.includes(String(parameter['in'])) && parameter['name'] !== 'cursor');
+  parameters.filter((parameter) => places.includes(parameter['in'] as string) && parameter['name'] !== 'cursor');
 
 function parametersType(operation: Operation): string[] {
   const all = located(operation, 'path', 'query');
@@ -165,7 +165,7 @@ function parametersType(operation: Operation): string[] {
     const { name, required, description } = parameter;
     const schema = at(parameter, 'schema');
     // A query says numbers as digits.
-    const type = String(schema['pattern']).includes('\\d{0,2}') ? 'number | string' : typeOf(schema);
+    const type = (schema['pattern'] as string | undefined)?.includes('\\d{0,2}') ? 'number | string' : typeOf(schema);
     return `${comment(description)}readonly ${JSON.stringify(name)}${required === true ? '' : '?'}: ${type}${required === true ? '' : ' | undefined'};`;
   });
   return [`export interface ${capital(operation.id)}Parameters {\n${members.join('\n')}\n}\n`];

@@ -3,7 +3,7 @@ import { isObject, type Json, type JsonObject } from './json.ts';
 /**
  * What may happen to a published event schema. Events lie in the log for years and are read by programs
  * nobody here knows: an old event must fit the new schema, and a reader of the old schema must understand new
- * events. So a new optional field is fine, and a new value of an enumeration, which readers are told to expect.
+ * events. So a new optional field is fine, and a new value of an enumeration, which readers must expect.
  * Everything else is a new event type.
  */
 

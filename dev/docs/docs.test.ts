@@ -152,7 +152,7 @@ describe('olms docs', () => {
     publishedBefore((schema) => (schema.properties['paidAt'] = { type: 'string' }));
     expect(() => docs({})).toThrow('data.paidAt was removed');
   });
-  test('a base that is no commit is told', async () => {
+  test('a base that is no commit is refused', async () => {
     expect(() => docs({ check: true, base: 'nowhere' })).toThrow('nowhere is not a commit');
   });
 });

@@ -93,7 +93,7 @@ Each order answers with \`allowedActions\`, and for every other action with the 
 
 ## Late facts
 
-Services tell what happened whether or not the order still waits for it. These facts change nothing, and this is why that is right. Any other fact that finds no row in the table is a hole in the table: it parks the order for a person to look at.
+Services report what happened whether or not the order still waits for it. These facts change nothing, and this is why that is right. Any other fact that finds no row in the table is a hole in the table: it parks the order for a person to look at.
 
 ${markdownTable(['in status', 'command', 'nothing happens, because'], late)}
 

@@ -197,7 +197,7 @@ function checkDocuments(story: Story, id: string, order: Order, events: readonly
     fail(`${name}: its documents are over ${sold}, it was paid ${captured} and given back ${refunded}`);
 }
 
-/** Every fact another service told an order changed it, or changes nothing for a planned reason. */
+/** Every fact of another service about an order changed it, or changes nothing for a planned reason. */
 function checkFacts(story: Story): void {
   const causes = new Set<string>();
   for (const event of story.log.events) if (event.source === SOURCES.orders) causes.add(event.causationid);
@@ -210,18 +210,18 @@ function checkFacts(story: Story): void {
 }
 
 function checkNotifications(story: Story): void {
-  const told = new Set<string>();
+  const notified = new Set<string>();
   for (const [key, times] of story.notified) {
     if (times > 1) fail(`the notification ${key} went out ${times} times`);
-    told.add(key.slice(0, key.indexOf(' ')));
+    notified.add(key.slice(0, key.indexOf(' ')));
   }
   for (const event of story.log.events)
-    if (isNotified(event.type) && !told.has(event.id)) fail(`nobody was told of ${event.type}`);
+    if (isNotified(event.type) && !notified.has(event.id)) fail(`nobody was notified of ${event.type}`);
 }
 
 /** What a service has read, it can read again from any place (`olms replay`): nothing is said, done or changed twice. */
 function checkRewind(story: Story): void {
-  const told = new Set([...story.notified.keys()].map((key) => key.slice(0, key.indexOf(' '))));
+  const notified = new Set([...story.notified.keys()].map((key) => key.slice(0, key.indexOf(' '))));
   for (const service of Object.values(story.services) as unknown as Service<unknown, unknown, unknown, unknown>[]) {
     const rows = new Map<string, Row<unknown>>();
     const context: RulesContext<unknown> = {
@@ -240,7 +240,7 @@ function checkRewind(story: Story): void {
         // Notifications are written where none of their event is: src/notifications/store.ts.
         const notifications = shared?.get(OUTGOING) as readonly Notification[] | undefined;
         if (shared && !notifications) fail(`${again} and moves shared values`);
-        if (notifications?.some(({ eventId }) => !told.has(eventId))) fail(`${again} and notifies somebody`);
+        if (notifications?.some(({ eventId }) => !notified.has(eventId))) fail(`${again} and notifies somebody`);
         if (!isDeepStrictEqual(row.state, before.state)) fail(`${again} and changes its state`);
         rows.set(event.subject, row);
       }

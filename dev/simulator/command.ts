@@ -19,7 +19,7 @@ function numberOf(option: string, text: string | undefined, fallback: number): n
   return value;
 }
 
-/** Runs stories until one fails or all are told. A failure ends with exit code 1 and the whole trace. */
+/** Runs stories until one fails or all have been played. A failure ends with exit code 1 and the whole trace. */
 export async function simulate(options: SimulateOptions): Promise<void> {
   const { runStories } = await import('./simulate.ts');
   const seed = numberOf('seed', options.seed, Date.now() % 0x1_0000_0000) >>> 0;

@@ -111,7 +111,7 @@ export const PLANTED: Readonly<Record<string, Faults>> = {
           : effect,
       ),
   },
-  'payments believe a call as often as it tells that it never left': {
+  'payments believe a call as often as it reports that it never left': {
     payments: (rules) => ({
       ...rules,
       decide: (command, payment, context) => {
@@ -147,7 +147,7 @@ export const PLANTED: Readonly<Record<string, Faults>> = {
         command.type === 'expire' ? { state: order, events: [] } : rules.decide(command, order, context),
     }),
   },
-  'orders store what their events do not tell': {
+  'orders store what their events do not say': {
     orders: (rules) => ({
       ...rules,
       react: (event, order, context) => {

@@ -7,7 +7,7 @@ export function fail(message: string): never {
   throw new StoryFailure(message);
 }
 
-interface Told {
+interface LastSequence {
   readonly id: string;
   readonly sequence: number;
 }
@@ -22,7 +22,7 @@ export class Log {
   readonly events: Envelope[] = [];
   repeated = 0;
   readonly #partitionOf = new Map<string, number>();
-  readonly #last = new Map<string, Told>();
+  readonly #last = new Map<string, LastSequence>();
   readonly #known = new Set<string>();
   readonly #onPublished: (partition: number, event: Envelope) => void;
 

@@ -41,7 +41,7 @@ export class PaymentOutside {
       const reply = (result: ProviderResult, afterMs: number): void => {
         scheduler.after(afterMs, () => {
           if (replica.incarnation !== incarnation)
-            return this.#story.note(() => `${replica.name} is gone when the provider tells ${result.type}`);
+            return this.#story.note(() => `${replica.name} is gone when the provider reports ${result.type}`);
           const { operation, orderId } = effect;
           replica.service.submit(
             orderId,
@@ -127,7 +127,7 @@ export class PaymentOutside {
     return result;
   }
 
-  /** Tells us a fact by webhook; again while nobody is there to hear it. */
+  /** Reports a fact by webhook, and repeats it while nobody answers. */
   #webhook(charge: Charge, attempt: number): void {
     const { random, scheduler, services } = this.#story;
     scheduler.after(attempt === 1 ? random.duration(1, 60_000) : WEBHOOK_RETRY_MS, () => {
@@ -141,7 +141,7 @@ export class PaymentOutside {
         return;
       }
       const cause = { causationid: operation.id, correlationid: operation.correlationid };
-      // Acknowledged once it is saved; a crash before that leaves the provider without an answer, and it tells again.
+      // Acknowledged once it is saved; a crash before that leaves the provider without an answer, and it reports it once more.
       let heard = false;
       replica.service.submit(
         charge.orderId,

@@ -153,7 +153,7 @@ function saveStock(
   return true;
 }
 
-/** As src/inventory/service.ts tells the processor: SKUs whose stock an event or command may touch. */
+/** The shared keys of src/inventory/service.ts: SKUs whose stock an event or command may touch. */
 function skusOf({ event }: { event?: Envelope }, reservation: Reservation | undefined): string[] {
   if (event?.type === 'OrderCreated' || event?.type === 'OrderReturnReceived')
     return (event.data as EventData<'OrderReturnReceived'>).items.map((item) => item.sku);

@@ -7,7 +7,7 @@ export interface SimulationOptions {
   readonly seed: number;
   readonly stories: number;
   readonly faults?: Faults;
-  /** Told now and then. */
+  /** Called now and then. */
   readonly onProgress?: (done: number, result: StoryResult) => void;
 }
 
@@ -22,7 +22,7 @@ export interface Simulation {
   readonly eventTypes: Readonly<Record<string, number>>;
   readonly statuses: Readonly<Record<string, number>>;
   readonly troubles: Readonly<Record<string, number>>;
-  /** The first story that failed, told again with its trace. */
+  /** The first story that failed, played once more with its trace. */
   readonly failure?: { readonly seed: number; readonly reason: string; readonly trace: readonly string[] };
 }
 

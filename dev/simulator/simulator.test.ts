@@ -52,7 +52,7 @@ describe('random stories about the services’ own rules', () => {
     expect(runStory({ seed }).failure).toBeUndefined();
   });
 
-  test('the same seed tells the same story, another seed another one', () => {
+  test('the same seed gives the same story, another seed another one', () => {
     const hash = (seed: number): string =>
       createHash('sha256')
         .update(runStory({ seed, trace: true }).trace.join('\n'))

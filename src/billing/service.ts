@@ -31,12 +31,12 @@ export const billing: ServiceDefinition = {
   settings: billingSettings,
   replays: () => [replayable(PARTS, billingProjection)],
   audit: billingAudit,
-  create({ database, bus, clock, logger, metrics, soleWriter: exclusive }) {
+  create({ database, bus, clock, logger, metrics, soleWriter }) {
     const processor = new Processor<Invoice, never, never, number>({
       ...PARTS,
       opensWith: ['OrderCompleted'],
       // Kept counters are safe in any case: they move by compare-and-set. Where others move them too, keeping costs conflicts.
-      keepShared: exclusive,
+      keepShared: soleWriter,
       database,
       bus,
       clock,

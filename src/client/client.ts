@@ -269,7 +269,7 @@ export class OlmsClient extends ClientCore {
     return this.read({ method: 'GET', path: '/metrics' }, options);
   }
 
-  /** What was told about an order, oldest first */
+  /** The notifications about an order, oldest first */
   listNotifications(parameters: ListNotificationsParameters, options?: CallOptions): Promise<Page<Notification>> {
     return this.read({ method: 'GET', path: '/notifications', parameters }, options);
   }

@@ -54,7 +54,7 @@ export function notificationRoutes(app: FastifyInstance, { database }: Notificat
       schema: {
         operationId: 'listNotifications',
         tags,
-        summary: 'What was told about an order, oldest first',
+        summary: 'The notifications about an order, oldest first',
         querystring: ListQuery,
         response: {
           200: answer('All of them', NotificationPage, {

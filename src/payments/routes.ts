@@ -25,7 +25,7 @@ const OperationView = Type.Object({
   amount: Amount,
   state: Type.String({ enum: ['pending', 'in_doubt', 'awaiting_provider', 'succeeded', 'failed'] }),
   key: Type.String({ description: 'Idempotency key the provider knows the operation by' }),
-  attempts: Type.Integer({ description: 'Calls so far that told no outcome' }),
+  attempts: Type.Integer({ description: 'Calls so far whose outcome is not known' }),
   nextAttemptAt: Type.Optional(Time),
   providerReference: Type.Optional(Type.String()),
   reason: Type.Optional(Type.String()),

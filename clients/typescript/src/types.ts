@@ -821,7 +821,7 @@ export type Payment = {
   readonly operations: readonly {
     /** Decimal string in the scale of its currency */
     readonly amount: string;
-    /** Calls so far that told no outcome */
+    /** Calls so far whose outcome is not known */
     readonly attempts: number;
     readonly id: string;
     /** Idempotency key the provider knows the operation by */

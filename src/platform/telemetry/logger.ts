@@ -4,7 +4,6 @@ export type { Logger } from 'pino';
 
 /** How much is logged, from everything to nothing. */
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /**
  * Structured JSON logs on standard error, so that a program's standard output stays its own. No personal
