@@ -27,7 +27,7 @@ export const billingProjection: Projection = {
       key: ['order_id'],
       columns: BUILT_COLUMNS,
       compared: ['number', 'issued_at', 'currency', 'total', 'body', 'sequence'],
-      untold: { version: '1' },
+      notInLog: { version: '1' },
       versioned: true,
       sequenced: true,
     },

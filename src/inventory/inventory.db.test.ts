@@ -60,13 +60,13 @@ describe('stock and reservations', () => {
     for (const process of processes.splice(0)) await process.stop();
   });
 
-  async function start({ exclusive }: { exclusive: boolean }): Promise<Process> {
+  async function start({ soleWriter }: { soleWriter: boolean }): Promise<Process> {
     const database = new InterruptedDatabase({
       url: on.url,
       poolSize: 4,
       statementTimeoutMs: 10_000,
       applicationName: 'test',
-      soleWriter: exclusive,
+      soleWriter,
     });
     const bus = await PostgresBus.open(database);
     const [logger, metrics] = [createLogger('silent'), createMetrics()];
@@ -77,7 +77,7 @@ describe('stock and reservations', () => {
       clock: systemClock,
       logger,
       metrics,
-      soleWriter: exclusive,
+      soleWriter,
       peers: { lookupProducts: async () => [] },
     });
     await service.start();
@@ -165,7 +165,7 @@ describe('stock and reservations', () => {
   describe('of one process that keeps what it knows', () => {
     let process: Process;
     beforeEach(async () => {
-      process = await start({ exclusive: true });
+      process = await start({ soleWriter: true });
     });
 
     test('goods of a cancelled order are for the next, although stock of something else is counted meanwhile', async () => {
@@ -200,7 +200,7 @@ describe('stock and reservations', () => {
 
     test('whoever can be served is, however many wait before them for something else', async () => {
       const [scarce, sku] = [await product(process, 0), await product(process, 0)];
-      // Ids tell the time: these are older than any order of this test.
+      // Ids begin with the time: these are older than any order of this test.
       await reader.query(
         `insert into inventory.reservations (order_id, status, version, sequence, seen, detail)
          select ('00000000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid, 'BACKORDERED', 1, 1, '{}', $1::json from generate_series(1, 1200) n`,
@@ -244,12 +244,12 @@ describe('stock and reservations', () => {
 
   describe('of two processes on one database', () => {
     test('what is set aside where goods have just come back stays set aside, whoever else opens that place', async () => {
-      const process = await start({ exclusive: false });
+      const process = await start({ soleWriter: false });
       const sku = await product(process, 2);
       const [buyer, next] = [uuidv7(), uuidv7()];
       await say(ordered(buyer, sku, 2));
       await untilIs(buyer, 'RESERVED');
-      const other = await start({ exclusive: false });
+      const other = await start({ soleWriter: false });
       // Whichever of them decides, the other one is faster to open the place.
       process.database.interrupt.before = async () => {
         other.database.interrupt.before = undefined;
@@ -266,7 +266,7 @@ describe('stock and reservations', () => {
     });
 
     test('a rush of cancellations, arrivals and retries leaves nothing set aside for a cancelled order', async () => {
-      const [here, there] = [await start({ exclusive: false }), await start({ exclusive: false })];
+      const [here, there] = [await start({ soleWriter: false }), await start({ soleWriter: false })];
       const skus = await Promise.all([product(here, 1), product(here, 2), product(here, 0)]);
       const orders = Array.from({ length: 120 }, uuidv7);
       await say(...orders.map((id, index) => ordered(id, skus[index % 3]!, 1 + (index % 4))));

@@ -12,7 +12,7 @@ import { type InventoryCommand, inventoryRules, type Reservation, type StockOfSk
 import { inventoryRoutes } from './routes.ts';
 import { backorderedFor, findProducts, inventoryStore } from './store.ts';
 
-const BACKORDERS_PER_SET = 500;
+const BACKORDERS_PER_PAGE = 500;
 const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 const BACKORDER_SWEEP_MS = 30_000;
 
@@ -48,18 +48,11 @@ const PARTS: ProcessorParts<Reservation, InventoryCommand, never, StockOfSku> = 
   sharedKeys: skusOf,
 };
 
-function createInventory({
-  database,
-  bus,
-  clock,
-  logger,
-  metrics,
-  soleWriter: exclusive,
-}: ServiceDependencies): Service {
+function createInventory({ database, bus, clock, logger, metrics, soleWriter }: ServiceDependencies): Service {
   const processor = new Processor<Reservation, InventoryCommand, never, StockOfSku>({
     ...PARTS,
     opensWith: ['OrderCreated'],
-    keepShared: exclusive,
+    keepShared: soleWriter,
     database,
     bus,
     clock,
@@ -85,7 +78,7 @@ function createInventory({
     arrived.clear();
     // All of them: who cannot be served yet must not keep those behind from what they wait for.
     for (let after: string | undefined = FIRST_ID; after !== undefined;) {
-      const waiting: string[] = await backorderedFor(database, skus, after, BACKORDERS_PER_SET);
+      const waiting: string[] = await backorderedFor(database, skus, after, BACKORDERS_PER_PAGE);
       await Promise.all(
         waiting.map((orderId) => {
           const id = uuidv7();
@@ -94,7 +87,7 @@ function createInventory({
           return processor.submit({ orderId, command: { type: 'retryBackorder' }, cause });
         }),
       );
-      after = waiting.length < BACKORDERS_PER_SET ? undefined : waiting.at(-1);
+      after = waiting.length < BACKORDERS_PER_PAGE ? undefined : waiting.at(-1);
     }
   }
 

@@ -12,7 +12,7 @@ import { CORRESPONDENCE_COLUMNS, NOTIFICATION_COLUMNS, rowOf } from './store.ts'
  */
 
 const RULES = notificationRules({ mail: false });
-const UNKNOWN = 'rebuilt from the log, which does not tell whether it was sent';
+const UNKNOWN = 'rebuilt from the log, which does not say whether it was sent';
 
 export const notificationProjection: Projection = {
   schema: 'notifications',

@@ -23,7 +23,7 @@ function partsOf(env: Environment): ProcessorParts<Correspondence, never, MailQu
 export const notifications: ServiceDefinition = {
   name: 'notifications',
   summary: 'E-mail, SMS and push for every event a customer cares about',
-  tags: [{ name: 'notifications', description: 'What customers were told' }],
+  tags: [{ name: 'notifications', description: 'What customers were notified of' }],
   paths: [{ path: '/notifications' }, { path: '/notifications/*' }],
   migrations: join(import.meta.dirname, 'migrations'),
   settings: notificationsSettings,

@@ -28,7 +28,7 @@ import { insertOrders, loadOrders, ordersByKey, type Placement } from './store.t
  * requests are committed together, a few batches in flight at a time, one SQL statement each.
  */
 
-const SET_MAX = 128;
+const BATCH_MAX = 128;
 const WRITERS_MAX = 2;
 const KNOWN_PRODUCTS_MAX = 100_000;
 const UNKNOWN_OUTCOME_TRIES = 5;
@@ -63,7 +63,7 @@ export class Intake {
     this.#options = options;
     this.#batcher = new Batcher({
       flush: (placements) => this.#flush(placements),
-      batchMax: SET_MAX,
+      batchMax: BATCH_MAX,
       writersMax: WRITERS_MAX,
       queueMax: options.queueMax,
     });

@@ -30,7 +30,7 @@ export const orderProjection: Projection = {
       columns: BUILT_COLUMNS,
       compared: Object.keys(BUILT_COLUMNS).filter((column) => column !== 'id'),
       // The caller's key is in no event: a request repeated under it would be a new order.
-      untold: { idempotency_key: "'rebuilt ' || s.id", request_hash: "''" },
+      notInLog: { idempotency_key: "'rebuilt ' || s.id", request_hash: "''" },
     },
     {
       name: 'orders.order_states',
@@ -38,7 +38,7 @@ export const orderProjection: Projection = {
       key: ['order_id'],
       columns: BUILT_STATE_COLUMNS,
       compared: Object.keys(BUILT_STATE_COLUMNS).filter((column) => column !== 'order_id'),
-      untold: { version: '1', seen: CONSUMED },
+      notInLog: { version: '1', seen: CONSUMED },
       versioned: true,
       sequenced: true,
     },

@@ -15,7 +15,7 @@ import { reviewStore } from './store.ts';
 const LINGER_MS = 20;
 
 const NO_REBUILD =
-  'a review that was closed because its order ended has no event of its own, so the log does not tell when that was';
+  'a review that was closed because its order ended has no event of its own, so the log does not say when that was';
 
 function partsOf(env: Environment): ProcessorParts<Review, ReviewCommand, ReviewOpened, never> {
   return { name: 'reviews', rules: reviewRules(readSettings(reviewsSettings, env)), store: reviewStore };

@@ -42,7 +42,7 @@ export interface Provider {
   webhookSent(charge: Charge, delivered: boolean): Promise<void>;
 }
 
-const SET_MAX = 200;
+const BATCH_MAX = 200;
 const QUEUE_MAX = 20_000;
 const WRITE_ATTEMPTS_MAX = 5;
 const WEBHOOK_RETRY_MS = 5_000;
@@ -83,7 +83,7 @@ async function deciding<Value>(decide: () => Promise<Value>): Promise<Value> {
 
 export function createProvider(database: Database, nowMs: () => number, pendingMs: number): Provider {
   const charge = new Batcher<ChargeRequest, ChargeAnswer>({
-    batchMax: SET_MAX,
+    batchMax: BATCH_MAX,
     queueMax: QUEUE_MAX,
     writersMax: 3,
     async flush(requests) {
@@ -136,7 +136,7 @@ export function createProvider(database: Database, nowMs: () => number, pendingM
     return answers;
   }
   const change = new Batcher<ChangeRequest, ChangeAnswer>({
-    batchMax: SET_MAX,
+    batchMax: BATCH_MAX,
     queueMax: QUEUE_MAX,
     writersMax: 1,
     async flush(requests) {
@@ -150,7 +150,7 @@ export function createProvider(database: Database, nowMs: () => number, pendingM
   });
 
   const find = new Batcher<string, { charge: Charge; change?: StoredChange } | undefined>({
-    batchMax: SET_MAX,
+    batchMax: BATCH_MAX,
     queueMax: QUEUE_MAX,
     writersMax: 2,
     async flush(keys) {

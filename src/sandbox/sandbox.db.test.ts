@@ -175,7 +175,7 @@ describe('the sandbox provider', () => {
     expect(performance.now() - startedMs).toBeGreaterThan(190);
   });
 
-  test('tells a pending charge by signed webhook', async () => {
+  test('reports a pending charge by signed webhook', async () => {
     const arrived = new Promise<void>((resolve) => (onHook = resolve));
     const key = uuidv7();
     expect(await call('POST', '/v1/charges', request('tok_pending'), key)).toMatchObject({
@@ -196,7 +196,7 @@ describe('the sandbox provider', () => {
     expect((await call('GET', `/v1/charges?key=${key}`)).body).toMatchObject({ status: 'approved' });
   });
 
-  test('is out of order for everything but its books while told so', async () => {
+  test('is out of order for everything but its books while switched off', async () => {
     await call('POST', '/v1/outage', { down: true });
     expect((await call('POST', '/v1/charges', request(), uuidv7())).status).toBe(503);
     expect((await call('GET', '/v1/charges?key=k')).status).toBe(503);

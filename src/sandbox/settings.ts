@@ -39,7 +39,7 @@ export const settings = {
     type: 'integer',
     env: 'SANDBOX_WEBHOOK_DELAY_MS',
     default: 1_500,
-    meaning: 'How long a charge with tok_pending stays pending before it is approved and told by webhook',
+    meaning: 'How long a charge with tok_pending stays pending before it is approved and reported by webhook',
   },
   slowMs: {
     type: 'integer',

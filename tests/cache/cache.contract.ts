@@ -92,7 +92,7 @@ export function cacheContract(name: string, open: () => Cache): void {
       expect((await cache.take(key(), 10, 60_000))!.allowed).toBe(true);
     });
 
-    test('who waits as long as told may pass', async () => {
+    test('who waits as long as the answer says may pass', async () => {
       const cache = open();
       const k = key();
       for (let round = 0; round < 4; round++) {
@@ -137,7 +137,7 @@ export function cacheContract(name: string, open: () => Cache): void {
   });
 
   describe(`${name}: streams`, () => {
-    test('entries are told in order, to every follower, once', async () => {
+    test('entries reach every follower in order, once', async () => {
       const cache = open();
       const [stream, holder] = [key(), { key: key(), owner: 'a' }];
       await cache.hold(holder.key, 'a', TTL_MS);

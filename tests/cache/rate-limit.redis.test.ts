@@ -59,7 +59,7 @@ describe('rate limits', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  test('a key is limited over all gateways together, others are not, and it is told when to come back', async () => {
+  test('a key is limited over all gateways together, others are not, and the answer says when to come back', async () => {
     const apps = [await gateway(20, a), await gateway(20, b)];
     const answers = await Promise.all(Array.from({ length: 100 }, (_, n) => call(apps[n % 2]!, 'greedy')));
     const passed = answers.filter((answer) => answer.statusCode === 200);

@@ -162,7 +162,7 @@ describe('a Redis in trouble', () => {
     expect((await other.getVersioned('k')).value).toBeUndefined();
   });
 
-  test('a follower of a stalled stream is told that it lost it', async () => {
+  test('a follower of a stalled stream is notified that it lost it', async () => {
     const { cache: one } = await openOwn();
     let lost = 0;
     one.follow(
@@ -173,7 +173,7 @@ describe('a Redis in trouble', () => {
     );
     await sleep(100);
     await own.pause();
-    await until('the follower to be told', () => lost > 0, { timeoutMs: 5_000 });
+    await until('the follower to be notified', () => lost > 0, { timeoutMs: 5_000 });
     expect(lost).toBe(1);
     await own.resume();
   });

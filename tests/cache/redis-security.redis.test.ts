@@ -21,7 +21,7 @@ const PASSWORDS = { default: 'open:sesame@1', olms: 'open/sesame?2', meager: 'op
 const WRONG = 'open-sesame-wrong';
 const SECRETS = [...Object.values(PASSWORDS), WRONG].flatMap((secret) => [secret, encodeURIComponent(secret)]);
 const NO_FILES: TlsFiles = { ca: '', cert: '', key: '' };
-/** What docs/runbook.md tells to allow. */
+/** What docs/runbook.md says to allow. */
 const RIGHTS = ['~olms-test:*', '-@all', '+@connection', '+@read', '+@write', '+@scripting', '+time', '+xinfo'];
 
 let folder: string;
@@ -233,7 +233,7 @@ test('a user who is removed while it runs, and comes back', async () => {
   const { cache, metrics } = await open(urlOf('olms', PASSWORDS.olms, plainPort));
   expect(cache.healthy().ok).toBe(true);
   await admin.call('ACL', 'DELUSER', 'olms');
-  await until('it to be told', () => /REDIS_AUTHENTICATION_FAILED/.test(cache.healthy().detail), {
+  await until('it to be reported', () => /REDIS_AUTHENTICATION_FAILED/.test(cache.healthy().detail), {
     describe: () => cache.healthy().detail,
   });
   expect(await metrics.registry.metrics()).toContain('olms_cache_up 0');

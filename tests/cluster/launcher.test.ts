@@ -97,7 +97,7 @@ test('a cluster heals, dies with its launcher, continues with its data, and stop
   await first.api.untilStatus(second.id, 'COMPLETED', 30_000);
   await first.api.close();
 
-  // Nobody is left to tell them, and yet all of them stop.
+  // Nobody is left to stop them, and yet all of them stop.
   const orphans = pids();
   expect(orphans.every(isAlive)).toBe(true);
   launcher!.kill('SIGKILL');

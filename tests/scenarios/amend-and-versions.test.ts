@@ -44,9 +44,9 @@ describe('an amendment', () => {
     // Later letters go to the new address.
     const review = await api.reviewOf(id);
     await api.decideReview(review.id, 'approve');
-    const told = await api.untilNotified(id, 'OrderPaid');
-    expect(told.find((item) => item.eventType === 'OrderPaid')).toMatchObject({ recipient: 'grace@example.com' });
-    expect(told.find((item) => item.eventType === 'OrderPaid')!.subject).toContain('NEW-REF');
+    const notified = await api.untilNotified(id, 'OrderPaid');
+    expect(notified.find((item) => item.eventType === 'OrderPaid')).toMatchObject({ recipient: 'grace@example.com' });
+    expect(notified.find((item) => item.eventType === 'OrderPaid')!.subject).toContain('NEW-REF');
     expectSoundLog(id, await api.events(id));
   });
 

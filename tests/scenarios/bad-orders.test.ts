@@ -217,7 +217,7 @@ describe('an order with', () => {
     expectProblem(await post(orderBody({ sku, customerId, ...change() })), status, code, pointer);
   });
 
-  test('everything wrong at once is told everything, up to a limit', async () => {
+  test('everything wrong at once is reported together, up to a limit', async () => {
     const answer = await post({
       customerId: 1,
       currency: 2,

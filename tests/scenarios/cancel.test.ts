@@ -13,10 +13,10 @@ const system = useSystem({ env: { SANDBOX_CARRIER_DELAY_MS: 'off', PAYMENTS_CANC
 /** A cancelled order holds nothing, whichever way it came there. */
 async function expectUndone(orderId: string, sku: string, onHand: number): Promise<Order> {
   const { api } = system;
-  // Nothing reserved may also mean: not reserved yet. The log tells what the warehouse decided, and that it undid it.
+  // Nothing reserved may also mean: not reserved yet. The log says what the warehouse decided, and that it undid it.
   await until(`the stock of ${sku} to be released`, async () => {
-    const told = typesOf(await api.events(orderId), 'inventory');
-    return told.includes('StockReserved') ? told.includes('StockReleased') : told.includes('StockBackordered');
+    const emitted = typesOf(await api.events(orderId), 'inventory');
+    return emitted.includes('StockReserved') ? emitted.includes('StockReleased') : emitted.includes('StockBackordered');
   });
   await until(`the stock of ${sku} to be free`, async () => (await api.stock(sku)).reserved === 0);
   expect(await api.stock(sku)).toMatchObject({ onHand, reserved: 0, available: onHand });

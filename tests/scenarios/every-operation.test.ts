@@ -201,7 +201,7 @@ describe('a code', () => {
       400,
       'MALFORMED_REQUEST',
     ],
-  ])('is told to %s', async (_what, bytes, status, code) => {
+  ])('answers %s', async (_what, bytes, status, code) => {
     const { hostname, port } = new URL(system.api.url);
     const socket = connect(Number(port), hostname);
     socket.write(bytes);

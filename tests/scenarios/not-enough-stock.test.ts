@@ -8,7 +8,7 @@ import { until } from '#tests/support/until.ts';
 const system = useSystem();
 
 describe('an order for more than there is', () => {
-  test('ends REJECTED, with nothing reserved, nothing charged and the customer told', async () => {
+  test('ends REJECTED, with nothing reserved, nothing charged and the customer notified', async () => {
     const { api, provider } = system;
     const sku = await api.product(2);
     const order = await api.placeOrder({ sku, quantity: 3 });
@@ -28,8 +28,8 @@ describe('an order for more than there is', () => {
     const events = await api.events(order.id);
     expectSoundLog(order.id, events);
     expect(typesOf(events)).toEqual(['OrderCreated', 'StockRejected', 'OrderRejected']);
-    const told = await api.untilNotified(order.id, 'OrderRejected');
-    expect(told.map((item) => item.eventType)).toEqual(['OrderCreated', 'OrderRejected']);
+    const notified = await api.untilNotified(order.id, 'OrderRejected');
+    expect(notified.map((item) => item.eventType)).toEqual(['OrderCreated', 'OrderRejected']);
   });
 
   test('takes no line when one line is short, however many others could be met', async () => {

@@ -59,8 +59,8 @@ test('an order from two locations is PARTIALLY_SHIPPED, then SHIPPED, and COMPLE
   const events = await api.events(id);
   expectSoundLog(id, events);
   expect(typesOf(events).filter((type) => type === 'OrderCompleted')).toHaveLength(1);
-  const told = await api.untilNotified(id, 'OrderCompleted');
-  expect(told.map((item) => item.eventType)).toEqual([
+  const notified = await api.untilNotified(id, 'OrderCompleted');
+  expect(notified.map((item) => item.eventType)).toEqual([
     'OrderCreated',
     'OrderPaid',
     'OrderPartiallyShipped',

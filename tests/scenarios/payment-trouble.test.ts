@@ -81,9 +81,9 @@ describe('a provider whose answer does not come', () => {
         'OrderPaid',
       ]);
       expect(typesOf(events, 'payments')).toEqual(['PaymentPending', 'PaymentSucceeded']);
-      const told = await api.untilNotified(order.id, 'OrderCompleted');
-      expect(told.filter((item) => item.eventType === 'OrderPaymentPending')).toHaveLength(1);
-      expect(told.filter((item) => item.eventType === 'OrderPaid')).toHaveLength(1);
+      const notified = await api.untilNotified(order.id, 'OrderCompleted');
+      expect(notified.filter((item) => item.eventType === 'OrderPaymentPending')).toHaveLength(1);
+      expect(notified.filter((item) => item.eventType === 'OrderPaid')).toHaveLength(1);
       expect(await api.stock(sku)).toMatchObject({ onHand: 1, reserved: 0 });
     },
   );

@@ -18,7 +18,7 @@ function first(events: readonly CloudEvent[], type: string): CloudEvent {
 }
 
 describe('an order that nothing happens to', () => {
-  test('goes from CREATED to COMPLETED, and every step is told, charged, shipped and invoiced once', async () => {
+  test('goes from CREATED to COMPLETED, and every step is notified, charged, shipped and invoiced once', async () => {
     const { api, provider } = system;
     const sku = await api.product(10);
     const correlation = `story-${randomUUID()}`;
@@ -178,20 +178,22 @@ describe('an order that nothing happens to', () => {
     for (const [effect, cause] of causes)
       expect(first(events, effect).causationid, `${effect} is caused by ${cause}`).toBe(first(events, cause).id);
 
-    // The customer is told at each step that concerns them, over both channels, once.
-    const told = await api.untilNotified(id, 'OrderCompleted');
-    const pairs = told.map((item) => `${item.eventType} ${item.channel}`).sort();
+    // The customer is notified of each step that concerns them, over both channels, once.
+    const notified = await api.untilNotified(id, 'OrderCompleted');
+    const pairs = notified.map((item) => `${item.eventType} ${item.channel}`).sort();
     const expected = ['OrderCreated', 'OrderPaid', 'OrderShipped', 'OrderCompleted'].flatMap((type) => [
       `${type} email`,
       `${type} sms`,
     ]);
     expect(pairs).toEqual(expected.sort());
-    for (const item of told) {
+    for (const item of notified) {
       expect(item.orderId).toBe(id);
       expect(events.find((event) => event.id === item.eventId)?.type).toBe(item.eventType);
       expect(item.subject).toContain('WEB-1');
     }
-    expect(told.find((item) => item.eventType === 'OrderShipped' && item.channel === 'email')?.body).toContain('JD1');
+    expect(notified.find((item) => item.eventType === 'OrderShipped' && item.channel === 'email')?.body).toContain(
+      'JD1',
+    );
   });
 
   test('has unit prices finer than a cent, rounds each line once, and adds up', async () => {

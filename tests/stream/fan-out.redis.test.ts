@@ -19,10 +19,10 @@ import { until } from '#tests/support/until.ts';
 
 const logger = createLogger('silent');
 
-/** Tells every process the same events, like Kafka: places mean nothing to another process, and repeats happen. */
+/** Delivers the same events to every process, like Kafka: positions mean nothing to another process, and repeats happen. */
 class Broker {
-  readonly #observers = new Set<(event: Envelope, cursor: LogPosition) => void>();
-  readonly told: string[] = [];
+  readonly #observers = new Set<(event: Envelope, position: LogPosition) => void>();
+  readonly emitted: string[] = [];
 
   bus(): Bus {
     const bus = pausedBus({ healthy: () => ({ ok: true, detail: '' }), close: async () => {} } as Bus);
@@ -39,10 +39,10 @@ class Broker {
     return this.#observers.size;
   }
 
-  tell(count = 1): void {
+  emit(count = 1): void {
     for (let n = 0; n < count; n++) {
-      const event = eventOf(`n${this.told.length}`);
-      this.told.push(event.correlationid);
+      const event = eventOf(`n${this.emitted.length}`);
+      this.emitted.push(event.correlationid);
       this.repeat(event);
     }
   }
@@ -131,20 +131,20 @@ describe('the stream of several gateways', () => {
   test('every client of every gateway gets each event once, in order, under the same id', async () => {
     const [a, b] = [await start(), await start()];
     const [one, two, three] = [await open(a), await open(b), await open(b)];
-    broker.tell(300);
+    broker.emit(300);
     const again = eventOf('again');
-    broker.tell(200);
+    broker.emit(200);
     for (let n = 0; n < 3; n++) broker.repeat(again);
     for (const client of [one, two, three]) {
       await client.received(501);
-      expect(namesOf(client)).toEqual([...broker.told, 'again']);
+      expect(namesOf(client)).toEqual([...broker.emitted, 'again']);
     }
     await sleep(50);
     expect(one.cloudEvents.length).toBe(501);
     expect(one.cloudEvents[0]!.data).toEqual({ text: 'ä\n\n' });
     expect(two.events).toEqual(one.events);
     expect(three.events).toEqual(one.events);
-    // One of the two copies what the broker tells; the other only reads.
+    // One of the two copies what the broker emits; the other only reads.
     expect(broker.observers).toBe(1);
     expect(a.stream.healthy()).toMatchObject({ ok: true, detail: expect.stringContaining('through Redis') });
   });
@@ -152,52 +152,52 @@ describe('the stream of several gateways', () => {
   test('a client goes on at another gateway where it left off', async () => {
     const [a, b] = [await start(), await start()];
     const [one, other] = [await open(a), await open(b)];
-    broker.tell(100);
+    broker.emit(100);
     await one.received(100);
     one.close();
-    broker.tell(50);
+    broker.emit(50);
     await other.received(150);
     const moved = await open(b, one.lastId);
-    broker.tell(25);
+    broker.emit(25);
     await moved.received(75);
-    expect([...namesOf(one), ...namesOf(moved)]).toEqual(broker.told);
+    expect([...namesOf(one), ...namesOf(moved)]).toEqual(broker.emitted);
     expect(moved.resets).toBe(0);
   });
 
-  test('when the gateway that copies stops or dies, another takes over and tells of the gap', async () => {
+  test('when the gateway that copies stops or dies, another takes over and reports the gap', async () => {
     const [a, b] = [await start(), await start()];
     const first = await open(a);
-    broker.tell(10);
+    broker.emit(10);
     await first.received(10);
     const second = await open(b);
-    broker.tell(10);
+    broker.emit(10);
     await second.received(10);
     const before = second.resets;
     await a.stop();
     expect(first.ended).toBe(true);
     await until('the other to copy', () => broker.observers === 1);
-    broker.tell(10);
+    broker.emit(10);
     await second.received(20);
     expect(second.resets).toBe(before + 1);
     expect(second.events.findLastIndex(({ event }) => event === 'reset')).toBe(second.events.length - 11);
     const resumed = await open(b, second.lastId);
-    broker.tell(5);
+    broker.emit(5);
     await resumed.received(5);
     expect(resumed.resets).toBe(0);
   });
 
-  test('with Redis away each gateway tells what it sees itself, says so, and returns to Redis later', async () => {
+  test('with Redis away each gateway passes on what it sees itself, says so, and returns to Redis later', async () => {
     const [a, b] = [await start(), await start()];
     const [one, two] = [await open(a), await open(b)];
-    broker.tell(5);
+    broker.emit(5);
     await Promise.all([one.received(5), two.received(5)]);
     const resets = one.resets;
     await redis.kill();
     await until('both to see for themselves', () => broker.observers === 2);
     await until('the reset', () => one.resets > resets && two.resets > 0);
-    broker.tell(5);
+    broker.emit(5);
     await Promise.all([one.received(10), two.received(10)]);
-    expect(namesOf(one)).toEqual(broker.told);
+    expect(namesOf(one)).toEqual(broker.emitted);
     expect(one.lastId).toMatch(/^here/);
     expect(a.stream.healthy()).toMatchObject({ ok: false, detail: expect.stringContaining('Redis is away') });
     // Here it can be resumed, elsewhere not.
@@ -205,28 +205,28 @@ describe('the stream of several gateways', () => {
     expect([here.resets, there.resets]).toEqual([0, 1]);
     await redis.restart();
     await until('one to copy', () => broker.observers === 1 && a.stream.healthy().ok && b.stream.healthy().ok);
-    broker.tell(5);
+    broker.emit(5);
     await Promise.all([one.received(15), two.received(15)]);
-    expect(namesOf(one).slice(-5)).toEqual(broker.told.slice(-5));
+    expect(namesOf(one).slice(-5)).toEqual(broker.emitted.slice(-5));
     expect(one.lastId).toMatch(/^redis:/);
   });
 
-  test('a stalled Redis does not hold up what clients are told for long', async () => {
+  test('a stalled Redis does not hold up what clients receive for long', async () => {
     const a = await start();
     const one = await open(a);
-    broker.tell(5);
+    broker.emit(5);
     await one.received(5);
     await redis.pause();
     const startMs = performance.now();
-    let told = 0;
+    let count = 0;
     await until('events again', () => {
-      broker.tell();
-      told++;
+      broker.emit();
+      count++;
       return one.cloudEvents.length > 5;
     });
     expect(performance.now() - startMs).toBeLessThan(3_000);
     expect(one.resets).toBeGreaterThan(0);
-    expect(told).toBeGreaterThan(0);
+    expect(count).toBeGreaterThan(0);
     await redis.resume();
     await until('Redis to be back', () => a.stream.healthy().ok);
   });
@@ -234,14 +234,14 @@ describe('the stream of several gateways', () => {
   test('without Redis there is one gateway, and clients go on at it', async () => {
     const a = await start(false);
     const one = await open(a);
-    broker.tell(20);
+    broker.emit(20);
     await one.received(20);
     one.close();
-    broker.tell(10);
+    broker.emit(10);
     const again = await open(a, one.lastId);
-    broker.tell(10);
+    broker.emit(10);
     await again.received(20);
-    expect([...namesOf(one), ...namesOf(again)]).toEqual(broker.told);
+    expect([...namesOf(one), ...namesOf(again)]).toEqual(broker.emitted);
     expect(again.resets).toBe(0);
     expect(a.stream.healthy().ok).toBe(true);
   });

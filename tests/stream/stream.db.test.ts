@@ -106,7 +106,7 @@ describe('GET /stream', () => {
 
   const idsOf = (events: readonly CloudEvent[]): string[] => events.map((event) => event.id);
 
-  test('tells everything that happens to an order as CloudEvents, in the order of the log', async () => {
+  test('sends everything that happens to an order as CloudEvents, in the order of the log', async () => {
     const client = await open();
     expect(client.headers).toMatchObject({
       'content-type': 'text/event-stream; charset=utf-8',
@@ -122,7 +122,7 @@ describe('GET /stream', () => {
     expect(client.resets).toBe(0);
   });
 
-  test('tells a client only what it asked for: some orders, some types, both', async () => {
+  test('sends a client only what it asked for: some orders, some types, both', async () => {
     const [one, two] = (await placeAndFinish(2)) as [string, string];
     const past = 'log:0-0';
     const types = await open('?type=OrderCreated&type=OrderCompleted');
@@ -156,12 +156,12 @@ describe('GET /stream', () => {
   test('a client that comes back gets what it missed, once and in order, also after a restart of the system', async () => {
     const first = await open();
     await placeAndFinish(2);
-    const told = (await first.received((await log()).length)).length;
+    const received = (await first.received((await log()).length)).length;
     first.close();
     await placeAndFinish(2);
     const second = await open('', first.lastId);
     await placeAndFinish(1);
-    await second.received((await log()).length - told);
+    await second.received((await log()).length - received);
     second.close();
     await placeAndFinish(1);
     await stop();
@@ -170,7 +170,7 @@ describe('GET /stream', () => {
     const third = await open(`?lastEventId=${encodeURIComponent(second.lastId)}`);
     await placeAndFinish(1);
     const all = await log();
-    await third.received(all.length - told - second.cloudEvents.length);
+    await third.received(all.length - received - second.cloudEvents.length);
     await sleep(50);
     expect([...idsOf(first.cloudEvents), ...idsOf(second.cloudEvents), ...idsOf(third.cloudEvents)]).toEqual(all);
     expect(first.resets + second.resets + third.resets).toBe(0);
@@ -208,7 +208,7 @@ describe('GET /stream', () => {
     for (const ids of collected) expect(ids).toEqual(all);
   });
 
-  test('what is too much to be told again, or of another log, begins with a reset', async () => {
+  test('what is too much to be sent again, or of another log, begins with a reset', async () => {
     const early = await open();
     await place();
     await early.received(1);

@@ -22,14 +22,14 @@ export async function startCluster(
   const folder = mkdtempSync(join(tmpdir(), 'olms-cluster-'));
   const { KAFKA_BROKERS, REDIS_URL, PATH, HOME, NODE_COMPILE_CACHE, JAVA_HOME } = process.env;
   const outside = { KAFKA_BROKERS, REDIS_URL, PATH, HOME, NODE_COMPILE_CACHE, JAVA_HOME };
-  const tell = process.env['TEST_LOG_LEVEL'] ? (line: string): void => console.error(line) : (): void => {};
+  const report = process.env['TEST_LOG_LEVEL'] ? (line: string): void => console.error(line) : (): void => {};
   try {
     const cluster = await Cluster.start({
       env: { ...outside, LOG_LEVEL: process.env['TEST_LOG_LEVEL'] ?? 'warn', ...env },
       folder,
       apiKey: KEY,
       postgresSettings: FAST_POSTGRES,
-      report: tell,
+      report,
       ...options,
     });
     const stop = async (): Promise<void> => {

@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { SMTPServer } from 'smtp-server';
 
-/** A mail server that keeps what it is sent, and refuses as told. */
+/** A mail server that keeps what it is sent, and refuses recipients on request. */
 export class Mailbox {
   readonly mails: string[] = [];
   readonly recipients: string[] = [];

@@ -31,7 +31,7 @@ export async function settledPayment(
   ).payment;
 }
 
-/** The provider's books and our payment tell the same story, with at most one charge that went through. */
+/** The provider's books and our payment agree, with at most one charge that went through. */
 export async function expectBooksAgree(parties: Parties, orderId: string): Promise<readonly BookEntry[]> {
   const payment = await settledPayment(parties, orderId);
   const entries = await parties.provider.of(orderId);

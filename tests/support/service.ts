@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** A stand-in for a service behind the gateway: an HTTP server that does what a test tells it to. */
+/** A stand-in for a service behind the gateway: an HTTP server that does what a test asks of it. */
 export class StandIn {
   readonly #server: Server;
   /** Requests that reached it, oldest first. */

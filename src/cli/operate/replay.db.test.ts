@@ -9,11 +9,14 @@ import { appendEvents } from '#platform/log/outbox.ts';
 import { createLogger } from '#platform/telemetry/logger.ts';
 import { freePort } from '#tests/support/ports.ts';
 import { placeMug } from '#tests/support/mug-orders.ts';
+import { atRest } from '#tests/support/at-rest.ts';
 import { until } from '#tests/support/until.ts';
 import { startSystem, type System } from '#system/system.ts';
 import { type AuditReport, runAudit } from './audit.ts';
 import { ApiClient } from '#cli/client.ts';
-import { type DryRunReport, type ReplayOptions, runReplay, type SetBackReport } from './replay.ts';
+import { type ReplayOptions, runReplay } from './replay.ts';
+import type { PreviewReport } from './replay/preview.ts';
+import type { RewindReport } from './replay/rewind.ts';
 
 const CONSUMERS = ['inventory', 'orders', 'reviews', 'payments', 'shipping', 'notifications', 'billing'] as const;
 
@@ -55,9 +58,9 @@ describe('olms replay', { timeout: 60_000 }, () => {
     await api.putProduct({ sku: 'MUG' }, { name: 'Mug' });
     await api.adjustStock({ sku: 'MUG', delta: 100_000, reason: 'test' });
     for (let i = 0; i < 12; i++) ids.push(await place(i % 4 === 3 ? 'tok_decline' : 'tok_approve'));
-    await system.settle();
+    await atRest(system);
     await api.requestRefund({ id: ids[0]! }, { amount: '1.00', reason: 'test' });
-    // A trap: the customer could be reached by telephone only after they were told that they have to wait.
+    // A trap: the customer could be reached by telephone only after they were notified that they have to wait.
     await api.putProduct({ sku: 'RARE' }, { name: 'Rare' });
     waiting = await place('tok_approve', {
       items: [{ sku: 'RARE', quantity: 1, unitPrice: '9.95' }],
@@ -67,14 +70,7 @@ describe('olms replay', { timeout: 60_000 }, () => {
     await system.settle();
     await api.amendOrder({ id: waiting }, { contact: { email: 'new@example.org', phone: '+49 30 1' } });
     await api.adjustStock({ sku: 'RARE', delta: 10, reason: 'test' });
-    await system.settle();
-    await until('every order to have ended', async () => {
-      const [open] = await sql(
-        "select count(*)::int as n from orders.order_states where status not in ('COMPLETED', 'PAYMENT_FAILED')",
-      );
-      return open!['n'] === 0;
-    });
-    await system.settle();
+    await atRest(system);
   });
 
   afterAll(async () => {
@@ -100,9 +96,9 @@ describe('olms replay', { timeout: 60_000 }, () => {
 
   const run = <Report>(options: ReplayOptions): Promise<Report> =>
     runReplay(options, { ...env, DATABASE_URL: system.databaseUrl }) as Promise<Report>;
-  const dryRun = (service: string, more: Partial<ReplayOptions> = {}): Promise<DryRunReport> =>
+  const preview = (service: string, more: Partial<ReplayOptions> = {}): Promise<PreviewReport> =>
     run({ service, from: 'start', dryRun: true, ...more });
-  const setBack = (service: string, more: Partial<ReplayOptions> = {}): Promise<SetBackReport> =>
+  const rewind = (service: string, more: Partial<ReplayOptions> = {}): Promise<RewindReport> =>
     run({ service, from: 'start', wait: true, actor: 'anna', ...more });
   const audit = (): Promise<AuditReport> => runAudit({ patience: 10 }, { ...env, DATABASE_URL: system.databaseUrl });
   const sql = <Row extends Record<string, unknown>>(text: string, values: unknown[] = []): Promise<Row[]> =>
@@ -127,43 +123,43 @@ describe('olms replay', { timeout: 60_000 }, () => {
     return rows;
   }
 
-  test('a dry run tells what would be read again, by event, and changes nothing', async () => {
+  test('a preview reports what would be read again, by event type, and changes nothing', async () => {
     const before = await effects();
     for (const service of CONSUMERS) {
-      const report = await dryRun(service);
+      const report = await preview(service);
       expect(report.events, service).toBeGreaterThan(0);
       expect(report, service).toMatchObject({ orders: 0, examples: [] });
     }
-    const { byType } = await dryRun('notifications');
+    const { byType } = await preview('notifications');
     expect(byType['OrderCreated']).toEqual({ events: 13, taken: 13, ignored: 0, acts: 0, fails: 0, parked: 0 });
     expect(await effects()).toEqual(before);
     expect(await sql('select consumer from log.consumer_offsets where again_position is not null')).toEqual([]);
     expect(await sql('select * from log.replay_audit')).toEqual([]);
   });
 
-  test('looks at one order, and from and to a time or a place', async () => {
-    const all = await dryRun('billing');
-    expect((await dryRun('billing', { order: [ids[0]!] })).byType).toMatchObject({
+  test('a preview can be limited to one order, and to a range between times or log positions', async () => {
+    const all = await preview('billing');
+    expect((await preview('billing', { order: [ids[0]!] })).byType).toMatchObject({
       OrderCompleted: { events: 1 },
       OrderRefunded: { events: 1 },
     });
-    const [mark] = await sql<{ time: Date; place: string; after: number }>(
-      `select time, txid::text || '/' || position as place, (select count(*)::int from log.order_outbox l where type = 'OrderCompleted' and (l.txid, l.position) >= (o.txid, o.position)) as after
+    const [mark] = await sql<{ time: Date; position: string; after: number }>(
+      `select time, txid::text || '/' || position as position, (select count(*)::int from log.order_outbox l where type = 'OrderCompleted' and (l.txid, l.position) >= (o.txid, o.position)) as after
        from log.order_outbox o where type = 'OrderCompleted' order by txid desc, position desc offset 2 limit 1`,
     );
     const completed = async (more: Partial<ReplayOptions>): Promise<number> =>
-      (await dryRun('billing', more)).byType['OrderCompleted']?.events ?? 0;
+      (await preview('billing', more)).byType['OrderCompleted']?.events ?? 0;
     const total = all.byType['OrderCompleted']!.events;
     expect(mark!.after).toBeLessThan(total);
-    expect(await completed({ from: mark!.place })).toBe(mark!.after);
-    expect(await completed({ to: mark!.place })).toBe(total - mark!.after);
+    expect(await completed({ from: mark!.position })).toBe(mark!.after);
+    expect(await completed({ to: mark!.position })).toBe(total - mark!.after);
     // Events of one moment stand together; those of that time are all there.
     expect(await completed({ from: mark!.time.toISOString() })).toBeGreaterThanOrEqual(mark!.after);
     expect(
       (await completed({ from: mark!.time.toISOString() })) + (await completed({ to: mark!.time.toISOString() })),
     ).toBe(total);
     expect(await completed({ from: '2020-01-01' })).toBe(total);
-    expect((await dryRun('billing', { from: '2120-01-01' })).partitions).toEqual([]);
+    expect((await preview('billing', { from: '2120-01-01' })).partitions).toEqual([]);
   });
 
   test.each([
@@ -181,14 +177,14 @@ describe('olms replay', { timeout: 60_000 }, () => {
     await expect(run(options)).rejects.toMatchObject({ code });
   });
 
-  test('a running service notices that it was set back, reads everything again, and sends nothing twice', async () => {
+  test('a running service notices that it was rewound, reads everything again, and sends nothing twice', async () => {
     const before = await effects();
     const mailed = [...mails];
     expect(mailed.length).toBeGreaterThan(20);
-    const report = await setBack('notifications');
+    const report = await rewind('notifications');
     expect(report).toMatchObject({ service: 'notifications', readAgain: true, unparked: [] });
     expect(report.events).toBeGreaterThan(40);
-    await system.settle();
+    await atRest(system);
     expect(await effects()).toEqual(before);
     expect(mails).toEqual(mailed);
     const [entry] = await sql('select * from log.replay_audit order by number desc limit 1');
@@ -200,10 +196,10 @@ describe('olms replay', { timeout: 60_000 }, () => {
     });
   });
 
-  test('every service reads everything again under load, and charges, ships, invoices and tells nothing twice', async () => {
+  test('every service reads everything again under load, and charges, ships, invoices and notifies nothing twice', async () => {
     const [{ n: known } = { n: 0 }] = await sql<{ n: number }>('select count(*)::int as n from log.order_outbox');
     const before = await sql('select id from log.order_outbox order by position');
-    // What is really lost tells that a busy consumer did not go on over its being set back.
+    // That these come back shows that a busy consumer did not overwrite its rewind.
     const lost = await sql('delete from notifications.notifications where order_id = $1 returning event_id', [ids[1]]);
     const mailed = mails.length;
     let placing = true;
@@ -211,11 +207,11 @@ describe('olms replay', { timeout: 60_000 }, () => {
     const load = (async () => {
       while (placing) fresh.push(...(await Promise.all([1, 2, 3].map(() => place('tok_approve')))));
     })();
-    const reports = await Promise.all(CONSUMERS.map((service) => setBack(service)));
+    const reports = await Promise.all(CONSUMERS.map((service) => rewind(service)));
     placing = false;
     await load;
     expect(reports.every((report) => report.readAgain)).toBe(true);
-    await system.settle();
+    await atRest(system);
     expect(fresh.length).toBeGreaterThan(5);
     // What is new is about new orders alone.
     const added = await sql<{ subject: string; n: number }>(
@@ -224,28 +220,28 @@ describe('olms replay', { timeout: 60_000 }, () => {
     );
     expect(added.map(({ subject }) => subject).sort()).toEqual([...fresh].sort());
     expect(known).toBe(before.length);
-    const [{ n: told } = { n: 0 }] = await sql<{ n: number }>(
+    const [{ n: notified } = { n: 0 }] = await sql<{ n: number }>(
       "select count(*)::int as n from notifications.notifications where channel = 'email' and order_id = any($1::uuid[])",
       [fresh],
     );
     expect(
       await sql('select event_id from notifications.notifications where order_id = $1 order by id', [ids[1]]),
     ).toEqual(lost);
-    await until('the new mails', async () => mails.length - mailed === told + lost.length, {
-      describe: () => `${mails.length - mailed} of ${told + lost.length}`,
+    await until('the new mails', async () => mails.length - mailed === notified + lost.length, {
+      describe: () => `${mails.length - mailed} of ${notified + lost.length}`,
     });
     const report = await audit();
     expect(report.checks.filter((check) => check.violations > 0)).toEqual([]);
   });
 
   test('events of the middle of a story reach nobody a second time, by whatever channel the customer has now', async () => {
-    const [told] = await sql<{ place: string }>(
-      "select txid::text || '/' || position as place from log.order_outbox where subject = $1 and type = 'OrderBackordered'",
+    const [backordered] = await sql<{ position: string }>(
+      "select txid::text || '/' || position as position from log.order_outbox where subject = $1 and type = 'OrderBackordered'",
       [waiting],
     );
     const before = await effects();
-    await setBack('notifications', { from: told!.place });
-    await system.settle();
+    await rewind('notifications', { from: backordered!.position });
+    await atRest(system);
     expect(await effects()).toEqual(before);
   });
 
@@ -266,7 +262,7 @@ describe('olms replay', { timeout: 60_000 }, () => {
     );
     await stop();
     await start();
-    await system.settle();
+    await atRest(system);
     const created = async (): Promise<unknown[]> =>
       sql(
         "select order_id from notifications.notifications where event_type = 'OrderCreated' and order_id = any($1::uuid[])",
@@ -274,29 +270,29 @@ describe('olms replay', { timeout: 60_000 }, () => {
       );
     expect(await created()).toEqual([]);
     const mailed = mails.length;
-    const found = await dryRun('notifications');
+    const found = await preview('notifications');
     expect(found).toMatchObject({ orders: 2, byType: { OrderCreated: { acts: 2 } } });
     expect(found.examples.map(({ orderId }) => orderId).sort()).toEqual([...lost].sort());
 
-    expect((await setBack('notifications')).readAgain).toBe(true);
-    await system.settle();
+    expect((await rewind('notifications')).readAgain).toBe(true);
+    await atRest(system);
     expect(await created()).toHaveLength(2);
     await until('two mails', async () => mails.length >= mailed + 2);
     expect(mails.length).toBe(mailed + 2);
-    expect(await dryRun('notifications')).toMatchObject({ orders: 0 });
+    expect(await preview('notifications')).toMatchObject({ orders: 0 });
   });
 
-  test('a service that does not run is set back all the same, and begins there when it starts', async () => {
+  test('a service that does not run is rewound as well, and begins there when it starts', async () => {
     const before = await effects();
     const url = system.databaseUrl;
     await stop();
     await start({ OLMS_CONSUME: 'false' });
     expect(system.databaseUrl).toBe(url);
-    const report = await run<SetBackReport>({ service: 'billing', from: 'start' });
+    const report = await run<RewindReport>({ service: 'billing', from: 'start' });
     expect(report.events).toBeGreaterThan(0);
     await stop();
     await start();
-    await system.settle();
+    await atRest(system);
     await until('billing to have read it again', async () => {
       const [row] = await sql<{ done: boolean }>(
         "select (txid, position) >= (again_txid, again_position) as done from log.consumer_offsets where consumer = 'billing'",
@@ -341,10 +337,13 @@ describe('olms replay', { timeout: 60_000 }, () => {
     });
 
     test('of which all is read again, the queue is withdrawn and comes back in order', async () => {
-      expect(await dryRun('billing')).toMatchObject({ unparked: [poisoned], byType: { OrderCompleted: { fails: 1 } } });
+      expect(await preview('billing')).toMatchObject({
+        unparked: [poisoned],
+        byType: { OrderCompleted: { fails: 1 } },
+      });
       const numbers = 'select min(number)::int as first from log.parked_events where consumer = $1 and order_id = $2';
       const [before] = await sql<{ first: number }>(numbers, ['billing', poisoned]);
-      expect(await setBack('billing')).toMatchObject({ unparked: [poisoned], readAgain: true });
+      expect(await rewind('billing')).toMatchObject({ unparked: [poisoned], readAgain: true });
       await until('the order to be parked again', async () => (await queue()).length === 3);
       expect(await queue()).toEqual(inOrder);
       const [after] = await sql<{ first: number }>(numbers, ['billing', poisoned]);
@@ -352,15 +351,15 @@ describe('olms replay', { timeout: 60_000 }, () => {
     });
 
     test('whose queue begins before, nothing is queued twice', async () => {
-      const [place] = await sql<{ place: string }>(
-        "select txid::text || '/' || position as place from log.order_outbox where id = $1",
+      const [mark] = await sql<{ position: string }>(
+        "select txid::text || '/' || position as position from log.order_outbox where id = $1",
         [behind[0]!.id],
       );
-      expect(await dryRun('billing', { from: place!.place })).toMatchObject({
+      expect(await preview('billing', { from: mark!.position })).toMatchObject({
         unparked: [],
         byType: { OrderRefunded: { parked: 2 } },
       });
-      expect(await setBack('billing', { from: place!.place })).toMatchObject({ unparked: [], readAgain: true });
+      expect(await rewind('billing', { from: mark!.position })).toMatchObject({ unparked: [], readAgain: true });
       expect(await queue()).toEqual(inOrder);
     });
 
@@ -369,9 +368,9 @@ describe('olms replay', { timeout: 60_000 }, () => {
       await api.skipParkedOrder({ consumer: 'notifications', orderId: poisoned }, {});
       expect(await queue()).toEqual([]);
       const before = await effects();
-      expect((await setBack('billing')).readAgain).toBe(true);
-      expect((await setBack('notifications')).readAgain).toBe(true);
-      await system.settle();
+      expect((await rewind('billing')).readAgain).toBe(true);
+      expect((await rewind('notifications')).readAgain).toBe(true);
+      await atRest(system);
       expect(await effects()).toEqual(before);
     });
   });

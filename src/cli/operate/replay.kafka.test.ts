@@ -15,7 +15,9 @@ import { type Kafka, startKafka } from '#dev/brokers/kafka.ts';
 import { startSystem, type System } from '#system/system.ts';
 import { ApiClient } from '#cli/client.ts';
 import type { RebuildReport } from './replay/rebuild.ts';
-import { type DryRunReport, type ReplayOptions, runReplay, type SetBackReport } from './replay.ts';
+import { type ReplayOptions, runReplay } from './replay.ts';
+import type { PreviewReport } from './replay/preview.ts';
+import type { RewindReport } from './replay/rewind.ts';
 
 const SERVICES = ['inventory', 'orders', 'reviews', 'payments', 'shipping', 'notifications', 'billing'] as const;
 type Service = (typeof SERVICES)[number];
@@ -88,25 +90,28 @@ describe('olms replay on Kafka', { timeout: 90_000 }, () => {
     values: unknown[] = [],
   ): Promise<Row[]> => databases.get(service)!.queryOnce<Row>(text, values);
 
-  /** Every order has ended, and whoever was to hear of it has. */
+  /** Every order has ended, and every consumer has read that. */
   async function atRest(): Promise<void> {
     let seen: unknown;
     const count = async (service: Service, from: string): Promise<number> =>
       (await sql<{ n: number }>(service, `select count(*)::int as n from ${from}`))[0]!.n;
-    const told = (service: Service, type: string): Promise<number> =>
+    const emitted = (service: Service, type: string): Promise<number> =>
       count(service, `log.order_outbox where type = '${type}'`);
     await until(
       'every order to have ended and every event to be in the history',
       async () => {
         const completed = await count('orders', "orders.order_states where status = 'COMPLETED'");
         const open = await count('orders', "orders.order_states where status not in ('COMPLETED', 'PAYMENT_FAILED')");
-        // The last words about an order that is completed.
-        const [shipped, invoiced] = [await told('inventory', 'StockShipped'), await told('billing', 'InvoiceIssued')];
-        let said = 0;
-        for (const service of SERVICES) if (service !== 'orders') said += await count(service, 'log.order_outbox');
+        // The last events of an order that is completed.
+        const [shipped, invoiced] = [
+          await emitted('inventory', 'StockShipped'),
+          await emitted('billing', 'InvoiceIssued'),
+        ];
+        let published = 0;
+        for (const service of SERVICES) if (service !== 'orders') published += await count(service, 'log.order_outbox');
         const mirrored = await count('orders', 'orders.event_mirror');
-        seen = { open, completed, shipped, invoiced, said, mirrored };
-        return open === 0 && shipped === completed && invoiced === completed && said === mirrored;
+        seen = { open, completed, shipped, invoiced, published, mirrored };
+        return open === 0 && shipped === completed && invoiced === completed && published === mirrored;
       },
       { timeoutMs: 30_000, describe: () => JSON.stringify(seen) },
     );
@@ -114,9 +119,9 @@ describe('olms replay on Kafka', { timeout: 90_000 }, () => {
   }
 
   const run = <Report>(options: ReplayOptions): Promise<Report> => runReplay(options, env) as Promise<Report>;
-  const dryRun = (service: string, more: Partial<ReplayOptions> = {}): Promise<DryRunReport> =>
+  const preview = (service: string, more: Partial<ReplayOptions> = {}): Promise<PreviewReport> =>
     run({ service, from: 'start', dryRun: true, ...more });
-  const setBack = (service: string, more: Partial<ReplayOptions> = {}): Promise<SetBackReport> =>
+  const rewind = (service: string, more: Partial<ReplayOptions> = {}): Promise<RewindReport> =>
     run({ service, from: 'start', wait: true, actor: 'anna', ...more });
 
   async function effects(): Promise<unknown[]> {
@@ -130,22 +135,22 @@ describe('olms replay on Kafka', { timeout: 90_000 }, () => {
     return found;
   }
 
-  test('a dry run finds that everything was taken, for every consumer, and changes nothing', async () => {
+  test('a preview finds that everything was taken, for every consumer, and changes nothing', async () => {
     const before = await effects();
     for (const service of [...SERVICES, 'orders-history'])
-      expect(await dryRun(service), service).toMatchObject({ orders: 0, examples: [] });
-    const { byType, partitions } = await dryRun('notifications');
+      expect(await preview(service), service).toMatchObject({ orders: 0, examples: [] });
+    const { byType, partitions } = await preview('notifications');
     expect(byType['OrderCreated']).toMatchObject({ events: ids.length, taken: ids.length });
     expect(partitions.map(({ partition }) => partition)).toEqual([0, 1, 2, 3]);
-    expect((await dryRun('notifications', { order: [ids[0]!] })).byType['OrderCreated']).toMatchObject({ events: 1 });
+    expect((await preview('notifications', { order: [ids[0]!] })).byType['OrderCreated']).toMatchObject({ events: 1 });
     expect(await effects()).toEqual(before);
   });
 
   test('begins at a time or at offsets, and says what the topic does not have', async () => {
-    const all = (await dryRun('notifications')).events;
-    expect((await dryRun('notifications', { from: '2020-01-01' })).events).toBe(all);
-    expect((await dryRun('notifications', { from: '2120-01-01' })).partitions).toEqual([]);
-    const { partitions } = await dryRun('notifications', { from: '1/2' });
+    const all = (await preview('notifications')).events;
+    expect((await preview('notifications', { from: '2020-01-01' })).events).toBe(all);
+    expect((await preview('notifications', { from: '2120-01-01' })).partitions).toEqual([]);
+    const { partitions } = await preview('notifications', { from: '1/2' });
     expect(partitions).toMatchObject([{ partition: 1, from: '1/2' }]);
     await expect(run({ service: 'billing', from: '9/0', dryRun: true })).rejects.toMatchObject({
       code: 'NO_SUCH_PARTITION',
@@ -159,7 +164,7 @@ describe('olms replay on Kafka', { timeout: 90_000 }, () => {
     const load = (async () => {
       while (placing) fresh.push(await place('tok_approve'));
     })();
-    const reports = await Promise.all([...SERVICES, 'orders-history'].map((service) => setBack(service)));
+    const reports = await Promise.all([...SERVICES, 'orders-history'].map((service) => rewind(service)));
     placing = false;
     await load;
     expect(reports.map(({ readAgain }) => readAgain)).toEqual(reports.map(() => true));
@@ -194,7 +199,7 @@ describe('olms replay on Kafka', { timeout: 90_000 }, () => {
     });
     await api.close();
     await system.stop();
-    // Exactly over what was lost: a place beyond the end would be answered with a new beginning.
+    // Exactly over what was lost: a position beyond the end would be answered with a new beginning.
     for (const id of lost)
       await sql(
         'notifications',
@@ -215,29 +220,29 @@ describe('olms replay on Kafka', { timeout: 90_000 }, () => {
       { timeoutMs: 20_000 },
     );
     await atRest();
-    const missing = await dryRun('notifications');
+    const missing = await preview('notifications');
     expect(missing.byType['OrderCreated']!.acts).toBe(lost.length);
     const [before] = await sql<{ n: number }>(
       'notifications',
       'select count(*)::int as n from notifications.notifications',
     );
-    expect((await setBack('notifications')).readAgain).toBe(true);
+    expect((await rewind('notifications')).readAgain).toBe(true);
     const acts = Object.values(missing.byType).reduce((sum, counts) => sum + counts.acts, 0);
-    await until('what was lost to be told', async () => {
+    await until('what was lost to be notified', async () => {
       const [row] = await sql<{ n: number }>(
         'notifications',
         'select count(*)::int as n from notifications.notifications',
       );
       return row!.n === before!.n + acts;
     });
-    expect(await dryRun('notifications')).toMatchObject({ orders: 0 });
+    expect(await preview('notifications')).toMatchObject({ orders: 0 });
   });
 
   const rebuild = (service: string, dryRun = false): Promise<RebuildReport> =>
     run({ service, rebuild: true, dryRun, actor: 'anna' });
 
   test.each(['orders', 'orders-history', 'billing', 'notifications'])(
-    'the tables of %s are what the topic and its own log tell',
+    'the tables of %s are what the topic and its own log say',
     async (service) => {
       const report = await rebuild(service);
       expect(report).toMatchObject({ differences: 0, leftAlone: 0, incomplete: 0, swapped: 0 });
@@ -253,8 +258,8 @@ describe('olms replay on Kafka', { timeout: 90_000 }, () => {
     const before = await history();
     // Read again, a missing event comes behind those that were there; a rebuild puts it in its place.
     await sql('orders', "delete from orders.event_mirror where subject = $1 and type = 'StockReserved'", [first]);
-    expect(await dryRun('orders-history')).toMatchObject({ orders: 1, byType: { StockReserved: { acts: 1 } } });
-    expect((await setBack('orders-history')).readAgain).toBe(true);
+    expect(await preview('orders-history')).toMatchObject({ orders: 1, byType: { StockReserved: { acts: 1 } } });
+    expect((await rewind('orders-history')).readAgain).toBe(true);
     expect(await history()).toHaveLength(before.length);
     expect(await history()).not.toEqual(before);
     const found = await rebuild('orders-history', true);
@@ -277,7 +282,7 @@ describe('olms replay on Kafka', { timeout: 90_000 }, () => {
     expect(await sql('billing', "select relname from pg_class where relname like '%rebuild%'")).toEqual([]);
   });
 
-  test('what the relay parked is neither lost nor overtaken by a replay', async () => {
+  test('what the relay parked is neither lost nor overtaken by a rewind', async () => {
     const subject = uuidv7();
     const events = [1, 2, 3].map((sequence) => ({
       id: uuidv7(),
@@ -309,7 +314,7 @@ describe('olms replay on Kafka', { timeout: 90_000 }, () => {
       ).map((row) => row.sequence);
     await until('the relay to park', async () => (await parked()) === 2, { timeoutMs: 20_000 });
     await until('the first to be read', async () => (await mirrored()).length === 1);
-    expect((await setBack('orders-history')).readAgain).toBe(true);
+    expect((await rewind('orders-history')).readAgain).toBe(true);
     expect(await mirrored()).toEqual([1]);
     expect(await parked()).toBe(2);
     await api.retryParkedOrder({ consumer: 'relay', orderId: subject }, { data: { lines: [] } });

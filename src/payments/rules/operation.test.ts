@@ -82,7 +82,7 @@ const UNSENT: ProviderResult = { type: 'unknown', reason: 'provider unavailable'
 
 describe('an outcome', () => {
   test('that a call never left counts once, however often it is reported', () => {
-    // The first call left; the second did not. Told twice, both would count as never made.
+    // The first call left; the second did not. Reported twice, both would count as never made.
     const s = payment().paymentRequested().timedOut().due().notFound().unsent();
     const { row } = s;
     expect(s.operation.calls).toBe(1);

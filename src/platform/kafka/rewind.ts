@@ -99,7 +99,7 @@ async function offsetsAt(reader: KafkaReader, bound: Bound): Promise<Map<number,
     const [found, ends] = [await reader.offsetsAt(bound.ms - CLOCKS_DIFFER_MS), await reader.ends()];
     return new Map(found.map((offset, partition) => [partition, offset < 0 ? ends[partition]! : offset]));
   }
-  for (const [partition, offset] of bound.places) {
+  for (const [partition, offset] of bound.positions) {
     const start = starts[partition];
     if (start === undefined)
       throw new CannotReplay('NO_SUCH_PARTITION', `The topic has no partition ${partition}; it has ${starts.length}.`);
@@ -109,5 +109,5 @@ async function offsetsAt(reader: KafkaReader, bound: Bound): Promise<Map<number,
         `Partition ${partition} begins at offset ${start}; what stood before was deleted by the topic's retention.`,
       );
   }
-  return new Map(bound.places);
+  return new Map(bound.positions);
 }

@@ -15,7 +15,7 @@ export const EVENT_COLUMNS: Columns = {
   data: 'json',
 };
 
-/** The log entry of a save: events become visible exactly when the change they tell does. */
+/** The log entry of a save: events become visible exactly when the change they record does. */
 export function appendEvents(events: readonly Envelope[]): Write {
   return insertRows('outbox', 'log.order_outbox', EVENT_COLUMNS, events as unknown as Record<string, unknown>[]);
 }

@@ -41,7 +41,7 @@ export function postgresReplayLog(database: Database): ReplayLog {
 async function positionAt(database: Database, bound: Bound): Promise<LogPosition> {
   if (bound.kind === 'start') return { txid: 0, position: 0 };
   if (bound.kind === 'time') return positionBefore(database, new Date(bound.ms));
-  const [place, ...more] = bound.places;
+  const [place, ...more] = bound.positions;
   if (!place || more.length > 0)
     throw new CannotReplay('ONE_PLACE', 'The log in PostgreSQL is one: give one place, transaction/position.');
   const [txid, position] = place;

@@ -10,11 +10,11 @@ import { type LogPosition, isAfter, readOffsets, type StoredOffset } from './bus
  * them; then it reads on from there. One that does not run does so when it starts.
  */
 
-/** Where reading again begins or ends. `places` are what stored offsets hold: see {@link LogPosition}. */
+/** Where reading again begins or ends. `positions` are what stored offsets hold: see {@link LogPosition}. */
 export type Bound =
   | { readonly kind: 'start' }
   | { readonly kind: 'time'; readonly ms: number }
-  | { readonly kind: 'places'; readonly places: readonly (readonly [number, number])[] };
+  | { readonly kind: 'positions'; readonly positions: readonly (readonly [number, number])[] };
 
 /** What is read again of one partition: from one stored offset to another. */
 export interface Range {

@@ -2,7 +2,7 @@ import type { Envelope } from '#contracts/envelope.ts';
 import type { Columns } from '#platform/database/statement.ts';
 
 /**
- * Tables of a service that follow from the log alone: what `olms replay --rebuild` builds again beside the live ones,
+ * Tables of a service that follow from the log alone: what `olms replay --rebuild` builds beside the live ones,
  * compares with them, and mends them by. A service says here which of its tables do, and how events become rows;
  * src/cli/operate/replay/rebuild.ts does the rest.
  */
@@ -20,15 +20,15 @@ export interface ProjectionTable {
   readonly compared: readonly string[];
   /** Columns that are compared in another way: SQL on the live row `t` and the built row `s`, true where they differ. */
   readonly differs?: Readonly<Record<string, string>>;
-  /** Columns that no event tells, as SQL on the built row `s`, for rows that are missing. */
-  readonly untold?: Readonly<Record<string, string>>;
+  /** Columns whose values are not in any event, as SQL on the built row `s`, for rows that are missing. */
+  readonly notInLog?: Readonly<Record<string, string>>;
   /** Rows count their saves: one that is mended counts one more, so that whoever remembers it is refused. */
   readonly versioned?: boolean;
   /** Rows number the service's events: one that knows more of them than the log is left alone. */
   readonly sequenced?: boolean;
-  /** Rows that the log does not explain are removed; else they are only told of, because they may outlive the log. */
+  /** Rows that the log does not explain are removed; else they are only reported, because they may outlive the log. */
   readonly removesUnexplained?: boolean;
-  /** Column that numbers the rows of an order as they were told; an order in which that differs is written anew. */
+  /** Column that numbers the rows of an order in the order of their events; where that differs, all rows of the order are replaced. */
   readonly ordered?: string;
 }
 

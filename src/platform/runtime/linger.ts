@@ -13,14 +13,14 @@ export class Linger {
   #perSecond = 0;
   #lastMs = Number.NEGATIVE_INFINITY;
 
-  /** From `busyPerSecond` events a second on, sets begin `waitMs` apart; where more come, as much longer, up to `longestMs`. */
+  /** From `busyPerSecond` events a second on, batches begin `waitMs` apart; where more come, as much longer, up to `longestMs`. */
   constructor(busyPerSecond: number, waitMs: number, longestMs = waitMs) {
     this.#busyPerSecond = busyPerSecond;
     this.#waitMs = waitMs;
     this.#longestMs = longestMs;
   }
 
-  /** Counts the events of a set, and tells how long after it the next one begins. */
+  /** Counts the events of a batch, and returns how many milliseconds after it the next one begins. */
   after(events: number, nowMs: number): number {
     const faded = Math.exp((this.#lastMs - nowMs) / MEMORY_MS);
     this.#perSecond = this.#perSecond * faded + (events * 1_000) / MEMORY_MS;

@@ -6,6 +6,7 @@ import { uuidv7 } from 'uuidv7';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createLogger } from '#platform/telemetry/logger.ts';
 import { freePort } from '#tests/support/ports.ts';
+import { atRest } from '#tests/support/at-rest.ts';
 import { placeMug } from '#tests/support/mug-orders.ts';
 import { until } from '#tests/support/until.ts';
 import { startSystem, type System } from '#system/system.ts';
@@ -42,7 +43,7 @@ describe('olms replay --rebuild', { timeout: 90_000 }, () => {
       ids.push(await place(['tok_approve', 'tok_approve', 'tok_flaky', 'tok_decline'][i % 4]!));
     held = await place('tok_approve', { requiresReview: true });
     ids.push(held);
-    await system.settle();
+    await atRest(system, [held]);
     await api.amendOrder(
       { id: held },
       { contact: { email: 'new@example.org' }, shippingAddress: { name: 'Ada Lovelace' }, reference: 'R-7' },
@@ -53,7 +54,7 @@ describe('olms replay --rebuild', { timeout: 90_000 }, () => {
       return open.length === 0;
     });
     for (const id of ids.slice(0, 2)) await api.requestRefund({ id }, { amount: '1.00', reason: 'test' });
-    await system.settle();
+    await atRest(system, [held]);
   });
 
   afterAll(async () => {
@@ -154,7 +155,7 @@ describe('olms replay --rebuild', { timeout: 90_000 }, () => {
     expect(entry).toEqual({ actor: 'anna', action: 'rebuild', consumer: 'orders' });
   });
 
-  test('a row that knows more than the log, or that no log explains, is told of and left alone', async () => {
+  test('a row that knows more than the log, or that no log explains, is reported and left alone', async () => {
     const stranger = uuidv7();
     await sql('update orders.order_states set sequence = sequence + 1 where order_id = $1', [ids[3]]);
     await sql(
@@ -190,7 +191,7 @@ describe('olms replay --rebuild', { timeout: 90_000 }, () => {
     expect(await sql('select * from billing.counters order by key')).toEqual(counters);
     const next = await place('tok_approve');
     ids.push(next);
-    await system.settle();
+    await atRest(system, [held]);
     const [invoice] = await sql<{ number: string }>('select number from billing.invoices where order_id = $1', [next]);
     expect(Number(invoice!.number.slice(4))).toBe(before.length + 1);
     expect(await compare('billing')).toMatchObject({ differences: 0 });
@@ -211,7 +212,7 @@ describe('olms replay --rebuild', { timeout: 90_000 }, () => {
     expect(new Set(back.map(({ status }) => status))).toEqual(new Set(['suppressed']));
     // The running service has forgotten what it remembered of the wrong row.
     await api.amendOrder({ id: held }, { contact: { email: 'newer@example.org' } });
-    await system.settle();
+    await atRest(system, [held]);
     const [{ body } = { body: {} }] = await sql<{ body: unknown }>(
       'select body from notifications.orders where order_id = $1',
       [held],
@@ -239,7 +240,7 @@ describe('olms replay --rebuild', { timeout: 90_000 }, () => {
     }
     placing = false;
     await load;
-    await system.settle();
+    await atRest(system, [held]);
     expect(fresh.length).toBeGreaterThan(10);
     for (const service of REBUILDABLE)
       expect(await compare(service), service).toMatchObject({ differences: 0, leftAlone: 0 });

@@ -10,12 +10,12 @@ import { type EventSource, openSource } from './source.ts';
 import { type Session, sessionOf } from './session.ts';
 
 /**
- * Builds the tables of a projection again beside the live ones, out of the log, compares them, and mends the live ones
+ * Rebuilds the tables of a projection from the log beside the live ones, compares them, and mends the live ones
  * by what differs.
  *
  * 1. Build: all orders, page by page, into `<table>_rebuild`, while the system runs.
  * 2. Compare: what differs then is a suspect; it may only have moved on since.
- * 3. Look again at the suspects: their events and their rows in one snapshot. What still differs is a difference.
+ * 3. Recheck the suspects: their events and their rows in one snapshot. What still differs is a difference.
  * 4. Swap: the same once more with writers locked out, and the built rows take the place of the live ones, in one
  *    short transaction (a thousand orders at most; more take several, and each order is in one).
  *
@@ -162,10 +162,10 @@ class Rebuild {
 
   async #createShadow(table: ProjectionTable): Promise<void> {
     const columns = Object.entries(table.columns).map(([name, type]) => `${name} ${type}`);
-    const place = table.ordered ? [`${PLACE} integer not null`] : [];
+    const position = table.ordered ? [`${POSITION} integer not null`] : [];
     // Not logged: it is gone after a crash, and would be dropped then anyway.
     await this.#session.query(
-      `create unlogged table ${shadowOf(table)} (${[...columns, ...place, `primary key (${table.key.join(', ')})`].join(', ')})`,
+      `create unlogged table ${shadowOf(table)} (${[...columns, ...position, `primary key (${table.key.join(', ')})`].join(', ')})`,
     );
     if (!table.key.includes(table.order) || table.key[0] !== table.order)
       await this.#session.query(`create index on ${shadowOf(table)} (${table.order})`);
@@ -194,10 +194,10 @@ class Rebuild {
       const built = this.#projection.build(id, events.get(id) ?? ([] as Envelope[]));
       if (!built) incomplete++;
       for (const [name, list] of Object.entries(built ?? {}))
-        rows.get(name)!.push(...list.map((row, place) => ({ ...row, [PLACE]: place })));
+        rows.get(name)!.push(...list.map((row, index) => ({ ...row, [POSITION]: index })));
     }
     for (const table of this.#tables) {
-      const columns = table.ordered ? ({ ...table.columns, [PLACE]: 'integer' } as const) : table.columns;
+      const columns = table.ordered ? ({ ...table.columns, [POSITION]: 'integer' } as const) : table.columns;
       const list = rows.get(table.name)!;
       if (list.length > 0)
         await this.#session.write(insertRows('built', shadowOf(table), columns, list, { onConflict: 'do nothing' }));
@@ -268,7 +268,7 @@ class Rebuild {
   }
 
   /**
-   * Processes remember rows. Moved by one place, the stored offset is not the one a running consumer knows, so it
+   * Processes remember rows. Moved back by one, the stored offset is not the one a running consumer knows, so it
    * forgets everything it remembers and reads that one event again.
    */
   async #makeConsumerForget(): Promise<void> {
@@ -307,7 +307,7 @@ class Rebuild {
   }
 }
 
-const PLACE = 'rebuild_place';
+const POSITION = 'rebuild_place';
 
 export function shadowOf({ name }: ProjectionTable): string {
   return `${name}_rebuild`;
@@ -348,7 +348,7 @@ function compareSql(projection: Projection, table: ProjectionTable): string {
     parts.push(
       `select a.${order}, 'out of order', true
        from (select t.${order}, array_agg(t.${key[0]} order by t.${ordered}) as rows from ${name} t where ${among('t')} group by t.${order}) a
-       join (select s.${order}, array_agg(s.${key[0]} order by s.${PLACE}) as rows from ${shadow} s where ${among('s')} group by s.${order}) b on b.${order} = a.${order}
+       join (select s.${order}, array_agg(s.${key[0]} order by s.${POSITION}) as rows from ${shadow} s where ${among('s')} group by s.${order}) b on b.${order} = a.${order}
        where a.rows <> b.rows and a.rows @> b.rows and b.rows @> a.rows`,
     );
   return parts.join('\nunion all\n');
@@ -363,21 +363,21 @@ function mendSql(projection: Projection, table: ProjectionTable): string[] {
     present = key,
     columns,
     compared,
-    untold = {},
+    notInLog = {},
     versioned,
     removesUnexplained,
     ordered,
   } = table;
   const shadow = shadowOf(table);
   const among = (alias: string): string => `${alias}.${order} = any($1::uuid[])`;
-  const into = [...Object.keys(columns), ...Object.keys(untold)];
-  const values = [...Object.keys(columns).map((column) => `s.${column}`), ...Object.values(untold)];
+  const into = [...Object.keys(columns), ...Object.keys(notInLog)];
+  const values = [...Object.keys(columns).map((column) => `s.${column}`), ...Object.values(notInLog)];
   const insert = `insert into ${name} (${into.join(', ')}) select ${values.join(', ')} from ${shadow} s where ${among('s')}`;
   if (ordered)
-    // Rows the log does not explain, of an order that it does: they outlive it, behind what it tells.
+    // Rows the log does not explain, of an order that it does: they are kept, behind the rows the log explains.
     return [
       `delete from ${name} t using ${shadow} s where ${among('t')} and ${joined(key)}`,
-      `${insert} order by s.${order}, s.${PLACE}`,
+      `${insert} order by s.${order}, s.${POSITION}`,
     ];
   const statements: string[] = [];
   if (removesUnexplained)

@@ -9,7 +9,7 @@ export interface Session extends AsyncDisposable {
 
 export async function sessionOf(database: Database): Promise<Session> {
   const client = await database.pool.connect();
-  // Without a listener a lost connection would end the process; the next query tells of it.
+  // Without a listener a lost connection would end the process; the next query reports it.
   client.on('error', () => {});
   return {
     async query<Row extends Record<string, unknown>>(text: string, values: unknown[] = []) {
