@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { GroupDescription } from '#platform/kafka/topic.ts';
 import { ClusterSystem } from './cluster-system.ts';
 import type { MeasuredSystem } from './measured-system.ts';
@@ -131,7 +132,7 @@ async function burstOf(system: ClusterSystem, orders: number, log: (line: string
   let drainedSeconds: number | undefined;
   let quiet = 0;
   while (elapsed() * 1000 < BURST_TIMEOUT_MS) {
-    await new Promise((resolve) => setTimeout(resolve, SAMPLE_MS));
+    await sleep(SAMPLE_MS);
     const groups = await system.groups();
     const open = await system.openOrders();
     const seconds = elapsed();
@@ -173,6 +174,6 @@ async function spreadAfterReplica(
     const seconds = (performance.now() - startedMs) / 1000;
     const even = sizes.length === members && Math.max(...sizes) - Math.min(...sizes) <= 1;
     if ((even && group?.state === 'Stable') || seconds * 1000 > SPREAD_TIMEOUT_MS) return { sizes, seconds };
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await sleep(100);
   }
 }

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { readSettings } from '#platform/runtime/settings.ts';
 import { kafkaSettings } from '#platform/kafka/settings.ts';
@@ -46,7 +47,7 @@ export class ClusterSystem extends MeasuredSystem {
       if (readiness.status === 'ok') return;
       if (Date.now() > deadlineMs)
         throw new Error(`the gateway does not reach all services: ${JSON.stringify(readiness)}`);
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await sleep(100);
     }
   }
 

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import { STATUSES } from '#orders/rules/lifecycle.ts';
 import type { LoadPlan, LoadResult } from './load-generator.ts';
@@ -95,7 +96,7 @@ export class MeasuredSystem {
     try {
       while (await this.#anyOpen()) {
         if (Date.now() > deadlineMs) throw new Error('orders are still open');
-        await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+        await sleep(LOOK_EVERY_MS);
       }
     } finally {
       await this.sql.query('reset enable_seqscan');

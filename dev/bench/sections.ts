@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { pageQuery, type OrderFilter } from '#orders/store.ts';
 import { measureCeilings, type Script } from './ceilings.ts';
 import { fillOrders } from './fill.ts';
@@ -105,7 +106,7 @@ export async function intake(context: CeilingContext): Promise<{
     const rounds = await betweenCeilings(context, 'intakeSingle', 'intake', round);
     const { rate, ceiling, ratio, nodeUs } = summary(rounds);
     // What the rounds and the ceilings left to be written goes to the disk meanwhile.
-    await pause(SETTLE_MS);
+    await sleep(SETTLE_MS);
     const p99sMs: number[] = [];
     for (let n = 0; n < HALF_LOADS; n++) {
       const half = await system.load({ total: Math.round((rate / 2) * (quick ? 2 : 6)), rate: rate / 2 });
@@ -145,10 +146,10 @@ export async function life(context: CeilingContext): Promise<LifeFigures> {
     await system.load({ total: WARM_UP });
     await system.allFinal();
     // Before the rounds: after them the server goes on writing and vacuuming what they, and the ceilings, left behind.
-    await pause(SETTLE_MS);
+    await sleep(SETTLE_MS);
     const idleStart = await system.usage();
     const idleMs = quick ? 10_000 : 30_000;
-    const idleCalls = await statements(system, () => pause(idleMs));
+    const idleCalls = await statements(system, () => sleep(idleMs));
     const idleEnd = await system.usage();
     const total = quick ? 6_000 : 20_000;
     let calls = 0;
@@ -333,8 +334,4 @@ export async function million({
     await large.stop();
     await fresh.stop();
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '#platform/database/embedded/server.ts';
 import { MEASURED_ENV, MeasuredSystem } from './measured-system.ts';
@@ -103,7 +104,7 @@ export class SystemProcess extends MeasuredSystem {
       );
       if (rows[0]?.status === 'COMPLETED') return performance.now() - startedMs;
       if (performance.now() - startedMs > 30_000) throw new Error(`order ${order.id} is still ${rows[0]?.status}`);
-      await new Promise((resolve) => setTimeout(resolve, 2));
+      await sleep(2);
     }
   }
 

@@ -1,4 +1,5 @@
 import { CHANNELS, CITIES, type Line, PEOPLE, SOLD } from './catalogue.ts';
+import { uuidOfHex } from '#platform/runtime/uuid.ts';
 import type { PlaceOrder } from '#client/client.ts';
 import { PATHS } from './paths.ts';
 
@@ -28,7 +29,7 @@ function someLines(random: () => number): Line[] {
 
 function uuid(random: () => number): string {
   const hex = Array.from({ length: 32 }, () => Math.floor(random() * 16).toString(16)).join('');
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20)}`;
+  return uuidOfHex(`${hex.slice(0, 12)}4${hex.slice(13, 16)}8${hex.slice(17)}`);
 }
 
 /** The body of `POST /orders` for the next order on a path. */

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { Health } from '#platform/runtime/health.ts';
 import { type Envelope, toCloudEvent } from '#contracts/envelope.ts';
 import { type Cache, STREAM_START, type StreamEntry, type StreamPlace } from '#platform/cache/cache.ts';
 import { MemoryCache } from '#platform/cache/memory-cache.ts';
@@ -34,7 +35,7 @@ export interface Feed {
   resumable(place: Place, bound: number): Promise<boolean>;
   /** At most `max` entries after a place, oldest first; undefined where they are gone. */
   after(place: Place, max: number): Promise<readonly Entry[] | undefined>;
-  healthy(): { ok: boolean; detail: string };
+  healthy(): Health;
 }
 
 /** True where `a` is to be told to somebody who is at `b`. */
@@ -84,7 +85,7 @@ export class LogFeed implements Feed {
     return rows.map((row) => logEntry(fromRow(row), cursorOf(row)));
   }
 
-  healthy(): { ok: boolean; detail: string } {
+  healthy(): Health {
     return { ok: true, detail: 'from the log' };
   }
 }
@@ -187,7 +188,7 @@ export class FanOut implements Feed {
     return this.#copy?.name === place.feed ? this.#copy.after(place, max) : undefined;
   }
 
-  healthy(): { ok: boolean; detail: string } {
+  healthy(): Health {
     if (!this.#cache) return { ok: true, detail: 'from Kafka, for clients of this process alone' };
     if (this.#cache.healthy().ok) return { ok: true, detail: 'through Redis' };
     return { ok: false, detail: 'Redis is away: from Kafka, for clients of this process alone' };

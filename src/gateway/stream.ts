@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import type { Counter, Gauge } from 'prom-client';
 import { type Static, Type } from 'typebox';
+import type { Health } from '#platform/runtime/health.ts';
 import { isUuid } from '#contracts/ids.ts';
 import { ORDER_EVENTS } from '#contracts/order-events.ts';
 import type { Cache } from '#platform/cache/cache.ts';
@@ -125,7 +126,7 @@ export class Stream {
     await this.#feed.stop();
   }
 
-  healthy(): { ok: boolean; detail: string } {
+  healthy(): Health {
     const { ok, detail } = this.#feed.healthy();
     return { ok, detail: `${detail}; ${this.#clients.size} clients` };
   }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { refuse, type Refusal } from '#contracts/errors.ts';
 import type { Envelope } from '#contracts/envelope.ts';
 import { SOURCES } from '#contracts/order-events.ts';
@@ -204,7 +205,7 @@ export class Intake {
         bus.forget(events);
         const retry = isUniqueViolation(error) || isTransient(error);
         if (!retry || attempt >= UNKNOWN_OUTCOME_TRIES) throw error;
-        if (isTransient(error)) await new Promise((resolve) => setTimeout(resolve, 100 * attempt));
+        if (isTransient(error)) await sleep(100 * attempt);
         const known = await ordersByKey(
           database,
           remaining.map((placement) => placement.key),

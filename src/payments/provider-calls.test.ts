@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { createLogger } from '#platform/telemetry/logger.ts';
 import { paymentsMetrics } from './metrics.ts';
@@ -43,7 +44,7 @@ test('saving an outcome keeps no call waiting, and no more calls are in flight t
   const charge = async (): Promise<ProviderResult> => {
     mostInFlight = Math.max(mostInFlight, ++inFlight);
     called++;
-    await new Promise((resolve) => setTimeout(resolve, 2));
+    await sleep(2);
     inFlight--;
     return { type: 'approved', reference: 'ch_1' };
   };

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { uuidv7 } from 'uuidv7';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Envelope } from '#contracts/envelope.ts';
@@ -196,7 +197,7 @@ export function busContract(name: string, setUp: () => Promise<BusUnderTest>): v
       const writing = append(database, events, 60, bus);
       for (let round = 0; round < 3; round++) {
         const guest = await TestConsumer.start(otherBus, elsewhere, consumer, type);
-        await new Promise((resolve) => setTimeout(resolve, 700));
+        await sleep(700);
         await guest.stop();
       }
       await writing;
@@ -322,7 +323,7 @@ export function busContract(name: string, setUp: () => Promise<BusUnderTest>): v
       );
       const ages = await Promise.all(
         Array.from({ length: 20 }, async (_, i) => {
-          await new Promise((resolve) => setTimeout(resolve, i * 10));
+          await sleep(i * 10);
           return subscription.lag().ageMs;
         }),
       );

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { uuidv7 } from 'uuidv7';
 import { afterAll, afterEach, beforeAll } from 'vitest';
 import type { Envelope } from '#contracts/envelope.ts';
@@ -143,7 +144,7 @@ export class OneService {
       if (condition(value)) return value;
       if (Date.now() > untilMs) throw new Error(`It never came to that: ${JSON.stringify(value)}`);
       for (const service of this.#running) await service.settled!();
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      await sleep(5);
     }
   }
 

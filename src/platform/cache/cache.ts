@@ -1,3 +1,5 @@
+import type { Health } from '#platform/runtime/health.ts';
+
 /**
  * What several processes remember together and may forget at any time: answers made before, how often somebody
  * called, the latest events. Nothing in it is the truth about anything. Every operation answers soon whatever becomes
@@ -41,7 +43,7 @@ export interface Cache {
 
   /** Calls back when the store goes away and when it is back. Returns the way to stop it. */
   onState(listener: (up: boolean) => void): () => void;
-  healthy(): { ok: boolean; detail: string };
+  healthy(): Health;
   close(): Promise<void>;
 }
 

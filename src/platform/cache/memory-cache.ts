@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { Health } from '#platform/runtime/health.ts';
 import { Lru } from '#platform/runtime/lru.ts';
 import {
   type Cache,
@@ -140,7 +141,7 @@ export class MemoryCache implements Cache {
     return () => {};
   }
 
-  healthy(): { ok: boolean; detail: string } {
+  healthy(): Health {
     return { ok: true, detail: 'in this process' };
   }
 

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Redis, type RedisOptions } from 'ioredis';
 import type { Counter, Gauge } from 'prom-client';
+import type { Health } from '#platform/runtime/health.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
 import type { Metrics } from '#platform/telemetry/metrics.ts';
 import {
@@ -300,7 +301,7 @@ export class RedisCache implements Cache {
     return () => this.#listeners.delete(listener);
   }
 
-  healthy(): { ok: boolean; detail: string } {
+  healthy(): Health {
     return this.#up ? { ok: true, detail: 'Redis answers' } : { ok: false, detail: `Redis is away: ${this.#reason}` };
   }
 

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyRequest } from 'fastify';
 import type { Database } from '#platform/database/database.ts';
 import { insertRows, type Write } from '#platform/database/statement.ts';
@@ -142,6 +143,6 @@ export async function actOnce<Mark, Answer>(
     }
     if (Date.now() > deadlineMs)
       throw new Problem('UNAVAILABLE', 'The first request with this Idempotency-Key is still being worked on.');
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    await sleep(LOOK_MS);
   }
 }

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
+import type { Health } from '#platform/runtime/health.ts';
 import type { Database } from '#platform/database/database.ts';
 import type { Bus } from '#platform/log/bus.ts';
 import type { Consumer } from '#platform/log/consumer.ts';
@@ -23,9 +24,7 @@ export interface OperationsOptions {
   readonly document?: () => object | Promise<object>;
 }
 
-export interface Check {
-  readonly ok: boolean;
-  readonly detail: string;
+export interface Check extends Health {
   /** Requests are served without it, some of them or all of them later. */
   readonly optional?: true;
 }

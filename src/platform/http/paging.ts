@@ -1,3 +1,4 @@
+import { uuidOfHex } from '#platform/runtime/uuid.ts';
 import { Problem } from './problems.ts';
 
 /**
@@ -41,8 +42,7 @@ export function idOfCursor(cursor: string): string {
     throw new Problem('VALIDATION_FAILED', 'The cursor is not one that this list gave; start without a cursor.', {
       errors: [{ pointer: '/cursor', detail: 'is unknown' }],
     });
-  const hex = bytes.toString('hex');
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+  return uuidOfHex(bytes.toString('hex'));
 }
 
 /** The cursor of a list in the order of a text. */

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createLogger } from '#platform/telemetry/logger.ts';
 import { Api } from '#tests/support/api.ts';
@@ -116,7 +117,7 @@ test('a repeat while the first is being worked on waits for its answer', async (
   expect((await decide('skip', key)).body).toEqual({ released: 3, left: 0 });
   await forgetAnswer(key, ['somebody else'], 1);
   const repeated = decide('skip', key);
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  await sleep(300);
   await system.database.query('update log.idempotency_keys set status = 200, answer = $2 where key = $1', [
     `bootstrap:${key}`,
     JSON.stringify({ released: 7, left: 1 }),

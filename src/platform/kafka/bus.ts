@@ -1,3 +1,4 @@
+import type { Health } from '#platform/runtime/health.ts';
 import type { Envelope } from '#contracts/envelope.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
 import { RecentCommits } from '#platform/log/recent-commits.ts';
@@ -76,7 +77,7 @@ export class KafkaBus implements Bus {
     };
   }
 
-  healthy(): { ok: boolean; detail: string } {
+  healthy(): Health {
     const failures = [...this.#subscriptions]
       .map((subscription) => subscription.failure())
       .filter((failure) => failure !== undefined);

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Consumer } from '@platformatic/kafka';
 import type { Logger } from '#platform/telemetry/logger.ts';
 import { clientOptions, type KafkaConfig } from './settings.ts';
@@ -167,5 +168,5 @@ export class KafkaMembership {
 }
 
 function waitAtMost(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms).unref());
+  return sleep(ms, undefined, { ref: false });
 }

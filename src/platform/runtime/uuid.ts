@@ -21,6 +21,11 @@ const DIGITS = Buffer.from('0123456789abcdef');
 export const UUID_PLACES = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34] as const;
 const text = Buffer.alloc(36, '-');
 
+/** The UUID of 32 hexadecimal digits: the same digits in groups of 8, 4, 4, 4 and 12. */
+export function uuidOfHex(hex: string): string {
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
+
 /** A fresh UUIDv7 (RFC 9562), later ones of a process sort after earlier ones. */
 export function uuidv7(): string {
   const { bytes } = generator.generate();

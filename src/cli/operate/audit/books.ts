@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { uuidOfHex } from '#platform/runtime/uuid.ts';
 import { formatAmount } from '#contracts/money.ts';
 import {
   hasOpenOperation,
@@ -158,8 +159,7 @@ async function ask<Body>(providerUrl: string, path: string): Promise<Body> {
 
 /** The greatest UUID below another. */
 function idBefore(id: string): string {
-  const hex = (BigInt(`0x${id.replaceAll('-', '')}`) - 1n).toString(16).padStart(32, '0');
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+  return uuidOfHex((BigInt(`0x${id.replaceAll('-', '')}`) - 1n).toString(16).padStart(32, '0'));
 }
 
 function differenceOf(payment: PaymentRow | undefined, charge: Charge | undefined): string | undefined {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { uuidOfHex } from '#platform/runtime/uuid.ts';
 import { currencyExponent, formatAmount, lineAmount, parseAmount } from '#contracts/money.ts';
 import type { Address, Contact } from '#contracts/order-events.ts';
 import type { OrderRequest } from '#orders/rules/placement.ts';
@@ -52,8 +53,7 @@ export function uuidOf(text: string): string {
   const bytes = createHash('sha256').update(text).digest();
   bytes[6] = (bytes[6]! & 0x0f) | 0x80;
   bytes[8] = (bytes[8]! & 0x3f) | 0x80;
-  const hex = bytes.toString('hex', 0, 16);
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+  return uuidOfHex(bytes.toString('hex', 0, 16));
 }
 
 /** The idempotency key of an invoice: printable, whatever the number looks like. */

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { amountMinor } from '#contracts/money.ts';
 import { STATUSES } from '#orders/rules/lifecycle.ts';
 import { type Order, type OrderSummary, Problem, type Stock, UnreachableError } from '#client/client.ts';
@@ -159,7 +160,7 @@ export async function waitForEnd(
     }
     options.onEnded(taken.length - open.size);
     if (open.size === 0 || last) return { statuses, unfinished: [...open.values()].map(({ invoice }) => invoice) };
-    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    await sleep(pauseMs);
   }
 }
 

@@ -7,6 +7,7 @@ import {
   handleType,
 } from 'cockatiel';
 import { type Dispatcher, Pool } from 'undici';
+import type { Health } from '#platform/runtime/health.ts';
 import { Problem } from '#platform/http/problems.ts';
 import type { Principal } from '#platform/http/server.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
@@ -189,7 +190,7 @@ export class RemoteService {
   }
 
   /** How many replicas answer now; asked beside the breaker, because it changes nothing. */
-  async reachable(): Promise<{ ok: boolean; detail: string }> {
+  async reachable(): Promise<Health> {
     const dead: string[] = [];
     await Promise.all(
       this.#replicas.map(async ({ url, pool }) => {
