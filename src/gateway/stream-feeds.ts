@@ -26,7 +26,7 @@ export interface Entry {
 }
 
 export interface Feed {
-  /** Tells every entry from now on, in order. `onBreak` says that entries may be missing, and that all places are new. */
+  /** Passes on every entry from now on, in order. `onBreak` reports that entries may be missing, and that all places are new. */
   listen(onEntry: (entry: Entry) => void, onBreak: (reason: string) => void): Promise<void>;
   stop(): Promise<void>;
   /** The last place there is now. */
@@ -38,7 +38,7 @@ export interface Feed {
   healthy(): Health;
 }
 
-/** True where `a` is to be told to somebody who is at `b`. */
+/** True where `a` is to be sent to a client that is at `b`. */
 export function isBehind(a: Place, b: Place): boolean {
   return a.feed !== b.feed || a.a > b.a || (a.a === b.a && a.b > b.b);
 }
@@ -115,15 +115,15 @@ const HOLD_MS = 3_000;
 const ELECT_MS = 1_000;
 const RESTART_MS = 500;
 const APPEND_MAX = 500;
-/** More than that wait for Redis: then it is too slow, and a gap is told instead. */
+/** More than that wait for Redis: then it is too slow, and a gap is marked instead. */
 const WAITING_MAX = 20_000;
-/** Kafka may tell an event twice after a crash; the last ones are remembered. */
+/** Kafka may deliver an event twice after a crash; the last ones are remembered. */
 const REMEMBERED_EVENTS = 20_000;
 
 /**
- * Kafka tells a process what happens now, but a place in it is many offsets. So one of the gateways that have clients
- * copies the events to a stream of the cache, and all read that: a place in it is good on each of them. Whenever the
- * copy begins anew, a gap is marked in it. Without Redis, or while it is away, each process has a stream of its own.
+ * Kafka delivers to a process what happens now, but a place in it is many offsets. So one of the gateways that have
+ * clients copies the events to a stream of the cache, and all read that: a place in it is good on each of them. Whenever
+ * copying starts over, a gap is marked in it. Without Redis, or while it is away, each process has a stream of its own.
  */
 export class FanOut implements Feed {
   readonly #bus: Bus;
@@ -201,7 +201,7 @@ class Copy {
   readonly #bus: Bus;
   readonly #cache: Cache;
   readonly #owner = randomUUID();
-  #told = new Lru<true>(REMEMBERED_EVENTS);
+  #copied = new Lru<true>(REMEMBERED_EVENTS);
   #waiting: string[] = [];
   #writing = false;
   /** Nothing was copied since this process began to. */
@@ -221,10 +221,10 @@ class Copy {
     const last = await this.#cache.lastPlace(STREAM);
     if (this.#stopped) return;
     if (!last) return onLost();
-    const tell = (entries: readonly StreamEntry[]): void => {
+    const onEntries = (entries: readonly StreamEntry[]): void => {
       if (!this.#stopped) for (const entry of entries) onEntry(this.#entry(entry));
     };
-    this.#unfollow = this.#cache.follow(STREAM, last, tell, onLost);
+    this.#unfollow = this.#cache.follow(STREAM, last, onEntries, onLost);
     await this.#elect();
     if (!this.#stopped) this.#election = setInterval(() => void this.#elect(), ELECT_MS);
   }
@@ -234,7 +234,7 @@ class Copy {
     if (this.#stopped) return held ? this.#cache.letGo(PUBLISHER, this.#owner) : undefined;
     if (!held) this.#resign();
     else if (!this.#unobserve) {
-      this.#told = new Lru(REMEMBERED_EVENTS);
+      this.#copied = new Lru(REMEMBERED_EVENTS);
       this.#fresh = true;
       this.#unobserve = this.#bus.observe((event) => this.#observed(event));
     }
@@ -247,11 +247,11 @@ class Copy {
   }
 
   #observed(event: Envelope): void {
-    if (this.#told.get(event.id)) return;
-    // What was said before the first event that is seen here, nobody may have copied.
+    if (this.#copied.get(event.id)) return;
+    // What was emitted before the first event that arrives here, nobody may have copied.
     if (this.#fresh) this.#waiting.push(GAP);
     this.#fresh = false;
-    this.#told.set(event.id, true);
+    this.#copied.set(event.id, true);
     this.#waiting.push(`${event.type}\n${event.subject}\n${JSON.stringify(toCloudEvent(event))}`);
     if (this.#waiting.length > WAITING_MAX) this.#resign();
     else if (!this.#writing) {

@@ -21,7 +21,7 @@ import { type Entry, FanOut, type Feed, isBehind, LogFeed, type Place } from './
 
 const HEARTBEAT_MS = 15_000;
 const RETRY_MS = 2_000;
-/** A client further behind than this is better off reading anew. */
+/** A client further behind than this is better off starting over. */
 export const RESUME_MAX = 10_000;
 /** What happened meanwhile may grow the way, but not for ever. */
 const CATCH_UP_MAX = 3 * RESUME_MAX;
@@ -80,10 +80,10 @@ export class Stream {
     clearTimeout(this.#linger);
     this.#listening ??= this.#feed.listen(
       (entry) => {
-        for (const client of this.#clients) client.tell(entry);
+        for (const client of this.#clients) client.send(entry);
       },
       (reason) => {
-        for (const client of this.#clients) client.startAnew(reason);
+        for (const client of this.#clients) client.startOver(reason);
       },
     );
     try {
@@ -146,10 +146,10 @@ class Client {
   readonly #feed: Feed;
   readonly #filter: StreamFilter;
   readonly #onGivenUp: (error?: unknown) => void;
-  /** Up to here everything was told or was not asked for. */
+  /** Up to here everything was sent or was not asked for. */
   #place: Place = NOWHERE;
   #saidPlace: Place | undefined = NOWHERE;
-  /** What came while the past is read; undefined once the present is told as it comes. */
+  /** What came while the past is read; undefined once the present is sent as it comes. */
   #pending: Entry[] | undefined = [];
   #overflowed = false;
   /** Of the feed; what was read of an earlier one is void. */
@@ -162,7 +162,7 @@ class Client {
     this.#onGivenUp = onGivenUp;
   }
 
-  /** Tells what happened after the last id the client saw, or after now, and then everything as it happens. */
+  /** Sends what happened after the last id the client saw, or after now, and then everything as it happens. */
   follow(last: string | undefined): void {
     this.#start(last).catch((error: unknown) => this.#giveUp(error));
   }
@@ -175,7 +175,7 @@ class Client {
     const start = resumes ? wanted : await this.#feed.head();
     if (era === this.#era) {
       this.#place = start;
-      if (last !== undefined && !resumes) this.#reset('what happened since cannot be told any more', start);
+      if (last !== undefined && !resumes) this.#reset('what happened since cannot be sent any more', start);
       else this.#sayPlace();
     }
     await this.#catchUp(era);
@@ -183,16 +183,16 @@ class Client {
 
   /** Reads from the feed what the client has not got, as fast as it takes it, until nothing is left of that. */
   async #catchUp(era: number): Promise<void> {
-    let told = 0;
+    let sent = 0;
     while (era === this.#era && this.#open) {
       this.#pending = [];
       this.#overflowed = false;
       const page = await this.#feed.after(this.#place, PAGE);
       if (era !== this.#era) return;
-      if (!page) return this.startAnew('what happened since cannot be told any more');
+      if (!page) return this.startOver('what happened since cannot be sent any more');
       for (const entry of page) this.#offer(entry);
-      told += page.length;
-      if (told > CATCH_UP_MAX || !(await this.#drained())) return this.#giveUp();
+      sent += page.length;
+      if (sent > CATCH_UP_MAX || !(await this.#drained())) return this.#giveUp();
       if (era !== this.#era) return;
       if (page.length === PAGE || this.#overflowed) continue;
       for (const entry of this.#pending) this.#offer(entry);
@@ -201,7 +201,8 @@ class Client {
     }
   }
 
-  tell(entry: Entry): void {
+  /** Sends an entry of the present, at once or behind what is still read of the past. */
+  send(entry: Entry): void {
     if (this.#pending) {
       // What does not fit is read from the feed.
       if (this.#pending.length < PENDING_MAX) this.#pending.push(entry);
@@ -221,8 +222,8 @@ class Client {
       .catch((error: unknown) => this.#giveUp(error));
   }
 
-  /** The feed began anew: nothing of before can be compared with what comes. */
-  startAnew(reason: string): void {
+  /** The feed started over: nothing of before can be compared with what comes. */
+  startOver(reason: string): void {
     this.#era++;
     this.#pending = undefined;
     this.#place = NOWHERE;
@@ -247,7 +248,7 @@ class Client {
     this.#response.write(`${id}event: reset\ndata: ${JSON.stringify({ reason })}\n\n`);
   }
 
-  /** Keeps the connection, and a client that asked for little from falling behind what can be told again. */
+  /** Keeps the connection, and a client that asked for little from falling behind what can be sent again. */
   beat(): void {
     this.#response.write(': heartbeat\n');
     if (!this.#pending && this.#place !== NOWHERE && this.#place !== this.#saidPlace) this.#sayPlace();

@@ -139,9 +139,9 @@ function warnOfUnknown(env: Environment, definitions: readonly ServiceDefinition
 
 /** What consumers a service has, its definition says: databases, the relay and `olms replay` go by that. */
 function assertReplays({ name, replays }: ServiceDefinition, service: Service, env: Environment): void {
-  const told = new Set(replays?.(env).map(({ consumer }) => consumer));
+  const declared = new Set(replays?.(env).map(({ consumer }) => consumer));
   const consumers = [...(service.consumer ? [name] : []), ...Object.keys(service.consumers ?? {})];
-  const missing = consumers.filter((consumer) => !told.has(consumer));
+  const missing = consumers.filter((consumer) => !declared.has(consumer));
   if (missing.length > 0) throw new Error(`The definition of ${name} must name under replays: ${missing.join(', ')}`);
 }
 

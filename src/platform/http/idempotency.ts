@@ -89,7 +89,7 @@ const LOOK_MS = 100;
 const ABANDONED_MS = 60_000;
 
 export interface ClaimedAct<Mark, Answer> {
-  /** What tells later whether the act has happened; kept with the claim. */
+  /** What shows later whether the act has happened; kept with the claim. */
   readonly mark: () => Promise<Mark>;
   readonly act: () => Promise<Answer>;
   /** The answer to an act whose process died, if it happened. */

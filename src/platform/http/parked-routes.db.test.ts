@@ -32,7 +32,7 @@ afterAll(async () => {
   await server.stop();
 });
 
-/** Parks three events of a finished order that notifications has read long ago: telling them again changes nothing. */
+/** Parks three events of a finished order that notifications has read long ago: delivering them again changes nothing. */
 beforeEach(async () => {
   ({ id: orderId } = await api.placeOrder());
   await api.untilStatus(orderId, 'COMPLETED');

@@ -151,7 +151,7 @@ interface Decided {
   readonly left: number;
 }
 
-/** One list of several; services that share a database tell the same orders. */
+/** One list of several; services that share a database list the same orders. */
 function merged(entries: readonly ParkedOrder[]): ParkedOrder[] {
   const byKey = new Map(entries.map((entry) => [`${entry.consumer} ${entry.orderId} ${entry.eventId}`, entry]));
   return [...byKey.values()].sort((a, b) => (a.parkedAt < b.parkedAt ? -1 : 1));

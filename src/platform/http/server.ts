@@ -49,7 +49,7 @@ export const BODY_LIMIT_BYTES = 1024 * 1024;
 const VALIDATION_ERRORS_MAX = 50;
 
 export interface HttpOptions {
-  /** Of the API, as its description tells it. */
+  /** Of the API, as its description states it. */
   readonly version?: string;
   /** Chapters of the API description. */
   readonly tags?: readonly Tag[];

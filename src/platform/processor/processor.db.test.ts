@@ -299,7 +299,7 @@ describe('an outage', () => {
     await say(...orders.map((id) => amended(id, 'a')));
     const early = processor.submit(add(orders[0]!)).catch((error: unknown) => error);
     await server.stop();
-    // A command that arrives now waits; a caller whose patience ends is told so, and has changed nothing.
+    // A command that arrives now waits; a caller whose patience ends gets that as the answer, and has changed nothing.
     const during = processor.submit(add(orders[1]!)).catch((error: unknown) => error);
     server = await startEmbeddedPostgres({ dataDir, settings: { fsync: 'off', shared_buffers: '32MB' } });
     await until(
@@ -423,7 +423,7 @@ describe('an event that the rules refuse', () => {
     await say(amended(order, 'a'));
     const here = await startProcessor();
     await untilNoted(order, 'a');
-    // This one never consumes, so nothing tells the other that the row it remembers is old.
+    // This one never consumes, so nothing shows the other that the row it remembers is old.
     await newProcessor().submit(add(order));
     await say(amended(order, NEEDS_COMMAND));
     await until(
@@ -441,7 +441,7 @@ describe('an event that the rules refuse', () => {
     const before = await startProcessor();
     await untilNoted(order, FIRST);
     await before.stop();
-    // A relay that crashed tells the opening event again; this process has never heard of the order.
+    // A relay that crashed publishes the opening event again; this process has never heard of the order.
     await say(
       { ...opening, sequence: 2, id: uuidv7(), data: { reference: 'again' } },
       { ...amended(order, NEEDS_FIRST), sequence: 3 },

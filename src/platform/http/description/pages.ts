@@ -216,6 +216,6 @@ export function errorsPage(version: string): string {
   return page(
     'OLMS errors',
     version,
-    `<main class="alone"><h1>Errors</h1><p class="lead">Every refusal is a problem document (RFC 9457) with a stable code. Programs decide by <code>code</code>, people read <code>detail</code>, and support finds everything else by <code>correlationId</code>.</p><div class="scroll"><table class="wide">${rows.join('')}</table></div><p class="note">A refused command on an order also tells the order's status and what it allows: <code>orderStatus</code>, <code>allowedActions</code>. A request that does not match its schema lists every field in <code>errors</code>, by JSON pointer. Answers with status 503 carry <code>Retry-After</code>.</p></main>`,
+    `<main class="alone"><h1>Errors</h1><p class="lead">Every refusal is a problem document (RFC 9457) with a stable code. Programs decide by <code>code</code>, people read <code>detail</code>, and support finds everything else by <code>correlationId</code>.</p><div class="scroll"><table class="wide">${rows.join('')}</table></div><p class="note">A refused command on an order also carries the order's status and what it allows: <code>orderStatus</code>, <code>allowedActions</code>. A request that does not match its schema lists every field in <code>errors</code>, by JSON pointer. Answers with status 503 carry <code>Retry-After</code>.</p></main>`,
   );
 }

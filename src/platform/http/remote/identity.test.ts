@@ -15,7 +15,7 @@ function forged(claims: unknown, secret: string, purpose = 'olms-identity-1'): s
 }
 
 describe('a signed identity', () => {
-  test('tells name and role to whoever has the secret', () => {
+  test('gives name and role to whoever has the secret', () => {
     expect(at(Date.now).verify(at(Date.now).sign(CALLER))).toEqual(CALLER);
   });
 

@@ -3,7 +3,7 @@ import { Lru } from '#platform/runtime/lru.ts';
 import type { Principal } from '#platform/http/server.ts';
 
 /**
- * Who calls, told from one process to another: name, role and an early end, signed with the secret that the
+ * Who calls, passed on from one process to another: name, role and an early end, signed with the secret that the
  * processes of a deployment share. A service behind the gateway believes nothing else.
  */
 
@@ -50,7 +50,7 @@ export class Identities {
     this.#nowMs = nowMs;
   }
 
-  /** The header that tells another process who calls. */
+  /** The header that says to another process who calls. */
   sign({ name, role }: Principal): string {
     const nowS = Math.floor(this.#nowMs() / 1000);
     const key = `${role} ${name}`;
