@@ -13,7 +13,7 @@ const PRODUCTS = 300;
 const OPEN = Object.entries(STATUSES)
   .filter(([, { final }]) => !final)
   .map(([status]) => status);
-const LOOK_EVERY_MS = 50;
+const POLL_MS = 50;
 const GENERATOR = join(import.meta.dirname, 'load-generator.ts');
 const GENERATOR_TIMEOUT_MS = 900_000;
 const run = promisify(execFile);
@@ -96,7 +96,7 @@ export class MeasuredSystem {
     try {
       while (await this.#anyOpen()) {
         if (Date.now() > deadlineMs) throw new Error('orders are still open');
-        await sleep(LOOK_EVERY_MS);
+        await sleep(POLL_MS);
       }
     } finally {
       await this.sql.query('reset enable_seqscan');

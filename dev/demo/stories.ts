@@ -24,7 +24,7 @@ export interface RunStory {
 
 const STORIES_MAX = 200;
 const RESTOCK_EVERY = 200;
-const LOOK_EVERY_MS = 400;
+const POLL_MS = 400;
 const REACH_PATIENCE_MS = 90_000;
 const NAME_WIDTH = Math.max(...Object.keys(PATHS).map((name) => name.length));
 
@@ -105,7 +105,7 @@ function storyOf(
         const { status } = await client.readOrder({ id });
         if (statuses.includes(status)) return;
         if (Date.now() > deadlineMs) throw new Error(`it is still ${status}`);
-        await sleep(LOOK_EVERY_MS * stretch, undefined, { signal });
+        await sleep(POLL_MS * stretch, undefined, { signal });
       }
     },
   };

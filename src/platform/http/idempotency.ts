@@ -84,7 +84,7 @@ export function keepReply(key: RequestKey, { status, answer }: StoredReply<unkno
 
 const IN_FLIGHT = 102;
 const IN_FLIGHT_PATIENCE_MS = 10_000;
-const LOOK_MS = 100;
+const POLL_MS = 100;
 /** A claim this old belongs to a process that died. */
 const ABANDONED_MS = 60_000;
 
@@ -143,6 +143,6 @@ export async function actOnce<Mark, Answer>(
     }
     if (Date.now() > deadlineMs)
       throw new Problem('UNAVAILABLE', 'The first request with this Idempotency-Key is still being worked on.');
-    await sleep(LOOK_MS);
+    await sleep(POLL_MS);
   }
 }

@@ -7,7 +7,7 @@ import { KafkaReader } from './reader.ts';
 import { type Bound, CannotReplay, type Range, type ReplayLog } from '#platform/log/rewind.ts';
 
 const READ_MAX = 1_000;
-const LOOK_MS = 10;
+const POLL_MS = 10;
 /** Brokers that give nothing new for so long are away. */
 const SILENCE_MAX_MS = 10_000;
 /** A message is stamped by who publishes it, an event by who emits it: their clocks may differ a little. */
@@ -70,7 +70,7 @@ export function kafkaReplayLog(config: KafkaConfig): ReplayLog {
           if (dropFinished(reader, open) || events.length > 0) movedMs = Date.now();
           else if (Date.now() - movedMs > SILENCE_MAX_MS)
             throw new Error(`Kafka at ${config.brokers} gives no events: ${reader.failure ?? 'it does not answer'}`);
-          else await sleep(LOOK_MS);
+          else await sleep(POLL_MS);
         }
       } finally {
         await reader.close();
