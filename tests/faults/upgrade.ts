@@ -18,7 +18,7 @@ import { compareTopic } from './topic.ts';
 
 /**
  * Data of a former version, with orders in every status, is opened, continued and audited by this one:
- * `node tests/faults/upgrade.ts --from <commit> --orders 10000`. With `--cluster` the former version ran every service in
+ * `npm run upgrade -- --from <commit> --orders 10000`. With `--cluster` the former version ran every service in
  * processes of its own on Kafka, and this one reads its topic on.
  */
 
@@ -180,8 +180,7 @@ async function main(): Promise<void> {
       seed: { type: 'string', default: '7' },
     },
   });
-  if (!values.from)
-    throw new Error('node tests/faults/upgrade.ts --from <commit> [--orders 10000] [--cluster] [--seed 7]');
+  if (!values.from) throw new Error('npm run upgrade -- --from <commit> [--orders 10000] [--cluster] [--seed 7]');
   const print = (line: string): void => void process.stdout.write(`${line}\n`);
   const base = mkdtempSync(join(tmpdir(), 'olms-upgrade-'));
   const former = join(base, 'former');
