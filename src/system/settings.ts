@@ -13,7 +13,7 @@ import { LOG_LEVELS } from '#platform/telemetry/logger.ts';
 
 /** Settings of a process, whichever services it runs. */
 export const processSettings = {
-  port: { type: 'integer', env: 'PORT', default: 8080, meaning: 'Port of the HTTP API; 0: any free one' },
+  port: { type: 'integer', max: 65_535, env: 'PORT', default: 8080, meaning: 'Port of the HTTP API; 0: any free one' },
   host: {
     type: 'string',
     env: 'HOST',

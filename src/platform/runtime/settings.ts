@@ -52,7 +52,9 @@ export function domainOf(setting: Setting): string {
       return 'true or false';
     case 'milliseconds-or-off':
       return 'a number of milliseconds, or off';
-    default:
+    case 'secret':
+      return 'a secret text';
+    case 'string':
       return 'a text';
   }
 }
