@@ -1,13 +1,15 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type DocsOptions, generatedFiles, update } from './docs.ts';
 
 /** A checkout of its own with the generated files in it, committed, so that each test can spoil one. */
 
 let root: string;
+/** What each of them is a copy of. */
+let published: string;
 let files: Map<string, string>;
 const EVENT = 'docs/api/events/OrderPaid.json';
 
@@ -45,17 +47,26 @@ function publishedBefore(
   put(path, JSON.stringify(schema));
 }
 
+/** Inside a git hook these point at the repository of the hook. */
+function withoutHook(): void {
+  for (const name of ['GIT_DIR', 'GIT_INDEX_FILE', 'GIT_WORK_TREE']) vi.stubEnv(name, undefined);
+}
+
 beforeAll(async () => {
   files = await generatedFiles();
-});
-beforeEach(() => {
-  // Inside a git hook these point at the repository of the hook.
-  for (const name of ['GIT_DIR', 'GIT_INDEX_FILE', 'GIT_WORK_TREE']) vi.stubEnv(name, undefined);
-  vi.spyOn(process.stdout, 'write').mockReturnValue(true);
-  root = mkdtempSync(join(tmpdir(), 'olms-docs-'));
+  withoutHook();
+  root = published = mkdtempSync(join(tmpdir(), 'olms-docs-'));
   for (const [path, text] of files) put(path, text);
   git('init', '--quiet');
   commit('published');
+  vi.unstubAllEnvs();
+});
+afterAll(() => rmSync(published, { recursive: true, force: true }));
+beforeEach(() => {
+  withoutHook();
+  vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+  root = mkdtempSync(join(tmpdir(), 'olms-docs-'));
+  cpSync(published, root, { recursive: true, preserveTimestamps: true });
 });
 afterEach(() => {
   vi.unstubAllEnvs();

@@ -66,11 +66,20 @@ describe('random stories about the services’ own rules', () => {
   });
 });
 
+/** Stories that met a fault for which the search takes seconds: these are told first. */
+const MET_IN: Readonly<Record<string, number>> = {
+  'orders never expire': 41,
+  'a review that is not decided waits for ever': 41,
+  'stock levels are not guarded': 1_098,
+};
+
 describe('the simulator finds', () => {
   test.each(Object.entries(PLANTED))(
     '%s',
-    (_, faults) => {
-      const { failure } = runStories({ seed: 1, stories: STORIES_UNTIL_FOUND, faults });
+    (name, faults) => {
+      const known = MET_IN[name];
+      const { failure = runStories({ seed: 1, stories: STORIES_UNTIL_FOUND, faults }).failure } =
+        known === undefined ? {} : runStories({ seed: known, stories: 1, faults });
       expect(failure).toBeDefined();
       expect(failure!.trace.at(-1)).toContain(`FAILED: ${failure!.reason}`);
     },
