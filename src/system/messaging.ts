@@ -1,5 +1,4 @@
-import { KafkaBus } from '#platform/kafka/bus.ts';
-import { Relay } from '#platform/kafka/relay.ts';
+import type { Relay } from '#platform/kafka/relay.ts';
 import type { KafkaConfig } from '#platform/kafka/settings.ts';
 import type { Bus } from '#platform/log/bus.ts';
 import type { Consumer } from '#platform/log/consumer.ts';
@@ -33,6 +32,11 @@ export async function startMessaging({ kafka, databases, logger, closers }: Mess
     closers.push(() => bus.close());
     return { bus, relays: [], apart: false };
   }
+  // Only where there are brokers: their client takes as long to load as everything else together.
+  const [{ KafkaBus }, { Relay }] = await Promise.all([
+    import('#platform/kafka/bus.ts'),
+    import('#platform/kafka/relay.ts'),
+  ]);
   const bus = await KafkaBus.open(kafka, logger);
   closers.push(() => bus.close());
   const relays: Relay[] = [];

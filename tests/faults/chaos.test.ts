@@ -18,7 +18,7 @@ test('while processes, relays, Kafka, Redis and PostgreSQL are killed, processes
     replicas: { orders: 2, payments: 2 },
     durable: false,
     brief: true,
-    rate: { workers: 6, thinkMs: [100, 500] },
+    rate: { workers: 6, thinkMs: [250, 1_000] },
     patienceMs: 120_000,
     log: (line) => console.log(line),
   });

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Consumer } from '@platformatic/kafka';
 import type { Logger } from '#platform/telemetry/logger.ts';
-import { clientOptions, type KafkaConfig } from './settings.ts';
+import { clientOptions } from './client-options.ts';
+import type { KafkaConfig } from './settings.ts';
 import { diagnose } from './errors.ts';
 
 /**

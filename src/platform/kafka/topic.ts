@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Admin, ConfigResourceTypes } from '@platformatic/kafka';
 import { withTimeout } from '#platform/runtime/timeout.ts';
-import { clientOptions, type KafkaConfig } from './settings.ts';
+import { clientOptions } from './client-options.ts';
+import type { KafkaConfig } from './settings.ts';
 import { answeredWith, diagnose } from './errors.ts';
 
 /** The topic as it was found or made. */

@@ -17,7 +17,8 @@ import {
   type ReadPort,
   type RecordBatch,
 } from '#platform/kafka/ports.ts';
-import { clientOptions, type KafkaConfig } from '#platform/kafka/settings.ts';
+import { clientOptions } from '#platform/kafka/client-options.ts';
+import type { KafkaConfig } from '#platform/kafka/settings.ts';
 import { withoutAborted } from '#platform/kafka/transactions.ts';
 import { type ClientRecord, fromRecord } from './message.ts';
 

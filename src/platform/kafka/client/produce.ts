@@ -1,6 +1,7 @@
 import { ProduceAcks, Producer } from '@platformatic/kafka';
 import { type AppendPort } from '#platform/kafka/ports.ts';
-import { clientOptions, type KafkaConfig } from '#platform/kafka/settings.ts';
+import { clientOptions } from '#platform/kafka/client-options.ts';
+import type { KafkaConfig } from '#platform/kafka/settings.ts';
 import type { EncodedEvent } from '#platform/log/encoded.ts';
 import { type ClientContent, toContent } from './message.ts';
 

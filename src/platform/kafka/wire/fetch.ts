@@ -8,7 +8,8 @@ import {
   Reader,
 } from '@platformatic/kafka';
 import type { Envelope } from '#contracts/envelope.ts';
-import { clientOptions, type KafkaConfig } from '#platform/kafka/settings.ts';
+import { clientOptions } from '#platform/kafka/client-options.ts';
+import type { KafkaConfig } from '#platform/kafka/settings.ts';
 import { BrokerError, errorName } from '#platform/kafka/errors.ts';
 import { type FetchedPartition, type FetchRequest, NO_RECORDS, type ReadPort } from '#platform/kafka/ports.ts';
 import { withoutAborted } from '#platform/kafka/transactions.ts';

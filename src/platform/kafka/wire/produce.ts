@@ -9,7 +9,8 @@ import {
   type Reader,
   Writer,
 } from '@platformatic/kafka';
-import { clientOptions, type KafkaConfig } from '#platform/kafka/settings.ts';
+import { clientOptions } from '#platform/kafka/client-options.ts';
+import type { KafkaConfig } from '#platform/kafka/settings.ts';
 import { BrokerError, errorName } from '#platform/kafka/errors.ts';
 import type { AppendPort } from '#platform/kafka/ports.ts';
 import type { EncodedEvent } from '#platform/log/encoded.ts';
