@@ -1,4 +1,6 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { mkdtempSync, rmSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -227,6 +229,19 @@ test.each<[string, string, Partial<TlsFiles>, RegExp]>([
   );
   expect(error?.message).toMatch(reason);
   for (const secret of SECRETS) expect(`${error?.message} ${error?.stack}`).not.toContain(secret);
+});
+
+test('a socket that reports a second error does not end the process', async () => {
+  await admin.ping(); // From here on, its socket is none of those that are opened.
+  const sockets: Socket[] = [];
+  const keep = (message: unknown): unknown => sockets.push((message as { socket: Socket }).socket);
+  subscribe('net.client.socket', keep);
+  const { cache } = await open(urlOf('olms', PASSWORDS.olms, plainPort));
+  unsubscribe('net.client.socket', keep);
+  const socket = sockets.find(({ remotePort }) => remotePort === plainPort)!;
+  for (const alert of ['first', 'second', 'third']) expect(socket.emit('error', new Error(alert))).toBe(true);
+  socket.destroy();
+  await until('it to be back', () => cache.healthy().ok, { describe: () => cache.healthy().detail });
 });
 
 test('a user who is removed while it runs, and comes back', async () => {

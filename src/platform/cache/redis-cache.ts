@@ -17,7 +17,7 @@ import {
   type Versioned,
 } from './cache.ts';
 import type { TlsFiles } from '#platform/runtime/tls.ts';
-import { redisReason, tlsOptionsOf } from './redis-connection.ts';
+import { Connector, redisReason, tlsOptionsOf } from './redis-connection.ts';
 import { type Scripted, SCRIPTS } from './redis-scripts.ts';
 
 const COMMAND_TIMEOUT_MS = 150;
@@ -45,6 +45,7 @@ export interface RedisCacheOptions {
 /** Nothing waits in a queue and nothing is sent twice: a command is answered soon, or it failed. */
 const CLIENT_OPTIONS = {
   protocol: 2,
+  Connector,
   // It asks for INFO, which not everybody may. Whether Redis serves us, our own probe finds out.
   enableReadyCheck: false,
   enableOfflineQueue: false,

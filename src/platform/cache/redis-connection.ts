@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import type { RedisOptions } from 'ioredis';
+import { StandaloneConnector } from 'ioredis/built/connectors/index.js';
 import {
   secureContexts,
   type TlsError,
@@ -12,6 +13,24 @@ import {
 /** How Redis is reached, and what it means when it is not. The password goes to Redis and nowhere else. */
 
 const REDIS_TLS: TlsSettings = { ca: 'REDIS_TLS_CA', cert: 'REDIS_TLS_CERT', key: 'REDIS_TLS_KEY' };
+
+/**
+ * Opens the sockets. The client listens to a socket's first error only, and TLS can report a second one (a failed write,
+ * then the alert of the other side), which nobody would listen to and which would end the process.
+ */
+export class Connector extends StandaloneConnector {
+  constructor(options: unknown) {
+    super(options as ConstructorParameters<typeof StandaloneConnector>[0]);
+  }
+
+  override async connect(
+    ...given: Parameters<StandaloneConnector['connect']>
+  ): ReturnType<StandaloneConnector['connect']> {
+    const socket = await super.connect(...given);
+    socket.on('error', () => {});
+    return socket;
+  }
+}
 
 /** Options for the TLS of a URL; throws where URL and files contradict each other. */
 export function tlsOptionsOf(url: string, files: TlsFiles): RedisOptions {
