@@ -166,8 +166,12 @@ describe('payments with the sandbox provider', () => {
   });
 
   test('takes a burst in few statements', async () => {
+    // A machine that is busy answers late: what is repeated after a timeout is no part of the burst.
+    await stopPayments();
+    await startPayments({ PAYMENTS_TIMEOUT_MS: '20000', PAYMENTS_CANCEL_SAFETY_MS: '60000' });
     const count = 400;
     const statements = on.database.statements;
+    let polls = 0;
     const orders = Array.from({ length: count }, () => uuidv7());
     const batch = orders.map((subject): Envelope => ({
       id: uuidv7(),
@@ -185,16 +189,18 @@ describe('payments with the sandbox provider', () => {
     await until(
       'all payments',
       async () =>
+        polls++ >= 0 &&
         (
           await on.database.query(
             "select 1 from payments.payments where order_id = any($1::uuid[]) and status = 'CAPTURED'",
             [orders],
           )
         ).length === count,
+      50_000,
     );
-    // How large the sets are depends on the machine; that there are sets does not.
-    expect(on.database.statements - statements).toBeLessThan(count);
-  });
+    // How large the batches are depends on the machine; that there are batches does not.
+    expect(on.database.statements - polls - statements).toBeLessThan(count);
+  }, 60_000);
 });
 
 test('payments that wait for a provider that is not configured any more are reported at every start', async () => {
