@@ -73,6 +73,9 @@ const MET_IN: Readonly<Record<string, number>> = {
   'stock levels are not guarded': 1_098,
 };
 
+/** A story that is played once more is called from another line: of a thrown error's stack, all but the lines is equal. */
+const withoutLines = (text: string): string => text.replaceAll(/:\d+:\d+(?=\)?$)/gm, '');
+
 describe('the simulator finds', () => {
   test.each(Object.entries(PLANTED))(
     '%s',
@@ -81,7 +84,8 @@ describe('the simulator finds', () => {
       const { failure = runStories({ seed: 1, stories: STORIES_UNTIL_FOUND, faults }).failure } =
         known === undefined ? {} : runStories({ seed: known, stories: 1, faults });
       expect(failure).toBeDefined();
-      expect(failure!.trace.at(-1)).toContain(`FAILED: ${failure!.reason}`);
+      const { reason, trace } = failure!;
+      expect(withoutLines(trace.at(-1)!)).toContain(`FAILED: ${withoutLines(reason)}`);
     },
     SIMULATION_LIMIT_MS,
   );
