@@ -74,16 +74,18 @@ export class Load {
   readonly #random: Seeded;
   readonly #assortment: Assortment;
   readonly #rate: LoadRate;
+  readonly #name: string;
   readonly #known: string[] = [];
   #number = 0;
   #turn = 0;
 
-  /** Callers take the gateways in turn. */
-  constructor(gateways: readonly Api[], random: Seeded, assortment: Assortment, rate: LoadRate = BUSY) {
+  /** Callers take the gateways in turn. `name` begins their keys: two loads on one system need two. */
+  constructor(gateways: readonly Api[], random: Seeded, assortment: Assortment, rate: LoadRate = BUSY, name = '') {
     this.#gateways = gateways;
     this.#random = random;
     this.#assortment = assortment;
     this.#rate = rate;
+    this.#name = name;
   }
 
   count(what: string): void {
@@ -110,7 +112,7 @@ export class Load {
   }
 
   #key(what: string): string {
-    return `${what}-${++this.#number}`;
+    return `${this.#name}${what}-${++this.#number}`;
   }
 
   #nextIntent(): Intent {

@@ -231,13 +231,13 @@ async function main(): Promise<void> {
   print('this version goes on');
   const now = await run(ROOT, deployment, {});
   try {
-    const later = new Load([now.api], seeded(Number(values.seed) + 1), assortment);
+    const later = new Load([now.api], seeded(Number(values.seed) + 1), assortment, undefined, 'later-');
     later.start();
     await sleep(5_000);
     await later.pause();
     for (const [id, intent] of later.acknowledged) load.acknowledged.set(id, intent);
     for (const id of later.cancelled) load.cancelled.add(id);
-    for (const [key, id] of later.refunds) load.refunds.set(`later ${key}`, id);
+    for (const [key, id] of later.refunds) load.refunds.set(key, id);
     load.unanswered.push(...later.unanswered);
     for (let held = await holdsOf(now.api); held.length > 0; held = await holdsOf(now.api))
       for (const id of held) await now.api.ok('POST', `/orders/${id}/release`, { body: {}, key: `release-${id}` });
