@@ -10,7 +10,9 @@ import { findTopic, type Topic } from './topic.ts';
 
 const SEND_TIMEOUT_MS = 60_000;
 const BATCH_BYTES_MAX = 900 * 1024;
-const REFUSED_FOR_CONTENT = ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_RECORD'];
+/** Kafka's name of it, also where the relay itself sees it coming: operators search for one code. */
+const TOO_LARGE = 'MESSAGE_TOO_LARGE';
+const REFUSED_FOR_CONTENT = [TOO_LARGE, 'RECORD_LIST_TOO_LARGE', 'INVALID_RECORD'];
 
 /** An event of the log, ready to be sent. */
 export interface Outgoing {
@@ -68,7 +70,7 @@ export class KafkaPublisher {
     // An operator may have raised the limit since.
     if (first && isTooLarge()) await this.refresh();
     if (first && isTooLarge()) {
-      return `The event takes ${first.bytes} bytes, the topic allows ${this.#topic.maxMessageBytes} (max.message.bytes).`;
+      return `${TOO_LARGE}: the event takes ${first.bytes} bytes, the topic allows ${this.#topic.maxMessageBytes} (max.message.bytes).`;
     }
     try {
       const batches = new Map<number, RecordContent[]>();
