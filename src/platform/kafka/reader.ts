@@ -28,7 +28,8 @@ const FETCH_WAIT_BUSY_MS = 25;
 const BUSY_PER_SECOND = 1_000;
 const LINGER_MS = { first: 40, longest: 150 };
 const RETRY = { firstMs: 100, longestMs: 2_000 };
-const DAMAGED_RETRY = { firstMs: 500, longestMs: 30_000 };
+/** Fetching one damaged batch every few seconds costs nothing, and a batch that is whole is read soon. */
+const DAMAGED_RETRY = { firstMs: 500, longestMs: 5_000 };
 /** Kafka's name of it, also where a broker finds the damage itself. */
 const DAMAGED = 'CORRUPT_MESSAGE';
 const STOPPED = 'a batch is damaged; its partition stands still';
