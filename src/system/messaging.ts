@@ -1,3 +1,4 @@
+import { loadClient } from '#platform/kafka/load-client.ts';
 import type { Relay } from '#platform/kafka/relay.ts';
 import type { KafkaConfig } from '#platform/kafka/settings.ts';
 import type { Bus } from '#platform/log/bus.ts';
@@ -33,6 +34,7 @@ export async function startMessaging({ kafka, databases, logger, closers }: Mess
     return { bus, relays: [], apart: false };
   }
   // Only where there are brokers: their client takes as long to load as everything else together.
+  await loadClient();
   const [{ KafkaBus }, { Relay }] = await Promise.all([
     import('#platform/kafka/bus.ts'),
     import('#platform/kafka/relay.ts'),
