@@ -95,7 +95,11 @@ describe('the relay', () => {
       5_000,
     );
     await survivor.settled();
-    const ids = (await readTopic(kafka.brokers, config.topic)).map(({ headers }) => headers['ce_id']!);
+    const ids = await until(
+      'everything to be on the topic',
+      async () => (await readTopic(kafka.brokers, config.topic)).map(({ headers }) => headers['ce_id']!),
+      (all) => new Set(all).size >= events.length,
+    );
     expect(ids.length).toBeGreaterThan(events.length);
     expect(new Set(ids).size).toBe(events.length);
     const consumer = await TestConsumer.start(bus, database, 'repeated', 'Repeated');

@@ -207,7 +207,7 @@ describe('events go to the brokers and come back', () => {
     };
     const idsOf = (read: readonly KcatMessage[]): Set<string | undefined> =>
       new Set(read.map(({ headers }) => headers['ce_id']));
-    // A relay that is not elected at this moment calls itself settled at once: what counts is what is on the topic.
+    // Settled is also a relay that is not elected, or from which a transaction elsewhere holds back the end of the log.
     const messages = await until(
       'kcat to read everything',
       () => readTopic(config.brokers, config.topic, (line) => console.log(line), settings),

@@ -141,6 +141,11 @@ describe.concurrent('a broker that does not fit is refused with what to do', () 
     const relay = await kafka.startRelay(database, config, url);
     await append(database, stories(30, 1, 'Mapped'));
     await relay.settled();
+    await until(
+      'everything to be on the topic',
+      async () => (await readTopic(kafka.brokers, config.topic)).length,
+      (n) => n >= 30,
+    );
     const other = await kafka.server.newDatabase();
     const message = await refusal(kafka.startRelay(other.connect(), { ...config, partitions: 6 }, other.url));
     expect(message).toMatch(/KAFKA_PARTITIONS is 6, but on topic .* stands on partition \d+: others have published/);
