@@ -7,6 +7,7 @@ import { describeTopics, type GroupDescription } from '#platform/kafka/topic.ts'
 import { createLogger } from '#platform/telemetry/logger.ts';
 import type { Cluster } from '#dev/cluster/launcher.ts';
 import type { Member } from '#dev/cluster/member.ts';
+import { consumersOf, SERVICES } from '#system/services.ts';
 import { readiness } from '#tests/support/cluster.ts';
 import { childrenOf } from '#tests/support/killable.ts';
 import type { Seeded } from '#tests/support/seeded.ts';
@@ -46,11 +47,14 @@ export interface FaultKind {
   readonly begin: (field: Field) => Strikes;
 }
 
-/** Services whose processes share the partitions of a consumer group `olms-<service>`. */
-const CONSUMERS = ['orders', 'inventory', 'payments', 'shipping', 'reviews', 'notifications', 'billing'] as const;
-/** Of these, those that say something, so that a relay publishes it. */
-const SPEAKERS = CONSUMERS.filter((service) => service !== 'notifications');
-const GROUPS = [...CONSUMERS, 'orders-history'].map((consumer) => `olms-${consumer}`);
+const READING = consumersOf(SERVICES, {});
+/** Services whose processes share the partitions of a consumer group. */
+const CONSUMERS = [...new Set(READING.map(({ service }) => service))];
+/** Of these, those that emit events, so that a relay publishes them. */
+const EMITTERS = SERVICES.filter(({ name, emits }) => emits !== undefined && CONSUMERS.includes(name)).map(
+  ({ name }) => name,
+);
+const GROUPS = READING.map(({ replayable }) => `olms-${replayable.consumer}`);
 /** A broker has 90 s to start and is started again where that was too short. */
 const BACK_TIMEOUT_MS = 240_000;
 const GUEST = 'olms-chaos-guest';
@@ -126,7 +130,7 @@ async function relayOf(members: readonly Member[]): Promise<Member | undefined> 
 function killRelays({ cluster, random, most }: Field): Strikes {
   return {
     async strike() {
-      const service = random.pick(SPEAKERS);
+      const service = random.pick(EMITTERS);
       const members = cluster.membersOf(service);
       const relaying = (): Promise<Member | undefined> => relayOf(members);
       const victim = await until(`a relay of ${service}`, relaying, { timeoutMs: BACK_TIMEOUT_MS, everyMs: 50 });

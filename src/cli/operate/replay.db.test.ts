@@ -7,6 +7,7 @@ import { uuidv7 } from 'uuidv7';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { appendEvents } from '#platform/log/outbox.ts';
 import { createLogger } from '#platform/telemetry/logger.ts';
+import { consumersOf, SERVICES } from '#system/services.ts';
 import { freePort } from '#tests/support/ports.ts';
 import { placeMug } from '#tests/support/mug-orders.ts';
 import { atRest } from '#tests/support/at-rest.ts';
@@ -18,7 +19,7 @@ import { type ReplayOptions, runReplay } from './replay.ts';
 import type { PreviewReport } from './replay/preview.ts';
 import type { RewindReport } from './replay/rewind.ts';
 
-const CONSUMERS = ['inventory', 'orders', 'reviews', 'payments', 'shipping', 'notifications', 'billing'] as const;
+const CONSUMERS = [...new Set(consumersOf(SERVICES, {}).map(({ service }) => service))];
 
 /** A live system, whole, on a database of its own, with a mail server that keeps what it is sent. */
 describe('olms replay', { timeout: 60_000 }, () => {

@@ -76,7 +76,8 @@ export const EVENTS_OF: Emitters = {
 
   cancel: ({ reason, by }, order) => [
     {
-      type: order.status === 'READY_FOR_SHIPMENT' ? 'OrderCancellationRequested' : 'OrderCancelled',
+      // With the warehouse it is asked for, before that it is done: the table says which.
+      type: rowsFor(order.status, 'cancel')[0]!.event as 'OrderCancellationRequested' | 'OrderCancelled',
       data: { reason, by },
     },
   ],
