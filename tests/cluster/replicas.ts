@@ -15,7 +15,7 @@ import type { Order } from '#tests/support/views.ts';
 
 const SPREAD_WITHIN_MS = 10_000;
 const PARTITIONS = 12;
-const ORDERS = 300;
+const ORDERS = 150;
 let cluster: Cluster;
 let api: Api;
 let provider: SandboxBooks;
