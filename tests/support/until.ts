@@ -2,10 +2,18 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface UntilOptions {
   readonly timeoutMs?: number;
+  /** By default often at first and for few, and less often the longer it takes and the more wait. */
   readonly everyMs?: number;
   /** What was met instead, for the message of a wait in vain. */
   readonly describe?: () => string;
 }
+
+const EVERY_MS = 20;
+/** Waits that ask at the full rate together: a hundred that did kept the processor from the work they waited for. */
+const AT_FULL_RATE = 4;
+/** A wait may find out this part of its time late. */
+const LATE_PART = 20;
+let waiting = 0;
 
 /** Waits for a condition on state, never for a time: reads until the answer is neither undefined nor false. */
 export async function until<Value>(
@@ -13,15 +21,21 @@ export async function until<Value>(
   read: () => Promise<Value | undefined | false> | Value | undefined | false,
   options: UntilOptions = {},
 ): Promise<Value> {
-  const { timeoutMs = 15_000, everyMs = 20 } = options;
-  const endMs = performance.now() + timeoutMs;
-  for (;;) {
-    const value = await read();
-    if (value !== undefined && value !== false) return value;
-    if (performance.now() > endMs) {
-      const met = options.describe ? ` What is there: ${options.describe()}` : '';
-      throw new Error(`Waited ${timeoutMs} ms in vain for ${what}.${met}`);
+  const { timeoutMs = 15_000, everyMs } = options;
+  const beganMs = performance.now();
+  waiting++;
+  try {
+    for (;;) {
+      const value = await read();
+      if (value !== undefined && value !== false) return value;
+      const waitedMs = performance.now() - beganMs;
+      if (waitedMs > timeoutMs) {
+        const met = options.describe ? ` What is there: ${options.describe()}` : '';
+        throw new Error(`Waited ${timeoutMs} ms in vain for ${what}.${met}`);
+      }
+      await sleep(everyMs ?? Math.max(EVERY_MS, (EVERY_MS * waiting) / AT_FULL_RATE, waitedMs / LATE_PART));
     }
-    await sleep(everyMs);
+  } finally {
+    waiting--;
   }
 }
