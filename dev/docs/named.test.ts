@@ -36,7 +36,7 @@ function named(text: string, pattern: RegExp): string[] {
 
 const program = createProgram();
 devCommands(program);
-const sources = ['src', 'dev'].flatMap((folder) =>
+const sources = ['src', 'dev', 'tests'].flatMap((folder) =>
   (readdirSync(join(ROOT, folder), { recursive: true }) as string[])
     .filter((file) => file.endsWith('.ts'))
     .map((file) => read(join(folder, file))),
