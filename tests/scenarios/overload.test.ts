@@ -7,13 +7,14 @@ import type { Order, Problem } from '#tests/support/views.ts';
 
 /** More orders than can be taken: refused early with 503, and what is refused has left no trace. */
 
+const ORDERS = 300;
 const system = useSystem({ env: { ORDERS_INTAKE_QUEUE_MAX: '1' } });
 
 test('orders beyond the queue are refused with 503 and Retry-After, nothing half done, and go through when repeated', async () => {
   const { api, provider } = system;
   const sku = await api.product(100_000);
   const customerId = randomUUID();
-  const requests = Array.from({ length: 600 }, () => ({ key: randomUUID(), body: orderBody({ sku, customerId }) }));
+  const requests = Array.from({ length: ORDERS }, () => ({ key: randomUUID(), body: orderBody({ sku, customerId }) }));
   const answers = await Promise.all(
     requests.map(async (request) => ({ request, answer: await api.call<Order & Problem>('POST', '/orders', request) })),
   );
@@ -52,13 +53,13 @@ test('orders beyond the queue are refused with 503 and Retry-After, nothing half
     left = [...left.slice(5), ...again.filter(({ answer }) => answer.status === 503).map(({ request }) => request)];
   }
   const all = await found();
-  expect(all).toHaveLength(600);
-  await until('all to be completed', async () => (await api.stock(sku)).onHand === 100_000 - 600, {
+  expect(all).toHaveLength(ORDERS);
+  await until('all to be completed', async () => (await api.stock(sku)).onHand === 100_000 - ORDERS, {
     timeoutMs: 30_000,
   });
   const mine = new Set(all);
   await until(
     'every charge',
-    async () => (await provider.all()).filter((entry) => mine.has(entry.reference)).length === 600,
+    async () => (await provider.all()).filter((entry) => mine.has(entry.reference)).length === ORDERS,
   );
 }, 90_000);
