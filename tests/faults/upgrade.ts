@@ -247,8 +247,8 @@ async function main(): Promise<void> {
     const comparison = new Comparison(now.api, now.provider, load, stock);
     faults.push(...load.faults, ...later.faults, ...(await comparison.faults(PATIENCE_MS)));
     for (const [name, value] of Object.entries(comparison.figures)) print(`  ${name.padEnd(28)} ${value}`);
-    faults.push(...(await audit(deployment)));
-    if (values.cluster) {
+    if (!values.cluster) faults.push(...(await audit(deployment)));
+    else {
       const { brokers, databases } = JSON.parse(
         readFileSync(join(deployment.folder, 'cluster', 'cluster.json'), 'utf8'),
       ) as { brokers: { name: string; address: string }[]; databases: Record<string, string> };
@@ -280,30 +280,15 @@ async function holdsOf(api: Api): Promise<string[]> {
 }
 
 /** `bin/olms audit` of this version on the data. */
-async function audit({ folder, cluster, port, providerPort }: Deployment): Promise<string[]> {
-  const env: Record<string, string> = {
-    OLMS_DATA: folder,
-    PORT: String(port),
-    SANDBOX_PROVIDER_PORT: String(providerPort),
-  };
-  if (cluster) {
-    const map = JSON.parse(readFileSync(join(folder, 'cluster', 'cluster.json'), 'utf8')) as {
-      providerUrl: string;
-      databases: Record<string, string>;
-      brokers: { name: string; address: string }[];
-    };
-    for (const [service, url] of Object.entries(map.databases)) env[`${service.toUpperCase()}_DATABASE_URL`] = url;
-    env['KAFKA_BROKERS'] = map.brokers.find(({ name }) => name === 'kafka')!.address;
-    env['SANDBOX_PROVIDER_PORT'] = new URL(map.providerUrl).port;
-  }
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, [join(ROOT, 'bin', 'olms.mjs'), 'audit'], {
-      cwd: ROOT,
-      env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
-      stdio: ['ignore', 'inherit', 'inherit'],
-    });
-    child.once('exit', (code) => resolve(code === 0 ? [] : [`bin/olms audit ended with ${code}`]));
+async function audit({ folder, port, providerPort }: Deployment): Promise<string[]> {
+  const { PATH, HOME } = process.env;
+  const child = spawn(process.execPath, [join(ROOT, 'bin', 'olms.mjs'), 'audit'], {
+    cwd: ROOT,
+    env: { PATH, HOME, OLMS_DATA: folder, PORT: String(port), SANDBOX_PROVIDER_PORT: String(providerPort) },
+    stdio: ['ignore', 'inherit', 'inherit'],
   });
+  const code = await new Promise<number | null>((resolve) => child.once('exit', resolve));
+  return code === 0 ? [] : [`bin/olms audit ended with ${code}`];
 }
 
 if (import.meta.main) {
