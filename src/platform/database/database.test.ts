@@ -11,6 +11,7 @@ test.each([
   '08006', // connection failure
   '57P03', // starting up
   '40P01', // deadlock
+  '25006', // read-only: a failover is under way
 ])('a failure with the code %s says nothing about the data', (code) => {
   expect(isTransient(withCode(code))).toBe(true);
 });

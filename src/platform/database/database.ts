@@ -109,15 +109,16 @@ export class Database {
 }
 
 /**
- * True for failures that say nothing about the data: connection lost, server starting or stopping, out of
- * resources, deadlock, timeout, a schema that does not fit (a deployment under way). They are waited out and
- * retried; they never park an order. Source: PostgreSQL "Error Codes", classes 08, 40, 42, 53, 55, 57, 58.
+ * True for failures that say nothing about the data: connection lost, server starting or stopping, read-only as
+ * during a failover (25006), out of resources, deadlock, timeout, a schema that does not fit (a deployment under way).
+ * They are waited out and retried; they never park an order. Source: PostgreSQL "Error Codes", classes 08, 40, 42, 53,
+ * 55, 57, 58.
  */
 export function isTransient(error: unknown): boolean {
   const code = (error as { code?: unknown })?.code;
   // Of the socket. It comes first: EPIPE is as long as an SQLSTATE.
   if (typeof code === 'string' && /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_|ENOENT|EHOSTUNREACH)/.test(code)) return true;
-  if (typeof code === 'string') return /^(08|40|42|53|55|57|58)[0-9A-Z]{3}$/.test(code);
+  if (typeof code === 'string') return /^(25006|(08|40|42|53|55|57|58)[0-9A-Z]{3})$/.test(code);
   return (
     error instanceof Error &&
     /Connection terminated|timeout exceeded when trying to connect|Client has encountered|not queryable/i.test(

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { uuidv7 } from 'uuidv7';
+import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Envelope } from '#contracts/envelope.ts';
 import { isRefusal, refuse } from '#contracts/errors.ts';
@@ -328,6 +329,39 @@ describe('an outage', () => {
       if (!(answer instanceof Error) && !isRefusal(answer)) expect((await notesOf(id))!.added).toBe(1);
     }
   }, 60_000);
+
+  test('in which the database only reads, as during a failover, parks nothing and is waited out', async () => {
+    const orders = Array.from({ length: 10 }, uuidv7);
+    const processor = await startProcessor();
+    const operator = new pg.Client({ connectionString: server.url });
+    await operator.connect();
+    try {
+      await operator.query('set default_transaction_read_only = off');
+      await say(...orders.map((id) => amended(id, 'a')));
+      await operator.query('alter system set default_transaction_read_only = on');
+      await operator.query('select pg_reload_conf()');
+      await until('the database to refuse writes', async () =>
+        database.query('create temporary table t (x int)').then(
+          () => false,
+          (error: unknown) => (error as { code?: string }).code === '25006',
+        ),
+      );
+      const during = processor.submit(add(orders[0]!));
+      await until('the processor to say so', async () => !processor.healthy().ok);
+      expect(processor.healthy().detail).toMatch(/read-only/);
+      expect(await parkedOrders()).toEqual([]);
+      await operator.query('alter system reset default_transaction_read_only');
+      await operator.query('select pg_reload_conf()');
+      expect(isRefusal(await during)).toBe(false);
+      for (const id of orders) await untilNoted(id, 'a');
+      expect(await parkedOrders()).toEqual([]);
+      expect(processor.healthy().ok).toBe(true);
+    } finally {
+      await operator.query('alter system reset default_transaction_read_only');
+      await operator.query('select pg_reload_conf()');
+      await operator.end();
+    }
+  });
 
   test('of connections alone is not even noticed', async () => {
     const orders = Array.from({ length: 10 }, uuidv7);
