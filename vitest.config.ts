@@ -48,8 +48,8 @@ export default defineConfig({
   test: {
     globalSetup: ['tests/support/shared-servers.ts'],
     sequence: { sequencer: LongestFirst },
-    // Two keep a small machine responsive, and the third works while they wait.
-    maxWorkers: 3,
+    // Two keep a small machine's cores busy, and the others work while those wait for brokers and clocks.
+    maxWorkers: 4,
     projects: [
       { test: { ...common, name: 'apart', include: APART } },
       {

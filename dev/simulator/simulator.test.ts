@@ -66,7 +66,7 @@ describe('random stories about the services’ own rules', () => {
   });
 });
 
-/** Stories that met a fault for which the search takes seconds: these are told first. */
+/** Stories that met a fault for which the search takes seconds: these are reported first. */
 const MET_IN: Readonly<Record<string, number>> = {
   'orders never expire': 41,
   'a review that is not decided waits for ever': 41,
