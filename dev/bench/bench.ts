@@ -2,9 +2,10 @@ import { cpus, totalmem } from 'node:os';
 import { type Ceilings, measureCeilings, startCeilingServer } from './ceilings.ts';
 import { cluster } from './cluster-section.ts';
 import { type BenchContext, type CeilingContext, intake, level, life, million, perSecond } from './sections.ts';
+import { CALLERS, wait } from './wait-section.ts';
 
 export interface BenchOptions {
-  /** Sections to run: ceilings always, then any of intake, life, level, million; all by default. */
+  /** Sections to run: ceilings always, then any of intake, life, wait, level, million; all by default. */
   readonly only?: string;
   /** The cluster shape beside the single process, and nothing else. */
   readonly cluster?: boolean;
@@ -20,7 +21,10 @@ interface Line {
   readonly met: boolean | undefined;
 }
 
-const SECTIONS = ['intake', 'life', 'level', 'million'] as const;
+const SECTIONS = ['intake', 'life', 'wait', 'level', 'million'] as const;
+
+/** A life's log beside that of plain SQL: the outbox, offsets and three services' copies of an order are the difference. */
+const WAL_RATIO_MAX = 4;
 
 /** `olms bench`: every figure beside the ceiling that plain SQL of the same writes reaches on the same machine in the same run. */
 export async function bench(options: BenchOptions): Promise<void> {
@@ -45,6 +49,7 @@ async function chosenLines(context: BenchContext, only: string | undefined): Pro
     const ceilings = await ceilingsInSets(beside);
     if (chosen.includes('intake')) lines.push(...(await intakeLines(beside, ceilings)));
     if (chosen.includes('life')) lines.push(...(await lifeLines(beside, ceilings)));
+    if (chosen.includes('wait')) lines.push(...(await waitLines(beside)));
   } finally {
     await server.stop();
   }
@@ -60,7 +65,7 @@ function ceilingsInSets({ log, quick, ceilingsUrl }: CeilingContext): Promise<Ce
 
 async function intakeLines(context: CeilingContext, { intakeSets }: Ceilings): Promise<Line[]> {
   const { rate, ratio, ceiling: single, p99sMs, p99HalfMs, nodeUs } = await intake(context);
-  const ceiling = `${perSecond(single)} one per transaction, measured around each round, ${perSecond(intakeSets)} in sets of 50`;
+  const ceiling = `${perSecond(single)} one per transaction, measured around each round, ${perSecond(intakeSets.rate)} in sets of 50`;
   return [
     {
       what: 'intake: POST /orders, 3 lines, 64 connections',
@@ -81,7 +86,7 @@ async function intakeLines(context: CeilingContext, { intakeSets }: Ceilings): P
 
 async function lifeLines(context: CeilingContext, { lifeSets }: Ceilings): Promise<Line[]> {
   const figures = await life(context);
-  const ceiling = `${perSecond(figures.ceiling)} in six transactions, measured around each round, ${perSecond(lifeSets)} in sets of 100`;
+  const ceiling = `${perSecond(figures.ceiling)} in six transactions, measured around each round, ${perSecond(lifeSets.rate)} in sets of 100`;
   return [
     {
       what: 'whole life: POST to COMPLETED, everything on',
@@ -120,6 +125,43 @@ async function lifeLines(context: CeilingContext, { lifeSets }: Ceilings): Promi
     },
   ];
 }
+
+async function waitLines(context: CeilingContext): Promise<Line[]> {
+  const { rates, fewToNone, manyToFew, aloneMs, eightMs, latencyRatio, wal } = await wait(context);
+  const [none, few, many] = rates.map(perSecond);
+  return [
+    {
+      what: `POST /orders, ${CALLERS.few} callers with Prefer: wait against ${CALLERS.few} that do not wait`,
+      figure: `${few} / ${none} = ${fewToNone.toFixed(2)} ×`,
+      ceiling: '',
+      target: '≥ 0.7 ×',
+      met: fewToNone >= 0.7,
+    },
+    {
+      what: `${CALLERS.many} waiting callers against ${CALLERS.few}`,
+      figure: `${many} / ${few} = ${manyToFew.toFixed(2)} ×`,
+      ceiling: '',
+      target: '≥ 0.8 ×',
+      met: manyToFew >= 0.8,
+    },
+    {
+      what: `p50 of ${CALLERS.together} waiting callers against one`,
+      figure: `${eightMs.toFixed(1)} ms / ${aloneMs.toFixed(1)} ms = ${latencyRatio.toFixed(2)} ×`,
+      ceiling: '',
+      target: '≤ 1.3 ×',
+      met: latencyRatio <= 1.3,
+    },
+    {
+      what: 'write-ahead log of a whole life at full load against plain SQL of the same writes',
+      figure: `${kilobytes(wal.life)} (${wal.rows.toFixed(1)} rows written) / ${kilobytes(wal.plain)} = ${(wal.life / wal.plain).toFixed(2)} ×`,
+      ceiling: `on ${wal.server}`,
+      target: `≤ ${WAL_RATIO_MAX} ×`,
+      met: wal.life / wal.plain <= WAL_RATIO_MAX,
+    },
+  ];
+}
+
+const kilobytes = (bytes: number): string => `${(bytes / 1000).toFixed(1)} kB`;
 
 async function levelLines(context: BenchContext): Promise<Line[]> {
   const { firstSeconds, secondSeconds, rssMiB } = await level(context);

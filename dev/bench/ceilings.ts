@@ -76,7 +76,14 @@ const SCRIPTS = {
 } as const;
 
 export type Script = keyof typeof SCRIPTS;
-export type Ceilings = Record<Script, number>;
+/** What one script reaches. */
+export interface Ceiling {
+  /** Orders per second. */
+  readonly rate: number;
+  /** Bytes of write-ahead log per order. */
+  readonly walBytes: number;
+}
+export type Ceilings = Record<Script, Ceiling>;
 
 /**
  * A server for the ceilings alone, with the settings the system's has. On the system's own, the checkpoints that come
@@ -101,7 +108,13 @@ function findPgbench(): string | undefined {
   return folders.map((folder) => join(folder, 'pgbench')).find((file) => existsSync(file));
 }
 
-/** Orders per second of each script, run by pgbench with 8 clients in a database of its own on the server at `url`. */
+/** Where the server's write-ahead log ends, in bytes. */
+export async function walPosition(client: pg.Client): Promise<number> {
+  const { rows } = await client.query<{ bytes: string }>("select pg_current_wal_insert_lsn() - '0/0' as bytes");
+  return Number(rows[0]!.bytes);
+}
+
+/** What each script reaches, run by pgbench with 8 clients in a database of its own on the server at `url`. */
 export async function measureCeilings(
   url: string,
   secondsEach: number,
@@ -142,6 +155,7 @@ export async function measureCeilings(
           .replaceAll('(ID', version >= 180_000 ? '(uuidv7()' : '(gen_random_uuid()')
           .replaceAll('select ID', version >= 180_000 ? 'select uuidv7()' : 'select gen_random_uuid()'),
       );
+      const walBefore = await walPosition(admin);
       const { stdout } = await run(
         pgbench,
         [
@@ -160,8 +174,10 @@ export async function measureCeilings(
         { env: { ...process.env, ...own.env }, maxBuffer: 1e7 },
       );
       const tps = Number(/tps = ([\d.]+)/.exec(stdout)?.[1]);
-      if (!(tps > 0)) throw new Error(`pgbench gave no rate for ${key}: ${stdout}`);
-      results[key] = tps * orders;
+      const transactions = Number(/transactions actually processed: (\d+)/.exec(stdout)?.[1]);
+      if (!(tps > 0 && transactions > 0)) throw new Error(`pgbench gave no rate for ${key}: ${stdout}`);
+      const walBytes = ((await walPosition(admin)) - walBefore) / (transactions * orders);
+      results[key] = { rate: tps * orders, walBytes };
       log(`ceiling ${key}: ${Math.round(tps * orders)} orders/s`);
     }
   } finally {

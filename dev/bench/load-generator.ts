@@ -19,6 +19,8 @@ export interface LoadPlan {
   /** Makes idempotency keys unique across runs. */
   readonly run: string;
   readonly lines: number;
+  /** Seconds of `Prefer: wait`; 0: answers come as soon as the order is taken. */
+  readonly waitSeconds: number;
 }
 
 export interface LoadResult {
@@ -62,7 +64,7 @@ function bodies(plan: LoadPlan): string[] {
 
 async function generate(plan: LoadPlan): Promise<LoadResult> {
   const rendered = bodies(plan).map((body) => `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
-  const head = `POST /orders HTTP/1.1\r\nhost: ${plan.host}:${plan.port}\r\nauthorization: Bearer ${plan.key}\r\ncontent-type: application/json\r\nidempotency-key: ${plan.run}-`;
+  const head = `POST /orders HTTP/1.1\r\nhost: ${plan.host}:${plan.port}\r\nauthorization: Bearer ${plan.key}\r\ncontent-type: application/json\r\n${plan.waitSeconds > 0 ? `prefer: wait=${plan.waitSeconds}\r\n` : ''}idempotency-key: ${plan.run}-`;
   const latencies = new Float64Array(plan.total);
   let sent = 0;
   let answered = 0;

@@ -62,6 +62,7 @@ export class MeasuredSystem {
       rate: 0,
       skus: this.skus,
       lines: 3,
+      waitSeconds: 0,
       run: `r${process.pid}-${Date.now()}-${this.#runs++}`,
       ...plan,
     };

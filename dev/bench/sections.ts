@@ -20,8 +20,8 @@ export interface CeilingContext extends BenchContext {
 const rounded = (value: number): string =>
   value >= 100 ? Math.round(value).toLocaleString('en-US') : value.toFixed(value >= 10 ? 1 : 2);
 export const perSecond = (value: number): string => `${rounded(value)}/s`;
-const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >>> 1]!;
-const WARM_UP = 3_000;
+export const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >>> 1]!;
+export const WARM_UP = 3_000;
 
 const ROUNDS = 7;
 const HALF_LOADS = 5;
@@ -46,7 +46,7 @@ async function betweenCeilings(
   round: () => Promise<Omit<Round, 'ceiling'>>,
 ): Promise<Round[]> {
   const ceilingNow = async (): Promise<number> =>
-    (await measureCeilings(ceilingsUrl, quick ? 2 : 4, () => {}, [script]))[script];
+    (await measureCeilings(ceilingsUrl, quick ? 2 : 4, () => {}, [script]))[script].rate;
   const rounds: Round[] = [];
   let before = await ceilingNow();
   for (let number = 1; number <= ROUNDS; number++) {

@@ -221,6 +221,16 @@ export async function loadOrders(database: Database, ids: readonly string[]): Pr
   return rows.map(fromStored);
 }
 
+/** Which of these orders have a later event than the sequence given for each. */
+export async function sequencesBeyond(database: Database, known: ReadonlyMap<string, number>): Promise<string[]> {
+  const rows = await database.query<{ order_id: string }>(
+    `select s.order_id from unnest($1::uuid[], $2::int[]) as known(id, sequence)
+     join orders.order_states s on s.order_id = known.id where s.sequence > known.sequence`,
+    [[...known.keys()], [...known.values()]],
+  );
+  return rows.map((row) => row.order_id);
+}
+
 /** New content, and the terms that came and went with it. */
 function amendmentWrites(amended: readonly RowChange<Order>[]): Write[] {
   const contents = amended.map(({ after }) => contentRow(after.id, after.state!));

@@ -181,7 +181,8 @@ export function commandRoutes(
   /** The order as the command left it. A cancellation the warehouse decides on is answered with its outcome, if that comes soon, and a repeat of it alike. */
   async function outcomeOf(command: OrderCommand, row: Row<Order>, updatedAt: string): Promise<Outcome> {
     const waits = command.type === 'cancel' && row.state!.cancellation !== undefined;
-    if (waits) await waiters.waitFor(row.id, CANCELLATION_WAIT_MS, (order) => order.cancellation === undefined);
+    if (waits)
+      await waiters.waitFor({ row, updatedAt }, CANCELLATION_WAIT_MS, (order) => order.cancellation === undefined);
     await cached?.orders.changed(row.id);
     if (!waits) return { code: 200, row, updatedAt };
     const outcome = await cancellationOutcome(database, row.id, row.sequence);

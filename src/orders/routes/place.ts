@@ -58,8 +58,7 @@ export function placeRoute(
       const waitS = preferredWait(request);
       if (waitS > 0 && !taken.repeated) {
         reply.header('preference-applied', `wait=${waitS}`);
-        const settled = await waiters.waitFor(row.id, waitS * 1000, isDecided);
-        if (settled) ({ row, updatedAt } = settled);
+        ({ row, updatedAt } = await waiters.waitFor(taken, waitS * 1000, isDecided));
         await cached?.orders.changed(row.id);
       }
       return sendOrder(reply.code(201).header('location', `/orders/${row.id}`), row, updatedAt);

@@ -3,6 +3,7 @@ import type { Delivery } from '#platform/log/bus.ts';
 import type { UnparkChange } from '#platform/log/parked.ts';
 import type { Clock } from '#platform/runtime/clock.ts';
 import { Linger } from '#platform/runtime/linger.ts';
+import { crowding } from '#platform/runtime/utilization.ts';
 import type { CommandRequest, Done } from './batch.ts';
 
 /** What waits for the next batch, and when that batch begins. */
@@ -11,7 +12,10 @@ const COMMANDS_PER_BATCH = 256;
 const EVENTS_PER_BATCH = 512;
 const COMMANDS_WAITING_MAX = 4_000;
 const COMMAND_PATIENCE_MS = 10_000;
-/** Between two commits there is at least this pause, so that batches stay batches; from so many items a second on, a longer one. */
+/**
+ * Between two commits there is a pause, so that batches stay batches; from so many items a second on, a longer one. It
+ * is as long as waiting for company pays: on a process that has time to spare, none.
+ */
 const PAUSE_MS = 6;
 const BUSY_PER_SECOND = 500;
 const BUSY_PAUSE_MS = 15;
@@ -122,7 +126,7 @@ export class Inbox<State, Command> {
   /** A batch of so many items was handled: the next one begins after a pause. */
   handled(items: number): void {
     const nowMs = performance.now();
-    this.#nextMs = nowMs + Math.max(PAUSE_MS, this.#linger.after(items, nowMs));
+    this.#nextMs = nowMs + crowding() * Math.max(PAUSE_MS, this.#linger.after(items, nowMs));
     if (this.#idle.length > 0) this.#eventsReady = true;
   }
 
