@@ -96,3 +96,48 @@ export function lineAmount(quantity: number, unitPrice: string, currency: string
   const minor = (scaled + UNIT_PRICE_SCALE / 2n) / UNIT_PRICE_SCALE;
   return minor > AMOUNT_MINOR_MAX ? undefined : minor;
 }
+
+/**
+ * What `pieces` of `of` equal pieces of an amount are worth, in minor units: `total` × pieces ÷ of, rounded half up.
+ * The worth of some pieces more is the difference of two such parts, so that all of them always add up to the total.
+ * Takes no negative numbers; no pieces at all (`of` is 0) are worth nothing.
+ */
+export function part(total: bigint, pieces: bigint | number, of: bigint | number): bigint {
+  const whole = BigInt(of);
+  return whole === 0n ? 0n : (2n * total * BigInt(pieces) + whole) / (2n * whole);
+}
+
+/**
+ * Spreads an amount, in minor units and not negative, over weights: integers that add up to it. Each gets its share
+ * rounded down, and the units then missing go one by one to the largest remainders, of equal ones to the first. Where
+ * all weights are 0, the quantities weigh instead. Throws where there is something to spread and nothing that weighs.
+ */
+export function largestRemainder(
+  amount: bigint,
+  weights: readonly bigint[],
+  quantities: readonly (bigint | number)[] = [],
+): bigint[] {
+  let sum = 0n;
+  for (const weight of weights) sum += weight;
+  if (sum === 0n) {
+    if (amount === 0n) return weights.map(() => 0n);
+    if (quantities.length === 0) throw new Error(`Nothing weighs, and ${amount} is to be spread`);
+    return largestRemainder(
+      amount,
+      quantities.map((quantity) => BigInt(quantity)),
+    );
+  }
+  const shares: bigint[] = [];
+  const remainders: bigint[] = [];
+  let missing = amount;
+  for (const weight of weights) {
+    const share = (amount * weight) / sum;
+    shares.push(share);
+    remainders.push((amount * weight) % sum);
+    missing -= share;
+  }
+  const byRemainder = remainders.map((_, index) => index);
+  byRemainder.sort((a, b) => (remainders[a]! > remainders[b]! ? -1 : remainders[a]! < remainders[b]! ? 1 : a - b));
+  for (const index of byRemainder.slice(0, Number(missing))) shares[index]! += 1n;
+  return shares;
+}

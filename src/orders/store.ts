@@ -43,6 +43,9 @@ const DETAIL = [
   'returns',
   'refunds',
   'refundedAmount',
+  'capturedAmount',
+  'cancelled',
+  'credits',
 ] as const;
 
 function pick(order: Order, names: readonly (keyof Order)[]): Partial<Order> {

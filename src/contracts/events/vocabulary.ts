@@ -70,6 +70,25 @@ export type Shortage = Static<typeof Shortage>;
 export const SkuQuantity = Type.Object({ sku: Type.String(), quantity: Type.Integer({ minimum: 1 }) });
 export type SkuQuantity = Static<typeof SkuQuantity>;
 
+/** Pieces of a line of the order, and why they come back. */
+export const ReturnedLine = Type.Object({
+  line: Type.Integer({ minimum: 1 }),
+  quantity: Type.Integer({ minimum: 1 }),
+  reasonCode: Type.Optional(Type.String()),
+});
+export type ReturnedLine = Static<typeof ReturnedLine>;
+
+/** A part of an item line (`line`) or of a shipping line (`shipping`), what it is worth to the customer, and the tax in it where there is any. */
+export const LinePart = Type.Object({
+  line: Type.Optional(Type.Integer({ minimum: 1, description: 'Number of the item line' })),
+  shipping: Type.Optional(Type.Integer({ minimum: 1, description: 'Number of the shipping line, from 1' })),
+  quantity: Type.Optional(Type.Integer({ minimum: 1, description: 'Pieces; absent where only money moves' })),
+  amount: Amount,
+  tax: Type.Optional(Amount),
+  waived: Type.Optional(Type.Boolean({ description: 'True: came back without a refund' })),
+});
+export type LinePart = Static<typeof LinePart>;
+
 export const PaymentStatus = Type.Union([
   Type.Literal('NONE'),
   Type.Literal('PENDING'),

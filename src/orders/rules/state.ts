@@ -3,8 +3,10 @@ import type {
   Allocation,
   ChargeLine,
   Contact,
+  LinePart,
   OrderItem,
   PaymentStatus,
+  ReturnedLine,
   Shortage,
   SkuQuantity,
 } from '#contracts/order-events.ts';
@@ -47,6 +49,8 @@ export interface Order {
   readonly shippingLines?: readonly ChargeLine[] | undefined;
   readonly totalAmount: string;
   readonly refundedAmount: string;
+  /** What was captured, where that is not the total that was asked for. */
+  readonly capturedAmount?: string | undefined;
   readonly shippingAddress?: Address | undefined;
   readonly contact?: Contact | undefined;
   readonly payment: { readonly provider: string; readonly token: string };
@@ -66,19 +70,34 @@ export interface Order {
     readonly trackingNumber: string;
     readonly delivered: boolean;
     readonly items: readonly SkuQuantity[];
+    /** What was to be captured when it left. */
+    readonly amount?: string | undefined;
   }[];
   readonly returns: readonly {
     readonly returnId: string;
     readonly items: readonly SkuQuantity[];
     readonly reason: string;
     readonly received: boolean;
+    readonly lines?: readonly ReturnedLine[] | undefined;
+    /** What came back, and what it is worth; absent where it came before lines had parts. */
+    readonly credited?: readonly LinePart[] | undefined;
   }[];
   readonly refunds: readonly {
     readonly refundId: string;
     readonly amount: string;
     readonly reason: string;
     readonly status: 'REQUESTED' | 'DONE' | 'FAILED';
+    /** `owed`: pays what was credited or cancelled before. */
+    readonly cause?: 'owed' | undefined;
+    /** What it credits itself; absent in a refund from before lines had parts, which credits all of its amount. */
+    readonly credited?: readonly LinePart[] | undefined;
+    /** It pays back what no invoice will be over. */
+    readonly uninvoiced?: boolean | undefined;
   }[];
+  /** Pieces of lines that were cancelled, with what they took off the total. */
+  readonly cancelled?: readonly LinePart[] | undefined;
+  /** What claims have credited; its pieces are lost. */
+  readonly credits?: readonly LinePart[] | undefined;
   /** When the present waiting ends by itself (RFC 3339); undefined where nothing is waited for. */
   readonly deadlineAt?: string | undefined;
 }
