@@ -135,7 +135,8 @@ function fill(
   let left = quantity;
   for (const ruler of rulers) {
     if (ruler.sku !== sku || left === 0) continue;
-    const taken = Math.min(left, roomOf(ruler));
+    const room = roomOf(ruler);
+    const taken = left < room ? left : room;
     ruler[count] += taken;
     left -= taken;
   }
