@@ -31,7 +31,7 @@ export interface MarkedRuler extends Ruler {
   readonly shipped: number;
   /** Pieces given back, or lost on the way and settled by a refund. */
   readonly back: number;
-  /** Pieces that the customer has announced to send back, and that have not come yet. */
+  /** Pieces that the customer sends back, and that have not come yet. */
   readonly returning: number;
   readonly shipMark: bigint;
   readonly cancelMark: bigint;
@@ -115,7 +115,7 @@ export function marksOf(order: Priced & Moved): MarkedRuler[] {
   for (const entry of order.returns) credit(entry.credited);
   for (const entry of order.refunds) if (entry.status !== 'FAILED') credit(entry.credited);
   credit(order.credits);
-  for (const entry of order.returns) if (!entry.received) announce(rulers, entry);
+  for (const entry of order.returns) if (!entry.received) expectBack(rulers, entry);
   return rulers;
 }
 
@@ -171,12 +171,12 @@ function creditUnnamed(
   }
 }
 
-function announce(rulers: readonly Marking[], { lines, items }: Order['returns'][number]): void {
+function expectBack(rulers: readonly Marking[], { lines, items }: Order['returns'][number]): void {
   if (lines) for (const { line, quantity } of lines) rulerOf(rulers, { line, amount: '' }).returning += quantity;
   else for (const item of items) fill(rulers, item, 'returning', atHome);
 }
 
-/** How many pieces can still be sent back: those that have left, did not come back and are not announced. */
+/** How many pieces can still be sent back: those that have left, did not come back and are not on their way back. */
 export function returnablePieces(ruler: MarkedRuler): number {
   return ruler.line === undefined ? 0 : atHome(ruler);
 }
