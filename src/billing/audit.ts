@@ -1,9 +1,8 @@
 import { SOURCES } from '#contracts/order-events.ts';
-import { type AuditContext, rowsByOrder, type ServiceAudit } from '#platform/audit.ts';
+import { type AuditContext, counted, type CountedRow, rowsByOrder, type ServiceAudit } from '#platform/audit.ts';
 
 /** An invoice as it is stored, with its total as the database writes it. */
-export interface InvoiceRow extends Record<string, unknown> {
-  readonly sequence: number;
+export interface InvoiceRow extends CountedRow {
   readonly number: string;
   readonly total: string;
   readonly currency: string;
@@ -17,13 +16,13 @@ export const billingAudit = {
   orders: {
     source: SOURCES.billing,
     read: (database, ids) =>
-      rowsByOrder(
+      rowsByOrder<InvoiceRow>(
         database,
         'billing.invoices',
-        "sequence, number, total::text as total, currency, body->'creditNotes' as credit_notes",
+        ['number', 'total::text as total', 'currency', "body->'creditNotes' as credit_notes"],
         ids,
       ),
-    sequence: (row) => row.sequence,
+    ...counted<InvoiceRow>(),
   },
   run: auditNumbers,
 } as const satisfies ServiceAudit<InvoiceRow>;

@@ -133,7 +133,8 @@ export const COMMANDS: readonly CommandDefinition[] = [
   },
   {
     name: 'audit',
-    description: 'check that everything stored agrees: orders and their events, stock, money, invoices, the provider',
+    description:
+      'check that everything stored agrees: orders and their events, goods, money, documents, parcels, the provider (exit code 1: something differs, 2: not all could be checked)',
     options: [
       JSON_OUTPUT,
       option('--provider-url <url>', 'books of the sandbox provider (default: http://127.0.0.1:SANDBOX_PROVIDER_PORT)'),

@@ -1,11 +1,9 @@
 import { SOURCES } from '#contracts/order-events.ts';
-import { type AuditContext, rowsByOrder, type ServiceAudit } from '#platform/audit.ts';
+import { type AuditContext, counted, type CountedRow, rowsByOrder, type ServiceAudit } from '#platform/audit.ts';
 import type { Database } from '#platform/database/database.ts';
 
 /** What is set aside for an order. */
-export interface ReservationRow extends Record<string, unknown> {
-  readonly version: number;
-  readonly sequence: number;
+export interface ReservationRow extends CountedRow {
   readonly status: string;
   readonly allocations: readonly { readonly sku: string; readonly location: string; readonly quantity: number }[];
 }
@@ -21,13 +19,13 @@ export const inventoryAudit = {
   orders: {
     source: SOURCES.inventory,
     read: (database, ids) =>
-      rowsByOrder(
+      rowsByOrder<ReservationRow>(
         database,
         'inventory.reservations',
-        "version, sequence, status, detail->'allocations' as allocations",
+        ['status', "detail->'allocations' as allocations"],
         ids,
       ),
-    sequence: (row) => row.sequence,
+    ...counted<ReservationRow>(),
   },
   run: auditStock,
 } as const satisfies ServiceAudit<ReservationRow>;

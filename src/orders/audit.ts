@@ -16,6 +16,7 @@ export const ordersAudit = {
     source: SOURCES.orders,
     read: readRows,
     sequence: ({ stored }) => stored?.sequence,
+    mark: ({ stored }) => stored && { version: stored.revision, seen: stored.consumed },
     examine(context, order, row) {
       context.examined('fold');
       examineFold(order, row, (detail) => context.violation('fold', order.id, detail));

@@ -1,12 +1,11 @@
 import { amountMinor, formatAmount } from '#contracts/money.ts';
-import { SOURCES } from '#contracts/order-events.ts';
-import { type AuditContext, rowsByOrder, type ServiceAudit } from '#platform/audit.ts';
+import { type PaymentStatus, SOURCES } from '#contracts/order-events.ts';
+import { type AuditContext, counted, type CountedRow, rowsByOrder, type ServiceAudit } from '#platform/audit.ts';
 
 /** A payment as it is stored, with its amounts as the database writes them. */
-export interface PaymentRow extends Record<string, unknown> {
+export interface PaymentRow extends CountedRow {
   readonly order_id: string;
-  readonly version: number;
-  readonly sequence: number;
+  readonly status: PaymentStatus;
   readonly provider: string;
   readonly currency: string;
   readonly amount: string;
@@ -15,11 +14,26 @@ export interface PaymentRow extends Record<string, unknown> {
   readonly voided: string;
   readonly refunded: string;
   readonly charge_reference: string | null;
-  readonly operations: readonly { readonly kind: string; readonly key: string; readonly state: string }[];
+  readonly operations: readonly {
+    readonly kind: string;
+    readonly key: string;
+    readonly state: string;
+    readonly refundId?: string;
+  }[];
 }
 
-export const PAYMENT_COLUMNS =
-  'version, sequence, provider, currency, amount, authorized, captured, voided, refunded, charge_reference, operations';
+const PAYMENT_COLUMNS = [
+  'provider',
+  'status',
+  'currency',
+  'amount',
+  'authorized',
+  'captured',
+  'voided',
+  'refunded',
+  'charge_reference',
+  'operations',
+];
 
 /** No money comes from nowhere. */
 export const paymentsAudit = {
@@ -30,8 +44,8 @@ export const paymentsAudit = {
   tables: ['payments.payments'],
   orders: {
     source: SOURCES.payments,
-    read: (database, ids) => rowsByOrder(database, 'payments.payments', PAYMENT_COLUMNS, ids),
-    sequence: (row) => row.sequence,
+    read: (database, ids) => rowsByOrder<PaymentRow>(database, 'payments.payments', PAYMENT_COLUMNS, ids),
+    ...counted<PaymentRow>(),
     examine(context, { id }, payment) {
       if (payment) examinePayment(context, id, payment);
     },

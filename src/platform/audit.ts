@@ -12,7 +12,7 @@ export interface AuditContext {
   progress(what: string, done: number, total?: number): void;
 }
 
-/** An order and everything that the log says about it, oldest first. */
+/** An order and everything that the logs say about it; what one service emitted stands in the order of its numbers. */
 export interface AuditedOrder {
   readonly id: string;
   readonly events: readonly Envelope[];
@@ -26,8 +26,15 @@ export interface OrderRows<Row> {
   read(database: Database, orderIds: readonly string[]): Promise<ReadonlyMap<string, Row>>;
   /** How many events of the source the row counts. */
   sequence?(row: Row): number | undefined;
+  /** How often the row was saved, and the highest number it has consumed of each source; undefined where it cannot be read. */
+  mark?(row: Row): RowMark | undefined;
   /** Holds one order's row against the log. */
   examine?(context: AuditContext, order: AuditedOrder, row: Row | undefined): void;
+}
+
+export interface RowMark {
+  readonly version: number;
+  readonly seen: Readonly<Record<string, number>>;
 }
 
 /** What a service can say about its own tables: run by `olms audit`, beside a running system. */
@@ -41,16 +48,26 @@ export interface ServiceAudit<Row = unknown> {
   run?(context: AuditContext): Promise<void>;
 }
 
-/** The columns of a table with one row per order, by order id. */
-export async function rowsByOrder<Row extends Record<string, unknown>>(
+/** Columns that every row about an order has. */
+export interface CountedRow extends Record<string, unknown>, RowMark {
+  readonly sequence: number;
+}
+
+/** The columns of a table with one row per order, by order id, beside those of {@link CountedRow}. */
+export async function rowsByOrder<Row extends CountedRow>(
   database: Database,
   table: string,
-  columns: string,
+  columns: readonly string[],
   orderIds: readonly string[],
 ): Promise<ReadonlyMap<string, Row>> {
   const rows = await database.query<Row & { order_id: string }>(
-    `select order_id, ${columns} from ${table} where order_id = any($1::uuid[])`,
+    `select ${['order_id', 'version', 'sequence', 'seen', ...columns].join(', ')} from ${table} where order_id = any($1::uuid[])`,
     [orderIds],
   );
   return new Map(rows.map((row) => [row.order_id, row]));
+}
+
+/** How rows of {@link rowsByOrder} are counted and marked. */
+export function counted<Row extends CountedRow>(): Required<Pick<OrderRows<Row>, 'sequence' | 'mark'>> {
+  return { sequence: ({ sequence }) => sequence, mark: ({ version, seen }) => ({ version, seen }) };
 }

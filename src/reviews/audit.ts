@@ -1,5 +1,10 @@
 import { SOURCES } from '#contracts/order-events.ts';
-import { rowsByOrder, type ServiceAudit } from '#platform/audit.ts';
+import { counted, type CountedRow, rowsByOrder, type ServiceAudit } from '#platform/audit.ts';
+
+/** Where the review of an order stands. */
+export interface ReviewRow extends CountedRow {
+  readonly status: 'pending' | 'approved' | 'rejected';
+}
 
 /** Rows belong to orders and count the events that the log has; both is checked for every service. */
 export const reviewsAudit = {
@@ -7,7 +12,7 @@ export const reviewsAudit = {
   tables: ['reviews.reviews'],
   orders: {
     source: SOURCES.reviews,
-    read: (database, ids) => rowsByOrder(database, 'reviews.reviews', 'sequence', ids),
-    sequence: (row) => row.sequence,
+    read: (database, ids) => rowsByOrder<ReviewRow>(database, 'reviews.reviews', ['status'], ids),
+    ...counted<ReviewRow>(),
   },
-} as const satisfies ServiceAudit<{ sequence: number }>;
+} as const satisfies ServiceAudit<ReviewRow>;

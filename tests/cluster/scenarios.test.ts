@@ -6,7 +6,7 @@ import { keepShared, stopShared } from '#tests/support/cluster.ts';
 /**
  * The scenarios of the embedded system, unchanged, against the cluster: Kafka between services that have processes
  * and databases of their own. `npm run test:cluster` runs all of them; `npm test` those that touch every service. Then,
- * on the same cluster, what happens to several processes of one service.
+ * on the same cluster, what happens to several processes of one service, and whether all that was left agrees.
  */
 
 /** In this order the fewest services change their settings, and are started again, from one to the next. */
@@ -32,4 +32,8 @@ for (const scenario of chosen) {
 
 describe('replicas', async () => {
   await import('./replicas.ts');
+});
+
+describe('audit', async () => {
+  await import('./audit.ts');
 });

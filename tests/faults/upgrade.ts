@@ -247,8 +247,8 @@ async function main(): Promise<void> {
     const comparison = new Comparison(now.api, now.provider, load, stock);
     faults.push(...load.faults, ...later.faults, ...(await comparison.faults(PATIENCE_MS)));
     for (const [name, value] of Object.entries(comparison.figures)) print(`  ${name.padEnd(28)} ${value}`);
-    if (!values.cluster) faults.push(...(await audit(deployment)));
-    else {
+    faults.push(...(await audit(deployment)));
+    if (values.cluster) {
       const { brokers, databases } = JSON.parse(
         readFileSync(join(deployment.folder, 'cluster', 'cluster.json'), 'utf8'),
       ) as { brokers: { name: string; address: string }[]; databases: Record<string, string> };

@@ -1,22 +1,18 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { type Environment, readSettings } from '#platform/runtime/settings.ts';
-import { Database } from '#platform/database/database.ts';
-import { startEmbeddedPostgres } from '#platform/database/embedded/server.ts';
+import type { Environment } from '#platform/runtime/settings.ts';
 import type { ServiceDefinition } from '#platform/service.ts';
-import { sandboxUrl } from '#sandbox/settings.ts';
-import { processSettings } from '#system/settings.ts';
+import { SERVICES } from '#system/services.ts';
 import { print, printJson, Progress, table } from '#cli/output.ts';
-import { auditDatabase, type AuditReport } from './audit/auditor.ts';
+import { auditPlaces, type AuditReport } from './audit/auditor.ts';
+import { openPlaces } from './audit/places.ts';
 
 export type { AuditReport } from './audit/auditor.ts';
 export { type Check, CHECKS } from './audit/checks.ts';
 
 /**
- * `olms audit`: does everything that is stored agree? It reads the tables of all services in one snapshot,
- * in batches, beside a running system. Within a service the snapshot is exact, because every save is one
- * statement. Between services an event may be on its way: such a finding counts once the service has read
- * the event behind it, or, where that is not known, when nothing about the order has changed for a while.
+ * `olms audit`: does everything that is stored agree? It reads the tables of all services, each database in one
+ * snapshot, in batches, beside a running system. Within a service the snapshot is exact, because every save is one
+ * statement. Between services an event may be on its way: such a finding counts once the service has read the event
+ * behind it, or, where that is not known, when nothing about the order has changed for a while.
  */
 
 export interface AuditOptions {
@@ -29,62 +25,68 @@ export interface AuditOptions {
 }
 
 const PATIENCE_S = 10;
-const STATEMENT_TIMEOUT_MS = 600_000;
+const EXIT_CODES = { agrees: 0, differs: 1, incomplete: 2 } as const satisfies Record<AuditReport['outcome'], number>;
 
+/** Prints the report, and exits with 0 where everything agrees, 1 where something differs, 2 where not all could be checked. */
 export async function audit(options: AuditOptions, env: Environment): Promise<void> {
   const report = await runAudit(options, env);
   if (options.json) printJson(report);
   else print(textOf(report));
-  if (!report.ok) process.exitCode = 1;
+  process.exitCode = EXIT_CODES[report.outcome];
 }
 
-/** Audits the database of DATABASE_URL, or the embedded one, running or not. */
+/** Audits the databases that the environment names, running or not. Throws where there are no orders. */
 export async function runAudit(options: AuditOptions, env: Environment): Promise<AuditReport> {
-  const config = readSettings(processSettings, env);
-  const dataDir = join(config.dataFolder, 'postgres');
-  if (config.databaseUrl === '' && !existsSync(dataDir))
-    throw new Error(`There is no data in ${config.dataFolder}; name it with OLMS_DATA, or set DATABASE_URL.`);
-  const embedded = config.databaseUrl === '' ? await startEmbeddedPostgres({ dataDir }) : undefined;
-  const database = new Database({
-    url: embedded?.url ?? config.databaseUrl,
-    poolSize: 1,
-    statementTimeoutMs: STATEMENT_TIMEOUT_MS,
-    applicationName: 'olms-audit',
-  });
+  const { definitions = SERVICES, patience = PATIENCE_S, providerUrl } = options;
+  await using places = await openPlaces(env, definitions);
   const progress = new Progress();
   try {
-    const limits = {
-      providerUrl: options.providerUrl ?? sandboxUrl(env),
-      patienceMs: (options.patience ?? PATIENCE_S) * 1000,
-    };
-    return await auditDatabase(database, limits, progress, options.definitions);
+    const limits = { patienceMs: patience * 1000 };
+    return await auditPlaces(
+      providerUrl === undefined ? places : { ...places, providerUrl },
+      limits,
+      progress,
+      definitions,
+    );
   } finally {
     progress.end();
-    await database.close();
-    await embedded?.stop();
   }
 }
 
-function textOf({ ok, orders, seconds, checks }: AuditReport): string {
+const CONCLUSIONS = {
+  agrees: 'Everything agrees.',
+  differs: 'Something does not agree.',
+  incomplete: 'Nothing that was checked differs, but not everything could be checked.',
+} as const satisfies Record<AuditReport['outcome'], string>;
+
+function textOf({ outcome, orders, seconds, checks, leftOut }: AuditReport): string {
   const rows = checks.map(({ examined, violations, moving, skipped, meaning }) => [
-    skipped !== undefined ? 'SKIP' : violations > 0 ? 'FAIL' : 'ok',
+    violations > 0 ? 'FAIL' : skipped !== undefined ? 'SKIP' : moving > 0 ? 'OPEN' : 'ok',
     skipped === undefined ? examined : '',
     violations || '',
     moving || '',
     skipped === undefined ? meaning : `${meaning} (${skipped})`,
   ]);
   const parts = [table(['', 'examined', 'wrong', 'moving', `${orders} orders, ${seconds.toFixed(1)} s`], rows)];
-  for (const { violations, examples, meaning } of checks) {
-    if (violations === 0) continue;
-    const lines = examples.map(({ subject, detail }) => `  ${subject} ${detail}`);
+  for (const { violations, examples, moving, unsettled, meaning } of checks) {
+    if (violations > 0) parts.push(listOf(`NOT TRUE: ${meaning}`, violations, examples));
+    if (moving > 0) parts.push(listOf(`NOT AT REST: ${meaning}`, moving, unsettled));
+  }
+  if (leftOut.length > 0)
     parts.push(
       [
-        `NOT TRUE: ${meaning}`,
-        ...lines,
-        ...(violations > examples.length ? [`  … and ${violations - examples.length} more`] : []),
+        'LEFT OUT by hand, so that no service acted on it:',
+        ...leftOut.map(
+          ({ consumer, orderId, eventType, actor, at }) => `  ${orderId} ${eventType} by ${consumer} (${actor}, ${at})`,
+        ),
       ].join('\n'),
     );
-  }
-  parts.push(ok ? 'Everything agrees.' : 'Something does not agree.');
+  parts.push(CONCLUSIONS[outcome]);
   return parts.join('\n\n');
+}
+
+function listOf(title: string, count: number, examples: readonly { subject: string; detail: string }[]): string {
+  const lines = examples.map(({ subject, detail }) => `  ${subject} ${detail}`);
+  if (count > examples.length) lines.push(`  … and ${count - examples.length} more`);
+  return [title, ...lines].join('\n');
 }

@@ -1,14 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { uuidOfHex } from '#platform/runtime/uuid.ts';
 import { formatAmount } from '#contracts/money.ts';
-import {
-  hasOpenOperation,
-  PAYMENT_COLUMNS,
-  type PaymentRow,
-  paymentsAudit,
-  type Totals,
-  totalsOf,
-} from '#payments/audit.ts';
+import { hasOpenOperation, type PaymentRow, paymentsAudit, type Totals, totalsOf } from '#payments/audit.ts';
+import type { Database } from '#platform/database/database.ts';
+import type { Places } from './places.ts';
 import type { Tallies } from './tallies.ts';
 
 /**
@@ -43,8 +38,11 @@ interface Suspect {
 
 class ProviderSilent extends Error {}
 
-export async function auditBooks(tallies: Tallies, providerUrl: string, patienceMs: number): Promise<void> {
-  const { database } = tallies;
+export async function auditBooks({ all, providerUrl }: Places, tallies: Tallies, patienceMs: number): Promise<void> {
+  const database = all.find(({ services }) => services.some(({ name }) => name === 'payments'))?.database;
+  if (!database || tallies.isSkipped('provider')) return;
+  const others = await providersWithoutBooks(database);
+  if (others.length > 0) tallies.skip('provider', `the books of ${others.join(', ')} cannot be read here`);
   const suspects = new Map<string, Suspect>();
   const suspect = (orderId: string, payment: PaymentRow | undefined, charge: Charge | undefined): void => {
     if (differenceOf(payment, charge) !== undefined)
@@ -76,17 +74,26 @@ export async function auditBooks(tallies: Tallies, providerUrl: string, patience
   if (known === 0 && inBooks.size > 0)
     return tallies.skip('provider', `${providerUrl} keeps the books of another system`);
   for (let after = FIRST_ID; ;) {
-    const page = await database.query<PaymentRow>(
-      `select order_id, ${PAYMENT_COLUMNS} from payments.payments where order_id > $1 and provider = 'sandbox' and charge_reference is not null order by order_id limit ${PAYMENTS_PAGE}`,
+    const page = await database.query<{ order_id: string }>(
+      `select order_id from payments.payments where order_id > $1 and provider = 'sandbox' and charge_reference is not null order by order_id limit ${PAYMENTS_PAGE}`,
       [after],
     );
-    for (const payment of page)
+    const ids = page.map((row) => row.order_id);
+    for (const payment of (await paymentsAudit.orders.read(database, ids)).values())
       if (!inBooks.has(payment.charge_reference!) && totalsOf(payment).authorized > 0n)
         suspect(payment.order_id, payment, undefined);
     if (page.length < PAYMENTS_PAGE) break;
-    after = page.at(-1)!.order_id;
+    after = ids.at(-1)!;
   }
-  await recheck(tallies, providerUrl, [...suspects.values()], patienceMs);
+  await recheck(database, tallies, providerUrl, [...suspects.values()], patienceMs);
+}
+
+/** Providers beside the sandbox that took money; what was paid elsewhere before it came here is in nobody's books. */
+async function providersWithoutBooks(database: Database): Promise<string[]> {
+  const rows = await database.query<{ provider: string }>(
+    "select distinct provider from payments.payments where provider not in ('sandbox', 'external') and authorized > 0 order by 1",
+  );
+  return rows.map(({ provider }) => provider);
 }
 
 async function* approvedCharges(providerUrl: string): AsyncGenerator<readonly Charge[]> {
@@ -101,6 +108,7 @@ async function* approvedCharges(providerUrl: string): AsyncGenerator<readonly Ch
 }
 
 async function recheck(
+  database: Database,
   tallies: Tallies,
   providerUrl: string,
   suspects: readonly Suspect[],
@@ -110,14 +118,15 @@ async function recheck(
   for (let start = 0; start < suspects.length; start += RECHECKED_TOGETHER) {
     const batch = suspects.slice(start, start + RECHECKED_TOGETHER);
     const payments = await paymentsAudit.orders.read(
-      tallies.database,
+      database,
       batch.map(({ orderId }) => orderId),
     );
     await Promise.all(
       batch.map(async ({ orderId, chargeId }) => {
         const payment = payments.get(orderId);
         const detail = differenceOf(payment, await chargeOf(providerUrl, payment, chargeId));
-        if (detail === undefined || hasOpenOperation(payment)) tallies.moving('provider');
+        if (detail === undefined) return;
+        if (hasOpenOperation(payment)) tallies.moving('provider', orderId, detail);
         else tallies.violation('provider', orderId, detail);
       }),
     );

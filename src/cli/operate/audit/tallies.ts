@@ -6,24 +6,32 @@ import type { Progress } from '#cli/output.ts';
 export interface Tally {
   examined: number;
   violations: number;
-  /** Not at rest: an event is unread or an operation at the provider open. */
+  /** Not at rest when the audit ended: an event is unread, or an operation at the provider open. */
   moving: number;
   readonly examples: { subject: string; detail: string }[];
+  /** What was not at rest, such as an event that its service has not read. */
+  readonly unsettled: { subject: string; detail: string }[];
+  /** Why the check was not done, or not on everything. */
   skipped?: string;
 }
 
 export const EXAMPLES_MAX = 5;
 
 /** Counts what an audit looks at and what it finds, by check. A check that is skipped counts nothing more. */
-export class Tallies implements AuditContext {
-  readonly database: Database;
+export class Tallies {
   readonly #progress: Progress;
   readonly #tallies = new Map<string, Tally>();
 
-  constructor(database: Database, progress: Progress, checks: readonly string[]) {
-    this.database = database;
+  constructor(progress: Progress, checks: readonly string[]) {
     this.#progress = progress;
-    for (const check of checks) this.#tallies.set(check, { examined: 0, violations: 0, moving: 0, examples: [] });
+    for (const check of checks)
+      this.#tallies.set(check, { examined: 0, violations: 0, moving: 0, examples: [], unsettled: [] });
+  }
+
+  /** What a service's own audit counts with, in its database. */
+  contextIn(database: Database): AuditContext {
+    const { examined, violation, progress } = this;
+    return { database, examined, violation, progress };
   }
 
   readonly examined = (check: string, count = 1): void => {
@@ -48,11 +56,15 @@ export class Tallies implements AuditContext {
     if (tally) tally.violations += count;
   }
 
-  moving(check: string): void {
+  /** Something that may still come to agree by itself. */
+  moving(check: string, subject: string, detail: string): void {
     const tally = this.#of(check);
-    if (tally) tally.moving++;
+    if (!tally) return;
+    tally.moving++;
+    if (tally.unsettled.length < EXAMPLES_MAX) tally.unsettled.push({ subject, detail });
   }
 
+  /** A check that cannot be done; the first reason stays. */
   skip(check: string, reason: string): void {
     const tally = this.#of(check);
     if (tally) tally.skipped = reason;

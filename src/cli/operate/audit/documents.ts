@@ -1,0 +1,39 @@
+import { billingAudit } from '#billing/audit.ts';
+import { amountMinor, formatAmount } from '#contracts/money.ts';
+import type { Order } from '#orders/rules/state.ts';
+import type { Findings } from './findings.ts';
+import type { OrderFile } from './pages.ts';
+
+/** Documents: one invoice over what was sold, a credit note for what was given back. */
+export function examineDocuments(file: OrderFile, order: Order, findings: Findings): void {
+  const { events } = file;
+  const invoice = file.rowOf(billingAudit);
+  const completions = events.filter((event) => event.type === 'OrderCompleted').length;
+  if (completions > 1) findings.report('invoices', `was completed ${completions} times`);
+  if (completions === 0 && invoice)
+    findings.report('invoices', `has invoice ${invoice.number} and was never completed`);
+  if (completions > 0 && !invoice)
+    findings.reportAfter('invoices', 'is completed and has no invoice', 'billing', 'OrderCompleted');
+  if (!invoice) return;
+  const issued = events.filter((event) => event.type === 'InvoiceIssued').length;
+  if (issued !== 1) findings.report('invoices', `has ${issued} events about invoice ${invoice.number}`);
+  if (
+    invoice.currency !== order.currency ||
+    amountMinor(invoice.total, order.currency) !== amountMinor(order.totalAmount, order.currency)
+  )
+    findings.report(
+      'invoices',
+      `invoice ${invoice.number} is over ${invoice.total} ${invoice.currency}, the order over ${order.totalAmount} ${order.currency}`,
+    );
+  // That the total was captured, and that the order knows what was refunded, are checks of their own.
+  let credited = 0n;
+  for (const { amount } of invoice.credit_notes) credited += amountMinor(amount, order.currency);
+  if (credited !== amountMinor(order.refundedAmount, order.currency))
+    findings.reportAfter(
+      'credit-notes',
+      `has credit notes over ${formatAmount(credited, order.currency)} to invoice ${invoice.number}, refunded are ${order.refundedAmount} ${order.currency}`,
+      'billing',
+      'OrderCompleted',
+      'OrderRefunded',
+    );
+}
