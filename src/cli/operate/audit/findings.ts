@@ -15,7 +15,7 @@ export interface Finding {
   readonly detail: string;
   /** The service that has to act on an event for this to agree; without it the finding stands at once. */
   readonly consumer?: Consumer;
-  /** Whether that service has read the event; undefined where nobody can tell. */
+  /** Whether that service has read the event; undefined where nothing says so. */
   readonly read?: boolean | undefined;
   /** Of what is known about the order; another one later means that it moves. */
   readonly fingerprint: string;
@@ -73,7 +73,7 @@ export class Findings {
   }
 }
 
-/** Whether the row itself says so: it counts what it has consumed of each source. Without a row nobody can tell. */
+/** Whether the row itself says so: it counts what it has consumed of each source. Without a row nothing says so. */
 function consumedBy(mark: RowMark | undefined, { source, sequence }: LogRow): boolean | undefined {
   return mark && (mark.seen[source] ?? 0) >= sequence;
 }

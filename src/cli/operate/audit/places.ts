@@ -67,7 +67,7 @@ export async function openPlaces(
         applicationName: 'olms-audit',
       });
       closers.push(() => database.close());
-      const place = await placeOf(database, services);
+      const place = await openedAt(database, services);
       all.push(place);
       for (const service of services)
         if (!place.services.includes(service)) missing.push({ ...service, reason: place.reasonOf(service.name) });
@@ -89,7 +89,7 @@ export async function openPlaces(
 }
 
 /** The services of these whose tables are in the database. One that does not answer holds none. */
-async function placeOf(
+async function openedAt(
   database: Database,
   services: readonly AuditedService[],
 ): Promise<Place & { reasonOf(service: string): string }> {

@@ -2,7 +2,7 @@ import { loadSkipped } from '#platform/log/parked.ts';
 import type { LogRow } from './pages.ts';
 import type { Place, Places } from './places.ts';
 
-/** How far the consumers have read, as far as the databases of one snapshot tell. */
+/** How far the consumers have read, as far as the databases of one snapshot say. */
 export class Reading {
   readonly #offsets: ReadonlyMap<Place, ReadonlyMap<string, Offset>>;
   readonly #skipped: ReadonlyMap<string, ReadonlySet<string>>;
