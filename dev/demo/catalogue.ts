@@ -15,7 +15,7 @@ export interface Line {
 }
 
 export const BERLIN = 'berlin';
-const LYON = 'lyon';
+export const LYON = 'lyon';
 
 export const ARTICLES: readonly Article[] = [
   { sku: 'MUG-ENAMEL', name: 'Enamel mug', price: '14.90', locations: [BERLIN, LYON] },

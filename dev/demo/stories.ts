@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type OlmsClient, Problem } from '#client/client.ts';
-import { ARTICLES, type Line } from './catalogue.ts';
+import { ARTICLES, BERLIN, type Line, LYON } from './catalogue.ts';
 import type { DemoOptions } from './demo.ts';
 import { orderOf, seeded } from './orders.ts';
 import { PATHS, type Story, deck } from './paths.ts';
@@ -30,6 +30,7 @@ const NAME_WIDTH = Math.max(...Object.keys(PATHS).map((name) => name.length));
 
 /** Creates the articles and tops their stock up. */
 async function stockUp(client: OlmsClient): Promise<void> {
+  for (const name of [BERLIN, LYON]) await client.putLocation({ name }, {});
   for (const { sku, name, price, locations } of ARTICLES) {
     await client.putProduct({ sku }, { name, price, currency: 'EUR' });
     const stock = await client.readStock({ sku });

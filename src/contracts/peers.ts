@@ -1,4 +1,7 @@
 import { type TSchema, Type } from 'typebox';
+import type { Refusal } from './errors.ts';
+import { Location } from './catalog.ts';
+import { SkuQuantity } from './order-events.ts';
 
 /**
  * The few calls one service makes to another and waits for. Everything else goes through the log. In one
@@ -12,12 +15,22 @@ export interface Product {
   readonly currency?: string | undefined;
 }
 
+/** Goods about to be taken in at a place. */
+export interface Arrival {
+  readonly location: string;
+  readonly items: readonly SkuQuantity[];
+}
+
 export interface Peers {
   /** Products by SKU or product id, in one call; unknown ones are missing from the answer. */
   lookupProducts(keys: {
     readonly skus: readonly string[];
     readonly productIds: readonly string[];
   }): Promise<Product[]>;
+  /** Why goods cannot be taken in at a location, if so. */
+  checkArrival(arrival: Arrival): Promise<{ readonly refusal?: Refusal | undefined }>;
+  /** Names of the configured payment providers, the default first. */
+  paymentProviders(nothing: Readonly<Record<string, never>>): Promise<readonly string[]>;
 }
 
 const KEYS_MAX = 4_000;
@@ -29,4 +42,12 @@ export const PEER_CALLS: Readonly<Record<keyof Peers, { readonly path: string; r
     path: '/internal/products/lookup',
     argument: Type.Object({ skus: Keys, productIds: Keys }, { additionalProperties: false }),
   },
+  checkArrival: {
+    path: '/internal/arrivals/check',
+    argument: Type.Object(
+      { location: Location, items: Type.Array(SkuQuantity, { maxItems: KEYS_MAX }) },
+      { additionalProperties: false },
+    ),
+  },
+  paymentProviders: { path: '/internal/payment-providers', argument: Type.Object({}, { additionalProperties: false }) },
 };

@@ -12,6 +12,7 @@ import { PostgresBus } from '#platform/log/postgres-bus.ts';
 import type { Service } from '#platform/service.ts';
 import { createLogger } from '#platform/telemetry/logger.ts';
 import { createMetrics } from '#platform/telemetry/metrics.ts';
+import { NO_PEERS } from '#tests/support/peers.ts';
 import { useServiceDatabase } from '#tests/support/one-service.ts';
 import { until } from '#tests/support/until.ts';
 import { inventory } from './service.ts';
@@ -53,8 +54,9 @@ describe('stock and reservations', () => {
   const processes: Process[] = [];
   const sequences = new Map<string, number>();
 
-  beforeAll(() => {
+  beforeAll(async () => {
     reader = on.database;
+    await reader.query("insert into inventory.locations (name) values ('returns')");
   });
   afterEach(async () => {
     for (const process of processes.splice(0)) await process.stop();
@@ -78,7 +80,7 @@ describe('stock and reservations', () => {
       logger,
       metrics,
       soleWriter,
-      peers: { lookupProducts: async () => [] },
+      peers: NO_PEERS,
     });
     await service.start();
     const app = createHttp({ logger, metrics, authenticate: () => ({ name: 'test', role: 'admin' }) });

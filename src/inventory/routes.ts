@@ -11,18 +11,14 @@ import { Sku } from '#contracts/catalog.ts';
 import { PageOf, limitOf, type View } from '#platform/http/schemas.ts';
 import { uuidv7 } from '#platform/runtime/uuid.ts';
 import { Adjust, AdjustmentView, PageQuery, ProductView, PutProduct, StockView } from './schemas.ts';
-import {
-  type Adjustment,
-  adjustStock,
-  findProducts,
-  listProducts,
-  listStock,
-  productPutBefore,
-  putProduct,
-  stockOf,
-} from './store.ts';
+import { locationRoutes } from './routes/locations.ts';
+import { locationUnknown } from './store/locations.ts';
+import { findProducts, listProducts, productPutBefore, putProduct } from './store/products.ts';
+import { type Adjustment, adjustStock, listStock, known, STOCK_MAX, stockOf } from './store/stock.ts';
 
 const DEFAULT_LOCATION = 'main';
+/** SQLSTATE of numeric_value_out_of_range. */
+const OUT_OF_RANGE = '22003';
 const OF_SKU = { sku: '$response.body#/sku' };
 const OF_PRODUCT = { readProduct: OF_SKU, readStock: OF_SKU };
 
@@ -50,6 +46,8 @@ async function page<Item extends { readonly sku: string }>(
 export function inventoryRoutes(app: FastifyInstance, { database, onAdjusted }: InventoryRoutesOptions): void {
   const tags = ['inventory'];
   const params = Type.Object({ sku: { ...Sku, examples: ['MUG-1'] } as typeof Sku });
+
+  locationRoutes(app, database);
 
   app.put<{ Params: { sku: string }; Body: { name: string; price?: string; currency?: string } }>(
     '/products/:sku',
@@ -126,7 +124,10 @@ export function inventoryRoutes(app: FastifyInstance, { database, onAdjusted }: 
   app.post<{ Body: Omit<Adjustment, 'location'> & { location?: string } }>(
     '/stock/adjustments',
     {
-      config: { idempotencyKey: 'required', refusals: ['UNKNOWN_SKU', 'STOCK_INSUFFICIENT'] },
+      config: {
+        idempotencyKey: 'required',
+        refusals: ['UNKNOWN_SKU', 'LOCATION_UNKNOWN', 'STOCK_INSUFFICIENT', 'STOCK_TOO_LARGE'],
+      },
       schema: {
         operationId: 'adjustStock',
         tags,
@@ -183,12 +184,17 @@ export function inventoryRoutes(app: FastifyInstance, { database, onAdjusted }: 
   );
 
   async function adjust(key: RequestKey, adjustment: Adjustment): Promise<View<typeof AdjustmentView>> {
-    if (!(await stockOf(database, adjustment.sku)))
+    const { sku, location } = await known(database, adjustment);
+    if (!sku)
       throw new Problem(
         'UNKNOWN_SKU',
         `There is no product ${adjustment.sku}; create it with PUT /products/{sku} first.`,
         { errors: [{ pointer: '/sku', detail: 'names no product' }] },
       );
+    if (!location) {
+      const { refused, detail } = locationUnknown(adjustment.location);
+      throw new Problem(refused, detail, { errors: [{ pointer: '/location', detail: 'names no location' }] });
+    }
     const at = new Date().toISOString();
     const done = {
       sku: adjustment.sku,
@@ -201,7 +207,12 @@ export function inventoryRoutes(app: FastifyInstance, { database, onAdjusted }: 
     try {
       await database.write([...adjustStock(adjustment, at), keepReply(key, { status: 201, answer: done })]);
     } catch (error) {
-      if (error instanceof ConflictError || (error as { code?: string }).code === '22003')
+      if ((error as { code?: string }).code === OUT_OF_RANGE)
+        throw new Problem(
+          'STOCK_TOO_LARGE',
+          `At most ${STOCK_MAX} pieces of a product can be counted at one location; use another location for more.`,
+        );
+      if (error instanceof ConflictError)
         throw new Problem('STOCK_INSUFFICIENT', 'Less would be on hand than is reserved. Cancel or ship orders first.');
       throw error;
     } finally {

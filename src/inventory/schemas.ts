@@ -28,6 +28,8 @@ export const Adjust = Type.Object(
     examples: [{ sku: 'MUG-1', delta: 100, reason: 'delivery' }],
   },
 );
+export const PutLocation = Type.Object({}, { ...strict, title: 'PutLocation' });
+export const LocationView = Type.Object({ name: Type.String(), createdAt: Time }, { title: 'Location' });
 export const PageQuery = Type.Object(pageParameters, strict);
 export const ProductView = Type.Object(
   {

@@ -10,7 +10,9 @@ import type { Service, ServiceDefinition, ServiceDependencies } from '#platform/
 import { inventoryAudit } from './audit.ts';
 import { type InventoryCommand, inventoryRules, type Reservation, type StockOfSku } from './rules.ts';
 import { inventoryRoutes } from './routes.ts';
-import { backorderedFor, findProducts, inventoryStore } from './store.ts';
+import { backorderedFor, inventoryStore } from './store.ts';
+import { arrivalRefusal } from './store/locations.ts';
+import { findProducts } from './store/products.ts';
 
 const BACKORDERS_PER_PAGE = 500;
 const FIRST_ID = '00000000-0000-0000-0000-000000000000';
@@ -20,10 +22,10 @@ const BACKORDER_SWEEP_MS = 30_000;
 export const inventory: ServiceDefinition = {
   name: 'inventory',
   summary: 'Products, stock per location, reservations, the ledger',
-  tags: [{ name: 'inventory', description: 'Products, and stock per location' }],
-  paths: [{ path: '/products' }, { path: '/products/*' }, { path: '/stock' }, { path: '/stock/*' }],
+  tags: [{ name: 'inventory', description: 'Products, locations, and stock per location' }],
+  paths: ['/products', '/products/*', '/stock', '/stock/*', '/locations', '/locations/*'].map((path) => ({ path })),
   emits: SOURCES.inventory,
-  offers: ['lookupProducts'],
+  offers: ['lookupProducts', 'checkArrival'],
   migrations: fileURLToPath(new URL('migrations', import.meta.url)),
   settings: {},
   replays: () => [replayable(PARTS, NO_REBUILD)],
@@ -93,7 +95,10 @@ function createInventory({ database, bus, clock, logger, metrics, soleWriter }: 
 
   return {
     consumer: processor,
-    peer: { lookupProducts: (keys) => findProducts(database, keys) },
+    peer: {
+      lookupProducts: (keys) => findProducts(database, keys),
+      checkArrival: async (arrival) => ({ refusal: await arrivalRefusal(database, arrival) }),
+    },
     routes: (app) =>
       inventoryRoutes(app, {
         database,

@@ -1,19 +1,14 @@
-import type { View } from '#platform/http/schemas.ts';
-import type { StockView } from './schemas.ts';
 import type { Envelope } from '#contracts/envelope.ts';
 import type { Allocation, EventType } from '#contracts/order-events.ts';
-import type { Product } from '#contracts/peers.ts';
 import type { Row } from '#platform/processor/aggregate.ts';
-import { currencyExponent } from '#contracts/money.ts';
 import type { Database } from '#platform/database/database.ts';
-import type { RequestKey } from '#platform/http/idempotency.ts';
 import { type Columns, insertRows, updateRows, type Write } from '#platform/database/statement.ts';
 import type { SharedChange } from '#platform/processor/batch.ts';
 import type { ProcessorStore } from '#platform/processor/commit.ts';
 import { splitChanges } from '#platform/processor/rows.ts';
 import type { Reservation, StockOfSku } from './rules.ts';
 
-/** SQL of the inventory service; nowhere else. */
+/** SQL of reservations and of the stock that they move; that of products, places and counts stands in the folder `store`. */
 
 const RESERVATION_COLUMNS: Columns = {
   order_id: 'uuid',
@@ -181,168 +176,6 @@ export const inventoryStore: ProcessorStore<Reservation, StockOfSku> = {
     return writes;
   },
 };
-
-interface ProductRow extends Record<string, unknown> {
-  sku: string;
-  id: string;
-  name: string;
-  price: string | null;
-  currency: string | null;
-}
-
-const PRODUCT_COLUMNS = 'sku, id, name, trim_scale(price)::text as price, currency';
-
-function toProduct(row: ProductRow): Product {
-  return {
-    id: row.id,
-    sku: row.sku,
-    name: row.name,
-    ...(row.price !== null && { price: scaled(row.price, row.currency) }),
-    ...(row.currency !== null && { currency: row.currency }),
-  };
-}
-
-/** NUMERIC drops what the currency's scale adds: "19.9" EUR is "19.90". */
-function scaled(price: string, currency: string | null): string {
-  const [whole = '', fraction = ''] = price.split('.');
-  const decimals = (currency === null ? undefined : currencyExponent(currency)) ?? 0;
-  return fraction.length >= decimals ? price : `${whole}.${fraction.padEnd(decimals, '0')}`;
-}
-
-/** Products by SKU or id, in one query. */
-export async function findProducts(
-  database: Database,
-  keys: { readonly skus: readonly string[]; readonly productIds: readonly string[] },
-): Promise<Product[]> {
-  const rows = await database.query<ProductRow>(
-    `select ${PRODUCT_COLUMNS} from inventory.products where sku = any($1::text[]) union select ${PRODUCT_COLUMNS} from inventory.products where id = any($2::uuid[])`,
-    [keys.skus, keys.productIds],
-  );
-  return rows.map(toProduct);
-}
-
-export async function listProducts(database: Database, after: string, limit: number): Promise<Product[]> {
-  return (
-    await database.query<ProductRow>(
-      `select ${PRODUCT_COLUMNS} from inventory.products where sku > $1 order by sku limit $2`,
-      [after, limit],
-    )
-  ).map(toProduct);
-}
-
-/** A product as it was put, and whether it was new. */
-export interface PutProduct {
-  readonly product: Product;
-  readonly created: boolean;
-}
-
-/** Creates or changes a product; its id stays. Where there is a key, what was put is kept under it as {@link productPutBefore} reads it. */
-export async function putProduct(database: Database, product: Product, key?: RequestKey): Promise<PutProduct> {
-  const [row] = await database.query<ProductRow & { created: boolean }>(
-    `with put as (
-       insert into inventory.products (sku, id, name, price, currency) values ($1, $2, $3, $4, $5)
-       on conflict (sku) do update set name = excluded.name, price = excluded.price, currency = excluded.currency, updated_at = now()
-       returning ${PRODUCT_COLUMNS}, (xmax = 0) as created
-     ), kept as (
-       insert into log.idempotency_keys (key, request_hash, status, answer)
-       select $6::text, $7::text, case when created then 201 else 200 end, row_to_json(put) from put where $6::text is not null
-     )
-     select * from put`,
-    [
-      product.sku,
-      product.id,
-      product.name,
-      product.price ?? null,
-      product.currency ?? null,
-      key?.key ?? null,
-      key?.requestHash ?? null,
-    ],
-  );
-  return toPut(row!);
-}
-
-/** What was kept of a product under a key. */
-export function productPutBefore(stored: unknown): PutProduct {
-  return toPut(stored as ProductRow & { created: boolean });
-}
-
-function toPut(row: ProductRow & { created: boolean }): PutProduct {
-  return { product: toProduct(row), created: row.created };
-}
-
-export interface Adjustment {
-  readonly sku: string;
-  readonly location: string;
-  readonly delta?: number;
-  readonly onHand?: number;
-  readonly reason: string;
-}
-
-/**
- * Writes of an adjustment: by a difference, or to a counted quantity. The ledger gets the difference that
- * was really applied, read from the row under its lock.
- */
-export function adjustStock(adjustment: Adjustment, at: string): Write[] {
-  const { sku, location, delta, onHand, reason } = adjustment;
-  return [
-    {
-      name: 'adjusted',
-      sql: `insert into inventory.ledger (at, sku, location, kind, on_hand_delta, reserved_delta, reason)
-        select $1::timestamptz, $2::text, $3::text, 'adjust', inventory.adjust($2::text, $3::text, $4::integer, $5::integer), 0, $6::text`,
-      params: [at, sku, location, delta ?? null, onHand ?? null, reason],
-    },
-  ];
-}
-
-interface StockRow extends Record<string, unknown> {
-  sku: string;
-  location: string | null;
-  on_hand: number | null;
-  reserved: number | null;
-}
-
-/** Stock of one product, in all and per location. */
-export type Stock = View<typeof StockView>;
-
-function stockViews(rows: readonly StockRow[]): Stock[] {
-  const views = new Map<string, Stock>();
-  for (const { sku, location, on_hand, reserved } of rows) {
-    const view = views.get(sku) ?? { sku, onHand: 0, reserved: 0, available: 0, locations: [] };
-    if (location === null) {
-      views.set(sku, view);
-      continue;
-    }
-    const onHand = on_hand!;
-    views.set(sku, {
-      sku,
-      onHand: view.onHand + onHand,
-      reserved: view.reserved + reserved!,
-      available: view.available + onHand - reserved!,
-      locations: [...view.locations, { location, onHand, reserved: reserved!, available: onHand - reserved! }],
-    });
-  }
-  return [...views.values()];
-}
-
-/** Stock of products after a SKU, in SKU order, in all and per location. */
-export async function listStock(database: Database, after: string, limit: number): Promise<Stock[]> {
-  return stockViews(
-    await database.query<StockRow>(
-      `select p.sku, s.location, s.on_hand, s.reserved from (select sku from inventory.products where sku > $1 order by sku limit $2) p
-       left join inventory.stock s on s.sku = p.sku order by p.sku, s.location`,
-      [after, limit],
-    ),
-  );
-}
-
-/** Stock of one product, or undefined for an unknown SKU. */
-export async function stockOf(database: Database, sku: string): Promise<Stock | undefined> {
-  const rows = await database.query<StockRow>(
-    'select p.sku, s.location, s.on_hand, s.reserved from inventory.products p left join inventory.stock s on s.sku = p.sku where p.sku = $1 order by s.location',
-    [sku],
-  );
-  return stockViews(rows)[0];
-}
 
 /** Orders after another one that wait for stock of these SKUs (of any, where none are named), first come first served. */
 export async function backorderedFor(

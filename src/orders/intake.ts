@@ -13,6 +13,7 @@ import { Problem } from '#platform/http/problems.ts';
 import { Lru } from '#platform/runtime/lru.ts';
 import type { Bus } from '#platform/log/bus.ts';
 import { appendEvents } from '#platform/log/outbox.ts';
+import { PaymentProviders } from './providers.ts';
 import { created } from './rules/evolve.ts';
 import type { Order } from './rules/state.ts';
 import {
@@ -46,7 +47,7 @@ export interface IntakeOptions {
   readonly bus: Bus;
   readonly clock: Clock;
   readonly peers: Peers;
-  readonly policy: PlacementPolicy;
+  readonly policy: Omit<PlacementPolicy, 'providers'>;
   readonly queueMax: number;
   /** Why nothing can be taken now, if so. */
   readonly closed: () => string | undefined;
@@ -56,12 +57,17 @@ export interface IntakeOptions {
 export class Intake {
   readonly #options: IntakeOptions;
   readonly #batcher: Batcher<Placement, Taken | Error>;
+  readonly #providers: PaymentProviders;
+  readonly #policy: PlacementPolicy;
   readonly #bySku = new Lru<Product>(KNOWN_PRODUCTS_MAX);
   readonly #byId = new Lru<Product>(KNOWN_PRODUCTS_MAX);
   readonly #catalog: Catalog = { bySku: (sku) => this.#bySku.get(sku), byId: (id) => this.#byId.get(id) };
 
   constructor(options: IntakeOptions) {
     this.#options = options;
+    const providers = new PaymentProviders(options.peers);
+    this.#providers = providers;
+    this.#policy = Object.defineProperty({ ...options.policy }, 'providers', { get: () => providers.known });
     this.#batcher = new Batcher({
       flush: (placements) => this.#flush(placements),
       batchMax: BATCH_MAX,
@@ -77,9 +83,10 @@ export class Intake {
     if (this.#batcher.full)
       return refuse('OVERLOADED', 'More new orders are waiting than the database takes at the moment.');
     await this.#learnProducts(request);
+    await this.#providers.learn(request.payment.provider);
     const context = contextAt(this.#options.clock);
-    const data = place(request, this.#catalog, this.#options.policy, context.nowMs);
-    if ('length' in data) throw placementProblem(data);
+    const data = place(request, this.#catalog, this.#policy, context.nowMs);
+    if ('length' in data) return this.#unlessTaken(data, key);
     const id = context.newId();
     const event: Envelope = {
       id: context.newId(),
@@ -95,6 +102,14 @@ export class Intake {
     const taken = await this.#batcher.add({ row, event, key: key.key, requestHash: key.requestHash });
     if (taken instanceof Error) throw taken;
     return taken;
+  }
+
+  /** What cannot be taken now may have been taken before: then this is a repeat, and gets the answer of the first time. */
+  async #unlessTaken(problems: readonly PlacementProblem[], key: RequestKey): Promise<Taken> {
+    const before = (await ordersByKey(this.#options.database, [key.key])).get(key.key);
+    if (!before) throw placementProblem(problems);
+    assertSameRequest(before.requestHash, key.requestHash);
+    return this.#original(before.id);
   }
 
   /** Products are never deleted, so one that was found once stays known; only new ones are asked for. */

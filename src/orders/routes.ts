@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { Envelope } from '#contracts/envelope.ts';
+import type { Peers } from '#contracts/peers.ts';
 import type { Cache } from '#platform/cache/cache.ts';
 import type { Database } from '#platform/database/database.ts';
 import type { Processor } from '#platform/processor/processor.ts';
@@ -17,6 +18,7 @@ import type { Waiters } from './waiters.ts';
 export interface OrderRoutesOptions {
   readonly database: Database;
   readonly processor: Processor<Order, OrderCommand>;
+  readonly peers: Pick<Peers, 'checkArrival'>;
   readonly intake: Intake;
   readonly waiters: Waiters;
   /** Where other processes serve orders too. */

@@ -30,7 +30,7 @@ export const orders: ServiceDefinition = {
   tags: [{ name: 'orders', description: 'Orders, from the request to the end' }],
   paths: [{ path: '/orders' }, { path: '/orders/*' }, { path: '/dashboard' }],
   emits: SOURCES.orders,
-  needs: ['lookupProducts'],
+  needs: ['lookupProducts', 'checkArrival', 'paymentProviders'],
   migrations: fileURLToPath(new URL('migrations', import.meta.url)),
   settings: ordersSettings,
   replays: (env) => [replayable(partsOf(env), orderProjection), historyReplay],
@@ -113,6 +113,7 @@ function createOrders({
       orderRoutes(app, {
         database,
         processor,
+        peers,
         intake,
         waiters,
         ...(history && { readHistory: (id) => history.read(id) }),

@@ -48,6 +48,7 @@ export const payments: ServiceDefinition = {
     { path: '/payments/webhooks/:provider', public: true },
   ],
   emits: SOURCES.payments,
+  offers: ['paymentProviders'],
   migrations: join(import.meta.dirname, 'migrations'),
   settings,
   replays: (env) => [replayable(partsOf(readConfig(env)), NO_REBUILD)],
@@ -127,6 +128,7 @@ export const payments: ServiceDefinition = {
 
     return {
       consumer: processor,
+      peer: { paymentProviders: async () => [...providers.keys()] },
       routes: (app) =>
         paymentRoutes(app, {
           providers,

@@ -48,7 +48,11 @@ export async function describeApi(
         clock: systemClock,
         logger,
         metrics,
-        peers: { lookupProducts: async () => [] },
+        peers: {
+          lookupProducts: async () => [],
+          checkArrival: async () => ({}),
+          paymentProviders: async () => [],
+        },
         soleWriter: true,
       });
       service.routes?.(scope);

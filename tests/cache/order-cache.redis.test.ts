@@ -19,6 +19,7 @@ import type { Order } from '#orders/rules/state.ts';
 import type { OrderCommand } from '#orders/rules/commands.ts';
 import { orderRules } from '#orders/rules.ts';
 import { loadOrders, orderStore, type StoredRow } from '#orders/store.ts';
+import { NO_PEERS } from '#tests/support/peers.ts';
 import { startTestPostgres, type TestPostgres } from '#tests/support/postgres.ts';
 import { type OwnRedis, startOwnRedis } from '#tests/support/redis.ts';
 import { until } from '#tests/support/until.ts';
@@ -52,6 +53,7 @@ class OrdersProcess {
     this.intake = new Intake({
       ...options,
       peers: {
+        ...NO_PEERS,
         lookupProducts: async ({ skus }) => skus.map((sku) => ({ id: randomUUID(), sku, name: sku })),
       },
       policy: { createdDeadlineMs: 3_600_000, reviewTotals: new Map() as never, defaultProvider: 'sandbox' },

@@ -60,6 +60,7 @@ describe('every operation', () => {
     await api.get('/products?limit=2');
     await api.stock(sku);
     await api.get('/stock?limit=2');
+    await api.get('/locations?limit=2');
     await api.dashboard();
     await api.parked();
     await api.get('/api-keys');
@@ -135,6 +136,15 @@ describe('every operation', () => {
     await api.ok('POST', '/api-keys', once);
     expect(refused(await api.call('POST', '/api-keys', once))).toEqual([409, 'API_KEY_SHOWN']);
     expect((await api.call('DELETE', `/api-keys/${name}`)).status).toBe(204);
+    expect((await api.call('PUT', '/locations/north', { body: {}, key: randomUUID() })).status).toBe(201);
+    const much = { body: { sku, location: 'north', onHand: 1_000_000_000, reason: 'count' }, key: randomUUID() };
+    expect((await api.call('POST', '/stock/adjustments', much)).status).toBe(201);
+    const tooMuch = { body: { sku, location: 'north', delta: 1_000_000_000, reason: 'x' } };
+    expect((await api.call('POST', '/stock/adjustments', { ...tooMuch, key: randomUUID() })).status).toBe(201);
+    const more = await api.call('POST', '/stock/adjustments', { ...tooMuch, key: randomUUID() });
+    expect(refused(more)).toEqual([422, 'STOCK_TOO_LARGE']);
+    const nowhere = { body: { sku, location: 'nowhere', delta: 1, reason: 'x' }, key: randomUUID() };
+    expect(refused(await api.call('POST', '/stock/adjustments', nowhere))).toEqual([422, 'LOCATION_UNKNOWN']);
     const less = { body: { sku, delta: -1_000_000, reason: 'count' }, key: randomUUID() };
     expect(refused(await api.call('POST', '/stock/adjustments', less))).toEqual([409, 'STOCK_INSUFFICIENT']);
     for (const action of ['retry', 'skip']) {
@@ -155,6 +165,10 @@ describe('a code', () => {
     const line = (change: object): object => ({ items: [{ sku, quantity: 1, unitPrice: '1.00', ...change }] });
     expect(refused(await order(line({ sku: 'nothing' })))).toEqual([422, 'UNKNOWN_SKU']);
     expect(refused(await order({ customerId: 'me' }))).toEqual([400, 'VALIDATION_FAILED']);
+    expect(refused(await order({ payment: { provider: 'nobody', token: 't' } }))).toEqual([
+      422,
+      'PAYMENT_PROVIDER_UNKNOWN',
+    ]);
     expect(refused(await order({ currency: 'XXQ' }))).toEqual([422, 'UNKNOWN_CURRENCY']);
     expect(refused(await order(line({ unitPrice: '1.00001' })))).toEqual([422, 'UNIT_PRICE_INVALID']);
     expect(refused(await order({ totalAmount: '1.00' }))).toEqual([422, 'TOTAL_MISMATCH']);

@@ -30,6 +30,7 @@ describe('a return', () => {
     });
     const returnId = asked.body.returns[0]!.returnId;
     expect((await provider.of(id))[0]!.refunded).toBe('0.00');
+    await api.location('returns');
     const received = await api.call<Order>('POST', `/orders/${id}/returns/${returnId}/receive`, {
       body: { location: 'returns' },
       key: `receive-${returnId}`,

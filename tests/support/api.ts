@@ -101,6 +101,7 @@ export class Api {
   readonly #key: string | undefined;
   readonly #agent: Agent;
   readonly #documented: boolean;
+  readonly #locations = new Set(['main']);
 
   constructor(url: string, key: string | undefined, { agent, documented = true }: ApiOptions = {}) {
     this.url = url;
@@ -176,11 +177,20 @@ export class Api {
     return this.client.putProduct({ sku }, { name: `Product ${sku}`, ...product });
   }
 
-  adjustStock(
+  /** Makes a place for stock; `main` is there from the beginning. */
+  async location(name: string): Promise<void> {
+    if (this.#locations.has(name)) return;
+    await this.client.putLocation({ name }, {});
+    this.#locations.add(name);
+  }
+
+  /** Changes stock; a place that is named is made first. */
+  async adjustStock(
     sku: string,
     change: { readonly delta?: number; readonly onHand?: number; readonly location?: string; readonly reason?: string },
     key: string = randomUUID(),
   ): Promise<StockAdjustment> {
+    if (change.location !== undefined) await this.location(change.location);
     return this.client.adjustStock({ sku, reason: 'test', ...change }, { idempotencyKey: key });
   }
 

@@ -15,6 +15,7 @@ import { createLogger } from '#platform/telemetry/logger.ts';
 import { createMetrics, type Metrics } from '#platform/telemetry/metrics.ts';
 import { sandbox } from '#sandbox/service.ts';
 import { sandboxUrl } from '#sandbox/settings.ts';
+import { NO_PEERS } from './peers.ts';
 import { useServiceDatabase } from './one-service.ts';
 import { freePort } from './ports.ts';
 
@@ -68,7 +69,7 @@ export function usePayments() {
       logger,
       metrics,
       soleWriter: false,
-      peers: { lookupProducts: async () => [] },
+      peers: NO_PEERS,
     };
   }
 

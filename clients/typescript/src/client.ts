@@ -11,6 +11,7 @@ import type {
   FulfillmentStatus,
   Health,
   Invoice,
+  Location,
   NewApiKey,
   Notification,
   Order,
@@ -20,6 +21,7 @@ import type {
   Payment,
   PlaceOrder,
   Product,
+  PutLocation,
   PutProduct,
   Review,
   Role,
@@ -32,6 +34,15 @@ export * from './core.ts';
 export type * from './types.ts';
 
 export interface RevokeApiKeyParameters {
+  readonly name: string;
+}
+
+export interface ListLocationsParameters {
+  /** Entries per page, at most 200; 50 by default */
+  readonly limit?: number | string | undefined;
+}
+
+export interface PutLocationParameters {
   readonly name: string;
 }
 
@@ -262,6 +273,16 @@ export class OlmsClient extends ClientCore {
   /** Everything a request needs is reachable */
   checkReadiness(options?: CallOptions): Promise<Health> {
     return this.read({ method: 'GET', path: '/health/readiness' }, options);
+  }
+
+  /** List locations by name */
+  listLocations(parameters?: ListLocationsParameters, options?: CallOptions): Pages<Location> {
+    return this.list({ method: 'GET', path: '/locations', parameters }, options);
+  }
+
+  /** Create a location */
+  putLocation(parameters: PutLocationParameters, body?: PutLocation, options?: ChangeOptions): Promise<Location> {
+    return this.read({ method: 'PUT', path: '/locations/{name}', parameters, body, keyed: true }, options);
   }
 
   /** Prometheus metrics */

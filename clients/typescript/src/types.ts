@@ -180,6 +180,12 @@ export type Invoice = {
   readonly totalAmount: string;
 };
 
+export type Location = {
+  /** RFC 3339, UTC */
+  readonly createdAt: string;
+  readonly name: string;
+};
+
 export type NewApiKey = {
   /** Shown this once; send it as a bearer */
   readonly key: string;
@@ -296,6 +302,9 @@ export type Order = {
         | 'UNIT_PRICE_INVALID'
         | 'TOTAL_MISMATCH'
         | 'UNKNOWN_SKU'
+        | 'PAYMENT_PROVIDER_UNKNOWN'
+        | 'LOCATION_UNKNOWN'
+        | 'STOCK_TOO_LARGE'
         | 'IDEMPOTENCY_KEY_REQUIRED'
         | 'IDEMPOTENCY_KEY_REUSED'
         | 'UNAUTHENTICATED'
@@ -346,6 +355,9 @@ export type Order = {
         | 'UNIT_PRICE_INVALID'
         | 'TOTAL_MISMATCH'
         | 'UNKNOWN_SKU'
+        | 'PAYMENT_PROVIDER_UNKNOWN'
+        | 'LOCATION_UNKNOWN'
+        | 'STOCK_TOO_LARGE'
         | 'IDEMPOTENCY_KEY_REQUIRED'
         | 'IDEMPOTENCY_KEY_REUSED'
         | 'UNAUTHENTICATED'
@@ -396,6 +408,9 @@ export type Order = {
         | 'UNIT_PRICE_INVALID'
         | 'TOTAL_MISMATCH'
         | 'UNKNOWN_SKU'
+        | 'PAYMENT_PROVIDER_UNKNOWN'
+        | 'LOCATION_UNKNOWN'
+        | 'STOCK_TOO_LARGE'
         | 'IDEMPOTENCY_KEY_REQUIRED'
         | 'IDEMPOTENCY_KEY_REUSED'
         | 'UNAUTHENTICATED'
@@ -446,6 +461,9 @@ export type Order = {
         | 'UNIT_PRICE_INVALID'
         | 'TOTAL_MISMATCH'
         | 'UNKNOWN_SKU'
+        | 'PAYMENT_PROVIDER_UNKNOWN'
+        | 'LOCATION_UNKNOWN'
+        | 'STOCK_TOO_LARGE'
         | 'IDEMPOTENCY_KEY_REQUIRED'
         | 'IDEMPOTENCY_KEY_REUSED'
         | 'UNAUTHENTICATED'
@@ -496,6 +514,9 @@ export type Order = {
         | 'UNIT_PRICE_INVALID'
         | 'TOTAL_MISMATCH'
         | 'UNKNOWN_SKU'
+        | 'PAYMENT_PROVIDER_UNKNOWN'
+        | 'LOCATION_UNKNOWN'
+        | 'STOCK_TOO_LARGE'
         | 'IDEMPOTENCY_KEY_REQUIRED'
         | 'IDEMPOTENCY_KEY_REUSED'
         | 'UNAUTHENTICATED'
@@ -546,6 +567,9 @@ export type Order = {
         | 'UNIT_PRICE_INVALID'
         | 'TOTAL_MISMATCH'
         | 'UNKNOWN_SKU'
+        | 'PAYMENT_PROVIDER_UNKNOWN'
+        | 'LOCATION_UNKNOWN'
+        | 'STOCK_TOO_LARGE'
         | 'IDEMPOTENCY_KEY_REQUIRED'
         | 'IDEMPOTENCY_KEY_REUSED'
         | 'UNAUTHENTICATED'
@@ -596,6 +620,9 @@ export type Order = {
         | 'UNIT_PRICE_INVALID'
         | 'TOTAL_MISMATCH'
         | 'UNKNOWN_SKU'
+        | 'PAYMENT_PROVIDER_UNKNOWN'
+        | 'LOCATION_UNKNOWN'
+        | 'STOCK_TOO_LARGE'
         | 'IDEMPOTENCY_KEY_REQUIRED'
         | 'IDEMPOTENCY_KEY_REUSED'
         | 'UNAUTHENTICATED'
@@ -646,6 +673,9 @@ export type Order = {
         | 'UNIT_PRICE_INVALID'
         | 'TOTAL_MISMATCH'
         | 'UNKNOWN_SKU'
+        | 'PAYMENT_PROVIDER_UNKNOWN'
+        | 'LOCATION_UNKNOWN'
+        | 'STOCK_TOO_LARGE'
         | 'IDEMPOTENCY_KEY_REQUIRED'
         | 'IDEMPOTENCY_KEY_REUSED'
         | 'UNAUTHENTICATED'
@@ -907,6 +937,9 @@ export type ProblemDetails = {
     | 'UNIT_PRICE_INVALID'
     | 'TOTAL_MISMATCH'
     | 'UNKNOWN_SKU'
+    | 'PAYMENT_PROVIDER_UNKNOWN'
+    | 'LOCATION_UNKNOWN'
+    | 'STOCK_TOO_LARGE'
     | 'IDEMPOTENCY_KEY_REQUIRED'
     | 'IDEMPOTENCY_KEY_REUSED'
     | 'UNAUTHENTICATED'
@@ -973,6 +1006,8 @@ export type Product = {
   readonly price?: string;
   readonly sku: string;
 };
+
+export type PutLocation = Readonly<Record<string, never>>;
 
 export type PutProduct = {
   /** ISO 4217 code */

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Static, TSchema } from 'typebox';
 import type { ErrorCode, Refusal } from '#contracts/errors.ts';
 import { parseAmount } from '#contracts/money.ts';
+import type { Peers } from '#contracts/peers.ts';
 import type { Database } from '#platform/database/database.ts';
 import { commandOnce } from '#platform/http/commands.ts';
 import { answer } from '#platform/http/description/openapi.ts';
@@ -45,9 +46,9 @@ interface Outcome {
 /** One route per command: idempotency, `If-Match`, the processor, and the order or the refusal as answer. */
 export function commandRoutes(
   app: FastifyInstance,
-  options: Pick<OrderRoutesOptions, 'database' | 'processor' | 'waiters' | 'cached'>,
+  options: Pick<OrderRoutesOptions, 'database' | 'processor' | 'peers' | 'waiters' | 'cached'>,
 ): void {
-  const { database, processor, waiters, cached } = options;
+  const { database, processor, peers, waiters, cached } = options;
 
   command({
     operationId: 'cancelOrder',
@@ -101,7 +102,7 @@ export function commandRoutes(
     params: schemas.ReturnParams,
     summary: 'Record that returned goods arrived',
     body: schemas.ReceiveReturn,
-    refusals: ['RETURN_NOT_FOUND', 'ORDER_FINAL'],
+    refusals: ['RETURN_NOT_FOUND', 'ORDER_FINAL', 'LOCATION_UNKNOWN', 'STOCK_TOO_LARGE'],
     commandOf: (body, by, params) => ({
       type: 'receiveReturn',
       returnId: (params['returnId'] ?? '').toLowerCase(),
@@ -161,6 +162,7 @@ export function commandRoutes(
           processor,
           async wanted() {
             await checkAmount(database, id, command);
+            await checkArrival(database, peers, id, command);
             return { orderId: id, command, expectedSequence: ifMatch(request) };
           },
           answer: ({ row, events }) => outcomeOf(command, row, events.at(-1)?.time ?? new Date().toISOString()),
@@ -206,6 +208,23 @@ async function checkAmount(database: Database, id: string, command: OrderCommand
   if (minor === undefined || minor <= 0n)
     throw new Problem('AMOUNT_INVALID', `"${command.amount}" is not a positive amount in ${state!.currency}.`, {
       errors: [{ pointer: '/amount', detail: 'is not a positive amount' }],
+    });
+}
+
+/** Goods are only received where inventory can take them in: once the receipt is accepted, they are there. */
+async function checkArrival(
+  database: Database,
+  peers: Pick<Peers, 'checkArrival'>,
+  id: string,
+  command: OrderCommand,
+): Promise<void> {
+  if (command.type !== 'receiveReturn') return;
+  const { state } = await loadOne(database, id);
+  const items = state!.returns.find((entry) => entry.returnId === command.returnId)?.items ?? [];
+  const { refusal } = await peers.checkArrival({ location: command.location, items });
+  if (refusal)
+    throw new Problem(refusal.refused, refusal.detail, {
+      errors: [{ pointer: '/location', detail: 'cannot take the goods in' }],
     });
 }
 

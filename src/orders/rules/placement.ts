@@ -1,5 +1,12 @@
 import type { ErrorCode } from '#contracts/errors.ts';
-import { currencyExponent, formatAmount, lineAmount, parseAmount, parseUnitPrice } from '#contracts/money.ts';
+import {
+  AMOUNT_MINOR_MAX,
+  currencyExponent,
+  formatAmount,
+  lineAmount,
+  parseAmount,
+  parseUnitPrice,
+} from '#contracts/money.ts';
 import type { Address, ChargeLine, Contact, EventData, OrderItem } from '#contracts/order-events.ts';
 import type { Product } from '#contracts/peers.ts';
 import { isoTime } from '#contracts/time.ts';
@@ -34,6 +41,8 @@ export interface PlacementPolicy {
   /** Minor units by currency above which an order is reviewed. */
   readonly reviewTotals: ReadonlyMap<string, bigint>;
   readonly defaultProvider: string;
+  /** Payment providers that are configured, the default first; undefined where that is not known. */
+  readonly providers?: readonly string[] | undefined;
 }
 
 export interface PlacementProblem {
@@ -66,7 +75,18 @@ function sumLines(
       });
     else sum += amount;
   });
+  checkSum(sum, `/${name}`, currency, problems);
   return sum;
+}
+
+/** What adds up may be too much although each part is not. */
+function checkSum(sum: bigint, pointer: string, currency: string, problems: PlacementProblem[]): void {
+  if (sum > AMOUNT_MINOR_MAX)
+    problems.push({
+      code: 'AMOUNT_INVALID',
+      pointer,
+      detail: `add up to more than ${formatAmount(AMOUNT_MINOR_MAX, currency)} ${currency}`,
+    });
 }
 
 function pricedItems(
@@ -112,6 +132,7 @@ function pricedItems(
       amount: formatAmount(amount, request.currency),
     });
   });
+  checkSum(sum, '/items', request.currency, problems);
   return { items, sum };
 }
 
@@ -134,6 +155,8 @@ export function place(
   const shipping = sumLines(request.shippingLines, 'shippingLines', currency, problems);
   const discounts = sumLines(request.discountLines, 'discountLines', currency, problems);
   const total = sum + taxes + shipping - discounts;
+  if (problems.length === 0) checkSum(total, '', currency, problems);
+  const provider = providerOf(request, policy, total, problems);
   if (total < 0n)
     problems.push({ code: 'TOTAL_MISMATCH', pointer: '/discountLines', detail: 'exceed what is ordered' });
   const problem = problems.length === 0 ? checkTotal(request, total) : undefined;
@@ -158,12 +181,33 @@ export function place(
     totalAmount: formatAmount(total, currency),
     ...(shippingAddress && { shippingAddress }),
     ...(contact && { contact }),
-    payment: { provider: request.payment.provider ?? policy.defaultProvider, token: request.payment.token },
+    payment: { provider, token: request.payment.token },
     reviewReasons,
     allowBackorder: request.allowBackorder ?? false,
     ...(metadata && { metadata }),
     deadlineAt: isoTime(nowMs + policy.createdDeadlineMs),
   };
+}
+
+/** The provider that an order is to be paid with. What costs nothing is never asked of one. */
+function providerOf(
+  { payment: { provider } }: OrderRequest,
+  { providers, defaultProvider }: PlacementPolicy,
+  total: bigint,
+  problems: PlacementProblem[],
+): string {
+  if (providers === undefined) return provider ?? defaultProvider;
+  if (provider === undefined ? providers.length > 0 || total === 0n : providers.includes(provider))
+    return provider ?? (providers.includes(defaultProvider) ? defaultProvider : (providers[0] ?? defaultProvider));
+  problems.push({
+    code: 'PAYMENT_PROVIDER_UNKNOWN',
+    pointer: '/payment/provider',
+    detail:
+      providers.length === 0
+        ? 'cannot be chosen, because no payment provider is configured'
+        : `is none of the configured payment providers: ${providers.join(', ')}`,
+  });
+  return defaultProvider;
 }
 
 function checkTotal(request: OrderRequest, total: bigint): PlacementProblem | undefined {

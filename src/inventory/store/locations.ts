@@ -1,0 +1,86 @@
+import { refuse, type Refusal } from '#contracts/errors.ts';
+import type { Arrival } from '#contracts/peers.ts';
+import type { Database } from '#platform/database/database.ts';
+import type { View } from '#platform/http/schemas.ts';
+import type { RequestKey } from '#platform/http/idempotency.ts';
+import type { LocationView } from '#inventory/schemas.ts';
+
+/** SQL of the places where stock may lie. They are never deleted: one that was found once stays. */
+
+/** What the columns of stock hold. Counts end earlier (`STOCK_MAX`), so that what comes back fits. */
+const PIECES_MAX = 2 ** 31 - 1;
+
+export type Location = View<typeof LocationView>;
+
+interface LocationRow extends Record<string, unknown> {
+  name: string;
+  created_at: string | Date;
+}
+
+/** A place as it was put, and whether it was new. */
+export interface PutLocation {
+  readonly location: Location;
+  readonly created: boolean;
+}
+
+type PutRow = LocationRow & { created: boolean };
+
+function toLocation({ name, created_at }: LocationRow): Location {
+  return { name, createdAt: new Date(created_at).toISOString() };
+}
+
+/** Creates a place, or leaves it as it is. Where there is a key, the answer is kept under it as {@link locationPutBefore} reads it. */
+export async function putLocation(database: Database, name: string, key?: RequestKey): Promise<PutLocation> {
+  const [row] = await database.query<PutRow>(
+    `with put as (
+       insert into inventory.locations (name) values ($1) on conflict (name) do update set name = excluded.name
+       returning name, created_at, (xmax = 0) as created
+     ), kept as (
+       insert into log.idempotency_keys (key, request_hash, status, answer)
+       select $2::text, $3::text, case when created then 201 else 200 end, row_to_json(put) from put where $2::text is not null
+     )
+     select * from put`,
+    [name, key?.key ?? null, key?.requestHash ?? null],
+  );
+  return toPut(row!);
+}
+
+/** What was kept of a place under a key. */
+export function locationPutBefore(stored: unknown): PutLocation {
+  return toPut(stored as PutRow);
+}
+
+function toPut(row: PutRow): PutLocation {
+  return { location: toLocation(row), created: row.created };
+}
+
+/** Places after a name, in the order of their names. */
+export async function listLocations(database: Database, after: string, limit: number): Promise<Location[]> {
+  const rows = await database.query<LocationRow>(
+    'select name, created_at from inventory.locations where name > $1 order by name limit $2',
+    [after, limit],
+  );
+  return rows.map(toLocation);
+}
+
+export function locationUnknown(location: string): Refusal {
+  return refuse(
+    'LOCATION_UNKNOWN',
+    `There is no location ${location}; create it with PUT /locations/${location}, or name one of GET /locations.`,
+  );
+}
+
+/** Why goods cannot be taken in at a place; undefined where they can: it exists, and they fit there. */
+export async function arrivalRefusal(database: Database, { location, items }: Arrival): Promise<Refusal | undefined> {
+  const pieces = new Map<string, number>();
+  for (const { sku, quantity } of items) pieces.set(sku, (pieces.get(sku) ?? 0) + quantity);
+  const rows = await database.query<{ sku: string | null; on_hand: number | null }>(
+    `select s.sku, s.on_hand from inventory.locations l
+     left join inventory.stock s on s.location = l.name and s.sku = any($2::text[]) where l.name = $1`,
+    [location, [...pieces.keys()]],
+  );
+  if (rows.length === 0) return locationUnknown(location);
+  const full = rows.find(({ sku, on_hand }) => sku !== null && on_hand! + pieces.get(sku)! > PIECES_MAX);
+  if (!full && [...pieces.values()].every((quantity) => quantity <= PIECES_MAX)) return undefined;
+  return refuse('STOCK_TOO_LARGE', `${full?.sku ?? 'So many pieces'} would be more than ${PIECES_MAX} at ${location}.`);
+}

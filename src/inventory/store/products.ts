@@ -1,0 +1,94 @@
+import { currencyExponent } from '#contracts/money.ts';
+import type { Product } from '#contracts/peers.ts';
+import type { Database } from '#platform/database/database.ts';
+import type { RequestKey } from '#platform/http/idempotency.ts';
+
+/** SQL of products. */
+
+interface ProductRow extends Record<string, unknown> {
+  sku: string;
+  id: string;
+  name: string;
+  price: string | null;
+  currency: string | null;
+}
+
+const PRODUCT_COLUMNS = 'sku, id, name, trim_scale(price)::text as price, currency';
+
+function toProduct(row: ProductRow): Product {
+  return {
+    id: row.id,
+    sku: row.sku,
+    name: row.name,
+    ...(row.price !== null && { price: scaled(row.price, row.currency) }),
+    ...(row.currency !== null && { currency: row.currency }),
+  };
+}
+
+/** NUMERIC drops what the currency's scale adds: "19.9" EUR is "19.90". */
+function scaled(price: string, currency: string | null): string {
+  const [whole = '', fraction = ''] = price.split('.');
+  const decimals = (currency === null ? undefined : currencyExponent(currency)) ?? 0;
+  return fraction.length >= decimals ? price : `${whole}.${fraction.padEnd(decimals, '0')}`;
+}
+
+/** Products by SKU or id, in one query. */
+export async function findProducts(
+  database: Database,
+  keys: { readonly skus: readonly string[]; readonly productIds: readonly string[] },
+): Promise<Product[]> {
+  const rows = await database.query<ProductRow>(
+    `select ${PRODUCT_COLUMNS} from inventory.products where sku = any($1::text[]) union select ${PRODUCT_COLUMNS} from inventory.products where id = any($2::uuid[])`,
+    [keys.skus, keys.productIds],
+  );
+  return rows.map(toProduct);
+}
+
+export async function listProducts(database: Database, after: string, limit: number): Promise<Product[]> {
+  return (
+    await database.query<ProductRow>(
+      `select ${PRODUCT_COLUMNS} from inventory.products where sku > $1 order by sku limit $2`,
+      [after, limit],
+    )
+  ).map(toProduct);
+}
+
+/** A product as it was put, and whether it was new. */
+export interface PutProduct {
+  readonly product: Product;
+  readonly created: boolean;
+}
+
+/** Creates or changes a product; its id stays. Where there is a key, what was put is kept under it as {@link productPutBefore} reads it. */
+export async function putProduct(database: Database, product: Product, key?: RequestKey): Promise<PutProduct> {
+  const [row] = await database.query<ProductRow & { created: boolean }>(
+    `with put as (
+       insert into inventory.products (sku, id, name, price, currency) values ($1, $2, $3, $4, $5)
+       on conflict (sku) do update set name = excluded.name, price = excluded.price, currency = excluded.currency, updated_at = now()
+       returning ${PRODUCT_COLUMNS}, (xmax = 0) as created
+     ), kept as (
+       insert into log.idempotency_keys (key, request_hash, status, answer)
+       select $6::text, $7::text, case when created then 201 else 200 end, row_to_json(put) from put where $6::text is not null
+     )
+     select * from put`,
+    [
+      product.sku,
+      product.id,
+      product.name,
+      product.price ?? null,
+      product.currency ?? null,
+      key?.key ?? null,
+      key?.requestHash ?? null,
+    ],
+  );
+  return toPut(row!);
+}
+
+/** What was kept of a product under a key. */
+export function productPutBefore(stored: unknown): PutProduct {
+  return toPut(stored as ProductRow & { created: boolean });
+}
+
+function toPut(row: ProductRow & { created: boolean }): PutProduct {
+  return { product: toProduct(row), created: row.created };
+}
