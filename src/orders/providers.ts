@@ -1,6 +1,6 @@
 import type { Peers } from '#contracts/peers.ts';
 
-/** What is known is asked for anew after this long, while orders go on. */
+/** What is known is asked for again after this long, while orders go on. */
 const FRESH_MS = 30_000;
 /** A name that is not known is asked for at most this often. */
 const RETRY_MS = 1_000;

@@ -52,7 +52,7 @@ describe('a sum beyond every amount is refused although each part is not: of', (
 });
 
 describe('a payment provider that is not configured', () => {
-  test('is refused, the configured ones are named, and nobody is told that a payment was declined', async () => {
+  test('is refused, the configured ones are named, and nobody hears of a payment that was declined', async () => {
     const { api } = system;
     const customerId = randomUUID();
     const answer = await api.postOrder({ customerId, sku, payment: { provider: 'paypal', token: 'tok_approve' } });
