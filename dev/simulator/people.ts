@@ -7,25 +7,11 @@ import { place } from '#orders/rules/placement.ts';
 import type { Shipment, ShipmentStatus } from '#shipping/rules.ts';
 import { fail } from './log.ts';
 import { boundMs, START_MS } from './plan.ts';
+import { drawnRequest, varied } from './request.ts';
 import type { Story } from './story.ts';
 
 /** Customers, operators and warehouse people: they act when they like, on what they saw a moment ago. */
 
-const TOKENS = [
-  'tok_approve',
-  'tok_approve',
-  'tok_approve',
-  'tok_approve',
-  'tok_decline',
-  'tok_timeout',
-  'tok_lost_reply',
-  'tok_flaky',
-  'tok_pending',
-  'tok_pending',
-  'tok_pending_declined',
-];
-const CURRENCIES = ['EUR', 'EUR', 'JPY', 'KWD'] as const;
-const PRICES = ['0.00', '1', '9.95', '0.0375', '1499.5'] as const;
 const ACTION_NAMES =
   'cancel cancel hold release amend complete return receive refund refund approve approve reject dispatch dispatch deliver';
 type PersonsAction =
@@ -53,6 +39,8 @@ const AFTERWARDS = [
   'cancel',
 ] as const satisfies readonly PersonsAction[];
 const REGARDLESS_ROUND = 12;
+/** Enough that most orders with more lines find what they want. */
+const STOCK_MORE = 30;
 
 export class People {
   readonly #story: Story;
@@ -73,7 +61,11 @@ export class People {
       this.#catalog.set(sku, { id: sku, sku, name: `Thing ${i + 1}` });
       services.inventory.store.shared.set(sku, {});
       for (let place = 0; place < plan.locations; place++)
-        this.#story.adjust(sku, LOCATIONS[place]!, random.between(0, plan.locations === 1 ? 8 : 4));
+        this.#story.adjust(
+          sku,
+          LOCATIONS[place]!,
+          random.between(0, plan.locations === 1 ? 8 : 4) + (plan.varied ? this.#story.variety.below(STOCK_MORE) : 0),
+        );
       for (let n = random.below(3); n > 0; n--) {
         scheduler.after(random.duration(1, 4 * plan.actingMs), () =>
           this.#story.adjust(sku, random.pick(LOCATIONS), random.between(-2, 4)),
@@ -95,30 +87,9 @@ export class People {
 
   #buy(): void {
     const { plan, random, scheduler } = this.#story;
-    const currency = random.pick(CURRENCIES);
-    const items = Array.from({ length: random.between(1, 2) }, () => {
-      const sku = random.pick([...this.#catalog.keys()]);
-      const unitPrice = random.pick(PRICES);
-      return { sku, quantity: random.between(1, 3), unitPrice };
-    });
-    const zero = formatAmount(0n, currency);
+    const drawn = drawnRequest(random, [...this.#catalog.keys()], () => this.#story.ids.next(scheduler.nowMs));
     const data = place(
-      {
-        customerId: this.#story.ids.next(scheduler.nowMs),
-        currency,
-        items,
-        payment: { token: random.pick(TOKENS), ...(random.chance(0.02) && { provider: 'unheard-of' }) },
-        ...(random.chance(0.25) && { requiresReview: true }),
-        ...(random.chance(0.3) && { allowBackorder: true }),
-        ...(random.chance(0.2) && {
-          discountLines: [{ amount: zero }],
-          shippingLines: [{ amount: formatAmount(BigInt(random.below(500)), currency) }],
-        }),
-        ...(random.chance(0.8) && {
-          contact: { email: 'a@example.com', ...(random.chance(0.3) && { phone: '+49 30 1' }) },
-        }),
-        ...(random.chance(0.2) && { reference: 'PO-1', shippingAddress: { city: 'Berlin' } }),
-      },
+      plan.varied ? varied(drawn, this.#story.variety) : drawn,
       { bySku: (sku) => this.#catalog.get(sku), byId: (id) => this.#catalog.get(id) },
       {
         createdDeadlineMs: plan.deadlines.CREATED,
@@ -130,7 +101,7 @@ export class People {
     if ('length' in data) return fail(`an order is not taken: ${data[0]!.detail}`);
     const id = this.#story.take(data);
     if (id === undefined) return scheduler.after(500, () => this.#buy());
-    this.#wishes.set(id, random.chance(0.5) ? 0 : random.below(5));
+    this.#wishes.set(id, (random.chance(0.5) ? 0 : random.below(5)) + (plan.varied ? this.#story.variety.below(6) : 0));
     for (let n = random.below(4); n > 0; n--)
       scheduler.after(random.duration(1, plan.actingMs), () => this.#act(id, random.pick(ACTIONS)));
   }

@@ -25,6 +25,8 @@ export interface Plan {
   readonly supervisorMs: number;
   /** Within this time people act on an order. */
   readonly actingMs: number;
+  /** Orders have uneven prices and charges of every kind, and people do what came later: the numbers for that are `variety`'s. */
+  readonly varied: boolean;
   readonly troubles: Readonly<Record<Trouble, { left: number; readonly chance: number }>>;
 }
 
@@ -76,8 +78,8 @@ function troublesOf(random: Random, breaker: Random): Plan['troubles'] {
   return { ...budgets, breakerOpen: { left: breaker.chance(0.3) ? breaker.between(1, 12) : 0, chance: 0.4 } };
 }
 
-/** `breaker` draws what concerns the circuit breaker alone. */
-export function planOf(random: Random, breaker: Random): Plan {
+/** `breaker` draws what concerns the circuit breaker alone, `variety` whether there is any. */
+export function planOf(random: Random, breaker: Random, variety: Random): Plan {
   const shape = random.pick(['one process', 'one process', 'two processes', 'kafka', 'kafka'] as const);
   return {
     shape,
@@ -96,6 +98,7 @@ export function planOf(random: Random, breaker: Random): Plan {
     careless: random.chance(0.4),
     supervisorMs: random.duration(500, HOUR_MS),
     actingMs: random.duration(50, 2 * HOUR_MS),
+    varied: variety.chance(0.75),
     troubles: troublesOf(random, breaker),
   };
 }
