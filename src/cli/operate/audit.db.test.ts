@@ -48,6 +48,11 @@ describe('the audit', () => {
     system = await startSystem({ env, logger: createLogger('silent') });
     api = new ApiClient(system.url, 'audit-test');
     await prepare();
+    // Nothing is consumed from here on: what is planted would be read, and put back beneath the reader.
+    await api.close();
+    await system.stop();
+    system = await startSystem({ env: { ...env, OLMS_CONSUME: 'false' }, logger: createLogger('silent') });
+    api = new ApiClient(system.url, 'audit-test');
     // Some faults below are what constraints prevent; the audit must not depend on them.
     await system.database.queryOnce(`do $$ declare r record; begin
       for r in select conrelid::regclass as t, conname from pg_constraint

@@ -68,12 +68,12 @@ export class Findings {
     const mark = row === undefined ? undefined : audit.orders?.mark?.(row);
     const answers = this.#file.events
       .filter(({ type }) => types.includes(type))
-      .map((event) => this.#reading.hasRead(consumer, event) ?? consumedBy(mark, event));
+      .map((event) => isConsumed(mark, event) || this.#reading.hasRead(consumer, event));
     return answers.includes(false) ? false : answers.includes(undefined) ? undefined : true;
   }
 }
 
-/** Whether the row itself says so: it counts what it has consumed of each source. Without a row nothing says so. */
-function consumedBy(mark: RowMark | undefined, { source, sequence }: LogRow): boolean | undefined {
-  return mark && (mark.seen[source] ?? 0) >= sequence;
+/** Whether the row itself says so: it counts what it has consumed of each source. */
+function isConsumed(mark: RowMark | undefined, { source, sequence }: LogRow): boolean {
+  return mark !== undefined && (mark.seen[source] ?? 0) >= sequence;
 }

@@ -1,43 +1,66 @@
+import { partitionOf } from '#platform/kafka/partitioner.ts';
+import { RELAY_CONSUMER } from '#platform/kafka/relay.ts';
 import { loadSkipped } from '#platform/log/parked.ts';
 import type { LogRow } from './pages.ts';
 import type { Place, Places } from './places.ts';
 
 /** How far the consumers have read, as far as the databases of one snapshot say. */
 export class Reading {
-  readonly #offsets: ReadonlyMap<Place, ReadonlyMap<string, Offset>>;
-  readonly #skipped: ReadonlyMap<string, ReadonlySet<string>>;
-
-  private constructor(
-    offsets: ReadonlyMap<Place, ReadonlyMap<string, Offset>>,
-    skipped: ReadonlyMap<string, ReadonlySet<string>>,
-  ) {
-    this.#offsets = offsets;
-    this.#skipped = skipped;
-  }
+  /** Of consumers of the log in PostgreSQL, and of relays that publish it. */
+  readonly #positions = new Map<Place, ReadonlyMap<string, Position>>();
+  /** Of consumers of a topic, by partition. */
+  readonly #offsets = new Map<string, ReadonlyMap<number, number>>();
+  /** How far anybody has read each partition of the topic. */
+  readonly #furthest = new Map<number, number>();
+  readonly #skipped = new Map<string, ReadonlySet<string>>();
+  #partitions = 0;
 
   static async of({ all }: Places): Promise<Reading> {
-    const offsets = new Map<Place, ReadonlyMap<string, Offset>>();
-    const skipped = new Map<string, ReadonlySet<string>>();
-    for (const place of all) {
-      // Positions on Kafka say nothing about rows here.
-      const rows = await place.database.query<Offset & { consumer: string }>(
-        'select consumer, txid, position from log.consumer_offsets where partition = 0 and txid > 0',
-      );
-      offsets.set(place, new Map(rows.map(({ consumer, ...position }) => [consumer, position])));
-      for (const { name } of place.services) skipped.set(name, new Set(await loadSkipped(place.database, name)));
-    }
-    return new Reading(offsets, skipped);
+    const reading = new Reading();
+    for (const place of all) await reading.#read(place);
+    return reading;
   }
 
-  /** Whether a consumer has read past an event; undefined where its position cannot be compared. */
-  hasRead(consumer: string, { id, place, txid, position }: LogRow): boolean | undefined {
-    if (this.#skipped.get(consumer)?.has(id)) return true;
-    const offset = this.#offsets.get(place)?.get(consumer);
-    return offset && (txid < offset.txid || (txid === offset.txid && position <= offset.position));
+  async #read(place: Place): Promise<void> {
+    const { database, services } = place;
+    const rows = await database.query<Position & { consumer: string; partition: number }>(
+      'select consumer, partition, txid, position from log.consumer_offsets',
+    );
+    const positions = rows.filter(({ txid, partition }) => txid > 0 && partition === 0);
+    this.#positions.set(place, new Map(positions.map(({ consumer, ...position }) => [consumer, position])));
+    const [published] = await database.query<{ partitions: number }>('select partitions from log.publishing');
+    this.#partitions = published?.partitions ?? this.#partitions;
+    for (const { name } of services) {
+      this.#skipped.set(name, new Set(await loadSkipped(database, name)));
+      const own = rows.filter(({ consumer, txid }) => consumer === name && txid === 0);
+      this.#offsets.set(name, new Map(own.map(({ partition, position }) => [partition, position])));
+      for (const { partition, position } of own)
+        this.#furthest.set(partition, Math.max(position, this.#furthest.get(partition) ?? 0));
+    }
+  }
+
+  /** Whether a consumer has read past an event: true, false, or undefined where its position does not say. */
+  hasRead(consumer: string, event: LogRow): boolean | undefined {
+    if (this.#skipped.get(consumer)?.has(event.id)) return true;
+    const positions = this.#positions.get(event.place)!;
+    const position = positions.get(consumer);
+    if (position) return !isBeyond(event, position);
+    const relayed = positions.get(RELAY_CONSUMER);
+    return relayed && (isBeyond(event, relayed) || this.#isBehind(consumer, event.subject)) ? false : undefined;
+  }
+
+  /** Whether somebody has read further on the partition of the order. */
+  #isBehind(consumer: string, orderId: string): boolean {
+    const partition = partitionOf(orderId, this.#partitions);
+    return (this.#offsets.get(consumer)?.get(partition) ?? 0) < (this.#furthest.get(partition) ?? 0);
   }
 }
 
-interface Offset extends Record<string, unknown> {
+interface Position extends Record<string, unknown> {
   readonly txid: number;
   readonly position: number;
+}
+
+function isBeyond({ txid, position }: LogRow, last: Position): boolean {
+  return txid > last.txid || (txid === last.txid && position > last.position);
 }
