@@ -16,14 +16,15 @@ const REACTIONS = {
   PaymentSucceeded: ({ data }) => ({ type: 'recordPayment', amount: data.amount, captured: data.captured }),
   PaymentPending: ({ data }) => ({ type: 'recordPaymentPending', reason: data.reason }),
   PaymentFailed: ({ data }) => ({ type: 'recordPaymentFailure', reason: data.reason }),
-  PaymentCaptured: ({ data }) => ({ type: 'recordCapture', captured: data.captured }),
-  PaymentVoided: () => ({ type: 'recordVoid' }),
+  PaymentCaptured: ({ data }) => ({ type: 'recordCapture', captured: data.captured, status: data.status }),
+  PaymentVoided: ({ data }) => ({ type: 'recordVoid', status: data.status }),
   PaymentRefunded: ({ data }) => ({
     type: 'recordRefund',
     refundId: data.refundId,
     amount: data.amount,
     captured: data.captured,
     refunded: data.refunded,
+    status: data.status,
   }),
   PaymentRefundFailed: ({ data }) => ({ type: 'recordRefundFailure', refundId: data.refundId, reason: data.reason }),
 

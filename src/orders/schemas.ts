@@ -6,8 +6,10 @@ import {
   Allocation,
   ChargeLine,
   Contact,
+  LinePart,
   OrderItem,
   PaymentStatus,
+  ReturnedLine,
   Shortage,
   SkuQuantity,
 } from '#contracts/order-events.ts';
@@ -26,6 +28,7 @@ import {
   TimeText,
 } from '#platform/http/schemas.ts';
 import { EXAMPLE_ID, EXAMPLE_ORDER } from './example-order.ts';
+import { REASON_CODES } from './rules/commands.ts';
 import { ACTIONS, STATUSES } from './rules/lifecycle.ts';
 import { FULFILLMENT_STATUSES } from './rules/state.ts';
 
@@ -111,16 +114,37 @@ export const PlaceOrder = Type.Object(
   },
 );
 
-const SkuQuantities = Type.Array(
-  Type.Object({ sku: Sku, quantity: Type.Integer({ minimum: 1, maximum: QUANTITY_MAX }) }, strict),
-  { minItems: 1, maxItems: ITEMS_MAX },
+const ReasonCode = Type.String({ title: 'ReasonCode', enum: [...REASON_CODES] });
+const ReturnedQuantity = Type.Integer({ minimum: 1, maximum: QUANTITY_MAX });
+const ReturnedItems = Type.Array(
+  Type.Object({ sku: Sku, quantity: ReturnedQuantity, reasonCode: Type.Optional(ReasonCode) }, strict),
+  { minItems: 1, maxItems: ITEMS_MAX, description: 'By SKU: it fills the lines that hold it, in ascending order' },
+);
+const ReturnedLines = Type.Array(
+  Type.Object(
+    {
+      line: Type.Integer({ minimum: 1, maximum: ITEMS_MAX }),
+      quantity: ReturnedQuantity,
+      reasonCode: Type.Optional(ReasonCode),
+    },
+    strict,
+  ),
+  { minItems: 1, maxItems: ITEMS_MAX, description: 'By line of the order; instead of `items`' },
 );
 const HoldType = Type.String({ minLength: 1, maxLength: 50, pattern: '^[a-z0-9_-]+$' });
 
 export const CancelOrder = Type.Object({ reason: Type.Optional(Reason) }, strict);
 export const HoldOrder = Type.Object({ type: Type.Optional(HoldType), reason: Reason }, strict);
 export const ReleaseOrder = Type.Object({ type: Type.Optional(HoldType), reason: Type.Optional(Reason) }, strict);
-export const RequestReturn = Type.Object({ items: Type.Optional(SkuQuantities), reason: Reason }, strict);
+export const RequestReturn = Type.Object(
+  {
+    items: Type.Optional(ReturnedItems),
+    lines: Type.Optional(ReturnedLines),
+    reason: Reason,
+    reasonCode: Type.Optional(ReasonCode),
+  },
+  strict,
+);
 export const ReceiveReturn = Type.Object(
   {
     location: Type.Optional(Location),
@@ -128,7 +152,20 @@ export const ReceiveReturn = Type.Object(
   },
   strict,
 );
-export const RequestRefund = Type.Object({ amount: Type.Optional(Decimal), reason: Reason }, strict);
+export const RequestRefund = Type.Object(
+  {
+    amount: Type.Optional(Decimal),
+    kind: Type.Optional(
+      Type.String({
+        enum: ['goodwill', 'owed'],
+        description:
+          '`owed`: pays what is owed and left to a person; `goodwill`: gives more; neither: first the one, then the other',
+      }),
+    ),
+    reason: Reason,
+  },
+  strict,
+);
 export const CompleteOrder = Type.Object({}, strict);
 export const AmendOrder = Type.Object(
   {
@@ -224,7 +261,14 @@ export const OrderView = Type.Object(
     taxLines: Type.Array(ChargeLine),
     discountLines: Type.Array(ChargeLine),
     shippingLines: Type.Array(ChargeLine),
+    capturedAmount: Amount,
     refundedAmount: Amount,
+    owedAmount: Type.Optional(
+      Type.String({
+        ...Amount,
+        description: 'What the customer has to get back beyond the refunds done and under way',
+      }),
+    ),
     shippingAddress: Type.Optional(Address),
     contact: Type.Optional(Contact),
     payment: Type.Object({ provider: Type.String() }, { description: 'The token is never shown' }),
@@ -248,10 +292,20 @@ export const OrderView = Type.Object(
         trackingNumber: Type.String(),
         delivered: Type.Boolean(),
         items: Type.Array(SkuQuantity),
+        amount: Type.Optional(
+          Type.String({ ...Amount, description: 'To be captured as it left, where the payment was only authorized' }),
+        ),
       }),
     ),
     returns: Type.Array(
-      Type.Object({ returnId: Id, items: Type.Array(SkuQuantity), reason: Type.String(), received: Type.Boolean() }),
+      Type.Object({
+        returnId: Id,
+        items: Type.Array(SkuQuantity),
+        lines: Type.Optional(Type.Array(ReturnedLine)),
+        reason: Type.String(),
+        received: Type.Boolean(),
+        credited: Type.Optional(Type.Array(LinePart, { description: 'What came back, and what it is worth' })),
+      }),
     ),
     refunds: Type.Array(
       Type.Object({
@@ -259,6 +313,16 @@ export const OrderView = Type.Object(
         amount: Amount,
         reason: Type.String(),
         status: Type.String({ enum: ['REQUESTED', 'DONE', 'FAILED'] }),
+        cause: Type.Optional(
+          Type.String({
+            enum: ['owed'],
+            description: 'It pays what came back or was cancelled; absent: a person asked',
+          }),
+        ),
+        credited: Type.Optional(Type.Array(LinePart, { description: 'What it gives beyond what was owed' })),
+        uninvoiced: Type.Optional(
+          Type.Boolean({ description: 'True: no invoice is over it, so no credit note either' }),
+        ),
       }),
     ),
     deadlineAt: Type.Optional(

@@ -1,8 +1,10 @@
 import { idTimeMs } from '#contracts/ids.ts';
+import { formatAmount } from '#contracts/money.ts';
 import { isoTime } from '#contracts/time.ts';
 import type { View } from '#platform/http/schemas.ts';
 import type { Row } from '#platform/processor/aggregate.ts';
 import { actionsOf } from './rules/policies.ts';
+import { accountOf } from './rules/settle.ts';
 import type { Order } from './rules/state.ts';
 import type { Action } from './rules/lifecycle.ts';
 import type { OrderSummary, OrderView } from './schemas.ts';
@@ -11,13 +13,16 @@ import type { OrderSummary, OrderView } from './schemas.ts';
 export function orderView(row: Row<Order>, updatedAt: string): View<typeof OrderView> {
   const order = row.state!;
   const { allowed, refused } = allowedActions(order);
+  const account = accountOf(order);
   return {
     ...summaryView(row, updatedAt),
     items: order.items,
     taxLines: order.taxLines ?? [],
     discountLines: order.discountLines ?? [],
     shippingLines: order.shippingLines ?? [],
+    capturedAmount: formatAmount(account.captured, order.currency),
     refundedAmount: order.refundedAmount,
+    owedAmount: account.owed > 0n ? formatAmount(account.owed, order.currency) : undefined,
     shippingAddress: order.shippingAddress,
     contact: order.contact,
     payment: { provider: order.payment.provider },

@@ -1,15 +1,18 @@
 import { Type } from 'typebox';
 import { defineEvent, type EventDefinition } from '#contracts/envelope.ts';
 import {
+  AMOUNT_PATTERN,
   Address,
   Allocation,
   Amount,
   ChargeLine,
   Contact,
   Id,
+  LinePart,
   OrderItem,
   PaymentStatus,
   Reason,
+  ReturnedLine,
   SOURCES,
   Shortage,
   SkuQuantity,
@@ -21,6 +24,16 @@ import {
 } from './vocabulary.ts';
 
 const source = SOURCES.orders;
+
+const CapturedAmount = Type.String({
+  pattern: AMOUNT_PATTERN,
+  description: 'Captured in all; absent: all that the order asked for, once it is captured',
+});
+const AmountToCapture = Type.String({
+  pattern: AMOUNT_PATTERN,
+  description: 'To be captured with this dispatch, where the payment was only authorized',
+});
+const Uninvoiced = Type.Boolean({ description: 'True: for what no invoice is over, so no credit note either' });
 
 /** What the orders service emits. */
 export const ORDERS_EVENTS = {
@@ -92,7 +105,11 @@ export const ORDERS_EVENTS = {
   OrderPaid: defineEvent({
     source,
     meaning: 'The total of the order is secured.',
-    data: Type.Object({ paymentStatus: PaymentStatus, deadlineAt: Time }),
+    data: Type.Object({
+      paymentStatus: PaymentStatus,
+      capturedAmount: Type.Optional(CapturedAmount),
+      deadlineAt: Time,
+    }),
     example: { paymentStatus: 'CAPTURED', deadlineAt: exampleTime },
   }),
   OrderPaymentFailed: defineEvent({
@@ -104,7 +121,17 @@ export const ORDERS_EVENTS = {
   OrderPaymentRecorded: defineEvent({
     source,
     meaning: 'A payment fact became known that moves the payment status but not the order.',
-    data: Type.Object({ paymentStatus: PaymentStatus, refundedAmount: Type.Optional(Amount) }),
+    data: Type.Object({
+      paymentStatus: PaymentStatus,
+      capturedAmount: Type.Optional(CapturedAmount),
+      refundedAmount: Type.Optional(Amount),
+      refund: Type.Optional(
+        Type.Object(
+          { refundId: Id, amount: Amount, reason: Reason },
+          { description: 'Money that payments gave back by itself, because the order ended' },
+        ),
+      ),
+    }),
     example: { paymentStatus: 'REFUNDED', refundedAmount: '19.90' },
   }),
   OrderReadyForShipment: defineEvent({
@@ -125,6 +152,7 @@ export const ORDERS_EVENTS = {
       carrier: Type.String(),
       trackingNumber: Type.String(),
       items: Type.Array(SkuQuantity),
+      amount: Type.Optional(AmountToCapture),
       deadlineAt: Time,
     }),
     example: {
@@ -143,6 +171,7 @@ export const ORDERS_EVENTS = {
       carrier: Type.String(),
       trackingNumber: Type.String(),
       items: Type.Array(SkuQuantity),
+      amount: Type.Optional(AmountToCapture),
       deadlineAt: Time,
     }),
     example: {
@@ -228,25 +257,55 @@ export const ORDERS_EVENTS = {
   OrderReturnRequested: defineEvent({
     source,
     meaning: 'The customer sends goods back.',
-    data: Type.Object({ returnId: Id, items: Type.Array(SkuQuantity), reason: Reason }),
+    data: Type.Object({
+      returnId: Id,
+      items: Type.Array(SkuQuantity),
+      lines: Type.Optional(Type.Array(ReturnedLine, { description: 'The same pieces by line' })),
+      reason: Reason,
+    }),
     example: { returnId: exampleId, items: [{ sku: 'MUG-1', quantity: 1 }], reason: 'too small' },
   }),
   OrderReturnReceived: defineEvent({
     source,
     meaning: 'Returned goods arrived and go back into stock.',
-    data: Type.Object({ returnId: Id, items: Type.Array(SkuQuantity), location: Type.String() }),
+    data: Type.Object({
+      returnId: Id,
+      items: Type.Array(SkuQuantity),
+      location: Type.String(),
+      credited: Type.Optional(
+        Type.Array(LinePart, { description: 'What came back and what it is worth, shipping with the last piece' }),
+      ),
+    }),
     example: { returnId: exampleId, items: [{ sku: 'MUG-1', quantity: 1 }], location: 'main' },
   }),
   OrderRefundRequested: defineEvent({
     source,
     meaning: 'Money is to be given back; payments carries it out.',
-    data: Type.Object({ refundId: Id, amount: Amount, reason: Reason, by: Type.String() }),
+    data: Type.Object({
+      refundId: Id,
+      amount: Amount,
+      reason: Reason,
+      by: Type.String(),
+      cause: Type.Optional(
+        Type.Literal('owed', { description: 'It pays what was credited or cancelled before; absent: a person asked' }),
+      ),
+      credited: Type.Optional(
+        Type.Array(LinePart, { description: 'What it credits itself; the rest of it pays what was owed' }),
+      ),
+      uninvoiced: Type.Optional(Uninvoiced),
+    }),
     example: { refundId: exampleId, amount: '9.95', reason: 'return', by: 'operator' },
   }),
   OrderRefunded: defineEvent({
     source,
     meaning: 'A requested refund was carried out.',
-    data: Type.Object({ refundId: Id, amount: Amount, refundedAmount: Amount, paymentStatus: PaymentStatus }),
+    data: Type.Object({
+      refundId: Id,
+      amount: Amount,
+      refundedAmount: Amount,
+      paymentStatus: PaymentStatus,
+      uninvoiced: Type.Optional(Uninvoiced),
+    }),
     example: { refundId: exampleId, amount: '9.95', refundedAmount: '9.95', paymentStatus: 'PARTIALLY_REFUNDED' },
   }),
   OrderRefundFailed: defineEvent({

@@ -1,8 +1,11 @@
 import { Type } from 'typebox';
 import { defineEvent, type EventDefinition } from '#contracts/envelope.ts';
-import { Amount, Id, Reason, SOURCES, exampleId } from './vocabulary.ts';
+import { Amount, Id, PaymentStatus, Reason, SOURCES, exampleId } from './vocabulary.ts';
 
 const source = SOURCES.payments;
+
+/** How the payment stands now, where that does not follow from what the event says. */
+const StatusAfter = PaymentStatus;
 
 /** What the payments service emits. */
 export const PAYMENTS_EVENTS = {
@@ -32,20 +35,27 @@ export const PAYMENTS_EVENTS = {
   }),
   PaymentCaptured: defineEvent({
     source,
-    meaning: 'An authorized amount was captured.',
-    data: Type.Object({ amount: Amount, captured: Amount }),
+    meaning: 'An authorized amount, or a part of it, was captured.',
+    data: Type.Object({ amount: Amount, captured: Amount, status: Type.Optional(StatusAfter) }),
     example: { amount: '19.90', captured: '19.90' },
   }),
   PaymentVoided: defineEvent({
     source,
-    meaning: 'An authorization was given up without a charge.',
-    data: Type.Object({ amount: Amount }),
+    meaning: 'An authorization, or what was left of it, was given up without a charge.',
+    data: Type.Object({ amount: Amount, status: Type.Optional(StatusAfter) }),
     example: { amount: '19.90' },
   }),
   PaymentRefunded: defineEvent({
     source,
     meaning: 'A captured amount, or a part of it, was given back.',
-    data: Type.Object({ refundId: Id, amount: Amount, captured: Amount, refunded: Amount, currency: Type.String() }),
+    data: Type.Object({
+      refundId: Id,
+      amount: Amount,
+      captured: Amount,
+      refunded: Amount,
+      currency: Type.String(),
+      status: Type.Optional(StatusAfter),
+    }),
     example: { refundId: exampleId, amount: '9.95', captured: '19.90', refunded: '9.95', currency: 'EUR' },
   }),
   PaymentRefundFailed: defineEvent({

@@ -12,8 +12,9 @@ export const SOURCES = {
   billing: '/olms/billing',
 } as const;
 
+export const AMOUNT_PATTERN = '^-?\\d+(\\.\\d+)?$';
 export const Amount = Type.String({
-  pattern: '^-?\\d+(\\.\\d+)?$',
+  pattern: AMOUNT_PATTERN,
   description: 'Decimal string in the currency of the order',
 });
 export const Id = Type.String({ format: 'uuid' });

@@ -11,7 +11,7 @@ import { emptyBodyIsObject } from '#platform/http/server.ts';
 import type { Row } from '#platform/processor/aggregate.ts';
 import { cancellationOutcome, orderAsOf } from '#orders/as-of.ts';
 import type { OrderRoutesOptions } from '#orders/routes.ts';
-import type { OrderCommand } from '#orders/rules/commands.ts';
+import type { OrderCommand, RefundKind } from '#orders/rules/commands.ts';
 import type { Order } from '#orders/rules/state.ts';
 import * as schemas from '#orders/schemas.ts';
 import { allowedActions } from '#orders/view.ts';
@@ -94,7 +94,13 @@ export function commandRoutes(
     summary: 'Ask for a return',
     body: schemas.RequestReturn,
     refusals: ['ORDER_FINAL', 'RETURN_EXCEEDS_SHIPPED'],
-    commandOf: (body) => ({ type: 'requestReturn', items: body.items, reason: body.reason }),
+    commandOf: ({ items, lines, reason, reasonCode }) => {
+      if (items && lines)
+        throw new Problem('VALIDATION_FAILED', 'A return names its goods by `items` or by `lines`, not by both.', {
+          errors: [{ pointer: '/lines', detail: 'must not stand beside /items' }],
+        });
+      return { type: 'requestReturn', items, lines, reason, reasonCode };
+    },
   });
   command({
     operationId: 'receiveReturn',
@@ -118,7 +124,13 @@ export function commandRoutes(
     body: schemas.RequestRefund,
     idempotencyKey: 'required',
     refusals: ['AMOUNT_INVALID', 'ORDER_FINAL', 'REFUND_EXCEEDS_CAPTURED'],
-    commandOf: (body, by) => ({ type: 'requestRefund', amount: body.amount, reason: body.reason, by }),
+    commandOf: ({ amount, kind, reason }, by) => ({
+      type: 'requestRefund',
+      amount,
+      kind: kind as RefundKind | undefined,
+      reason,
+      by,
+    }),
   });
   command({
     operationId: 'amendOrder',

@@ -1,4 +1,11 @@
-import type { Allocation, EventData, Shortage, SkuQuantity } from '#contracts/order-events.ts';
+import type {
+  Allocation,
+  EventData,
+  PaymentStatus,
+  ReturnedLine,
+  Shortage,
+  SkuQuantity,
+} from '#contracts/order-events.ts';
 
 /** What may be asked of an order, and what a decision needs beside it. */
 
@@ -22,6 +29,23 @@ export interface DecideContext {
   readonly deadlines: Deadlines;
 }
 
+/** Why goods come back. */
+export const REASON_CODES = [
+  'changed_mind',
+  'defective',
+  'wrong_item',
+  'damaged',
+  'not_as_described',
+  'late',
+  'other',
+] as const;
+
+export interface ReturnedItem extends SkuQuantity {
+  readonly reasonCode?: string;
+}
+
+export type RefundKind = 'goodwill' | 'owed';
+
 export type OrderCommand =
   | { readonly type: 'recordReservation'; readonly allocations: readonly Allocation[] }
   | { readonly type: 'recordShortage'; readonly shortages: readonly Shortage[] }
@@ -29,14 +53,15 @@ export type OrderCommand =
   | { readonly type: 'recordPayment'; readonly amount: string; readonly captured: string }
   | { readonly type: 'recordPaymentPending'; readonly reason: string }
   | { readonly type: 'recordPaymentFailure'; readonly reason: string }
-  | { readonly type: 'recordCapture'; readonly captured: string }
-  | { readonly type: 'recordVoid' }
+  | { readonly type: 'recordCapture'; readonly captured: string; readonly status?: PaymentStatus | undefined }
+  | { readonly type: 'recordVoid'; readonly status?: PaymentStatus | undefined }
   | {
       readonly type: 'recordRefund';
       readonly refundId: string;
       readonly amount: string;
       readonly captured: string;
       readonly refunded: string;
+      readonly status?: PaymentStatus | undefined;
     }
   | { readonly type: 'recordRefundFailure'; readonly refundId: string; readonly reason: string }
   | {
@@ -61,7 +86,15 @@ export type OrderCommand =
   | { readonly type: 'amend'; readonly changes: EventData<'OrderAmended'> }
   | { readonly type: 'complete' }
   | { readonly type: 'expire' }
-  | { readonly type: 'requestReturn'; readonly items?: readonly SkuQuantity[] | undefined; readonly reason: string }
+  | {
+      readonly type: 'requestReturn';
+      /** What comes back, by SKU or by line; neither: everything that can. */
+      readonly items?: readonly ReturnedItem[] | undefined;
+      readonly lines?: readonly ReturnedLine[] | undefined;
+      readonly reason: string;
+      /** Why, for pieces that say no code of their own. */
+      readonly reasonCode?: string | undefined;
+    }
   | {
       readonly type: 'receiveReturn';
       readonly returnId: string;
@@ -72,6 +105,8 @@ export type OrderCommand =
   | {
       readonly type: 'requestRefund';
       readonly amount?: string | undefined;
+      /** `owed`: pays what is owed and left to a person, `goodwill`: gives more; neither: first the one, then the other. */
+      readonly kind?: RefundKind | undefined;
       readonly reason: string;
       readonly by: string;
     };

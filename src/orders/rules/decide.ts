@@ -7,6 +7,7 @@ import { EVENTS_OF } from './events.ts';
 import { evolve } from './evolve.ts';
 import { lateFact, rowsFor } from './lifecycle.ts';
 import { POLICIES, notAllowed } from './policies.ts';
+import { settle } from './settle.ts';
 import { type Order, isPaused } from './state.ts';
 
 /**
@@ -31,11 +32,23 @@ export function decide(
   if (!Array.isArray(events)) return events;
   let after = order;
   for (const event of events) after = evolve(after, event);
-  for (const event of proceed(after, context)) {
-    events.push(event);
-    after = evolve(after, event);
+  for (const step of [proceed, settleAfter(command)]) {
+    for (const event of step(after, context)) {
+      events.push(event);
+      after = evolve(after, event);
+    }
   }
   return { events, order: after };
+}
+
+/** Why money is owed once a command is carried out; whoever gave the command gives it back. */
+function settleAfter(command: OrderCommand): (order: Order, context: DecideContext) => NewEvent[] {
+  const by = 'by' in command ? command.by : 'orders';
+  return (order, context) => {
+    const returned =
+      command.type === 'receiveReturn' && order.returns.find(({ returnId }) => returnId === command.returnId);
+    return settle(order, { reason: returned ? `return: ${returned.reason}` : 'owed to the customer', by }, context);
+  };
 }
 
 /** Every step the order can take by itself: ask for the payment, hand over to the warehouse. */

@@ -1,11 +1,12 @@
-import { amountMinor, formatAmount } from '#contracts/money.ts';
-import type { NewEvent, PaymentStatus } from '#contracts/order-events.ts';
+import { amountMinor } from '#contracts/money.ts';
+import type { EventData, NewEvent, PaymentStatus } from '#contracts/order-events.ts';
 import { isoTime } from '#contracts/time.ts';
 import { ignore, type Ignored } from '#platform/processor/aggregate.ts';
 import type { DecideContext, OrderCommand } from './commands.ts';
 import { deadline, deadlineUnder, EXPIRY_REASONS } from './deadlines.ts';
 import { rowsFor } from './lifecycle.ts';
-import { refundable, refundForReturn, returnable } from './returns.ts';
+import { creditForReturn, returnOf } from './returns.ts';
+import { amountToCapture, mostToRefund, refundByPerson } from './settle.ts';
 import { HOLD_STEPS, isPaused, type Order } from './state.ts';
 
 type Emitters = {
@@ -33,11 +34,13 @@ export const EVENTS_OF: Emitters = {
 
   // An order that ended while the charge was in flight only records what became of it: payments undoes it.
   recordPayment: ({ captured }, order, context) => {
+    const whole = captured === order.totalAmount;
     const paymentStatus: PaymentStatus =
-      amountMinor(captured, order.currency) > 0n || order.totalAmount === captured ? 'CAPTURED' : 'AUTHORIZED';
-    if (order.status === 'CANCELLED') return paymentRecorded(paymentStatus);
+      amountMinor(captured, order.currency) > 0n || whole ? 'CAPTURED' : 'AUTHORIZED';
+    const capturedAmount = whole ? {} : { capturedAmount: captured };
+    if (order.status === 'CANCELLED') return paymentRecorded(paymentStatus, capturedAmount);
     const deadlineAt = deadline('PAID', isPaused(order, 'shipment'), context);
-    return [{ type: 'OrderPaid', data: { paymentStatus, deadlineAt } }];
+    return [{ type: 'OrderPaid', data: { paymentStatus, ...capturedAmount, deadlineAt } }];
   },
   recordPaymentPending: ({ reason }, order, context) => {
     if (order.status === 'CANCELLED') return paymentRecorded('PENDING');
@@ -45,20 +48,33 @@ export const EVENTS_OF: Emitters = {
   },
   recordPaymentFailure: ({ reason }, order) =>
     order.status === 'CANCELLED' ? paymentRecorded('FAILED') : [{ type: 'OrderPaymentFailed', data: { reason } }],
-  recordCapture: () => paymentRecorded('CAPTURED'),
-  recordVoid: () => paymentRecorded('VOIDED'),
-  recordRefund: ({ refundId, amount, captured, refunded }, order) => {
+  recordCapture: ({ captured, status }) => paymentRecorded(status ?? 'CAPTURED', { capturedAmount: captured }),
+  recordVoid: ({ status }) => paymentRecorded(status ?? 'VOIDED'),
+  recordRefund: ({ refundId, amount, captured, refunded, status }, order) => {
     const whole = amountMinor(refunded, order.currency) >= amountMinor(captured, order.currency);
-    const paymentStatus: PaymentStatus = whole ? 'REFUNDED' : 'PARTIALLY_REFUNDED';
-    return order.refunds.some((refund) => refund.refundId === refundId)
-      ? [{ type: 'OrderRefunded', data: { refundId, amount, refundedAmount: refunded, paymentStatus } }]
-      : [{ type: 'OrderPaymentRecorded', data: { paymentStatus, refundedAmount: refunded } }];
+    const paymentStatus: PaymentStatus = status ?? (whole ? 'REFUNDED' : 'PARTIALLY_REFUNDED');
+    const known = order.refunds.find((refund) => refund.refundId === refundId);
+    if (!known) {
+      const reason = order.endReason ?? 'the order ended';
+      return paymentRecorded(paymentStatus, { refundedAmount: refunded, refund: { refundId, amount, reason } });
+    }
+    const uninvoiced = known.uninvoiced ? { uninvoiced: true } : {};
+    const data = { refundId, amount, refundedAmount: refunded, paymentStatus, ...uninvoiced };
+    return [{ type: 'OrderRefunded', data }];
   },
   recordRefundFailure: ({ refundId, reason }) => [{ type: 'OrderRefundFailed', data: { refundId, reason } }],
 
   recordDispatch: ({ shipmentId, carrier, trackingNumber, items, last }, order, context) => {
     const deadlineAt = deadline(last ? 'SHIPPED' : 'PARTIALLY_SHIPPED', false, context);
-    const data = { shipmentId, carrier, trackingNumber, items: [...items], deadlineAt };
+    const amount = amountToCapture(order, items);
+    const data = {
+      shipmentId,
+      carrier,
+      trackingNumber,
+      items: [...items],
+      ...(amount !== undefined && { amount }),
+      deadlineAt,
+    };
     const shipped: NewEvent = { type: last ? 'OrderShipped' : 'OrderPartiallyShipped', data };
     return order.cancellation
       ? [{ type: 'OrderCancellationLapsed', data: { reason: 'a parcel had left already' } }, shipped]
@@ -100,43 +116,28 @@ export const EVENTS_OF: Emitters = {
     return [{ type: 'OrderCancelled', data: { reason, by: 'timer' } }];
   },
 
-  requestReturn: ({ items, reason }, order, context) => [
+  requestReturn: (command, order, context) => [
     {
       type: 'OrderReturnRequested',
-      data: { returnId: context.newId(), items: [...(items ?? returnable(order))], reason },
+      data: { returnId: context.newId(), ...returnOf(order, command), reason: command.reason },
     },
   ],
-  receiveReturn: ({ returnId, location, refund, by }, order, context) => {
+  receiveReturn: ({ returnId, location, refund }, order) => {
     const returned = order.returns.find((entry) => entry.returnId === returnId)!;
-    const received: NewEvent = {
-      type: 'OrderReturnReceived',
-      data: { returnId, items: [...returned.items], location },
-    };
-    const amount = refund ? refundForReturn(order, returned.items) : 0n;
-    if (amount <= 0n) return [received];
-    const data = {
-      refundId: context.newId(),
-      amount: formatAmount(amount, order.currency),
-      reason: `return: ${returned.reason}`,
-      by,
-    };
-    return [received, { type: 'OrderRefundRequested', data }];
+    const credited = creditForReturn(order, returned, refund);
+    return [{ type: 'OrderReturnReceived', data: { returnId, items: [...returned.items], location, credited } }];
   },
-  requestRefund: ({ amount, reason, by }, order, context) => [
-    {
-      type: 'OrderRefundRequested',
-      data: {
-        refundId: context.newId(),
-        amount: amount ?? formatAmount(refundable(order), order.currency),
-        reason,
-        by,
-      },
-    },
-  ],
+  requestRefund: ({ amount, kind, reason, by }, order, context) => {
+    const minor = amount === undefined ? mostToRefund(order, kind) : amountMinor(amount, order.currency);
+    return refundByPerson(order, minor, kind, { reason, by }, context);
+  },
 };
 
-function paymentRecorded(paymentStatus: PaymentStatus): NewEvent[] {
-  return [{ type: 'OrderPaymentRecorded', data: { paymentStatus } }];
+function paymentRecorded(
+  paymentStatus: PaymentStatus,
+  more: Omit<EventData<'OrderPaymentRecorded'>, 'paymentStatus'> = {},
+): NewEvent[] {
+  return [{ type: 'OrderPaymentRecorded', data: { paymentStatus, ...more } }];
 }
 
 function completion(order: Order): NewEvent {
@@ -151,7 +152,7 @@ function completion(order: Order): NewEvent {
     reference,
     shippingAddress,
   } = order;
-  const refunds = order.refunds.filter(({ status }) => status === 'DONE');
+  const refunds = order.refunds.filter(({ status, uninvoiced }) => status === 'DONE' && !uninvoiced);
   return {
     type: 'OrderCompleted',
     data: {

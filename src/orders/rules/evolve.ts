@@ -54,7 +54,11 @@ export const EVOLVERS: Evolver = {
   OrderBackordered: (_, { shortages, deadlineAt }) => ({ shortages, deadlineAt }),
   OrderPaymentRequested: () => ({ paymentRequested: true, paymentStatus: 'PENDING' }),
   OrderPaymentPending: (_, { deadlineAt }) => ({ paymentStatus: 'PENDING', deadlineAt }),
-  OrderPaid: (_, { paymentStatus, deadlineAt }) => ({ paymentStatus, deadlineAt }),
+  OrderPaid: (_, { paymentStatus, capturedAmount, deadlineAt }) => ({
+    paymentStatus,
+    ...(capturedAmount !== undefined && { capturedAmount }),
+    deadlineAt,
+  }),
   OrderPaymentFailed: (_, { reason }) => ({
     paymentStatus: 'FAILED',
     endReason: reason,
@@ -62,9 +66,11 @@ export const EVOLVERS: Evolver = {
     holds: [],
     fulfillmentStatus: 'CANCELLED',
   }),
-  OrderPaymentRecorded: (order, { paymentStatus, refundedAmount }) => ({
+  OrderPaymentRecorded: (order, { paymentStatus, capturedAmount, refundedAmount, refund }) => ({
     paymentStatus,
+    ...(capturedAmount !== undefined && { capturedAmount }),
     refundedAmount: refundedAmount ?? order.refundedAmount,
+    ...(refund && { refunds: [...order.refunds, { ...refund, status: 'DONE' as const, cause: 'owed' as const }] }),
   }),
   OrderReadyForShipment: (_, { deadlineAt }) => ({ fulfillmentStatus: 'SCHEDULED', deadlineAt }),
   OrderPartiallyShipped: (order, data) => ({ ...shippedWith(order, data), fulfillmentStatus: 'PARTIALLY_SHIPPED' }),
@@ -111,16 +117,29 @@ export const EVOLVERS: Evolver = {
       { type: 'overdue', reason: `waiting too long in ${status}`, by: 'timer', steps: [] },
     ],
   }),
-  OrderReturnRequested: (order, { returnId, items, reason }) => ({
+  OrderReturnRequested: (order, { returnId, items, lines, reason }) => ({
     returnStatus: 'REQUESTED',
-    returns: [...order.returns, { returnId, items, reason, received: false }],
+    returns: [...order.returns, { returnId, items, ...(lines && { lines }), reason, received: false }],
   }),
-  OrderReturnReceived: (order, { returnId }) => {
-    const returns = order.returns.map((entry) => (entry.returnId === returnId ? { ...entry, received: true } : entry));
+  OrderReturnReceived: (order, { returnId, credited }) => {
+    const returns = order.returns.map((entry) =>
+      entry.returnId === returnId ? { ...entry, received: true, ...(credited && { credited }) } : entry,
+    );
     return { returns, returnStatus: returns.every((entry) => entry.received) ? 'RECEIVED' : 'REQUESTED' };
   },
-  OrderRefundRequested: (order, { refundId, amount, reason }) => ({
-    refunds: [...order.refunds, { refundId, amount, reason, status: 'REQUESTED' }],
+  OrderRefundRequested: (order, { refundId, amount, reason, cause, credited, uninvoiced }) => ({
+    refunds: [
+      ...order.refunds,
+      {
+        refundId,
+        amount,
+        reason,
+        status: 'REQUESTED',
+        ...(cause && { cause }),
+        ...(credited && { credited }),
+        ...(uninvoiced && { uninvoiced }),
+      },
+    ],
   }),
   OrderRefunded: (order, { refundId, refundedAmount, paymentStatus }) => ({
     refunds: withRefund(order, refundId, 'DONE'),
@@ -131,9 +150,12 @@ export const EVOLVERS: Evolver = {
 };
 
 function shippedWith(order: Order, data: EventData<'OrderShipped'>): Partial<Order> {
-  const { shipmentId, carrier, trackingNumber, items, deadlineAt } = data;
+  const { shipmentId, carrier, trackingNumber, items, amount, deadlineAt } = data;
   return {
-    shipments: [...order.shipments, { shipmentId, carrier, trackingNumber, delivered: false, items }],
+    shipments: [
+      ...order.shipments,
+      { shipmentId, carrier, trackingNumber, delivered: false, items, ...(amount !== undefined && { amount }) },
+    ],
     deadlineAt,
   };
 }

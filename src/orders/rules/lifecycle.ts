@@ -73,11 +73,13 @@ export const TRANSITIONS = [
   { from: ['PAID', 'READY_FOR_SHIPMENT', 'PARTIALLY_SHIPPED', 'SHIPPED'], command: 'expire', event: 'OrderOverdue', to: 'same', who: ['timer'] },
 
   { from: oncePaid, command: 'requestRefund', event: 'OrderRefundRequested', to: 'same', who: ['client'] },
+  // Whatever was credited or cancelled is paid back as soon as it can be.
+  { from: oncePaid, command: 'proceed', event: 'OrderRefundRequested', to: 'same', who: ['orders'] },
   { from: [...oncePaid, 'CANCELLED'], command: 'recordRefund', event: 'OrderRefunded', to: 'same', who: ['payments'] },
   { from: [...oncePaid, 'CANCELLED'], command: 'recordRefund', event: 'OrderPaymentRecorded', to: 'same', who: ['payments'] },
   { from: [...oncePaid, 'CANCELLED'], command: 'recordRefundFailure', event: 'OrderRefundFailed', to: 'same', who: ['payments'] },
   { from: [...oncePaid, 'CANCELLED'], command: 'recordCapture', event: 'OrderPaymentRecorded', to: 'same', who: ['payments'] },
-  { from: ['CANCELLED'], command: 'recordVoid', event: 'OrderPaymentRecorded', to: 'same', who: ['payments'] },
+  { from: [...oncePaid, 'CANCELLED'], command: 'recordVoid', event: 'OrderPaymentRecorded', to: 'same', who: ['payments'] },
   // The order ended while the charge was in flight: payments undoes it, the order only notes the facts.
   { from: ['CANCELLED'], command: 'recordPayment', event: 'OrderPaymentRecorded', to: 'same', who: ['payments'] },
   { from: ['CANCELLED'], command: 'recordPaymentPending', event: 'OrderPaymentRecorded', to: 'same', who: ['payments'] },
@@ -85,7 +87,6 @@ export const TRANSITIONS = [
 
   { from: onceShipping, command: 'requestReturn', event: 'OrderReturnRequested', to: 'same', who: ['client'] },
   { from: onceShipping, command: 'receiveReturn', event: 'OrderReturnReceived', to: 'same', who: ['client'] },
-  { from: onceShipping, command: 'receiveReturn', event: 'OrderRefundRequested', to: 'same', who: ['client'] },
 ] as const satisfies readonly Transition[];
 
 export type CommandName = (typeof TRANSITIONS)[number]['command'];

@@ -48,8 +48,12 @@ export const POLICIES: Policies = {
     return endsOtherwise === undefined ? undefined : refuse('ACTION_NOT_ALLOWED', endsOtherwise);
   },
   requestRefund: (order, command) =>
-    refundWithinCaptured(order, command.amount === undefined ? undefined : amountMinor(command.amount, order.currency)),
-  requestReturn: (order, command) => returnWithinShipped(order, command.items),
+    refundWithinCaptured(
+      order,
+      command.amount === undefined ? undefined : amountMinor(command.amount, order.currency),
+      command.kind,
+    ),
+  requestReturn: returnWithinShipped,
   receiveReturn: (order, command) => {
     const entry = order.returns.find((candidate) => candidate.returnId === command.returnId);
     if (!entry) return refuse('RETURN_NOT_FOUND', `The order has no return ${command.returnId}.`);
@@ -88,7 +92,7 @@ const ACTION_PROBES: Partial<Record<Action, (order: Order) => Refusal | undefine
       ? undefined
       : refuse('HOLD_NOT_FOUND', 'The order has no hold that could be released.'),
   requestRefund: (order) => refundWithinCaptured(order, undefined),
-  requestReturn: (order) => returnWithinShipped(order, undefined),
+  requestReturn: (order) => returnWithinShipped(order, {}),
   receiveReturn: (order) =>
     order.returns.some((entry) => !entry.received) ? undefined : refuse('RETURN_NOT_FOUND', 'No return is on its way.'),
 };

@@ -1,68 +1,103 @@
 import { type Refusal, refuse } from '#contracts/errors.ts';
-import { amountMinor, formatAmount, lineAmount } from '#contracts/money.ts';
-import type { SkuQuantity } from '#contracts/order-events.ts';
+import { formatAmount } from '#contracts/money.ts';
+import type { LinePart, ReturnedLine, SkuQuantity } from '#contracts/order-events.ts';
+import type { OrderCommand, RefundKind, ReturnedItem } from './commands.ts';
+import { creditedParts, marksOf, returnablePieces } from './ruler.ts';
+import { mostToRefund } from './settle.ts';
 import type { Order } from './state.ts';
 
 /** How much of an order may come back: goods that were shipped, money that was captured. */
 
+type Return = Order['returns'][number];
+type RequestReturn = Extract<OrderCommand, { type: 'requestReturn' }>;
+
 /** What may still be refunded, in minor units: captured less refunds done or under way. */
 export function refundable(order: Order): bigint {
-  if (order.paymentStatus !== 'CAPTURED' && order.paymentStatus !== 'PARTIALLY_REFUNDED') return 0n;
-  let left = amountMinor(order.totalAmount, order.currency) - amountMinor(order.refundedAmount, order.currency);
-  for (const refund of order.refunds)
-    if (refund.status === 'REQUESTED') left -= amountMinor(refund.amount, order.currency);
-  return left;
+  return mostToRefund(order, undefined);
 }
 
 /** Quantities shipped and not yet coming back, by SKU. */
 export function returnable(order: Order): SkuQuantity[] {
   const left = new Map<string, number>();
-  for (const shipment of order.shipments)
-    for (const item of shipment.items) left.set(item.sku, (left.get(item.sku) ?? 0) + item.quantity);
-  for (const entry of order.returns)
-    for (const item of entry.items) left.set(item.sku, (left.get(item.sku) ?? 0) - item.quantity);
+  for (const shipment of order.shipments) for (const { sku } of shipment.items) left.set(sku, 0);
+  for (const ruler of marksOf(order))
+    if (ruler.sku !== undefined) left.set(ruler.sku, (left.get(ruler.sku) ?? 0) + returnablePieces(ruler));
   return [...left].filter(([, quantity]) => quantity > 0).map(([sku, quantity]) => ({ sku, quantity }));
 }
 
-/** The value of returned goods at the prices paid, never more than what may still be refunded. */
-export function refundForReturn(order: Order, items: readonly SkuQuantity[]): bigint {
-  let amount = 0n;
-  for (const { sku, quantity } of items) {
-    let left = quantity;
-    for (const item of order.items) {
-      if (item.sku !== sku || left === 0) continue;
-      const taken = left < item.quantity ? left : item.quantity;
-      amount +=
-        taken === item.quantity
-          ? amountMinor(item.amount, order.currency)
-          : (lineAmount(taken, item.unitPrice, order.currency) ?? 0n);
-      left -= taken;
+/** The pieces of a return by line: a SKU fills the lines that have pieces of it with the customer, in ascending order. */
+function byLine(order: Order, items: readonly ReturnedItem[]): ReturnedLine[] {
+  const lines: ReturnedLine[] = [];
+  const rulers = marksOf(order).map((ruler) => ({ ...ruler, left: returnablePieces(ruler) }));
+  for (const { sku, quantity, reasonCode } of items) {
+    let wanted = quantity;
+    for (const ruler of rulers) {
+      const taken = ruler.sku !== sku ? 0 : wanted < ruler.left ? wanted : ruler.left;
+      if (taken === 0) continue;
+      lines.push({ line: ruler.line!, quantity: taken, ...(reasonCode !== undefined && { reasonCode }) });
+      ruler.left -= taken;
+      wanted -= taken;
     }
   }
-  const most = refundable(order);
-  return amount < most ? amount : most;
+  return lines;
 }
 
-export function refundWithinCaptured(order: Order, amount: bigint | undefined): Refusal | undefined {
-  const most = refundable(order);
+/** What a request to send goods back means, by SKU and by line. */
+export function returnOf(
+  order: Order,
+  { items, lines, reasonCode }: RequestReturn,
+): { items: SkuQuantity[]; lines: ReturnedLine[] } {
+  const coded = (line: ReturnedLine): ReturnedLine => (reasonCode === undefined ? line : { reasonCode, ...line });
+  if (!lines) {
+    const wanted = items ?? returnable(order);
+    return {
+      items: wanted.map(({ sku, quantity }) => ({ sku, quantity })),
+      lines: byLine(order, wanted).map(coded),
+    };
+  }
+  const bySku = new Map<string, number>();
+  for (const { line, quantity } of lines) {
+    const { sku } = order.items.find((item) => item.line === line)!;
+    bySku.set(sku, (bySku.get(sku) ?? 0) + quantity);
+  }
+  return { items: [...bySku].map(([sku, quantity]) => ({ sku, quantity })), lines: lines.map(coded) };
+}
+
+/** What a return is worth when it arrives; without a refund it is worth the same, and waived. */
+export function creditForReturn(order: Order, { returnId, lines, items }: Return, refund: boolean): LinePart[] {
+  // A return from before lines were named: its pieces are those that no other one takes.
+  const others = { ...order, returns: order.returns.filter((entry) => entry.returnId !== returnId) };
+  return creditedParts(order, lines ?? byLine(others, items), !refund);
+}
+
+/** Refuses a refund that a person asks for, where it is more than may be given. */
+export function refundWithinCaptured(order: Order, amount: bigint | undefined, kind?: RefundKind): Refusal | undefined {
+  const most = mostToRefund(order, kind);
   if (most <= 0n || (amount !== undefined && (amount > most || amount <= 0n))) {
-    return refuse(
-      'REFUND_EXCEEDS_CAPTURED',
-      `At most ${formatAmount(most, order.currency)} ${order.currency} can be refunded.`,
-    );
+    const can = kind === 'owed' ? 'is owed and left to a person' : 'can be refunded';
+    return refuse('REFUND_EXCEEDS_CAPTURED', `At most ${formatAmount(most, order.currency)} ${order.currency} ${can}.`);
   }
   return undefined;
 }
 
-export function returnWithinShipped(order: Order, items: readonly SkuQuantity[] | undefined): Refusal | undefined {
-  const left = new Map(returnable(order).map((item) => [item.sku, item.quantity]));
-  const wanted = items ?? returnable(order);
+/** Refuses a return of more than was shipped and is not coming back already. */
+export function returnWithinShipped(
+  order: Order,
+  { items, lines }: Pick<RequestReturn, 'items' | 'lines'>,
+): Refusal | undefined {
+  const exceeds = (what: string, most: number): Refusal =>
+    refuse('RETURN_EXCEEDS_SHIPPED', `Of ${what} at most ${most} can be returned.`);
+  const left = new Map<string | number, number>();
+  for (const ruler of marksOf(order)) if (ruler.line !== undefined) left.set(ruler.line, returnablePieces(ruler));
+  for (const { sku, quantity } of returnable(order)) left.set(sku, quantity);
+  const wanted = lines
+    ? lines.map(({ line, quantity }) => [line, quantity] as const)
+    : (items ?? returnable(order)).map(({ sku, quantity }) => [sku, quantity] as const);
   if (wanted.length === 0) return refuse('RETURN_EXCEEDS_SHIPPED', 'Nothing is left to return.');
-  for (const { sku, quantity } of wanted) {
-    const remaining = (left.get(sku) ?? 0) - quantity;
-    if (remaining < 0)
-      return refuse('RETURN_EXCEEDS_SHIPPED', `Of ${sku} at most ${left.get(sku) ?? 0} can be returned.`);
-    left.set(sku, remaining);
+  for (const [what, quantity] of wanted) {
+    const most = left.get(what) ?? 0;
+    if (quantity > most) return exceeds(typeof what === 'number' ? `line ${what}` : what, most);
+    left.set(what, most - quantity);
   }
   return undefined;
 }
