@@ -23,6 +23,7 @@ import type {
   Product,
   PutLocation,
   PutProduct,
+  ReasonCode,
   Review,
   Role,
   Shipment,
@@ -382,6 +383,8 @@ export class OlmsClient extends ClientCore {
     body: {
       /** Decimal string, e.g. "19.90" */
       readonly amount?: string;
+      /** `owed`: pays what is owed and left to a person; `goodwill`: gives more; neither: first the one, then the other */
+      readonly kind?: 'goodwill' | 'owed';
       readonly reason: string;
     },
     options?: ChangeOptions<'If-Match'>,
@@ -405,11 +408,20 @@ export class OlmsClient extends ClientCore {
   requestReturn(
     parameters: RequestReturnParameters,
     body: {
+      /** By SKU: it fills the lines that hold it, in ascending order */
       readonly items?: readonly {
         readonly quantity: number;
+        readonly reasonCode?: ReasonCode;
         readonly sku: string;
       }[];
+      /** By line of the order; instead of `items` */
+      readonly lines?: readonly {
+        readonly line: number;
+        readonly quantity: number;
+        readonly reasonCode?: ReasonCode;
+      }[];
       readonly reason: string;
+      readonly reasonCode?: ReasonCode;
     },
     options?: ChangeOptions<'If-Match'>,
   ): Promise<Order> {

@@ -225,6 +225,8 @@ export type Order = {
     readonly by: string;
     readonly reason: string;
   };
+  /** Decimal string in the scale of its currency */
+  readonly capturedAmount: string;
   readonly channel: string;
   readonly contact?: {
     readonly email?: string;
@@ -267,6 +269,8 @@ export type Order = {
     readonly unitPrice: string;
   }[];
   readonly metadata: Readonly<Record<string, unknown>>;
+  /** What the customer has to get back beyond the refunds done and under way */
+  readonly owedAmount?: string;
   /** The token is never shown */
   readonly payment: {
     readonly provider: string;
@@ -286,9 +290,28 @@ export type Order = {
   readonly refunds: readonly {
     /** Decimal string in the scale of its currency */
     readonly amount: string;
+    /** It pays what came back or was cancelled; absent: a person asked */
+    readonly cause?: 'owed';
+    /** What it gives beyond what was owed */
+    readonly credited?: readonly {
+      /** Decimal string in the currency of the order */
+      readonly amount: string;
+      /** Number of the item line */
+      readonly line?: number;
+      /** Pieces; absent where only money moves */
+      readonly quantity?: number;
+      /** Number of the shipping line, from 1 */
+      readonly shipping?: number;
+      /** Decimal string in the currency of the order */
+      readonly tax?: string;
+      /** True: came back without a refund */
+      readonly waived?: boolean;
+    }[];
     readonly reason: string;
     readonly refundId: string;
     readonly status: 'REQUESTED' | 'DONE' | 'FAILED';
+    /** True: no invoice is over it, so no credit note either */
+    readonly uninvoiced?: boolean;
   }[];
   /** Why not, for every other action */
   readonly refusedActions: {
@@ -720,9 +743,29 @@ export type Order = {
   readonly requiresReview: boolean;
   readonly returnStatus: 'NONE' | 'REQUESTED' | 'RECEIVED';
   readonly returns: readonly {
+    /** What came back, and what it is worth */
+    readonly credited?: readonly {
+      /** Decimal string in the currency of the order */
+      readonly amount: string;
+      /** Number of the item line */
+      readonly line?: number;
+      /** Pieces; absent where only money moves */
+      readonly quantity?: number;
+      /** Number of the shipping line, from 1 */
+      readonly shipping?: number;
+      /** Decimal string in the currency of the order */
+      readonly tax?: string;
+      /** True: came back without a refund */
+      readonly waived?: boolean;
+    }[];
     readonly items: readonly {
       readonly quantity: number;
       readonly sku: string;
+    }[];
+    readonly lines?: readonly {
+      readonly line: number;
+      readonly quantity: number;
+      readonly reasonCode?: string;
     }[];
     readonly reason: string;
     readonly received: boolean;
@@ -730,6 +773,8 @@ export type Order = {
   }[];
   readonly reviewReasons: readonly string[];
   readonly shipments: readonly {
+    /** To be captured as it left, where the payment was only authorized */
+    readonly amount?: string;
     readonly carrier: string;
     readonly delivered: boolean;
     readonly items: readonly {
@@ -1015,6 +1060,15 @@ export type PutProduct = {
   readonly name: string;
   readonly price?: string;
 };
+
+export type ReasonCode =
+  | 'changed_mind'
+  | 'defective'
+  | 'wrong_item'
+  | 'damaged'
+  | 'not_as_described'
+  | 'late'
+  | 'other';
 
 export type Review = {
   /** RFC 3339, UTC */

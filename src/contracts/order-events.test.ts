@@ -31,7 +31,6 @@ const INFORMATIONAL = [
   'OrderDeliveryRecorded',
   'OrderOnHold',
   'OrderOverdue',
-  'OrderPaymentRecorded',
   'OrderRefundFailed',
   'OrderReserved',
   'OrderReturnRequested',

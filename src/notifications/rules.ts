@@ -1,7 +1,7 @@
 import type { Contact, OrderEvent } from '#contracts/order-events.ts';
 import { isoTime } from '#contracts/time.ts';
 import { ignore, type Rules } from '#platform/processor/aggregate.ts';
-import { clean, isNotified, messageOf, type Message, NOTIFIED_TYPES, type NotifiedType } from './templates.ts';
+import { clean, isNotified, isTold, messageOf, type Message, NOTIFIED_TYPES, type NotifiedType } from './templates.ts';
 
 /**
  * Who is notified of what, and over which channels: one notification per event and channel the contact has. An order
@@ -62,8 +62,8 @@ export function notificationRules(channels: Channels): NotificationRules {
 
     react(event, before, { nowMs, newId, shared }) {
       const after = correspondence(event, before);
-      if (!isNotified(event.type))
-        return after === before ? ignore('neither contact nor reference changed') : { state: after, events: [] };
+      if (!isNotified(event.type) || !isTold(event))
+        return after === before ? ignore('nothing that concerns the customer') : { state: after, events: [] };
       const message = messageOf(event.type, event.data, {
         label: labelOf(event.subject, after),
         currency: after?.currency,

@@ -25,6 +25,8 @@ export interface About {
 
 interface Template<T extends EventType> {
   readonly tone: Tone;
+  /** Where only some events of the type concern the customer: which. */
+  readonly when?: (data: EventData<T>) => boolean;
   readonly render: (data: EventData<T>, about: About) => Message;
 }
 
@@ -128,13 +130,34 @@ export const TEMPLATES = {
       ],
     }),
   },
+  // What is given back because the order ended.
+  OrderPaymentRecorded: {
+    tone: 'neutral',
+    when: ({ refund }) => refund !== undefined,
+    render: ({ refund, refundedAmount }, about) => ({
+      subject: `We have refunded ${money(refund!.amount, about)} for your order ${about.label}`,
+      sentence: `We have returned ${money(refund!.amount, about)} for your order ${about.label}, which was cancelled. Depending on your bank it takes a few days to arrive.`,
+      facts: [
+        ['Refunded now', money(refund!.amount, about)],
+        ['Refunded in all', money(refundedAmount ?? refund!.amount, about)],
+      ],
+    }),
+  },
 } as const satisfies { [T in EventType]?: Template<T> };
 
 export type NotifiedType = keyof typeof TEMPLATES;
 export const NOTIFIED_TYPES = Object.keys(TEMPLATES) as NotifiedType[];
 
+/** Whether there is something to tell about events of this type. */
 export function isNotified(type: string): type is NotifiedType {
   return Object.hasOwn(TEMPLATES, type);
+}
+
+/** Whether this event is told. */
+export function isTold({ type, data }: { readonly type: string; readonly data: unknown }): boolean {
+  if (!isNotified(type)) return false;
+  const { when } = TEMPLATES[type] as { readonly when?: (data: unknown) => boolean };
+  return when === undefined || when(data);
 }
 
 /** The message about an event. */

@@ -37,3 +37,27 @@ test('what is refunded before the order is complete is credited with its invoice
   expectSoundLog(id, events);
   expect(typesOf(events, 'billing')).toEqual(['InvoiceIssued', 'CreditNoteIssued', 'CreditNoteIssued']);
 });
+
+test('what is given back because the order is cancelled is listed, and the customer is told', async () => {
+  const { api } = system;
+  const { id } = await api.placeOrder({ unitPrice: '100.00' });
+  await api.untilStatus(id, 'READY_FOR_SHIPMENT');
+  expect((await api.command(id, 'refunds', { amount: '30.00', reason: 'goodwill' })).status).toBe(200);
+  await api.untilOrder(id, 'refunded', ({ refundedAmount }) => refundedAmount === '30.00');
+  expect((await api.cancel(id, 'found it cheaper')).status).toBe(200);
+  const order = await api.untilOrder(id, 'paid back', ({ paymentStatus }) => paymentStatus === 'REFUNDED');
+  expect(order).toMatchObject({
+    status: 'CANCELLED',
+    refundedAmount: '100.00',
+    refunds: [
+      { amount: '30.00', status: 'DONE' },
+      { amount: '70.00', status: 'DONE', cause: 'owed', reason: 'found it cheaper' },
+    ],
+  });
+  const told = await api.untilNotified(id, 'OrderPaymentRecorded');
+  const refunds = told.filter(({ subject }) => subject.includes('refunded'));
+  expect(refunds.map(({ subject }) => /[\d.]+ EUR/.exec(subject)?.[0]).sort()).toEqual(['30.00 EUR', '70.00 EUR']);
+  const [charge] = await expectBooksAgree(system, id);
+  expect(charge!.refunded).toBe('100.00');
+  expectSoundLog(id, await api.events(id));
+});

@@ -132,7 +132,11 @@ export const ORDERS_EVENTS = {
         ),
       ),
     }),
-    example: { paymentStatus: 'REFUNDED', refundedAmount: '19.90' },
+    example: {
+      paymentStatus: 'REFUNDED',
+      refundedAmount: '19.90',
+      refund: { refundId: exampleId, amount: '19.90', reason: 'changed my mind' },
+    },
   }),
   OrderReadyForShipment: defineEvent({
     source,
