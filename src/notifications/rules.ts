@@ -63,7 +63,9 @@ export function notificationRules(channels: Channels): NotificationRules {
     react(event, before, { nowMs, newId, shared }) {
       const after = correspondence(event, before);
       if (!isNotified(event.type) || !isTold(event))
-        return after === before ? ignore('nothing that concerns the customer') : { state: after, events: [] };
+        return after === before
+          ? ignore('neither contact nor reference changed, and nothing else is told')
+          : { state: after, events: [] };
       const message = messageOf(event.type, event.data, {
         label: labelOf(event.subject, after),
         currency: after?.currency,
