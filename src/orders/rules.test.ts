@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { isRefusal } from '#contracts/errors.ts';
-import type {
-  OrderStory} from '#tests/support/order-story.ts';
+import type { OrderStory } from '#tests/support/order-story.ts';
 import {
   NOW_MS,
   inHours,

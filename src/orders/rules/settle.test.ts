@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { EventData, LinePart } from '#contracts/order-events.ts';
-import type {
-  OrderStory} from '#tests/support/order-story.ts';
+import type { OrderStory } from '#tests/support/order-story.ts';
 import {
   authorize,
   cancel,
