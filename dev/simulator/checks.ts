@@ -5,7 +5,7 @@ import type { EventData, OrderEvent } from '#contracts/order-events.ts';
 import { ORDER_EVENTS, SOURCES } from '#contracts/order-events.ts';
 import { emptyRow, foldEvent, type Row, type RulesContext } from '#platform/processor/aggregate.ts';
 import { type Notification, OUTGOING } from '#notifications/rules.ts';
-import { isTold } from '#notifications/templates.ts';
+import { isForCustomer } from '#notifications/templates.ts';
 import { LATE_FACTS, STATUSES } from '#orders/rules/lifecycle.ts';
 import { fold } from '#orders/rules/evolve.ts';
 import type { Order } from '#orders/rules/state.ts';
@@ -216,7 +216,7 @@ function checkNotifications(story: Story): void {
     notified.add(key.slice(0, key.indexOf(' ')));
   }
   for (const event of story.log.events)
-    if (isTold(event) && !notified.has(event.id)) fail(`nobody was notified of ${event.type}`);
+    if (isForCustomer(event) && !notified.has(event.id)) fail(`nobody was notified of ${event.type}`);
 }
 
 /** What a service has read, it can read again from any place (`olms replay`): nothing is said, done or changed twice. */

@@ -1,7 +1,15 @@
 import type { Contact, OrderEvent } from '#contracts/order-events.ts';
 import { isoTime } from '#contracts/time.ts';
 import { ignore, type Rules } from '#platform/processor/aggregate.ts';
-import { clean, isNotified, isTold, messageOf, type Message, NOTIFIED_TYPES, type NotifiedType } from './templates.ts';
+import {
+  clean,
+  isNotified,
+  isForCustomer,
+  messageOf,
+  type Message,
+  NOTIFIED_TYPES,
+  type NotifiedType,
+} from './templates.ts';
 
 /**
  * Who is notified of what, and over which channels: one notification per event and channel the contact has. An order
@@ -62,9 +70,9 @@ export function notificationRules(channels: Channels): NotificationRules {
 
     react(event, before, { nowMs, newId, shared }) {
       const after = correspondence(event, before);
-      if (!isNotified(event.type) || !isTold(event))
+      if (!isNotified(event.type) || !isForCustomer(event))
         return after === before
-          ? ignore('neither contact nor reference changed, and nothing else is told')
+          ? ignore('neither contact nor reference changed, and nothing else concerns the customer')
           : { state: after, events: [] };
       const message = messageOf(event.type, event.data, {
         label: labelOf(event.subject, after),

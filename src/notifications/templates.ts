@@ -148,13 +148,13 @@ export const TEMPLATES = {
 export type NotifiedType = keyof typeof TEMPLATES;
 export const NOTIFIED_TYPES = Object.keys(TEMPLATES) as NotifiedType[];
 
-/** Whether there is something to tell about events of this type. */
+/** Whether customers are notified of events of this type. */
 export function isNotified(type: string): type is NotifiedType {
   return Object.hasOwn(TEMPLATES, type);
 }
 
-/** Whether this event is told. */
-export function isTold({ type, data }: { readonly type: string; readonly data: unknown }): boolean {
+/** Whether the customer is notified of this event. */
+export function isForCustomer({ type, data }: { readonly type: string; readonly data: unknown }): boolean {
   if (!isNotified(type)) return false;
   const { when } = TEMPLATES[type] as { readonly when?: (data: unknown) => boolean };
   return when === undefined || when(data);

@@ -38,7 +38,7 @@ test('what is refunded before the order is complete is credited with its invoice
   expect(typesOf(events, 'billing')).toEqual(['InvoiceIssued', 'CreditNoteIssued', 'CreditNoteIssued']);
 });
 
-test('what is given back because the order is cancelled is listed, and the customer is told', async () => {
+test('what is given back because the order is cancelled is listed, and the customer is notified', async () => {
   const { api } = system;
   const { id } = await api.placeOrder({ unitPrice: '100.00' });
   await api.untilStatus(id, 'READY_FOR_SHIPMENT');
@@ -54,8 +54,8 @@ test('what is given back because the order is cancelled is listed, and the custo
       { amount: '70.00', status: 'DONE', cause: 'owed', reason: 'found it cheaper' },
     ],
   });
-  const told = await api.untilNotified(id, 'OrderPaymentRecorded');
-  const refunds = told.filter(({ subject }) => subject.includes('refunded'));
+  const mails = await api.untilNotified(id, 'OrderPaymentRecorded');
+  const refunds = mails.filter(({ subject }) => subject.includes('refunded'));
   expect(refunds.map(({ subject }) => /[\d.]+ EUR/.exec(subject)?.[0]).sort()).toEqual(['30.00 EUR', '70.00 EUR']);
   const [charge] = await expectBooksAgree(system, id);
   expect(charge!.refunded).toBe('100.00');

@@ -9,7 +9,7 @@ import { evolve, fold } from '#orders/rules/evolve.ts';
 import type { Order } from '#orders/rules/state.ts';
 import { RulesStory } from './rules.ts';
 
-/** The story of one order under the rules of the orders service, and the commands it is told with. */
+/** The story of one order under the rules of the orders service, and the commands that it is made of. */
 
 const HOUR_MS = 3_600_000;
 export const NOW_MS = Date.UTC(2026, 10, 22, 12);
