@@ -34,6 +34,8 @@ export interface LoadResult {
 }
 
 const BODIES = 512;
+/** Where a body has the reference of its order, which is another one in every request; as long as one. */
+const REFERENCE = '#'.repeat(24);
 
 function bodies(plan: LoadPlan): string[] {
   return Array.from({ length: BODIES }, (_, n) => {
@@ -47,7 +49,7 @@ function bodies(plan: LoadPlan): string[] {
       customerId: customer,
       currency: 'EUR',
       channel: ['web', 'store', 'marketplace'][n % 3],
-      reference: `B-${n}`,
+      reference: REFERENCE,
       items,
       shippingAddress: {
         name: `Customer ${n}`,
@@ -63,8 +65,12 @@ function bodies(plan: LoadPlan): string[] {
 }
 
 async function generate(plan: LoadPlan): Promise<LoadResult> {
-  const rendered = bodies(plan).map((body) => `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+  const rendered = bodies(plan).map((body) => {
+    const [before, after] = body.split(REFERENCE) as [string, string];
+    return { before: `content-length: ${Buffer.byteLength(body)}\r\n\r\n${before}`, after };
+  });
   const head = `POST /orders HTTP/1.1\r\nhost: ${plan.host}:${plan.port}\r\nauthorization: Bearer ${plan.key}\r\ncontent-type: application/json\r\n${plan.waitSeconds > 0 ? `prefer: wait=${plan.waitSeconds}\r\n` : ''}idempotency-key: ${plan.run}-`;
+  const prefix = `${process.pid.toString(36)}-${Date.now().toString(36)}`;
   const latencies = new Float64Array(plan.total);
   let sent = 0;
   let answered = 0;
@@ -90,7 +96,9 @@ async function generate(plan: LoadPlan): Promise<LoadResult> {
         const n = sent++;
         const write = (): void => {
           sentMs = plan.rate > 0 ? dueMs(n) : performance.now();
-          socket.write(`${head}${n}\r\n${rendered[n % BODIES]}`);
+          const { before, after } = rendered[n % BODIES]!;
+          const reference = `${prefix}-${n}`.padEnd(REFERENCE.length, '.');
+          socket.write(`${head}${n}\r\n${before}${reference}${after}`);
         };
         const waitMs = plan.rate > 0 ? dueMs(n) - performance.now() : 0;
         if (waitMs > 1) setTimeout(write, waitMs);

@@ -45,6 +45,8 @@ async function stockUp(client: OlmsClient): Promise<void> {
 export async function runStories(client: OlmsClient, options: StoriesOptions): Promise<readonly RunStory[]> {
   const { rate, orders, seed, signal, report, stretch = 1 } = options;
   const random = seeded(seed);
+  // A system that has seen the demo before knows its references.
+  const run = Date.now().toString(36).slice(-5);
   const paths = deck(random);
   const begun: RunStory[] = [];
   const running = new Set<Promise<void>>();
@@ -52,7 +54,8 @@ export async function runStories(client: OlmsClient, options: StoriesOptions): P
   for (let number = 1; number <= orders && !signal.aborted; number++) {
     if (number % RESTOCK_EVERY === 1) await stockUp(client);
     const path = paths.next().value;
-    const { lines, body } = orderOf(path, number, random);
+    const { lines, body: drawn } = orderOf(path, number, random);
+    const body = { ...drawn, reference: `${drawn.reference}-${run}` };
     const say = (text: string): void =>
       report(`${new Date().toTimeString().slice(0, 8)}  ${path.padEnd(NAME_WIDTH)}  ${body.reference}  ${text}`);
     const runOne = async (): Promise<void> => {

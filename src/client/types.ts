@@ -347,6 +347,7 @@ export type Order = {
         | 'CANCELLATION_PENDING'
         | 'HOLD_EXISTS'
         | 'HOLD_NOT_FOUND'
+        | 'REFERENCE_TAKEN'
         | 'REFUND_EXCEEDS_CAPTURED'
         | 'RETURN_EXCEEDS_SHIPPED'
         | 'REVIEW_DECIDED'
@@ -400,6 +401,7 @@ export type Order = {
         | 'CANCELLATION_PENDING'
         | 'HOLD_EXISTS'
         | 'HOLD_NOT_FOUND'
+        | 'REFERENCE_TAKEN'
         | 'REFUND_EXCEEDS_CAPTURED'
         | 'RETURN_EXCEEDS_SHIPPED'
         | 'REVIEW_DECIDED'
@@ -453,6 +455,7 @@ export type Order = {
         | 'CANCELLATION_PENDING'
         | 'HOLD_EXISTS'
         | 'HOLD_NOT_FOUND'
+        | 'REFERENCE_TAKEN'
         | 'REFUND_EXCEEDS_CAPTURED'
         | 'RETURN_EXCEEDS_SHIPPED'
         | 'REVIEW_DECIDED'
@@ -506,6 +509,7 @@ export type Order = {
         | 'CANCELLATION_PENDING'
         | 'HOLD_EXISTS'
         | 'HOLD_NOT_FOUND'
+        | 'REFERENCE_TAKEN'
         | 'REFUND_EXCEEDS_CAPTURED'
         | 'RETURN_EXCEEDS_SHIPPED'
         | 'REVIEW_DECIDED'
@@ -559,6 +563,7 @@ export type Order = {
         | 'CANCELLATION_PENDING'
         | 'HOLD_EXISTS'
         | 'HOLD_NOT_FOUND'
+        | 'REFERENCE_TAKEN'
         | 'REFUND_EXCEEDS_CAPTURED'
         | 'RETURN_EXCEEDS_SHIPPED'
         | 'REVIEW_DECIDED'
@@ -612,6 +617,7 @@ export type Order = {
         | 'CANCELLATION_PENDING'
         | 'HOLD_EXISTS'
         | 'HOLD_NOT_FOUND'
+        | 'REFERENCE_TAKEN'
         | 'REFUND_EXCEEDS_CAPTURED'
         | 'RETURN_EXCEEDS_SHIPPED'
         | 'REVIEW_DECIDED'
@@ -665,6 +671,7 @@ export type Order = {
         | 'CANCELLATION_PENDING'
         | 'HOLD_EXISTS'
         | 'HOLD_NOT_FOUND'
+        | 'REFERENCE_TAKEN'
         | 'REFUND_EXCEEDS_CAPTURED'
         | 'RETURN_EXCEEDS_SHIPPED'
         | 'REVIEW_DECIDED'
@@ -718,6 +725,7 @@ export type Order = {
         | 'CANCELLATION_PENDING'
         | 'HOLD_EXISTS'
         | 'HOLD_NOT_FOUND'
+        | 'REFERENCE_TAKEN'
         | 'REFUND_EXCEEDS_CAPTURED'
         | 'RETURN_EXCEEDS_SHIPPED'
         | 'REVIEW_DECIDED'
@@ -1004,6 +1012,7 @@ export type ProblemDetails = {
     | 'CANCELLATION_PENDING'
     | 'HOLD_EXISTS'
     | 'HOLD_NOT_FOUND'
+    | 'REFERENCE_TAKEN'
     | 'REFUND_EXCEEDS_CAPTURED'
     | 'RETURN_EXCEEDS_SHIPPED'
     | 'REVIEW_DECIDED'
@@ -1032,6 +1041,8 @@ export type ProblemDetails = {
     /** JSON pointer (RFC 6901) */
     readonly pointer: string;
   }[];
+  /** The order that is there already */
+  readonly orderId?: string;
   /** The status in which the order refused the command */
   readonly orderStatus?: string;
   /** The service that is not reachable */

@@ -33,6 +33,7 @@ export const ERRORS = {
   CANCELLATION_PENDING: { status: 409, title: 'A cancellation of the order is being decided' },
   HOLD_EXISTS: { status: 409, title: 'The order already has a hold of this type' },
   HOLD_NOT_FOUND: { status: 409, title: 'The order has no hold of this type' },
+  REFERENCE_TAKEN: { status: 409, title: 'Another order of the channel has this reference' },
   REFUND_EXCEEDS_CAPTURED: { status: 409, title: 'The refunds would exceed what was captured' },
   RETURN_EXCEEDS_SHIPPED: { status: 409, title: 'More would be returned than was shipped' },
   REVIEW_DECIDED: { status: 409, title: 'The review has been decided already' },

@@ -7,12 +7,13 @@ import { isoTime } from '#contracts/time.ts';
 import type { Cause, Row } from '#platform/processor/aggregate.ts';
 import { Batcher } from '#platform/processor/batcher.ts';
 import { contextAt, type Clock } from '#platform/runtime/clock.ts';
-import { type Database, isTransient, isUniqueViolation } from '#platform/database/database.ts';
+import { ConflictError, type Database, isTransient, isUniqueViolation } from '#platform/database/database.ts';
 import { assertSameRequest, type RequestKey } from '#platform/http/idempotency.ts';
 import { Problem } from '#platform/http/problems.ts';
 import { Lru } from '#platform/runtime/lru.ts';
 import type { Bus } from '#platform/log/bus.ts';
 import { appendEvents } from '#platform/log/outbox.ts';
+import { claimOf, type MayRepeat, referenceHolders, referenceKey, referenceTaken } from './references.ts';
 import { PaymentProviders } from './providers.ts';
 import { created } from './rules/evolve.ts';
 import type { Order } from './rules/state.ts';
@@ -42,12 +43,20 @@ export interface Taken {
   readonly updatedAt: string;
 }
 
+/** An order that is there instead of the one asked for: under its key, with the hash of that request, or with its reference. */
+interface Before {
+  readonly id: string;
+  readonly requestHash?: string;
+}
+
 export interface IntakeOptions {
   readonly database: Database;
   readonly bus: Bus;
   readonly clock: Clock;
   readonly peers: Peers;
   readonly policy: Omit<PlacementPolicy, 'providers'>;
+  /** Channels whose orders may share a reference. */
+  readonly mayRepeat?: MayRepeat;
   readonly queueMax: number;
   /** Why nothing can be taken now, if so. */
   readonly closed: () => string | undefined;
@@ -99,7 +108,8 @@ export class Intake {
       data,
     };
     const row: Row<Order> = { id, revision: 1, sequence: 1, consumed: {}, state: created(data) };
-    const taken = await this.#batcher.add({ row, event, key: key.key, requestHash: key.requestHash });
+    const claim = this.#options.mayRepeat?.(data.channel) ? undefined : claimOf(row);
+    const taken = await this.#batcher.add({ row, event, key: key.key, requestHash: key.requestHash, claim });
     if (taken instanceof Error) throw taken;
     return taken;
   }
@@ -133,7 +143,22 @@ export class Intake {
     for (const placement of placements) if (!unique.has(placement.key)) unique.set(placement.key, placement);
     const fresh = [...unique.values()];
     const failed = new Map<string, Error>();
-    const before = await this.#insertApart(fresh, failed);
+    const before = new Map<string, Before>();
+    for (let waiting: readonly Placement[] = fresh; waiting.length > 0;) {
+      // Of orders with the same reference the first is tried; the others hear what became of it.
+      const references = new Set<string>();
+      const later: Placement[] = [];
+      const now = waiting.filter((placement) => {
+        const reference = placement.claim && referenceKey(placement.claim);
+        const first = reference === undefined || !references.has(reference);
+        if (reference !== undefined) references.add(reference);
+        if (!first) later.push(placement);
+        return first;
+      });
+      for (const [key, found] of await this.#insertApart(now, failed)) before.set(key, found);
+      if (later.length > 0) for (const [key, found] of await this.#held(later)) before.set(key, found);
+      waiting = later.filter(({ key }) => !before.has(key));
+    }
     this.#options.onTaken(
       fresh.filter(({ key }) => !before.has(key) && !failed.has(key)).map((placement) => placement.row),
     );
@@ -145,11 +170,20 @@ export class Intake {
     );
   }
 
+  /** Which of these cannot be taken because another order holds their reference, by key. */
+  async #held(placements: readonly Placement[]): Promise<Map<string, Before>> {
+    const claims = placements.flatMap(({ claim }) => claim ?? []);
+    const holders = claims.length > 0 ? await referenceHolders(this.#options.database, claims) : new Map();
+    const held = new Map<string, Before>();
+    for (const { key, claim, row } of placements) {
+      const holder = claim && (holders.get(referenceKey(claim)) as string | undefined);
+      if (holder !== undefined && holder !== row.id) held.set(key, { id: holder });
+    }
+    return held;
+  }
+
   /** Inserts a batch. One that the database refuses for its data is halved until the order at fault stands alone: the others must not fail with it. */
-  async #insertApart(
-    placements: readonly Placement[],
-    failed: Map<string, Error>,
-  ): Promise<Map<string, { id: string; requestHash: string }>> {
+  async #insertApart(placements: readonly Placement[], failed: Map<string, Error>): Promise<Map<string, Before>> {
     try {
       return await this.#insert(placements);
     } catch (error) {
@@ -170,13 +204,10 @@ export class Intake {
   }
 
   /** One caller's answer out of a batch; a reused key is that caller's problem alone. */
-  async #answer(
-    asked: Placement,
-    first: Placement,
-    before: { id: string; requestHash: string } | undefined,
-  ): Promise<Taken | Problem> {
+  async #answer(asked: Placement, first: Placement, before: Before | undefined): Promise<Taken | Problem> {
     try {
       assertSameRequest(before?.requestHash ?? first.requestHash, asked.requestHash);
+      if (before && before.requestHash === undefined) return takenElsewhere(asked, before.id);
       if (before) return await this.#original(before.id);
       return { row: first.row, repeated: asked !== first, updatedAt: first.event.time };
     } catch (error) {
@@ -203,12 +234,12 @@ export class Intake {
   }
 
   /**
-   * Inserts a batch; returns the orders that exist under some of its keys already. After a lost reply nobody
+   * Inserts a batch; returns the orders that exist under some of its keys or references already. After a lost reply nobody
    * knows whether the commit happened: the next attempt finds the keys and compares ids.
    */
-  async #insert(placements: readonly Placement[]): Promise<Map<string, { id: string; requestHash: string }>> {
+  async #insert(placements: readonly Placement[]): Promise<Map<string, Before>> {
     const { database, bus } = this.#options;
-    const before = new Map<string, { id: string; requestHash: string }>();
+    const before = new Map<string, Before>();
     let remaining = placements;
     for (let attempt = 1; remaining.length > 0; attempt++) {
       const events = remaining.map((placement) => placement.event);
@@ -218,7 +249,7 @@ export class Intake {
         return before;
       } catch (error) {
         bus.forget(events);
-        const retry = isUniqueViolation(error) || isTransient(error);
+        const retry = isUniqueViolation(error) || error instanceof ConflictError || isTransient(error);
         if (!retry || attempt >= UNKNOWN_OUTCOME_TRIES) throw error;
         if (isTransient(error)) await sleep(100 * attempt);
         const known = await ordersByKey(
@@ -231,6 +262,8 @@ export class Intake {
           if (stored && stored.id !== placement.row.id) before.set(placement.key, stored);
         }
         remaining = remaining.filter((placement) => !known.has(placement.key));
+        for (const [key, held] of await this.#held(remaining)) before.set(key, held);
+        remaining = remaining.filter((placement) => !before.has(placement.key));
       }
     }
     return before;
@@ -240,6 +273,10 @@ export class Intake {
 /** SQLSTATE classes 22 (data exception) and 54 (limit exceeded): the database cannot hold what was sent. */
 function isUnstorable(error: unknown): boolean {
   return /^(22|54)...$/.test(String((error as { code?: unknown }).code));
+}
+
+function takenElsewhere({ claim }: Placement, orderId: string): Problem {
+  return new Problem('REFERENCE_TAKEN', referenceTaken(claim!, orderId), { members: { orderId } });
 }
 
 function placementProblem(problems: readonly PlacementProblem[]): Problem {

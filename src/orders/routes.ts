@@ -6,6 +6,7 @@ import type { Database } from '#platform/database/database.ts';
 import type { Processor } from '#platform/processor/processor.ts';
 import type { Intake } from './intake.ts';
 import type { OrderCache } from './order-cache.ts';
+import type { MayRepeat } from './references.ts';
 import { commandRoutes } from './routes/commands.ts';
 import { dashboardRoute } from './routes/dashboard.ts';
 import { listRoute } from './routes/list.ts';
@@ -19,6 +20,7 @@ export interface OrderRoutesOptions {
   readonly database: Database;
   readonly processor: Processor<Order, OrderCommand>;
   readonly peers: Pick<Peers, 'checkArrival'>;
+  readonly mayRepeat: MayRepeat;
   readonly intake: Intake;
   readonly waiters: Waiters;
   /** Where other processes serve orders too. */

@@ -15,6 +15,7 @@ import type { OrderCommand } from './rules/commands.ts';
 import { OrderCache } from './order-cache.ts';
 import { parseReviewTotals } from './rules/placement.ts';
 import { orderRules } from './rules.ts';
+import { parseRepeatedReferences } from './references.ts';
 import { orderProjection } from './projection.ts';
 import { orderRoutes } from './routes.ts';
 import { loadOrders, orderStore, overdueOrders } from './store.ts';
@@ -39,7 +40,9 @@ export const orders: ServiceDefinition = {
 };
 
 function partsOf(env: Environment): ProcessorParts<Order, OrderCommand, never, never> {
-  return { name: 'orders', rules: orderRules(deadlinesOf(readSettings(ordersSettings, env))), store: orderStore };
+  const config = readSettings(ordersSettings, env);
+  const store = orderStore(parseRepeatedReferences(config.repeatedReferences));
+  return { name: 'orders', rules: orderRules(deadlinesOf(config)), store };
 }
 
 function createOrders({
@@ -73,6 +76,7 @@ function createOrders({
       reviewTotals: parseReviewTotals(config.reviewTotals),
       defaultProvider: 'sandbox',
     },
+    mayRepeat: parseRepeatedReferences(config.repeatedReferences),
     queueMax: config.intakeQueueMax,
     closed: () => {
       const behindMs = backlogMs();
@@ -114,6 +118,7 @@ function createOrders({
         database,
         processor,
         peers,
+        mayRepeat: parseRepeatedReferences(config.repeatedReferences),
         intake,
         waiters,
         ...(history && { readHistory: (id) => history.read(id) }),

@@ -53,6 +53,13 @@ export const ordersSettings = {
     meaning:
       'Totals above which an order is reviewed, as CURRENCY:AMOUNT pairs, e.g. EUR:5000,JPY:800000; empty: only on request',
   },
+  repeatedReferences: {
+    type: 'string',
+    env: 'ORDERS_REPEATED_REFERENCES',
+    default: '',
+    meaning:
+      'Channels, comma-separated, whose orders may have the reference of another order; * for all. Elsewhere a second one is refused with 409',
+  },
   intakeQueueMax: {
     type: 'integer',
     env: 'ORDERS_INTAKE_QUEUE_MAX',

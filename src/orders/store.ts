@@ -4,6 +4,7 @@ import type { Row } from '#platform/processor/aggregate.ts';
 import type { Database } from '#platform/database/database.ts';
 import { type Columns, insertRows, updateRows, type Write } from '#platform/database/statement.ts';
 import type { RowChange } from '#platform/processor/batch.ts';
+import { type Claim, claimOf, claimReferences, type MayRepeat, releaseReferences } from './references.ts';
 import type { ProcessorStore } from '#platform/processor/commit.ts';
 import type { Status } from './rules/lifecycle.ts';
 import type { Order } from './rules/state.ts';
@@ -16,6 +17,8 @@ export interface Placement {
   readonly event: Envelope;
   readonly key: string;
   readonly requestHash: string;
+  /** The reference that it takes; undefined where it has none, or shares it. */
+  readonly claim?: Claim | undefined;
 }
 
 /** What may change only by an amendment. */
@@ -140,21 +143,24 @@ export function placedRow(id: string, order: Order): Record<string, unknown> {
   };
 }
 
-/** Writes of new orders. A key that was used before breaks the unique constraint and refuses the whole batch. */
+/** Writes of new orders. A key that was used before, or a reference that another order holds, refuses the whole batch. */
 export function insertOrders(placements: readonly Placement[]): Write[] {
   const orders: Record<string, unknown>[] = [];
   const terms: Record<string, unknown>[] = [];
   const states: Record<string, unknown>[] = [];
-  for (const { row, event, key, requestHash } of placements) {
+  const claims: Claim[] = [];
+  for (const { row, event, key, requestHash, claim } of placements) {
     const order = row.state!;
     orders.push({ ...placedRow(row.id, order), idempotency_key: key, request_hash: requestHash });
     for (const term of termsOf(order)) terms.push({ term, order_id: row.id });
     states.push(stateRow(row, event.time));
+    if (claim) claims.push(claim);
   }
   return [
     insertRows('new_orders', 'orders.orders', ORDER_COLUMNS, orders),
     insertRows('new_terms', 'orders.order_terms', TERM_COLUMNS, terms),
     insertRows('new_states', 'orders.order_states', STATE_COLUMNS, states),
+    ...(claims.length > 0 ? [claimReferences('new_references', claims)] : []),
   ];
 }
 
@@ -235,7 +241,7 @@ export async function sequencesBeyond(database: Database, known: ReadonlyMap<str
 }
 
 /** New content, and the terms that came and went with it. */
-function amendmentWrites(amended: readonly RowChange<Order>[]): Write[] {
+function amendmentWrites(amended: readonly RowChange<Order>[], mayRepeat: MayRepeat): Write[] {
   const contents = amended.map(({ after }) => contentRow(after.id, after.state!));
   const writes = [
     updateRows('amended', 'orders.orders', ['id'], { id: 'uuid', reference: 'text', body: 'json' }, contents),
@@ -254,10 +260,16 @@ function amendmentWrites(amended: readonly RowChange<Order>[]): Write[] {
     writes.push({ name: 'terms_gone', sql, params: [gone.map((entry) => entry.term), gone.map((entry) => entry.id)] });
   }
   if (come.length > 0) writes.push(insertRows('terms_come', 'orders.order_terms', TERM_COLUMNS, come));
+  const renamed = amended.filter(({ before, after }) => before.state!.reference !== after.state!.reference);
+  const released = renamed.flatMap(({ before }) => claimOf(before) ?? []);
+  const claims = renamed.flatMap(({ after }) => (mayRepeat(after.state!.channel) ? [] : (claimOf(after) ?? [])));
+  if (released.length > 0) writes.push(releaseReferences('references_gone', released));
+  if (claims.length > 0) writes.push(claimReferences('references_come', claims));
   return writes;
 }
 
-export const orderStore: ProcessorStore<Order, never> = {
+/** `mayRepeat`: the channels whose orders hold no reference. */
+export const orderStore = (mayRepeat: MayRepeat): ProcessorStore<Order, never> => ({
   async load(database, ids) {
     return new Map((await loadOrders(database, ids)).map((row) => [row.id, row]));
   },
@@ -285,10 +297,10 @@ export const orderStore: ProcessorStore<Order, never> = {
       writes.push(
         updateRows('marks', 'orders.order_states', ['order_id'], SEEN_COLUMNS, rows(marked), { revision: 'version' }),
       );
-    if (amended.length > 0) writes.push(...amendmentWrites(amended));
+    if (amended.length > 0) writes.push(...amendmentWrites(amended, mayRepeat));
     return writes;
   },
-};
+});
 
 /** Orders taken before under these keys. */
 export async function ordersByKey(
@@ -383,13 +395,4 @@ export async function listOrders(database: Database, filter: OrderFilter): Promi
   if (ids.length === 0) return [];
   const rows = new Map((await loadOrders(database, ids)).map((row) => [row.id, row]));
   return ids.flatMap((id) => rows.get(id) ?? []);
-}
-
-/** Number of orders in each status, and the age of the oldest open one. */
-export async function countByStatus(
-  database: Database,
-): Promise<{ status: string; count: number; oldest: string | null }[]> {
-  return database.query<{ status: string; count: number; oldest: string | null }>(
-    'select status, count(*)::int as count, min(order_id::text) as oldest from orders.order_states group by status',
-  );
 }

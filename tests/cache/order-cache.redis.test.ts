@@ -47,7 +47,7 @@ class OrdersProcess {
       ...options,
       name: 'orders',
       rules: orderRules(NO_DEADLINES),
-      store: orderStore,
+      store: orderStore(() => true),
       metrics: createMetrics().processor('orders'),
     });
     this.intake = new Intake({

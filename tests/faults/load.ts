@@ -161,7 +161,7 @@ export class Load {
     return orderBody({
       items,
       token: random.pick(this.#assortment.tokens),
-      reference: `K-${this.#number}`,
+      reference: `${this.#name}K-${this.#number}`,
       contact: { email: 'buyer@example.com', ...(random.chance(0.3) && { phone: '+49 30 123456' }) },
       ...(random.chance(0.05) && { requiresReview: true }),
       ...(scarce && random.chance(0.5) && { allowBackorder: true }),

@@ -169,6 +169,7 @@ describe('a code', () => {
       422,
       'PAYMENT_PROVIDER_UNKNOWN',
     ]);
+    expect(refused(await order({ reference: 'R-1' }))).toEqual([409, 'REFERENCE_TAKEN']);
     expect(refused(await order({ currency: 'XXQ' }))).toEqual([422, 'UNKNOWN_CURRENCY']);
     expect(refused(await order(line({ unitPrice: '1.00001' })))).toEqual([422, 'UNIT_PRICE_INVALID']);
     expect(refused(await order({ totalAmount: '1.00' }))).toEqual([422, 'TOTAL_MISMATCH']);

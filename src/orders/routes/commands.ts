@@ -11,6 +11,7 @@ import { emptyBodyIsObject } from '#platform/http/server.ts';
 import type { Row } from '#platform/processor/aggregate.ts';
 import { cancellationOutcome, orderAsOf } from '#orders/as-of.ts';
 import type { OrderRoutesOptions } from '#orders/routes.ts';
+import { type MayRepeat, referenceHolders, referenceKey, referenceTaken } from '#orders/references.ts';
 import type { OrderCommand, RefundKind } from '#orders/rules/commands.ts';
 import type { Order } from '#orders/rules/state.ts';
 import * as schemas from '#orders/schemas.ts';
@@ -46,9 +47,9 @@ interface Outcome {
 /** One route per command: idempotency, `If-Match`, the processor, and the order or the refusal as answer. */
 export function commandRoutes(
   app: FastifyInstance,
-  options: Pick<OrderRoutesOptions, 'database' | 'processor' | 'peers' | 'waiters' | 'cached'>,
+  options: Pick<OrderRoutesOptions, 'database' | 'processor' | 'peers' | 'mayRepeat' | 'waiters' | 'cached'>,
 ): void {
-  const { database, processor, peers, waiters, cached } = options;
+  const { database, processor, peers, mayRepeat, waiters, cached } = options;
 
   command({
     operationId: 'cancelOrder',
@@ -138,7 +139,7 @@ export function commandRoutes(
     url: '/orders/:id',
     summary: 'Change address, contact, reference or metadata',
     body: schemas.AmendOrder,
-    refusals: ['ORDER_FINAL', 'ORDER_ALREADY_SHIPPED'],
+    refusals: ['REFERENCE_TAKEN', 'ORDER_FINAL', 'ORDER_ALREADY_SHIPPED'],
     commandOf: (body) => ({ type: 'amend', changes: body }),
   });
 
@@ -175,6 +176,7 @@ export function commandRoutes(
           async wanted() {
             await checkAmount(database, id, command);
             await checkArrival(database, peers, id, command);
+            await checkReference(database, mayRepeat, id, command);
             return { orderId: id, command, expectedSequence: ifMatch(request) };
           },
           answer: ({ row, events }) => outcomeOf(command, row, events.at(-1)?.time ?? new Date().toISOString()),
@@ -238,6 +240,21 @@ async function checkArrival(
     throw new Problem(refusal.refused, refusal.detail, {
       errors: [{ pointer: '/location', detail: 'cannot take the goods in' }],
     });
+}
+
+/** A reference that another order holds is refused with that order; the save would only say that somebody was faster. */
+async function checkReference(
+  database: Database,
+  mayRepeat: MayRepeat,
+  id: string,
+  command: OrderCommand,
+): Promise<void> {
+  if (command.type !== 'amend' || typeof command.changes.reference !== 'string') return;
+  const { channel } = (await loadOne(database, id)).state!;
+  const claim = { channel, reference: command.changes.reference };
+  const holder = mayRepeat(channel) ? undefined : (await referenceHolders(database, [claim])).get(referenceKey(claim));
+  if (holder !== undefined && holder !== id)
+    throw new Problem('REFERENCE_TAKEN', referenceTaken(claim, holder), { members: { orderId: holder } });
 }
 
 function ifMatch(request: FastifyRequest): number | undefined {

@@ -5,7 +5,7 @@ import type { Database } from '#platform/database/database.ts';
 import { answer } from '#platform/http/description/openapi.ts';
 import type { View } from '#platform/http/schemas.ts';
 import * as schemas from '#orders/schemas.ts';
-import { countByStatus } from '#orders/store.ts';
+import { countByStatus } from '#orders/store/counts.ts';
 
 const DASHBOARD_CACHE_MS = 1_000;
 const DASHBOARD_KEY = 'dashboard';

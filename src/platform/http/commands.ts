@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import { isRefusal, type Refusal } from '#contracts/errors.ts';
-import { type Database, isUniqueViolation } from '#platform/database/database.ts';
+import { ConflictError, type Database, isUniqueViolation } from '#platform/database/database.ts';
 import type { CommandRequest, Done } from '#platform/processor/batch.ts';
 import { type RequestKey, requestKey, storedAnswer } from './idempotency.ts';
 import { type Problem, problemOfRefusal } from './problems.ts';
@@ -35,7 +35,7 @@ export async function answerOnce<Stored, Answer>(
   const before = await repeated();
   if (before !== undefined) return before;
   const answer = await act().catch((error: unknown) =>
-    isUniqueViolation(error) ? COLLIDED : Promise.reject(error as Error),
+    isUniqueViolation(error) || error instanceof ConflictError ? COLLIDED : Promise.reject(error as Error),
   );
   if (!isRefusal(answer)) return answer;
   const raced = await repeated();

@@ -88,6 +88,7 @@ export const Problem = Type.Object(
         { description: 'Every field that is wrong' },
       ),
     ),
+    orderId: Type.Optional(Type.String({ description: 'The order that is there already' })),
     orderStatus: Type.Optional(Type.String({ description: 'The status in which the order refused the command' })),
     allowedActions: Type.Optional(Type.Array(Type.String(), { description: 'What the order allows instead' })),
     service: Type.Optional(Type.String({ description: 'The service that is not reachable' })),
