@@ -7,7 +7,7 @@ import type { Order, Problem } from '#tests/support/views.ts';
 
 /** More orders than can be taken: refused early with 503, and what is refused has left no trace. */
 
-const ORDERS = 300;
+const ORDERS = 600;
 const system = useSystem({ env: { ORDERS_INTAKE_QUEUE_MAX: '1' } });
 
 test('orders beyond the queue are refused with 503 and Retry-After, nothing half done, and go through when repeated', async () => {
