@@ -4,6 +4,7 @@ import type { ProviderResult } from './rules/operation.ts';
 /** What a provider needs to know of an operation. */
 export interface ProviderCall {
   readonly orderId: string;
+  /** Of a capture, void or refund: that much, which may be a part of what is left; several may be under way at once. */
   readonly amount: string;
   readonly currency: string;
   readonly token: string;

@@ -221,6 +221,36 @@ describe('capture on dispatch', () => {
     expect(s.payment.status).toBe('CAPTURED');
   });
 
+  test('captures each parcel as it leaves, and voids what no parcel takes', () => {
+    const s = paid(onDispatch).orderPartiallyShipped('5.00').emits().calls('send capture 5.00');
+    s.approved().emits('PaymentCaptured');
+    expect(s.data[0]).toEqual({ amount: '5.00', captured: '5.00', status: 'AUTHORIZED' });
+    s.refundRequested('2.00').calls('send refund 2.00').approved().emits('PaymentRefunded');
+    expect(s.data[0]).toMatchObject({ refunded: '2.00', status: 'AUTHORIZED' });
+    s.orderPartiallyShipped('0.00').calls();
+    s.orderShipped('10.00').calls('send capture 10.00', 'send void 4.90');
+    const [capture, void_] = s.effects;
+    s.approved(void_!.operation).emits('PaymentVoided');
+    expect(s.data[0]).toEqual({ amount: '4.90', status: 'AUTHORIZED' });
+    s.approved(capture!.operation).emits('PaymentCaptured');
+    expect(s.data[0]).toEqual({ amount: '10.00', captured: '15.00', status: 'PARTIALLY_REFUNDED' });
+    expect(s.payment).toMatchObject({ captured: 1500n, voided: 490n, refunded: 200n, status: 'PARTIALLY_REFUNDED' });
+  });
+
+  test('captures parcels at once, and never more than was authorized', () => {
+    const s = paid(onDispatch).orderPartiallyShipped('15.00').orderShipped('9.00').calls('send capture 4.90');
+    expect(s.payment.operations.map(({ kind, amount }) => `${kind} ${amount}`)).toEqual([
+      'authorize 19.90',
+      'capture 15.00',
+      'capture 4.90',
+    ]);
+    s.orderShipped('1.00').calls();
+  });
+
+  test('with the last parcel where those before said no amount', () => {
+    paid(onDispatch).orderPartiallyShipped().calls().orderShipped().calls('send capture 19.90');
+  });
+
   test('voids instead of refunding when the order is cancelled', () => {
     const s = paid(onDispatch).orderCancelled().calls('send void 19.90').approved().emits('PaymentVoided');
     expect(s.data[0]).toEqual({ amount: '19.90' });
@@ -258,8 +288,11 @@ describe('capture on dispatch', () => {
 
   test('reads shipments only where something may wait for them', () => {
     const rules = paymentRules({ capture: 'automatic', providers: new Set(), timeoutMs: 1, cancelSafetyMs: 1 });
-    expect(eventsToRead(rules, 'automatic', false)).not.toContain('OrderShipped');
-    expect(eventsToRead(rules, 'on_dispatch', false)).toContain('OrderShipped');
-    expect(eventsToRead(rules, 'automatic', true)).toContain('OrderShipped');
+    const dispatches = ['OrderPartiallyShipped', 'OrderShipped'];
+    expect(rules.consumes.filter((type) => !eventsToRead(rules, 'automatic', false).includes(type))).toEqual(
+      dispatches,
+    );
+    expect(eventsToRead(rules, 'on_dispatch', false)).toEqual(rules.consumes);
+    expect(eventsToRead(rules, 'automatic', true)).toEqual(rules.consumes);
   });
 });

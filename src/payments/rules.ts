@@ -91,23 +91,31 @@ function refundRequested(
   return decision.outcome;
 }
 
+/**
+ * Captures what left with a parcel. With the last one nothing more will leave: what is held beyond it is given up. An
+ * event that says no amount comes from before captures followed the parcels: then all is captured with the last.
+ */
 function shipped(
-  event: OrderEvent<'OrderShipped'>,
+  event: OrderEvent<'OrderPartiallyShipped' | 'OrderShipped'>,
   payment: Payment,
   context: DecisionContext,
   options: PaymentRulesOptions,
 ): Outcome<Payment, PaymentEffect> | Ignored {
-  const held = payment.authorized - payment.captured - payment.voided;
-  if (held <= 0n) return ignore('nothing authorized waits for its capture');
-  if (payment.operations.some((operation) => isOpen(operation) && operation.kind !== 'refund'))
-    return ignore('the authorization is being captured or voided');
   const decision = new Decision(payment, context, options);
-  decision.begin('capture', held, event);
-  return decision.outcome;
+  const last = event.type === 'OrderShipped';
+  const held = decision.uncommitted;
+  const { amount } = event.data;
+  const wanted = amount === undefined ? (last ? held : 0n) : amountMinor(amount, payment.currency);
+  const capture = wanted < held ? wanted : held;
+  if (capture > 0n) decision.begin('capture', capture, event);
+  if (last && held > capture) decision.begin('void', held - capture, event);
+  return decision.effects.length === 0 ? ignore('nothing authorized waits for its capture') : decision.outcome;
 }
 
+const DISPATCHES: readonly string[] = ['OrderPartiallyShipped', 'OrderShipped'] satisfies OrderEvent['type'][];
+
 /**
- * The events worth reading under a capture mode. Where nothing is ever captured late, reading OrderShipped would cost a
+ * The events worth reading under a capture mode. Where nothing is ever captured late, reading dispatches would cost a
  * write per order for nothing; authorizations made under `on_dispatch` may still wait for it, whatever the mode is now.
  */
 export function eventsToRead(
@@ -116,14 +124,20 @@ export function eventsToRead(
   capturesOutstanding: boolean,
 ): PaymentRules['consumes'] {
   const shipments = capture === 'on_dispatch' || capturesOutstanding;
-  return shipments ? consumes : consumes.filter((type) => type !== 'OrderShipped');
+  return shipments ? consumes : consumes.filter((type) => !DISPATCHES.includes(type));
 }
 
 /** The rules of payments under given settings. */
 export function paymentRules(options: PaymentRulesOptions): PaymentRules {
   return {
     source: '/olms/payments',
-    consumes: ['OrderPaymentRequested', 'OrderCancelled', 'OrderRefundRequested', 'OrderShipped'],
+    consumes: [
+      'OrderPaymentRequested',
+      'OrderCancelled',
+      'OrderRefundRequested',
+      'OrderPartiallyShipped',
+      'OrderShipped',
+    ],
     react(event, payment, context) {
       if (event.type === 'OrderPaymentRequested')
         return payment ? ignore('the payment was requested before') : requested(event, context, options);
@@ -138,6 +152,7 @@ export function paymentRules(options: PaymentRulesOptions): PaymentRules {
             : cancelled(event, payment, context, options);
         case 'OrderRefundRequested':
           return refundRequested(event, payment, context, options);
+        case 'OrderPartiallyShipped':
         case 'OrderShipped':
           return shipped(event, payment, context, options);
         default:

@@ -9,7 +9,7 @@ export const settings = {
     env: 'PAYMENTS_CAPTURE',
     default: 'automatic',
     meaning:
-      '`automatic`: charge when the order asks for payment; `on_dispatch`: authorize then, capture once everything is shipped',
+      '`automatic`: charge when the order asks for payment; `on_dispatch`: authorize then, capture what each parcel is worth as it leaves',
   },
   concurrency: {
     type: 'integer',

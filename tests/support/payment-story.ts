@@ -50,12 +50,22 @@ export class PaymentStory extends RulesStory<Payment, PaymentCommand, PaymentEff
     return this.reads('OrderRefundRequested', { refundId, amount, reason: 'return', by: 'operator' });
   }
 
-  orderShipped(): this {
-    return this.reads('OrderShipped', {
+  /** The last parcel leaves. Without an amount, as the former version said it. */
+  orderShipped(amount?: string): this {
+    return this.#dispatched('OrderShipped', amount);
+  }
+
+  orderPartiallyShipped(amount?: string): this {
+    return this.#dispatched('OrderPartiallyShipped', amount);
+  }
+
+  #dispatched(type: 'OrderShipped' | 'OrderPartiallyShipped', amount: string | undefined): this {
+    return this.reads(type, {
       shipmentId: REFUND,
       carrier: 'sandbox',
       trackingNumber: '1',
       items: [],
+      ...(amount !== undefined && { amount }),
       deadlineAt: isoTime(this.nowMs),
     });
   }

@@ -1,7 +1,7 @@
 import { amountMinor, formatAmount } from '#contracts/money.ts';
-import type { NewEvent } from '#contracts/order-events.ts';
+import type { NewEvent, PaymentStatus } from '#contracts/order-events.ts';
 import type { Outcome } from '#platform/processor/aggregate.ts';
-import { ABANDONED, type Payment, type PaymentEffect, type PaymentRulesOptions } from './model.ts';
+import { ABANDONED, type Payment, type PaymentEffect, type PaymentRulesOptions, statusOf } from './model.ts';
 import {
   awaitingProvider,
   type CallType,
@@ -122,36 +122,52 @@ export class Decision {
       }
       case 'capture': {
         const captured = payment.captured + amount;
-        this.payment = { ...payment, captured, status: 'CAPTURED' };
-        this.events.push({
-          type: 'PaymentCaptured',
-          data: { amount: operation.amount, captured: this.text(captured) },
-        });
+        const status = this.#settled({ ...payment, captured }, 'CAPTURED');
+        const data = { amount: operation.amount, captured: this.text(captured), ...status };
+        this.events.push({ type: 'PaymentCaptured', data });
         break;
       }
-      case 'void':
-        this.payment = { ...payment, voided: payment.voided + amount, status: 'VOIDED' };
-        this.events.push({ type: 'PaymentVoided', data: { amount: operation.amount } });
+      case 'void': {
+        const status = this.#settled({ ...payment, voided: payment.voided + amount }, 'VOIDED');
+        this.events.push({ type: 'PaymentVoided', data: { amount: operation.amount, ...status } });
         break;
+      }
       case 'refund': {
         const refunded = payment.refunded + amount;
-        this.payment = {
-          ...payment,
-          refunded,
-          status: refunded >= payment.captured ? 'REFUNDED' : 'PARTIALLY_REFUNDED',
-        };
+        const status = this.#settled(
+          { ...payment, refunded },
+          refunded >= payment.captured ? 'REFUNDED' : 'PARTIALLY_REFUNDED',
+        );
         const data = {
           refundId: operation.refundId ?? operation.id,
           amount: operation.amount,
           captured: this.text(payment.captured),
           refunded: this.text(refunded),
           currency: payment.currency,
+          ...status,
         };
         this.events.push({ type: 'PaymentRefunded', data });
         break;
       }
     }
     this.undo(operation);
+  }
+
+  /** The payment with other sums. Its status is in the event only where readers would not expect it. */
+  #settled(payment: Payment, expected: PaymentStatus): { status?: PaymentStatus } {
+    const status = statusOf(payment);
+    this.payment = { ...payment, status };
+    return status === expected ? {} : { status };
+  }
+
+  /** What is held, and neither being captured nor being given up. */
+  get uncommitted(): bigint {
+    const { authorized, captured, voided, operations } = this.payment;
+    let held = authorized - captured - voided;
+    for (const operation of operations)
+      if (isOpen(operation) && (operation.kind === 'capture' || operation.kind === 'void'))
+        held -= this.minor(operation);
+    return held;
   }
 
   #succeeded(providerReference: string): void {

@@ -68,3 +68,10 @@ export function nextAttemptOf(payment: Payment): number | undefined {
     if (nextAttemptAt !== undefined && (next === undefined || nextAttemptAt < next)) next = nextAttemptAt;
   return next;
 }
+
+/** Where a payment stands that was charged or authorized: as long as money is held for parcels to come, AUTHORIZED. */
+export function statusOf({ authorized, captured, voided, refunded }: Payment): PaymentStatus {
+  if (authorized > captured + voided) return 'AUTHORIZED';
+  if (refunded > 0n) return refunded >= captured ? 'REFUNDED' : 'PARTIALLY_REFUNDED';
+  return captured > 0n ? 'CAPTURED' : 'VOIDED';
+}

@@ -80,7 +80,8 @@ test.each(seeds)('whatever the provider does, its books and ours agree in the en
       s.orderCancelled();
       note();
     } else if (!calm && !cancelled && s.payment.authorized > 0n && provider.chance(0.2)) {
-      if (provider.chance(0.5)) s.orderShipped();
+      if (provider.chance(0.3)) s.orderPartiallyShipped('3.00');
+      else if (provider.chance(0.4)) s.orderShipped(provider.chance(0.5) ? '7.00' : undefined);
       else s.refundRequested('3.00', `0192f0c1-0000-7000-8000-${String(step).padStart(12, '0')}`);
       note();
     }
