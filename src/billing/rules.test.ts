@@ -77,6 +77,13 @@ describe('a credit note', () => {
     expect(books.shared.get('credit-note')).toBe(1);
   });
 
+  test('is not written for money that no invoice is over', () => {
+    const books = new Books();
+    books.completed('a');
+    expect(books.reads('OrderRefunded', { refundId: 'r1', uninvoiced: true }, 'a').ignored).toMatch(/no invoice/);
+    expect(books.shared.get('credit-note')).toBe(0);
+  });
+
   test('comes with the invoice for what was refunded before, and only once', () => {
     const books = new Books();
     const early = books.refunded('a', 'r1');

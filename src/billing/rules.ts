@@ -11,7 +11,8 @@ import { ignore, type Outcome, type Rules, type Shared } from '#platform/process
 
 /**
  * A completed order gets one invoice over what was sold, and every refund a credit note: at once with the invoice
- * where it was carried out before, else when the order notes it. Billing reads refunds from the order alone, so
+ * where it was carried out before, else when the order notes it. What was cancelled is on no invoice, so its refund needs
+ * no credit note: always, invoices less credit notes are what was paid and not given back. Billing reads refunds from the order alone, so
  * that each is either in `OrderCompleted` or comes after it, never both and never neither. Numbers have no gaps:
  * the last one used is a shared value, saved together with the document that carries the next.
  */
@@ -88,6 +89,7 @@ export const billingRules: BillingRules = {
         return credited(issued, [recorded], event.data.refunds ?? [], issuedAt, numbers);
       }
       case 'OrderRefunded': {
+        if (event.data.uninvoiced) return ignore('no invoice is over what it pays back');
         if (!invoice) return ignore('it is credited when the order is invoiced');
         if (invoice.creditNotes.some((note) => note.refundId === event.data.refundId))
           return ignore('the refund was credited before');

@@ -6,6 +6,7 @@ import type { DecideContext, OrderCommand } from './commands.ts';
 import { deadline, deadlineUnder, EXPIRY_REASONS } from './deadlines.ts';
 import { rowsFor } from './lifecycle.ts';
 import { creditForReturn, returnOf } from './returns.ts';
+import { standingContent } from './standing.ts';
 import { amountToCapture, mostToRefund, refundByPerson } from './settle.ts';
 import { HOLD_STEPS, isPaused, type Order } from './state.ts';
 
@@ -141,17 +142,8 @@ function paymentRecorded(
 }
 
 function completion(order: Order): NewEvent {
-  const {
-    customerId,
-    currency,
-    items,
-    taxLines,
-    discountLines,
-    shippingLines,
-    totalAmount,
-    reference,
-    shippingAddress,
-  } = order;
+  const { customerId, currency, totalAmount, reference, shippingAddress } = order;
+  const { items, taxLines, discountLines, shippingLines } = standingContent(order);
   const refunds = order.refunds.filter(({ status, uninvoiced }) => status === 'DONE' && !uninvoiced);
   return {
     type: 'OrderCompleted',

@@ -15,7 +15,9 @@ import {
   sendBack,
 } from '#tests/support/order-story.ts';
 import type { OrderCommand } from './commands.ts';
+import { evolve } from './evolve.ts';
 import { accountOf } from './settle.ts';
+import type { Order } from './state.ts';
 
 /** What is owed to the customer, and who asks for it. Lines of the orders: 3 MUG over 29.85, 1 CUP over 0.04. */
 
@@ -204,4 +206,28 @@ test('what payments give back of an order that ended is in its list', () => {
     { amount: '5.00', status: 'DONE' },
     { refundId: 'of-payments', amount: '24.89', status: 'DONE', cause: 'owed', reason: 'changed my mind' },
   ]);
+});
+
+test('what the former version refunded and took back is not paid once more', () => {
+  const s = completeOrder();
+  const refundRequested = { amount: '9.95', reason: 'return: x', by: 'operator' };
+  const before = [
+    { type: 'OrderReturnRequested', data: { returnId: 'r-1', items: [{ sku: 'MUG', quantity: 1 }], reason: 'x' } },
+    { type: 'OrderReturnReceived', data: { returnId: 'r-1', items: [{ sku: 'MUG', quantity: 1 }], location: 'main' } },
+    { type: 'OrderRefundRequested', data: { refundId: 'f-1', ...refundRequested } },
+    {
+      type: 'OrderRefunded',
+      data: { refundId: 'f-1', amount: '9.95', refundedAmount: '9.95', paymentStatus: 'PARTIALLY_REFUNDED' },
+    },
+    { type: 'OrderReturnRequested', data: { returnId: 'r-2', items: [{ sku: 'MUG', quantity: 1 }], reason: 'x' } },
+    { type: 'OrderRefundRequested', data: { refundId: 'f-2', ...refundRequested } },
+    { type: 'OrderRefundFailed', data: { refundId: 'f-2', reason: 'disputed' } },
+  ];
+  s.store({ ...s.row, state: before.reduce<Order>(evolve, s.order) });
+  expect(accountOf(s.order)).toMatchObject({ owed: 0n, leftToPerson: 0n, refundable: 1994n });
+  s.when(sendBack([{ sku: 'MUG', quantity: 2 }])).refuses('RETURN_EXCEEDS_SHIPPED');
+  s.when(receive('r-2')).emits('OrderReturnReceived', 'OrderRefundRequested');
+  expect(asked(s)).toEqual(['9.95']);
+  s.given(sendBack()).when(receive('id-2')).emits('OrderReturnReceived', 'OrderRefundRequested');
+  expect(asked(s)).toEqual(['9.99']);
 });
