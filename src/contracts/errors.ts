@@ -3,7 +3,7 @@
  * sentence may improve. `docs/api/errors.md` is generated from this table.
  */
 export const ERRORS = {
-  MALFORMED_REQUEST: { status: 400, title: 'What came is no HTTP request' },
+  MALFORMED_REQUEST: { status: 400, title: 'What came is no HTTP request, or one that says two things at once' },
   MALFORMED_JSON: { status: 400, title: 'The body is not valid JSON' },
   VALIDATION_FAILED: { status: 400, title: 'The request does not match the schema' },
   UNKNOWN_CURRENCY: { status: 422, title: 'The currency is not an ISO 4217 code' },
@@ -43,12 +43,18 @@ export const ERRORS = {
   STOCK_INSUFFICIENT: { status: 409, title: 'The adjustment would leave less stock than is reserved' },
   API_KEY_SHOWN: { status: 409, title: 'The request made an API key before, which was shown then and is kept nowhere' },
   API_KEY_EXISTS: { status: 409, title: 'There is an API key of this name; names are never used twice' },
-  VERSION_MISMATCH: { status: 412, title: 'The order has changed since the version in If-Match' },
+  VERSION_MISMATCH: {
+    status: 412,
+    title: 'What is to be changed is not, or no longer, as If-Match or If-None-Match says',
+  },
   PAYLOAD_TOO_LARGE: { status: 413, title: 'The body is too large' },
   REQUEST_TIMEOUT: { status: 408, title: 'The request did not come in time' },
   HEADERS_TOO_LARGE: { status: 431, title: 'The headers are too large' },
-  UNSUPPORTED_MEDIA_TYPE: { status: 415, title: 'The body must be application/json' },
-  RATE_LIMITED: { status: 429, title: 'The key has called too often; try again when Retry-After says' },
+  UNSUPPORTED_MEDIA_TYPE: { status: 415, title: 'The body must be application/json, without a content coding' },
+  RATE_LIMITED: {
+    status: 429,
+    title: 'The caller asks too often or for too much at once; try again when Retry-After says',
+  },
   WEBHOOK_SIGNATURE_INVALID: { status: 401, title: 'The webhook signature does not verify' },
   OVERLOADED: { status: 503, title: 'More work is waiting than can be taken now; try again shortly' },
   UNAVAILABLE: { status: 503, title: 'A part this request needs is not reachable; try again shortly' },

@@ -38,8 +38,11 @@ export class ApiKeys {
     this.#bootstrapHash = bootstrapKey === '' ? undefined : Buffer.from(hashKey(bootstrapKey), 'hex');
   }
 
-  /** The caller behind an `Authorization` header, or undefined. */
-  authenticate(header: string | undefined): Principal | undefined | Promise<Principal | undefined> {
+  /** The caller behind an `Authorization` header, or undefined. Calls `beforeLookup`, which may throw, before it asks the database. */
+  authenticate(
+    header: string | undefined,
+    beforeLookup?: () => void,
+  ): Principal | undefined | Promise<Principal | undefined> {
     const key = bearerOf(header);
     if (key === '' || key.length > KEY_LENGTH_MAX) return undefined;
     const hash = hashKey(key);
@@ -48,6 +51,7 @@ export class ApiKeys {
     if (this.#bootstrapHash && timingSafeEqual(Buffer.from(hash, 'hex'), this.#bootstrapHash)) {
       return this.#remember(hash, { name: BOOTSTRAP_NAME, role: 'admin' });
     }
+    beforeLookup?.();
     return this.#lookup(hash);
   }
 

@@ -8,7 +8,7 @@ const POLICY = 'second';
 /**
  * At most so many calls of one API key in any second, counted together by all gateways that share a Redis. While that
  * is away nobody counts and everybody passes: a limit protects the system from a caller, not a caller from the system.
- * Without a limit, which is the default, requests do not meet any of this.
+ * Without a limit (0), requests do not meet any of this.
  */
 export function limitRates(app: FastifyInstance, perSecond: number, cache: Cache): void {
   if (perSecond <= 0) return;

@@ -1,13 +1,8 @@
 import type { ServerResponse } from 'node:http';
-import type { FastifyInstance } from 'fastify';
 import type { Counter, Gauge } from 'prom-client';
-import { type Static, Type } from 'typebox';
 import type { Health } from '#platform/runtime/health.ts';
-import { isUuid } from '#contracts/ids.ts';
-import { ORDER_EVENTS } from '#contracts/order-events.ts';
 import type { Cache } from '#platform/cache/cache.ts';
-import { answer } from '#platform/http/description/openapi.ts';
-import { type FieldError, Problem } from '#platform/http/problems.ts';
+import { Problem } from '#platform/http/problems.ts';
 import type { Bus } from '#platform/log/bus.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
 import type { Metrics } from '#platform/telemetry/metrics.ts';
@@ -33,7 +28,6 @@ const DRAIN_TIMEOUT_MS = 10_000;
 const END_TIMEOUT_MS = 1_000;
 /** The source is kept for clients that come back. */
 const LINGER_MS = 60_000;
-const FILTER_MAX = 200;
 
 export interface StreamOptions {
   readonly bus: Bus;
@@ -41,6 +35,17 @@ export interface StreamOptions {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly clientsMax: number;
+  readonly clientsPerKeyMax: number;
+  /** After so long an answer ends, and its client comes back with a new request. */
+  readonly ageMaxMs: number;
+}
+
+/** Whose connection it is. */
+export interface Listener {
+  /** Of the API key. */
+  readonly name: string;
+  /** Whether the key still opens the stream. */
+  readonly admitted: () => boolean | Promise<boolean>;
 }
 
 export interface StreamFilter {
@@ -72,11 +77,22 @@ export class Stream {
     });
   }
 
-  /** Makes sure that one more client can be served; throws a {@link Problem} where not. */
-  async admit(): Promise<void> {
+  /** Throws a {@link Problem} where one more client of this key cannot be served. */
+  assertRoom(name: string): void {
+    const { clientsMax, clientsPerKeyMax } = this.#options;
     if (this.#closed) throw new Problem('UNAVAILABLE', 'This process is stopping.');
-    if (this.#clients.size >= this.#options.clientsMax)
+    let own = 0;
+    for (const client of this.#clients) if (client.listener.name === name) own++;
+    if (own >= clientsPerKeyMax)
+      throw new Problem('RATE_LIMITED', `${own} clients with this key are following the stream already.`, {
+        headers: { 'retry-after': String(HEARTBEAT_MS / 1000) },
+      });
+    if (this.#clients.size >= clientsMax)
       throw new Problem('OVERLOADED', `${this.#clients.size} clients are following the stream already.`);
+  }
+
+  /** Resolves once events are listened to. */
+  async listen(): Promise<void> {
     clearTimeout(this.#linger);
     this.#listening ??= this.#feed.listen(
       (entry) => {
@@ -94,9 +110,9 @@ export class Stream {
     }
   }
 
-  /** Serves one client until it goes away, is too slow, or the process stops. */
-  serve(response: ServerResponse, filter: StreamFilter, last: string | undefined): void {
-    const client = new Client(response, this.#feed, filter, (error) => {
+  /** Serves one client until it goes away, is too slow or old, its key opens nothing any more, or the process stops. */
+  serve(response: ServerResponse, listener: Listener, filter: StreamFilter, last: string | undefined): void {
+    const client = new Client(response, this.#feed, listener, filter, (error) => {
       if (error) return this.#options.logger.warn({ err: error }, 'a client of the stream could not be served');
       this.#dropped.inc();
       this.#options.logger.info('a client of the stream reads too slowly and was disconnected');
@@ -104,10 +120,24 @@ export class Stream {
     this.#clients.add(client);
     this.#gauge.set(this.#clients.size);
     this.#heartbeat ??= setInterval(() => {
-      for (const each of this.#clients) each.beat();
+      for (const each of this.#clients) void this.#beat(each);
     }, HEARTBEAT_MS);
     response.once('close', () => this.#left(client));
     client.follow(last);
+  }
+
+  async #beat(client: Client): Promise<void> {
+    if (client.ageMs >= this.#options.ageMaxMs) return client.end();
+    try {
+      if (!(await client.listener.admitted())) return await client.end();
+    } catch (error) {
+      // Nobody can say now; they are asked again, and the age of the answer is the limit.
+      this.#options.logger.warn(
+        { err: error },
+        'whether a client of the stream still may follow it could not be asked',
+      );
+    }
+    client.beat();
   }
 
   #left(client: Client): void {
@@ -142,6 +172,8 @@ export class Stream {
 
 /** One connection: what it is owed, and no more of that in memory than it may. */
 class Client {
+  readonly listener: Listener;
+  readonly #sinceMs = performance.now();
   readonly #response: ServerResponse;
   readonly #feed: Feed;
   readonly #filter: StreamFilter;
@@ -155,11 +187,22 @@ class Client {
   /** Of the feed; what was read of an earlier one is void. */
   #era = 0;
 
-  constructor(response: ServerResponse, feed: Feed, filter: StreamFilter, onGivenUp: (error?: unknown) => void) {
+  constructor(
+    response: ServerResponse,
+    feed: Feed,
+    listener: Listener,
+    filter: StreamFilter,
+    onGivenUp: (error?: unknown) => void,
+  ) {
+    this.listener = listener;
     this.#response = response;
     this.#feed = feed;
     this.#filter = filter;
     this.#onGivenUp = onGivenUp;
+  }
+
+  get ageMs(): number {
+    return performance.now() - this.#sinceMs;
   }
 
   /** Sends what happened after the last id the client saw, or after now, and then everything as it happens. */
@@ -250,6 +293,7 @@ class Client {
 
   /** Keeps the connection, and a client that asked for little from falling behind what can be sent again. */
   beat(): void {
+    if (!this.#open) return;
     this.#response.write(': heartbeat\n');
     if (!this.#pending && this.#place !== NOWHERE && this.#place !== this.#saidPlace) this.#sayPlace();
     else this.#response.write('\n');
@@ -308,77 +352,4 @@ function idOf({ feed, a, b }: Place): string {
 function parsePlace(id: string): Place | undefined {
   const [, feed, a, b] = /^([a-z0-9]{1,20}):(\d{1,15})-(\d{1,15})$/.exec(id) ?? [];
   return feed === undefined ? undefined : { feed, a: Number(a), b: Number(b) };
-}
-
-const Text = Type.String({ maxLength: FILTER_MAX * 50 });
-const Several = Type.Union([Text, Type.Array(Text, { maxItems: FILTER_MAX })]);
-const StreamQuery = Type.Object(
-  {
-    orderId: Type.Optional(Several),
-    type: Type.Optional(Several),
-    lastEventId: Type.Optional(Type.String({ maxLength: 200 })),
-  },
-  { additionalProperties: false },
-);
-
-/** Values of a parameter that may come several times, and with commas. */
-function listOf(value: string | readonly string[] | undefined): string[] {
-  return [value ?? []]
-    .flat()
-    .flatMap((text) => text.split(','))
-    .map((text) => text.trim())
-    .filter((text) => text !== '');
-}
-
-function filterOf({ orderId, type }: Static<typeof StreamQuery>): StreamFilter {
-  const orderIds = listOf(orderId).map((id) => id.toLowerCase());
-  const types = listOf(type);
-  const errors: FieldError[] = [];
-  if (orderIds.length > FILTER_MAX) errors.push({ pointer: '/orderId', detail: `has more than ${FILTER_MAX} ids` });
-  if (!orderIds.every(isUuid)) errors.push({ pointer: '/orderId', detail: 'is not an order id' });
-  const unknown = types.find((name) => !Object.hasOwn(ORDER_EVENTS, name));
-  if (unknown !== undefined)
-    errors.push({ pointer: '/type', detail: `names ${unknown.slice(0, 50)}, which is not a type of event` });
-  if (errors.length > 0)
-    throw new Problem('VALIDATION_FAILED', `${errors[0]!.pointer} ${errors[0]!.detail}.`, { errors });
-  return { orderIds: new Set(orderIds), types: new Set(types) };
-}
-
-const DESCRIPTION = `Server-sent events: \`event\` is the type, \`data\` the CloudEvent, \`id\` a place to go on from with \`Last-Event-ID\`.
-\`event: reset\` says that events may be missing: read again what you show. \`orderId\` and \`type\` may come several times.`;
-
-export function streamRoutes(app: FastifyInstance, stream: Stream): void {
-  app.addHook('preClose', () => stream.close());
-  app.get<{ Querystring: Static<typeof StreamQuery> }>(
-    '/stream',
-    {
-      exposeHeadRoute: false,
-      config: {
-        headers: { 'Last-Event-ID': { description: 'The last id that was seen: goes on behind it' } },
-        refusals: ['OVERLOADED'],
-      },
-      schema: {
-        operationId: 'followEvents',
-        tags: ['operations'],
-        summary: 'Events as they happen',
-        description: DESCRIPTION,
-        querystring: StreamQuery,
-        response: { 200: answer('Events without end', Type.String(), { media: 'text/event-stream' }) },
-      },
-    },
-    async (request, reply) => {
-      const filter = filterOf(request.query);
-      const header = request.headers['last-event-id'];
-      const last = typeof header === 'string' && header !== '' ? header : request.query.lastEventId;
-      await stream.admit();
-      reply.hijack();
-      const headers = {
-        ...reply.getHeaders(),
-        'content-type': 'text/event-stream; charset=utf-8',
-        'cache-control': 'no-store',
-      };
-      reply.raw.writeHead(200, { ...headers, 'x-accel-buffering': 'no' } as Record<string, string>);
-      stream.serve(reply.raw, filter, last);
-    },
-  );
 }

@@ -9,7 +9,7 @@ import { Problem, problemOfRefusal } from '#platform/http/problems.ts';
 import { Amount, Currency, Id, IdText, PageOf, strict, Time, type View } from '#platform/http/schemas.ts';
 import type { PaymentProvider, ProviderNotice } from './provider.ts';
 import type { Payment } from './rules/model.ts';
-import { signatureProblem } from './webhook-signature.ts';
+import { signatureProblem, WEBHOOK_MAX_BYTES, webhookHeadProblem } from './webhook-signature.ts';
 
 export interface PaymentRoutesOptions {
   readonly providers: ReadonlyMap<string, PaymentProvider>;
@@ -96,6 +96,16 @@ export function paymentRoutes(app: FastifyInstance, payments: PaymentRoutesOptio
     },
   );
 
+  /** Who signs the notices of this name; throws where that cannot be known. */
+  const signer = (name: string): { provider: PaymentProvider; secret: string } => {
+    const provider = payments.providers.get(name);
+    if (!provider) throw new Problem('NOT_FOUND', 'No payment provider of this name is configured.');
+    const { webhookSecret: secret } = provider;
+    if (secret === undefined)
+      throw new Problem('WEBHOOK_SIGNATURE_INVALID', 'No secret is configured for webhooks of this provider.');
+    return { provider, secret };
+  };
+
   // The signature covers the bytes as sent, so this route alone takes the body unparsed.
   app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
@@ -111,6 +121,13 @@ export function paymentRoutes(app: FastifyInstance, payments: PaymentRoutesOptio
             'webhook-signature': { description: 'HMAC-SHA256 of id, timestamp and body: `v1,…`' },
           },
           refusals: ['NOT_FOUND', 'WEBHOOK_SIGNATURE_INVALID', 'OVERLOADED'],
+        },
+        bodyLimit: WEBHOOK_MAX_BYTES,
+        // Nobody has said yet who calls: what can be refused without the body is refused before it is taken.
+        onRequest: async ({ params, headers }) => {
+          signer((params as { provider: string }).provider);
+          const problem = webhookHeadProblem(headers, payments.nowMs());
+          if (problem) throw new Problem('WEBHOOK_SIGNATURE_INVALID', problem);
         },
         schema: {
           operationId: 'receiveWebhook',
@@ -131,20 +148,9 @@ export function paymentRoutes(app: FastifyInstance, payments: PaymentRoutesOptio
         },
       },
       async (request, reply) => {
-        const provider = payments.providers.get(request.params.provider);
-        if (!provider) throw new Problem('NOT_FOUND', 'No payment provider of this name is configured.');
+        const { provider, secret } = signer(request.params.provider);
         const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-        const { headers } = request;
-        const message = {
-          id: headers['webhook-id'],
-          timestamp: headers['webhook-timestamp'],
-          signature: headers['webhook-signature'],
-          body,
-        };
-        const problem =
-          provider.webhookSecret === undefined
-            ? 'No secret is configured for webhooks of this provider.'
-            : signatureProblem(message, provider.webhookSecret, payments.nowMs());
+        const problem = signatureProblem(request.headers, body, secret, payments.nowMs());
         if (problem) throw new Problem('WEBHOOK_SIGNATURE_INVALID', problem);
         const notice = provider.readWebhook(JSON.parse(body.toString()));
         const recorded = notice && (await payments.recordNotice(notice));

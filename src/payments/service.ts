@@ -4,6 +4,7 @@ import { isRefusal, type Refusal } from '#contracts/errors.ts';
 import type { Cause } from '#platform/processor/aggregate.ts';
 import { type DuePoller, startDuePoller } from '#platform/processor/due.ts';
 import type { Done } from '#platform/processor/batch.ts';
+import { Problem } from '#platform/http/problems.ts';
 import { Processor } from '#platform/processor/processor.ts';
 import { type ProcessorParts, replayable } from '#platform/processor/preview.ts';
 import type { Service, ServiceDefinition, ServiceDependencies } from '#platform/service.ts';
@@ -16,6 +17,7 @@ import { paymentRoutes } from './routes.ts';
 import { nextAttemptOf, type Payment, type PaymentCommand, type PaymentEffect } from './rules/model.ts';
 import type { ProviderResult, Operation } from './rules/operation.ts';
 import { eventsToRead, paymentRules } from './rules.ts';
+import { WEBHOOK_MAX_BYTES, webhookHeadProblem } from './webhook-signature.ts';
 import { duePayments, hasAuthorizations, paymentStore, readPayment, waitingForOtherProviders } from './store.ts';
 
 const RECONCILE_EVERY_MS = 1_000;
@@ -45,7 +47,15 @@ export const payments: ServiceDefinition = {
     { path: '/payments' },
     { path: '/payments/*' },
     // Signed by the payment provider.
-    { path: '/payments/webhooks/:provider', public: true },
+    {
+      path: '/payments/webhooks/:provider',
+      public: true,
+      bodyMaxBytes: WEBHOOK_MAX_BYTES,
+      refuse(headers) {
+        const problem = webhookHeadProblem(headers, Date.now());
+        return problem === undefined ? undefined : new Problem('WEBHOOK_SIGNATURE_INVALID', problem);
+      },
+    },
   ],
   emits: SOURCES.payments,
   offers: ['paymentProviders'],

@@ -47,8 +47,11 @@ export interface Service {
   readonly routes?: (app: FastifyInstance) => void;
   /** The calls that its definition offers to other services. */
   readonly peer?: Partial<Peers>;
-  /** Of the front door: the caller behind an `Authorization` header, or undefined. */
-  readonly authenticate?: (authorization: string | undefined) => Principal | undefined | Promise<Principal | undefined>;
+  /** Of the front door: the caller behind an `Authorization` header, or undefined. Calls `beforeLookup`, which may throw, where it does not know the key. */
+  readonly authenticate?: (
+    authorization: string | undefined,
+    beforeLookup?: () => void,
+  ) => Principal | undefined | Promise<Principal | undefined>;
   /** What the readiness of the process says beside its consumers, by name. */
   readonly checks?: () => Readonly<Record<string, Check>>;
   readonly consumer?: Consumer;

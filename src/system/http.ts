@@ -16,6 +16,7 @@ import { type Databases, hasLog } from './databases.ts';
 import { describeApi } from './description.ts';
 import { type Messaging, relayConsumer } from './messaging.ts';
 import { peerRoutes, type Remote } from './remote.ts';
+import type { ProcessConfig } from './settings.ts';
 
 /**
  * The version of the program and of its API. Of all files outside of src, package.json alone is read while the program
@@ -26,6 +27,7 @@ export const { version: packageVersion } = JSON.parse(
 ) as { version: string };
 
 export interface AppParts {
+  readonly config: ProcessConfig;
   /** Every service there is, and those of this process. */
   readonly definitions: readonly ServiceDefinition[];
   readonly chosen: readonly ServiceDefinition[];
@@ -41,6 +43,7 @@ export interface AppParts {
 
 /** The HTTP API of a process: the routes of its services, what every process answers, and the way to services elsewhere. */
 export async function createApp({
+  config,
   definitions,
   chosen,
   services,
@@ -54,10 +57,13 @@ export async function createApp({
 }: AppParts): Promise<FastifyInstance> {
   const frontDoor = [...services.values()].find((service) => service.authenticate);
   const { identities } = remote;
-  const authenticate = (request: FastifyRequest): Principal | undefined | Promise<Principal | undefined> => {
+  const authenticate = (
+    request: FastifyRequest,
+    beforeLookup?: () => void,
+  ): Principal | undefined | Promise<Principal | undefined> => {
     const identity = identities && request.headers[IDENTITY_HEADER];
     if (identity !== undefined || !frontDoor) return identities?.verify(identity);
-    return frontDoor.authenticate!(request.headers.authorization);
+    return frontDoor.authenticate!(request.headers.authorization, beforeLookup);
   };
   const app = createHttp({
     version: packageVersion,
@@ -66,6 +72,7 @@ export async function createApp({
     metrics,
     authenticate,
     behindGateway: frontDoor === undefined,
+    limits: config,
   });
   const consumers = new Map<string, Consumer>();
   for (const [name, service] of services) {

@@ -44,7 +44,13 @@ export async function startMessaging({ kafka, databases, logger, closers }: Mess
   const relays: Relay[] = [];
   for (const { url, database, services } of databases.distinct.filter(hasLog)) {
     if (services.every(({ emits }) => emits === undefined)) continue;
-    const relay = await Relay.start({ config: kafka, database, url, logger, recentCommits: bus.recentCommits });
+    const relay = await Relay.start({
+      config: kafka,
+      database: database.reserved,
+      url,
+      logger,
+      recentCommits: bus.recentCommits,
+    });
     closers.push(() => relay.stop());
     relays.push(relay);
   }

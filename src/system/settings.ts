@@ -20,6 +20,40 @@ export const processSettings = {
     default: '127.0.0.1',
     meaning: 'Address to listen on; 0.0.0.0 in a container',
   },
+  publicUrl: {
+    type: 'string',
+    env: 'OLMS_PUBLIC_URL',
+    default: '',
+    meaning:
+      'Where the API is reached from outside, such as https://olms.example.com: absolute base of `dataschema` and links; empty: the address this process listens on',
+  },
+  metricsToken: {
+    type: 'secret',
+    env: 'METRICS_TOKEN',
+    default: '',
+    meaning:
+      'Bearer token that opens GET /metrics of every process; empty: an API key does, and outside of production this machine needs none',
+  },
+  connectionsMax: {
+    type: 'integer',
+    env: 'HTTP_CONNECTIONS_MAX',
+    default: 8_192,
+    meaning: 'Connections a process has open at once; more are closed unanswered. 0: no limit',
+  },
+  connectionsPerAddressMax: {
+    type: 'integer',
+    env: 'HTTP_CONNECTIONS_PER_ADDRESS_MAX',
+    default: 2_048,
+    meaning: 'The same with one address; behind a proxy all have one. 0: no limit',
+  },
+  changesPerKeyMax: {
+    type: 'integer',
+    min: 1,
+    env: 'HTTP_CHANGES_PER_KEY_MAX',
+    default: 2_048,
+    meaning:
+      'Changes, such as new orders, that one API key may have in flight at once before more are refused with 429',
+  },
   databaseUrl: {
     type: 'secret',
     env: 'DATABASE_URL',

@@ -101,6 +101,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       services.set(definition.name, service);
     }
     const app = await createApp({
+      config,
       definitions,
       chosen,
       services,

@@ -12,10 +12,13 @@ import { createHttp } from '#platform/http/server.ts';
 import { type Bus, type LogPosition, pausedBus } from '#platform/log/bus.ts';
 import { createLogger } from '#platform/telemetry/logger.ts';
 import { createMetrics } from '#platform/telemetry/metrics.ts';
-import { Stream, streamRoutes } from '#gateway/stream.ts';
+import { streamRoutes } from '#gateway/stream-routes.ts';
+import { Stream } from '#gateway/stream.ts';
 import { type OwnRedis, startOwnRedis } from '#tests/support/redis.ts';
 import { SseClient } from '#tests/support/sse.ts';
 import { until } from '#tests/support/until.ts';
+
+const LIMITS = { clientsMax: 10, clientsPerKeyMax: 10, ageMaxMs: 3_600_000 };
 
 const logger = createLogger('silent');
 
@@ -104,9 +107,10 @@ describe('the stream of several gateways', () => {
   async function start(withRedis = true): Promise<Gateway> {
     const metrics = createMetrics();
     const cache = withRedis ? await RedisCache.open({ url: redis.url, prefix, logger, metrics }) : undefined;
-    const stream = new Stream({ bus: broker.bus(), cache, logger, metrics, clientsMax: 10 });
-    const app = createHttp({ logger, metrics, authenticate: () => ({ name: 'test', role: 'reader' }) });
-    await app.register(async (scope) => streamRoutes(scope, stream));
+    const stream = new Stream({ bus: broker.bus(), cache, logger, metrics, ...LIMITS });
+    const caller = { name: 'test', role: 'reader' } as const;
+    const app = createHttp({ logger, metrics, authenticate: () => caller });
+    await app.register(async (scope) => streamRoutes(scope, stream, () => caller));
     const url = await app.listen({ port: 0, host: '127.0.0.1' });
     let stopped = false;
     const stop = async (): Promise<void> => {

@@ -32,6 +32,11 @@ export class KillableSystem {
     this.logFile = join(options.folder, 'olms.log');
   }
 
+  /** Of the program; it must run. */
+  get pid(): number {
+    return this.#child!.pid!;
+  }
+
   get dataFolder(): string {
     return join(this.#options.folder, 'data');
   }

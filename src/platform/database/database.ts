@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { Gate } from './gate.ts';
 import { joinWrites, type Write } from './statement.ts';
 
 pg.types.setTypeParser(pg.types.builtins.INT8, (text) => Number(text));
@@ -28,25 +29,48 @@ export interface DatabaseOptions {
 
 type QueryRow = Record<string, unknown>;
 
+const CONNECT_TIMEOUT_MS = 10_000;
+/** Of a pool, what reads of callers leave to everybody else: a quarter, two at least, where that leaves them one. */
+function reservedOf(poolSize: number): number {
+  return Math.min(Math.max(2, poolSize >> 2), poolSize - 1);
+}
+
+/** What the database is for callers and for consumers alike. */
+interface Common {
+  readonly pool: pg.Pool;
+  statements: number;
+  readonly afterWrite: Set<() => void>;
+  readonly statementNames: Map<string, string>;
+}
+
 /**
  * A small pool on one database. Reads go through `query`, saves through `write`, which runs all writes as one
- * statement and notifies listeners when it is committed.
+ * statement and notifies listeners when it is committed. However many reads there are, some connections are left for
+ * writes, and for the reads of {@link Database.reserved}.
  */
 export class Database {
   readonly pool: pg.Pool;
   /** True where no other process writes to this database. */
   readonly soleWriter: boolean;
-  /** Statements sent by this process, for the statement budget of the benchmark. */
-  statements = 0;
-  readonly #afterWrite = new Set<() => void>();
-  readonly #statementNames = new Map<string, string>();
+  /** The same database for consumers: their reads wait behind nobody else's. */
+  readonly reserved: Database;
+  readonly #common: Common;
+  /** Undefined where reads are let through as they come. */
+  readonly #reads: Gate | undefined;
 
-  constructor(options: DatabaseOptions) {
+  constructor(options: DatabaseOptions, common?: Common) {
     this.soleWriter = options.soleWriter ?? false;
+    if (common) {
+      this.#common = common;
+      this.pool = common.pool;
+      this.reserved = this;
+      return;
+    }
+    const { poolSize } = options;
     this.pool = new pg.Pool({
       connectionString: options.url,
-      max: options.poolSize,
-      connectionTimeoutMillis: 10_000,
+      max: poolSize,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       idleTimeoutMillis: 0,
       statement_timeout: options.statementTimeoutMs,
       application_name: options.applicationName,
@@ -54,25 +78,41 @@ export class Database {
     });
     // A dropped idle connection is replaced on the next use; without a listener it would end the process.
     this.pool.on('error', () => {});
+    this.#reads = new Gate(poolSize - reservedOf(poolSize), CONNECT_TIMEOUT_MS);
+    this.#common = {
+      pool: this.pool,
+      statements: 0,
+      afterWrite: new Set(),
+      statementNames: new Map(),
+    };
+    this.reserved = new Database(options, this.#common);
+  }
+
+  /** Statements sent by this process, for the statement budget of the benchmark. */
+  get statements(): number {
+    return this.#common.statements;
   }
 
   /** Rows of a read, prepared by its text. Throws what PostgreSQL says. */
   async query<Row extends QueryRow = QueryRow>(text: string, values: unknown[] = []): Promise<Row[]> {
-    this.statements++;
-    const result = await this.pool.query<Row>({ name: this.#nameOf(text), text, values });
-    return result.rows;
+    return this.#read<Row>({ name: this.#nameOf(text), text, values });
   }
 
   /** Rows of a read that is planned for its very values: for filters whose best plan depends on them. */
   async queryOnce<Row extends QueryRow = QueryRow>(text: string, values: unknown[] = []): Promise<Row[]> {
-    this.statements++;
-    return (await this.pool.query<Row>(text, values)).rows;
+    return this.#read<Row>({ text, values });
+  }
+
+  async #read<Row extends QueryRow>(query: pg.QueryConfig): Promise<Row[]> {
+    this.#common.statements++;
+    const asked = this.#reads ? this.#reads.through(() => this.pool.query<Row>(query)) : this.pool.query<Row>(query);
+    return (await asked).rows;
   }
 
   /** Commits all writes as one statement, or none. Throws {@link ConflictError} where an expectation fails. */
   async write(writes: readonly Write[]): Promise<void> {
     if (writes.length === 0) return;
-    this.statements++;
+    this.#common.statements++;
     try {
       await this.pool.query(joinWrites(writes));
     } catch (error) {
@@ -82,23 +122,25 @@ export class Database {
       if (code === CHECK_VIOLATION && constraint?.startsWith('guard_')) throw new ConflictError(constraint, error);
       throw error;
     } finally {
-      for (const listener of this.#afterWrite) listener();
+      for (const listener of this.#common.afterWrite) listener();
     }
   }
 
   /** Calls back after every write of this process, committed or failed. Returns the way to stop it. */
   onWrite(listener: () => void): () => void {
-    this.#afterWrite.add(listener);
-    return () => this.#afterWrite.delete(listener);
+    const { afterWrite } = this.#common;
+    afterWrite.add(listener);
+    return () => afterWrite.delete(listener);
   }
 
   #nameOf(text: string): string | undefined {
-    let name = this.#statementNames.get(text);
+    const names = this.#common.statementNames;
+    let name = names.get(text);
     if (name === undefined) {
       // Texts built from filters are finitely many; the bound is against a bug, not against load.
-      if (this.#statementNames.size >= 2000) return undefined;
-      name = `q${this.#statementNames.size}`;
-      this.#statementNames.set(text, name);
+      if (names.size >= 2000) return undefined;
+      name = `q${names.size}`;
+      names.set(text, name);
     }
     return name;
   }

@@ -55,8 +55,8 @@ function isUnstorable(error: unknown): boolean {
   return /^(54...|22021|22P05)$/.test(String((error as { code?: unknown }).code));
 }
 
-/** The one place that turns whatever was thrown into a problem. */
-export function problemOf(error: unknown, errorsMax: number): Problem {
+/** The one place that turns whatever was thrown into a problem. `bodyLimit` is that of the route, in bytes. */
+export function problemOf(error: unknown, errorsMax: number, bodyLimit = 0): Problem {
   if (error instanceof Problem) return error;
   const { code, validation, validationContext, statusCode } = error as {
     code?: string;
@@ -75,7 +75,8 @@ export function problemOf(error: unknown, errorsMax: number): Problem {
       { errors },
     );
   }
-  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new Problem('PAYLOAD_TOO_LARGE', 'Send at most 1 MiB.');
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE')
+    return new Problem('PAYLOAD_TOO_LARGE', `Send at most ${bodyLimit / 1024} KiB.`);
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
     return new Problem('UNSUPPORTED_MEDIA_TYPE', 'Send Content-Type: application/json.');
   if (code === 'FST_ERR_CTP_EMPTY_JSON_BODY') return new Problem('MALFORMED_JSON', 'The body is empty.');
@@ -111,7 +112,7 @@ export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply
   const { headers } = problem.extras;
   if (headers) reply.headers(headers);
   if (status === 503) reply.header('retry-after', String(RETRY_AFTER_S));
-  if (status === 401) reply.header('www-authenticate', 'Bearer');
+  if (status === 401 && !headers?.['www-authenticate']) reply.header('www-authenticate', 'Bearer realm="olms"');
   const body = problemDocument(problem, reply.request.correlationId);
   return reply.code(status).header('content-type', 'application/problem+json').send(JSON.stringify(body));
 }

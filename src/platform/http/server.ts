@@ -1,4 +1,3 @@
-import { isUtf8 } from 'node:buffer';
 import { randomFillSync } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
@@ -9,6 +8,12 @@ import type { Cause } from '#platform/processor/aggregate.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
 import type { Metrics } from '#platform/telemetry/metrics.ts';
 import { describeRoutes, type Tag } from './description/openapi.ts';
+import { finishAnswers } from './finished-answers.ts';
+import { parseJsonBodies } from './json-body.ts';
+import { type ConnectionLimits, limitConnections } from './limits/connections.ts';
+import { Admission } from './limits/admission.ts';
+import { closeUnread } from './limits/answered.ts';
+import { headProblem } from './request-head.ts';
 import { Problem, problemDocument, problemOf, sendProblem } from './problems.ts';
 import { isText, TEXT_FORMAT } from './schemas.ts';
 
@@ -28,6 +33,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Reachable without an API key. */
     public?: boolean;
+    /** Answered without end, and counted by itself. */
+    endless?: boolean;
     /** The least role that may call; by default reading needs `reader`, everything else `client`. */
     role?: Principal['role'];
   }
@@ -46,6 +53,10 @@ const OPEN_ROUTES: ReadonlySet<string | undefined> = new Set(['/health/liveness'
 const CORRELATION_ID = /^[A-Za-z0-9._:/+=-]{1,128}$/;
 const TRACEPARENT = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 export const BODY_LIMIT_BYTES = 1024 * 1024;
+const REQUEST_TIMEOUT_MS = 30_000;
+const HEADERS_TIMEOUT_MS = 10_000;
+const CHECK_CONNECTIONS_MS = 2_000;
+const STALLED_MS = 90_000;
 const VALIDATION_ERRORS_MAX = 50;
 
 export interface HttpOptions {
@@ -55,10 +66,23 @@ export interface HttpOptions {
   readonly tags?: readonly Tag[];
   readonly logger: Logger;
   readonly metrics: Metrics;
-  /** The caller behind a request, or undefined; asked for every route that is not public. */
-  readonly authenticate: (request: FastifyRequest) => Promise<Principal | undefined> | Principal | undefined;
+  /**
+   * The caller behind a request, or undefined; asked for every route that is not public. `beforeLookup` is called where
+   * that has to be looked up, and may throw.
+   */
+  readonly authenticate: (
+    request: FastifyRequest,
+    beforeLookup: () => void,
+  ) => Promise<Principal | undefined> | Principal | undefined;
   /** Callers come through a gateway in another process, which vouches for them, even where a route is public. */
   readonly behindGateway?: boolean;
+  /** How much callers may have at once; without it nothing is limited, as where the API is only described. */
+  readonly limits?: HttpLimits;
+}
+
+export interface HttpLimits extends ConnectionLimits {
+  /** Changes that one caller may have in flight at once. */
+  readonly changesPerKeyMax: number;
 }
 
 const POOL_BYTES = 4096;
@@ -108,7 +132,10 @@ export function createHttp(options: HttpOptions): FastifyInstance {
     },
     clientErrorHandler: refuseBytes,
     bodyLimit: BODY_LIMIT_BYTES,
-    requestTimeout: 60_000,
+    // A whole request, its head, and how often that is looked at; then a connection on which nothing moves, either way.
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: CHECK_CONNECTIONS_MS },
+    connectionTimeout: STALLED_MS,
     keepAliveTimeout: 75_000,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 200, ignoreTrailingSlash: false },
@@ -124,15 +151,9 @@ export function createHttp(options: HttpOptions): FastifyInstance {
     },
   });
   describeRoutes(app, { version, tags });
-  const parseJson = app.getDefaultJsonParser('error', 'error');
-  // Many clients send the content type without a body: then there is none, and the route's schema judges that.
-  app.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, body, done) => {
-    if (body.length === 0) done(null, undefined);
-    // Decoding would put another character in the place of what is none.
-    else if (!isUtf8(body)) done(new Problem('MALFORMED_JSON', 'The body is not UTF-8.'));
-    else void parseJson(request, body.toString(), done);
-  });
-  app.removeContentTypeParser('text/plain');
+  parseJsonBodies(app);
+  const admission = new Admission(options.limits?.changesPerKeyMax ?? Number.POSITIVE_INFINITY, logger);
+  if (options.limits) limitConnections(app.server, options.limits, metrics);
   app.decorateRequest('principal', null as never);
   app.decorateRequest('correlationId', '');
   app.decorateRequest('cause', null as never);
@@ -147,31 +168,32 @@ export function createHttp(options: HttpOptions): FastifyInstance {
       traceparent: traceparentOf(request.headers.traceparent),
     };
     reply.header('x-correlation-id', request.correlationId);
+    const problem = headProblem(request);
+    if (problem) throw problem;
     const { config } = request.routeOptions;
     // Before Fastify minds the body of what nobody takes.
     if (request.is404) return sendProblem(reply, notFound(app, request));
-    if (config?.public && !(behindGateway && !OPEN_ROUTES.has(request.routeOptions.url))) return;
-    const principal = await options.authenticate(request);
-    if (!principal)
-      throw new Problem(
-        'UNAUTHENTICATED',
-        behindGateway
-          ? 'This service takes requests through the gateway only.'
-          : 'Send a valid API key as "Authorization: Bearer <key>".',
-      );
-    if (config?.public) return;
-    const reading = READING.has(request.method);
-    const needed = config?.role ?? (reading ? 'reader' : 'client');
-    if (RANKS[principal.role] < RANKS[needed])
-      throw new Problem('FORBIDDEN', `This needs a key with the role ${needed}; yours has ${principal.role}.`);
-    request.principal = principal;
+    const open = config?.public ?? false;
+    if (!open || (behindGateway && !OPEN_ROUTES.has(request.routeOptions.url))) {
+      const principal = await admission.authenticate(request, options.authenticate);
+      if (!principal) throw unauthenticated(request, behindGateway);
+      if (!open) admit(request, principal, config);
+    }
+    const turn = admission.enter(request, reply);
+    if (turn) await turn;
   });
+  app.addHook('preParsing', (request, reply, payload, done) => {
+    admission.watchBody(request, reply);
+    done(null, payload);
+  });
+  finishAnswers(app, (request, length) => admission.answered(request, length));
   app.addHook('onResponse', async (request, reply) => {
     const route = request.routeOptions.url ?? 'unknown';
     seconds.labels(request.method, route, String(reply.statusCode)).observe(reply.elapsedTime / 1000);
+    if (!request.raw.complete) closeUnread(request);
   });
   app.setErrorHandler((error, request, reply) => {
-    const problem = problemOf(error, VALIDATION_ERRORS_MAX);
+    const problem = problemOf(error, VALIDATION_ERRORS_MAX, request.routeOptions.bodyLimit);
     refused.labels(problem.code).inc();
     if (problem.code === 'INTERNAL')
       logger.error(
@@ -181,6 +203,29 @@ export function createHttp(options: HttpOptions): FastifyInstance {
     return sendProblem(reply, problem);
   });
   return app;
+}
+
+/** Notes who calls; throws FORBIDDEN where the route needs more than their role. */
+function admit(request: FastifyRequest, principal: Principal, config: FastifyRequest['routeOptions']['config']): void {
+  const needed = config?.role ?? (READING.has(request.method) ? 'reader' : 'client');
+  if (RANKS[principal.role] < RANKS[needed])
+    throw new Problem('FORBIDDEN', `This needs a key with the role ${needed}; yours has ${principal.role}.`, {
+      headers: { 'www-authenticate': 'Bearer realm="olms", error="insufficient_scope"' },
+    });
+  request.principal = principal;
+}
+
+/** As RFC 6750 says: without a reason where no key was sent. */
+function unauthenticated({ headers }: FastifyRequest, behindGateway: boolean): Problem {
+  return new Problem(
+    'UNAUTHENTICATED',
+    behindGateway
+      ? 'This service takes requests through the gateway only.'
+      : 'Send a valid API key as "Authorization: Bearer <key>".',
+    headers.authorization === undefined
+      ? {}
+      : { headers: { 'www-authenticate': 'Bearer realm="olms", error="invalid_token"' } },
+  );
 }
 
 /** Answers bytes that never became a request, and closes their connection. */
@@ -206,7 +251,10 @@ function refuseBytes(error: Error & { code?: string }, socket: Socket): void {
 const NO_REQUEST = new Problem('MALFORMED_REQUEST', 'Send an HTTP/1.1 request.');
 const BYTES_REFUSED: Readonly<Record<string, Problem>> = {
   HPE_HEADER_OVERFLOW: new Problem('HEADERS_TOO_LARGE', 'Send at most 16 KiB of URL and headers.'),
-  ERR_HTTP_REQUEST_TIMEOUT: new Problem('REQUEST_TIMEOUT', 'Send the whole request within a minute.'),
+  ERR_HTTP_REQUEST_TIMEOUT: new Problem(
+    'REQUEST_TIMEOUT',
+    `Send the whole request within ${REQUEST_TIMEOUT_MS / 1000} s.`,
+  ),
 };
 
 /** A command without details may come without a body. */

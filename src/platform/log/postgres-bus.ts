@@ -23,6 +23,8 @@ const BLOCKED_POLL_MS = 5;
 const BLOCKED_POLL_MAX_MS = 80;
 
 export class PostgresBus implements Bus {
+  /** For whoever reads the log without consuming it. */
+  readonly log: Database;
   readonly #database: Database;
   readonly #recentCommits = new RecentCommits();
   readonly #subscriptions = new Set<PostgresSubscription>();
@@ -43,7 +45,8 @@ export class PostgresBus implements Bus {
   #failure: string | undefined;
 
   private constructor(database: Database, coordinator: Coordinator | undefined) {
-    this.#database = database;
+    this.log = database;
+    this.#database = database.reserved;
     this.#coordinator = coordinator;
     this.#stopWatchingWrites = database.onWrite(() => {
       if (this.#recentCommits.isEmpty) return;
@@ -65,10 +68,6 @@ export class PostgresBus implements Bus {
     bus.#head = await tailEnd(database);
     bus.#window.start = bus.#head;
     return bus;
-  }
-
-  get log(): Database {
-    return this.#database;
   }
 
   async subscribe(options: SubscribeOptions): Promise<Subscription> {

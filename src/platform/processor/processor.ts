@@ -38,7 +38,9 @@ export class Processor<State, Command, Effect = never, Value = never> {
   #upkeep: NodeJS.Timeout | undefined;
   #stopping = false;
 
-  constructor(options: ProcessorOptions<State, Command, Effect, Value>) {
+  constructor(given: ProcessorOptions<State, Command, Effect, Value>) {
+    // What happens to orders goes on however much is read about them.
+    const options = { ...given, database: given.database.reserved };
     this.#options = options;
     const { name, rules, database, bus, clock, logger, keepShared = false, opensWith, lingerMs = 0 } = options;
     this.#remembered = new Remembered({ soleWriter: database.soleWriter, keepShared, opensWith });

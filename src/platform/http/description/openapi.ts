@@ -246,12 +246,12 @@ function refusalsOf({ method, schema, config }: Described): ErrorCode[] {
   const codes: ErrorCode[] = [...refusals];
   // A path can be no URL at all.
   if (schema.params || schema.querystring || schema.body || idempotencyKey) codes.push('VALIDATION_FAILED');
-  if (changes) codes.push('MALFORMED_JSON', 'PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE');
+  if (changes) codes.push('MALFORMED_JSON', 'PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE', 'OVERLOADED');
   if (idempotencyKey) codes.push('IDEMPOTENCY_KEY_REUSED');
   if (idempotencyKey === 'required') codes.push('IDEMPOTENCY_KEY_REQUIRED');
-  if (!open) codes.push('UNAUTHENTICATED', 'RATE_LIMITED');
+  if (!open) codes.push('UNAUTHENTICATED');
   if (!open && (role ?? (changes ? 'client' : 'reader')) !== 'reader') codes.push('FORBIDDEN');
-  codes.push('UNAVAILABLE', 'INTERNAL');
+  codes.push('MALFORMED_REQUEST', 'RATE_LIMITED', 'UNAVAILABLE', 'INTERNAL');
   return [...new Set(codes)];
 }
 

@@ -1,4 +1,6 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyInstance } from 'fastify';
+import type { Problem } from '#platform/http/problems.ts';
 import type { FastifyReply, FastifyRequest } from '#platform/http/server.ts';
 import { ANSWER_TIMEOUT_MS, type RemoteService, unavailable } from './client.ts';
 import { ANONYMOUS, IDENTITY_HEADER } from './identity.ts';
@@ -9,6 +11,10 @@ export interface ServedPath {
   readonly path: string;
   /** Reachable without a key: the service checks by itself who calls. */
   readonly public?: true;
+  /** Of a body; by default what every route takes. */
+  readonly bodyMaxBytes?: number;
+  /** What the service would refuse for its head alone; asked before the body is taken, because it may be anybody's. */
+  readonly refuse?: (headers: IncomingHttpHeaders) => Problem | undefined;
 }
 
 /** A service in other processes, and what is handed on to it. */
@@ -28,11 +34,18 @@ export function proxyRoutes(app: FastifyInstance, services: readonly Elsewhere[]
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
     for (const { name, paths, remote } of services) {
-      for (const { path, public: open = false } of paths) {
+      for (const { path, public: open = false, bodyMaxBytes, refuse } of paths) {
         scope.route({
           method: [...METHODS],
           url: path,
           config: { public: open },
+          ...(bodyMaxBytes !== undefined && { bodyLimit: bodyMaxBytes }),
+          ...(refuse && {
+            onRequest: async ({ headers }) => {
+              const problem = refuse(headers);
+              if (problem) throw problem;
+            },
+          }),
           schema: { hide: true },
           handler: async (request, reply) => {
             if (!remote) throw unavailable(name, `it is not in this process, and ${name.toUpperCase()}_URL is not set`);
