@@ -33,9 +33,9 @@ export const gateway: ServiceDefinition = {
       authenticate: (authorization, beforeLookup) => keys.authenticate(authorization, beforeLookup),
       checks: () => ({ stream: { ...stream.healthy(), optional: true } }),
       routes(app) {
-        // A default costs nobody a way to Redis.
-        const shared = env['RATE_LIMIT_PER_SECOND'] ? cache : undefined;
-        limitRates(app, config.rateLimitPerSecond, shared ?? new MemoryCache());
+        // Counting together costs every call a way to Redis; nobody asked for that by default.
+        const { asked } = readSettings({ asked: { ...gatewaySettings.rateLimitPerSecond, default: 0 } }, env);
+        limitRates(app, config.rateLimitPerSecond, (asked > 0 ? cache : undefined) ?? new MemoryCache());
         apiKeyRoutes(app, keys);
         streamRoutes(app, stream, (authorization) => keys.authenticate(authorization));
       },

@@ -91,6 +91,8 @@ export async function createApp({
       metrics,
       consumers,
       authenticate,
+      metricsToken: config.metricsToken,
+      metricsOpenHere: config.environment !== 'production',
       moreChecks: () => readinessChecks(databases, messaging, relay, remote, cache, services.values()),
       ...(frontDoor && elsewhere.length > 0 && { document: () => describeApi(definitions, packageVersion) }),
     });

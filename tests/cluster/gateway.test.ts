@@ -113,13 +113,33 @@ describe('the gateway', () => {
 
   test('takes webhooks without a key, byte for byte, as nobody in particular', async () => {
     const body = '{ "odd":   "spacing" }\n';
-    const answer = await api
-      .as(undefined)
-      .call('POST', '/payments/webhooks/sandbox', { body, headers: { 'webhook-id': 'm1' } });
+    const stranger = api.as(undefined);
+    const headers = {
+      'webhook-id': 'm1',
+      'webhook-timestamp': String(Math.floor(Date.now() / 1000)),
+      'webhook-signature': 'v1,AAAA',
+    };
+    const answer = await stranger.call('POST', '/payments/webhooks/sandbox', { body, headers });
     expect(answer.status).toBe(200);
     expect(only.seen[0]!.body.toString()).toBe(body);
     expect(only.seen[0]!.headers['webhook-id']).toBe('m1');
     expect(identities.verify(only.seen[0]!.headers[IDENTITY_HEADER])).toEqual({ name: 'anonymous', role: 'anonymous' });
+  });
+
+  test('hands on no webhook that its service would refuse for its head, nor one larger than a notice is', async () => {
+    const stranger = api.as(undefined);
+    const timestamp = String(Math.floor(Date.now() / 1000));
+    const signed = { 'webhook-id': 'm1', 'webhook-timestamp': timestamp, 'webhook-signature': 'v1,AAAA' };
+    for (const [headers, body, status, code] of [
+      [{}, 'x', 401, 'WEBHOOK_SIGNATURE_INVALID'],
+      [{ ...signed, 'webhook-timestamp': '1' }, 'x', 401, 'WEBHOOK_SIGNATURE_INVALID'],
+      [{ ...signed, 'webhook-signature': 'AAAA' }, 'x', 401, 'WEBHOOK_SIGNATURE_INVALID'],
+      [signed, 'x'.repeat(64 * 1024 + 1), 413, 'PAYLOAD_TOO_LARGE'],
+    ] as const) {
+      const answer = await stranger.call<Problem>('POST', '/payments/webhooks/sandbox', { body, headers });
+      expect([answer.status, answer.body.code]).toEqual([status, code]);
+    }
+    expect(only.seen).toHaveLength(0);
   });
 
   test('keeps the limit of bodies', async () => {

@@ -26,14 +26,16 @@ describe('GET /stream', () => {
   let sql: pg.Pool;
   const clients: SseClient[] = [];
 
-  async function start(): Promise<void> {
+  async function start(more: Readonly<Record<string, string>> = {}): Promise<void> {
     const env = {
       DATABASE_URL: databaseUrl,
       PORT: String(await freePort()),
       SANDBOX_PROVIDER_PORT: String(await freePort()),
       SANDBOX_CARRIER_DELAY_MS: '0',
       STREAM_CLIENTS_MAX: '6',
+      STREAM_AGE_MAX_MS: '60000',
       OLMS_BOOTSTRAP_API_KEY: KEY,
+      ...more,
     };
     system = await startSystem({ env, logger: createLogger('silent') });
     api = new Api(system.url, KEY);
@@ -255,6 +257,44 @@ describe('GET /stream', () => {
     expect(refused.headers['retry-after']).toBeTruthy();
     many[0]!.close();
     await until('a place', async () => (await open()).status === 200);
+  });
+
+  test('one key takes no more places than its own, and leaves those of the others', async () => {
+    const { key } = await api.ok<{ key: string }>('POST', '/api-keys', { body: { name: 'greedy', role: 'reader' } });
+    await stop();
+    await start({ STREAM_CLIENTS_PER_KEY_MAX: '3' });
+    const answers = await Promise.all(Array.from({ length: 9 }, () => SseClient.open(`${system.url}/stream`, key)));
+    clients.push(...answers);
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(3);
+    const refused = answers.find(({ status }) => status !== 200)!;
+    expect([refused.status, Number(refused.headers['retry-after'])]).toEqual([429, 15]);
+    expect((await open()).status).toBe(200);
+  });
+
+  test('a stream ends when its key opens nothing any more, and when it is old; others go on', async () => {
+    const { key } = await api.ok<{ key: string }>('POST', '/api-keys', { body: { name: 'leaver', role: 'reader' } });
+    vi.useFakeTimers({ toFake: ['setInterval', 'performance'] });
+    try {
+      const leaver = await SseClient.open(`${system.url}/stream`, key);
+      clients.push(leaver);
+      const stayer = await open();
+      vi.advanceTimersByTime(15_000);
+      await until('a heartbeat', () => leaver.comments > 0 && stayer.comments > 1);
+      expect([leaver.ended, stayer.ended]).toEqual([false, false]);
+      expect((await api.call('DELETE', '/api-keys/leaver')).status).toBe(204);
+      vi.advanceTimersByTime(15_000);
+      await until('the stream of the revoked key to end', () => leaver.ended);
+      const id = await place();
+      await until('the order', () => stayer.cloudEvents.some((event) => event.subject === id));
+      expect(leaver.cloudEvents).toEqual([]);
+      expect(stayer.ended).toBe(false);
+      vi.advanceTimersByTime(60_000);
+      await until('the old stream to end', () => stayer.ended);
+      const again = await open('', stayer.lastId);
+      expect(again.resets).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   test('a client that hears of nothing hears that it is connected, and where it could go on', async () => {

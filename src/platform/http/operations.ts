@@ -1,3 +1,4 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import type { Health } from '#platform/runtime/health.ts';
@@ -18,6 +19,10 @@ export interface OperationsOptions {
   readonly metrics: Metrics;
   readonly consumers: ReadonlyMap<string, Consumer>;
   readonly authenticate: (request: FastifyRequest) => Principal | undefined | Promise<Principal | undefined>;
+  /** Bearer token that opens the metrics; empty: none does. */
+  readonly metricsToken?: string;
+  /** Whether the metrics need no token on this machine. Not where a proxy may run on it: behind one everybody seems to be here. */
+  readonly metricsOpenHere?: boolean;
   /** Further checks by name; one of a name above replaces it. */
   readonly moreChecks?: () => Promise<Readonly<Record<string, Check>>>;
   /** The API description, where the routes of this process are not all there is. */
@@ -104,7 +109,6 @@ export function operationsRoutes(app: FastifyInstance, options: OperationsOption
         .send({ status: failed.length === 0 ? 'ok' : ready ? 'degraded' : 'unavailable', checks });
     },
   );
-  // Scrapers on this machine need no key; nobody behind a proxy counts as being on it.
   app.get(
     '/metrics',
     {
@@ -113,21 +117,38 @@ export function operationsRoutes(app: FastifyInstance, options: OperationsOption
         operationId: 'readMetrics',
         tags,
         summary: 'Prometheus metrics',
-        description: 'Needs a key from another machine only.',
+        description:
+          'Needs the token of METRICS_TOKEN or an API key; outside of production neither from the same machine.',
         response: { 200: answer('The metrics', Type.String(), { media: 'text/plain' }) },
       },
     },
     async (request, reply) => {
-      const local =
-        (request.ip === '127.0.0.1' || request.ip === '::1') && request.headers['x-forwarded-for'] === undefined;
-      if (!local && !(await options.authenticate(request)))
-        throw new Problem('UNAUTHENTICATED', 'From another machine, send an API key.');
+      const here = options.metricsOpenHere === true && isHere(request);
+      if (
+        !here &&
+        !isToken(request.headers.authorization, options.metricsToken) &&
+        !(await options.authenticate(request))
+      )
+        throw new Problem('UNAUTHENTICATED', 'Send the token of METRICS_TOKEN, or an API key, as a bearer.');
       return reply
         .header('content-type', options.metrics.registry.contentType)
         .send(await options.metrics.registry.metrics());
     },
   );
   descriptionRoutes(app, options.document ?? (() => app.openApi()));
+}
+
+/** Called from this machine, and not through a proxy that says so. */
+function isHere({ ip, headers }: FastifyRequest): boolean {
+  const { 'x-forwarded-for': forwardedFor, 'x-real-ip': realIp, forwarded, via } = headers;
+  const proxied = (forwardedFor ?? realIp ?? forwarded ?? via) !== undefined;
+  return !proxied && (ip === '127.0.0.1' || ip === '::1' || ip === '::ffff:127.0.0.1');
+}
+
+function isToken(authorization: string | undefined, token = ''): boolean {
+  if (token === '' || authorization === undefined) return false;
+  const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+  return timingSafeEqual(digest(authorization.replace(/^bearer /i, '')), digest(token));
 }
 
 const page = (description: string): Answer => answer(description, Type.String(), { media: 'text/html' });

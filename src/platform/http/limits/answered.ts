@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
 const UNREAD_MS = 1_000;
@@ -32,6 +32,8 @@ export function onceAnswered(request: FastifyRequest, reply: FastifyReply, callb
  * is not read at all: meanwhile the caller can read the answer.
  */
 export function closeUnread({ raw }: FastifyRequest): void {
+  // What is asked of an app in the same process comes on no connection.
+  if (!(raw.socket instanceof Socket)) return;
   if (!(Number(raw.headers['content-length']) <= UNREAD_BYTES_MAX)) raw.socket.pause();
   setTimeout(() => {
     if (!raw.complete) raw.socket.destroy();
