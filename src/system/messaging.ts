@@ -6,6 +6,7 @@ import type { Consumer } from '#platform/log/consumer.ts';
 import { consumerCoordinator } from '#platform/log/coordinator.ts';
 import { PostgresBus } from '#platform/log/postgres-bus.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
+import type { Metrics } from '#platform/telemetry/metrics.ts';
 import { type Closers, type Databases, hasLog } from './databases.ts';
 
 export interface Messaging {
@@ -19,11 +20,12 @@ export interface MessagingOptions {
   readonly kafka: KafkaConfig;
   readonly databases: Databases;
   readonly logger: Logger;
+  readonly metrics: Metrics;
   readonly closers: Closers;
 }
 
 /** The log in PostgreSQL, or Kafka with a relay for every log that services of this process write to. */
-export async function startMessaging({ kafka, databases, logger, closers }: MessagingOptions): Promise<Messaging> {
+export async function startMessaging({ kafka, databases, logger, metrics, closers }: MessagingOptions): Promise<Messaging> {
   if (kafka.brokers === '') {
     // A database that holds no log is one the gateway or the sandbox has for itself.
     const { url, database } = databases.distinct.find(hasLog) ?? databases.distinct[0]!;
@@ -39,7 +41,7 @@ export async function startMessaging({ kafka, databases, logger, closers }: Mess
     import('#platform/kafka/bus.ts'),
     import('#platform/kafka/relay.ts'),
   ]);
-  const bus = await KafkaBus.open(kafka, logger);
+  const bus = await KafkaBus.open(kafka, logger, metrics);
   closers.push(() => bus.close());
   const relays: Relay[] = [];
   for (const { url, database, services } of databases.distinct.filter(hasLog)) {

@@ -71,7 +71,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     closers.push(() => cache.close());
     const withKafka = kafka.brokers !== '';
     const databases = await openDatabases({ env, config, definitions, chosen, kafka: withKafka, logger, closers });
-    const messaging = await startMessaging({ kafka, databases, logger, closers });
+    const messaging = await startMessaging({ kafka, databases, logger, metrics, closers });
     const bus = config.consume ? messaging.bus : pausedBus(messaging.bus);
 
     const peers: Partial<Peers> = { ...remote.peers };

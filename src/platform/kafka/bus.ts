@@ -2,11 +2,14 @@ import type { Health } from '#platform/runtime/health.ts';
 import type { Envelope } from '#contracts/envelope.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
 import { RecentCommits } from '#platform/log/recent-commits.ts';
+import { LogFaults } from '#platform/log/faults.ts';
+import type { Metrics } from '#platform/telemetry/metrics.ts';
 import {
   type Bus,
   type LogPosition,
   type Delivery,
   isSame,
+  LOG_START,
   type Lag,
   type OffsetMove,
   readOffsets,
@@ -16,6 +19,7 @@ import {
 import type { KafkaConfig } from './settings.ts';
 import { diagnose } from './errors.ts';
 import { KafkaMembership } from './membership.ts';
+import { UNKNOWN_EPOCH } from './ports.ts';
 import { KafkaReader } from './reader.ts';
 import { ensureTopic } from './topic.ts';
 import { loadTopicOffsets } from './topic-offsets.ts';
@@ -33,23 +37,25 @@ export class KafkaBus implements Bus {
   readonly recentCommits = new RecentCommits();
   readonly #config: KafkaConfig;
   readonly #logger: Logger;
+  readonly #faults: LogFaults;
   readonly #subscriptions = new Set<KafkaSubscription>();
   readonly #observers = new Set<(event: Envelope, position: LogPosition) => void>();
   #live: LiveReader | undefined;
 
-  private constructor(config: KafkaConfig, logger: Logger) {
+  private constructor(config: KafkaConfig, logger: Logger, faults: LogFaults) {
     this.#config = config;
     this.#logger = logger;
+    this.#faults = faults;
   }
 
   /** Makes or checks the topic; throws with what to do where the brokers or the topic do not fit. */
-  static async open(config: KafkaConfig, logger: Logger, timeoutMs?: number): Promise<KafkaBus> {
-    await ensureTopic(config, timeoutMs);
-    return new KafkaBus(config, logger);
+  static async open(config: KafkaConfig, logger: Logger, metrics?: Metrics): Promise<KafkaBus> {
+    await ensureTopic(config);
+    return new KafkaBus(config, logger, new LogFaults(metrics));
   }
 
   async subscribe(options: SubscribeOptions): Promise<Subscription> {
-    const subscription = new KafkaSubscription(this.#config, options, this.#logger, () =>
+    const subscription = new KafkaSubscription(this.#config, options, this.#logger, this.#faults, () =>
       this.#subscriptions.delete(subscription),
     );
     this.#subscriptions.add(subscription);
@@ -81,6 +87,8 @@ export class KafkaBus implements Bus {
     const failures = [...this.#subscriptions]
       .map((subscription) => subscription.failure())
       .filter((failure) => failure !== undefined);
+    const { recent } = this.#faults;
+    if (recent !== undefined) failures.push(recent);
     return failures.length === 0
       ? { ok: true, detail: `${this.#subscriptions.size} consumers of ${this.#config.topic}` }
       : { ok: false, detail: failures.join('; ') };
@@ -115,7 +123,13 @@ class KafkaSubscription implements Subscription {
   #failure: string | undefined;
   #closed = false;
 
-  constructor(config: KafkaConfig, options: SubscribeOptions, logger: Logger, onClose: () => void) {
+  constructor(
+    config: KafkaConfig,
+    options: SubscribeOptions,
+    logger: Logger,
+    faults: LogFaults,
+    onClose: () => void,
+  ) {
     this.#config = config;
     this.#options = options;
     this.#logger = logger.child({ consumer: options.consumer });
@@ -127,6 +141,7 @@ class KafkaSubscription implements Subscription {
       types: options.types,
       encoded: options.encoded,
       logger: this.#logger,
+      faults,
       onReady: options.onReady,
       onReplaced: () => this.#reload(),
     });
@@ -157,7 +172,7 @@ class KafkaSubscription implements Subscription {
     if (missing.length === 0 || this.#closed) return;
     try {
       if (gained) await this.#options.onGained?.();
-      await this.#readStored(missing, await this.#reader.findTopicId());
+      await this.#readStored(missing, (await this.#reader.topic.metadata()).id);
       this.#loadFailures = 0;
       this.#failure = undefined;
     } catch (error) {
@@ -181,7 +196,7 @@ class KafkaSubscription implements Subscription {
       topicId,
     );
     // The topic was replaced while the database answered: onReplaced loads everything once more.
-    if (this.#closed || this.#reader.topicId !== topicId) return;
+    if (this.#closed || this.#reader.topic.id !== topicId) return;
     for (const [partition, owned] of partitions) {
       // Lost, or lost and regained, while the database answered: that one is loaded for itself.
       if (this.#owned.get(partition) !== owned) continue;
@@ -190,7 +205,8 @@ class KafkaSubscription implements Subscription {
       owned.rereadUntil = rereadTo?.txid === 0 ? rereadTo.position : 0;
       owned.given = undefined;
       // A position in the PostgreSQL log (txid > 0) says nothing about this topic: it is read from its start, and repeats are recognized.
-      this.#reader.seek(partition, stored.txid === 0 ? stored.position : 0);
+      const { position, epoch } = stored.txid === 0 ? stored : LOG_START;
+      this.#reader.seek(partition, position, epoch);
     }
     this.#options.onReady();
   }
@@ -202,7 +218,7 @@ class KafkaSubscription implements Subscription {
     for (const [partition, offset] of progress) {
       const owned = this.#owned.get(partition)!;
       owned.given = offset;
-      moves.push({ partition, from: owned.stored!, to: { txid: 0, position: offset } });
+      moves.push({ partition, from: owned.stored!, to: this.#positionAt(partition, offset) });
     }
     return { events, moves };
   }
@@ -238,13 +254,19 @@ class KafkaSubscription implements Subscription {
         (stored.txid === 0 && position <= stored.position)
       )
         continue;
-      moves.push({ partition, from: stored, to: { txid: 0, position } });
+      moves.push({ partition, from: stored, to: this.#positionAt(partition, position) });
     }
     return moves;
   }
 
+  /** An offset with the epoch by which it is known, after a restart too, whether the log was cut before it. */
+  #positionAt(partition: number, position: number): LogPosition {
+    const epoch = this.#reader.epochBefore(partition, position);
+    return epoch === UNKNOWN_EPOCH ? { txid: 0, position } : { txid: 0, position, epoch };
+  }
+
   async reset(): Promise<void> {
-    const { topicId } = this.#reader;
+    const topicId = this.#reader.topic.id;
     // Without an answer of the brokers nothing was given that could be forgotten.
     if (topicId === undefined) return this.#reload();
     this.#forget();
@@ -331,11 +353,22 @@ class LiveReader {
 
   async #start(): Promise<void> {
     try {
-      const ends = await this.#reader.ends();
-      if (!this.#closed) for (const [partition, end] of ends.entries()) this.#reader.seek(partition, end);
+      const { partitions } = await this.#reader.topic.metadata();
+      const unread = partitions.filter((partition) => this.#reader.position(partition) === undefined);
+      const bounds = await this.#reader.topic.boundsOf(unread);
+      if (this.#closed) return;
+      for (const [partition, { end }] of bounds) this.#reader.seek(partition, end);
+      if (bounds.size < unread.length) this.#startLater();
     } catch {
-      if (!this.#closed) this.#retry = setTimeout(() => void this.#start(), RETRY_MS.at(-1));
+      this.#startLater();
     }
+  }
+
+  /** Partitions that could not be asked for their ends are read from those they have a little later. */
+  #startLater(): void {
+    if (this.#closed) return;
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => void this.#start(), RETRY_MS.at(-1));
   }
 
   #deliver(): void {

@@ -1,5 +1,12 @@
 import { isIP } from 'node:net';
-import { type BaseOptions, connectionsConnectsChannel, instancesChannel } from '@platformatic/kafka';
+import {
+  type BaseOptions,
+  type Connection,
+  connectionsConnectsChannel,
+  instancesChannel,
+  type ResponseError,
+  type ResponseParser,
+} from '@platformatic/kafka';
 import { secureContexts, tlsProblems } from '#platform/runtime/tls.ts';
 import { KAFKA_TLS, type KafkaConfig, tlsFilesOf } from './settings.ts';
 
@@ -28,10 +35,41 @@ function tlsOptions(config: KafkaConfig): object {
   };
 }
 
-/** An error of a connection that is in nobody's use any more has no listener, and would end the process. */
+const METADATA = 3;
+/** What the metadata says of a partition that nobody leads, or that has replicas nobody reaches. */
+const WITHOUT_LEADER = new Set(['LEADER_NOT_AVAILABLE', 'REPLICA_NOT_AVAILABLE', 'LISTENER_NOT_FOUND']);
+
+interface PartitionError {
+  readonly apiId?: string;
+  readonly path?: string;
+}
+
+function isLeaderless({ apiId = '', path = '' }: PartitionError): boolean {
+  return WITHOUT_LEADER.has(apiId) && path.includes('/partitions/');
+}
+
+/** The client refuses the metadata of a topic whole where one of its partitions has no leader; the others have one. */
+function withLeaderless<Answer>(parse: ResponseParser<Answer>): ResponseParser<Answer> {
+  return (...parts) => {
+    try {
+      return parse(...parts);
+    } catch (error) {
+      const { response, errors = [] } = error as Partial<ResponseError>;
+      if (response === undefined || !(errors as PartitionError[]).every(isLeaderless)) throw error;
+      return response as Answer;
+    }
+  };
+}
+
 instancesChannel.subscribe((message) => {
-  const { type, instance } = message as { type: string; instance: NodeJS.EventEmitter };
-  if (type === 'connection') instance.on('error', () => {});
+  const { type, instance } = message as { type: string; instance: unknown };
+  if (type !== 'connection') return;
+  const connection = instance as Connection;
+  // An error of a connection that is in nobody's use any more has no listener, and would end the process.
+  connection.on('error', () => {});
+  const send = connection.send.bind(connection);
+  connection.send = (apiKey, version, payload, parse, ...rest) =>
+    send(apiKey, version, payload, apiKey === METADATA ? withLeaderless(parse) : parse, ...rest);
 });
 
 /** Options every client of the brokers shares; throws where the settings contradict each other. */

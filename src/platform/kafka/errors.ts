@@ -147,7 +147,23 @@ const KINDS: readonly Kind[] = [
 
 /** Why a partition stands still at the batch that has an offset. */
 export function damagedReason(topic: string, partition: number, offset: number, damage: string): string {
-  return `CORRUPT_MESSAGE: partition ${partition} of topic ${topic} stands still at offset ${offset}: the batch there is not what was written (${damage}). It is neither used nor skipped, and fetched again from time to time. If that stays so, let another replica lead the partition.`;
+  return `CORRUPT_MESSAGE: partition ${partition} of topic ${topic} stands still at offset ${offset}: the batch there is not what was written (${damage}). It is neither used nor skipped, and fetched again from time to time. If that stays so, let another replica lead the partition, or run olms topics renew.`;
+}
+
+/** Why partitions wait that no broker leads. */
+export function leaderlessReason(topic: string, partitions: readonly number[]): string {
+  const named = partitions.length === 1 ? `partition ${partitions[0]}` : `the partitions ${partitions.join(', ')}`;
+  return `LEADER_NOT_AVAILABLE: no broker leads ${named} of topic ${topic}; what belongs there waits, everything else goes on. Bring back a broker that holds it.`;
+}
+
+/** How a log was cut, and what is done about it. */
+export function truncatedReason(topic: string, partition: number, read: number, end: number): string {
+  return `LOG_TRUNCATED: partition ${partition} of topic ${topic} was read up to offset ${read}, but the brokers have lost what followed offset ${end}. It is read again from there; what was lost is published again.`;
+}
+
+/** How events were deleted before they were read. */
+export function gapReason(topic: string, partition: number, wanted: number, start: number): string {
+  return `LOG_GAP: partition ${partition} of topic ${topic} begins at offset ${start}, and ${wanted} was to be read next: what lay between was deleted unread. Run olms topics renew.`;
 }
 
 /** What an error of the client means under these settings. */

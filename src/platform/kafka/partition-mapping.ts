@@ -69,7 +69,7 @@ async function storePartitions(database: Database, partitions: number): Promise<
 async function endsOf(reader: KafkaReader, config: KafkaConfig): Promise<number[]> {
   for (const deadlineMs = Date.now() + LEADERS_TIMEOUT_MS; ; await sleep(LEADERS_EVERY_MS)) {
     try {
-      return await reader.ends();
+      return await reader.topic.ends();
     } catch (error) {
       const { reason, fatal } = diagnose(error, config);
       if (fatal || Date.now() > deadlineMs) throw new Error(`Kafka at ${config.brokers}: ${reason}`, { cause: error });

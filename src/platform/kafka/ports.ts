@@ -36,7 +36,13 @@ export interface AppendPort {
 
 export interface FetchRequest {
   readonly topicId: string;
-  readonly partitions: readonly { readonly number: number; readonly offset: number; readonly bytesMax: number }[];
+  readonly partitions: readonly {
+    readonly number: number;
+    readonly offset: number;
+    /** The leader's epoch under which the record before that offset was written, {@link UNKNOWN_EPOCH} where nobody knows. */
+    readonly epoch: number;
+    readonly bytesMax: number;
+  }[];
   /** How long the broker holds a request to which it has no records. */
   readonly waitMs: number;
   readonly bytesMax: number;
@@ -53,6 +59,8 @@ export interface RecordBatch<Record extends FetchedRecord = FetchedRecord> {
   readonly firstOffset: number;
   /** Offset after the last record, also where that one was removed. */
   readonly nextOffset: number;
+  /** Under which leader it was written: each new leader of a partition counts one up. */
+  readonly epoch: number;
   readonly producerId: bigint;
   /** Written in a transaction, which may have been aborted. */
   readonly transactional: boolean;
@@ -73,6 +81,14 @@ export interface FetchedPartition {
   readonly batches: readonly RecordBatch[];
   /** Why the batch after these is not what was written and must not be read; undefined where all is well. */
   readonly damage: string | undefined;
+  /** Where the log departs from the one that was read before, because it was cut (KIP-320); undefined where it does not. */
+  readonly divergence: Divergence | undefined;
+}
+
+export interface Divergence {
+  /** The last epoch that both have in common, and the offset at which it ends now. */
+  readonly epoch: number;
+  readonly end: number;
 }
 
 /** Reads partitions from given offsets; it keeps no offset itself. Seeking, buffering and pausing are done by reader.ts. */
@@ -89,4 +105,5 @@ export interface ReadPort {
   close(): Promise<void>;
 }
 
+export const UNKNOWN_EPOCH = -1;
 export const NO_RECORDS = 'The broker gives no records';

@@ -1,14 +1,15 @@
-import { type ClusterMetadata, Consumer } from '@platformatic/kafka';
 import type { Envelope } from '#contracts/envelope.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
 import { parseData } from '#platform/log/encoded.ts';
-import { clientOptions } from './client-options.ts';
+import { LogFaults } from '#platform/log/faults.ts';
 import type { KafkaConfig } from './settings.ts';
-import { BrokerError, damagedReason, diagnose } from './errors.ts';
-import { PartitionBuffer } from './partition-buffer.ts';
-import { type FetchedPartition, NO_RECORDS, type ReadPort } from './ports.ts';
+import { AskedBrokers } from './asked-brokers.ts';
+import { BrokerError, damagedReason, diagnose, gapReason, truncatedReason } from './errors.ts';
+import { type Damage, PartitionBuffer, standingOf, type Stop } from './partition-buffer.ts';
+import { type Divergence, type FetchedPartition, NO_RECORDS, type ReadPort, UNKNOWN_EPOCH } from './ports.ts';
+import { type TopicMetadata, TopicView } from './topic-view.ts';
 import { openReadPort } from './transport.ts';
-import { backoffMs } from '#platform/runtime/backoff.ts';
+import { type Backoff, backoffMs } from '#platform/runtime/backoff.ts';
 import { Linger } from '#platform/runtime/linger.ts';
 
 /**
@@ -32,9 +33,11 @@ const RETRY = { firstMs: 100, longestMs: 2_000 };
 const DAMAGED_RETRY = { firstMs: 500, longestMs: 5_000 };
 /** Kafka's name of it, also where a broker finds the damage itself. */
 const DAMAGED = 'CORRUPT_MESSAGE';
+const REPORTED: Damage = { kind: 'corrupt', what: 'the broker reports it so' };
 const STOPPED = 'a batch is damaged; its partition stands still';
-const EARLIEST = -2n;
-const LATEST = -1n;
+/** Whether a partition without a leader has one by now. */
+const LEADERLESS_RETRY_MS = 1_000;
+const LEADERLESS = 'a partition has no leader';
 
 export interface ReaderOptions {
   readonly config: KafkaConfig;
@@ -44,6 +47,8 @@ export interface ReaderOptions {
   /** Leave the events' data the JSON text it is. */
   readonly encoded?: boolean | undefined;
   readonly logger: Logger;
+  /** What is met of damage and loss is told here. */
+  readonly faults?: LogFaults | undefined;
   readonly onReady: () => void;
   /** The topic was deleted and made once more: no offset on it holds any longer. */
   readonly onReplaced: () => void;
@@ -60,11 +65,11 @@ export interface Taken {
 export class KafkaReader {
   readonly #options: ReaderOptions;
   readonly #topic: string;
-  /** For what is to be known of the topic: leaders and ends. */
-  readonly #client: Consumer;
+  readonly #faults: LogFaults;
+  readonly topic: TopicView;
   readonly #port: ReadPort;
   readonly #partitions = new Map<number, PartitionBuffer>();
-  readonly #busyNodes = new Set<number>();
+  readonly #asked = new AskedBrokers();
   readonly #timers = new Set<NodeJS.Timeout>();
   readonly #linger = new Linger(BUSY_PER_SECOND, LINGER_MS.first, LINGER_MS.longest);
   readonly #read: (json: string) => unknown;
@@ -73,24 +78,24 @@ export class KafkaReader {
   #bytes = 0;
   #turn = 0;
   #failures = 0;
+  /** The brokers will be asked who leads the partitions without a leader. */
+  #looking = false;
   #failure: string | undefined;
-  #topicId: string | undefined;
   #closed = false;
 
   constructor(options: ReaderOptions) {
     this.#options = options;
     this.#topic = options.config.topic;
     this.#read = options.encoded ? (json) => json : parseData;
-    // A client of its own: a fetch waits at the broker, and a heartbeat behind it on one connection would be late.
-    this.#client = new Consumer({ ...clientOptions(options.config), groupId: options.name, retries: 0 });
-    this.#client.topics.track(this.#topic);
+    this.#faults = options.faults ?? new LogFaults();
+    this.topic = new TopicView(options.config, options.name, () => this.#replaced());
     this.#port = openReadPort(options.config, options.types);
   }
 
-  /** Reads a partition from an offset, forgetting what was read of it before. */
-  seek(number: number, offset: number): void {
+  /** Reads a partition from an offset, forgetting what was read of it before; see {@link PartitionBuffer} for `epoch`. */
+  seek(number: number, offset: number, epoch: number = UNKNOWN_EPOCH): void {
     this.drop(number);
-    this.#partitions.set(number, new PartitionBuffer(number, offset));
+    this.#partitions.set(number, new PartitionBuffer(number, offset, epoch));
     this.#pump();
   }
 
@@ -103,6 +108,11 @@ export class KafkaReader {
   /** Next offset to give out of a partition. */
   position(number: number): number | undefined {
     return this.#partitions.get(number)?.taken;
+  }
+
+  /** The epoch under which the record before an offset of a partition was written, as far as it is known. */
+  epochBefore(number: number, offset: number): number {
+    return this.#partitions.get(number)?.epochBefore(offset) ?? UNKNOWN_EPOCH;
   }
 
   /** Up to `max` events, partition by partition, beginning with another one each time. */
@@ -157,32 +167,13 @@ export class KafkaReader {
   }
 
   get failure(): string | undefined {
-    return this.#failure ?? [...this.#partitions.values()].find(({ stop }) => stop)?.stop?.reason;
-  }
-
-  /** The current ends of all partitions, for a reader that starts from now. */
-  async ends(): Promise<number[]> {
-    return (await this.#offsets(LATEST)).map(Number);
-  }
-
-  /** The first offsets that are kept, by partition. */
-  async starts(): Promise<number[]> {
-    return (await this.#offsets(EARLIEST)).map(Number);
-  }
-
-  /** The first offsets stamped at a time or later, by partition; -1 where there is none. */
-  async offsetsAt(ms: number): Promise<number[]> {
-    return (await this.#offsets(BigInt(Math.max(0, Math.floor(ms))))).map(Number);
-  }
-
-  async #offsets(timestamp: bigint): Promise<bigint[]> {
-    return (await this.#client.listOffsets({ topics: [this.#topic], timestamp })).get(this.#topic) ?? [];
+    return this.#failure ?? this.#asked.failure ?? standingOf(this.#topic, [...this.#partitions.values()]);
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     for (const timer of this.#timers) clearTimeout(timer);
-    await Promise.all([this.#client.close(true).catch(() => {}), this.#port.close().catch(() => {})]);
+    await Promise.all([this.topic.close(), this.#port.close().catch(() => {})]);
   }
 
   /** Asks every broker that leads a partition with room, unless a request to it is open. */
@@ -196,84 +187,84 @@ export class KafkaReader {
     try {
       while (this.#wanted && !this.#closed && this.#partitions.size > 0) {
         this.#wanted = false;
-        const metadata = await this.#metadata();
-        for (const node of this.#leaders(metadata)) if (!this.#busyNodes.has(node)) void this.#ask(node, metadata);
+        const metadata = await this.topic.metadata();
+        for (const node of this.#leaders(metadata)) if (!this.#asked.isBusy(node)) void this.#ask(node, metadata);
+        this.#failure = undefined;
+        this.#failures = 0;
       }
     } catch (error) {
-      this.#failed(error);
+      this.#failure = diagnose(error, this.#options.config).reason;
+      this.topic.forget();
+      this.#later(backoffMs(this.#failures++, RETRY), () => {});
     } finally {
       this.#pumping = false;
     }
   }
 
-  /** The id of the topic that is read; undefined until a broker has answered. */
-  get topicId(): string | undefined {
-    return this.#topicId;
+  #replaced(): void {
+    this.#options.logger.warn({ topic: this.#topic }, 'the topic was replaced; reading it from its start');
+    for (const number of this.#partitions.keys()) this.drop(number);
+    this.#faults.forget();
+    this.#options.onReplaced();
   }
 
-  /** The id of the topic as the brokers have it. */
-  async findTopicId(): Promise<string> {
-    await this.#metadata();
-    return this.#topicId!;
-  }
-
-  async #metadata(): Promise<ClusterMetadata> {
-    const metadata = await this.#client.metadata({ topics: [this.#topic] });
-    const { id } = metadata.topics.get(this.#topic)!;
-    if (this.#topicId !== undefined && this.#topicId !== id) {
-      this.#options.logger.warn({ topic: this.#topic }, 'the topic was replaced; reading it from its start');
-      for (const number of this.#partitions.keys()) this.drop(number);
-      this.#topicId = id;
-      this.#options.onReplaced();
-    }
-    this.#topicId = id;
-    return metadata;
-  }
-
-  #leaders(metadata: ClusterMetadata): Set<number> {
+  #leaders(metadata: TopicMetadata): Set<number> {
     const nodes = new Set<number>();
-    for (const { number } of this.#partitions.values()) {
-      const leader = metadata.topics.get(this.#topic)?.partitions[number]?.leader;
-      if (leader !== undefined && leader >= 0) nodes.add(leader);
+    let lost = false;
+    for (const partition of this.#partitions.values()) {
+      const leader = metadata.leaderOf(partition.number);
+      if (leader !== undefined) nodes.add(leader);
+      else if (!partition.leaderless)
+        this.#options.logger.warn({ topic: this.#topic, partition: partition.number }, LEADERLESS);
+      partition.leaderless = leader === undefined;
+      lost ||= partition.leaderless;
+    }
+    this.#asked.keep(nodes);
+    // Somebody may lead them by now: the brokers are asked again, and the others read meanwhile.
+    if (lost && !this.#looking) {
+      this.#looking = true;
+      this.#later(LEADERLESS_RETRY_MS, () => {
+        this.#looking = false;
+        this.topic.forget();
+      });
     }
     return nodes;
   }
 
-  async #ask(node: number, metadata: ClusterMetadata): Promise<void> {
+  async #ask(node: number, metadata: TopicMetadata): Promise<void> {
     if (this.#closed) return;
-    const topic = metadata.topics.get(this.#topic)!;
     const led = [...this.#partitions.values()].filter(
-      ({ number, stop }) => topic.partitions[number]?.leader === node && !stop?.isWaiting,
+      ({ number, stop }) => metadata.leaderOf(number) === node && !stop?.isWaiting,
     );
     const asked = led
       .filter((partition) => partition.hasRoom && this.#bytes < BUFFER_BYTES_MAX)
       .map((partition) => ({ partition, offset: partition.fetched }));
     if (asked.length === 0) return;
-    this.#busyNodes.add(node);
+    const waitMs = asked.length < led.length ? FETCH_WAIT_BUSY_MS : FETCH_WAIT_MS;
+    this.#asked.ask(node, waitMs);
     let records: number;
     try {
-      const answers = await this.#port.fetch(metadata.brokers.get(node)!, {
-        topicId: topic.id,
+      const answers = await this.#port.fetch(metadata.broker(node), {
+        topicId: metadata.id,
         partitions: asked.map(({ partition, offset }) => ({
           number: partition.number,
           offset,
+          epoch: partition.epochBefore(offset),
           bytesMax: FETCH_PARTITION_BYTES,
         })),
-        waitMs: asked.length < led.length ? FETCH_WAIT_BUSY_MS : FETCH_WAIT_MS,
+        waitMs,
         bytesMax: FETCH_BYTES,
       });
       records = this.#accept(answers, asked);
-      const refused = answers.find(({ error }) => error !== undefined && error !== DAMAGED);
-      // What the others got is taken in all the same.
-      if (refused?.error !== undefined) return this.#failed(new BrokerError(refused.error, NO_RECORDS), node);
     } catch (error) {
       return this.#failed(error, node);
     }
     const behind = asked.some(({ partition }) => partition.fetched < (partition.end ?? 0));
-    const waitMs = this.#linger.after(records, performance.now());
-    if (waitMs > 0 && !behind) this.#later(waitMs, () => this.#busyNodes.delete(node));
+    const lingerMs = this.#linger.after(records, performance.now());
+    this.#asked.answered(node);
+    if (lingerMs > 0 && !behind) this.#later(lingerMs, () => this.#asked.released(node));
     else {
-      this.#busyNodes.delete(node);
+      this.#asked.released(node);
       this.#pump();
     }
   }
@@ -288,14 +279,13 @@ export class KafkaReader {
     this.#timers.add(timer);
   }
 
-  #failed(error: unknown, node?: number): void {
+  /** A broker does not answer, or not as it should: it rests, and the others are read meanwhile. */
+  #failed(error: unknown, node: number): void {
     if (this.#closed) return;
-    this.#failure = diagnose(error, this.#options.config).reason;
+    const attempts = this.#asked.failed(node, diagnose(error, this.#options.config).reason);
     // Leaders and brokers may have changed: the next request starts from fresh metadata.
-    this.#client.clearMetadata();
-    this.#later(backoffMs(this.#failures++, RETRY), () => {
-      if (node !== undefined) this.#busyNodes.delete(node);
-    });
+    this.topic.forget();
+    this.#later(backoffMs(attempts - 1, RETRY), () => this.#asked.released(node));
   }
 
   /** Takes in an answer; returns how many records were in it. */
@@ -305,7 +295,6 @@ export class KafkaReader {
   ): number {
     const wanted = new Map(asked.map((entry) => [entry.partition.number, entry]));
     let ready = false;
-    let refused = false;
     let records = 0;
     for (const answer of answers) {
       for (const batch of answer.batches) records += batch.count;
@@ -313,26 +302,30 @@ export class KafkaReader {
       // Dropped, or sent elsewhere meanwhile: nobody waits for this answer any more.
       if (!entry || this.#partitions.get(answer.number) !== entry.partition || entry.partition.fetched !== entry.offset)
         continue;
-      if (answer.error === 'OFFSET_OUT_OF_RANGE') void this.#restart(entry.partition);
-      if (answer.error !== undefined && answer.error !== DAMAGED) refused = true;
+      if (answer.divergence) this.#cut(entry.partition, answer.divergence);
+      else if (answer.error !== undefined && answer.error !== DAMAGED) this.#refused(entry.partition, answer.error);
       else if (this.#buffer(entry.partition, answer)) ready = true;
-    }
-    if (!refused) {
-      this.#failure = undefined;
-      this.#failures = 0;
     }
     if (ready) this.#options.onReady();
     return records;
+  }
+
+  /** A broker refuses one partition, which another one may lead by now: it rests, and all others are read on. */
+  #refused(partition: PartitionBuffer, error: string): void {
+    if (error === 'OFFSET_OUT_OF_RANGE') void this.#restart(partition);
+    const { reason } = diagnose(new BrokerError(error, NO_RECORDS), this.#options.config);
+    this.topic.forget();
+    this.#rest(partition, `${reason} (partition ${partition.number})`, 'refused', RETRY);
   }
 
   /** Takes in what one partition answered; true where something can be taken or the end came nearer. */
   #buffer(partition: PartitionBuffer, answer: FetchedPartition): boolean {
     const { fetched, end } = partition;
     this.#bytes -= partition.bytes;
-    const damage = answer.error === DAMAGED ? 'the broker reports it so' : partition.add(answer);
+    const damage = answer.error === DAMAGED ? REPORTED : partition.add(answer);
     this.#bytes += partition.bytes;
     if (damage !== undefined) this.#stop(partition, damage, partition.fetched > fetched);
-    else if (partition.fetched > fetched) this.#resume(partition);
+    else if (partition.stop?.why === 'refused' || partition.fetched > fetched) this.#resume(partition);
     return partition.fetched > fetched || end === undefined;
   }
 
@@ -341,35 +334,70 @@ export class KafkaReader {
    * again after a while, because what was damaged on its way is whole the next time, and an operator may have moved
    * the partition to another replica.
    */
-  #stop(partition: PartitionBuffer, damage: string, moved: boolean): void {
+  #stop(partition: PartitionBuffer, { kind, what }: Damage, moved: boolean): void {
     const { number, fetched: offset, stop } = partition;
-    const reason = damagedReason(this.#topic, number, offset, damage);
-    const attempts = stop && !moved ? stop.attempts + 1 : 1;
-    if (attempts === 1) this.#options.logger.error({ topic: this.#topic, partition: number, offset, reason }, STOPPED);
-    partition.stop = { reason, attempts, isWaiting: true };
-    this.#later(backoffMs(attempts - 1, DAMAGED_RETRY), () => {
+    const reason = damagedReason(this.#topic, number, offset, what);
+    if (moved || stop?.why !== 'damaged') {
+      partition.stop = undefined;
+      this.#faults.met(kind);
+      this.#options.logger.error({ topic: this.#topic, partition: number, offset, reason }, STOPPED);
+    }
+    this.#rest(partition, reason, 'damaged', DAMAGED_RETRY);
+  }
+
+  /** Leaves a partition alone for a while. */
+  #rest(partition: PartitionBuffer, reason: string, why: Stop['why'], backoff: Backoff): void {
+    const attempts = partition.stop?.why === why ? partition.stop.attempts + 1 : 1;
+    partition.stop = { reason, why, attempts, isWaiting: true };
+    this.#later(backoffMs(attempts - 1, backoff), () => {
       if (partition.stop) partition.stop = { ...partition.stop, isWaiting: false };
     });
   }
 
   #resume(partition: PartitionBuffer): void {
-    if (!partition.stop) return;
+    const { stop, number } = partition;
+    if (!stop) return;
     partition.stop = undefined;
-    this.#options.logger.warn({ topic: this.#topic, partition: partition.number }, 'a damaged batch was fetched whole');
+    if (stop.why === 'damaged')
+      this.#options.logger.warn({ topic: this.#topic, partition: number }, 'a damaged batch was fetched whole');
   }
 
-  /** The stored offset is not on the topic: retention was faster than the consumer, or the topic was replaced. */
+  /** The log was cut: it is read on from there. Stored offsets behind the cut move back with the next save. */
+  #cut(partition: PartitionBuffer, divergence: Divergence): void {
+    const { number, fetched } = partition;
+    this.#bytes -= partition.bytes;
+    partition.cutAt(divergence);
+    this.#bytes += partition.bytes;
+    this.#truncated(number, fetched, divergence.end);
+  }
+
+  #truncated(number: number, read: number, end: number): void {
+    const reason = truncatedReason(this.#topic, number, read, end);
+    this.#faults.met('truncated', { text: reason });
+    this.#options.logger.error({ topic: this.#topic, partition: number, reason }, 'the log was cut');
+  }
+
+  /** The offset to read is not on the topic: retention was faster than the consumer, or the log was cut. */
   async #restart(partition: PartitionBuffer): Promise<void> {
+    const { number, fetched: wanted } = partition;
     try {
-      const start = Number((await this.#offsets(EARLIEST))[partition.number]);
-      if (!Number.isSafeInteger(start) || this.#partitions.get(partition.number) !== partition) return;
-      this.#options.logger.error(
-        { topic: this.#topic, partition: partition.number, wanted: partition.fetched, start },
-        'the stored offset is not on the topic; reading from its start',
-      );
-      this.seek(partition.number, start);
+      const bounds = (await this.topic.boundsOf([number])).get(number);
+      if (!bounds || this.#partitions.get(number) !== partition || partition.fetched !== wanted) return;
+      const { start, end } = bounds;
+      // It is there, so what the broker does not know is the epoch under which it was read.
+      if (wanted >= start && wanted <= end) return partition.forgetEpochs();
+      if (wanted > end) this.#truncated(number, wanted, start);
+      else this.#deleted(number, wanted, start);
+      this.seek(number, start);
     } catch {
       // The next fetch meets the same error and tries again.
     }
+  }
+
+  #deleted(number: number, wanted: number, start: number): void {
+    const reason = gapReason(this.#topic, number, wanted, start);
+    // A new consumer of a topic with a retention begins where the topic does.
+    if (wanted > 0) this.#faults.met('gap', { text: reason, forEver: true });
+    this.#options.logger.error({ topic: this.#topic, partition: number, wanted, start, reason }, 'reading from the start');
   }
 }

@@ -46,7 +46,7 @@ export function kafkaReplayLog(config: KafkaConfig): ReplayLog {
     async read(ranges, { types, orders }, onEvents) {
       const wanted = orders && new Set(orders);
       const partitions = orders && new Set(orders.map((id) => partitionOf(id, config.partitions)));
-      const ends = await asking.ends();
+      const ends = await asking.topic.ends();
       const asked = ranges
         .filter(({ partition }) => !partitions || partitions.has(partition))
         // An offset beyond the end is of a topic that was there before this one.
@@ -93,10 +93,10 @@ function dropFinished(reader: KafkaReader, open: Map<number, Range>): boolean {
 }
 
 async function offsetsAt(reader: KafkaReader, bound: Bound): Promise<Map<number, number>> {
-  const starts = await reader.starts();
+  const starts = await reader.topic.starts();
   if (bound.kind === 'start') return new Map(starts.entries());
   if (bound.kind === 'time') {
-    const [found, ends] = [await reader.offsetsAt(bound.ms - CLOCKS_DIFFER_MS), await reader.ends()];
+    const [found, ends] = [await reader.topic.offsetsAt(bound.ms - CLOCKS_DIFFER_MS), await reader.topic.ends()];
     return new Map(found.map((offset, partition) => [partition, offset < 0 ? ends[partition]! : offset]));
   }
   for (const [partition, offset] of bound.positions) {

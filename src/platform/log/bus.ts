@@ -10,6 +10,8 @@ import { insertRows, updateRows, type Write } from '#platform/database/statement
 export interface LogPosition {
   readonly txid: number;
   readonly position: number;
+  /** Kafka: the leader's epoch under which the record before was written, where it is known. By it a cut log is noticed. */
+  readonly epoch?: number;
 }
 
 export const LOG_START: LogPosition = { txid: 0, position: 0 };
@@ -117,6 +119,7 @@ const OFFSET_COLUMNS = {
   txid: 'bigint',
   position: 'bigint',
 } as const;
+const EPOCH_COLUMN = { epoch: 'integer' } as const;
 
 /**
  * Moves offsets by compare-and-set. A consumer that lost its partition meets another value and its whole
@@ -130,8 +133,12 @@ export function moveOffsets(consumer: string, moves: readonly OffsetMove[], { st
     from_position: move.from.position,
     txid: move.to.txid,
     position: move.to.position,
+    epoch: move.to.epoch ?? null,
   }));
-  return updateRows('offsets', 'log.consumer_offsets', ['consumer', 'partition'], OFFSET_COLUMNS, rows, {
+  // The log in PostgreSQL has no epochs, and its statements none of their column.
+  const hasEpochs = startedOver || moves.some(({ to }) => to.epoch !== undefined);
+  const columns = hasEpochs ? { ...OFFSET_COLUMNS, ...EPOCH_COLUMN } : OFFSET_COLUMNS;
+  return updateRows('offsets', 'log.consumer_offsets', ['consumer', 'partition'], columns, rows, {
     expected: { txid: 'from_txid', position: 'from_position' },
     set: ['updated_at = now()', ...(startedOver ? ['again_txid = null', 'again_position = null'] : [])],
   });
@@ -167,18 +174,20 @@ export async function readOffsets(
     partition: number;
     txid: number;
     position: number;
+    epoch: number | null;
     again_txid: number | null;
     again_position: number | null;
   }>(
-    'select partition, txid, position, again_txid, again_position from log.consumer_offsets where consumer = $1 order by partition',
+    'select partition, txid, position, epoch, again_txid, again_position from log.consumer_offsets where consumer = $1 order by partition',
     [consumer],
   );
   return new Map(
-    rows.map(({ partition, txid, position, again_txid, again_position }) => [
+    rows.map(({ partition, txid, position, epoch, again_txid, again_position }) => [
       partition,
       {
         txid,
         position,
+        ...(epoch !== null && { epoch }),
         ...(again_txid !== null &&
           again_position !== null && { rereadTo: { txid: again_txid, position: again_position } }),
       },

@@ -169,7 +169,8 @@ function setOffsets(consumer: string, ranges: readonly Range[], stored: Readonly
   // By compare-and-set, like the consumer's own moves: each row holds what its range was computed from.
   return updateRows('offsets', 'log.consumer_offsets', ['consumer', 'partition'], columns, rows, {
     expected: { txid: 'from_txid', position: 'from_position' },
-    set: ['updated_at = now()'],
+    // What was read before the earlier place was read under an epoch that nobody has noted.
+    set: ['updated_at = now()', 'epoch = null'],
   });
 }
 

@@ -11,11 +11,13 @@ import {
 import type { Envelope } from '#contracts/envelope.ts';
 import { BrokerError, errorName } from '#platform/kafka/errors.ts';
 import {
+  type Divergence,
   type FetchedPartition,
   type FetchRequest,
   NO_RECORDS,
   type ReadPort,
   type RecordBatch,
+  UNKNOWN_EPOCH,
 } from '#platform/kafka/ports.ts';
 import { clientOptions } from '#platform/kafka/client-options.ts';
 import type { KafkaConfig } from '#platform/kafka/settings.ts';
@@ -31,7 +33,6 @@ import { type ClientRecord, fromRecord } from './message.ts';
 
 const READ_COMMITTED: (typeof FetchIsolationLevels)['READ_COMMITTED'] = 1;
 const NO_SESSION = { id: 0, epoch: -1 };
-const UNKNOWN_EPOCH = -1;
 /** The key of a control record holds a version and a type, of which 0 is an abort. */
 const CONTROL_TYPE_AT = 2;
 
@@ -54,11 +55,11 @@ export class ClientFetcher implements ReadPort {
 
   async #ask(broker: Broker, { topicId, partitions, waitMs, bytesMax }: FetchRequest): Promise<fetchV13.FetchResponse> {
     const connection = await this.#connections.get(broker);
-    const wanted = partitions.map(({ number, offset, bytesMax: partitionMaxBytes }) => ({
+    const wanted = partitions.map(({ number, offset, epoch: lastFetchedEpoch, bytesMax: partitionMaxBytes }) => ({
       partition: number,
       currentLeaderEpoch: UNKNOWN_EPOCH,
       fetchOffset: BigInt(offset),
-      lastFetchedEpoch: UNKNOWN_EPOCH,
+      lastFetchedEpoch,
       partitionMaxBytes,
     }));
     const topics = [{ topicId, partitions: wanted }];
@@ -84,6 +85,7 @@ export class ClientFetcher implements ReadPort {
       end: Number(partition.highWatermark),
       batches: withoutAborted(batches, aborted),
       damage: undefined,
+      divergence: divergenceOf(partition),
     };
   }
 
@@ -94,6 +96,7 @@ export class ClientFetcher implements ReadPort {
     return {
       firstOffset,
       nextOffset: firstOffset + batch.lastOffsetDelta + 1,
+      epoch: batch.partitionLeaderEpoch,
       producerId: batch.producerId,
       transactional: (batch.attributes & IS_TRANSACTIONAL) !== 0,
       control: isControl ? (isAbort ? 'abort' : 'commit') : undefined,
@@ -124,6 +127,11 @@ export class ClientFetcher implements ReadPort {
   async close(): Promise<void> {
     await this.#connections.close();
   }
+}
+
+function divergenceOf({ divergingEpoch }: fetchV13.FetchResponsePartition): Divergence | undefined {
+  if (!divergingEpoch || divergingEpoch.endOffset < 0n) return undefined;
+  return { epoch: divergingEpoch.epoch, end: Number(divergingEpoch.endOffset) };
 }
 
 function textOf(bytes: Buffer | null): string {

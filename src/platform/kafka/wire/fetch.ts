@@ -6,12 +6,20 @@ import {
   type FetchIsolationLevels,
   fetchV13,
   Reader,
+  readKnownTaggedFields,
 } from '@platformatic/kafka';
 import type { Envelope } from '#contracts/envelope.ts';
 import { clientOptions } from '#platform/kafka/client-options.ts';
 import type { KafkaConfig } from '#platform/kafka/settings.ts';
 import { BrokerError, errorName } from '#platform/kafka/errors.ts';
-import { type FetchedPartition, type FetchRequest, NO_RECORDS, type ReadPort } from '#platform/kafka/ports.ts';
+import {
+  type Divergence,
+  type FetchedPartition,
+  type FetchRequest,
+  NO_RECORDS,
+  type ReadPort,
+  UNKNOWN_EPOCH,
+} from '#platform/kafka/ports.ts';
 import { withoutAborted } from '#platform/kafka/transactions.ts';
 import { fromRecord, timeOf, typeOf } from './message.ts';
 import { readBatches, type WireRecord } from './records.ts';
@@ -22,7 +30,6 @@ const FETCH = 1;
 const VERSION = 13;
 const READ_COMMITTED: (typeof FetchIsolationLevels)['READ_COMMITTED'] = 1;
 const NO_SESSION = { id: 0, epoch: -1 };
-const UNKNOWN_EPOCH = -1;
 const NOTHING = Buffer.alloc(0);
 
 export class WireFetcher implements ReadPort {
@@ -46,11 +53,11 @@ export class WireFetcher implements ReadPort {
 
   async fetch(broker: Broker, { topicId, partitions, waitMs, bytesMax }: FetchRequest): Promise<FetchedPartition[]> {
     const connection = await this.#connections.get(broker);
-    const asked = partitions.map(({ number, offset, bytesMax: partitionMaxBytes }) => ({
+    const asked = partitions.map(({ number, offset, epoch: lastFetchedEpoch, bytesMax: partitionMaxBytes }) => ({
       partition: number,
       currentLeaderEpoch: UNKNOWN_EPOCH,
       fetchOffset: BigInt(offset),
-      lastFetchedEpoch: UNKNOWN_EPOCH,
+      lastFetchedEpoch,
       partitionMaxBytes,
     }));
     const topics = [{ topicId, partitions: asked }];
@@ -96,7 +103,8 @@ function readAnswer(reader: Reader, wanted: (record: WireRecord) => boolean): Fe
   reader.readInt32();
   const topics = reader.readArray((topic) => {
     topic.readUUID();
-    return topic.readArray((partition) => readPartition(partition, wanted));
+    // The tagged fields of each partition say where the log was cut, so they are not skipped by the array.
+    return topic.readArray((partition) => readPartition(partition, wanted), true, false);
   });
   return topics.flat();
 }
@@ -117,5 +125,19 @@ function readPartition(reader: Reader, wanted: (record: WireRecord) => boolean):
   if (size > 0) reader.skip(size);
   const bytes = size > 0 ? reader.buffer.slice(begin, begin + size) : NOTHING;
   const { batches, damage } = readBatches(bytes, wanted);
-  return { number, error, end, batches: withoutAborted(batches, aborted), damage };
+  const divergence = readDivergence(reader);
+  return { number, error, end, batches: withoutAborted(batches, aborted), damage, divergence };
+}
+
+/** The end of the last epoch that the broker's log and ours have in common, where it has another one than ours. */
+function readDivergence(reader: Reader): Divergence | undefined {
+  let divergence: Divergence | undefined;
+  readKnownTaggedFields(reader, {
+    0: (field) => {
+      const epoch = field.readInt32();
+      const end = Number(field.readInt64());
+      if (end >= 0) divergence = { epoch, end };
+    },
+  });
+  return divergence;
 }

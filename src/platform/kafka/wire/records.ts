@@ -125,8 +125,8 @@ export function readBatches(bytes: Buffer, wanted: (record: WireRecord) => boole
 /**
  * What is wrong with a batch, found before anything in it is believed. The checksum covers everything but the first
  * offset, the length, the epoch of the leader and the magic, which the broker may change: a wrong length makes a wrong
- * checksum, the first offset is compared by partition-buffer.ts with the one that comes next, and nothing here
- * depends on the epoch.
+ * checksum, the first offset is compared by partition-buffer.ts with the one that comes next, and a wrong epoch makes
+ * a consumer read again what it knows.
  */
 function damageOf(bytes: Buffer, at: number, size: number): string | undefined {
   if (size < HEADER_BYTES) return `its length is wrong: ${size - UNCOUNTED_BYTES}`;
@@ -152,6 +152,7 @@ function readBatch(bytes: Buffer, at: number, end: number, wanted: (record: Wire
   return {
     firstOffset,
     nextOffset: firstOffset + bytes.readInt32BE(at + AT.lastOffsetDelta) + 1,
+    epoch: bytes.readInt32BE(at + AT.leaderEpoch),
     producerId: bytes.readBigInt64BE(at + AT.producerId),
     transactional: (attributes & IS_TRANSACTIONAL) !== 0,
     control: isControl ? endOfTransaction(records[0]) : undefined,
