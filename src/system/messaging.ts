@@ -25,7 +25,13 @@ export interface MessagingOptions {
 }
 
 /** The log in PostgreSQL, or Kafka with a relay for every log that services of this process write to. */
-export async function startMessaging({ kafka, databases, logger, metrics, closers }: MessagingOptions): Promise<Messaging> {
+export async function startMessaging({
+  kafka,
+  databases,
+  logger,
+  metrics,
+  closers,
+}: MessagingOptions): Promise<Messaging> {
   if (kafka.brokers === '') {
     // A database that holds no log is one the gateway or the sandbox has for itself.
     const { url, database } = databases.distinct.find(hasLog) ?? databases.distinct[0]!;
@@ -51,6 +57,7 @@ export async function startMessaging({ kafka, databases, logger, metrics, closer
       database: database.reserved,
       url,
       logger,
+      metrics,
       recentCommits: bus.recentCommits,
     });
     closers.push(() => relay.stop());

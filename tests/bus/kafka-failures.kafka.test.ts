@@ -65,7 +65,7 @@ test('a batch that a flipped byte has damaged stops its partition, is named, and
   const { database, config, bus } = await kafka.newService();
   // Not by a relay: which events share a batch must not depend on how fast it is.
   const appender = openAppendPort(config);
-  const publish = (events: readonly Envelope[]): Promise<void> =>
+  const publish = (events: readonly Envelope[]): Promise<unknown> =>
     appender.append(
       new Map(
         [...Map.groupBy(events, ({ subject }) => partitionOf(subject, config.partitions))].map(([number, batch]) => [

@@ -7,6 +7,7 @@ import { Relay, type RelayOptions } from '#platform/kafka/relay.ts';
 import { type KafkaConfig, kafkaSettings } from '#platform/kafka/settings.ts';
 import { readSettings } from '#platform/runtime/settings.ts';
 import { createLogger } from '#platform/telemetry/logger.ts';
+import type { Metrics } from '#platform/telemetry/metrics.ts';
 import type { Kafka } from '#dev/brokers/kafka.ts';
 import { startTestServer, type TestDatabase, type TestServer } from './support.ts';
 
@@ -15,7 +16,7 @@ import { startTestServer, type TestDatabase, type TestServer } from './support.t
 /** The adapters between our code and the brokers; see src/platform/kafka/transport.ts. */
 export const TRANSPORTS = ['wire', 'client'];
 
-const logger = createLogger('silent');
+const logger = createLogger(process.env['TEST_LOG_LEVEL'] ?? 'silent');
 let topics = 0;
 
 /** What a service has that takes part: a database, a topic of its own, and the bus. */
@@ -64,10 +65,10 @@ export class KafkaUnderTest {
     });
   }
 
-  async newService(overrides: Record<string, string> = {}): Promise<BusService> {
+  async newService(overrides: Record<string, string> = {}, metrics?: Metrics): Promise<BusService> {
     const testDatabase = await this.server.newDatabase();
     const config = this.newConfig(overrides);
-    const bus = await KafkaBus.open(config, logger);
+    const bus = await KafkaBus.open(config, logger, metrics);
     return { database: testDatabase.connect(), testDatabase, url: testDatabase.url, config, bus };
   }
 
@@ -75,7 +76,7 @@ export class KafkaUnderTest {
     database: Database,
     config: KafkaConfig,
     url: string,
-    options: Pick<RelayOptions, 'recentCommits' | 'afterAcknowledged'> = {},
+    options: Pick<RelayOptions, 'recentCommits' | 'afterAcknowledged' | 'metrics'> = {},
   ): Promise<Relay> {
     const relay = await Relay.start({ config, database, url, logger, ...options });
     this.#relays.push(relay);

@@ -1,4 +1,5 @@
 import type { Health } from '#platform/runtime/health.ts';
+import { Timers } from '#platform/runtime/timers.ts';
 import type { Envelope } from '#contracts/envelope.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
 import { RecentCommits } from '#platform/log/recent-commits.ts';
@@ -118,18 +119,12 @@ class KafkaSubscription implements Subscription {
   readonly #reader: KafkaReader;
   readonly #membership: KafkaMembership;
   readonly #owned = new Map<number, Owned>();
-  readonly #timers = new Set<NodeJS.Timeout>();
+  readonly #timers = new Timers();
   #loadFailures = 0;
   #failure: string | undefined;
   #closed = false;
 
-  constructor(
-    config: KafkaConfig,
-    options: SubscribeOptions,
-    logger: Logger,
-    faults: LogFaults,
-    onClose: () => void,
-  ) {
+  constructor(config: KafkaConfig, options: SubscribeOptions, logger: Logger, faults: LogFaults, onClose: () => void) {
     this.#config = config;
     this.#options = options;
     this.#logger = logger.child({ consumer: options.consumer });
@@ -177,14 +172,8 @@ class KafkaSubscription implements Subscription {
       this.#failure = undefined;
     } catch (error) {
       this.#failure = `the stored offsets cannot be read: ${diagnose(error, this.#config).reason}`;
-      const timer = setTimeout(
-        () => {
-          this.#timers.delete(timer);
-          void this.#load(gained);
-        },
-        RETRY_MS[Math.min(this.#loadFailures++, RETRY_MS.length - 1)]!,
-      );
-      this.#timers.add(timer);
+      const waitMs = RETRY_MS[Math.min(this.#loadFailures++, RETRY_MS.length - 1)]!;
+      this.#timers.after(waitMs, () => void this.#load(gained));
     }
   }
 
@@ -321,7 +310,7 @@ class KafkaSubscription implements Subscription {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.stop();
     this.#onClose();
     await Promise.all([this.#membership.close(), this.#reader.close()]);
   }

@@ -125,6 +125,12 @@ const KINDS: readonly Kind[] = [
       `${apiId}: fewer replicas of topic ${topic} are in sync than its min.insync.replicas. Bring the missing brokers back.`,
   },
   {
+    matches: answered('LEADER_NOT_AVAILABLE'),
+    fatal: false,
+    explain: ({ topic }, { apiId }) =>
+      `${apiId}: no broker leads a partition of topic ${topic}. Bring back a broker that holds it.`,
+  },
+  {
     matches: answered('CORRUPT_MESSAGE'),
     fatal: false,
     explain: (_, { apiId }) =>
@@ -161,6 +167,11 @@ export function truncatedReason(topic: string, partition: number, read: number, 
   return `LOG_TRUNCATED: partition ${partition} of topic ${topic} was read up to offset ${read}, but the brokers have lost what followed offset ${end}. It is read again from there; what was lost is published again.`;
 }
 
+/** What a relay finds lost of what was acknowledged to it. */
+export function lostReason(topic: string, partition: number, end: number): string {
+  return `LOG_TRUNCATED: the brokers have lost events of partition ${partition} of topic ${topic} that they had acknowledged, up to offset ${end}. They are published again from the outbox.`;
+}
+
 /** How events were deleted before they were read. */
 export function gapReason(topic: string, partition: number, wanted: number, start: number): string {
   return `LOG_GAP: partition ${partition} of topic ${topic} begins at offset ${start}, and ${wanted} was to be read next: what lay between was deleted unread. Run olms topics renew.`;
@@ -178,6 +189,11 @@ export function diagnose(error: unknown, config: KafkaConfig): Diagnosis {
     if (cause) return { fatal, reason: explain(config, cause) };
   }
   return { fatal: false, reason: reasonOf(error) };
+}
+
+/** True where it is the client or a broker that says so, and not a mistake of ours. */
+export function isFromBrokers(error: unknown): boolean {
+  return causesOf(error).some(({ apiId, code }) => apiId !== undefined || String(code).startsWith('PLT_KFK_'));
 }
 
 /** True where the brokers answered with this error. */

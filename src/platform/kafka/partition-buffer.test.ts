@@ -47,7 +47,7 @@ test.each([
   expect([partition.taken, partition.fetched, partition.queue.length]).toEqual([100, 100, 0]);
 });
 
-test('offsets that are missing are told from those that cannot be', () => {
+test('offsets that are missing are another fault than those that cannot be', () => {
   const kindOf = (first: RecordBatch): string | undefined => new PartitionBuffer(0, 100).add(answer(first))?.kind;
   expect([kindOf(batch(101, 10)), kindOf(batch(90, 10))]).toEqual(['gap', 'corrupt']);
 });
@@ -65,7 +65,9 @@ test('a log that was cut is read on from there, and nothing that lay behind is g
   partition.remove(4);
   partition.cutAt({ epoch: 2, end: 107 });
   expect(partition.queue.map(({ offset }) => offset)).toEqual([104, 105, 106]);
-  expect([partition.taken, partition.fetched, partition.bytes, partition.epochBefore(107)]).toEqual([104, 107, 1_500, 2]);
+  expect([partition.taken, partition.fetched, partition.bytes, partition.epochBefore(107)]).toEqual([
+    104, 107, 1_500, 2,
+  ]);
   partition.cutAt({ epoch: 1, end: 50 });
   expect([partition.taken, partition.fetched, partition.bytes, partition.epochBefore(50)]).toEqual([50, 50, 0, 1]);
   // What took the place of the lost records.

@@ -1,6 +1,12 @@
 import type { LogFaultKind } from '#platform/log/faults.ts';
 import { leaderlessReason } from './errors.ts';
-import { type Divergence, type FetchedPartition, type FetchedRecord, type RecordBatch, UNKNOWN_EPOCH } from './ports.ts';
+import {
+  type Divergence,
+  type FetchedPartition,
+  type FetchedRecord,
+  type RecordBatch,
+  UNKNOWN_EPOCH,
+} from './ports.ts';
 
 /** What was fetched of one partition and not given out yet. */
 
@@ -70,7 +76,7 @@ export class PartitionBuffer {
     this.#epochs = [{ epoch, from: Number.NEGATIVE_INFINITY }];
   }
 
-  /** The epochs that were read are not those of the broker: from here on, they are learned anew. */
+  /** The epochs that were read are not those of the broker: from here on they are learned again. */
   forgetEpochs(): void {
     this.#epochs = [{ epoch: UNKNOWN_EPOCH, from: Number.NEGATIVE_INFINITY }];
   }

@@ -20,17 +20,27 @@ export const RECORD_HEAD_BYTES_MAX = 12;
 /** What is appended to each partition, in order. */
 export type Batches = ReadonlyMap<number, readonly RecordContent[]>;
 
+/** What became of the batch of one partition: the offset of its first record, where the broker says it, or why it is not known to be stored. */
+export type Appended = { readonly offset: number | undefined } | { readonly error: unknown };
+
+/**
+ * Asks whether the log is what it was; answers the partitions of which nobody could say. What it throws ends the append
+ * before anything (more) is sent.
+ */
+export type Verify = () => Promise<ReadonlySet<number>>;
+/** For who does not care. */
+export const unverified: Verify = async () => new Set();
+
 /** Appends records to the topic of the settings, each batch once: with `acks=all` and an idempotent producer (KIP-98). */
 export interface AppendPort {
   encode(event: EncodedEvent): RecordContent;
-  /** The topic's id as the brokers have it, at most a few minutes old; undefined where there is no such topic. */
-  topicId(): Promise<string | undefined>;
   /**
-   * Resolves when all in-sync replicas have every batch; calls are carried out one after the other. Brokers that are
-   * away or change are asked a few times. Throws otherwise, with Kafka's name of the error as `apiId` of it or one of
-   * its causes; which batches were stored is then unknown.
+   * Resolves with what became of each batch: all in-sync replicas have it, or an error that has Kafka's name of it as
+   * `apiId` or that of one of its causes. Calls are carried out one after the other; brokers that are away or change are
+   * asked a few times. Throws where nobody could be asked. `verify` is called before records go out over a connection
+   * that is new, and after every failure: a log that was cut meanwhile must not be appended to as if it were whole.
    */
-  append(batches: Batches): Promise<void>;
+  append(batches: Batches, verify?: Verify): Promise<ReadonlyMap<number, Appended>>;
   close(): Promise<void>;
 }
 

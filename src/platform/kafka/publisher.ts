@@ -4,7 +4,7 @@ import type { EncodedEvent } from '#platform/log/encoded.ts';
 import type { KafkaConfig } from './settings.ts';
 import { answeredWith } from './errors.ts';
 import { partitionOf } from './partitioner.ts';
-import { type AppendPort, RECORD_HEAD_BYTES_MAX, type RecordContent } from './ports.ts';
+import { type Appended, type AppendPort, RECORD_HEAD_BYTES_MAX, type RecordContent, type Verify } from './ports.ts';
 import { openAppendPort } from './transport.ts';
 import { findTopic, type Topic } from './topic.ts';
 
@@ -32,15 +32,30 @@ export class TopicReplacedError extends Error {
   }
 }
 
-/** Sends events. What waiting cures is thrown; for what it does not cure, the reason is returned. */
+export interface Sent {
+  /** Why the brokers refuse the batch for its content; undefined where they do not. */
+  readonly refusal: string | undefined;
+  /** Partitions on which nothing was stored, as far as anybody knows, and why. Never all of them. */
+  readonly failed: ReadonlyMap<number, unknown>;
+}
+
+/** Learns at which offset of its partition an event is stored. */
+export type OnStored = (partition: number, offset: number, eventId: string) => void;
+
+/** Sends events. What waiting cures for all of them is thrown; for what it does not cure, the reason is returned. */
 export class KafkaPublisher {
   readonly #config: KafkaConfig;
+  readonly #verify: Verify;
+  readonly #onStored: OnStored;
   #topic: Topic;
   #appender: AppendPort;
 
-  constructor(config: KafkaConfig, topic: Topic) {
+  /** `verify`: see {@link AppendPort}. */
+  constructor(config: KafkaConfig, topic: Topic, verify: Verify, onStored: OnStored) {
     this.#config = config;
     this.#topic = topic;
+    this.#verify = verify;
+    this.#onStored = onStored;
     this.#appender = openAppendPort(config);
   }
 
@@ -56,47 +71,63 @@ export class KafkaPublisher {
     return this.#topic.id;
   }
 
-  /** Throws where the brokers cannot be asked, or have another topic of this name by now. Asks them once in a while. */
-  async check(): Promise<void> {
-    const { topic } = this.#config;
-    if ((await this.#orReplace(this.#appender.topicId())) !== this.#topic.id) throw new TopicReplacedError(topic);
+  get topicId(): string {
+    return this.#topic.id;
   }
 
-  /** Sends events as one batch. Undefined: the brokers have them all. A reason: they refuse the batch for its content. */
-  async send(events: readonly Outgoing[]): Promise<string | undefined> {
+  /** Sends events as one batch. Throws where no partition took any. */
+  async send(events: readonly Outgoing[]): Promise<Sent> {
     const [first] = events;
     // Such an event is alone in its batch. The broker would refuse it, or drop the connection over it.
     const isTooLarge = (): boolean => events.length === 1 && first!.bytes > this.#topic.maxMessageBytes;
     // An operator may have raised the limit since.
     if (first && isTooLarge()) await this.refresh();
     if (first && isTooLarge()) {
-      return `${TOO_LARGE}: the event takes ${first.bytes} bytes, the topic allows ${this.#topic.maxMessageBytes} (max.message.bytes).`;
+      const refusal = `${TOO_LARGE}: the event takes ${first.bytes} bytes, the topic allows ${this.#topic.maxMessageBytes} (max.message.bytes).`;
+      return { refusal, failed: new Map() };
     }
-    try {
-      const batches = new Map<number, RecordContent[]>();
-      for (const { partition, content } of events) {
-        const batch = batches.get(partition);
-        if (batch) batch.push(content);
-        else batches.set(partition, [content]);
-      }
-      await this.#orReplace(this.#appender.append(batches));
-      return undefined;
-    } catch (error) {
+    const batches = new Map<number, RecordContent[]>();
+    const lasts = new Map<number, string>();
+    for (const { partition, content, event } of events) {
+      const batch = batches.get(partition);
+      if (batch) batch.push(content);
+      else batches.set(partition, [content]);
+      lasts.set(partition, event.id);
+    }
+    const appended = await this.#orReplace(this.#appender.append(batches, this.#verify));
+    const failed = new Map<number, unknown>();
+    for (const [partition, contents] of batches) {
+      const outcome: Appended = appended.get(partition) ?? {
+        error: new Error('nobody knows what became of the batch'),
+      };
+      if ('error' in outcome) failed.set(partition, outcome.error);
+      else if (outcome.offset !== undefined)
+        this.#onStored(partition, outcome.offset + contents.length - 1, lasts.get(partition)!);
+    }
+    for (const error of failed.values()) {
       const refused = REFUSED_FOR_CONTENT.find((id) => answeredWith(error, id));
-      if (refused) return `Kafka refuses it: ${refused}`;
+      if (refused) return { refusal: `Kafka refuses it: ${refused}`, failed: new Map() };
+    }
+    if (failed.size === batches.size && batches.size > 0) {
+      this.#replace();
+      throw failed.values().next().value;
+    }
+    return { refusal: undefined, failed };
+  }
+
+  async #orReplace<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await withTimeout(work, SEND_TIMEOUT_MS);
+    } catch (error) {
+      this.#replace();
       throw error;
     }
   }
 
   /** A client that lost its broker can go on believing in what is gone: a new one takes its place. */
-  async #orReplace<T>(work: Promise<T>): Promise<T> {
-    try {
-      return await withTimeout(work, SEND_TIMEOUT_MS);
-    } catch (error) {
-      void this.#appender.close().catch(() => {});
-      this.#appender = openAppendPort(this.#config);
-      throw error;
-    }
+  #replace(): void {
+    void this.#appender.close().catch(() => {});
+    this.#appender = openAppendPort(this.#config);
   }
 
   /** Splits by bytes, so that no broker refuses a batch whose every event it would take. */

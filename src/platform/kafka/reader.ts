@@ -11,6 +11,7 @@ import { type TopicMetadata, TopicView } from './topic-view.ts';
 import { openReadPort } from './transport.ts';
 import { type Backoff, backoffMs } from '#platform/runtime/backoff.ts';
 import { Linger } from '#platform/runtime/linger.ts';
+import { Timers } from '#platform/runtime/timers.ts';
 
 /**
  * Reads partitions from given offsets into bounded buffers. It belongs to no group and decides nothing about
@@ -47,7 +48,7 @@ export interface ReaderOptions {
   /** Leave the events' data the JSON text it is. */
   readonly encoded?: boolean | undefined;
   readonly logger: Logger;
-  /** What is met of damage and loss is told here. */
+  /** What is met of damage and loss is counted here. */
   readonly faults?: LogFaults | undefined;
   readonly onReady: () => void;
   /** The topic was deleted and made once more: no offset on it holds any longer. */
@@ -70,7 +71,7 @@ export class KafkaReader {
   readonly #port: ReadPort;
   readonly #partitions = new Map<number, PartitionBuffer>();
   readonly #asked = new AskedBrokers();
-  readonly #timers = new Set<NodeJS.Timeout>();
+  readonly #timers = new Timers();
   readonly #linger = new Linger(BUSY_PER_SECOND, LINGER_MS.first, LINGER_MS.longest);
   readonly #read: (json: string) => unknown;
   #wanted = false;
@@ -110,7 +111,7 @@ export class KafkaReader {
     return this.#partitions.get(number)?.taken;
   }
 
-  /** The epoch under which the record before an offset of a partition was written, as far as it is known. */
+  /** See {@link PartitionBuffer.epochBefore}. */
   epochBefore(number: number, offset: number): number {
     return this.#partitions.get(number)?.epochBefore(offset) ?? UNKNOWN_EPOCH;
   }
@@ -172,7 +173,7 @@ export class KafkaReader {
 
   async close(): Promise<void> {
     this.#closed = true;
-    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.stop();
     await Promise.all([this.topic.close(), this.#port.close().catch(() => {})]);
   }
 
@@ -271,12 +272,10 @@ export class KafkaReader {
 
   /** After a while, releases what waited and asks the brokers for more. */
   #later(ms: number, release: () => void): void {
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer);
+    this.#timers.after(ms, () => {
       release();
       this.#pump();
-    }, ms);
-    this.#timers.add(timer);
+    });
   }
 
   /** A broker does not answer, or not as it should: it rests, and the others are read meanwhile. */
@@ -387,17 +386,15 @@ export class KafkaReader {
       // It is there, so what the broker does not know is the epoch under which it was read.
       if (wanted >= start && wanted <= end) return partition.forgetEpochs();
       if (wanted > end) this.#truncated(number, wanted, start);
-      else this.#deleted(number, wanted, start);
+      // A new consumer begins where the topic does; from any other, retention has taken what it had not read.
+      else if (wanted > 0) {
+        const reason = gapReason(this.#topic, number, wanted, start);
+        this.#faults.met('gap', { text: reason, forEver: true });
+        this.#options.logger.error({ topic: this.#topic, partition: number, reason }, 'reading from the start');
+      }
       this.seek(number, start);
     } catch {
       // The next fetch meets the same error and tries again.
     }
-  }
-
-  #deleted(number: number, wanted: number, start: number): void {
-    const reason = gapReason(this.#topic, number, wanted, start);
-    // A new consumer of a topic with a retention begins where the topic does.
-    if (wanted > 0) this.#faults.met('gap', { text: reason, forEver: true });
-    this.#options.logger.error({ topic: this.#topic, partition: number, wanted, start, reason }, 'reading from the start');
   }
 }

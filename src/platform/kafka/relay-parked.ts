@@ -69,7 +69,7 @@ export class RelayParked {
     const { publisher, describe } = this.#options;
     for (const [i, event] of events.entries()) {
       try {
-        const refused = await publisher.send([publisher.prepare(LOG_START, encoded(event))]);
+        const { refusal: refused } = await publisher.send([publisher.prepare(LOG_START, encoded(event))]);
         if (refused !== undefined) return { published: i, refused };
       } catch (error) {
         throw new Error(describe(error), { cause: error });

@@ -6,18 +6,24 @@ import type { Health } from '#platform/runtime/health.ts';
 import { Pause } from '#platform/runtime/pause.ts';
 import { withTimeout } from '#platform/runtime/timeout.ts';
 import type { RecentCommits } from '#platform/log/recent-commits.ts';
-import { type LogPosition, isAfter, type Lag, LOG_START, moveOffsets } from '#platform/log/bus.ts';
+import { type LogPosition, isAfter, type Lag } from '#platform/log/bus.ts';
+import { LogFaults } from '#platform/log/faults.ts';
+import type { Metrics } from '#platform/telemetry/metrics.ts';
 import { decoded } from '#platform/log/encoded.ts';
 import type { KafkaConfig } from './settings.ts';
-import { diagnose } from './errors.ts';
-import { KafkaPublisher, type Outgoing, TopicReplacedError } from './publisher.ts';
-import { ensureTopic } from './topic.ts';
+import { diagnose, isFromBrokers } from './errors.ts';
+import { BehindPartitions } from './behind-partitions.ts';
+import { KafkaPublisher, type Outgoing } from './publisher.ts';
+import { LogWatch } from './log-watch.ts';
+import { RelayCursor } from './relay-cursor.ts';
+import { type Page, RelayOutput } from './relay-output.ts';
+import { ensureTopic, type Topic } from './topic.ts';
 import { type Candidacy, Coordinator } from '#platform/log/coordinator.ts';
 import { Linger } from '#platform/runtime/linger.ts';
 import { RelayLag } from './relay-lag.ts';
 import { RelayParked } from './relay-parked.ts';
 import { checkMapping } from './partition-mapping.ts';
-import { readUnpublished } from './unpublished.ts';
+import { readMissed, readUnpublished } from './unpublished.ts';
 import { loadTopicOffsets } from './topic-offsets.ts';
 import type { Parked } from '#platform/log/parked.ts';
 
@@ -38,15 +44,15 @@ const LOCK_KEY = 7_113_002;
 const SILENCE_MAX_MS = 1_500;
 const PING_MS = 300;
 const READ_LIMIT = 1_000;
-/** With nothing to publish: whether it could be, and on the same topic, is looked up so often. */
-const CHECK_IDLE_MS = 5_000;
+/** Who relayed for so long did not fail at the beginning. */
+const LED_MS = 10_000;
+/** An answer that takes longer is no progress. */
+const SILENCE_MS = 5_000;
 /**
  * We are not notified of what another process writes, nor of the end of a transaction that held the log back. Soon after
  * something was published more is likely; then each poll that finds nothing makes the next one wait twice as long.
  */
 const POLL_MS = { first: 15, longest: 250 } as const;
-/** A crash publishes again what was published in this time; saving costs a commit. */
-const SAVE_CURSOR_EVERY_MS = 250;
 /** From so many events a second on, batches are published this far apart. */
 const BUSY_PER_SECOND = 200;
 const LINGER_MS = { first: 40, longest: 150 };
@@ -59,16 +65,11 @@ export interface RelayOptions {
   /** Where the session for the election goes. */
   readonly url: string;
   readonly logger: Logger;
+  readonly metrics?: Metrics;
   /** What this process commits, where it is remembered. */
   readonly recentCommits?: RecentCommits;
   /** For tests: called between the acknowledgement and the saving of the cursor. */
   readonly afterAcknowledged?: () => Promise<void>;
-}
-
-/** What was not published, with the reason; null for what only stands behind a parked event of its order. */
-interface Unpublished {
-  readonly entry: Outgoing;
-  readonly reason: string | null;
 }
 
 class Deposed extends Error {}
@@ -78,18 +79,20 @@ export class Relay {
   readonly #parked: RelayParked;
   readonly #stopWatchingWrites: () => void;
   readonly #publisher: KafkaPublisher;
+  readonly #watch: LogWatch;
+  readonly #behind = new BehindPartitions();
+  readonly #output: RelayOutput;
+  readonly #cursor: RelayCursor;
+  readonly #faults: LogFaults;
   readonly #idle = new Set<() => void>();
   readonly #linger = new Linger(BUSY_PER_SECOND, LINGER_MS.first, LINGER_MS.longest);
   readonly #coordinator: Coordinator;
   #candidacy: Candidacy | undefined;
   #state: 'standby' | 'active' = 'standby';
   #failure: string | undefined;
-  #brokerFailure: string | undefined;
-  #checkedMs = 0;
-  #stored: LogPosition = LOG_START;
-  #read: LogPosition = LOG_START;
-  #saving: Promise<void> | undefined;
-  #savedMs = 0;
+  /** The reason that was logged last, so that one which stays is logged once. */
+  #logged: string | undefined;
+  #readingSinceMs: number | undefined;
   #pollMs: number = POLL_MS.longest;
   readonly #lag = new RelayLag();
   readonly #sleeping = new Pause();
@@ -98,16 +101,43 @@ export class Relay {
   #stopping = false;
   #running: Promise<void>;
 
-  private constructor(options: RelayOptions, publisher: KafkaPublisher) {
+  private constructor(options: RelayOptions, topic: Topic) {
     this.#options = options;
+    const { config, database } = options;
+    this.#faults = new LogFaults(options.metrics);
+    this.#watch = new LogWatch(config, database);
+    const { marks } = this.#watch;
+    this.#publisher = new KafkaPublisher(
+      config,
+      topic,
+      () => marks.verify(),
+      (...stored) => this.#watch.stored(...stored),
+    );
     this.#parked = new RelayParked({
       consumer: RELAY_CONSUMER,
-      database: options.database,
-      publisher,
-      describe: (error) => this.#away(error),
+      database,
+      publisher: this.#publisher,
+      describe: (error) => this.#output.describe(error),
     });
-    this.#publisher = publisher;
-    this.#stopWatchingWrites = options.database.onWrite(() => this.#onWrite());
+    this.#cursor = new RelayCursor({
+      consumer: RELAY_CONSUMER,
+      database,
+      marks,
+      behind: this.#behind,
+      onFailure: (error) => this.#notSaved(error),
+    });
+    this.#output = new RelayOutput({
+      config,
+      publisher: this.#publisher,
+      parked: this.#parked,
+      behind: this.#behind,
+      faults: this.#faults,
+      logger: options.logger,
+      assertElected: () => this.#assertElected(),
+      watch: this.#watch,
+      pause: (ms) => this.#pause(ms, false),
+    });
+    this.#stopWatchingWrites = database.onWrite(() => this.#onWrite());
     const { url, logger } = options;
     this.#coordinator = new Coordinator({
       url,
@@ -123,23 +153,22 @@ export class Relay {
   static async start(options: RelayOptions): Promise<Relay> {
     const topic = await ensureTopic(options.config);
     await checkMapping(options.database, options.config, options.logger);
-    return new Relay(options, new KafkaPublisher(options.config, topic));
+    return new Relay(options, topic);
   }
 
   async #run(): Promise<void> {
     for (let failures = 0; !this.#stopping;) {
+      const startedMs = performance.now();
       try {
         await this.#election();
         if (this.#stopping) break;
-        failures = 0;
         await this.#lead();
       } catch (error) {
         if (this.#stopping) break;
+        // One that led for a while begins at once; one that cannot even begin waits longer each time.
+        if (performance.now() - startedMs > LED_MS) failures = 0;
         if (!(error instanceof Deposed)) {
-          this.#failure = diagnose(error, this.#options.config).reason;
-          // The stack of this error alone: those the client wraps fill pages, and the reason is not among them.
-          const { stack } = error as Error;
-          this.#options.logger.warn({ reason: this.#failure, stack }, 'the relay stopped; it starts again');
+          this.#stopped(error);
           await this.#pause(backoffMs(failures++, RETRY), false);
         }
       } finally {
@@ -147,6 +176,17 @@ export class Relay {
         await this.#candidacy?.withdraw();
       }
     }
+  }
+
+  /** Says why it does not relay, once. */
+  #stopped(error: unknown): void {
+    const { config, logger } = this.#options;
+    this.#failure = diagnose(error, config).reason;
+    if (this.#logged === this.#failure) return;
+    this.#logged = this.#failure;
+    // Of what waiting cures, the reason says all. Those errors that the client wraps fill pages, and it is not among them.
+    const stack = isTransient(error) || isFromBrokers(error) ? undefined : (error as Error).stack;
+    logger.warn({ reason: this.#failure, stack }, 'the relay stopped; it starts again');
   }
 
   /** Resolves when this process is elected. */
@@ -173,37 +213,45 @@ export class Relay {
         { topic: config.topic },
         'the topic is another one than before; publishing the whole log again',
       );
-    this.#brokerFailure = undefined;
-    this.#stored = offsets.get(0)!;
-    this.#read = this.#stored;
-    await this.#parked.parking.refreshOrders();
+    this.#output.asked();
+    const { txid, position } = offsets.get(0)!;
+    this.#cursor.begin({ txid, position });
+    await this.#behind.load(database);
+    if (startedOver) this.#behind.clear();
+    await this.#watch.begin(topicId);
+    await this.#parked.parking.refresh();
+    await this.#output.check();
     this.#state = 'active';
     let ahead: Promise<Outgoing[]> | undefined;
     while (!this.#stopping) {
       this.#assertElected();
       this.#written = false;
       const startedMs = performance.now();
-      const entries = await (ahead ?? this.#readAhead(this.#read));
+      const { read: from } = this.#cursor;
+      const entries = await this.#reading(ahead ?? this.#readAhead(from));
       ahead = undefined;
       this.#failure = undefined;
+      this.#logged = undefined;
       const isFull = entries.length === READ_LIMIT;
-      await this.#lag.measure(database, entries[0]?.event.time, entries.length, isFull, this.#read);
+      await this.#lag.measure(database, entries[0]?.event.time, entries.length, isFull, from);
+      const caughtUp = await this.#catchUp();
       if (entries.length === 0) {
-        await this.#idleRound();
+        if (caughtUp) await this.#idleRound();
         continue;
       }
       this.#pollMs = POLL_MS.first;
       const to = entries.at(-1)!.position;
       // While the brokers work on this batch, the database reads the next.
       if (isFull) ahead = this.#readAhead(to);
-      await this.#relay(entries);
-      this.#read = to;
-      await this.#saveCursor(isFull ? 0 : SAVE_CURSOR_EVERY_MS);
+      const wants = (partition: number): boolean => !this.#behind.has(partition);
+      await this.#relay(entries, { from, to, patient: true, wants, left: new Set() });
+      this.#cursor.read = to;
+      await this.#cursor.save(isFull);
       const waitMs = this.#linger.after(entries.length, startedMs) - (performance.now() - startedMs);
       if (!isFull && waitMs > 0) await this.#pause(waitMs, false);
     }
-    await this.#saveCursor(0);
-    await this.#saving;
+    await this.#cursor.save(true);
+    await this.#cursor.settled();
   }
 
   #assertElected(): void {
@@ -218,117 +266,63 @@ export class Relay {
     return entries;
   }
 
-  /** Publishes what can be; parks what the brokers refuse and queues what stands behind parked events. */
-  async #relay(entries: readonly Outgoing[]): Promise<void> {
-    if (this.#parked.parking.parked.size > 0) await this.#parked.releaseWaiting();
-    const unpublished: Unpublished[] = [];
-    for (const batch of this.#publisher.batches(entries)) unpublished.push(...(await this.#publish(batch)));
-    await this.#options.afterAcknowledged?.();
-    if (unpublished.length > 0) await this.#park(unpublished, entries.at(-1)!.position);
+  /** A database that does not answer is no progress, whatever the connection looks like. */
+  async #reading<Read>(entries: Promise<Read>): Promise<Read> {
+    this.#readingSinceMs = performance.now();
+    try {
+      return await entries;
+    } finally {
+      this.#readingSinceMs = undefined;
+    }
   }
 
-  async #park(unpublished: Unpublished[], to: LogPosition): Promise<void> {
-    await this.#saving;
+  /** Publishes what can be; parks what the brokers refuse and queues what stands behind parked events. */
+  async #relay(entries: readonly Outgoing[], page: Page & { readonly to: LogPosition }): Promise<void> {
+    if (this.#parked.parking.parked.size > 0) await this.#parked.releaseWaiting();
+    const unpublished = await this.#output.publish(entries, page);
+    await this.#options.afterAcknowledged?.();
+    if (unpublished.length === 0) return;
     // In log order, whatever order the brokers refused them in.
     unpublished.sort((a, b) => (isAfter(a.entry.position, b.entry.position) ? 1 : -1));
     const parked = unpublished.map(({ entry, reason }): Parked => ({ event: decoded(entry.event), reason }));
-    await this.#options.database.write([
-      this.#parked.parking.park(parked),
-      moveOffsets(RELAY_CONSUMER, [{ partition: 0, from: this.#stored, to }]),
-    ]);
-    this.#stored = to;
+    await this.#cursor.saveWith([this.#parked.parking.park(parked)], page.to);
     this.#parked.parking.add(parked);
   }
 
-  /** Publishes a batch, halving it where the brokers refuse it until what is at fault stands alone. */
-  async #publish(batch: readonly Outgoing[]): Promise<Unpublished[]> {
-    const isParked = ({ event }: Outgoing): boolean => this.#parked.parking.parked.has(event.subject);
-    const behind = batch.filter(isParked).map((entry): Unpublished => ({ entry, reason: null }));
-    const send = batch.filter((entry) => !isParked(entry));
-    const refusal = send.length > 0 ? await this.#send(send) : undefined;
-    if (refusal === undefined) return behind;
-    if (send.length === 1) {
-      const { event } = send[0]!;
-      this.#options.logger.error(
-        { orderId: event.subject, eventType: event.type, reason: refusal },
-        'event parked: Kafka does not take it',
-      );
-      this.#parked.parking.add(send);
-      return [...behind, { entry: send[0]!, reason: refusal }];
-    }
-    const half = send.length >>> 1;
-    return [...behind, ...(await this.#publish(send.slice(0, half))), ...(await this.#publish(send.slice(half)))];
+  /** Publishes a page of what partitions have missed that stood still; true where nothing is left that could be now. */
+  async #catchUp(): Promise<boolean> {
+    if (this.#behind.size === 0) return true;
+    await this.#output.check();
+    const open = this.#behind.open(this.#watch.leaderless);
+    if (open.size === 0) return true;
+    const { read, stored } = this.#cursor;
+    const { database } = this.#options;
+    const { from, to, missed } = await this.#reading(
+      readMissed(database, this.#publisher, this.#behind, { open, cursor: read, limit: READ_LIMIT }),
+    );
+    const left = new Set<number>();
+    await this.#relay(missed, { from, to: stored, patient: false, wants: (partition) => open.has(partition), left });
+    for (const partition of left) open.delete(partition);
+    this.#behind.advance(open, to, read);
+    await this.#cursor.save(false);
+    return this.#behind.open(this.#watch.leaderless).size === 0;
   }
 
-  /** Sends until the brokers took it. Answers the reason where they refuse it for its content. */
-  async #send(batch: readonly Outgoing[]): Promise<string | undefined> {
-    for (let attempt = 0; ; attempt++) {
-      this.#assertElected();
-      try {
-        await this.#publisher.check();
-        const refusal = await this.#publisher.send(batch);
-        this.#brokerFailure = undefined;
-        return refusal;
-      } catch (error) {
-        if (this.#stopping || error instanceof TopicReplacedError) throw error;
-        this.#brokerFailure = this.#away(error);
-        if (attempt === 0) this.#options.logger.warn({ reason: this.#brokerFailure }, 'Kafka takes no events; waiting');
-        await this.#pause(backoffMs(attempt, RETRY), false);
-      }
-    }
-  }
-
-  #away(error: unknown): string {
-    const { config } = this.#options;
-    return `Kafka at ${config.brokers}: ${diagnose(error, config).reason}`;
-  }
-
-  /** Moves the stored cursor, at most one write at a time and not for every small batch. */
-  async #saveCursor(atLeastEveryMs: number): Promise<void> {
-    if (this.#saving) {
-      if (atLeastEveryMs > 0) return;
-      await this.#saving;
-    }
-    if (!isAfter(this.#read, this.#stored) || Date.now() - this.#savedMs < atLeastEveryMs) return;
-    this.#savedMs = Date.now();
-    const to = this.#read;
-    this.#saving = this.#options.database
-      .write([moveOffsets(RELAY_CONSUMER, [{ partition: 0, from: this.#stored, to }])])
-      .then(() => {
-        this.#stored = to;
-      })
-      .catch((error: unknown) => {
-        // Another relay moved it: this one is the past. A database that is away is met by the next read.
-        if (error instanceof ConflictError) void this.#candidacy?.withdraw();
-        else if (!isTransient(error)) this.#options.logger.error({ err: error }, 'the relay cannot save its cursor');
-      })
-      .finally(() => {
-        this.#saving = undefined;
-      });
-    if (atLeastEveryMs === 0) await this.#saving;
+  #notSaved(error: unknown): void {
+    // Another relay moved it: this one is the past. A database that is away is met by the next read.
+    if (error instanceof ConflictError) void this.#candidacy?.withdraw();
+    else if (!isTransient(error)) this.#options.logger.error({ err: error }, 'the relay cannot save its cursor');
   }
 
   /** Nothing to publish: save what is unsaved, notify who waits, and wait for a write or the next poll. */
   async #idleRound(): Promise<void> {
-    if (Date.now() - this.#checkedMs > CHECK_IDLE_MS) await this.#checkIdle();
-    await this.#saveCursor(this.#pollMs < POLL_MS.longest ? SAVE_CURSOR_EVERY_MS : 0);
+    await this.#output.check();
+    await this.#cursor.save(this.#pollMs >= POLL_MS.longest);
     if (this.#parked.parking.parked.size > 0) await this.#parked.releaseWaiting();
     for (const idle of this.#idle) idle();
     this.#idle.clear();
     await this.#pause(this.#pollMs, true);
     this.#pollMs = Math.min(2 * this.#pollMs, POLL_MS.longest);
-  }
-
-  async #checkIdle(): Promise<void> {
-    try {
-      await this.#publisher.check();
-      this.#brokerFailure = undefined;
-    } catch (error) {
-      if (error instanceof TopicReplacedError) throw error;
-      this.#brokerFailure = this.#away(error);
-    } finally {
-      this.#checkedMs = Date.now();
-    }
   }
 
   /** Publishes a parked order as an operator decided. Any process may do it. */
@@ -346,8 +340,12 @@ export class Relay {
 
   healthy(): Health {
     if (this.#failure !== undefined) return { ok: false, detail: this.#failure };
-    if (this.active && this.#brokerFailure !== undefined) return { ok: false, detail: this.#brokerFailure };
     if (!this.active) return { ok: true, detail: 'standing by: another process relays' };
+    const waitedMs = this.#readingSinceMs === undefined ? 0 : performance.now() - this.#readingSinceMs;
+    if (waitedMs > SILENCE_MS)
+      return { ok: false, detail: `the database has not answered for ${Math.round(waitedMs / 1_000)} s` };
+    const failure = this.#output.failure ?? this.#faults.recent;
+    if (failure !== undefined) return { ok: false, detail: failure };
     return {
       ok: true,
       detail: `relaying, ${this.#lag.current.events} events to publish, ${this.#parked.parking.parked.size} orders parked`,
@@ -378,6 +376,7 @@ export class Relay {
     await withTimeout(this.#running, STOP_TIMEOUT_MS).catch(() => {});
     for (const idle of this.#idle) idle();
     await this.#publisher.close(STOP_TIMEOUT_MS);
+    await this.#watch.close();
     await this.#coordinator.stop();
   }
 

@@ -12,7 +12,7 @@ import { loadOffsets, LOG_START, moveOffsets, type StoredOffset } from '#platfor
 const ATTEMPTS_MAX = 5;
 
 /** A number for a topic's id that JavaScript holds exactly: 48 of its random bits. */
-function numberOf(topicId: string): number {
+export function topicNumber(topicId: string): number {
   return Number.parseInt(topicId.replaceAll('-', '').slice(0, 12), 16);
 }
 
@@ -26,7 +26,7 @@ export async function loadTopicOffsets(
   partitions: readonly number[],
   topicId: string,
 ): Promise<{ offsets: Map<number, StoredOffset>; startedOver: boolean }> {
-  const topic = numberOf(topicId);
+  const topic = topicNumber(topicId);
   let startedOver = false;
   for (let attempt = 1; ; attempt++) {
     const offsets = await loadOffsets(database, consumer, partitions);

@@ -106,8 +106,9 @@ interface FoundTopic {
 async function readTopic(admin: Admin, name: string): Promise<FoundTopic | undefined> {
   if (!(await admin.listTopics()).includes(name)) return undefined;
   const topic = (await admin.metadata({ topics: [name], forceUpdate: true })).topics.get(name)!;
-  if (topic.partitionsCount === 0 || topic.partitions.some((partition) => partition.leader < 0))
-    throw new Error(`topic ${name} has partitions without a leader`);
+  // Where only some have none, the others go on, and reader and relay name them.
+  if (topic.partitions.every((partition) => partition.leader < 0))
+    throw new Error(`no broker leads any partition of topic ${name}`);
   const [description] = await admin.describeConfigs({
     resources: [{ resourceType: ConfigResourceTypes.TOPIC, resourceName: name, configurationKeys: null }],
   });

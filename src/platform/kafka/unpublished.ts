@@ -1,9 +1,10 @@
 import type { Database } from '#platform/database/database.ts';
-import type { LogPosition } from '#platform/log/bus.ts';
+import { isAfter, type LogPosition } from '#platform/log/bus.ts';
 import { encoded, type EncodedEvent } from '#platform/log/encoded.ts';
 import { fromRow } from '#platform/log/outbox.ts';
 import type { RecentCommits } from '#platform/log/recent-commits.ts';
 import { readTailEvents } from '#platform/log/tail.ts';
+import type { BehindPartitions } from './behind-partitions.ts';
 import type { KafkaPublisher, Outgoing } from './publisher.ts';
 
 /** Data stays the text it was stored as. */
@@ -26,4 +27,24 @@ export async function readUnpublished(
     ofRow: (row) => fromRow(row) as EncodedEvent,
   });
   return entries.map(({ cursor, event }) => publisher.prepare(cursor, event));
+}
+
+/**
+ * The next events that the `open` ones of the partitions that are behind have missed, up to the cursor, and from where to
+ * where the log was looked through for them.
+ */
+export async function readMissed(
+  database: Database,
+  publisher: KafkaPublisher,
+  behind: BehindPartitions,
+  { open, cursor, limit }: { readonly open: ReadonlySet<number>; readonly cursor: LogPosition; readonly limit: number },
+): Promise<{ readonly from: LogPosition; readonly to: LogPosition; readonly missed: Outgoing[] }> {
+  const from = behind.lowest(open);
+  const entries = await readUnpublished(database, undefined, publisher, from, limit);
+  const page = entries.filter(({ position }) => !isAfter(position, cursor));
+  const to = page.length === limit ? page.at(-1)!.position : cursor;
+  const missed = page.filter(
+    ({ partition, position }) => open.has(partition) && isAfter(position, behind.positionOf(partition)!),
+  );
+  return { from, to, missed };
 }

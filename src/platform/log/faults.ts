@@ -1,7 +1,7 @@
 import type { Metrics } from '#platform/telemetry/metrics.ts';
 
 /**
- * What should never happen to a log, counted and told: a part of it is not what was written (`corrupt`), its end was
+ * What should never happen to a log, counted and shown: a part of it is not what was written (`corrupt`), its end was
  * lost (`truncated`), or something in it is missing (`gap`). docs/runbook.md says what to do about each.
  */
 export const LOG_FAULT_KINDS = ['corrupt', 'truncated', 'gap'] as const;
@@ -23,7 +23,7 @@ export class LogFaults {
       help: 'Damaged, lost or missing parts of the log that a consumer or the relay met',
       labelNames: ['kind'],
     });
-    // A counter that is not there cannot be told from one that stands at zero.
+    // A counter that is not there looks like one that stands at zero.
     for (const kind of LOG_FAULT_KINDS) counter?.labels(kind).inc(0);
     this.#count = (kind) => counter?.labels(kind).inc();
   }

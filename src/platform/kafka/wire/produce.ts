@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type Broker,
   type ClusterMetadata,
+  type Connection,
   ConnectionPool,
   createAPI,
   Producer,
@@ -12,7 +13,7 @@ import {
 import { clientOptions } from '#platform/kafka/client-options.ts';
 import type { KafkaConfig } from '#platform/kafka/settings.ts';
 import { BrokerError, errorName } from '#platform/kafka/errors.ts';
-import type { AppendPort } from '#platform/kafka/ports.ts';
+import { type Appended, type AppendPort, unverified, type Verify } from '#platform/kafka/ports.ts';
 import type { EncodedEvent } from '#platform/log/encoded.ts';
 import { toContent } from './message.ts';
 import { encodeBatch } from './encode.ts';
@@ -50,6 +51,8 @@ interface Encoded {
 
 interface PartitionAnswer {
   readonly partition: number;
+  /** Of its first record; negative where the broker does not say. */
+  readonly offset: number;
   /** The name of what went wrong; undefined where nothing did. */
   readonly error: string | undefined;
   readonly message: string | null;
@@ -82,6 +85,8 @@ export class WireAppender implements AppendPort {
   readonly #client: Producer;
   readonly #connections: ConnectionPool;
   #identity: Identity | undefined;
+  /** Connections over which nothing went wrong since the log was found whole. */
+  #verified = new WeakSet<Connection>();
   /** Resolves when the append before has ended, however it did. */
   #before: Promise<unknown> = Promise.resolve();
   #closed = false;
@@ -99,25 +104,22 @@ export class WireAppender implements AppendPort {
     return toContent(event);
   }
 
-  async topicId(): Promise<string | undefined> {
-    return (await this.#metadata()).topics.get(this.#topic)?.id;
-  }
-
   /** What the brokers know of the topic; they are asked once in a while. */
   #metadata(): Promise<ClusterMetadata> {
     return this.#client.metadata({ topics: [this.#topic] });
   }
 
   /** See the port; a {@link BrokerError} where a broker refused a batch. */
-  append(batches: Batches): Promise<void> {
+  append(batches: Batches, verify: Verify = unverified): Promise<ReadonlyMap<number, Appended>> {
     // One after the other: the next numbers depend on what became of this batch, and one sent under numbers that were
     // used already is taken for a repetition of the other, and dropped.
-    const work = this.#before.then(() => this.#append(batches));
+    const work = this.#before.then(() => this.#append(batches, verify));
     this.#before = work.catch(() => {});
     return work;
   }
 
-  async #append(batches: Batches): Promise<void> {
+  async #append(batches: Batches, verify: Verify): Promise<ReadonlyMap<number, Appended>> {
+    const appended = new Map<number, Appended>();
     const identity = (this.#identity ??= await this.#newIdentity());
     const timestampMs = Date.now();
     let open = [...batches].map(([partition, contents]): Encoded => {
@@ -125,24 +127,28 @@ export class WireAppender implements AppendPort {
       return { partition, batch: encodeBatch(contents, { ...identity, sequence, timestampMs }) };
     });
     try {
-      for (let attempt = 1; ; attempt++) {
-        const failures = await this.#send(open);
-        const worst = failures.find(({ error }) => !canRetry(error)) ?? failures[0];
-        if (!worst) break;
-        if (attempt === ATTEMPTS_MAX || this.#closed || !canRetry(worst.error)) throw worst.error;
-        open = failures.map(({ encoded }) => encoded);
+      for (let attempt = 1; open.length > 0; attempt++) {
+        const failures = await this.#send(open, appended, verify);
+        if (failures.length === 0) break;
+        // Whatever else it means: the next records go out only where the log is known to be whole.
+        this.#verified = new WeakSet();
+        for (const { encoded, error } of failures) appended.set(encoded.partition, { error });
+        const isLast = attempt === ATTEMPTS_MAX || this.#closed;
+        open = isLast ? [] : failures.filter(({ error }) => canRetry(error)).map(({ encoded }) => encoded);
         this.#client.clearMetadata();
-        await sleep(RETRY_MS);
+        if (open.length > 0) await sleep(RETRY_MS);
       }
     } catch (error) {
-      // What is stored is not known, so neither are the next numbers: a new identity begins with new ones.
       this.#identity = undefined;
       throw error;
     }
+    // Of what failed it is not known whether it is stored, so neither are the next numbers: a new identity begins with new ones.
+    if ([...appended.values()].some((outcome) => 'error' in outcome)) this.#identity = undefined;
     for (const [partition, { length }] of batches) {
       const next = (identity.sequences.get(partition) ?? 0) + length;
       identity.sequences.set(partition, next > SEQUENCE_MAX ? next - SEQUENCE_MAX - 1 : next);
     }
+    return appended;
   }
 
   async #newIdentity(): Promise<Identity> {
@@ -151,17 +157,33 @@ export class WireAppender implements AppendPort {
   }
 
   /** Sends each batch to the leader of its partition once; what was not stored comes back with the reason. */
-  async #send(batches: readonly Encoded[]): Promise<{ encoded: Encoded; error: unknown }[]> {
+  async #send(
+    batches: readonly Encoded[],
+    appended: Map<number, Appended>,
+    verify: Verify,
+  ): Promise<{ encoded: Encoded; error: unknown }[]> {
     const metadata = await this.#metadata();
     const partitions = metadata.topics.get(this.#topic)?.partitions;
     const leaderOf = ({ partition }: Encoded): number => partitions?.[partition]?.leader ?? -1;
-    const byLeader = Map.groupBy(batches, leaderOf);
+    const byLeader = [...Map.groupBy(batches, leaderOf)];
+    const connections = new Map(
+      await Promise.all(
+        byLeader.map(async ([leader]) => [leader, await this.#connect(metadata.brokers.get(leader))] as const),
+      ),
+    );
+    const reached = [...connections.values()].filter(
+      (connection): connection is Connection => !(connection instanceof Error),
+    );
+    const doubtful = reached.some((connection) => !this.#verified.has(connection)) ? await verify() : new Set<number>();
     const failures = await Promise.all(
-      [...byLeader].map(async ([leader, sent]) => {
-        const broker = metadata.brokers.get(leader);
-        if (!broker) return failed(sent, new BrokerError('LEADER_NOT_AVAILABLE', 'No broker leads the partition'));
+      byLeader.map(async ([leader, sent]) => {
+        const connection = connections.get(leader)!;
+        if (connection instanceof Error) return failed(sent, connection);
+        if (sent.some(({ partition }) => doubtful.has(partition)))
+          return failed(sent, new BrokerError('LEADER_NOT_AVAILABLE', 'The leader does not say what it has'));
+        this.#verified.add(connection);
         try {
-          return notStored(sent, await this.#ask(broker, sent));
+          return notStored(sent, await this.#ask(connection, sent), appended);
         } catch (error) {
           return failed(sent, error);
         }
@@ -170,8 +192,12 @@ export class WireAppender implements AppendPort {
     return failures.flat();
   }
 
-  async #ask(broker: Broker, batches: readonly Encoded[]): Promise<PartitionAnswer[]> {
-    const connection = await this.#connections.get(broker);
+  async #connect(broker: Broker | undefined): Promise<Connection | Error> {
+    if (!broker) return new BrokerError('LEADER_NOT_AVAILABLE', 'No broker leads the partition');
+    return this.#connections.get(broker).catch((error: unknown) => error as Error);
+  }
+
+  #ask(connection: Connection, batches: readonly Encoded[]): Promise<PartitionAnswer[]> {
     return ask.async(connection, this.#topic, this.#requestTimeoutMs, batches);
   }
 
@@ -185,15 +211,19 @@ function failed(batches: readonly Encoded[], error: unknown): { encoded: Encoded
   return batches.map((encoded) => ({ encoded, error }));
 }
 
-/** A batch that the answer does not mention is not stored either. */
+/** Notes what is stored; a batch that the answer does not mention is not stored either. */
 function notStored(
   sent: readonly Encoded[],
   answers: readonly PartitionAnswer[],
+  appended: Map<number, Appended>,
 ): { encoded: Encoded; error: unknown }[] {
   const answered = new Map(answers.map((answer) => [answer.partition, answer]));
   return sent.flatMap((encoded) => {
     const answer = answered.get(encoded.partition);
-    if (answer && (answer.error === undefined || answer.error === STORED)) return [];
+    if (answer && (answer.error === undefined || answer.error === STORED)) {
+      appended.set(encoded.partition, { offset: answer.offset < 0 ? undefined : answer.offset });
+      return [];
+    }
     const what = answer?.message ?? 'The broker takes no records';
     return failed([encoded], new BrokerError(answer?.error ?? 'UNKNOWN_SERVER_ERROR', what));
   });
@@ -220,12 +250,12 @@ function readAnswer(reader: Reader): PartitionAnswer[] {
 function readPartition(reader: Reader): PartitionAnswer {
   const partition = reader.readInt32();
   const code = reader.readInt16();
-  reader.readInt64(); // base offset
+  const offset = Number(reader.readInt64());
   reader.readInt64(); // log append time
   reader.readInt64(); // log start offset
   reader.readArray((inner) => {
     inner.readInt32();
     inner.readNullableString();
   });
-  return { partition, error: errorName(code), message: reader.readNullableString() };
+  return { partition, offset, error: errorName(code), message: reader.readNullableString() };
 }

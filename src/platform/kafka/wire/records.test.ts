@@ -260,7 +260,8 @@ describe('a byte that was flipped', () => {
       return batches.map((batch) => ({ ...batch, epoch: 0 }));
     };
     const right = read(0, 0);
-    for (let at = AT.leaderEpoch; at < AT.magic; at++) for (const bits of changes) expect(read(at, bits)).toEqual(right);
+    for (let at = AT.leaderEpoch; at < AT.magic; at++)
+      for (const bits of changes) expect(read(at, bits)).toEqual(right);
   });
 
   test('makes a gap or an overlap in the first offset, which is refused', () => {
@@ -269,8 +270,14 @@ describe('a byte that was flipped', () => {
         const { batches } = readWanted(flipped(at, bits), () => true);
         const partition = new PartitionBuffer(5, 600);
         const add = (some: readonly WireBatch[]): string | undefined =>
-          partition.add({ number: 5, error: undefined, end: 703, batches: some, damage: undefined, divergence: undefined })
-            ?.what;
+          partition.add({
+            number: 5,
+            error: undefined,
+            end: 703,
+            batches: some,
+            damage: undefined,
+            divergence: undefined,
+          })?.what;
         const before = readBatches(
           batchOf(
             Array.from({ length: 100 }, () => message('x')),
