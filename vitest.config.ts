@@ -51,6 +51,10 @@ export default defineConfig({
     // Two keep a small machine's cores busy, and the others work while those wait for brokers and clocks.
     maxWorkers: 4,
     projects: [
+      // Minutes each, and alone: `npm run test:long`.
+      ...(process.env['OLMS_LONG_TESTS']
+        ? [{ test: { ...common, name: 'long', include: ['tests/**/*.long.ts'] } }]
+        : []),
       { test: { ...common, name: 'apart', include: APART } },
       {
         test: {

@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { cpSync, existsSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { cached, onPath, type Progress, run } from './programs.ts';
 
@@ -31,6 +31,7 @@ export async function formatStorage(
   { java, classPath, id }: KafkaProgram,
   folder: string,
   args: readonly string[],
+  nodeId = 1,
 ): Promise<void> {
   const kept = await cached(`${id}-formatted-${hash(...args)}`, async (fresh) => {
     const settingsFile = join(fresh, 'format.properties');
@@ -41,6 +42,13 @@ export async function formatStorage(
     await run(java, [...classPath, 'kafka.tools.StorageTool', ...format], fresh);
   });
   cpSync(join(kept, 'data'), folder, { recursive: true });
+  if (nodeId === 1) return;
+  const meta = join(folder, 'meta.properties');
+  // A folder has an id of its own, which is given where none is written.
+  const lines = readFileSync(meta, 'utf8')
+    .split('\n')
+    .filter((line) => !line.startsWith('directory.id='));
+  writeFileSync(meta, lines.join('\n').replace(/^node\.id=1$/m, `node.id=${nodeId}`));
 }
 
 const FORMAT_SETTINGS = [

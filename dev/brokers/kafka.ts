@@ -22,6 +22,8 @@ export interface KafkaOptions {
   readonly secured?: Secured;
   /** Start one even where KAFKA_BROKERS is set: for those who need its users or its end. */
   readonly own?: boolean;
+  /** Its number among several. */
+  readonly nodeId?: number;
   /** Settings that win over ours. */
   readonly settings?: Readonly<Record<string, string>>;
   readonly log?: Progress;
@@ -115,7 +117,7 @@ async function launch(
   const settings = { ...brokerSettings(options, host, port, await freePort(), listeners), ...options.settings };
   writeFileSync(settingsFile, propertiesText(settings), { mode: 0o600 });
   if (!existsSync(join(dir, 'data', 'meta.properties')))
-    await formatStorage(program, join(dir, 'data'), scramUsers(options.secured));
+    await formatStorage(program, join(dir, 'data'), scramUsers(options.secured), options.nodeId);
   const logging = '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn';
   return startServer({
     name: 'Kafka',
@@ -147,7 +149,7 @@ function brokerSettings(
   const listeners = Object.entries(secured).map(([name, address]) => `,${name}://${address}`);
   return {
     'process.roles': 'broker,controller',
-    'node.id': '1',
+    'node.id': String(options.nodeId ?? 1),
     'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
     'controller.listener.names': 'CONTROLLER',
     listeners: `PLAINTEXT://${host}:${port},CONTROLLER://127.0.0.1:${controllerPort}${listeners.join('')}`,

@@ -18,7 +18,8 @@ export function loseTail(dataDir: string, topic: string, share = 0.4): number[] 
     const segments = readdirSync(join(dataDir, folder)).filter((name) => name.endsWith('.log'));
     const file = join(dataDir, folder, segments.sort().at(-1)!);
     const starts = batchesOf(file);
-    const keep = Math.ceil(starts.length * (1 - share));
+    // At least the last batch.
+    const keep = Math.min(Math.ceil(starts.length * (1 - share)), starts.length - 1);
     const next = starts[keep];
     if (next === undefined) continue;
     truncateSync(file, next + HEADER);
