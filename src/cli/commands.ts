@@ -103,7 +103,10 @@ export const COMMANDS: readonly CommandDefinition[] = [
   {
     name: 'topics',
     description: 'the topic at Kafka: partitions, consumer groups, and how far behind each is',
-    options: [JSON_OUTPUT],
+    options: [
+      JSON_OUTPUT,
+      option('--renew', 'delete the topic and make it again: everything is published and read from the start'),
+    ],
     run: async (env, options) => (await import('./operate/topics.ts')).topics(env, options),
   },
   {

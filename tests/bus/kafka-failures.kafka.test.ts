@@ -10,9 +10,10 @@ import { listParked } from '#platform/log/parked.ts';
 import { type Kafka, startKafka } from '#dev/brokers/kafka.ts';
 import { freePort } from '#tests/support/ports.ts';
 import { KafkaUnderTest } from './kafka-support.ts';
+import { powerCutStory } from './power-cut-story.ts';
 import { append, disorder, stories, TestConsumer, until, untilEffects } from './support.ts';
 
-/** A broker that is killed, and one whose disk gives back something else than was written. */
+/** A broker that is killed, one that loses its power, and one whose disk gives back something else than was written. */
 
 let broker: Kafka;
 const kafka = new KafkaUnderTest(async (folder) => startBroker(folder, await freePort()));
@@ -58,6 +59,12 @@ test('nothing is lost when the broker is killed and comes back', async () => {
     30_000,
   );
   await consumer.stop();
+}, 120_000);
+
+test('what a broker had acknowledged and lost with its power is published and read again, in order', async () => {
+  if (broker.pid === undefined) return; // KAFKA_BROKERS: not ours to kill
+  const port = Number(kafka.brokers.split(':')[1]);
+  await powerCutStory(kafka, 'wire', broker, () => startBroker(kafka.server.folder, port));
 }, 120_000);
 
 test('a batch that a flipped byte has damaged stops its partition, is named, and is read once it is whole', async () => {

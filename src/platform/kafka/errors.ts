@@ -153,7 +153,7 @@ const KINDS: readonly Kind[] = [
 
 /** Why a partition stands still at the batch that has an offset. */
 export function damagedReason(topic: string, partition: number, offset: number, damage: string): string {
-  return `CORRUPT_MESSAGE: partition ${partition} of topic ${topic} stands still at offset ${offset}: the batch there is not what was written (${damage}). It is neither used nor skipped, and fetched again from time to time. If that stays so, let another replica lead the partition, or run olms topics renew.`;
+  return `CORRUPT_MESSAGE: partition ${partition} of topic ${topic} stands still at offset ${offset}: the batch there is not what was written (${damage}). It is neither used nor skipped, and fetched again from time to time. If that stays so, let another replica lead the partition, or run olms topics --renew.`;
 }
 
 /** Why partitions wait that no broker leads. */
@@ -174,7 +174,7 @@ export function lostReason(topic: string, partition: number, end: number): strin
 
 /** How events were deleted before they were read. */
 export function gapReason(topic: string, partition: number, wanted: number, start: number): string {
-  return `LOG_GAP: partition ${partition} of topic ${topic} begins at offset ${start}, and ${wanted} was to be read next: what lay between was deleted unread. Run olms topics renew.`;
+  return `LOG_GAP: partition ${partition} of topic ${topic} begins at offset ${start}, and ${wanted} was to be read next: what lay between was deleted unread. Run olms topics --renew.`;
 }
 
 /** What an error of the client means under these settings. */

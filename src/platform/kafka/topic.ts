@@ -101,6 +101,8 @@ interface FoundTopic {
   readonly partitions: number;
   readonly replicas: number;
   readonly settings: ReadonlyMap<string, string>;
+  /** Those of the topic itself; the others are the brokers' defaults. */
+  readonly own: ReadonlyMap<string, string>;
 }
 
 async function readTopic(admin: Admin, name: string): Promise<FoundTopic | undefined> {
@@ -112,12 +114,15 @@ async function readTopic(admin: Admin, name: string): Promise<FoundTopic | undef
   const [description] = await admin.describeConfigs({
     resources: [{ resourceType: ConfigResourceTypes.TOPIC, resourceName: name, configurationKeys: null }],
   });
-  const settings = new Map((description?.configs ?? []).map((entry) => [entry.name, entry.value ?? '']));
+  const entries = description?.configs ?? [];
+  const settings = new Map(entries.map((entry) => [entry.name, entry.value ?? '']));
+  const own = entries.filter(({ configSource }) => configSource === OF_THE_TOPIC);
   return {
     id: topic.id,
     partitions: topic.partitionsCount,
     replicas: Math.min(...topic.partitions.map((partition) => partition.replicas.length)),
     settings,
+    own: new Map(own.map((entry) => [entry.name, entry.value ?? ''])),
   };
 }
 
@@ -165,6 +170,42 @@ function checkTopic(found: FoundTopic, config: KafkaConfig): Topic {
   if (problems.length > 0)
     throw new TopicError(`Kafka topic ${topic} exists, but does not fit: ${problems.join(' Also, ')}`);
   return { name: topic, id: found.id, maxMessageBytes: Number(found.settings.get('max.message.bytes') ?? 1_048_588) };
+}
+
+const GONE_TIMEOUT_MS = 30_000;
+/** Kafka's word for a setting that belongs to the topic itself. */
+const OF_THE_TOPIC = 1;
+
+/**
+ * Deletes the topic and makes it again with the settings it had. Relays then publish their whole logs on it, and consumers
+ * read it from the start: whatever was damaged, lost or missing on the old one is there, and what was digested is known.
+ * Throws with what the brokers say; where the topic is gone by then, the next start makes it.
+ */
+export async function renewTopic(
+  config: KafkaConfig,
+): Promise<{ readonly partitions: number; readonly replicas: number }> {
+  const { topic: name } = config;
+  const admin = new Admin({ ...clientOptions(config), retries: 3, retryDelay: 500 });
+  try {
+    const found = await readTopic(admin, name);
+    if (!found) throw new Error(`Unknown topic ${name}.`);
+    const { partitions, replicas, own } = found;
+    await admin.deleteTopics({ topics: [name] });
+    for (
+      const deadlineMs = Date.now() + GONE_TIMEOUT_MS;
+      (await admin.listTopics()).includes(name);
+      await sleep(RETRY_MS)
+    )
+      if (Date.now() > deadlineMs)
+        throw new Error(`the topic ${name} is still there ${GONE_TIMEOUT_MS / 1000} s after it was deleted`);
+    const configs = [...own].map(([key, value]) => ({ name: key, value }));
+    await admin.createTopics({ topics: [name], partitions, replicas, configs });
+    return { partitions, replicas };
+  } catch (error) {
+    throw new Error(`Kafka at ${config.brokers}: ${diagnose(error, config).reason}`, { cause: error });
+  } finally {
+    await admin.close().catch(() => {});
+  }
 }
 
 export interface TopicDescription {
