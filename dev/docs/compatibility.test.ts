@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { incompatibilities } from './compatibility.ts';
+import { incompatibilities, isWidening } from './compatibility.ts';
 import { type JsonObject, sorted } from './json.ts';
 
 const published: JsonObject = {
@@ -68,6 +68,16 @@ describe('a published event schema may', () => {
       }),
     ).toEqual([]);
   });
+});
+
+test('a field that was widened knowingly may be wider than published, and nothing else', () => {
+  expect(isWidening('OrderCreated', 'data.customerId is no longer required')).toBe(true);
+  expect(isWidening('OrderCreated', 'format of data.customerId changed from "uuid" to nothing')).toBe(true);
+  expect(isWidening('OrderAmended', 'maxLength of data.contact.phone changed from 40 to 100')).toBe(true);
+  expect(isWidening('OrderCreated', 'data.customerId was removed')).toBe(false);
+  expect(isWidening('OrderCreated', 'type of data.customerId changed from "string" to "integer"')).toBe(false);
+  expect(isWidening('OrderCreated', 'data.currency is no longer required')).toBe(false);
+  expect(isWidening('OrderPaid', 'data.customerId is no longer required')).toBe(false);
 });
 
 describe('a published event schema may not', () => {

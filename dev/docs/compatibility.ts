@@ -7,6 +7,27 @@ import { isObject, type Json, type JsonObject } from './json.ts';
  * Everything else is a new event type.
  */
 
+/**
+ * Fields that were widened once, knowingly (docs/decisions/0023-customers-and-phones-as-given.md): readers of the old
+ * schema meet texts there that it did not allow.
+ */
+const WIDENED: Readonly<Record<string, readonly string[]>> = {
+  OrderCreated: ['data.customerId', 'data.contact.phone'],
+  OrderAmended: ['data.contact.phone'],
+  OrderCompleted: ['data.customerId'],
+};
+
+const LIMITS = ['format', 'pattern', 'maxLength'];
+
+/** Whether a difference that {@link incompatibilities} found is one of those that were decided. */
+export function isWidening(eventType: string, difference: string): boolean {
+  return (WIDENED[eventType] ?? []).some(
+    (field) =>
+      difference === `${field} is no longer required` ||
+      LIMITS.some((limit) => difference.startsWith(`${limit} of ${field} changed from `)),
+  );
+}
+
 /** Keywords that say something to people and nothing to a validator. */
 const ANNOTATIONS = new Set(['$schema', 'title', 'description', 'examples', '$comment', 'default', 'deprecated']);
 const COMPARED_APART = new Set(['properties', 'required', 'items', 'anyOf', 'enum', 'const']);

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { asyncApi, EVENT_TYPES, eventSchema } from '#platform/http/description/asyncapi.ts';
 import { clientFiles } from './client.ts';
-import { incompatibilities } from './compatibility.ts';
+import { incompatibilities, isWidening } from './compatibility.ts';
 import { type Json, type JsonObject, jsonText, sorted } from './json.ts';
 import { lifecycleDocument } from './lifecycle.ts';
 import { packageVersion } from '#system/http.ts';
@@ -93,9 +93,9 @@ export function brokenPromises(
     const type = file.slice(EVENTS_FOLDER.length + 1, -'.json'.length);
     const now = files.get(file);
     if (now === undefined) return [`${type}: the event type was removed`];
-    return incompatibilities(sorted(before) as JsonObject, JSON.parse(now) as JsonObject).map(
-      (what) => `${type}: ${what}`,
-    );
+    return incompatibilities(sorted(before) as JsonObject, JSON.parse(now) as JsonObject)
+      .filter((what) => !isWidening(type, what))
+      .map((what) => `${type}: ${what}`);
   });
 }
 

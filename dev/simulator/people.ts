@@ -93,10 +93,11 @@ export class People {
       { bySku: (sku) => this.#catalog.get(sku), byId: (id) => this.#catalog.get(id) },
       {
         createdDeadlineMs: plan.deadlines.CREATED,
+        reviewDeadlineMs: plan.reviewDeadlineMs,
         reviewTotals: new Map([['EUR', 200_000n]]),
         defaultProvider: 'sandbox',
       },
-      scheduler.nowMs,
+      { nowMs: scheduler.nowMs, newId: () => this.#story.ids.next(scheduler.nowMs) },
     );
     if ('length' in data) return fail(`an order is not taken: ${data[0]!.detail}`);
     const id = this.#story.take(data);
@@ -127,15 +128,17 @@ export class People {
         return this.#order(id, {
           type: 'amend',
           changes: random.chance(0.5)
-            ? { reference: 'PO-2' }
-            : { contact: { phone: '+49 30 2' }, shippingAddress: { city: 'Bonn' } },
+            ? { reference: random.chance(0.5) ? 'PO-2' : null }
+            : { contact: { phone: '+49 30 2', email: null }, shippingAddress: { city: 'Bonn' } },
+          by,
         });
       case 'complete':
-        return this.#order(id, { type: 'complete' });
+        return this.#order(id, { type: 'complete', by });
       case 'return':
         return this.#order(id, {
           type: 'requestReturn',
           reason,
+          by,
           ...(random.chance(0.5) && { items: this.#some(returnable(order)) }),
         });
       case 'receive': {
@@ -168,12 +171,13 @@ export class People {
             shipmentId: waiting.id,
             carrier: random.pick(['sandbox', 'dhl']),
             trackingNumber: 'T1',
+            by,
           })
         );
       }
       case 'deliver': {
         const onItsWay = this.#oneOf(id, 'DISPATCHED');
-        return void (onItsWay && services.shipping.submit(id, { type: 'deliver', shipmentId: onItsWay.id }));
+        return void (onItsWay && services.shipping.submit(id, { type: 'deliver', shipmentId: onItsWay.id, by }));
       }
     }
   }

@@ -18,7 +18,7 @@ const InvoiceView = Type.Object(
     invoiceNumber: Type.String(),
     issuedAt: Time,
     orderId: Id,
-    customerId: Id,
+    customerId: Type.Optional(Type.String({ description: 'None: a guest' })),
     reference: Type.Optional(Type.String()),
     currency: Currency,
     billingAddress: Type.Optional(Address),

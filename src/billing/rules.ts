@@ -27,7 +27,7 @@ export interface CreditNote {
 export interface Invoice {
   readonly number: string;
   readonly issuedAt: string;
-  readonly customerId: string;
+  readonly customerId?: string;
   readonly currency: string;
   readonly totalAmount: string;
   readonly items: readonly OrderItem[];
@@ -144,7 +144,7 @@ function contentOf(data: EventData<'OrderCompleted'>): Omit<Invoice, 'number' | 
     billingAddress,
   } = data;
   return {
-    customerId,
+    ...(customerId !== undefined && { customerId }),
     currency,
     totalAmount,
     items,

@@ -21,6 +21,17 @@ export type AddressInput = {
   readonly region?: string;
 };
 
+export type AddressPatch = {
+  readonly city?: string | null;
+  readonly company?: string | null;
+  readonly country?: string | null;
+  readonly line1?: string | null;
+  readonly line2?: string | null;
+  readonly name?: string | null;
+  readonly postalCode?: string | null;
+  readonly region?: string | null;
+};
+
 export type AdjustStock = {
   readonly delta?: number;
   readonly location?: string;
@@ -56,8 +67,15 @@ export type CloudEvent = {
 
 export type ContactInput = {
   readonly email?: string;
+  /** As the customer gives it, an extension included */
   readonly phone?: string;
   readonly pushSubscription?: Readonly<Record<string, unknown>>;
+};
+
+export type ContactPatch = {
+  readonly email?: string | null;
+  readonly phone?: string | null;
+  readonly pushSubscription?: Readonly<Record<string, unknown>> | null;
 };
 
 export type Dashboard = {
@@ -145,7 +163,8 @@ export type Invoice = {
   }[];
   /** ISO 4217 code */
   readonly currency: string;
-  readonly customerId: string;
+  /** None: a guest */
+  readonly customerId?: string;
   readonly discountLines?: readonly {
     /** Decimal string in the currency of the order */
     readonly amount: string;
@@ -223,6 +242,7 @@ export type Order = {
   /** A cancellation the warehouse is deciding on */
   readonly cancellation?: {
     readonly by: string;
+    readonly customerMessage?: string;
     readonly reason: string;
   };
   /** Decimal string in the scale of its currency */
@@ -230,6 +250,7 @@ export type Order = {
   readonly channel: string;
   readonly contact?: {
     readonly email?: string;
+    /** As the customer gave it, an extension included */
     readonly phone?: string;
     readonly pushSubscription?: Readonly<Record<string, unknown>>;
   };
@@ -237,7 +258,8 @@ export type Order = {
   readonly createdAt: string;
   /** ISO 4217 code */
   readonly currency: string;
-  readonly customerId: string;
+  /** None: a guest */
+  readonly customerId?: string;
   /** When the present waiting ends by itself */
   readonly deadlineAt?: string;
   readonly discountLines: readonly {
@@ -250,7 +272,11 @@ export type Order = {
   readonly fulfillmentStatus: FulfillmentStatus;
   readonly holds: readonly {
     readonly by: string;
+    /** When it ends by itself */
+    readonly endsAt?: string;
     readonly reason: string;
+    /** The review whose decision ends it */
+    readonly reviewId?: string;
     /** What it pauses */
     readonly steps: readonly ('payment' | 'shipment')[];
     readonly type: string;
@@ -847,11 +873,16 @@ export type OrderSummary = {
   readonly createdAt: string;
   /** ISO 4217 code */
   readonly currency: string;
-  readonly customerId: string;
+  /** None: a guest */
+  readonly customerId?: string;
   readonly fulfillmentStatus: FulfillmentStatus;
   readonly holds: readonly {
     readonly by: string;
+    /** When it ends by itself */
+    readonly endsAt?: string;
     readonly reason: string;
+    /** The review whose decision ends it */
+    readonly reviewId?: string;
     /** What it pauses */
     readonly steps: readonly ('payment' | 'shipment')[];
     readonly type: string;
@@ -940,7 +971,8 @@ export type PlaceOrder = {
   readonly contact?: ContactInput;
   /** ISO 4217 code */
   readonly currency: string;
-  readonly customerId: string;
+  /** As the channel names its customer; none: a guest */
+  readonly customerId?: string;
   readonly discountLines?: readonly {
     /** Decimal string, e.g. "19.90" */
     readonly amount: string;
@@ -1082,6 +1114,8 @@ export type ReasonCode =
   | 'other';
 
 export type Review = {
+  /** What was written for the customer */
+  readonly customerMessage?: string;
   /** RFC 3339, UTC */
   readonly deadlineAt: string;
   /** RFC 3339, UTC */

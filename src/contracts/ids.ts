@@ -10,6 +10,12 @@ export function isUuid(text: string): boolean {
   return UUID.test(text);
 }
 
+/** A name that callers chose for something, as it is kept: a UUID in small letters, however it was written; anything else as it is. */
+export function plainId(text: string): string {
+  const small = text.toLowerCase();
+  return isUuid(small) ? small : text;
+}
+
 /** The smallest UUID of a millisecond: every id made at or after `timeMs` is greater or equal. */
 export function firstIdAt(timeMs: number): string {
   const hex = Math.max(0, Math.floor(timeMs)).toString(16).padStart(12, '0').slice(-12);

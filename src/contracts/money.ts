@@ -1,3 +1,7 @@
+import { currencyExponent } from './currencies.ts';
+
+export { currencyExponent };
+
 /**
  * Exact money. In code an amount is a bigint of the currency's minor units; on the wire it is a decimal
  * string ("19.90"); in PostgreSQL it is NUMERIC. No amount is ever a float.
@@ -13,29 +17,6 @@ const UNIT_PRICE_SCALE = 10n ** BigInt(UNIT_PRICE_DECIMALS);
 
 /** No single amount may exceed this many minor units: it keeps NUMERIC(20,4) columns and sums of many orders safe. */
 export const AMOUNT_MINOR_MAX = 10n ** 15n;
-
-/** ISO 4217 (2024-06): active currency codes by number of decimals. */
-const CODES_BY_EXPONENT: Readonly<Record<number, string>> = {
-  0: 'BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF',
-  2:
-    'AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CNY COP CRC ' +
-    'CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR JMD ' +
-    'KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO ' +
-    'NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL ' +
-    'THB TJS TMT TOP TRY TTD TWD TZS UAH USD UYU UZS VED VES WST XCD YER ZAR ZMW ZWG',
-  3: 'BHD IQD JOD KWD LYD OMR TND',
-};
-
-const EXPONENTS: ReadonlyMap<string, number> = new Map(
-  Object.entries(CODES_BY_EXPONENT).flatMap(([exponent, codes]) =>
-    codes.split(' ').map((code): [string, number] => [code, Number(exponent)]),
-  ),
-);
-
-/** Decimals of a currency's minor unit (EUR 2, JPY 0, KWD 3), or undefined for a code ISO 4217 does not list. */
-export function currencyExponent(currency: string): number | undefined {
-  return EXPONENTS.get(currency);
-}
 
 const DECIMAL = /^(-?)(\d{1,16})(?:\.(\d{1,18}))?$/;
 
@@ -55,7 +36,7 @@ function parseScaled(text: string, decimals: number): bigint | undefined {
  * unit, or an amount beyond {@link AMOUNT_MINOR_MAX}.
  */
 export function parseAmount(text: string, currency: string): bigint | undefined {
-  const exponent = EXPONENTS.get(currency);
+  const exponent = currencyExponent(currency);
   if (exponent === undefined) return undefined;
   const minor = parseScaled(text, exponent);
   return minor === undefined || minor > AMOUNT_MINOR_MAX || minor < -AMOUNT_MINOR_MAX ? undefined : minor;
@@ -63,7 +44,7 @@ export function parseAmount(text: string, currency: string): bigint | undefined 
 
 /** The decimal string of minor units: `formatAmount(1990n, 'EUR')` is "19.90", `formatAmount(500n, 'JPY')` is "500". */
 export function formatAmount(minor: bigint, currency: string): string {
-  const exponent = EXPONENTS.get(currency);
+  const exponent = currencyExponent(currency);
   if (exponent === undefined) throw new Error(`Unknown currency ${currency}`);
   if (exponent === 0) return minor.toString();
   const digits = (minor < 0n ? -minor : minor).toString().padStart(exponent + 1, '0');
@@ -85,12 +66,27 @@ export function parseUnitPrice(text: string): bigint | undefined {
 }
 
 /**
+ * The one spelling of a unit price: no leading zeros, at least the decimals of the currency, and more only where they
+ * say something ("0005" EUR is "5.00", "0.0375" stays). Undefined for what {@link parseUnitPrice} does not take.
+ */
+export function formatUnitPrice(text: string, currency: string): string | undefined {
+  const scaled = parseUnitPrice(text);
+  if (scaled === undefined) return undefined;
+  const digits = scaled.toString().padStart(UNIT_PRICE_DECIMALS + 1, '0');
+  const fraction = digits
+    .slice(-UNIT_PRICE_DECIMALS)
+    .replace(/0+$/, '')
+    .padEnd(currencyExponent(currency) ?? 0, '0');
+  return `${digits.slice(0, -UNIT_PRICE_DECIMALS)}${fraction === '' ? '' : `.${fraction}`}`;
+}
+
+/**
  * A line's amount in minor units: quantity × unit price, rounded once, half away from zero. Undefined where
  * the price or currency is invalid or the amount exceeds {@link AMOUNT_MINOR_MAX}.
  */
 export function lineAmount(quantity: number, unitPrice: string, currency: string): bigint | undefined {
   const price = parseUnitPrice(unitPrice);
-  const exponent = EXPONENTS.get(currency);
+  const exponent = currencyExponent(currency);
   if (price === undefined || exponent === undefined) return undefined;
   const scaled = BigInt(quantity) * price * 10n ** BigInt(exponent);
   const minor = (scaled + UNIT_PRICE_SCALE / 2n) / UNIT_PRICE_SCALE;

@@ -1,3 +1,8 @@
+/** Milliseconds since 1970 of an RFC 3339 text. */
+export function isoMs(text: string): number {
+  return Date.parse(text);
+}
+
 const REMEMBERED_MAX = 256;
 const remembered = new Map<number, string>();
 

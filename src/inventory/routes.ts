@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
-import { currencyExponent, parseUnitPrice } from '#contracts/money.ts';
+import { currencyProblem } from '#contracts/currencies.ts';
+import { formatUnitPrice, parseUnitPrice } from '#contracts/money.ts';
 import { ConflictError, type Database } from '#platform/database/database.ts';
 import { answer } from '#platform/http/description/openapi.ts';
 import { answerOnce } from '#platform/http/commands.ts';
@@ -67,9 +68,10 @@ export function inventoryRoutes(app: FastifyInstance, { database, onAdjusted }: 
     },
     async (request, reply) => {
       const { name, price, currency } = request.body;
-      if (currency !== undefined && currencyExponent(currency) === undefined)
-        throw new Problem('UNKNOWN_CURRENCY', `${currency} is not an ISO 4217 code.`, {
-          errors: [{ pointer: '/currency', detail: 'is unknown' }],
+      const unknown = currency === undefined ? undefined : currencyProblem(currency);
+      if (unknown !== undefined)
+        throw new Problem('UNKNOWN_CURRENCY', `${currency} ${unknown}.`, {
+          errors: [{ pointer: '/currency', detail: unknown }],
         });
       if (price !== undefined && parseUnitPrice(price) === undefined)
         throw new Problem('UNIT_PRICE_INVALID', 'A price has at most four decimals.', {
@@ -77,7 +79,18 @@ export function inventoryRoutes(app: FastifyInstance, { database, onAdjusted }: 
         });
       const key = requestKey(request);
       const { product, created } = await answerOnce(database, key, {
-        act: () => putProduct(database, { id: uuidv7(), sku: request.params.sku, name, price, currency }, key),
+        act: () =>
+          putProduct(
+            database,
+            {
+              id: uuidv7(),
+              sku: request.params.sku,
+              name,
+              price: price && formatUnitPrice(price, currency ?? ''),
+              currency,
+            },
+            key,
+          ),
         repeat: productPutBefore,
       });
       return reply

@@ -24,9 +24,9 @@ export const notificationProjection: Projection = {
       key: ['order_id'],
       columns: CORRESPONDENCE_COLUMNS,
       compared: ['body'],
-      // Rows of before 0002 of the log do not number the event that they come from.
+      // Rows of former versions neither number the event that they come from nor name the articles.
       differs: {
-        body: "t.body::jsonb is distinct from case when t.body::jsonb ? 'sequence' then s.body::jsonb else s.body::jsonb - 'sequence' end",
+        body: "t.body::jsonb is distinct from (s.body::jsonb - array(select unnest(array['sequence', 'names']) except select jsonb_object_keys(t.body::jsonb)))",
       },
     },
     {

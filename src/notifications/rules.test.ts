@@ -66,6 +66,14 @@ describe('channels', () => {
     expect(story.newest).toMatchObject({ channel: 'email', recipient: 'new@example.com' });
   });
 
+  test('what an amendment takes away is not used any more', () => {
+    const story = new Story().created(EMAIL, { reference: 'PO-77' });
+    story.reads('OrderAmended', { removed: ['contact', 'reference'] });
+    story.reads('OrderPaid');
+    expect(story.newest).toMatchObject({ channel: 'none', status: 'suppressed' });
+    expect(story.newest.subject).not.toContain('PO-77');
+  });
+
   test('an amendment of something else, and any other event, leave the stored row alone', () => {
     const story = new Story().created(EMAIL);
     const before = story.row.state;
@@ -111,6 +119,76 @@ describe('events', () => {
     const story = new Story();
     story.reads('OrderPaid');
     expect(story.notifications).toMatchObject([{ status: 'suppressed' }]);
+  });
+});
+
+describe('what customers read', () => {
+  const SAID_INSIDE = 'looks like fraud to me';
+
+  test.each(NOTIFIED_TYPES)('%s carries nothing that staff or services said to each other', (type) => {
+    const story = new Story().created({ ...EMAIL, phone: '+49 30 1' });
+    const inside = { reason: SAID_INSIDE, by: SAID_INSIDE, hold: SAID_INSIDE, location: SAID_INSIDE };
+    story.reads(type, { ...inside, metadata: { note: SAID_INSIDE } } as never);
+    for (const { subject, body } of story.notifications) expect(`${subject} ${body}`).not.toContain(SAID_INSIDE);
+  });
+
+  test('is what was written for them, in the letter and in the text message', () => {
+    const story = new Story().created({ ...EMAIL, phone: '+49 30 1' });
+    const customerMessage = 'We are sorry:\r\nthe last lamp broke. 👩‍👩‍👧‍👦';
+    story.reads('OrderCancelled', { reason: SAID_INSIDE, by: 'ada', customerMessage });
+    const [mail, sms] = story.notifications.slice(-2);
+    expect(mail!.body).toContain('\n\nWe are sorry: the last lamp broke. 👩‍👩‍👧‍👦\n\n');
+    expect(sms!.body).toContain('returned to you. We are sorry: the last lamp broke. 👩‍👩‍👧‍👦');
+  });
+
+  test('names articles instead of SKUs, wherever they appear', () => {
+    const items = [
+      { line: 1, sku: 'MUG-1', name: 'Enamel mug', quantity: 2, unitPrice: '9.95', amount: '19.90' },
+      { line: 2, sku: 'constructor', quantity: 1, unitPrice: '1.00', amount: '1.00' },
+    ];
+    const story = new Story().created(EMAIL, { items });
+    expect(story.newest.body).toContain('2 × Enamel mug: 19.90 EUR');
+    story.reads('OrderBackordered', { shortages: [{ sku: 'MUG-1', requested: 2, available: 1 }] });
+    expect(story.newest.body).toContain('Out of stock: Enamel mug (1 of 2 available)');
+    story.reads('OrderPartiallyShipped', { items: [{ sku: 'MUG-1', quantity: 1 }] });
+    expect(story.newest.body).toContain('In the parcel: 1 × Enamel mug');
+    story.reads('OrderAmended', { reference: 'PO-2' });
+    story.reads('OrderShipped', {
+      items: [
+        { sku: 'MUG-1', quantity: 1 },
+        { sku: 'toString', quantity: 1 },
+      ],
+    });
+    expect(story.newest.body).toContain('In the parcel: 1 × Enamel mug\nIn the parcel: 1 × toString');
+    expect(story.newest.body).not.toContain('MUG-1');
+  });
+
+  test.each([
+    ['EUR', '--0', '0005', '0.00', '5.00'],
+    ['EUR', '-0', '5', '0.00', '5.00'],
+    ['JPY', '-0', '0500', '0', '500'],
+    ['KWD', '0', '5', '0.000', '5.000'],
+  ])('has amounts in the scale of %s: %s and %s', (currency, discount, tax, shownDiscount, shownTax) => {
+    const { newest } = new Story().created(EMAIL, {
+      currency,
+      discountLines: [{ amount: discount.replace('--', '-') }, { name: 'Coupon', amount: tax }],
+      taxLines: [{ amount: tax }],
+      totalAmount: tax,
+    });
+    expect(newest.body).toContain(`Discount: ${shownDiscount} ${currency}\nCoupon: -${shownTax} ${currency}\n`);
+    expect(newest.body).toContain(`Tax: ${shownTax} ${currency}\nTotal: ${shownTax} ${currency}`);
+  });
+
+  test('is never cut inside of what they see as one character', () => {
+    const family = '👩‍👩‍👧‍👦';
+    for (let length = 40; length <= 70; length++) {
+      const { newest } = new Story().created(EMAIL, { reference: `${'x'.repeat(length)}${family.repeat(20)}` });
+      expect(newest.subject.isWellFormed()).toBe(true);
+      expect(newest.subject).toMatch(new RegExp(`order x{1,60}(${family})*$`, 'u'));
+    }
+    const long = new Story().created({ phone: '+49 30 1' });
+    long.reads('OrderCancelled', { reason: 'r', by: 'b', customerMessage: `a${family.repeat(60)}` });
+    expect(long.newest.body).toMatch(new RegExp(`a(${family})+(…)?$`, 'u'));
   });
 });
 

@@ -1,6 +1,7 @@
-import type { Contact, OrderEvent } from '#contracts/order-events.ts';
+import type { Contact, OrderEvent, OrderItem } from '#contracts/order-events.ts';
 import { isoTime } from '#contracts/time.ts';
 import { ignore, type Rules } from '#platform/processor/aggregate.ts';
+import { cut } from '#platform/runtime/text.ts';
 import {
   clean,
   isNotified,
@@ -39,6 +40,8 @@ export interface Correspondence {
   readonly contact?: Contact;
   readonly reference?: string;
   readonly currency?: string;
+  /** Names of its articles by SKU, where they have one. */
+  readonly names?: Readonly<Record<string, string>>;
   /** Number of the order's event that it comes from: an older one, when it is repeated, changes nothing. */
   readonly sequence?: number;
 }
@@ -60,6 +63,8 @@ export const BODY_MAX = 4_000;
 const SHORT_BODY_MAX = 320;
 const RECIPIENT_MAX = 500;
 const LABEL_MAX = 60;
+/** Of the articles of an order; a message shows a few of them. */
+const NAMES_MAX = 100;
 const NO_CONTACT = 'the order has no contact';
 
 export function notificationRules(channels: Channels): NotificationRules {
@@ -77,6 +82,7 @@ export function notificationRules(channels: Channels): NotificationRules {
       const message = messageOf(event.type, event.data, {
         label: labelOf(event.subject, after),
         currency: after?.currency,
+        names: after?.names,
       });
       const { subject: orderId, id: eventId, type: eventType } = event;
       const about = { orderId, eventId, eventType, subject: message.subject, createdAt: isoTime(nowMs) };
@@ -107,13 +113,26 @@ function correspondence(event: OrderEvent, before: Correspondence | undefined): 
   if ((before?.sequence ?? 0) >= sequence) return before;
   const { contact, reference } = event.data;
   const known = { ...(contact && { contact }), ...(reference === undefined ? {} : { reference }), sequence };
-  if (event.type === 'OrderCreated') return { currency: event.data.currency, ...known };
-  return contact === undefined && reference === undefined ? before : { ...before, ...known };
+  if (event.type === 'OrderCreated') return { currency: event.data.currency, ...namesOf(event.data.items), ...known };
+  const { removed = [] } = event.data;
+  const gone = (['contact', 'reference'] as const).filter((name) => removed.includes(name));
+  if (contact === undefined && reference === undefined && gone.length === 0) return before;
+  return Object.fromEntries(
+    Object.entries({ ...before, ...known }).filter(([name]) => !gone.includes(name as (typeof gone)[number])),
+  );
+}
+
+/** What the customer knows the articles by. */
+function namesOf(items: readonly OrderItem[]): Pick<Correspondence, 'names'> {
+  const named = items
+    .slice(0, NAMES_MAX)
+    .flatMap(({ sku, name }) => (name === undefined || name === sku ? [] : [[sku, clean(name)]]));
+  return named.length === 0 ? {} : { names: Object.fromEntries(named) as Record<string, string> };
 }
 
 /** How the customer knows the order: the reference, or the end of its id, which differs between orders of one day. */
 function labelOf(orderId: string, about: Correspondence | undefined): string {
-  const reference = about?.reference === undefined ? '' : clean(about.reference).slice(0, LABEL_MAX);
+  const reference = about?.reference === undefined ? '' : cut(clean(about.reference), LABEL_MAX);
   return reference === '' ? orderId.slice(-12).toUpperCase() : reference;
 }
 
@@ -121,7 +140,8 @@ type Addressee = Pick<Notification, 'channel' | 'recipient' | 'body' | 'status' 
 
 function addressees(contact: Contact | undefined, message: Message, channels: Channels): Addressee[] {
   const found: Addressee[] = [];
-  const short = message.sentence.slice(0, SHORT_BODY_MAX);
+  const { sentence, note } = message;
+  const short = cut(note === undefined ? sentence : `${sentence} ${note}`, SHORT_BODY_MAX);
   if (contact?.email)
     found.push({
       channel: 'email',
@@ -145,8 +165,9 @@ function endpointOf(subscription: Record<string, unknown>): string {
 }
 
 /** A short letter in plain text. Blocks are separated by blank lines; the HTML mail is made of the same blocks. */
-function letter({ sentence, facts }: Message): string {
+function letter({ sentence, note, facts }: Message): string {
   const blocks = ['Hello,', sentence];
+  if (note !== undefined) blocks.push(note);
   if (facts.length > 0) blocks.push(facts.map(([label, value]) => `${label}: ${value}`).join('\n'));
-  return blocks.join('\n\n').slice(0, BODY_MAX);
+  return cut(blocks.join('\n\n'), BODY_MAX);
 }

@@ -1,8 +1,12 @@
+import { formatAmount, parseAmount } from '#contracts/money.ts';
 import type { ChargeLine, EventData, EventType, OrderItem, SkuQuantity } from '#contracts/order-events.ts';
+import { shortened } from '#platform/runtime/text.ts';
 
 /**
  * What a customer is notified of, and in which words: one entry per event. Adding a notification is adding an entry.
- * Everything here is pure; values that come from a customer or a partner pass through {@link clean}.
+ * Everything here is pure; values that come from a customer or a partner pass through {@link clean}. What staff and
+ * services say to each other (reasons, holds, who did it) never leaves; staff write to a customer in
+ * `customerMessage` alone.
  */
 
 /** How a message feels; the HTML mail takes its colour from it. */
@@ -12,6 +16,8 @@ export interface Message {
   readonly subject: string;
   /** One or two sentences; all that a text message carries. */
   readonly sentence: string;
+  /** What somebody wrote for the customer; a paragraph of its own. */
+  readonly note?: string | undefined;
   /** Label and value, one line each. */
   readonly facts: readonly (readonly [label: string, value: string])[];
 }
@@ -21,6 +27,8 @@ export interface About {
   /** How the customer knows the order. */
   readonly label: string;
   readonly currency?: string | undefined;
+  /** Names of its articles by SKU. */
+  readonly names?: Readonly<Record<string, string>> | undefined;
 }
 
 interface Template<T extends EventType> {
@@ -32,6 +40,7 @@ interface Template<T extends EventType> {
 
 const ITEMS_MAX = 10;
 const VALUE_MAX = 120;
+const NOTE_MAX = 500;
 
 export const TEMPLATES = {
   OrderCreated: {
@@ -39,7 +48,7 @@ export const TEMPLATES = {
     render: (data, about) => ({
       subject: `We have received your order ${about.label}`,
       sentence: `Thank you for your order ${about.label}. We are checking that everything is in stock and will write again when it is paid.`,
-      facts: [...itemFacts(data.items), ...chargeFacts(data), ['Total', money(data.totalAmount, about)]],
+      facts: [...itemFacts(data.items, about), ...chargeFacts(data, about), ['Total', money(data.totalAmount, about)]],
     }),
   },
   OrderBackordered: {
@@ -51,7 +60,7 @@ export const TEMPLATES = {
         .slice(0, ITEMS_MAX)
         .map(({ sku, requested, available }) => [
           'Out of stock',
-          `${clean(sku)} (${available} of ${requested} available)`,
+          `${nameOf(sku, about)} (${available} of ${requested} available)`,
         ]),
     }),
   },
@@ -60,7 +69,7 @@ export const TEMPLATES = {
     render: (data, about) => ({
       subject: `We could not accept your order ${about.label}`,
       sentence: `We are sorry: your order ${about.label} could not be accepted because items are out of stock. You have not been charged.`,
-      facts: data.shortages.slice(0, ITEMS_MAX).map(({ sku }) => ['Out of stock', clean(sku)]),
+      facts: data.shortages.slice(0, ITEMS_MAX).map(({ sku }) => ['Out of stock', nameOf(sku, about)]),
     }),
   },
   OrderPaymentPending: {
@@ -92,7 +101,7 @@ export const TEMPLATES = {
     render: (data, about) => ({
       subject: `A part of your order ${about.label} is on its way`,
       sentence: `One parcel of your order ${about.label} has left our warehouse; the rest follows separately. ${tracking(data)}`,
-      facts: [...parcelFacts(data), ...packedFacts(data.items)],
+      facts: [...parcelFacts(data), ...packedFacts(data.items, about)],
     }),
   },
   OrderShipped: {
@@ -100,7 +109,7 @@ export const TEMPLATES = {
     render: (data, about) => ({
       subject: `Your order ${about.label} is on its way`,
       sentence: `Your order ${about.label} has left our warehouse. ${tracking(data)}`,
-      facts: [...parcelFacts(data), ...packedFacts(data.items)],
+      facts: [...parcelFacts(data), ...packedFacts(data.items, about)],
     }),
   },
   OrderCompleted: {
@@ -116,7 +125,8 @@ export const TEMPLATES = {
     render: (data, about) => ({
       subject: `Your order ${about.label} was cancelled`,
       sentence: `Your order ${about.label} was cancelled and will not be shipped. If you have paid, the money is being returned to you.`,
-      facts: [['Reason', clean(data.reason)]],
+      note: noteOf(data.customerMessage),
+      facts: [],
     }),
   },
   OrderRefunded: {
@@ -162,39 +172,53 @@ export function isForCustomer({ type, data }: { readonly type: string; readonly 
 
 /** The message about an event. */
 export function messageOf(type: NotifiedType, data: unknown, about: About): Message {
-  const { subject, sentence, facts } = (TEMPLATES[type].render as (data: unknown, about: About) => Message)(
-    data,
-    about,
-  );
-  return { subject, sentence, facts: [['Order', about.label], ...facts] };
+  const { facts, ...message } = (TEMPLATES[type].render as (data: unknown, about: About) => Message)(data, about);
+  return { ...message, facts: [['Order', about.label], ...facts] };
 }
 
 /** One line without control characters: no customer's text breaks out of its line, or out of a mail header. */
-export function clean(text: string): string {
+export function clean(text: string, max = VALUE_MAX): string {
   // oxlint-disable-next-line no-control-regex -- control characters are what this removes
-  const line = text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ').trim();
-  return line.length > VALUE_MAX ? `${line.slice(0, VALUE_MAX - 1)}…` : line;
+  return shortened(text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ').trim(), max);
 }
 
-function money(amount: string, { currency }: About): string {
-  return currency === undefined ? amount : `${amount} ${currency}`;
+function noteOf(text: string | undefined): string | undefined {
+  const note = text === undefined ? '' : clean(text, NOTE_MAX);
+  return note === '' ? undefined : note;
 }
 
-function itemFacts(items: readonly OrderItem[]): [string, string][] {
+/** An article as the customer knows it. */
+function nameOf(sku: string, { names }: About): string {
+  return clean(names !== undefined && Object.hasOwn(names, sku) ? names[sku]! : sku);
+}
+
+/** In the scale of the currency, however it was written: amounts in events of former versions are as the channel wrote them. */
+function money(amount: string, { currency }: About, sign: 1n | -1n = 1n): string {
+  if (currency === undefined) return amount;
+  const minor = parseAmount(amount, currency);
+  return `${minor === undefined ? amount : formatAmount(sign * minor, currency)} ${currency}`;
+}
+
+function itemFacts(items: readonly OrderItem[], about: About): [string, string][] {
   const facts = items
     .slice(0, ITEMS_MAX)
-    .map((item): [string, string] => [`${item.quantity} × ${clean(item.name ?? item.sku)}`, item.amount]);
+    .map((item): [string, string] => [`${item.quantity} × ${clean(item.name ?? item.sku)}`, money(item.amount, about)]);
   if (items.length > ITEMS_MAX) facts.push(['and', `${items.length - ITEMS_MAX} more items`]);
   return facts;
 }
 
-function chargeFacts({ taxLines, discountLines, shippingLines }: EventData<'OrderCreated'>): [string, string][] {
-  const lines = (name: string, sign: string, charges: readonly ChargeLine[] | undefined): [string, string][] =>
-    (charges ?? []).slice(0, ITEMS_MAX).map((charge) => [clean(charge.name ?? name), sign + charge.amount]);
+function chargeFacts(
+  { taxLines, discountLines, shippingLines }: EventData<'OrderCreated'>,
+  about: About,
+): [string, string][] {
+  const lines = (name: string, sign: 1n | -1n, charges: readonly ChargeLine[] | undefined): [string, string][] =>
+    (charges ?? [])
+      .slice(0, ITEMS_MAX)
+      .map((charge) => [clean(charge.name ?? name), money(charge.amount, about, sign)]);
   return [
-    ...lines('Discount', '-', discountLines),
-    ...lines('Shipping', '', shippingLines),
-    ...lines('Tax', '', taxLines),
+    ...lines('Discount', -1n, discountLines),
+    ...lines('Shipping', 1n, shippingLines),
+    ...lines('Tax', 1n, taxLines),
   ];
 }
 
@@ -214,6 +238,6 @@ function parcelFacts({ carrier, trackingNumber }: Parcel): [string, string][] {
   ];
 }
 
-function packedFacts(items: readonly SkuQuantity[]): [string, string][] {
-  return items.slice(0, ITEMS_MAX).map(({ sku, quantity }) => ['In the parcel', `${quantity} × ${clean(sku)}`]);
+function packedFacts(items: readonly SkuQuantity[], about: About): [string, string][] {
+  return items.slice(0, ITEMS_MAX).map(({ sku, quantity }) => ['In the parcel', `${quantity} × ${nameOf(sku, about)}`]);
 }

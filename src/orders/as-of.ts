@@ -11,7 +11,7 @@ import type { StoredRow } from './store.ts';
 /** The order up to a version or a time; a {@link Problem} where there was none. */
 export async function orderAsOf(database: Database, id: string, asOf: string): Promise<StoredRow> {
   const version = /^\d{1,9}$/.test(asOf) ? Number(asOf) : undefined;
-  const until = version === undefined ? timeMs(asOf, 'asOf') : Number.POSITIVE_INFINITY;
+  const until = version === undefined ? lastMs(asOf) : Number.POSITIVE_INFINITY;
   const own = (await ownEvents(database, id)).filter(
     (event) => event.sequence <= (version ?? Number.POSITIVE_INFINITY) && Date.parse(event.time) <= until,
   );
@@ -49,6 +49,21 @@ function folded(id: string, own: readonly Envelope[]): StoredRow | undefined {
   const state = fold(own);
   const last = own.at(-1);
   return state && last && { id, revision: 0, sequence: last.sequence, consumed: {}, state, updatedAt: last.time };
+}
+
+/** The last millisecond of a time or day: as of a day is as of its end. */
+function lastMs(asOf: string): number {
+  const after = dayAfterMs(asOf);
+  return after === undefined ? timeMs(asOf, 'asOf') : after - 1;
+}
+
+const DAY = /^\d{4}-\d{2}-\d{2}$/;
+const DAY_MS = 86_400_000;
+
+/** When the day is over that a text names, in UTC; undefined where the text is no day. */
+export function dayAfterMs(text: string): number | undefined {
+  const startMs = DAY.test(text) ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(startMs) ? undefined : startMs + DAY_MS;
 }
 
 /** Milliseconds since 1970 of a time that a caller wrote in the parameter `name`; VALIDATION_FAILED for what is none. */

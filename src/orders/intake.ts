@@ -94,7 +94,7 @@ export class Intake {
     await this.#learnProducts(request);
     await this.#providers.learn(request.payment.provider);
     const context = contextAt(this.#options.clock);
-    const data = place(request, this.#catalog, this.#policy, context.nowMs);
+    const data = place(request, this.#catalog, this.#policy, context);
     if ('length' in data) return this.#unlessTaken(data, key);
     const id = context.newId();
     const event: Envelope = {

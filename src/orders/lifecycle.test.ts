@@ -117,10 +117,10 @@ const SAMPLES: {
   cancel: [{ type: 'cancel', reason: 'r', by: 'b' }],
   hold: [{ type: 'hold', hold: 'fraud', reason: 'r', by: 'b' }],
   release: [{ type: 'release', hold: 'manual', reason: 'r', by: 'b' }],
-  amend: [{ type: 'amend', changes: { reference: 'PO' } }],
-  complete: [{ type: 'complete' }],
+  amend: [{ type: 'amend', changes: { reference: 'PO' }, by: 'b' }],
+  complete: [{ type: 'complete', by: 'b' }],
   expire: [{ type: 'expire' }],
-  requestReturn: [{ type: 'requestReturn', reason: 'r', items: [{ sku: 'MUG', quantity: 1 }] }],
+  requestReturn: [{ type: 'requestReturn', reason: 'r', items: [{ sku: 'MUG', quantity: 1 }], by: 'b' }],
   receiveReturn: [
     { type: 'receiveReturn', returnId: 'r-1', location: 'main', refund: false, by: 'b' },
     { type: 'receiveReturn', returnId: 'r-1', location: 'main', refund: true, by: 'b' },

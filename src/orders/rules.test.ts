@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { isRefusal } from '#contracts/errors.ts';
+import { isoTime } from '#contracts/time.ts';
 import type { OrderStory } from '#tests/support/order-story.ts';
 import {
   NOW_MS,
@@ -99,7 +100,7 @@ describe('the plain life of an order', () => {
 
   test('may be declared complete by an operator before the carrier reports', () => {
     shippedOrder()
-      .when({ type: 'complete' })
+      .when({ type: 'complete', by: 'ada' })
       .emits('OrderCompleted')
       .is('COMPLETED')
       .when(deliver('west', true))
@@ -205,6 +206,24 @@ describe('a hold', () => {
     const s = newOrder().given(hold('manual'));
     s.when(hold('manual')).refuses('HOLD_EXISTS').when(release('fraud')).refuses('HOLD_NOT_FOUND');
     shippedOrder().when(hold('manual')).refuses('ACTION_NOT_ALLOWED');
+  });
+
+  test('for a review shows its deadline, and ends the order a moment after the review should have', () => {
+    const review = { reviewId: 'v-1', deadlineAt: inHours(2) };
+    const s = newOrder({ reviewReasons: ['requested'], review }).given(reserve);
+    s.is('RESERVED', { holds: [{ type: 'review', reviewId: 'v-1', endsAt: inHours(2) }] as never });
+    s.when(release('review')).refuses('ACTION_NOT_ALLOWED');
+    expect(actionsOf(s.order).release?.detail).toContain('review v-1');
+    s.laterHours(2).when(expire).ignores('the deadline was moved');
+    s.later(60_000).when(expire).emits('OrderCancelled');
+    expect(s.dataOf('OrderCancelled')).toEqual({ reason: 'not reviewed in time', by: 'timer' });
+  });
+
+  test('beside a review keeps the order as long as the later of the two', () => {
+    const review = { reviewId: 'v-1', deadlineAt: inHours(2) };
+    const s = newOrder({ reviewReasons: ['requested'], review }).given(reserve, hold('manual'));
+    s.is('RESERVED', { deadlineAt: inHours(99) });
+    s.given(release('manual')).is('RESERVED', { deadlineAt: isoTime(NOW_MS + 2 * 3_600_000 + 60_000) });
   });
 
   test('for a review is released by the review alone, and a review charges nothing before it is approved', () => {
@@ -364,7 +383,11 @@ describe('a return', () => {
 
 describe('an amendment', () => {
   test('changes what it names before shipment, and nothing else', () => {
-    const amend: OrderCommand = { type: 'amend', changes: { reference: 'PO-2', shippingAddress: { city: 'Bonn' } } };
+    const amend: OrderCommand = {
+      type: 'amend',
+      changes: { reference: 'PO-2', shippingAddress: { city: 'Bonn' } },
+      by: 'ada',
+    };
     const s = newOrder({ reference: 'PO-1', metadata: { gift: true } })
       .when(amend)
       .emits('OrderAmended')
@@ -391,8 +414,8 @@ describe('the actions offered with an order', () => {
       cancel,
       hold: hold('another'),
       release: release(order.holds.find(({ type }) => type !== 'cancellation')?.type ?? 'manual'),
-      amend: { type: 'amend', changes: {} },
-      complete: { type: 'complete' },
+      amend: { type: 'amend', changes: {}, by: 'ada' },
+      complete: { type: 'complete', by: 'ada' },
       requestReturn: sendBack(),
       receiveReturn: receive(order.returns[0]?.returnId ?? 'none'),
       requestRefund: refund(),

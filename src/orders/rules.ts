@@ -29,13 +29,14 @@ const REACTIONS = {
   PaymentRefundFailed: ({ data }) => ({ type: 'recordRefundFailure', refundId: data.refundId, reason: data.reason }),
 
   ShipmentDispatched: ({ data }) => ({ type: 'recordDispatch', ...data }),
-  ShipmentDelivered: ({ data }) => ({ type: 'recordDelivery', shipmentId: data.shipmentId, last: data.last }),
+  ShipmentDelivered: ({ data }) => ({ type: 'recordDelivery', ...data }),
   ShipmentCancelled: () => ({ type: 'recordShipmentsStopped' }),
 
   ReviewApproved: ({ data }) => ({ type: 'release', hold: 'review', reason: data.reason, by: data.by, fact: true }),
   ReviewRejected: ({ data }) => ({
     type: 'cancel',
     reason: `review rejected: ${data.reason}`,
+    customerMessage: data.customerMessage,
     by: data.by,
     fact: true,
   }),

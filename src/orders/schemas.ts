@@ -1,4 +1,4 @@
-import { Type } from 'typebox';
+import { type TProperties, type TSchema, Type } from 'typebox';
 import { CloudEvent } from '#contracts/envelope.ts';
 import { ERRORS } from '#contracts/errors.ts';
 import {
@@ -17,6 +17,7 @@ import { Location, Sku } from '#contracts/catalog.ts';
 import {
   Amount,
   Currency,
+  CustomerMessage,
   Id,
   IdText,
   PageOf,
@@ -28,6 +29,7 @@ import {
   TimeText,
 } from '#platform/http/schemas.ts';
 import { EXAMPLE_ID, EXAMPLE_ORDER } from './example-order.ts';
+import { METADATA_MAX } from './rules/amend.ts';
 import { REASON_CODES } from './rules/commands.ts';
 import { ACTIONS, STATUSES } from './rules/lifecycle.ts';
 import { FULFILLMENT_STATUSES } from './rules/state.ts';
@@ -37,6 +39,13 @@ import { FULFILLMENT_STATUSES } from './rules/state.ts';
 // What is asked ------------------------------------------------------------------------------------------------
 
 const Decimal = Type.String({ pattern: '^-?\\d{1,16}(\\.\\d{1,18})?$', description: 'Decimal string, e.g. "19.90"' });
+/** Whatever a channel names its customer by, on one line. */
+const CustomerId = Text(100, {
+  minLength: 1,
+  pattern: '^[^\\u0000-\\u001f\\u007f]*[^\\s\\u0000-\\u001f\\u007f][^\\u0000-\\u001f\\u007f]*$',
+  description: 'As the channel names its customer; none: a guest',
+});
+const PHONE = '^[^\\u0000-\\u001f\\u007f]*[0-9][^\\u0000-\\u001f\\u007f]*$';
 const Reference = Text(100, { minLength: 1, pattern: '^[^\\u0000-\\u001f]+$' });
 
 const StrictAddress = Type.Object(
@@ -51,11 +60,12 @@ const StrictAddress = Type.Object(
 const StrictContact = Type.Object(
   {
     ...Contact.properties,
+    phone: Type.Optional(Text(100, { pattern: PHONE, description: 'As the customer gives it, an extension included' })),
     email: Type.Optional(Text(254, { pattern: '^[^\\s@\\u0000]+@[^\\s@\\u0000]+$' })),
   },
   { ...strict, title: 'ContactInput' },
 );
-const Metadata = Type.Record(Type.String({ maxLength: 100 }), Type.Unknown(), { maxProperties: 50 });
+const Metadata = Type.Record(Type.String({ maxLength: 100 }), Type.Unknown(), { maxProperties: METADATA_MAX });
 const Charges = Type.Array(Type.Object({ name: Type.Optional(Text(200)), amount: Decimal }, strict), { maxItems: 100 });
 
 export const ITEMS_MAX = 2_000;
@@ -75,7 +85,7 @@ const Item = Type.Object(
 
 export const PlaceOrder = Type.Object(
   {
-    customerId: IdText,
+    customerId: Type.Optional(CustomerId),
     currency: Currency,
     channel: Type.Optional(Type.String({ minLength: 1, maxLength: 50, pattern: '^[A-Za-z0-9._-]+$' })),
     reference: Type.Optional(Reference),
@@ -133,7 +143,10 @@ const ReturnedLines = Type.Array(
 );
 const HoldType = Type.String({ minLength: 1, maxLength: 50, pattern: '^[a-z0-9_-]+$' });
 
-export const CancelOrder = Type.Object({ reason: Type.Optional(Reason) }, strict);
+export const CancelOrder = Type.Object(
+  { reason: Type.Optional(Reason), customerMessage: Type.Optional(CustomerMessage) },
+  strict,
+);
 export const HoldOrder = Type.Object({ type: Type.Optional(HoldType), reason: Reason }, strict);
 export const ReleaseOrder = Type.Object({ type: Type.Optional(HoldType), reason: Type.Optional(Reason) }, strict);
 export const RequestReturn = Type.Object(
@@ -167,12 +180,26 @@ export const RequestRefund = Type.Object(
   strict,
 );
 export const CompleteOrder = Type.Object({}, strict);
+
+/** What a merge patch may hold in the place of a field: null takes it away. */
+function OrNull<Field extends TSchema>(field: Field) {
+  return Type.Optional(Type.Union([field, Type.Null()]));
+}
+/** An object as a merge patch changes it: each field given, or null. */
+function PatchOf<Fields extends TProperties>(fields: Fields, title: string) {
+  const patched = Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, OrNull(field)]));
+  return Type.Object(patched as { [Name in keyof Fields]: ReturnType<typeof OrNull<Fields[Name]>> }, {
+    ...strict,
+    title,
+  });
+}
+
 export const AmendOrder = Type.Object(
   {
-    shippingAddress: Type.Optional(StrictAddress),
-    contact: Type.Optional(StrictContact),
-    reference: Type.Optional(Reference),
-    metadata: Type.Optional(Metadata),
+    shippingAddress: OrNull(PatchOf(StrictAddress.properties, 'AddressPatch')),
+    contact: OrNull(PatchOf(StrictContact.properties, 'ContactPatch')),
+    reference: OrNull(Reference),
+    metadata: OrNull(Metadata),
   },
   { ...strict, minProperties: 1 },
 );
@@ -180,23 +207,34 @@ export const AmendOrder = Type.Object(
 const Status = Type.String({ title: 'OrderStatus', enum: Object.keys(STATUSES) });
 const FulfillmentStatus = Type.String({ title: 'FulfillmentStatus', enum: [...FULFILLMENT_STATUSES] });
 
+/** The end of a range of times. */
+const UntilText = Type.Union([...TimeText.anyOf], {
+  description: 'RFC 3339 time, itself not included, or date, all of the day included',
+});
+
 export const ListQuery = Type.Object(
   {
     status: Type.Optional(Status),
     paymentStatus: Type.Optional(PaymentStatus),
     fulfillmentStatus: Type.Optional(FulfillmentStatus),
-    customerId: Type.Optional(IdText),
+    customerId: Type.Optional(CustomerId),
     channel: Type.Optional(Text(50, { minLength: 1 })),
     sku: Type.Optional(Sku),
     text: Type.Optional(
       Text(200, {
         minLength: 1,
         pattern: '^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$',
-        description: 'Words that all occur in reference, e-mail, phone or name; or an order id',
+        description: 'Words that all occur in reference, e-mail, phone or name; or an order id; or its number',
+      }),
+    ),
+    number: Type.Optional(
+      Type.String({
+        pattern: '^[0-9A-Fa-f]{12}$',
+        description: 'What mails call an order without a reference: the last twelve digits of its id',
       }),
     ),
     createdFrom: Type.Optional(TimeText),
-    createdTo: Type.Optional(TimeText),
+    createdTo: Type.Optional(UntilText),
     sort: Type.Optional(
       Type.String({ enum: ['-createdAt', 'createdAt'], description: 'Newest first (default) or oldest first' }),
     ),
@@ -216,7 +254,7 @@ export const AsOfQuery = Type.Object(
   {
     asOf: Type.Optional(
       Type.Union([Type.String({ pattern: '^\\d{1,9}$' }), ...TimeText.anyOf], {
-        description: 'A version number, or an RFC 3339 time or date',
+        description: 'A version number, or an RFC 3339 time or date, which means its end',
       }),
     ),
   },
@@ -239,11 +277,13 @@ const summary = {
       reason: Type.String(),
       by: Type.String(),
       steps: Type.Array(Type.String({ enum: ['payment', 'shipment'] }), { description: 'What it pauses' }),
+      reviewId: Type.Optional(Type.String({ format: 'uuid', description: 'The review whose decision ends it' })),
+      endsAt: Type.Optional(Type.String({ format: 'date-time', description: 'When it ends by itself' })),
     }),
   ),
   totalAmount: Amount,
   currency: Currency,
-  customerId: Id,
+  customerId: Type.Optional(Type.String({ description: 'None: a guest' })),
   channel: Type.String(),
   reference: Type.Optional(Type.String()),
   itemCount: Type.Integer({ description: 'Lines' }),
@@ -281,7 +321,7 @@ export const OrderView = Type.Object(
     endReason: Type.Optional(Type.String({ description: 'Why the order ended or its payment failed' })),
     cancellation: Type.Optional(
       Type.Object(
-        { reason: Type.String(), by: Type.String() },
+        { reason: Type.String(), by: Type.String(), customerMessage: Type.Optional(Type.String()) },
         { description: 'A cancellation the warehouse is deciding on' },
       ),
     ),

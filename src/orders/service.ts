@@ -7,7 +7,7 @@ import { type ProcessorParts, replayable } from '#platform/processor/preview.ts'
 import type { Service, ServiceDefinition, ServiceDependencies } from '#platform/service.ts';
 import { uuidv7 } from '#platform/runtime/uuid.ts';
 import { ordersAudit } from './audit.ts';
-import { deadlinesOf, ordersSettings } from './settings.ts';
+import { deadlinesOf, ordersSettings, reviewSettings } from './settings.ts';
 import { HISTORY_CONSUMER, HistoryMirror, historyReplay } from './history.ts';
 import { Intake } from './intake.ts';
 import type { Order } from './rules/state.ts';
@@ -73,6 +73,7 @@ function createOrders({
     peers,
     policy: {
       createdDeadlineMs: config.createdDeadlineMs,
+      reviewDeadlineMs: readSettings(reviewSettings, env).deadlineMs,
       reviewTotals: parseReviewTotals(config.reviewTotals),
       defaultProvider: 'sandbox',
     },

@@ -1,5 +1,5 @@
 import type { Envelope } from '#contracts/envelope.ts';
-import { firstIdAt, isUuid } from '#contracts/ids.ts';
+import { isUuid } from '#contracts/ids.ts';
 import type { Row } from '#platform/processor/aggregate.ts';
 import type { Database } from '#platform/database/database.ts';
 import { type Columns, insertRows, updateRows, type Write } from '#platform/database/statement.ts';
@@ -9,7 +9,7 @@ import type { ProcessorStore } from '#platform/processor/commit.ts';
 import type { Status } from './rules/lifecycle.ts';
 import type { Order } from './rules/state.ts';
 
-/** SQL of the orders service; nowhere else. */
+/** SQL of the orders service; what lists ask and counts is in store, and nothing anywhere else. */
 
 /** An order about to be taken: its first row, its first event, and the caller's key. */
 export interface Placement {
@@ -60,6 +60,7 @@ function pick(order: Order, names: readonly (keyof Order)[]): Partial<Order> {
 export const ORDER_COLUMNS: Columns = {
   id: 'uuid',
   customer_id: 'uuid',
+  customer: 'text',
   channel: 'text',
   reference: 'text',
   currency: 'text',
@@ -107,7 +108,7 @@ const WORD_MAX = 80;
 const WORDS_MAX = 24;
 
 /** Words of texts as the index holds them: lower case, split at spaces. */
-function wordsOf(...texts: readonly (string | undefined)[]): string[] {
+export function wordsOf(...texts: readonly (string | undefined)[]): string[] {
   const words = new Set<string>();
   for (const text of texts) {
     if (!text) continue;
@@ -117,7 +118,7 @@ function wordsOf(...texts: readonly (string | undefined)[]): string[] {
   return [...words];
 }
 
-const skuTerm = (sku: string): string => `s:${sku}`;
+export const skuTerm = (sku: string): string => `s:${sku}`;
 
 /** Everything an order can be found by, beside its columns. */
 export function termsOf(order: Order): Set<string> {
@@ -132,11 +133,17 @@ function contentRow(id: string, order: Order): Record<string, unknown> {
   return { id, reference: order.reference, body: pick(order, CONTENT) };
 }
 
+/** A customer is kept as a UUID where the channel names them by one, else as text; a guest is neither. */
+export function customerColumns(customerId: string | undefined): { customer_id?: string; customer?: string } {
+  if (customerId === undefined) return {};
+  return isUuid(customerId) ? { customer_id: customerId } : { customer: customerId };
+}
+
 /** What an order was placed with, but for the caller's key. */
 export function placedRow(id: string, order: Order): Record<string, unknown> {
   return {
     ...contentRow(id, order),
-    customer_id: order.customerId,
+    ...customerColumns(order.customerId),
     channel: order.channel,
     currency: order.currency,
     total_amount: order.totalAmount,
@@ -166,7 +173,8 @@ export function insertOrders(placements: readonly Placement[]): Write[] {
 
 interface StoredOrder extends Record<string, unknown> {
   id: string;
-  customer_id: string;
+  customer_id: string | null;
+  customer: string | null;
   channel: string;
   reference: string | null;
   currency: string;
@@ -190,17 +198,18 @@ export interface StoredRow extends Row<Order> {
 }
 
 const ROW_COLUMNS =
-  'o.id, o.customer_id, o.channel, o.reference, o.currency, trim_scale(o.total_amount)::text as total_amount, o.body, s.status, s.payment_status, s.fulfillment_status, s.return_status, s.deadline_at, s.updated_at, s.version, s.sequence, s.seen, s.detail';
+  'o.id, o.customer_id, o.customer, o.channel, o.reference, o.currency, trim_scale(o.total_amount)::text as total_amount, o.body, s.status, s.payment_status, s.fulfillment_status, s.return_status, s.deadline_at, s.updated_at, s.version, s.sequence, s.seen, s.detail';
 
 function fromStored(stored: StoredOrder): StoredRow {
   const refunded = stored.detail.refundedAmount!;
   // NUMERIC drops what the currency's scale adds ("19.9"); the refunded amount always carries the full scale.
   const decimals = refunded.includes('.') ? refunded.length - refunded.indexOf('.') - 1 : 0;
   const [whole, fraction = ''] = stored.total_amount.split('.');
+  const customerId = stored.customer_id ?? stored.customer;
   const state = {
     ...stored.body,
     ...stored.detail,
-    customerId: stored.customer_id,
+    ...(customerId === null ? {} : { customerId }),
     channel: stored.channel,
     ...(stored.reference === null ? {} : { reference: stored.reference }),
     currency: stored.currency,
@@ -321,78 +330,4 @@ export async function overdueOrders(database: Database, nowMs: number, limit: nu
     [new Date(nowMs), limit],
   );
   return rows.map((row) => row.order_id);
-}
-
-export interface OrderFilter {
-  readonly status?: string;
-  readonly paymentStatus?: string;
-  readonly fulfillmentStatus?: string;
-  readonly customerId?: string;
-  readonly channel?: string;
-  readonly sku?: string;
-  readonly text?: string;
-  /** Milliseconds; the range is closed below and open above. */
-  readonly createdFromMs?: number;
-  readonly createdToMs?: number;
-  readonly oldestFirst: boolean;
-  /** Continue after this order id. */
-  readonly after?: string;
-  readonly limit: number;
-}
-
-const SEARCH_WORDS_MAX = 8;
-
-/**
- * One page of order ids by keyset. One table drives, and its (filter, order id) index delivers the page in
- * order: a SKU or word if there is one, else customer or channel, else a status. The created range is a
- * range of ids, because ids are UUIDv7.
- */
-export function pageQuery(filter: OrderFilter): { text: string; values: unknown[] } {
-  const values: unknown[] = [];
-  const bind = (value: unknown): string => `$${values.push(value)}`;
-  const soughtId =
-    filter.text !== undefined && isUuid(filter.text.toLowerCase()) ? filter.text.toLowerCase() : undefined;
-  const terms = filter.sku === undefined ? [] : [skuTerm(filter.sku)];
-  if (filter.text !== undefined && soughtId === undefined)
-    terms.push(...wordsOf(filter.text).slice(0, SEARCH_WORDS_MAX));
-  const onOrder = (
-    [
-      ['customer_id', filter.customerId],
-      ['channel', filter.channel],
-    ] as const
-  ).filter(([, value]) => value !== undefined);
-  const onState = (
-    [
-      ['status', filter.status],
-      ['payment_status', filter.paymentStatus],
-      ['fulfillment_status', filter.fulfillmentStatus],
-    ] as const
-  ).filter(([, value]) => value !== undefined);
-  const driver = terms.length > 0 ? 't0' : onOrder.length > 0 ? 'o' : 's';
-  const id = driver === 'o' ? 'o.id' : `${driver}.order_id`;
-  const tables: string[] = [{ t0: 'orders.order_terms t0', o: 'orders.orders o', s: 'orders.order_states s' }[driver]];
-  if (driver !== 'o' && onOrder.length > 0) tables.push(`join orders.orders o on o.id = ${id}`);
-  if (driver !== 's' && onState.length > 0) tables.push(`join orders.order_states s on s.order_id = ${id}`);
-  terms
-    .slice(1)
-    .forEach((_term, index) => tables.push(`join orders.order_terms t${index + 1} on t${index + 1}.order_id = ${id}`));
-  const conditions: string[] = terms.map((term, index) => `t${index}.term = ${bind(term)}`);
-  for (const [column, value] of onOrder) conditions.push(`o.${column} = ${bind(value)}`);
-  for (const [column, value] of onState) conditions.push(`s.${column} = ${bind(value)}`);
-  if (soughtId !== undefined) conditions.push(`${id} = ${bind(soughtId)}`);
-  if (filter.createdFromMs !== undefined) conditions.push(`${id} >= ${bind(firstIdAt(filter.createdFromMs))}`);
-  if (filter.createdToMs !== undefined) conditions.push(`${id} < ${bind(firstIdAt(filter.createdToMs))}`);
-  if (filter.after !== undefined) conditions.push(`${id} ${filter.oldestFirst ? '>' : '<'} ${bind(filter.after)}`);
-  const where = conditions.length > 0 ? `where ${conditions.join(' and ')}` : '';
-  const text = `select ${id} as id from ${tables.join(' ')} ${where} order by ${id} ${filter.oldestFirst ? 'asc' : 'desc'} limit ${bind(filter.limit)}`;
-  return { text, values };
-}
-
-/** A page of orders in the order asked for. */
-export async function listOrders(database: Database, filter: OrderFilter): Promise<StoredRow[]> {
-  const { text, values } = pageQuery(filter);
-  const ids = (await database.queryOnce<{ id: string }>(text, values)).map((row) => row.id);
-  if (ids.length === 0) return [];
-  const rows = new Map((await loadOrders(database, ids)).map((row) => [row.id, row]));
-  return ids.flatMap((id) => rows.get(id) ?? []);
 }

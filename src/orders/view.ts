@@ -37,10 +37,16 @@ export function orderView(row: Row<Order>, updatedAt: string): View<typeof Order
     shipments: order.shipments,
     returns: order.returns,
     refunds: order.refunds,
-    deadlineAt: order.deadlineAt,
+    deadlineAt: firstDeadline(order),
     allowedActions: allowed,
     refusedActions: refused,
   };
+}
+
+/** When the present waiting ends by itself: a review that holds the order may end it sooner than the order's own timer. */
+function firstDeadline({ deadlineAt, holds }: Order): string | undefined {
+  if (deadlineAt === undefined) return undefined;
+  return holds.reduce((first, { endsAt }) => (endsAt !== undefined && endsAt < first ? endsAt : first), deadlineAt);
 }
 
 /** The order as lists show it. */

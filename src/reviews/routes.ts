@@ -5,7 +5,18 @@ import { commandOnce } from '#platform/http/commands.ts';
 import { idCursor, idOfCursor, pageOf } from '#platform/http/paging.ts';
 import { answer } from '#platform/http/description/openapi.ts';
 import { Problem } from '#platform/http/problems.ts';
-import { Id, IdText, limitOf, PageOf, pageParameters, strict, Text, Time, type View } from '#platform/http/schemas.ts';
+import {
+  CustomerMessage,
+  Id,
+  IdText,
+  limitOf,
+  PageOf,
+  pageParameters,
+  strict,
+  Text,
+  Time,
+  type View,
+} from '#platform/http/schemas.ts';
 import type { Processor } from '#platform/processor/processor.ts';
 import { REVIEW_STATUSES, type Review, type ReviewCommand, type ReviewOpened, type ReviewStatus } from './rules.ts';
 import { findReview, listReviews, type OrderReview } from './store.ts';
@@ -20,13 +31,18 @@ const Status = Type.String({ enum: [...REVIEW_STATUSES] });
 const ListQuery = Type.Object(
   {
     status: Type.Optional(Status),
+    orderId: Type.Optional(IdText),
     ...pageParameters,
   },
   strict,
 );
-const DecisionBody = Type.Object(
+const ApproveBody = Type.Object(
   { reason: Text(1_000, { minLength: 1 }) },
   { ...strict, examples: [{ reason: 'Called the customer' }] },
+);
+const RejectBody = Type.Object(
+  { ...ApproveBody.properties, customerMessage: Type.Optional(CustomerMessage) },
+  { ...strict, examples: [{ reason: 'Address does not exist', customerMessage: 'We could not verify your address.' }] },
 );
 const ReviewView = Type.Object(
   {
@@ -37,6 +53,7 @@ const ReviewView = Type.Object(
     openedAt: Time,
     deadlineAt: Time,
     reason: Type.Optional(Type.String({ description: 'Why it was decided so' })),
+    customerMessage: Type.Optional(Type.String({ description: 'What was written for the customer' })),
     decidedBy: Type.Optional(Type.String()),
     decidedAt: Type.Optional(Time),
   },
@@ -62,7 +79,12 @@ function view({
     reasons,
     openedAt,
     deadlineAt,
-    ...(decision && { reason: decision.reason, decidedBy: decision.by, decidedAt: decision.at }),
+    ...(decision && {
+      reason: decision.reason,
+      customerMessage: decision.customerMessage,
+      decidedBy: decision.by,
+      decidedAt: decision.at,
+    }),
   };
 }
 
@@ -76,15 +98,16 @@ export function reviewRoutes(app: FastifyInstance, { processor, database }: Revi
   const decide = (
     request: FastifyRequest,
     reviewId: string,
-    type: 'approve' | 'reject',
-    reason: string,
+    decision:
+      | { readonly type: 'approve'; readonly reason: string }
+      | { readonly type: 'reject'; readonly reason: string; readonly customerMessage?: string },
   ): Promise<View<typeof ReviewView>> =>
     commandOnce(request, {
       database,
       processor,
       async wanted() {
         const { orderId } = await find(reviewId);
-        return { orderId, command: { type, reason, by: request.principal.name } };
+        return { orderId, command: { ...decision, by: request.principal.name } };
       },
       answer: ({ row }) => view({ orderId: row.id, ...row.state! }),
       repeat: async () => view(await find(reviewId)),
@@ -102,10 +125,11 @@ export function reviewRoutes(app: FastifyInstance, { processor, database }: Revi
       },
     },
     async (request) => {
-      const { status, limit, cursor } = request.query;
+      const { status, orderId, limit, cursor } = request.query;
       const size = limitOf(limit);
       const reviews = await listReviews(database, {
         status: status as ReviewStatus | undefined,
+        orderId: orderId?.toLowerCase(),
         after: cursor === undefined ? undefined : idOfCursor(cursor),
         limit: size + 1,
       });
@@ -130,7 +154,7 @@ export function reviewRoutes(app: FastifyInstance, { processor, database }: Revi
 
   for (const type of ['approve', 'reject'] as const) {
     const summary = type === 'approve' ? 'Let the order go on' : 'End the order';
-    app.post<{ Params: Static<typeof ReviewParams>; Body: Static<typeof DecisionBody> }>(
+    app.post<{ Params: Static<typeof ReviewParams>; Body: Static<typeof RejectBody> }>(
       `/reviews/:id/${type}`,
       {
         config: {
@@ -143,11 +167,11 @@ export function reviewRoutes(app: FastifyInstance, { processor, database }: Revi
           tags,
           summary,
           params: ReviewParams,
-          body: DecisionBody,
+          body: type === 'approve' ? ApproveBody : RejectBody,
           response: { 200: answer('The review, decided', ReviewView) },
         },
       },
-      (request) => decide(request, request.params.id.toLowerCase(), type, request.body.reason),
+      (request) => decide(request, request.params.id.toLowerCase(), { type, ...request.body }),
     );
   }
 }

@@ -1,6 +1,6 @@
 import { refuse } from '#contracts/errors.ts';
 import { SOURCES } from '#contracts/order-events.ts';
-import { isoTime } from '#contracts/time.ts';
+import { isoMs, isoTime } from '#contracts/time.ts';
 import { ignore, type Rules } from '#platform/processor/aggregate.ts';
 
 /**
@@ -19,12 +19,23 @@ export interface Review {
   readonly openedAt: string;
   readonly deadlineAt: string;
   /** How it ended: why, by whom, when. */
-  readonly decision?: { readonly reason: string; readonly by: string; readonly at: string };
+  readonly decision?: {
+    readonly reason: string;
+    readonly by: string;
+    readonly at: string;
+    readonly customerMessage?: string;
+  };
 }
 
 export type ReviewCommand =
   | { readonly type: 'approve'; readonly reason: string; readonly by: string }
-  | { readonly type: 'reject'; readonly reason: string; readonly by: string }
+  | {
+      readonly type: 'reject';
+      readonly reason: string;
+      /** For the customer, who reads nothing else of why. */
+      readonly customerMessage?: string | undefined;
+      readonly by: string;
+    }
   /** The timer found the deadline passed; the rules check it against the row. */
   | { readonly type: 'expire' };
 
@@ -55,18 +66,13 @@ export function reviewRules({ deadlineMs }: { readonly deadlineMs: number }): Re
         const reasons = event.data.reviewReasons;
         if (reasons.length === 0) return ignore('nothing asks for a review');
         if (review) return ignore('the review was opened before');
-        const opened: Review = {
-          reviewId: newId(),
-          status: 'pending',
-          reasons,
-          openedAt: isoTime(nowMs),
-          deadlineAt: isoTime(nowMs + deadlineMs),
-        };
-        const { reviewId, deadlineAt } = opened;
+        // The order names the review and its deadline, so that both show the same; orders of former versions name neither.
+        const { reviewId = newId(), deadlineAt = isoTime(nowMs + deadlineMs) } = event.data.review ?? {};
+        const opened: Review = { reviewId, status: 'pending', reasons, openedAt: isoTime(nowMs), deadlineAt };
         return {
           state: opened,
           events: [{ type: 'OrderOnHold', data: { reviewId, reasons: [...reasons], deadlineAt } }],
-          effects: [{ deadlineMs: nowMs + deadlineMs }],
+          effects: [{ deadlineMs: isoMs(deadlineAt) }],
         };
       }
       const because = CLOSERS[event.type];
@@ -93,10 +99,16 @@ export function reviewRules({ deadlineMs }: { readonly deadlineMs: number }): Re
           `The review was ${review.status} by ${review.decision!.by}: ${review.decision!.reason}.`,
         );
       const { reason, by } = command;
-      const approved = command.type === 'approve';
+      if (command.type === 'approve')
+        return {
+          state: decided(review, 'approved', reason, by, nowMs),
+          events: [{ type: 'ReviewApproved', data: { reviewId, reason, by } }],
+        };
+      const message = command.customerMessage === undefined ? {} : { customerMessage: command.customerMessage };
+      const rejected = decided(review, 'rejected', reason, by, nowMs);
       return {
-        state: decided(review, approved ? 'approved' : 'rejected', reason, by, nowMs),
-        events: [{ type: approved ? 'ReviewApproved' : 'ReviewRejected', data: { reviewId, reason, by } }],
+        state: { ...rejected, decision: { ...rejected.decision!, ...message } },
+        events: [{ type: 'ReviewRejected', data: { reviewId, reason, by, ...message } }],
       };
     },
   };

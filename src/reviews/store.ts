@@ -103,16 +103,21 @@ export async function findReview(database: Database, reviewId: string): Promise<
 
 export interface ReviewFilter {
   readonly status: ReviewStatus | undefined;
+  readonly orderId: string | undefined;
   /** Continue behind this review id. */
   readonly after: string | undefined;
   readonly limit: number;
 }
 
 /** A page of reviews, newest first. */
-export async function listReviews(database: Database, { status, after, limit }: ReviewFilter): Promise<OrderReview[]> {
+export async function listReviews(
+  database: Database,
+  { status, orderId, after, limit }: ReviewFilter,
+): Promise<OrderReview[]> {
   const values: unknown[] = [limit];
   const conditions: string[] = [];
   if (status !== undefined) conditions.push(`status = $${values.push(status)}`);
+  if (orderId !== undefined) conditions.push(`order_id = $${values.push(orderId)}`);
   if (after !== undefined) conditions.push(`review_id < $${values.push(after)}`);
   const where = conditions.length > 0 ? `where ${conditions.join(' and ')}` : '';
   const rows = await database.query<StoredReview>(`${SELECT} ${where} order by review_id desc limit $1`, values);

@@ -137,7 +137,13 @@ export function shippingRoutes(app: FastifyInstance, { processor, database }: Sh
         response: { 200: answer('The shipment, on its way', ShipmentView) },
       },
     },
-    (request) => move(request, { type: 'dispatch', shipmentId: request.params.id.toLowerCase(), ...request.body }),
+    (request) =>
+      move(request, {
+        type: 'dispatch',
+        shipmentId: request.params.id.toLowerCase(),
+        ...request.body,
+        by: request.principal.name,
+      }),
   );
 
   app.post<{ Params: Static<typeof ShipmentParams> }>(
@@ -158,6 +164,7 @@ export function shippingRoutes(app: FastifyInstance, { processor, database }: Sh
       },
       preValidation: emptyBodyIsObject,
     },
-    (request) => move(request, { type: 'deliver', shipmentId: request.params.id.toLowerCase() }),
+    (request) =>
+      move(request, { type: 'deliver', shipmentId: request.params.id.toLowerCase(), by: request.principal.name }),
   );
 }

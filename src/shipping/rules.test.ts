@@ -40,10 +40,10 @@ class Story extends RulesStory<Shipping, ShippingCommand, CarrierDue> {
     return this.events.map(({ type }) => type);
   }
   dispatch(index = 0, carrier = 'dhl'): this {
-    return this.when({ type: 'dispatch', shipmentId: this.ids[index]!, carrier, trackingNumber: 'T1' });
+    return this.when({ type: 'dispatch', shipmentId: this.ids[index]!, carrier, trackingNumber: 'T1', by: 'ada' });
   }
   deliver(index = 0): this {
-    return this.when({ type: 'deliver', shipmentId: this.ids[index]! });
+    return this.when({ type: 'deliver', shipmentId: this.ids[index]!, by: 'ada' });
   }
 }
 
@@ -106,7 +106,7 @@ describe('dispatch and delivery by hand', () => {
   });
 
   test('refuse what cannot be done', () => {
-    expect(byHand().when({ type: 'deliver', shipmentId: 'nowhere' }).refused).toBe('SHIPMENT_NOT_FOUND');
+    expect(byHand().when({ type: 'deliver', shipmentId: 'nowhere', by: 'ada' }).refused).toBe('SHIPMENT_NOT_FOUND');
     const story = byHand().ready();
     expect(story.deliver().refused).toBe('SHIPMENT_NOT_DELIVERABLE');
     expect(story.dispatch().dispatch().refused).toBe('SHIPMENT_NOT_DISPATCHABLE');

@@ -36,8 +36,9 @@ export type ShippingCommand =
       readonly shipmentId: string;
       readonly carrier: string;
       readonly trackingNumber: string;
+      readonly by: string;
     }
-  | { readonly type: 'deliver'; readonly shipmentId: string }
+  | { readonly type: 'deliver'; readonly shipmentId: string; readonly by: string }
   /** The sandbox carrier takes every step that is due; where none is, somebody else was faster. */
   | { readonly type: 'carry' };
 
@@ -141,11 +142,12 @@ export function shippingRules(carrier: Carrier): ShippingRules {
           );
         if (shipping.holds.length > 0)
           return refuse('SHIPMENT_ON_HOLD', `The order is on hold: ${shipping.holds.join(', ')}. Release it first.`);
-        const { carrier: name, trackingNumber } = command;
+        const { carrier: name, trackingNumber, by } = command;
         return carried(
           dispatch(shipping, shipment, {
             name,
             trackingNumber,
+            by,
             dueMs: name === SANDBOX_CARRIER ? dueMs(carrier, nowMs) : undefined,
           }),
           carrier,
@@ -157,7 +159,7 @@ export function shippingRules(carrier: Carrier): ShippingRules {
           'SHIPMENT_NOT_DELIVERABLE',
           `The shipment is ${shipment.status}; only a DISPATCHED one can be delivered.`,
         );
-      return carried(deliver(shipping, shipment), carrier, nowMs);
+      return carried(deliver(shipping, shipment, command.by), carrier, nowMs);
     },
   };
 }
@@ -222,6 +224,7 @@ function replaced(shipping: Shipping, after: Shipment): Shipping {
 interface Handover {
   readonly name: string;
   readonly trackingNumber: string;
+  readonly by: string;
   /** When the sandbox carrier delivers it; another carrier's parcels are not its business. */
   readonly dueMs: number | undefined;
 }
@@ -229,7 +232,7 @@ interface Handover {
 function dispatch(
   shipping: Shipping,
   shipment: Shipment,
-  { name: carrier, trackingNumber, dueMs: carrierDueMs }: Handover,
+  { name: carrier, trackingNumber, by, dueMs: carrierDueMs }: Handover,
 ): Step {
   const { id: shipmentId, location, items } = shipment;
   const after: Shipment = { ...shipment, status: 'DISPATCHED', carrier, trackingNumber, carrierDueMs };
@@ -237,18 +240,21 @@ function dispatch(
   return {
     shipping: replaced(shipping, after),
     events: [
-      { type: 'ShipmentDispatched', data: { shipmentId, location, items: [...items], carrier, trackingNumber, last } },
+      {
+        type: 'ShipmentDispatched',
+        data: { shipmentId, location, items: [...items], carrier, trackingNumber, last, by },
+      },
     ],
   };
 }
 
-function deliver(shipping: Shipping, shipment: Shipment): Step {
+function deliver(shipping: Shipping, shipment: Shipment, by: string): Step {
   const last = shipping.shipments.every(
     (other) => other.id === shipment.id || other.status === 'DELIVERED' || other.status === 'CANCELLED',
   );
   return {
     shipping: replaced(shipping, { ...shipment, status: 'DELIVERED', carrierDueMs: undefined }),
-    events: [{ type: 'ShipmentDelivered', data: { shipmentId: shipment.id, last } }],
+    events: [{ type: 'ShipmentDelivered', data: { shipmentId: shipment.id, last, by } }],
   };
 }
 
@@ -279,12 +285,13 @@ function carried(step: Step, carrier: Carrier, nowMs: number): Outcome<Shipping,
       dispatch(shipping, shipment, {
         name: SANDBOX_CARRIER,
         trackingNumber: sandboxTrackingNumber(shipment.id),
+        by: SANDBOX_CARRIER,
         dueMs: dueMs(carrier, nowMs),
       }),
     );
   }
   for (const shipment of shipping.shipments)
-    if (shipment.status === 'DISPATCHED' && isDue(shipment)) take(deliver(shipping, shipment));
+    if (shipment.status === 'DISPATCHED' && isDue(shipment)) take(deliver(shipping, shipment, SANDBOX_CARRIER));
   const due = nextDueMs(shipping);
   return { state: shipping, events, ...(due === undefined ? {} : { effects: [{ dueMs: due }] }) };
 }

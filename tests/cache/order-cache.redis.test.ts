@@ -56,7 +56,12 @@ class OrdersProcess {
         ...NO_PEERS,
         lookupProducts: async ({ skus }) => skus.map((sku) => ({ id: randomUUID(), sku, name: sku })),
       },
-      policy: { createdDeadlineMs: 3_600_000, reviewTotals: new Map() as never, defaultProvider: 'sandbox' },
+      policy: {
+        createdDeadlineMs: 3_600_000,
+        reviewDeadlineMs: 3_600_000,
+        reviewTotals: new Map() as never,
+        defaultProvider: 'sandbox',
+      },
       queueMax: 1_000,
       closed: () => undefined,
       onTaken: (rows) => this.processor.remember(rows),
@@ -98,7 +103,11 @@ class OrdersProcess {
   /** Changes an order, and answers with its version once that is acknowledged. */
   async change(orderId: string, reference: string): Promise<number> {
     const cause = { causationid: randomUUID(), correlationid: randomUUID() };
-    const done = await this.processor.submit({ orderId, command: { type: 'amend', changes: { reference } }, cause });
+    const done = await this.processor.submit({
+      orderId,
+      command: { type: 'amend', by: 'test', changes: { reference } },
+      cause,
+    });
     if (isRefusal(done)) throw new Error(done.detail);
     await this.shown.changed(orderId);
     return done.row.sequence;

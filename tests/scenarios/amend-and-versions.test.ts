@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { expectSoundLog } from '#tests/support/events.ts';
 import { useSystem } from '#tests/support/system.ts';
@@ -59,7 +60,9 @@ describe('an amendment', () => {
     [{ shippingAddress: { planet: 'Mars' } }, 'VALIDATION_FAILED'],
     [{ contact: { email: 'nobody' } }, 'VALIDATION_FAILED'],
     [{ reference: '' }, 'VALIDATION_FAILED'],
-    [{ reference: null }, 'VALIDATION_FAILED'],
+    [{ reference: null, items: null }, 'VALIDATION_FAILED'],
+    [{ contact: { fax: null } }, 'VALIDATION_FAILED'],
+    [{ metadata: Object.fromEntries(Array.from({ length: 51 }, (_, n) => [`k${n}`, n])) }, 'VALIDATION_FAILED'],
   ])('with %j is refused', async (changes, code) => {
     const { api } = system;
     const { id } = await api.placeOrder({ requiresReview: true });
@@ -67,6 +70,49 @@ describe('an amendment', () => {
     const answer = await api.amend(id, changes);
     expect([answer.status, answer.body.code]).toEqual([400, code]);
     expect(await api.order(id)).toEqual(before);
+  });
+
+  test('merges: null takes away, and what is not named stays', async () => {
+    const { api } = system;
+    const { id, customerId } = await api.placeOrder({
+      requiresReview: true,
+      reference: `OLD-${randomUUID()}`,
+      shippingAddress: { name: 'Ada Lovelace', line1: 'Main street 1', city: 'Bonn' },
+      contact: { email: 'ada@example.com', phone: '+49 30 1' },
+      metadata: { a: 1, gift: { wrap: true, note: 'hi' } },
+    });
+    await api.untilStatus(id, 'RESERVED');
+    const first = await api.amend(id, {
+      shippingAddress: { line1: 'Side street 2' },
+      contact: { phone: null },
+      reference: null,
+      metadata: { gift: { note: null }, b: 2 },
+    });
+    expect(first.status).toBe(200);
+    const expected = {
+      shippingAddress: { name: 'Ada Lovelace', line1: 'Side street 2', city: 'Bonn' },
+      contact: { email: 'ada@example.com' },
+      metadata: { a: 1, gift: { wrap: true }, b: 2 },
+    };
+    for (const order of [first.body, await api.order(id)]) {
+      expect(order).toMatchObject(expected);
+      expect(order).not.toHaveProperty('reference');
+      expect(order.contact).toEqual(expected.contact);
+      expect(order.metadata).toEqual(expected.metadata);
+    }
+    const byText = async (text: string): Promise<number> =>
+      (await api.orders(`customerId=${customerId}&text=${encodeURIComponent(text)}`)).items.length;
+    expect([await byText('ada@example.com'), await byText('30'), await byText('lovelace')]).toEqual([1, 0, 1]);
+    await api.amend(id, { contact: null, metadata: null });
+    const bare = await api.order(id);
+    expect(bare).not.toHaveProperty('contact');
+    expect(bare.metadata).toEqual({});
+    // Nobody is left to write to.
+    await api.decideReview((await api.reviewOf(id)).id, 'approve');
+    const notified = await api.untilNotified(id, 'OrderPaid');
+    expect(notified.find((item) => item.eventType === 'OrderPaid')).toMatchObject({ channel: 'none' });
+    expect(await api.order(id, '?asOf=2')).toMatchObject({ contact: { phone: '+49 30 1' } });
+    expectSoundLog(id, await api.events(id));
   });
 
   test('after shipment is refused', async () => {

@@ -28,9 +28,10 @@ const without = (...names: string[]): Record<string, unknown> =>
 const wrong: readonly Wrong[] = [
   // Types
   ['a number as customer', () => ({ customerId: 7 }), ...SCHEMA, '/customerId'],
-  ['a word as customer', () => ({ customerId: 'me' }), ...SCHEMA, '/customerId'],
+  ['a customer on two lines', () => ({ customerId: 'a\nb' }), ...SCHEMA, '/customerId'],
+  ['a customer without a name', () => ({ customerId: ' ' }), ...SCHEMA, '/customerId'],
+  ['a customer of 101 characters', () => ({ customerId: 'x'.repeat(101) }), ...SCHEMA, '/customerId'],
   ['null as customer', () => ({ customerId: null }), ...SCHEMA, '/customerId'],
-  ['no customer', () => without('customerId'), ...SCHEMA, ''],
   ['no items', () => without('items'), ...SCHEMA, ''],
   ['no payment', () => without('payment'), ...SCHEMA, ''],
   ['no token', () => ({ payment: {} }), ...SCHEMA, '/payment'],

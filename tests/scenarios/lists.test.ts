@@ -188,7 +188,8 @@ describe('a list of orders', () => {
   test.each([
     ['status=SOMETHING', '/status'],
     ['paymentStatus=captured', '/paymentStatus'],
-    ['customerId=1', '/customerId'],
+    ['customerId=', '/customerId'],
+    ['number=1', '/number'],
     ['limit=0', '/limit'],
     ['limit=-1', '/limit'],
     ['limit=ten', '/limit'],

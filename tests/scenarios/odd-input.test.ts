@@ -141,7 +141,7 @@ describe('commands', () => {
       for (const metadata of [{ text }, { [text]: 1 }, { deep: [[{ [text]: text }]] }]) {
         const answer = await api.amend(id, { metadata });
         expect([200, 400], answer.text).toContain(answer.status);
-        if (answer.status === 200) expect((await api.order(id)).metadata).toEqual(metadata);
+        if (answer.status === 200) expect((await api.order(id)).metadata).toMatchObject(metadata);
       }
       const review = await api.reviewOf(id);
       for (const [path, body] of [

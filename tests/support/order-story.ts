@@ -143,6 +143,7 @@ export const sendBack = (items?: { sku: string; quantity: number }[]): OrderComm
   type: 'requestReturn',
   items,
   reason: 'too small',
+  by: 'ada',
 });
 export const receive = (returnId: string, gives = true): OrderCommand => ({
   type: 'receiveReturn',

@@ -2,11 +2,11 @@
 
 import { type CallOptions, type ChangeOptions, ClientCore, type Page, type Pages } from './core.ts';
 import type {
-  AddressInput,
+  AddressPatch,
   AdjustStock,
   ApiKey,
   CloudEvent,
-  ContactInput,
+  ContactPatch,
   Dashboard,
   FulfillmentStatus,
   Health,
@@ -70,14 +70,17 @@ export interface ListOrdersParameters {
     | 'REFUNDED'
     | undefined;
   readonly fulfillmentStatus?: FulfillmentStatus | undefined;
+  /** As the channel names its customer; none: a guest */
   readonly customerId?: string | undefined;
   readonly channel?: string | undefined;
   readonly sku?: string | undefined;
-  /** Words that all occur in reference, e-mail, phone or name; or an order id */
+  /** Words that all occur in reference, e-mail, phone or name; or an order id; or its number */
   readonly text?: string | undefined;
+  /** What mails call an order without a reference: the last twelve digits of its id */
+  readonly number?: string | undefined;
   /** RFC 3339 time or date */
   readonly createdFrom?: string | undefined;
-  /** RFC 3339 time or date */
+  /** RFC 3339 time, itself not included, or date, all of the day included */
   readonly createdTo?: string | undefined;
   /** Newest first (default) or oldest first */
   readonly sort?: '-createdAt' | 'createdAt' | undefined;
@@ -88,7 +91,7 @@ export interface ListOrdersParameters {
 export interface ReadOrderParameters {
   /** The order id */
   readonly id: string;
-  /** A version number, or an RFC 3339 time or date */
+  /** A version number, or an RFC 3339 time or date, which means its end */
   readonly asOf?: string | undefined;
 }
 
@@ -176,6 +179,7 @@ export interface PutProductParameters {
 
 export interface ListReviewsParameters {
   readonly status?: 'pending' | 'approved' | 'rejected' | 'closed' | undefined;
+  readonly orderId?: string | undefined;
   /** Entries per page, at most 200; 50 by default */
   readonly limit?: number | string | undefined;
 }
@@ -321,14 +325,14 @@ export class OlmsClient extends ClientCore {
     return this.read({ method: 'GET', path: '/orders/{id}', parameters }, options);
   }
 
-  /** Change address, contact, reference or metadata */
+  /** Change address, contact, reference or metadata (RFC 7396): what is given is set, null takes away, the rest stays */
   amendOrder(
     parameters: AmendOrderParameters,
     body: {
-      readonly contact?: ContactInput;
-      readonly metadata?: Readonly<Record<string, unknown>>;
-      readonly reference?: string;
-      readonly shippingAddress?: AddressInput;
+      readonly contact?: ContactPatch | null;
+      readonly metadata?: Readonly<Record<string, unknown>> | null;
+      readonly reference?: string | null;
+      readonly shippingAddress?: AddressPatch | null;
     },
     options?: ChangeOptions<'If-Match'>,
   ): Promise<Order> {
@@ -339,6 +343,8 @@ export class OlmsClient extends ClientCore {
   cancelOrder(
     parameters: CancelOrderParameters,
     body?: {
+      /** Mailed to the customer, who reads nothing else of why */
+      readonly customerMessage?: string;
       readonly reason?: string;
     },
     options?: ChangeOptions<'If-Match'>,
@@ -542,6 +548,8 @@ export class OlmsClient extends ClientCore {
   rejectReview(
     parameters: RejectReviewParameters,
     body: {
+      /** Mailed to the customer, who reads nothing else of why */
+      readonly customerMessage?: string;
       readonly reason: string;
     },
     options?: ChangeOptions,

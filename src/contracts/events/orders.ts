@@ -2,11 +2,14 @@ import { Type } from 'typebox';
 import { defineEvent, type EventDefinition } from '#contracts/envelope.ts';
 import {
   AMOUNT_PATTERN,
+  Actor,
   Address,
   Allocation,
   Amount,
   ChargeLine,
   Contact,
+  CustomerId,
+  CustomerMessage,
   Id,
   LinePart,
   OrderItem,
@@ -41,7 +44,7 @@ export const ORDERS_EVENTS = {
     source,
     meaning: 'An order was taken; its content is complete and priced.',
     data: Type.Object({
-      customerId: Id,
+      customerId: Type.Optional(CustomerId),
       currency: Type.String(),
       channel: Type.String(),
       reference: Type.Optional(Type.String()),
@@ -56,6 +59,12 @@ export const ORDERS_EVENTS = {
       reviewReasons: Type.Array(Type.String(), {
         description: 'Why the order waits for a manual review; empty: it does not',
       }),
+      review: Type.Optional(
+        Type.Object(
+          { reviewId: Id, deadlineAt: Time },
+          { description: 'The review that it waits for, and when that ends by itself' },
+        ),
+      ),
       allowBackorder: Type.Boolean(),
       metadata: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
       deadlineAt: Time,
@@ -158,6 +167,7 @@ export const ORDERS_EVENTS = {
       items: Type.Array(SkuQuantity),
       amount: Type.Optional(AmountToCapture),
       deadlineAt: Time,
+      by: Type.Optional(Actor),
     }),
     example: {
       shipmentId: exampleId,
@@ -177,6 +187,7 @@ export const ORDERS_EVENTS = {
       items: Type.Array(SkuQuantity),
       amount: Type.Optional(AmountToCapture),
       deadlineAt: Time,
+      by: Type.Optional(Actor),
     }),
     example: {
       shipmentId: exampleId,
@@ -189,14 +200,14 @@ export const ORDERS_EVENTS = {
   OrderDeliveryRecorded: defineEvent({
     source,
     meaning: 'One of several shipments was delivered.',
-    data: Type.Object({ shipmentId: Id }),
+    data: Type.Object({ shipmentId: Id, by: Type.Optional(Actor) }),
     example: { shipmentId: exampleId },
   }),
   OrderCompleted: defineEvent({
     source,
     meaning: 'Everything was delivered, or an operator declared the order complete; it is to be invoiced.',
     data: Type.Object({
-      customerId: Id,
+      customerId: Type.Optional(CustomerId),
       currency: Type.String(),
       items: Type.Array(OrderItem),
       taxLines: Type.Optional(Type.Array(ChargeLine)),
@@ -208,13 +219,14 @@ export const ORDERS_EVENTS = {
       ),
       reference: Type.Optional(Type.String()),
       billingAddress: Type.Optional(Address),
+      by: Type.Optional(Actor),
     }),
     example: { customerId: exampleId, currency: 'EUR', items: exampleItems, totalAmount: '19.90' },
   }),
   OrderCancellationRequested: defineEvent({
     source,
     meaning: 'The order shall be cancelled if the warehouse can still stop it; shipping decides.',
-    data: Type.Object({ reason: Reason, by: Type.String() }),
+    data: Type.Object({ reason: Reason, by: Type.String(), customerMessage: Type.Optional(CustomerMessage) }),
     example: { reason: 'changed my mind', by: 'customer' },
   }),
   OrderCancellationLapsed: defineEvent({
@@ -226,7 +238,7 @@ export const ORDERS_EVENTS = {
   OrderCancelled: defineEvent({
     source,
     meaning: 'The order ended before shipment; its stock and money are to be given back.',
-    data: Type.Object({ reason: Reason, by: Type.String() }),
+    data: Type.Object({ reason: Reason, by: Type.String(), customerMessage: Type.Optional(CustomerMessage) }),
     example: { reason: 'changed my mind', by: 'customer' },
   }),
   OrderHeld: defineEvent({
@@ -249,6 +261,10 @@ export const ORDERS_EVENTS = {
       contact: Type.Optional(Contact),
       reference: Type.Optional(Type.String()),
       metadata: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+      removed: Type.Optional(
+        Type.Array(Type.String(), { description: 'Which of these the order has no longer; others are as given' }),
+      ),
+      by: Type.Optional(Actor),
     }),
     example: { reference: 'PO-77' },
   }),
@@ -266,6 +282,7 @@ export const ORDERS_EVENTS = {
       items: Type.Array(SkuQuantity),
       lines: Type.Optional(Type.Array(ReturnedLine, { description: 'The same pieces by line' })),
       reason: Reason,
+      by: Type.Optional(Actor),
     }),
     example: { returnId: exampleId, items: [{ sku: 'MUG-1', quantity: 1 }], reason: 'too small' },
   }),
@@ -279,6 +296,7 @@ export const ORDERS_EVENTS = {
       credited: Type.Optional(
         Type.Array(LinePart, { description: 'What came back and what it is worth, shipping with the last piece' }),
       ),
+      by: Type.Optional(Actor),
     }),
     example: { returnId: exampleId, items: [{ sku: 'MUG-1', quantity: 1 }], location: 'main' },
   }),

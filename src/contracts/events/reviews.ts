@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import { defineEvent, type EventDefinition } from '#contracts/envelope.ts';
-import { Id, Reason, SOURCES, Time, exampleId, exampleTime } from './vocabulary.ts';
+import { CustomerMessage, Id, Reason, SOURCES, Time, exampleId, exampleTime } from './vocabulary.ts';
 
 const source = SOURCES.reviews;
 
@@ -21,7 +21,12 @@ export const REVIEWS_EVENTS = {
   ReviewRejected: defineEvent({
     source,
     meaning: 'The review ends the order.',
-    data: Type.Object({ reviewId: Id, reason: Reason, by: Type.String() }),
+    data: Type.Object({
+      reviewId: Id,
+      reason: Reason,
+      by: Type.String(),
+      customerMessage: Type.Optional(CustomerMessage),
+    }),
     example: { reviewId: exampleId, reason: 'fraud', by: 'operator' },
   }),
 } as const satisfies Record<string, EventDefinition>;

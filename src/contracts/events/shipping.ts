@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import { defineEvent, type EventDefinition } from '#contracts/envelope.ts';
-import { Id, SOURCES, SkuQuantity, exampleId } from './vocabulary.ts';
+import { Actor, Id, SOURCES, SkuQuantity, exampleId } from './vocabulary.ts';
 
 const source = SOURCES.shipping;
 
@@ -22,6 +22,7 @@ export const SHIPPING_EVENTS = {
       carrier: Type.String(),
       trackingNumber: Type.String(),
       last: Type.Boolean(),
+      by: Type.Optional(Actor),
     }),
     example: {
       shipmentId: exampleId,
@@ -35,7 +36,7 @@ export const SHIPPING_EVENTS = {
   ShipmentDelivered: defineEvent({
     source,
     meaning: 'A parcel reached the customer; `last`: all parcels of the order have.',
-    data: Type.Object({ shipmentId: Id, last: Type.Boolean() }),
+    data: Type.Object({ shipmentId: Id, last: Type.Boolean(), by: Type.Optional(Actor) }),
     example: { shipmentId: exampleId, last: true },
   }),
   ShipmentCancelled: defineEvent({

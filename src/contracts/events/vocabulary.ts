@@ -20,6 +20,14 @@ export const Amount = Type.String({
 export const Id = Type.String({ format: 'uuid' });
 export const Time = Type.String({ format: 'date-time' });
 export const Reason = Type.String();
+export const Actor = Type.String({
+  description: 'Who did it: the name of an API key, a service, a carrier or the timer',
+});
+export const CustomerId = Type.String({ maxLength: 100, description: 'As the channel names its customer' });
+export const CustomerMessage = Type.String({
+  maxLength: 500,
+  description: 'Written for the customer, who reads nothing else of what was said about it',
+});
 
 export const Address = Type.Object({
   name: Type.Optional(Type.String({ maxLength: 200 })),
@@ -35,7 +43,7 @@ export type Address = Static<typeof Address>;
 
 export const Contact = Type.Object({
   email: Type.Optional(Type.String({ maxLength: 254, pattern: '^[^\\s@]+@[^\\s@]+$' })),
-  phone: Type.Optional(Type.String({ maxLength: 40, pattern: '^[+0-9() ./-]{3,40}$' })),
+  phone: Type.Optional(Type.String({ maxLength: 100, description: 'As the customer gave it, an extension included' })),
   pushSubscription: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
 });
 export type Contact = Static<typeof Contact>;

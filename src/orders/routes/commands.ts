@@ -58,7 +58,12 @@ export function commandRoutes(
     body: schemas.CancelOrder,
     refusals: ['ORDER_FINAL', 'ORDER_ALREADY_SHIPPED', 'CANCELLATION_PENDING'],
     maybeLater: 'The warehouse is deciding on the cancellation',
-    commandOf: (body, by) => ({ type: 'cancel', reason: body.reason ?? 'cancelled on request', by }),
+    commandOf: ({ reason = 'cancelled on request', customerMessage }, by) => ({
+      type: 'cancel',
+      reason,
+      customerMessage,
+      by,
+    }),
   });
   command({
     operationId: 'holdOrder',
@@ -87,7 +92,7 @@ export function commandRoutes(
     summary: 'Declare a shipped order complete',
     body: schemas.CompleteOrder,
     refusals: ['ORDER_FINAL'],
-    commandOf: () => ({ type: 'complete' }),
+    commandOf: (_, by) => ({ type: 'complete', by }),
   });
   command({
     operationId: 'requestReturn',
@@ -95,12 +100,12 @@ export function commandRoutes(
     summary: 'Ask for a return',
     body: schemas.RequestReturn,
     refusals: ['ORDER_FINAL', 'RETURN_EXCEEDS_SHIPPED'],
-    commandOf: ({ items, lines, reason, reasonCode }) => {
+    commandOf: ({ items, lines, reason, reasonCode }, by) => {
       if (items && lines)
         throw new Problem('VALIDATION_FAILED', 'A return names its goods by `items` or by `lines`, not by both.', {
           errors: [{ pointer: '/lines', detail: 'must not stand beside /items' }],
         });
-      return { type: 'requestReturn', items, lines, reason, reasonCode };
+      return { type: 'requestReturn', items, lines, reason, reasonCode, by };
     },
   });
   command({
@@ -137,10 +142,11 @@ export function commandRoutes(
     operationId: 'amendOrder',
     method: 'patch',
     url: '/orders/:id',
-    summary: 'Change address, contact, reference or metadata',
+    summary:
+      'Change address, contact, reference or metadata (RFC 7396): what is given is set, null takes away, the rest stays',
     body: schemas.AmendOrder,
     refusals: ['REFERENCE_TAKEN', 'ORDER_FINAL', 'ORDER_ALREADY_SHIPPED'],
-    commandOf: (body) => ({ type: 'amend', changes: body }),
+    commandOf: (body, by) => ({ type: 'amend', changes: body, by }),
   });
 
   function command<Schema extends TSchema>(described: CommandRoute<Schema>): void {

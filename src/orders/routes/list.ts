@@ -1,12 +1,13 @@
 import type { FastifyInstance } from 'fastify';
 import type { Static } from 'typebox';
+import { plainId } from '#contracts/ids.ts';
 import type { Database } from '#platform/database/database.ts';
 import { answer } from '#platform/http/description/openapi.ts';
 import { idCursor, idOfCursor, pageOf } from '#platform/http/paging.ts';
 import { limitOf, type View } from '#platform/http/schemas.ts';
-import { timeMs } from '#orders/as-of.ts';
+import { dayAfterMs, timeMs } from '#orders/as-of.ts';
 import * as schemas from '#orders/schemas.ts';
-import { listOrders, type OrderFilter } from '#orders/store.ts';
+import { listOrders, type OrderFilter } from '#orders/store/listing.ts';
 import { summaryView } from '#orders/view.ts';
 
 /** `GET /orders`. */
@@ -39,9 +40,10 @@ function filterOf(query: Static<typeof schemas.ListQuery>): OrderFilter {
   const { cursor, createdFrom, createdTo, limit, sort, ...equal } = query;
   return {
     ...(equal as Partial<OrderFilter>),
-    ...(equal.customerId !== undefined && { customerId: equal.customerId.toLowerCase() }),
+    ...(equal.customerId !== undefined && { customerId: plainId(equal.customerId) }),
     ...(createdFrom !== undefined && { createdFromMs: timeMs(createdFrom, 'createdFrom') }),
-    ...(createdTo !== undefined && { createdToMs: timeMs(createdTo, 'createdTo') }),
+    // A day is meant with all that happened on it.
+    ...(createdTo !== undefined && { createdToMs: dayAfterMs(createdTo) ?? timeMs(createdTo, 'createdTo') }),
     ...(cursor !== undefined && { after: idOfCursor(cursor) }),
     oldestFirst: sort === 'createdAt',
     limit: limitOf(limit),

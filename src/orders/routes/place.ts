@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { isRefusal } from '#contracts/errors.ts';
+import { plainId } from '#contracts/ids.ts';
 import { answer } from '#platform/http/description/openapi.ts';
 import { requestKey } from '#platform/http/idempotency.ts';
 import { problemOfRefusal } from '#platform/http/problems.ts';
@@ -70,11 +71,12 @@ export function placeRoute(
 
 /** Ids are kept in small letters, however they were written. */
 function withPlainIds(request: OrderRequest): OrderRequest {
-  const customerId = request.customerId.toLowerCase();
+  const customerId = request.customerId === undefined ? undefined : plainId(request.customerId);
   const items = request.items.some((item) => item.productId !== undefined)
     ? request.items.map((item) => ({ ...item, ...(item.productId && { productId: item.productId.toLowerCase() }) }))
     : request.items;
-  return customerId === request.customerId && items === request.items ? request : { ...request, customerId, items };
+  if (customerId === request.customerId && items === request.items) return request;
+  return { ...request, ...(customerId !== undefined && { customerId }), items };
 }
 
 /** Seconds of `Prefer: wait=N` (RFC 7240), at most 30. */

@@ -1,11 +1,5 @@
-import type {
-  Allocation,
-  EventData,
-  PaymentStatus,
-  ReturnedLine,
-  Shortage,
-  SkuQuantity,
-} from '#contracts/order-events.ts';
+import type { Allocation, PaymentStatus, ReturnedLine, Shortage, SkuQuantity } from '#contracts/order-events.ts';
+import type { OrderPatch } from './amend.ts';
 
 /** What may be asked of an order, and what a decision needs beside it. */
 
@@ -71,10 +65,23 @@ export type OrderCommand =
       readonly trackingNumber: string;
       readonly items: readonly SkuQuantity[];
       readonly last: boolean;
+      readonly by?: string | undefined;
     }
-  | { readonly type: 'recordDelivery'; readonly shipmentId: string; readonly last: boolean }
+  | {
+      readonly type: 'recordDelivery';
+      readonly shipmentId: string;
+      readonly last: boolean;
+      readonly by?: string | undefined;
+    }
   | { readonly type: 'recordShipmentsStopped' }
-  | { readonly type: 'cancel'; readonly reason: string; readonly by: string; readonly fact?: boolean }
+  | {
+      readonly type: 'cancel';
+      readonly reason: string;
+      /** For the customer, who reads nothing else of why. */
+      readonly customerMessage?: string | undefined;
+      readonly by: string;
+      readonly fact?: boolean;
+    }
   | { readonly type: 'hold'; readonly hold: string; readonly reason: string; readonly by: string }
   | {
       readonly type: 'release';
@@ -83,8 +90,8 @@ export type OrderCommand =
       readonly by: string;
       readonly fact?: boolean;
     }
-  | { readonly type: 'amend'; readonly changes: EventData<'OrderAmended'> }
-  | { readonly type: 'complete' }
+  | { readonly type: 'amend'; readonly changes: OrderPatch; readonly by: string }
+  | { readonly type: 'complete'; readonly by: string }
   | { readonly type: 'expire' }
   | {
       readonly type: 'requestReturn';
@@ -94,6 +101,7 @@ export type OrderCommand =
       readonly reason: string;
       /** Why, for pieces that say no code of their own. */
       readonly reasonCode?: string | undefined;
+      readonly by: string;
     }
   | {
       readonly type: 'receiveReturn';

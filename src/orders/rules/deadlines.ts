@@ -1,4 +1,4 @@
-import { isoTime } from '#contracts/time.ts';
+import { isoMs, isoTime } from '#contracts/time.ts';
 import type { DecideContext, Deadlines } from './commands.ts';
 import type { Status } from './lifecycle.ts';
 import type { Hold, Order } from './state.ts';
@@ -8,21 +8,38 @@ export function deadline(status: keyof Deadlines, held: boolean, context: Decide
   return isoTime(context.nowMs + context.deadlines[held ? 'held' : status]);
 }
 
+/** A hold that somebody else ends in time is given this much more before the order ends by itself. */
+const GRACE_MS = 60_000;
+
+/** When a waiting ends by itself that holds keep the order in (RFC 3339): the last of them decides. */
+export function heldUntil(holds: readonly Hold[], context: DecideContext): string {
+  let untilMs = 0;
+  for (const { steps, endsAt } of holds) {
+    if (steps.length === 0) continue;
+    const ms = endsAt === undefined ? context.nowMs + context.deadlines.held : isoMs(endsAt) + GRACE_MS;
+    if (ms > untilMs) untilMs = ms;
+  }
+  return isoTime(untilMs);
+}
+
 /** The deadline that follows from a change of holds in the order's present status; undefined where nothing is waited for. */
 export function deadlineUnder(order: Order, holds: readonly Hold[], context: DecideContext): string | undefined {
-  return order.status in context.deadlines
-    ? deadline(
-        order.status as keyof Deadlines,
-        holds.some((hold) => hold.steps.length > 0),
-        context,
-      )
-    : undefined;
+  if (!(order.status in context.deadlines)) return undefined;
+  return holds.some((hold) => hold.steps.length > 0)
+    ? heldUntil(holds, context)
+    : deadline(order.status as keyof Deadlines, false, context);
 }
 
 /** Why an order ends whose waiting has passed its deadline. */
-export const EXPIRY_REASONS: Partial<Record<Status, string>> = {
+const EXPIRY_REASONS: Partial<Record<Status, string>> = {
   CREATED: 'no stock decision in time',
   BACKORDERED: 'no stock arrived in time',
   RESERVED: 'not paid in time',
   PAYMENT_PENDING: 'the payment did not come through in time',
 };
+
+/** Why this order ends whose waiting has passed its deadline. */
+export function expiryReason(order: Order): string {
+  const reviewed = order.holds.some(({ type, endsAt }) => type === 'review' && endsAt !== undefined);
+  return reviewed ? 'not reviewed in time' : (EXPIRY_REASONS[order.status] ?? 'deadline passed');
+}

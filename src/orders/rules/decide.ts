@@ -43,7 +43,8 @@ export function decide(
 
 /** Why money is owed once a command is carried out; whoever gave the command gives it back. */
 function settleAfter(command: OrderCommand): (order: Order, context: DecideContext) => NewEvent[] {
-  const by = 'by' in command ? command.by : 'orders';
+  const moves = command.type === 'recordDispatch' || command.type === 'recordDelivery';
+  const by = 'by' in command && !moves ? command.by : 'orders';
   return (order, context) => {
     const returned =
       command.type === 'receiveReturn' && order.returns.find(({ returnId }) => returnId === command.returnId);

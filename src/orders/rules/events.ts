@@ -3,7 +3,8 @@ import type { EventData, NewEvent, PaymentStatus } from '#contracts/order-events
 import { isoTime } from '#contracts/time.ts';
 import { ignore, type Ignored } from '#platform/processor/aggregate.ts';
 import type { DecideContext, OrderCommand } from './commands.ts';
-import { deadline, deadlineUnder, EXPIRY_REASONS } from './deadlines.ts';
+import { amended } from './amend.ts';
+import { deadline, deadlineUnder, expiryReason, heldUntil } from './deadlines.ts';
 import { rowsFor } from './lifecycle.ts';
 import { creditForReturn, returnOf } from './returns.ts';
 import { standingContent } from './standing.ts';
@@ -24,7 +25,9 @@ type Emitters = {
  */
 export const EVENTS_OF: Emitters = {
   recordReservation: ({ allocations }, order, context) => {
-    const deadlineAt = deadline('RESERVED', isPaused(order, 'payment'), context);
+    const deadlineAt = isPaused(order, 'payment')
+      ? heldUntil(order.holds, context)
+      : deadline('RESERVED', false, context);
     return [{ type: 'OrderReserved', data: { allocations: [...allocations], deadlineAt } }];
   },
   recordShortage: ({ shortages }) => [{ type: 'OrderRejected', data: { shortages: [...shortages] } }],
@@ -65,7 +68,7 @@ export const EVENTS_OF: Emitters = {
   },
   recordRefundFailure: ({ refundId, reason }) => [{ type: 'OrderRefundFailed', data: { refundId, reason } }],
 
-  recordDispatch: ({ shipmentId, carrier, trackingNumber, items, last }, order, context) => {
+  recordDispatch: ({ shipmentId, carrier, trackingNumber, items, last, by }, order, context) => {
     const deadlineAt = deadline(last ? 'SHIPPED' : 'PARTIALLY_SHIPPED', false, context);
     const amount = amountToCapture(order, items);
     const data = {
@@ -75,27 +78,33 @@ export const EVENTS_OF: Emitters = {
       items: [...items],
       ...(amount !== undefined && { amount }),
       deadlineAt,
+      ...(by !== undefined && { by }),
     };
     const shipped: NewEvent = { type: last ? 'OrderShipped' : 'OrderPartiallyShipped', data };
     return order.cancellation
       ? [{ type: 'OrderCancellationLapsed', data: { reason: 'a parcel had left already' } }, shipped]
       : [shipped];
   },
-  recordDelivery: ({ shipmentId, last }, order) =>
+  recordDelivery: ({ shipmentId, last, by }, order) =>
     last && order.status === 'SHIPPED'
-      ? [completion(order)]
-      : [{ type: 'OrderDeliveryRecorded', data: { shipmentId } }],
-  complete: (_, order) => [completion(order)],
+      ? [completion(order, by)]
+      : [{ type: 'OrderDeliveryRecorded', data: { shipmentId, ...(by !== undefined && { by }) } }],
+  complete: ({ by }, order) => [completion(order, by)],
   recordShipmentsStopped: (_, order) => {
-    const { reason, by } = order.cancellation ?? { reason: 'stopped by the warehouse', by: 'shipping' };
-    return [{ type: 'OrderCancelled', data: { reason, by } }];
+    const { reason, by, customerMessage } = order.cancellation ?? {
+      reason: 'stopped by the warehouse',
+      by: 'shipping',
+    };
+    return [
+      { type: 'OrderCancelled', data: { reason, by, ...(customerMessage !== undefined && { customerMessage }) } },
+    ];
   },
 
-  cancel: ({ reason, by }, order) => [
+  cancel: ({ reason, by, customerMessage }, order) => [
     {
       // With the warehouse it is asked for, before that it is done: the table says which.
       type: rowsFor(order.status, 'cancel')[0]!.event as 'OrderCancellationRequested' | 'OrderCancelled',
-      data: { reason, by },
+      data: { reason, by, ...(customerMessage !== undefined && { customerMessage }) },
     },
   ],
   hold: ({ hold, reason, by }, order, context) => {
@@ -107,26 +116,25 @@ export const EVENTS_OF: Emitters = {
     const holds = order.holds.filter((present) => present.type !== hold);
     return [{ type: 'OrderReleased', data: { hold, reason, by, deadlineAt: deadlineUnder(order, holds, context) } }];
   },
-  amend: ({ changes }) => [{ type: 'OrderAmended', data: changes }],
+  amend: ({ changes, by }, order) => [{ type: 'OrderAmended', data: { ...amended(order, changes), by } }],
   expire: (_, order, context) => {
     if (order.deadlineAt === undefined || order.deadlineAt > isoTime(context.nowMs))
       return ignore('the deadline was moved');
     if (rowsFor(order.status, 'expire')[0]!.event !== 'OrderCancelled')
       return [{ type: 'OrderOverdue', data: { status: order.status } }];
-    const reason = EXPIRY_REASONS[order.status] ?? 'deadline passed';
-    return [{ type: 'OrderCancelled', data: { reason, by: 'timer' } }];
+    return [{ type: 'OrderCancelled', data: { reason: expiryReason(order), by: 'timer' } }];
   },
 
   requestReturn: (command, order, context) => [
     {
       type: 'OrderReturnRequested',
-      data: { returnId: context.newId(), ...returnOf(order, command), reason: command.reason },
+      data: { returnId: context.newId(), ...returnOf(order, command), reason: command.reason, by: command.by },
     },
   ],
-  receiveReturn: ({ returnId, location, refund }, order) => {
+  receiveReturn: ({ returnId, location, refund, by }, order) => {
     const returned = order.returns.find((entry) => entry.returnId === returnId)!;
     const credited = creditForReturn(order, returned, refund);
-    return [{ type: 'OrderReturnReceived', data: { returnId, items: [...returned.items], location, credited } }];
+    return [{ type: 'OrderReturnReceived', data: { returnId, items: [...returned.items], location, credited, by } }];
   },
   requestRefund: ({ amount, kind, reason, by }, order, context) => {
     const minor = amount === undefined ? mostToRefund(order, kind) : amountMinor(amount, order.currency);
@@ -141,14 +149,14 @@ function paymentRecorded(
   return [{ type: 'OrderPaymentRecorded', data: { paymentStatus, ...more } }];
 }
 
-function completion(order: Order): NewEvent {
+function completion(order: Order, by: string | undefined): NewEvent {
   const { customerId, currency, totalAmount, reference, shippingAddress } = order;
   const { items, taxLines, discountLines, shippingLines } = standingContent(order);
   const refunds = order.refunds.filter(({ status, uninvoiced }) => status === 'DONE' && !uninvoiced);
   return {
     type: 'OrderCompleted',
     data: {
-      customerId,
+      ...(customerId !== undefined && { customerId }),
       currency,
       items: [...items],
       ...(taxLines && { taxLines: [...taxLines] }),
@@ -158,6 +166,7 @@ function completion(order: Order): NewEvent {
       ...(refunds.length > 0 && { refunds: refunds.map(({ refundId, amount }) => ({ refundId, amount })) }),
       ...(reference === undefined ? {} : { reference }),
       ...(shippingAddress && { billingAddress: shippingAddress }),
+      ...(by !== undefined && { by }),
     },
   };
 }

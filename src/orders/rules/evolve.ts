@@ -1,7 +1,7 @@
 import { formatAmount } from '#contracts/money.ts';
 import type { EventData } from '#contracts/order-events.ts';
 import { INITIAL, type OrderOwnEvent, nextStatus } from './lifecycle.ts';
-import { HOLD_STEPS, type Order } from './state.ts';
+import { HOLD_STEPS, type Hold, type Order } from './state.ts';
 
 /** A new order out of its first event. */
 export function created(data: EventData<'OrderCreated'>): Order {
@@ -10,10 +10,7 @@ export function created(data: EventData<'OrderCreated'>): Order {
     paymentStatus: 'NONE',
     fulfillmentStatus: 'UNFULFILLED',
     returnStatus: 'NONE',
-    holds:
-      data.reviewReasons.length > 0
-        ? [{ type: 'review', reason: data.reviewReasons.join(', '), by: 'orders', steps: HOLD_STEPS }]
-        : [],
+    holds: data.reviewReasons.length > 0 ? [reviewHold(data)] : [],
     customerId: data.customerId,
     currency: data.currency,
     channel: data.channel,
@@ -37,6 +34,12 @@ export function created(data: EventData<'OrderCreated'>): Order {
     refunds: [],
     deadlineAt: data.deadlineAt,
   };
+}
+
+/** Rests on an order from its first event until its review is decided. */
+function reviewHold({ reviewReasons, review }: EventData<'OrderCreated'>): Hold {
+  const hold = { type: 'review', reason: reviewReasons.join(', '), by: 'orders', steps: HOLD_STEPS };
+  return review ? { ...hold, reviewId: review.reviewId, endsAt: review.deadlineAt } : hold;
 }
 
 type Evolver = { readonly [E in OrderOwnEvent]: (order: Order, data: EventData<E>) => Partial<Order> };
@@ -86,8 +89,8 @@ export const EVOLVERS: Evolver = {
     holds: [],
     shipments: order.shipments.map((shipment) => ({ ...shipment, delivered: true })),
   }),
-  OrderCancellationRequested: (order, { reason, by }) => ({
-    cancellation: { reason, by },
+  OrderCancellationRequested: (order, { reason, by, customerMessage }) => ({
+    cancellation: { reason, by, ...(customerMessage !== undefined && { customerMessage }) },
     holds: [...order.holds, { type: 'cancellation', reason, by, steps: ['shipment'] }],
   }),
   OrderCancellationLapsed: (order) => ({
@@ -109,7 +112,10 @@ export const EVOLVERS: Evolver = {
     holds: order.holds.filter((present) => present.type !== hold),
     deadlineAt: deadlineAt ?? order.deadlineAt,
   }),
-  OrderAmended: (_, changes) => changes,
+  OrderAmended: (_, { by: _by, removed = [], ...changes }) => ({
+    ...changes,
+    ...Object.fromEntries(removed.map((name) => [name, undefined])),
+  }),
   OrderOverdue: (order, { status }) => ({
     deadlineAt: undefined,
     holds: [

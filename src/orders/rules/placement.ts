@@ -1,19 +1,14 @@
 import type { ErrorCode } from '#contracts/errors.ts';
-import {
-  AMOUNT_MINOR_MAX,
-  currencyExponent,
-  formatAmount,
-  lineAmount,
-  parseAmount,
-  parseUnitPrice,
-} from '#contracts/money.ts';
+import { currencyProblem } from '#contracts/currencies.ts';
+import { AMOUNT_MINOR_MAX, formatAmount, formatUnitPrice, lineAmount, parseAmount } from '#contracts/money.ts';
 import type { Address, ChargeLine, Contact, EventData, OrderItem } from '#contracts/order-events.ts';
 import type { Product } from '#contracts/peers.ts';
 import { isoTime } from '#contracts/time.ts';
 
 /** What a channel sends to place an order; the shape of `POST /orders`. */
 export interface OrderRequest {
-  readonly customerId: string;
+  /** None: a guest. */
+  readonly customerId?: string;
   readonly currency: string;
   readonly channel?: string;
   readonly reference?: string;
@@ -38,6 +33,8 @@ export interface OrderRequest {
 
 export interface PlacementPolicy {
   readonly createdDeadlineMs: number;
+  /** How long a review may take. */
+  readonly reviewDeadlineMs: number;
   /** Minor units by currency above which an order is reviewed. */
   readonly reviewTotals: ReadonlyMap<string, bigint>;
   readonly defaultProvider: string;
@@ -57,26 +54,30 @@ export interface Catalog {
   byId(productId: string): Product | undefined;
 }
 
-/** Adds lines up; a problem where an amount is finer than the currency. */
-function sumLines(
+/** Adds lines up, each in the scale of the currency; a problem where an amount is finer than that. */
+function charged(
   lines: readonly ChargeLine[] | undefined,
   name: string,
   currency: string,
   problems: PlacementProblem[],
-): bigint {
+): { lines?: ChargeLine[]; sum: bigint } {
   let sum = 0n;
-  lines?.forEach((line, index) => {
+  if (!lines) return { sum };
+  const scaled = lines.map((line, index) => {
     const amount = parseAmount(line.amount, currency);
-    if (amount === undefined || amount < 0n)
+    if (amount === undefined || amount < 0n) {
       problems.push({
         code: 'AMOUNT_INVALID',
         pointer: `/${name}/${index}/amount`,
         detail: `is not an amount in ${currency}`,
       });
-    else sum += amount;
+      return line;
+    }
+    sum += amount;
+    return { ...line, amount: formatAmount(amount, currency) };
   });
   checkSum(sum, `/${name}`, currency, problems);
-  return sum;
+  return { lines: scaled, sum };
 }
 
 /** What adds up may be too much although each part is not. */
@@ -112,11 +113,9 @@ function pricedItems(
         detail: `is not the product with SKU ${product.sku}`,
       });
     }
-    const amount =
-      parseUnitPrice(item.unitPrice) === undefined
-        ? undefined
-        : lineAmount(item.quantity, item.unitPrice, request.currency);
-    if (amount === undefined)
+    const unitPrice = formatUnitPrice(item.unitPrice, request.currency);
+    const amount = lineAmount(item.quantity, item.unitPrice, request.currency);
+    if (unitPrice === undefined || amount === undefined)
       return void problems.push({
         code: 'UNIT_PRICE_INVALID',
         pointer: `${pointer}/unitPrice`,
@@ -128,7 +127,7 @@ function pricedItems(
       sku: product.sku,
       name: item.name ?? product.name,
       quantity: item.quantity,
-      unitPrice: item.unitPrice,
+      unitPrice,
       amount: formatAmount(amount, request.currency),
     });
   });
@@ -144,17 +143,17 @@ export function place(
   request: OrderRequest,
   catalog: Catalog,
   policy: PlacementPolicy,
-  nowMs: number,
+  { nowMs, newId }: { readonly nowMs: number; newId(): string },
 ): EventData<'OrderCreated'> | readonly PlacementProblem[] {
   const { currency } = request;
-  if (currencyExponent(currency) === undefined)
-    return [{ code: 'UNKNOWN_CURRENCY', pointer: '/currency', detail: 'is not an ISO 4217 code' }];
+  const unknown = currencyProblem(currency);
+  if (unknown !== undefined) return [{ code: 'UNKNOWN_CURRENCY', pointer: '/currency', detail: unknown }];
   const problems: PlacementProblem[] = [];
   const { items, sum } = pricedItems(request, catalog, problems);
-  const taxes = sumLines(request.taxLines, 'taxLines', currency, problems);
-  const shipping = sumLines(request.shippingLines, 'shippingLines', currency, problems);
-  const discounts = sumLines(request.discountLines, 'discountLines', currency, problems);
-  const total = sum + taxes + shipping - discounts;
+  const taxes = charged(request.taxLines, 'taxLines', currency, problems);
+  const shipping = charged(request.shippingLines, 'shippingLines', currency, problems);
+  const discounts = charged(request.discountLines, 'discountLines', currency, problems);
+  const total = sum + taxes.sum + shipping.sum - discounts.sum;
   if (problems.length === 0) checkSum(total, '', currency, problems);
   const provider = providerOf(request, policy, total, problems);
   if (total < 0n)
@@ -168,21 +167,24 @@ export function place(
   const limit = policy.reviewTotals.get(currency);
   if (limit !== undefined && total > limit)
     reviewReasons.push(`total above ${formatAmount(limit, currency)} ${currency}`);
-  const { taxLines, discountLines, shippingLines, reference, shippingAddress, contact, metadata } = request;
+  const { customerId, reference, shippingAddress, contact, metadata } = request;
   return {
-    customerId: request.customerId,
+    ...(customerId !== undefined && { customerId }),
     currency,
     channel: request.channel ?? 'api',
     ...(reference !== undefined && { reference }),
     items,
-    ...(taxLines && { taxLines: [...taxLines] }),
-    ...(discountLines && { discountLines: [...discountLines] }),
-    ...(shippingLines && { shippingLines: [...shippingLines] }),
+    ...(taxes.lines && { taxLines: taxes.lines }),
+    ...(discounts.lines && { discountLines: discounts.lines }),
+    ...(shipping.lines && { shippingLines: shipping.lines }),
     totalAmount: formatAmount(total, currency),
     ...(shippingAddress && { shippingAddress }),
     ...(contact && { contact }),
     payment: { provider, token: request.payment.token },
     reviewReasons,
+    ...(reviewReasons.length > 0 && {
+      review: { reviewId: newId(), deadlineAt: isoTime(nowMs + policy.reviewDeadlineMs) },
+    }),
     allowBackorder: request.allowBackorder ?? false,
     ...(metadata && { metadata }),
     deadlineAt: isoTime(nowMs + policy.createdDeadlineMs),

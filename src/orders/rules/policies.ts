@@ -1,5 +1,6 @@
 import { type ErrorCode, type Refusal, refuse } from '#contracts/errors.ts';
 import { amountMinor } from '#contracts/money.ts';
+import { amendmentRefused } from './amend.ts';
 import type { OrderCommand } from './commands.ts';
 import { ACTIONS, type Action, type CommandName, STATUSES, type Status, rowsFor } from './lifecycle.ts';
 import { refundWithinCaptured, returnWithinShipped } from './returns.ts';
@@ -9,8 +10,8 @@ import type { Order } from './state.ts';
 const RESERVED_HOLDS: ReadonlySet<string> = new Set(['review', 'cancellation', 'overdue']);
 /** Holds that a release does not end, and what does. */
 const ENDS_OTHERWISE: Readonly<Record<string, string>> = {
-  review: 'A review hold ends by approving or rejecting the review.',
-  cancellation: 'This hold ends when the warehouse has decided on the cancellation.',
+  review: 'A review hold ends by approving or rejecting the review',
+  cancellation: 'This hold ends when the warehouse has decided on the cancellation',
 };
 
 type Policies = {
@@ -38,15 +39,19 @@ export const POLICIES: Policies = {
   },
   release: (order, command) => {
     if (command.fact) return undefined;
-    if (!order.holds.some((hold) => hold.type === command.hold)) {
+    const hold = order.holds.find(({ type }) => type === command.hold);
+    if (!hold) {
       return refuse(
         'HOLD_NOT_FOUND',
-        `The order has no hold "${command.hold}"; its holds: ${order.holds.map((hold) => hold.type).join(', ') || 'none'}.`,
+        `The order has no hold "${command.hold}"; its holds: ${order.holds.map(({ type }) => type).join(', ') || 'none'}.`,
       );
     }
     const endsOtherwise = ENDS_OTHERWISE[command.hold];
-    return endsOtherwise === undefined ? undefined : refuse('ACTION_NOT_ALLOWED', endsOtherwise);
+    if (endsOtherwise === undefined) return undefined;
+    const which = hold.reviewId === undefined ? '' : `: ${hold.reviewId}`;
+    return refuse('ACTION_NOT_ALLOWED', `${endsOtherwise}${which}.`);
   },
+  amend: (order, command) => amendmentRefused(order, command.changes),
   requestRefund: (order, command) =>
     refundWithinCaptured(
       order,
@@ -84,13 +89,20 @@ export function actionsOf(order: Order): Record<Action, Refusal | undefined> {
   return answers;
 }
 
+function noHoldToRelease({ holds }: Order): string {
+  const reviewId = holds.find((hold) => hold.reviewId !== undefined)?.reviewId;
+  return reviewId === undefined
+    ? 'The order has no hold that could be released.'
+    : `The order has no hold that could be released; it waits for review ${reviewId}.`;
+}
+
 /** Policies of an action that hold whatever its details are. */
 const ACTION_PROBES: Partial<Record<Action, (order: Order) => Refusal | undefined>> = {
   cancel: (order) => POLICIES.cancel!(order, undefined as never),
   release: (order) =>
     order.holds.some((hold) => !(hold.type in ENDS_OTHERWISE))
       ? undefined
-      : refuse('HOLD_NOT_FOUND', 'The order has no hold that could be released.'),
+      : refuse('HOLD_NOT_FOUND', noHoldToRelease(order)),
   requestRefund: (order) => refundWithinCaptured(order, undefined),
   requestReturn: (order) => returnWithinShipped(order, {}),
   receiveReturn: (order) =>

@@ -74,6 +74,7 @@ describe('a return', () => {
       lines: [{ line, quantity, reasonCode: 'late' }],
       reason: 'r',
       reasonCode: 'other',
+      by: 'ada',
     });
     s.when(byLine(3, 1)).refuses('RETURN_EXCEEDS_SHIPPED').when(byLine(2, 2)).refuses('RETURN_EXCEEDS_SHIPPED');
     s.when(byLine(2, 1));

@@ -22,6 +22,10 @@ export interface Hold {
   readonly reason: string;
   readonly by: string;
   readonly steps: readonly Step[];
+  /** The review it waits for. */
+  readonly reviewId?: string | undefined;
+  /** When it ends by itself (RFC 3339). */
+  readonly endsAt?: string | undefined;
 }
 
 export const FULFILLMENT_STATUSES = [
@@ -39,7 +43,7 @@ export interface Order {
   readonly fulfillmentStatus: (typeof FULFILLMENT_STATUSES)[number];
   readonly returnStatus: 'NONE' | 'REQUESTED' | 'RECEIVED';
   readonly holds: readonly Hold[];
-  readonly customerId: string;
+  readonly customerId?: string | undefined;
   readonly currency: string;
   readonly channel: string;
   readonly reference?: string | undefined;
@@ -63,7 +67,9 @@ export interface Order {
   /** Why the order ended or its payment failed. */
   readonly endReason?: string | undefined;
   /** A cancellation the warehouse is deciding on. */
-  readonly cancellation?: { readonly reason: string; readonly by: string } | undefined;
+  readonly cancellation?:
+    | { readonly reason: string; readonly by: string; readonly customerMessage?: string | undefined }
+    | undefined;
   readonly shipments: readonly {
     readonly shipmentId: string;
     readonly carrier: string;

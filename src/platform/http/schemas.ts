@@ -33,6 +33,11 @@ export const TimeText = Type.Union(
   { description: 'RFC 3339 time or date' },
 );
 export const Reason = Text(500, { minLength: 1 });
+/** What staff write for the customer; it is mailed as it is. */
+export const CustomerMessage = Text(500, {
+  minLength: 1,
+  description: 'Mailed to the customer, who reads nothing else of why',
+});
 export const Currency = Type.String({ pattern: '^[A-Z]{3}$', description: 'ISO 4217 code' });
 
 /** Answers carry ids in small letters and times in UTC. */
