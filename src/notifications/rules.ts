@@ -1,7 +1,7 @@
 import type { Contact, OrderEvent, OrderItem } from '#contracts/order-events.ts';
 import { isoTime } from '#contracts/time.ts';
 import { ignore, type Rules } from '#platform/processor/aggregate.ts';
-import { cut } from '#platform/runtime/text.ts';
+import { cut } from '#contracts/text.ts';
 import {
   clean,
   isNotified,

@@ -1,6 +1,6 @@
 import { formatAmount, parseAmount } from '#contracts/money.ts';
 import type { ChargeLine, EventData, EventType, OrderItem, SkuQuantity } from '#contracts/order-events.ts';
-import { shortened } from '#platform/runtime/text.ts';
+import { shortened } from '#contracts/text.ts';
 
 /**
  * What a customer is notified of, and in which words: one entry per event. Adding a notification is adding an entry.

@@ -389,20 +389,3 @@ export const OrderView = Type.Object(
 
 export const OrderPage = PageOf(OrderSummary);
 export const EventPage = PageOf(Type.Object(CloudEvent.properties, { title: 'CloudEvent' }));
-
-const byStatus = (value: string): ReturnType<typeof Type.Object> =>
-  Type.Partial(Type.Object(Object.fromEntries(Object.keys(STATUSES).map((status) => [status, Type.Integer()]))), {
-    description: value,
-  });
-
-export const DashboardView = Type.Object(
-  {
-    total: Type.Integer({ description: 'Orders in all' }),
-    byStatus: byStatus('How many orders are in each status'),
-    oldestAgeSeconds: byStatus('Age of the oldest order in each status'),
-    createdLastMinute: Type.Integer(),
-    createdLastHour: Type.Integer(),
-    at: Time,
-  },
-  { title: 'Dashboard' },
-);
