@@ -13,6 +13,7 @@ import type { Payment } from '#payments/rules/model.ts';
 import { fail } from './log.ts';
 import type { Service } from './service.ts';
 import type { Story } from './story.ts';
+import { Worth } from './worth.ts';
 
 /** What must hold: some of it always, all of it when nothing moves any more. */
 
@@ -66,8 +67,9 @@ export function checkEnd(story: Story): void {
   for (const id of story.orderIds) {
     const order = story.services.orders.state(id)!;
     const events = own.get(id)!;
-    checkOrder(story, id, order, events);
-    checkMoney(story, id, order);
+    const worth = worthOf(story, id, events);
+    checkOrder(story, id, order, events, worth);
+    checkMoney(story, id, order, worth);
     checkDocuments(story, id, order, events);
   }
   checkFacts(story);
@@ -111,7 +113,14 @@ function checkStock(story: Story): void {
 
 const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 
-function checkOrder(story: Story, id: string, order: Order, events: readonly OrderEvent[]): void {
+/** What each step of the order was worth; fails where an event says another amount. */
+function worthOf(story: Story, id: string, [created, ...events]: readonly OrderEvent[]): Worth {
+  const worth = new Worth(story.nameOf(id), created!.data as EventData<'OrderCreated'>);
+  for (const event of events) worth.apply(event);
+  return worth;
+}
+
+function checkOrder(story: Story, id: string, order: Order, events: readonly OrderEvent[], worth: Worth): void {
   const name = story.nameOf(id);
   if (!STATUSES[order.status].final) fail(`${name} never ends; it is ${order.status}`);
   if (order.holds.length > 0 || order.deadlineAt !== undefined || order.cancellation)
@@ -137,19 +146,12 @@ function checkOrder(story: Story, id: string, order: Order, events: readonly Ord
   const reservation = story.services.inventory.state(id)!;
   if (reservation.status === 'RESERVED' || reservation.status === 'BACKORDERED')
     fail(`${name} is ${order.status} and its reservation ${reservation.status}`);
-  const shipped = new Map<string, number>();
-  for (const shipment of order.shipments)
-    for (const { sku, quantity } of shipment.items) shipped.set(sku, (shipped.get(sku) ?? 0) + quantity);
-  if (order.status !== 'COMPLETED') {
-    if (shipped.size > 0) fail(`${name} is ${order.status}, and parcels of it have left`);
-    return;
-  }
-  for (const item of order.items) shipped.set(item.sku, (shipped.get(item.sku) ?? 0) - item.quantity);
-  for (const [sku, quantity] of shipped)
-    if (quantity !== 0) fail(`${name} is COMPLETED with ${quantity} ${sku} too many shipped`);
+  if (order.status === 'COMPLETED') {
+    if (worth.open > 0) fail(`${name} is COMPLETED, and ${worth.open} pieces have neither left nor been cancelled`);
+  } else if (order.shipments.length > 0) fail(`${name} is ${order.status}, and parcels of it have left`);
 }
 
-function checkMoney(story: Story, id: string, order: Order): void {
+function checkMoney(story: Story, id: string, order: Order, worth: Worth): void {
   const name = story.nameOf(id);
   const ours = story.services.payments.state(id);
   const sums = { authorized: 0n, captured: 0n, voided: 0n, refunded: 0n };
@@ -165,9 +167,18 @@ function checkMoney(story: Story, id: string, order: Order): void {
       fail(`${name}: our books say ${ours?.[field] ?? 0n} ${field}, the provider's ${sums[field]}`);
   }
   const total = amountMinor(order.totalAmount, order.currency);
+  const left = sums.authorized - sums.captured - sums.voided;
+  if (left !== 0n) fail(`${name} is ${order.status} with ${left} authorized and neither captured nor given up`);
+  if (worth.standing !== total) fail(`${name} is over ${total}, what stands of it is worth ${worth.standing}`);
   if (order.status === 'COMPLETED') {
-    if (sums.captured !== total) fail(`${name} is COMPLETED with ${sums.captured} of ${total} captured`);
-  } else if (sums.authorized - sums.captured - sums.voided !== 0n || sums.captured !== sums.refunded) {
+    worth.checkEnd();
+    if (sums.captured < total) fail(`${name} is COMPLETED with ${sums.captured} of ${total} captured`);
+    const owed = sums.captured - sums.refunded - (total - worth.credited);
+    if (owed !== worth.leftToPerson)
+      fail(
+        `${name}: of ${sums.captured} captured ${sums.refunded} went back; over ${total} with ${worth.credited} credited that leaves ${owed} owed, ${worth.leftToPerson} is left to people`,
+      );
+  } else if (sums.captured !== sums.refunded) {
     fail(`${name} is ${order.status} and holds money: ${JSON.stringify(plainSums(sums))}`);
   }
   if (amountMinor(order.refundedAmount, order.currency) !== sums.refunded)

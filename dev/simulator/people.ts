@@ -4,6 +4,7 @@ import type { Product } from '#contracts/peers.ts';
 import type { OrderCommand } from '#orders/rules/commands.ts';
 import { refundable, returnable } from '#orders/rules/returns.ts';
 import { place } from '#orders/rules/placement.ts';
+import type { Order } from '#orders/rules/state.ts';
 import type { Shipment, ShipmentStatus } from '#shipping/rules.ts';
 import { fail } from './log.ts';
 import { boundMs, START_MS } from './plan.ts';
@@ -140,6 +141,7 @@ export class People {
           reason,
           by,
           ...(random.chance(0.5) && { items: this.#some(returnable(order)) }),
+          ...this.#someLines(order),
         });
       case 'receive': {
         const awaited = order.returns.find((entry) => !entry.received);
@@ -193,6 +195,16 @@ export class People {
     return items
       .slice(0, random.between(1, 2))
       .map(({ sku, quantity }) => ({ sku, quantity: random.between(1, quantity) }));
+  }
+
+  /** Now and then pieces of lines instead of SKUs, more than there are among them. */
+  #someLines(order: Order): { items?: undefined; lines?: { line: number; quantity: number }[] } {
+    const { plan, variety } = this.#story;
+    if (!plan.varied || variety.chance(0.4)) return {};
+    const lines = order.items
+      .filter(() => variety.chance(0.7))
+      .map(({ line, quantity }) => ({ line, quantity: variety.between(1, variety.chance(0.5) ? 1 : quantity) }));
+    return { items: undefined, lines };
   }
 
   /** Somebody looks after what waits, ever more rarely; a careless one only after what is paid. */

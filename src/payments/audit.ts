@@ -15,6 +15,7 @@ export interface PaymentRow extends CountedRow {
   readonly refunded: string;
   readonly charge_reference: string | null;
   readonly operations: readonly {
+    readonly id: string;
     readonly kind: string;
     readonly key: string;
     readonly state: string;

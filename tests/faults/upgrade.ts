@@ -95,7 +95,7 @@ async function run(checkout: string, deployment: Deployment, env: Readonly<Recor
     { timeoutMs: READY_TIMEOUT_MS, everyMs: 200 },
   );
   const { url, providerUrl } = places()!;
-  const api = new Api(url, key);
+  const api = new Api(url, key, { documented: checkout === ROOT, anyLocation: checkout !== ROOT });
   const provider = new SandboxBooks(providerUrl);
   return {
     api,

@@ -92,6 +92,8 @@ interface ApiOptions {
   readonly agent?: Agent;
   /** False for what answers in the place of a service: its answers need not be those of the API's description. */
   readonly documented?: boolean;
+  /** True for a version in which stock may be anywhere: no place has to be made for it. */
+  readonly anyLocation?: boolean;
 }
 
 export class Api {
@@ -101,9 +103,12 @@ export class Api {
   readonly #key: string | undefined;
   readonly #agent: Agent;
   readonly #documented: boolean;
+  readonly #anyLocation: boolean;
   readonly #locations = new Set(['main']);
 
-  constructor(url: string, key: string | undefined, { agent, documented = true }: ApiOptions = {}) {
+  constructor(url: string, key: string | undefined, options: ApiOptions = {}) {
+    const { agent, documented = true, anyLocation = false } = options;
+    this.#anyLocation = anyLocation;
     this.url = url;
     this.#key = key;
     this.#agent = agent ?? new Agent({ connections: 128, pipelining: 1 });
@@ -179,7 +184,7 @@ export class Api {
 
   /** Makes a place for stock; `main` is there from the beginning. */
   async location(name: string): Promise<void> {
-    if (this.#locations.has(name)) return;
+    if (this.#anyLocation || this.#locations.has(name)) return;
     await this.client.putLocation({ name }, {});
     this.#locations.add(name);
   }

@@ -239,6 +239,11 @@ describe('the audit', () => {
       `update orders.order_states set payment_status = 'PENDING' where order_id = $open`,
     ],
     [
+      'goods that came back and were never paid for',
+      'owed',
+      `update orders.order_states set detail = (detail::jsonb || '{"refunds":[],"refundedAmount":"0.00"}')::json where order_id = $returned`,
+    ],
+    [
       'a refund that payments never heard of',
       'refunds',
       `update payments.payments set operations = replace(operations::text, 'refundId', 'forgotten')::json where order_id = $refunded; update orders.order_states set detail = replace(detail::text, '"status":"DONE"', '"status":"REQUESTED"')::json where order_id = $refunded`,

@@ -14,7 +14,8 @@ export function tallyBetween(file: OrderFile, { examined }: Tallies): void {
   const status = file.rowOf(ordersAudit)?.stored?.state?.status;
   if (!status) return;
   for (const check of ['reviews', 'set-aside', 'parcels', 'shipped-stock', 'returned-stock']) examined(check);
-  if (file.rowOf(paymentsAudit)) for (const check of ['refunds', 'payment-status', 'shipped-paid']) examined(check);
+  if (file.rowOf(paymentsAudit))
+    for (const check of ['refunds', 'payment-status', 'owed', 'shipped-paid']) examined(check);
   if (ENDED_WITHOUT_SALE.has(status))
     for (const check of ['ended-money', 'ended-stock', 'ended-goods']) examined(check);
   if (status === 'COMPLETED')

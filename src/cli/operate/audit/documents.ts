@@ -28,12 +28,20 @@ export function examineDocuments(file: OrderFile, order: Order, findings: Findin
   // That the total was captured, and that the order knows what was refunded, are checks of their own.
   let credited = 0n;
   for (const { amount } of invoice.credit_notes) credited += amountMinor(amount, order.currency);
-  if (credited !== amountMinor(order.refundedAmount, order.currency))
+  const invoiced = amountMinor(order.refundedAmount, order.currency) - refundedUninvoiced(order);
+  if (credited !== invoiced)
     findings.reportAfter(
       'credit-notes',
-      `has credit notes over ${formatAmount(credited, order.currency)} to invoice ${invoice.number}, refunded are ${order.refundedAmount} ${order.currency}`,
+      `has credit notes over ${formatAmount(credited, order.currency)} to invoice ${invoice.number}, refunded of what it is over are ${formatAmount(invoiced, order.currency)} ${order.currency}`,
       'billing',
       'OrderCompleted',
       'OrderRefunded',
     );
+}
+
+/** Refunded of what no invoice was ever over. */
+function refundedUninvoiced({ refunds, currency }: Order): bigint {
+  return refunds
+    .filter(({ status, uninvoiced }) => status === 'DONE' && uninvoiced)
+    .reduce((sum, { amount }) => sum + amountMinor(amount, currency), 0n);
 }

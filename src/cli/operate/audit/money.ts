@@ -1,4 +1,6 @@
 import { amountMinor, formatAmount } from '#contracts/money.ts';
+import type { EventData } from '#contracts/order-events.ts';
+import { accountOf } from '#orders/rules/settle.ts';
 import type { Order } from '#orders/rules/state.ts';
 import { type PaymentRow, paymentsAudit, type Totals, totalsOf } from '#payments/audit.ts';
 import { parcelsThatLeft, shippingAudit } from '#shipping/audit.ts';
@@ -21,6 +23,7 @@ export function examineMoney(file: OrderFile, order: Order, findings: Findings):
     return;
   }
   examineTotals(file, order, payment, totals, findings);
+  examineOwed(order, findings);
   if (payment) examineKnown(order, payment, totals, findings);
   else if (order.refunds.some(({ status }) => status === 'REQUESTED'))
     findings.reportAfter('refunds', 'asked for a refund, and has no payment', 'payments', 'OrderRefundRequested');
@@ -35,7 +38,9 @@ function examineTotals(
 ): void {
   const money = (minor: bigint): string => `${formatAmount(minor, order.currency)} ${order.currency}`;
   const total = amountMinor(order.totalAmount, order.currency);
-  if (authorized > total) findings.report('money', `authorized ${money(authorized)} for an order over ${money(total)}`);
+  const asked = askedToPay(file) ?? total;
+  if (authorized > asked)
+    findings.report('money', `authorized ${money(authorized)} where ${money(asked)} was asked for`);
   if (payment && payment.currency !== order.currency)
     findings.report('money', `is paid in ${payment.currency}, ordered in ${order.currency}`);
   const shipping = file.rowOf(shippingAudit);
@@ -51,16 +56,37 @@ function examineTotals(
         'OrderCancelled',
       );
   }
-  if (order.status === 'COMPLETED' && captured !== total)
+  if (order.status === 'COMPLETED' && captured < total)
     findings.reportAfter(
       'completed-paid',
       `is over ${money(total)}, captured are ${money(captured)}`,
       'payments',
       'OrderPaymentRequested',
       // Where nothing authorized waits for it, payments need not read that a parcel left.
-      ...(captured < authorized ? ['OrderShipped'] : []),
+      ...(captured < authorized ? ['OrderPartiallyShipped', 'OrderShipped'] : []),
     );
 }
+
+/** What the order asked to be paid; pieces may have been cancelled since. */
+function askedToPay({ events }: OrderFile): bigint | undefined {
+  const data = events.find(({ type }) => type === 'OrderPaymentRequested')?.data as
+    | EventData<'OrderPaymentRequested'>
+    | undefined;
+  return data && amountMinor(data.amount, data.currency);
+}
+
+/** Whether the customer has to get back what nobody has asked for. An order that ended is held against its payment. */
+function examineOwed(order: Order, findings: Findings): void {
+  if (!SETTLED.has(order.status)) return;
+  const { owed, leftToPerson } = accountOf(order);
+  if (owed > leftToPerson)
+    findings.report(
+      'owed',
+      `owes ${formatAmount(owed - leftToPerson, order.currency)} ${order.currency} that nobody has asked for`,
+    );
+}
+
+const SETTLED = new Set<Order['status']>(['PAID', 'READY_FOR_SHIPMENT', 'PARTIALLY_SHIPPED', 'SHIPPED', 'COMPLETED']);
 
 /** What the order knows of its payment, and the payment of the refunds that the order asked for. */
 function examineKnown(order: Order, payment: PaymentRow, { refunded }: Totals, findings: Findings): void {
@@ -84,7 +110,7 @@ function examineKnown(order: Order, payment: PaymentRow, { refunded }: Totals, f
       'PaymentRefunded',
     );
   for (const { refundId, amount, status } of order.refunds) {
-    const operation = payment.operations.find((candidate) => candidate.refundId === refundId);
+    const operation = payment.operations.find(({ id, refundId: asked = id }) => asked === refundId);
     if (status === 'REQUESTED' && !operation)
       findings.reportAfter(
         'refunds',

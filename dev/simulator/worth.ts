@@ -1,0 +1,246 @@
+import { amountMinor } from '#contracts/money.ts';
+import type { EventData, LinePart, OrderEvent, SkuQuantity } from '#contracts/order-events.ts';
+import { fail } from './log.ts';
+
+/**
+ * What each step of an order is worth, computed a second time and in other words than the rules do it: every line of
+ * goods and of shipping is a distance, and pieces that leave, are cancelled or come back move marks on it. An event that
+ * says another amount, to the smallest unit of the currency, fails the story.
+ */
+
+interface Line {
+  readonly name: string;
+  readonly sku: string | undefined;
+  readonly pieces: number;
+  /** What the customer pays for it, and the tax in that. */
+  readonly total: bigint;
+  readonly tax: bigint;
+  shipped: number;
+  cancelled: number;
+  back: number;
+  shipMark: bigint;
+  cancelMark: bigint;
+  creditMark: bigint;
+}
+
+export class Worth {
+  readonly #name: string;
+  readonly #minor: (amount: string) => bigint;
+  readonly #lines: Line[];
+  readonly #refunds = new Map<string, { credited: readonly LinePart[]; pays: bigint }>();
+  /** What the order is over: placed less cancelled. */
+  standing = 0n;
+  /** Given back in worth, and not in money: goods taken back without a refund, refunds that the provider refused. */
+  leftToPerson = 0n;
+
+  constructor(name: string, created: EventData<'OrderCreated'>) {
+    this.#name = name;
+    this.#minor = (amount) => amountMinor(amount, created.currency);
+    this.#lines = linesOf(created, this.#minor);
+    for (const { total } of this.#lines) this.standing += total;
+    this.#same('its total is', created.totalAmount, this.standing);
+  }
+
+  /** Nothing of it is with the customer, and nothing is to be sent. */
+  get #isAllBack(): boolean {
+    return this.#lines.every(({ sku, pieces, cancelled, back }) => sku === undefined || pieces - cancelled === back);
+  }
+
+  /** How many pieces have neither left nor been cancelled. */
+  get open(): number {
+    let open = 0;
+    for (const { sku, pieces, cancelled, shipped } of this.#lines)
+      if (sku !== undefined) open += pieces - cancelled - shipped;
+    return open;
+  }
+
+  /** Takes the order's own events, from the first behind `OrderCreated`. */
+  apply(event: OrderEvent): void {
+    switch (event.type) {
+      case 'OrderPartiallyShipped':
+      case 'OrderShipped':
+        return this.#ship(event.data);
+      case 'OrderReturnReceived':
+        this.#piecesOf(event.data.credited ?? [], arrived(event.data), `return ${event.data.returnId}`);
+        return this.#giveBack(event.data.credited ?? []);
+      case 'OrderRefundRequested':
+        return this.#refund(event.data);
+      case 'OrderRefundFailed':
+        return this.#refused(event.data.refundId);
+      default:
+        return;
+    }
+  }
+
+  #ship({ items, amount }: EventData<'OrderShipped'>): void {
+    const before = this.#sum(({ shipMark }) => shipMark);
+    for (const { sku, quantity } of items) {
+      let left = quantity;
+      for (const line of this.#lines) {
+        if (line.sku !== sku) continue;
+        const taken = Math.min(left, line.pieces - line.cancelled - line.shipped);
+        line.shipped += taken;
+        left -= taken;
+      }
+      if (left > 0) fail(`${this.#name}: ${left} ${sku} more left than it still wanted`);
+    }
+    for (const line of this.#lines) {
+      if (line.sku === undefined) line.shipped = 1;
+      line.shipMark = rounded(line.total * BigInt(line.shipped), line.pieces);
+    }
+    if (amount !== undefined) this.#same('its parcel asks for', amount, this.#sum(({ shipMark }) => shipMark) - before);
+  }
+
+  /** Pieces that came back or never arrived, with shipping where nothing is left with the customer. */
+  #giveBack(parts: readonly LinePart[]): void {
+    for (const part of parts) {
+      const line = this.#lineOf(part);
+      const { quantity = 1 } = part;
+      const out = line.shipped - line.back;
+      if (quantity > out)
+        fail(`${this.#name}: ${quantity} of ${line.name} are given back, ${out} are with the customer`);
+      if (line.sku === undefined && !this.#isAllBack) fail(`${this.#name}: shipping is given back, and goods are not`);
+      const room = line.shipMark > line.creditMark ? line.shipMark - line.creditMark : 0n;
+      const to = line.creditMark + rounded(room * BigInt(quantity), out);
+      this.#step(`${quantity} of ${line.name} given back are worth`, line, line.creditMark, to, part);
+      line.creditMark = to;
+      line.back += quantity;
+      if (part.waived) this.leftToPerson += this.#minor(part.amount);
+    }
+  }
+
+  /** Fails where other pieces are given back than those that came or were lost. */
+  #piecesOf(parts: readonly LinePart[], items: readonly SkuQuantity[], what: string): void {
+    const left = new Map<string, number>();
+    for (const { sku, quantity } of items) left.set(sku, (left.get(sku) ?? 0) + quantity);
+    for (const part of parts) {
+      const { sku } = this.#lineOf(part);
+      if (sku !== undefined) left.set(sku, (left.get(sku) ?? 0) - part.quantity!);
+    }
+    for (const [sku, quantity] of left)
+      if (quantity !== 0) fail(`${this.#name}: ${what} gives back ${-quantity} more ${sku} than there are in it`);
+  }
+
+  /** What a person gives beyond what is owed lies on what the customer keeps; its spreading is free. */
+  #refund({ refundId, amount, cause, credited = [] }: EventData<'OrderRefundRequested'>): void {
+    let own = 0n;
+    for (const part of credited) {
+      const line = this.#lineOf(part);
+      line.creditMark += this.#minor(part.amount);
+      own += this.#minor(part.amount);
+      if (line.creditMark > line.cancelMark) fail(`${this.#name}: more is given for ${line.name} than it is worth`);
+    }
+    const pays = this.#minor(amount) - own;
+    if (pays < 0n) fail(`${this.#name}: a refund of ${amount} credits ${own}`);
+    if (cause === undefined) this.leftToPerson -= pays;
+    this.#refunds.set(refundId, { credited, pays });
+  }
+
+  #refused(refundId: string): void {
+    const refund = this.#refunds.get(refundId);
+    // Payments' own, which gives back what an order that ended holds.
+    if (!refund) return;
+    for (const part of refund.credited) this.#lineOf(part).creditMark -= this.#minor(part.amount);
+    this.leftToPerson += refund.pays;
+  }
+
+  /** What was given back in all. */
+  get credited(): bigint {
+    return this.#sum(({ creditMark }) => creditMark);
+  }
+
+  /** Nothing is left with the customer, so nothing is left to be paid for shipping. */
+  checkEnd(): void {
+    if (!this.#isAllBack) return;
+    for (const { name, shipMark, creditMark } of this.#lines)
+      if (shipMark > creditMark) fail(`${this.#name}: all came back, and ${name} is still paid for`);
+  }
+
+  #lineOf({ line, shipping }: Pick<LinePart, 'line' | 'shipping'>): Line {
+    const name = line === undefined ? `shipping ${shipping}` : `line ${line}`;
+    return this.#lines.find((one) => one.name === name) ?? fail(`${this.#name} has no ${name}`);
+  }
+
+  #step(
+    what: string,
+    { total, tax }: Line,
+    from: bigint,
+    to: bigint,
+    { amount, tax: taxed }: Pick<LinePart, 'amount' | 'tax'>,
+  ): void {
+    this.#same(what, amount, to - from);
+    const taxAt = (mark: bigint): bigint => (total === 0n ? 0n : rounded(tax * mark, total));
+    if (taxed !== undefined) this.#same(`of ${what} the tax is`, taxed, taxAt(to) - taxAt(from));
+  }
+
+  #sum(of: (line: Line) => bigint): bigint {
+    return this.#lines.reduce((sum, line) => sum + of(line), 0n);
+  }
+
+  #same(what: string, said: string, right: bigint): void {
+    if (this.#minor(said) !== right) fail(`${this.#name}: ${what} ${said}, ${right} in the smallest unit is right`);
+  }
+}
+
+/** All pieces that arrived, whatever became of them; those that are missing did not. */
+function arrived({ items }: EventData<'OrderReturnReceived'>): readonly SkuQuantity[] {
+  return items;
+}
+
+/** The lines with what the customer pays for each: discounts and taxes of the order lie on them. */
+function linesOf(
+  { items, taxLines, shippingLines = [], discountLines }: EventData<'OrderCreated'>,
+  minor: (amount: string) => bigint,
+): Line[] {
+  const sum = (lines: readonly { amount: string }[] = []): bigint =>
+    lines.reduce((total, { amount }) => total + minor(amount), 0n);
+  const goods = items.map(({ amount }) => minor(amount));
+  const shipping = shippingLines.map(({ amount }) => minor(amount));
+  const discount = sum(discountLines);
+  const [ofGoods, ofShipping] = [sum(items), sum(shippingLines)];
+  const onGoods = discount < ofGoods ? discount : ofGoods;
+  const onShipping = discount - onGoods < ofShipping ? discount - onGoods : ofShipping;
+  const net = [...minus(goods, spread(onGoods, goods)), ...minus(shipping, spread(onShipping, shipping))];
+  const pieces = [...items.map(({ quantity }) => quantity), ...shipping.map(() => 1)];
+  const weights = net.some((amount) => amount > 0n) ? net : pieces.map(BigInt);
+  const taxes = spread(sum(taxLines) - (discount - onGoods - onShipping), weights);
+  return net.map((amount, index) => {
+    const item = items[index];
+    return {
+      name: item ? `line ${item.line}` : `shipping ${index - items.length + 1}`,
+      sku: item?.sku,
+      pieces: pieces[index]!,
+      total: amount + taxes[index]!,
+      tax: taxes[index]!,
+      shipped: 0,
+      cancelled: 0,
+      back: 0,
+      shipMark: 0n,
+      cancelMark: amount + taxes[index]!,
+      creditMark: 0n,
+    };
+  });
+}
+
+const minus = (amounts: readonly bigint[], less: readonly bigint[]): bigint[] =>
+  amounts.map((amount, index) => amount - less[index]!);
+
+/** Gives out an amount unit by unit, each to whom most is missing of an exact share. */
+function spread(amount: bigint, weights: readonly bigint[]): bigint[] {
+  const all = weights.reduce((sum, weight) => sum + weight, 0n);
+  const shares = weights.map((weight) => (all === 0n ? 0n : (amount * weight) / all));
+  for (let left = amount - shares.reduce((sum, share) => sum + share, 0n); left > 0n; left--) {
+    let neediest = 0;
+    const missing = (index: number): bigint => amount * weights[index]! - shares[index]! * all;
+    for (let index = 1; index < weights.length; index++) if (missing(index) > missing(neediest)) neediest = index;
+    shares[neediest]!++;
+  }
+  return shares;
+}
+
+/** The quotient to the nearest whole number, half up. */
+function rounded(dividend: bigint, divisor: number | bigint): bigint {
+  const by = BigInt(divisor);
+  const quotient = dividend / by;
+  return (dividend % by) * 2n >= by ? quotient + 1n : quotient;
+}
