@@ -232,6 +232,7 @@ export class Cluster {
       LOG_LEVEL: env['LOG_LEVEL'] || 'info',
       DATABASE_POOL_SIZE: env['DATABASE_POOL_SIZE'] || POOL_SIZE,
       OLMS_DATA: this.#folder,
+      OLMS_PUBLIC_URL: env['OLMS_PUBLIC_URL'] || this.urls[0],
       OLMS_INTERNAL_SECRET: env['OLMS_INTERNAL_SECRET'] || this.#state.internalSecret,
       OLMS_BOOTSTRAP_API_KEY: apiKey,
       SANDBOX_WEBHOOK_SECRET: env['SANDBOX_WEBHOOK_SECRET'] || this.#state.webhookSecret,

@@ -53,9 +53,12 @@ export type CloudEvent = {
   readonly correlationid: string;
   readonly data: unknown;
   readonly datacontenttype: 'application/json';
+  /** Where the JSON Schema of the data is published */
   readonly dataschema: string;
   readonly id: string;
-  readonly sequence: number;
+  /** 1, 2, 3 … without gaps for one source and one order, with leading zeros, so that it sorts as text; with both it recognizes a duplicate */
+  readonly sequence: string;
+  readonly sequencetype: 'Integer';
   readonly source: string;
   readonly specversion: '1.0';
   /** The order id */

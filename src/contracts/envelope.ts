@@ -20,6 +20,14 @@ export interface Envelope<Data = unknown> {
   readonly data: Data;
 }
 
+/** Of 2^31 - 1, the largest number of the extension `sequence` with the type Integer. */
+const SEQUENCE_DIGITS = 10;
+
+/** A number as the CloudEvents extension `sequence` holds it: a text that sorts like the number. */
+export function sequenceText(sequence: number): string {
+  return String(sequence).padStart(SEQUENCE_DIGITS, '0');
+}
+
 /** A CloudEvents 1.0 object in JSON format, as `GET /orders/{id}/events` returns it. */
 export const CloudEvent = Type.Object(
   {
@@ -30,8 +38,14 @@ export const CloudEvent = Type.Object(
     subject: Type.String({ format: 'uuid', description: 'The order id' }),
     time: Type.String({ format: 'date-time' }),
     datacontenttype: Type.Literal('application/json'),
-    dataschema: Type.String(),
-    sequence: Type.Integer({ minimum: 1 }),
+    dataschema: Type.String({ format: 'uri', description: 'Where the JSON Schema of the data is published' }),
+    sequence: Type.String({
+      pattern: `^\\d{${SEQUENCE_DIGITS}}$`,
+      description:
+        '1, 2, 3 … without gaps for one source and one order, with leading zeros, so that it sorts as text; with both it recognizes a duplicate',
+      examples: ['0000000001'],
+    }),
+    sequencetype: Type.Literal('Integer'),
     correlationid: Type.String(),
     causationid: Type.String(),
     traceparent: Type.Optional(Type.String()),
@@ -41,9 +55,9 @@ export const CloudEvent = Type.Object(
 );
 export type CloudEvent = Static<typeof CloudEvent>;
 
-/** URI of the published schema of an event type, the `dataschema` attribute. */
-export function schemaUri(type: string): string {
-  return `/schemas/events/${type}/1`;
+/** URI of the published schema of an event type, the `dataschema` attribute; a path where there is no public URL. */
+export function schemaUri(type: string, publicUrl = ''): string {
+  return `${publicUrl}/schemas/events/${type}/1`;
 }
 
 const WITHHELD = 'withheld';
@@ -56,8 +70,8 @@ function withoutToken(type: string, data: unknown): unknown {
   return { ...order, payment: { ...order.payment, token: WITHHELD } };
 }
 
-/** The event as the API shows it: CloudEvents JSON format, without payment tokens. */
-export function toCloudEvent(event: Envelope): CloudEvent {
+/** The event as the API at this URL shows it: CloudEvents JSON format, without payment tokens. */
+export function toCloudEvent(event: Envelope, publicUrl: string): CloudEvent {
   return {
     specversion: '1.0',
     id: event.id,
@@ -66,8 +80,9 @@ export function toCloudEvent(event: Envelope): CloudEvent {
     subject: event.subject,
     time: event.time,
     datacontenttype: 'application/json',
-    dataschema: schemaUri(event.type),
-    sequence: event.sequence,
+    dataschema: schemaUri(event.type, publicUrl),
+    sequence: sequenceText(event.sequence),
+    sequencetype: 'Integer',
     correlationid: event.correlationid,
     causationid: event.causationid,
     ...(event.traceparent === undefined ? {} : { traceparent: event.traceparent }),

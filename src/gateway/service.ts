@@ -17,7 +17,7 @@ export const gateway: ServiceDefinition = {
   frontDoor: true,
   migrations: join(import.meta.dirname, 'migrations'),
   settings: gatewaySettings,
-  create({ env, database, bus, cache, logger, metrics, adminKey = '' }) {
+  create({ env, database, bus, cache, logger, metrics, publicUrl = () => '', adminKey = '' }) {
     const config = readSettings(gatewaySettings, env);
     const keys = new ApiKeys(database, config.bootstrapApiKey || adminKey);
     const stream = new Stream({
@@ -28,6 +28,7 @@ export const gateway: ServiceDefinition = {
       clientsMax: config.streamClientsMax,
       clientsPerKeyMax: config.streamClientsPerKeyMax,
       ageMaxMs: config.streamAgeMaxMs,
+      publicUrl,
     });
     return {
       authenticate: (authorization, beforeLookup) => keys.authenticate(authorization, beforeLookup),

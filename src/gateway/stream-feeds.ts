@@ -47,15 +47,17 @@ export function isBehind(a: Place, b: Place): boolean {
 export class LogFeed implements Feed {
   readonly #bus: Bus;
   readonly #log: Database;
+  readonly #publicUrl: () => string;
   #unobserve: (() => void) | undefined;
 
-  constructor(bus: Bus, log: Database) {
+  constructor(bus: Bus, log: Database, publicUrl: () => string) {
     this.#bus = bus;
     this.#log = log;
+    this.#publicUrl = publicUrl;
   }
 
   async listen(onEntry: (entry: Entry) => void): Promise<void> {
-    this.#unobserve = this.#bus.observe((event, cursor) => onEntry(logEntry(event, cursor)));
+    this.#unobserve = this.#bus.observe((event, cursor) => onEntry(this.#entry(event, cursor)));
   }
 
   async stop(): Promise<void> {
@@ -82,7 +84,19 @@ export class LogFeed implements Feed {
 
   async after(place: Place, max: number): Promise<readonly Entry[]> {
     const rows = await readTail<OutboxRow>(this.#log, OUTBOX_COLUMNS, { txid: place.a, position: place.b }, max);
-    return rows.map((row) => logEntry(fromRow(row), cursorOf(row)));
+    return rows.map((row) => this.#entry(fromRow(row), cursorOf(row)));
+  }
+
+  #entry(event: Envelope, cursor: LogPosition): Entry {
+    let json: string | undefined;
+    return {
+      place: logPlace(cursor),
+      event: {
+        type: event.type,
+        orderId: event.subject,
+        json: () => (json ??= JSON.stringify(toCloudEvent(event, this.#publicUrl()))),
+      },
+    };
   }
 
   healthy(): Health {
@@ -94,18 +108,6 @@ const LOG = 'log';
 
 function logPlace({ txid, position }: LogPosition): Place {
   return { feed: LOG, a: txid, b: position };
-}
-
-function logEntry(event: Envelope, cursor: LogPosition): Entry {
-  let json: string | undefined;
-  return {
-    place: logPlace(cursor),
-    event: {
-      type: event.type,
-      orderId: event.subject,
-      json: () => (json ??= JSON.stringify(toCloudEvent(event))),
-    },
-  };
 }
 
 const STREAM = 'stream:events';
@@ -128,14 +130,16 @@ const REMEMBERED_EVENTS = 20_000;
 export class FanOut implements Feed {
   readonly #bus: Bus;
   readonly #cache: Cache | undefined;
+  readonly #publicUrl: () => string;
   #onEntry: (entry: Entry) => void = () => {};
   #onBreak: (reason: string) => void = () => {};
   #copy: Copy | undefined;
   #stopState: (() => void) | undefined;
   #restart: NodeJS.Timeout | undefined;
 
-  constructor(bus: Bus, cache: Cache | undefined) {
+  constructor(bus: Bus, cache: Cache | undefined, publicUrl: () => string) {
     this.#bus = bus;
+    this.#publicUrl = publicUrl;
     this.#cache = cache?.shared ? cache : undefined;
   }
 
@@ -148,7 +152,8 @@ export class FanOut implements Feed {
 
   async #open(): Promise<void> {
     const shared = this.#cache?.healthy().ok ? this.#cache : undefined;
-    const copy = new Copy(this.#bus, shared ?? new MemoryCache(), shared ? 'redis' : `here${randomUUID().slice(0, 8)}`);
+    const name = shared ? 'redis' : `here${randomUUID().slice(0, 8)}`;
+    const copy = new Copy(this.#bus, shared ?? new MemoryCache(), name, this.#publicUrl);
     this.#copy = copy;
     await copy.start(
       (entry) => this.#onEntry(entry),
@@ -200,6 +205,7 @@ class Copy {
   readonly name: string;
   readonly #bus: Bus;
   readonly #cache: Cache;
+  readonly #publicUrl: () => string;
   readonly #owner = randomUUID();
   #copied = new Lru<true>(REMEMBERED_EVENTS);
   #waiting: string[] = [];
@@ -211,8 +217,9 @@ class Copy {
   #election: NodeJS.Timeout | undefined;
   #stopped = false;
 
-  constructor(bus: Bus, cache: Cache, name: string) {
+  constructor(bus: Bus, cache: Cache, name: string, publicUrl: () => string) {
     this.#bus = bus;
+    this.#publicUrl = publicUrl;
     this.#cache = cache;
     this.name = name;
   }
@@ -252,7 +259,8 @@ class Copy {
     if (this.#fresh) this.#waiting.push(GAP);
     this.#fresh = false;
     this.#copied.set(event.id, true);
-    this.#waiting.push(`${event.type}\n${event.subject}\n${JSON.stringify(toCloudEvent(event))}`);
+    const json = JSON.stringify(toCloudEvent(event, this.#publicUrl()));
+    this.#waiting.push(`${event.type}\n${event.subject}\n${json}`);
     if (this.#waiting.length > WAITING_MAX) this.#resign();
     else if (!this.#writing) {
       this.#writing = true;

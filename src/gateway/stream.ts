@@ -36,6 +36,8 @@ export interface StreamOptions {
   readonly metrics: Metrics;
   readonly clientsMax: number;
   readonly clientsPerKeyMax: number;
+  /** Base URL of the API as it is reached from outside. */
+  readonly publicUrl: () => string;
   /** After so long an answer ends, and its client comes back with a new request. */
   readonly ageMaxMs: number;
 }
@@ -66,10 +68,10 @@ export class Stream {
   #closed = false;
 
   constructor(options: StreamOptions) {
-    const { bus, cache, metrics } = options;
+    const { bus, cache, metrics, publicUrl } = options;
     this.#options = options;
     // A log that every process reads needs nobody to fan it out, and is right whatever becomes of Redis.
-    this.#feed = bus.log ? new LogFeed(bus, bus.log) : new FanOut(bus, cache);
+    this.#feed = bus.log ? new LogFeed(bus, bus.log, publicUrl) : new FanOut(bus, cache, publicUrl);
     this.#gauge = metrics.gauge({ name: 'olms_stream_clients', help: 'Clients of GET /stream' });
     this.#dropped = metrics.counter({
       name: 'olms_stream_dropped_total',

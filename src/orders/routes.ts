@@ -25,6 +25,8 @@ export interface OrderRoutesOptions {
   readonly waiters: Waiters;
   /** Where other processes serve orders too. */
   readonly cached?: { readonly orders: OrderCache; readonly cache: Cache };
+  /** Base URL of the API as it is reached from outside. */
+  readonly publicUrl: () => string;
   /** Every event about an order; by default what this database's log holds. */
   readonly readHistory?: (orderId: string) => Promise<Envelope[]>;
 }

@@ -35,6 +35,8 @@ export interface ServiceDependencies {
   readonly peers: Peers;
   /** Base URL of this process; empty until it listens. */
   readonly selfUrl?: () => string;
+  /** Base URL of the API as it is reached from outside. */
+  readonly publicUrl?: () => string;
   /** A secret that the services of this process share and nobody else knows: made at its start. */
   readonly processSecret?: string;
   /** An admin key for where the settings name none. */

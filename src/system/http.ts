@@ -28,6 +28,8 @@ export const { version: packageVersion } = JSON.parse(
 
 export interface AppParts {
   readonly config: ProcessConfig;
+  /** Base URL of the API as it is reached from outside. */
+  readonly publicUrl: () => string;
   /** Every service there is, and those of this process. */
   readonly definitions: readonly ServiceDefinition[];
   readonly chosen: readonly ServiceDefinition[];
@@ -44,6 +46,7 @@ export interface AppParts {
 /** The HTTP API of a process: the routes of its services, what every process answers, and the way to services elsewhere. */
 export async function createApp({
   config,
+  publicUrl,
   definitions,
   chosen,
   services,
@@ -91,6 +94,7 @@ export async function createApp({
       metrics,
       consumers,
       authenticate,
+      publicUrl,
       metricsToken: config.metricsToken,
       metricsOpenHere: config.environment !== 'production',
       moreChecks: () => readinessChecks(databases, messaging, relay, remote, cache, services.values()),

@@ -15,7 +15,7 @@ import { createApp } from './http.ts';
 import { startMessaging } from './messaging.ts';
 import { createRemote } from './remote.ts';
 import { chooseServices, SERVICES, settingsByOwner } from './services.ts';
-import { processSettings } from './settings.ts';
+import { type ProcessConfig, processSettings } from './settings.ts';
 
 /** One process of the system: some services, or all of them, as one thing that starts and stops. */
 export interface System {
@@ -64,7 +64,12 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     }
   };
   try {
-    const kafka = readSettings(kafkaSettings, env);
+    const configuredUrl = publicUrlOf(config);
+    // Events may be published before anybody can be asked for their schemas.
+    const kafka = {
+      ...readSettings(kafkaSettings, env),
+      publicUrl: configuredUrl || addressOf(config.host, config.port),
+    };
     const remote = createRemote({ env, config, definitions, chosen, logger, metrics });
     closers.push(() => remote.close());
     const cache = await openCache(config, logger, metrics);
@@ -78,6 +83,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     const services = new Map<string, Service>();
     const processSecret = `whsec_${randomBytes(SECRET_BYTES).toString('base64')}`;
     let url = '';
+    const publicUrl = (): string => configuredUrl || url;
     for (const definition of chosen) {
       const { database } = databases.of(definition.name);
       const service = definition.create({
@@ -93,6 +99,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
         separateLogs: databases.logsAreSeparate,
         backlogMs: backlogOf(services, clock),
         selfUrl: () => url,
+        publicUrl,
         processSecret,
         ...(options.adminKey !== undefined && { adminKey: options.adminKey }),
       });
@@ -102,6 +109,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     }
     const app = await createApp({
       config,
+      publicUrl,
       definitions,
       chosen,
       services,
@@ -120,13 +128,30 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     await app.listen({ port: config.port, host: config.host });
     closers.push(() => app.close());
     const { port } = app.server.address() as { port: number };
-    url = `http://${config.host === '0.0.0.0' ? '127.0.0.1' : config.host}:${port}`;
+    url = addressOf(config.host, port);
     const { url: databaseUrl, database } = databases.distinct[0]!;
     return { url, databaseUrl, database, metrics, services, settle: () => settle(services), stop };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+/** The base URL that the settings name, without a slash at its end; empty where they name none. */
+function publicUrlOf({ publicUrl }: ProcessConfig): string {
+  if (publicUrl === '') return '';
+  const parsed = /^https?:\/\//.test(publicUrl) ? URL.parse(publicUrl) : null;
+  if (!parsed || parsed.search !== '' || parsed.hash !== '')
+    throw new Error(
+      `Configuration: OLMS_PUBLIC_URL must be a URL such as https://olms.example.com, not ${JSON.stringify(publicUrl)}`,
+    );
+  return publicUrl.replace(/\/+$/, '');
+}
+
+/** Where a process that listens on this host and port is reached on its machine. */
+function addressOf(host: string, port: number): string {
+  const reached = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
+  return `http://${reached.includes(':') ? `[${reached}]` : reached}:${port}`;
 }
 
 /** A misspelt variable has no effect, and nobody notices until it matters. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { uuidv7 } from 'uuidv7';
 import { describe, expect, test } from 'vitest';
+import { sequenceText } from '#contracts/envelope.ts';
 import { encoded } from '#platform/log/encoded.ts';
 import { listParked } from '#platform/log/parked.ts';
 import { partitionOf } from '#platform/kafka/partitioner.ts';
@@ -257,7 +258,7 @@ test.each(TRANSPORTS)(
     const messages = await readTopic(kafka.brokers, config.topic);
     const stored = (partition: number): (string | undefined)[] =>
       messages.filter((message) => message.partition === partition).map(({ headers }) => headers['ce_sequence']);
-    expect(stored(3)).toEqual(events.map(({ sequence }) => String(sequence)));
+    expect(stored(3)).toEqual(events.map(({ sequence }) => sequenceText(sequence)));
     expect(stored(4)).toHaveLength(20);
     await appender.close();
   },

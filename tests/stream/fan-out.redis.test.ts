@@ -18,7 +18,7 @@ import { type OwnRedis, startOwnRedis } from '#tests/support/redis.ts';
 import { SseClient } from '#tests/support/sse.ts';
 import { until } from '#tests/support/until.ts';
 
-const LIMITS = { clientsMax: 10, clientsPerKeyMax: 10, ageMaxMs: 3_600_000 };
+const LIMITS = { clientsMax: 10, clientsPerKeyMax: 10, ageMaxMs: 3_600_000, publicUrl: () => 'https://olms.test' };
 
 const logger = createLogger('silent');
 

@@ -259,6 +259,21 @@ describe('GET /stream', () => {
     await until('a place', async () => (await open()).status === 200);
   });
 
+  test('an event says where its schema is under the public URL, on the stream and in the log of its order', async () => {
+    await stop();
+    await expect(start({ OLMS_PUBLIC_URL: 'olms.example.com' })).rejects.toThrow('OLMS_PUBLIC_URL');
+    await start({ OLMS_PUBLIC_URL: 'https://olms.example.com/shop/' });
+    const client = await open();
+    const id = await place();
+    const [event] = await client.received(1);
+    expect(event!.dataschema).toBe('https://olms.example.com/shop/schemas/events/OrderCreated/1');
+    expect([event!.sequence, event!.sequencetype]).toEqual(['0000000001', 'Integer']);
+    const { items } = await api.get<{ items: CloudEvent[] }>(`/orders/${id}/events`);
+    expect(items[0]).toEqual(event);
+    const schema = await api.get<{ $id: string }>('/schemas/events/OrderCreated/1');
+    expect(schema.$id).toBe(event!.dataschema);
+  });
+
   test('one key takes no more places than its own, and leaves those of the others', async () => {
     const { key } = await api.ok<{ key: string }>('POST', '/api-keys', { body: { name: 'greedy', role: 'reader' } });
     await stop();

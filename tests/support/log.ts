@@ -18,7 +18,11 @@ const validateEnvelope = ajv.compile({
     specversion: { const: '1.0' },
     type: { type: 'string', minLength: 1 },
     datacontenttype: { const: 'application/json' },
-    dataschema: { type: 'string', format: 'uri-reference', minLength: 1 },
+    // Absolute, as it must be.
+    dataschema: { type: 'string', format: 'uri', pattern: '^https?://' },
+    // The extension `sequence`: a text that sorts as the number does.
+    sequence: { type: 'string', pattern: '^\\d{10}$' },
+    sequencetype: { const: 'Integer' },
     subject: { type: 'string', format: 'uuid' },
     time: { type: 'string', format: 'date-time', pattern: 'Z$' },
     data: { type: 'object' },
@@ -50,12 +54,13 @@ export function logFaults(orderId: string, events: readonly CloudEvent[]): strin
     const definition = (ORDER_EVENTS as Readonly<Record<string, { readonly source: string }>>)[event.type];
     if (definition?.source !== event.source)
       fault(`${definition ? `only ${definition.source} may say this` : 'its type is unknown'}`);
-    if (event.dataschema !== `/schemas/events/${event.type}/1`) fault(`its dataschema is ${event.dataschema}`);
+    if (!event.dataschema.endsWith(`/schemas/events/${event.type}/1`)) fault(`its dataschema is ${event.dataschema}`);
     const validate = validators.get(event.type);
     if (validate && !validate(event.data)) fault(`${ajv.errorsText(validate.errors)} in ${JSON.stringify(event.data)}`);
     const before = sequences.get(event.source) ?? 0;
-    if (event.sequence !== before + 1) fault(`its sequence ${event.sequence} follows ${before}`);
-    sequences.set(event.source, event.sequence);
+    const sequence = Number(event.sequence);
+    if (sequence !== before + 1) fault(`its sequence ${event.sequence} follows ${before}`);
+    sequences.set(event.source, sequence);
     const cause = indexById.get(event.causationid);
     if (cause !== undefined && cause >= index) fault(`it stands before its cause, event ${cause}`);
   });

@@ -132,7 +132,7 @@ export async function showEvents(id: string, options: OrderOptions, env: Environ
     const rows = items.map((event) => [
       event.time,
       event.source,
-      event.sequence,
+      Number(event.sequence),
       event.type,
       shortened(JSON.stringify(event.data)),
     ]);

@@ -11,7 +11,12 @@ import { etag, loadOne, ORDER_LINKS, orderId, orderNotFound, sendOrder } from '.
 /** `GET /orders/{id}` and `GET /orders/{id}/events`. */
 export function readRoutes(
   app: FastifyInstance,
-  { database, cached, readHistory: history }: Pick<OrderRoutesOptions, 'database' | 'cached' | 'readHistory'>,
+  {
+    database,
+    cached,
+    publicUrl,
+    readHistory: history,
+  }: Pick<OrderRoutesOptions, 'database' | 'cached' | 'publicUrl' | 'readHistory'>,
 ): void {
   app.get<{ Params: { id: string }; Querystring: Static<typeof schemas.AsOfQuery> }>(
     '/orders/:id',
@@ -63,7 +68,7 @@ export function readRoutes(
       const id = orderId(request);
       const events = await (history?.(id) ?? readHistory(database, id));
       if (events.length === 0) throw orderNotFound();
-      return { items: events.map(toCloudEvent), nextCursor: null };
+      return { items: events.map((event) => toCloudEvent(event, publicUrl())), nextCursor: null };
     },
   );
 }

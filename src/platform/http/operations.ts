@@ -19,6 +19,8 @@ export interface OperationsOptions {
   readonly metrics: Metrics;
   readonly consumers: ReadonlyMap<string, Consumer>;
   readonly authenticate: (request: FastifyRequest) => Principal | undefined | Promise<Principal | undefined>;
+  /** Base URL of the API as it is reached from outside. */
+  readonly publicUrl?: () => string;
   /** Bearer token that opens the metrics; empty: none does. */
   readonly metricsToken?: string;
   /** Whether the metrics need no token on this machine. Not where a proxy may run on it: behind one everybody seems to be here. */
@@ -135,7 +137,7 @@ export function operationsRoutes(app: FastifyInstance, options: OperationsOption
         .send(await options.metrics.registry.metrics());
     },
   );
-  descriptionRoutes(app, options.document ?? (() => app.openApi()));
+  descriptionRoutes(app, options.document ?? (() => app.openApi()), options.publicUrl ?? (() => ''));
 }
 
 /** Called from this machine, and not through a proxy that says so. */
@@ -156,7 +158,11 @@ const document = (description: string, media?: string): Answer =>
   answer(description, Type.Object({}, { additionalProperties: true }), media === undefined ? {} : { media });
 
 /** The API described for people and for programs. Routes are fixed once the process listens, so each text is made once. */
-function descriptionRoutes(app: FastifyInstance, openApi: () => object | Promise<object>): void {
+function descriptionRoutes(
+  app: FastifyInstance,
+  openApi: () => object | Promise<object>,
+  publicUrl: () => string,
+): void {
   const config = { public: true } as const;
   const texts = new Map<string, Promise<string>>();
   const once = (url: string, make: () => string | Promise<string>): Promise<string> => {
@@ -179,7 +185,13 @@ function descriptionRoutes(app: FastifyInstance, openApi: () => object | Promise
       },
     },
     async (_request, reply) =>
-      reply.type(json).send(await once('/openapi.json', async () => JSON.stringify(await openApi()))),
+      reply
+        .type(json)
+        .send(
+          await once('/openapi.json', async () =>
+            JSON.stringify({ ...(await openApi()), servers: [{ url: publicUrl() || '/' }] }),
+          ),
+        ),
   );
   app.get(
     '/asyncapi.json',
@@ -193,7 +205,7 @@ function descriptionRoutes(app: FastifyInstance, openApi: () => object | Promise
       },
     },
     async (_request, reply) =>
-      reply.type(json).send(await once('/asyncapi.json', () => JSON.stringify(asyncApi(version())))),
+      reply.type(json).send(await once('/asyncapi.json', () => JSON.stringify(asyncApi(version(), publicUrl())))),
   );
   app.get(
     '/docs',
@@ -237,7 +249,7 @@ function descriptionRoutes(app: FastifyInstance, openApi: () => object | Promise
     },
     async ({ params }, reply) => {
       if (!isEventType(params.type)) throw new Problem('NOT_FOUND', 'There is no event of this type and version.');
-      return reply.type('application/schema+json').send(JSON.stringify(eventSchema(params.type)));
+      return reply.type('application/schema+json').send(JSON.stringify(eventSchema(params.type, publicUrl())));
     },
   );
 }

@@ -82,7 +82,10 @@ export const kafkaSettings = {
   },
 } as const satisfies Settings;
 
-export type KafkaConfig = Values<typeof kafkaSettings>;
+export type KafkaConfig = Values<typeof kafkaSettings> & {
+  /** Base URL of the API as it is reached from outside: where the schemas of events are. */
+  readonly publicUrl?: string;
+};
 
 /** The settings of the files that TLS with the brokers uses. */
 export const KAFKA_TLS: TlsSettings = { ca: 'KAFKA_TLS_CA', cert: 'KAFKA_TLS_CERT', key: 'KAFKA_TLS_KEY' };

@@ -1,4 +1,4 @@
-import { CloudEvent, schemaUri } from '#contracts/envelope.ts';
+import { CloudEvent, schemaUri, sequenceText } from '#contracts/envelope.ts';
 import { type EventType, ORDER_EVENTS, SOURCES } from '#contracts/order-events.ts';
 import type { Json } from './openapi.ts';
 
@@ -15,12 +15,12 @@ export function isEventType(type: string): type is EventType {
   return Object.hasOwn(ORDER_EVENTS, type);
 }
 
-/** The published JSON Schema of an event's data, at the address its `dataschema` attribute names. */
-export function eventSchema(type: EventType): Json {
+/** The published JSON Schema of an event's data, at the address its `dataschema` attribute names; a path where there is no public URL. */
+export function eventSchema(type: EventType, publicUrl = ''): Json {
   const { source, meaning, data, example } = ORDER_EVENTS[type];
   return {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
-    $id: schemaUri(type),
+    $id: schemaUri(type, publicUrl),
     title: type,
     description: meaning,
     'x-source': source,
@@ -34,22 +34,20 @@ const EXAMPLE_EVENT_ID = '0192f0c1-2a3b-7d01-9c2e-89abcdef0123';
 const EXAMPLE_TIME = '2026-11-22T12:00:00.000Z';
 const JSON_TYPE = 'application/json';
 const TOPIC = 'order-events';
+/** Where the API is reached unless a setting says otherwise. */
+const DEFAULT_URL = 'http://127.0.0.1:8080';
 
 /** The headers of the CloudEvents Kafka binding in binary mode: each attribute of the envelope as text. */
 function cloudEventHeaders(): Json {
   const { data: _data, datacontenttype: _type, ...attributes } = plain(CloudEvent.properties) as Record<string, Json>;
-  const text = ({ description, format, const: only }: Json): Json => ({
+  const text = ({ description, format, pattern, const: only }: Json): Json => ({
     type: 'string',
+    ...(pattern !== undefined && { pattern }),
     ...(description !== undefined && { description }),
     ...(format !== undefined && { format }),
     ...(only !== undefined && { const: only }),
   });
   const headers = Object.fromEntries(Object.entries(attributes).map(([name, schema]) => [`ce_${name}`, text(schema)]));
-  headers['ce_sequence'] = {
-    type: 'string',
-    pattern: '^[1-9][0-9]*$',
-    description: '1, 2, 3 … without gaps for one source and one order; with both it recognizes a duplicate',
-  };
   return {
     type: 'object',
     description: 'CloudEvents 1.0, Kafka binding, binary mode. A consumer can skip a type without parsing the value.',
@@ -58,9 +56,9 @@ function cloudEventHeaders(): Json {
   };
 }
 
-function message(type: EventType): Json {
+function message(type: EventType, publicUrl: string): Json {
   const { source, meaning, data, example } = ORDER_EVENTS[type];
-  const dataschema = schemaUri(type);
+  const dataschema = schemaUri(type, publicUrl);
   return {
     name: type,
     title: type,
@@ -89,7 +87,8 @@ function message(type: EventType): Json {
           ce_subject: EXAMPLE_ID,
           ce_time: EXAMPLE_TIME,
           ce_dataschema: dataschema,
-          ce_sequence: '1',
+          ce_sequence: sequenceText(1),
+          ce_sequencetype: 'Integer',
           ce_correlationid: 'checkout-4711',
           ce_causationid: EXAMPLE_EVENT_ID,
           'content-type': JSON_TYPE,
@@ -101,7 +100,7 @@ function message(type: EventType): Json {
 }
 
 /** The AsyncAPI 3.0 document: one topic, every message with its headers, schema and example. */
-export function asyncApi(version: string): Json {
+export function asyncApi(version: string, publicUrl = DEFAULT_URL): Json {
   const channel = { $ref: `#/channels/${TOPIC}` };
   const ofSource = (source: string): EventType[] => EVENT_TYPES.filter((type) => ORDER_EVENTS[type].source === source);
   const operations = Object.entries(SOURCES).map(([service, source]): [string, Json] => [
@@ -135,7 +134,7 @@ export function asyncApi(version: string): Json {
     operations: Object.fromEntries(operations),
     components: {
       schemas: { CloudEventHeaders: cloudEventHeaders() },
-      messages: Object.fromEntries(EVENT_TYPES.map((type) => [type, message(type)])),
+      messages: Object.fromEntries(EVENT_TYPES.map((type) => [type, message(type, publicUrl)])),
     },
   };
 }

@@ -1,5 +1,5 @@
 import type { MessageToProduce } from '@platformatic/kafka';
-import { type Envelope, schemaUri } from '#contracts/envelope.ts';
+import { type Envelope, schemaUri, sequenceText } from '#contracts/envelope.ts';
 import { problemWith } from '#platform/kafka/cloud-event.ts';
 import type { FetchedRecord, RecordContent } from '#platform/kafka/ports.ts';
 import type { EncodedEvent } from '#platform/log/encoded.ts';
@@ -20,17 +20,18 @@ export interface ClientRecord extends FetchedRecord {
   readonly headers: ReadonlyMap<string, string>;
 }
 
-export function toContent(event: EncodedEvent): ClientContent {
+export function toContent(event: EncodedEvent, publicUrl = ''): ClientContent {
   const headers: [string, string][] = [
     ['ce_type', event.type],
     ['ce_specversion', '1.0'],
     ['ce_source', event.source],
-    ['ce_dataschema', schemaUri(event.type)],
+    ['ce_dataschema', schemaUri(event.type, publicUrl)],
+    ['ce_sequencetype', 'Integer'],
     ['content-type', 'application/json'],
     ['ce_id', event.id],
     ['ce_subject', event.subject],
     ['ce_time', event.time],
-    ['ce_sequence', String(event.sequence)],
+    ['ce_sequence', sequenceText(event.sequence)],
     ['ce_correlationid', event.correlationid],
     ['ce_causationid', event.causationid],
   ];
@@ -57,7 +58,7 @@ export function fromRecord<Data>(
 }
 
 /** Those that say what the event is; the rest say how it was written. */
-const OF_THE_FORMAT = new Set(['ce_specversion', 'ce_dataschema']);
+const OF_THE_FORMAT = new Set(['ce_specversion', 'ce_dataschema', 'ce_sequencetype']);
 
 function attributesOf(headers: ReadonlyMap<string, string>): Partial<Record<string, string>> {
   const attributes: Record<string, string> = {};

@@ -17,8 +17,11 @@ export class ClientAppender implements AppendPort {
   /** Resolves when the append before has ended, however it did. */
   #before: Promise<unknown> = Promise.resolve();
 
+  readonly #publicUrl: string;
+
   constructor(config: KafkaConfig) {
     this.#topic = config.topic;
+    this.#publicUrl = config.publicUrl ?? '';
     this.#producer = new Producer({
       ...clientOptions(config),
       idempotent: true,
@@ -28,7 +31,7 @@ export class ClientAppender implements AppendPort {
   }
 
   encode(event: EncodedEvent): ClientContent {
-    return toContent(event);
+    return toContent(event, this.#publicUrl);
   }
 
   append(

@@ -1,4 +1,4 @@
-import { type Envelope, schemaUri } from '#contracts/envelope.ts';
+import { type Envelope, schemaUri, sequenceText } from '#contracts/envelope.ts';
 import { problemWith } from '#platform/kafka/cloud-event.ts';
 import type { EncodedEvent } from '#platform/log/encoded.ts';
 import { RecordWriter } from './encode.ts';
@@ -6,8 +6,8 @@ import { headerOf, nameOf, RecordReader, type WireRecord } from './records.ts';
 
 /** Events as the bytes of a record's key, value and headers; what they mean is in cloud-event.ts. */
 
-/** Attributes of every event: specversion, type, source, dataschema, content-type, id, subject, time, sequence and two more. */
-const HEADERS = 11;
+/** Attributes of every event: specversion, type, source, dataschema, sequencetype, content-type, id, subject, time, sequence and two more. */
+const HEADERS = 12;
 /** The names of all headers, the attributes that are the same for a type, and every length. */
 const FIXED_BYTES_MAX = 1_024;
 /** Bytes of a UTF-16 unit in UTF-8, at most. */
@@ -32,17 +32,21 @@ const NAME = {
 
 /** Types are few, each of one source, and every message of a type carries the same of these. */
 const TYPES_MAX = 1_000;
-const commonHeaders = new Map<string, { readonly source: string; readonly bytes: Buffer }>();
+const commonHeaders = new Map<
+  string,
+  { readonly source: string; readonly publicUrl: string; readonly bytes: Buffer }
+>();
 
-function commonHeadersOf({ type, source }: EncodedEvent): Buffer {
+function commonHeadersOf({ type, source }: EncodedEvent, publicUrl: string): Buffer {
   const known = commonHeaders.get(type);
-  if (known?.source === source) return known.bytes;
+  if (known?.source === source && known.publicUrl === publicUrl) return known.bytes;
   const headers = [
     // The type comes first, so that a consumer that does not want it need not read on.
     ['ce_type', type],
     ['ce_specversion', '1.0'],
     ['ce_source', source],
-    ['ce_dataschema', schemaUri(type)],
+    ['ce_dataschema', schemaUri(type, publicUrl)],
+    ['ce_sequencetype', 'Integer'],
     ['content-type', 'application/json'],
   ] as const;
   const text = headers.flat().join('');
@@ -52,13 +56,13 @@ function commonHeadersOf({ type, source }: EncodedEvent): Buffer {
     writer.text(value);
   }
   const bytes = writer.end();
-  if (commonHeaders.size < TYPES_MAX) commonHeaders.set(type, { source, bytes });
+  if (commonHeaders.size < TYPES_MAX) commonHeaders.set(type, { source, publicUrl, bytes });
   return bytes;
 }
 
-/** Key, value and headers of an event's record. */
-export function toContent(event: EncodedEvent): Buffer {
-  const common = commonHeadersOf(event);
+/** Key, value and headers of an event's record; its schema is at this URL. */
+export function toContent(event: EncodedEvent, publicUrl = ''): Buffer {
+  const common = commonHeadersOf(event, publicUrl);
   const { id, subject, time, correlationid, causationid, traceparent, data } = event;
   const units =
     id.length +
@@ -76,12 +80,15 @@ export function toContent(event: EncodedEvent): Buffer {
   writeHeader(NAME.id, id);
   writeHeader(NAME.subject, subject);
   writeHeader(NAME.time, time);
-  writeHeader(NAME.sequence, String(event.sequence));
+  writeHeader(NAME.sequence, sequenceText(event.sequence));
   writeHeader(NAME.correlationid, correlationid);
   writeHeader(NAME.causationid, causationid);
   if (traceparent !== undefined) writeHeader(NAME.traceparent, traceparent);
   return writer.end();
 }
+
+/** Those that say how an event was written; the others say what it is. */
+const OF_THE_FORMAT: ReadonlySet<string> = new Set(['ce_specversion', 'ce_dataschema', 'ce_sequencetype']);
 
 function writeHeader(name: Buffer, value: string): void {
   writer.raw(name);
@@ -127,7 +134,7 @@ export function fromRecord<Data>(record: WireRecord, read: (json: string) => Dat
     else if (name === 'ce_correlationid') correlationid = reader.text();
     else if (name === 'ce_causationid') causationid = reader.text();
     else if (name === 'ce_traceparent') traceparent = reader.text();
-    else if (!name.startsWith('ce_') || name === 'ce_specversion' || name === 'ce_dataschema') reader.skipBytes();
+    else if (!name.startsWith('ce_') || OF_THE_FORMAT.has(name)) reader.skipBytes();
     else (unknown ??= {})[name.slice(3)] = reader.text();
   }
   const problem = problemWith(id, subject, source, type, sequence);

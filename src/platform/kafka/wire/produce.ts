@@ -91,17 +91,20 @@ export class WireAppender implements AppendPort {
   #before: Promise<unknown> = Promise.resolve();
   #closed = false;
 
+  readonly #publicUrl: string;
+
   constructor(config: KafkaConfig) {
     const options = clientOptions(config);
     const { clientId, ...connectionOptions } = options;
     this.#topic = config.topic;
+    this.#publicUrl = config.publicUrl ?? '';
     this.#requestTimeoutMs = options.requestTimeout!;
     this.#client = new Producer({ ...options, retries: ATTEMPTS_MAX - 1, retryDelay: RETRY_MS });
     this.#connections = new ConnectionPool(clientId, connectionOptions);
   }
 
   encode(event: EncodedEvent): Buffer {
-    return toContent(event);
+    return toContent(event, this.#publicUrl);
   }
 
   /** What the brokers know of the topic; they are asked once in a while. */

@@ -9,7 +9,7 @@ import {
 } from '@platformatic/kafka';
 import { describe, expect, test } from 'vitest';
 import { uuidv7 } from 'uuidv7';
-import type { Envelope } from '#contracts/envelope.ts';
+import { type Envelope, sequenceText } from '#contracts/envelope.ts';
 import { encoded, parseData } from '#platform/log/encoded.ts';
 import { PartitionBuffer } from '#platform/kafka/partition-buffer.ts';
 import { murmur2 } from '#platform/kafka/partitioner.ts';
@@ -143,7 +143,8 @@ test('another client reads what is written here, with its checksum', () => {
       ce_subject: sent.subject,
       ce_time: sent.time,
       ce_dataschema: `/schemas/events/${sent.type}/1`,
-      ce_sequence: String(sent.sequence),
+      ce_sequence: sequenceText(sent.sequence),
+      ce_sequencetype: 'Integer',
       ce_correlationid: sent.correlationid,
       ce_causationid: sent.causationid,
       'content-type': 'application/json',
