@@ -12,12 +12,12 @@ import type { Tallies } from './tallies.ts';
  */
 
 const BOOKS_PAGE = 1_000;
-const PAYMENTS_PAGE = 200;
+/** More differences than this are not looked at again, but named as not settled. */
+const SUSPECTS_MAX = 2_000;
 /** Differences that are read once more together. Few, so that little can change between the two reads. */
 const RECHECKED_TOGETHER = 50;
 const RECHECK_MS = 300;
 const PROVIDER_TIMEOUT_MS = 10_000;
-const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 
 /** A charge in the books of the provider. */
 interface Charge {
@@ -42,15 +42,22 @@ export async function auditBooks({ all, providerUrl }: Places, tallies: Tallies,
   const database = all.find(({ services }) => services.some(({ name }) => name === 'payments'))?.database;
   if (!database || tallies.isSkipped('provider')) return;
   const others = await providersWithoutBooks(database);
-  if (others.length > 0) tallies.skip('provider', `the books of ${others.join(', ')} cannot be read here`);
+  if (others.length > 0) return tallies.skip('provider', `the books of ${others.join(', ')} cannot be read here`);
   const suspects = new Map<string, Suspect>();
-  const suspect = (orderId: string, payment: PaymentRow | undefined, charge: Charge | undefined): void => {
-    if (differenceOf(payment, charge) !== undefined)
-      suspects.set(`${orderId} ${charge?.id ?? ''}`, { orderId, chargeId: charge?.id });
+  const suspect = (orderId: string, chargeId: string | undefined, detail: string): void => {
+    if (suspects.size < SUSPECTS_MAX) suspects.set(`${orderId} ${chargeId ?? ''}`, { orderId, chargeId });
+    else tallies.moving('provider', orderId, detail);
   };
-  const inBooks = new Set<string>();
   let known = 0;
   let examined = 0;
+  const held = heldCharges(database);
+  let ours = await held.next();
+  /** Both are in the order of the ids of charges: what is passed over is in no book. */
+  const passTo = async (id: string | undefined): Promise<void> => {
+    for (; !ours.done && (id === undefined || ours.value.charge < id); ours = await held.next())
+      suspect(ours.value.orderId, undefined, `the provider does not know charge ${ours.value.charge}`);
+    if (!ours.done && ours.value.charge === id) ours = await held.next();
+  };
   try {
     for await (const charges of approvedCharges(providerUrl)) {
       const payments = await paymentsAudit.orders.read(
@@ -58,34 +65,46 @@ export async function auditBooks({ all, providerUrl }: Places, tallies: Tallies,
         charges.map((charge) => charge.reference),
       );
       for (const charge of charges) {
-        inBooks.add(charge.id);
+        await passTo(charge.id);
         const payment = payments.get(charge.reference);
         if (payment) known++;
-        suspect(charge.reference, payment, charge);
+        const difference = differenceOf(payment, charge);
+        if (difference !== undefined) suspect(charge.reference, charge.id, difference);
       }
       examined += charges.length;
       tallies.examined('provider', charges.length);
       tallies.progress('charges', examined);
     }
+    if (known === 0 && examined > 0)
+      return tallies.skip('provider', `${providerUrl} keeps the books of another system`);
+    await passTo(undefined);
   } catch (error) {
     if (!(error instanceof ProviderSilent)) throw error;
     return tallies.skip('provider', error.message);
-  }
-  if (known === 0 && inBooks.size > 0)
-    return tallies.skip('provider', `${providerUrl} keeps the books of another system`);
-  for (let after = FIRST_ID; ;) {
-    const page = await database.query<{ order_id: string }>(
-      `select order_id from payments.payments where order_id > $1 and provider = 'sandbox' and charge_reference is not null order by order_id limit ${PAYMENTS_PAGE}`,
-      [after],
-    );
-    const ids = page.map((row) => row.order_id);
-    for (const payment of (await paymentsAudit.orders.read(database, ids)).values())
-      if (!inBooks.has(payment.charge_reference!) && totalsOf(payment).authorized > 0n)
-        suspect(payment.order_id, payment, undefined);
-    if (page.length < PAYMENTS_PAGE) break;
-    after = ids.at(-1)!;
+  } finally {
+    await held.return();
   }
   await recheck(database, tallies, providerUrl, [...suspects.values()], patienceMs);
+}
+
+/** The charges that payments hold, in the order of their ids: the server keeps the list, a page at a time comes here. */
+async function* heldCharges(database: Database): AsyncGenerator<{ charge: string; orderId: string }, void> {
+  await database.queryOnce(
+    `declare held_charges no scroll cursor with hold for select charge_reference as charge, order_id as "orderId"
+     from payments.payments where provider = 'sandbox' and charge_reference is not null and authorized > 0
+     order by charge_reference collate "C"`,
+  );
+  try {
+    for (;;) {
+      const page = await database.queryOnce<{ charge: string; orderId: string }>(
+        `fetch ${BOOKS_PAGE} from held_charges`,
+      );
+      if (page.length === 0) return;
+      yield* page;
+    }
+  } finally {
+    await database.queryOnce('close held_charges');
+  }
 }
 
 /** Providers beside the sandbox that took money; what was paid elsewhere before it came here is in nobody's books. */
