@@ -15,6 +15,8 @@ export interface Plan {
   readonly batchMax: number;
   readonly delayMaxMs: number;
   readonly capture: CaptureMode;
+  /** Each parcel gets an invoice of its own. */
+  readonly invoicesDispatches: boolean;
   /** Undefined: people dispatch and deliver. */
   readonly carrierDelayMs: number | undefined;
   readonly deadlines: Deadlines;
@@ -100,6 +102,7 @@ export function planOf(random: Random, breaker: Random, variety: Random): Plan {
     actingMs: random.duration(50, 2 * HOUR_MS),
     varied: variety.chance(0.75),
     troubles: troublesOf(random, breaker),
+    invoicesDispatches: breaker.chance(0.3),
   };
 }
 

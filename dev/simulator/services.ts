@@ -34,7 +34,7 @@ export function createServices(story: Story): Services {
   const make = <State, Command, Effect, Value>(
     spec: Spec<State, Command, Effect, Value>,
   ): Service<State, Command, Effect, Value> => new Service(spec, story, replicas);
-  const orders = orderRules(plan.deadlines);
+  const orders = orderRules(plan.deadlines, plan.invoicesDispatches);
   const paying = paymentRules({
     capture: plan.capture,
     providers: new Set(['sandbox']),

@@ -29,7 +29,8 @@ export const billingAudit = {
 
 /** Where the numbers of a kind of document are, by the name of its counter. */
 const NUMBERS = {
-  invoice: 'select number from billing.invoices',
+  invoice:
+    "select number from billing.invoices union all select further->>'number' from billing.invoices, json_array_elements(coalesce(body->'further', '[]'::json)) further",
   'credit-note':
     "select note->>'number' as number from billing.invoices, json_array_elements(coalesce(body->'creditNotes', '[]'::json)) note",
 } as const;

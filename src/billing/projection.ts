@@ -11,7 +11,8 @@ import { COLUMNS, rowOf } from './store.ts';
 
 const FORMER_CAUSE = 'PaymentRefunded';
 const { version: _, ...BUILT_COLUMNS } = COLUMNS;
-const NUMBERS = `select 'invoice' as key, coalesce(max(substring(number from '[0-9]+$')::bigint), 0) as value from billing.invoices
+const NUMBERS = `select 'invoice' as key, coalesce(max(substring(number from '[0-9]+$')::bigint), 0) as value from
+  (select number from billing.invoices union all select further->>'number' from billing.invoices, json_array_elements(coalesce(body->'further', '[]')) further) numbers
   union all select 'credit-note', coalesce(max(substring(note->>'number' from '[0-9]+$')::bigint), 0)
   from billing.invoices, json_array_elements(coalesce(body->'creditNotes', '[]')) note`;
 

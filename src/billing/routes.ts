@@ -5,7 +5,7 @@ import { Address, ChargeLine, OrderItem } from '#contracts/order-events.ts';
 import { answer } from '#platform/http/description/openapi.ts';
 import { Problem } from '#platform/http/problems.ts';
 import { Amount, Currency, Id, IdText, Time, type View } from '#platform/http/schemas.ts';
-import type { Invoice } from './rules.ts';
+import { firstTotal, type Invoice } from './rules.ts';
 import { findInvoice } from './store.ts';
 
 export interface BillingRoutesOptions {
@@ -13,20 +13,23 @@ export interface BillingRoutesOptions {
 }
 
 const InvoiceParams = Type.Object({ id: { ...IdText, description: 'The order id' } as typeof IdText });
+const document = {
+  invoiceNumber: Type.String(),
+  issuedAt: Time,
+  lines: Type.Array(OrderItem),
+  taxLines: Type.Optional(Type.Array(ChargeLine)),
+  discountLines: Type.Optional(Type.Array(ChargeLine)),
+  shippingLines: Type.Optional(Type.Array(ChargeLine)),
+  totalAmount: Amount,
+};
 const InvoiceView = Type.Object(
   {
-    invoiceNumber: Type.String(),
-    issuedAt: Time,
+    ...document,
     orderId: Id,
     customerId: Type.Optional(Type.String({ description: 'None: a guest' })),
     reference: Type.Optional(Type.String()),
     currency: Currency,
     billingAddress: Type.Optional(Address),
-    lines: Type.Array(OrderItem),
-    taxLines: Type.Optional(Type.Array(ChargeLine)),
-    discountLines: Type.Optional(Type.Array(ChargeLine)),
-    shippingLines: Type.Optional(Type.Array(ChargeLine)),
-    totalAmount: Amount,
     creditNotes: Type.Array(
       Type.Object({
         creditNoteNumber: Type.String(),
@@ -35,6 +38,15 @@ const InvoiceView = Type.Object(
         issuedAt: Time,
         currency: Currency,
       }),
+    ),
+    furtherInvoices: Type.Optional(
+      Type.Array(
+        Type.Object({
+          ...document,
+          shipmentId: Type.Optional(Type.String({ format: 'uuid', description: 'The parcel that it is over' })),
+        }),
+        { description: 'Where each parcel gets an invoice of its own: those after the first' },
+      ),
     ),
   },
   { title: 'Invoice' },
@@ -65,7 +77,7 @@ function view(orderId: string, invoice: Invoice): View<typeof InvoiceView> {
     taxLines,
     discountLines,
     shippingLines,
-    totalAmount,
+    further,
   } = invoice;
   const creditNotes = invoice.creditNotes.map(({ number: creditNoteNumber, ...note }) => ({
     creditNoteNumber,
@@ -84,8 +96,13 @@ function view(orderId: string, invoice: Invoice): View<typeof InvoiceView> {
     taxLines,
     discountLines,
     shippingLines,
-    totalAmount,
+    totalAmount: firstTotal(invoice),
     creditNotes,
+    furtherInvoices: further?.map(({ number, items, ...document }) => ({
+      invoiceNumber: number,
+      lines: items,
+      ...document,
+    })),
   };
 }
 
@@ -100,7 +117,7 @@ export function billingRoutes(app: FastifyInstance, { database }: BillingRoutesO
       schema: {
         operationId: 'readInvoice',
         tags: ['invoices'],
-        summary: 'The invoice of an order with its credit notes',
+        summary: 'The invoice of an order, or those of its parcels, with its credit notes',
         params: InvoiceParams,
         response: { 200: answer('The invoice', InvoiceView) },
       },
@@ -111,7 +128,11 @@ export function billingRoutes(app: FastifyInstance, { database }: BillingRoutesO
         throw new Problem('NOT_ACCEPTABLE', 'An invoice is available as application/json.');
       const orderId = request.params.id.toLowerCase();
       const invoice = await findInvoice(database, orderId);
-      if (!invoice) throw new Problem('INVOICE_NOT_ISSUED', 'An invoice is issued when the order is completed.');
+      if (!invoice)
+        throw new Problem(
+          'INVOICE_NOT_ISSUED',
+          'An invoice is issued when the order is completed, or with its first parcel.',
+        );
       return view(orderId, invoice);
     },
   );

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { EventData } from '#contracts/order-events.ts';
 import { RulesStory } from '#tests/support/rules.ts';
 import { acceptsJson } from './routes.ts';
-import { billingRules, type Invoice } from './rules.ts';
+import { billingRules, firstTotal, type Invoice } from './rules.ts';
 
 /** The counters of a company and the orders it bills. */
 class Books extends RulesStory<Invoice, never, never, number> {
@@ -48,6 +48,36 @@ describe('an invoice', () => {
     const books = new Books();
     books.shared.delete('invoice');
     expect(() => books.completed('a')).toThrow(/no counter/);
+  });
+});
+
+describe('an invoice per parcel', () => {
+  const part = (shipmentId: string, totalAmount: string, more: Partial<EventData<'OrderPartSold'>> = {}) =>
+    ['OrderPartSold', { shipmentId, totalAmount, ...more }, 'a'] as const;
+
+  test('is issued as each leaves; the completion issues none', () => {
+    const books = new Books();
+    books.reads(...part('s-1', '5.00'));
+    books.reads(...part('s-2', '14.90'));
+    expect(books.events).toMatchObject([
+      { type: 'InvoiceIssued', data: { invoiceNumber: 'INV-00000002', totalAmount: '14.90', currency: 'EUR' } },
+    ]);
+    expect(books.completed('a').ignored).toMatch(/invoiced before/);
+    const invoice = books.rowOf('a').state!;
+    expect(invoice).toMatchObject({ number: 'INV-00000001', totalAmount: '19.90' });
+    expect(invoice.further).toMatchObject([{ number: 'INV-00000002', shipmentId: 's-2', totalAmount: '14.90' }]);
+    expect(firstTotal(invoice)).toBe('5.00');
+  });
+
+  test('comes with credit notes for what was refunded before, each once', () => {
+    const books = new Books();
+    const refunds = [{ refundId: 'r1', amount: '1.00' }];
+    books.reads(...part('s-1', '5.00', { refunds }));
+    expect(books.events.map(({ type }) => type)).toEqual(['InvoiceIssued', 'CreditNoteIssued']);
+    books.refunded('a', 'r2');
+    books.reads(...part('s-2', '14.90', { refunds: [...refunds, { refundId: 'r2', amount: '9.95' }] }));
+    expect(books.events.map(({ type }) => type)).toEqual(['InvoiceIssued']);
+    expect(books.rowOf('a').state?.creditNotes.map(({ refundId }) => refundId)).toEqual(['r1', 'r2']);
   });
 });
 

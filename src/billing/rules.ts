@@ -6,11 +6,12 @@ import {
   type Address,
   SOURCES,
 } from '#contracts/order-events.ts';
+import { amountMinor, formatAmount } from '#contracts/money.ts';
 import { isoTime } from '#contracts/time.ts';
 import { ignore, type Outcome, type Rules, type Shared } from '#platform/processor/aggregate.ts';
 
 /**
- * A completed order gets one invoice over what was sold, and every refund a credit note: at once with the invoice
+ * A completed order gets one invoice over what was sold, or each of its parcels one as it leaves; every refund a credit note: at once with the invoice
  * where it was carried out before, else when the order notes it. What was cancelled is on no invoice, so its refund needs
  * no credit note: always, invoices less credit notes are what was paid and not given back. Billing reads refunds from the order alone, so
  * that each is either in `OrderCompleted` or comes after it, never both and never neither. Numbers have no gaps:
@@ -24,11 +25,21 @@ export interface CreditNote {
   readonly issuedAt: string;
 }
 
+/** An invoice over one part of the order. */
+export interface FurtherInvoice extends Pick<
+  Invoice,
+  'number' | 'issuedAt' | 'totalAmount' | 'items' | 'taxLines' | 'discountLines' | 'shippingLines'
+> {
+  readonly shipmentId?: string;
+}
+
+/** What an order was invoiced for: one invoice, or, where each parcel gets its own, the first of them and the further. */
 export interface Invoice {
   readonly number: string;
   readonly issuedAt: string;
   readonly customerId?: string;
   readonly currency: string;
+  /** The sum of all its invoices. */
   readonly totalAmount: string;
   readonly items: readonly OrderItem[];
   readonly taxLines?: readonly ChargeLine[];
@@ -37,6 +48,7 @@ export interface Invoice {
   readonly reference?: string;
   readonly billingAddress?: Address;
   readonly creditNotes: readonly CreditNote[];
+  readonly further?: readonly FurtherInvoice[];
 }
 
 /** The counters documents are numbered from. */
@@ -47,7 +59,7 @@ const NUMBER_DIGITS = 8;
 
 /** Which counter folding an event may use. */
 export function countersOf(eventType: string): readonly Counter[] {
-  if (eventType === 'OrderCompleted') return ['invoice', 'credit-note'];
+  if (eventType === 'OrderCompleted' || eventType === 'OrderPartSold') return ['invoice', 'credit-note'];
   return eventType === 'OrderRefunded' ? ['credit-note'] : [];
 }
 
@@ -74,25 +86,28 @@ export const billingRules: BillingRules = {
   source: SOURCES.billing,
   // Refunds are read from the order: one source numbers them with the completion, so a repeated event is known
   // to be old also where it came before the invoice and left nothing that could remember it.
-  consumes: ['OrderCompleted', 'OrderRefunded'],
+  consumes: ['OrderCompleted', 'OrderPartSold', 'OrderRefunded'],
 
   react(event, invoice, { nowMs, shared }) {
     const issuedAt = isoTime(nowMs);
     const numbers = new Numbers(shared);
     switch (event.type) {
-      case 'OrderCompleted': {
-        if (invoice) return ignore('the order was invoiced before');
+      case 'OrderCompleted':
+      case 'OrderPartSold': {
+        if (invoice && event.type === 'OrderCompleted') return ignore('the order was invoiced before');
         const number = numbers.next('invoice');
-        const issued: Invoice = { ...contentOf(event.data), number, issuedAt, creditNotes: [] };
-        const { totalAmount, currency } = issued;
+        const { totalAmount, currency } = event.data;
+        const issued = invoice
+          ? withFurther(invoice, event.data, number, issuedAt)
+          : { ...contentOf(event.data), number, issuedAt, creditNotes: [] };
         const recorded: NewEvent = { type: 'InvoiceIssued', data: { invoiceNumber: number, totalAmount, currency } };
-        return credited(issued, [recorded], event.data.refunds ?? [], issuedAt, numbers);
+        const refunds = (event.data.refunds ?? []).filter(({ refundId }) => !isCredited(issued, refundId));
+        return credited(issued, [recorded], refunds, issuedAt, numbers);
       }
       case 'OrderRefunded': {
         if (event.data.uninvoiced) return ignore('no invoice is over what it pays back');
         if (!invoice) return ignore('it is credited when the order is invoiced');
-        if (invoice.creditNotes.some((note) => note.refundId === event.data.refundId))
-          return ignore('the refund was credited before');
+        if (isCredited(invoice, event.data.refundId)) return ignore('the refund was credited before');
         return credited(invoice, [], [event.data], issuedAt, numbers);
       }
       default:
@@ -104,6 +119,40 @@ export const billingRules: BillingRules = {
     throw new Error(`Billing takes no commands, not even ${String(command)}`);
   },
 };
+
+function isCredited({ creditNotes }: Invoice, refundId: string): boolean {
+  return creditNotes.some((note) => note.refundId === refundId);
+}
+
+function withFurther(invoice: Invoice, data: EventData<'OrderPartSold'>, number: string, issuedAt: string): Invoice {
+  const { currency, further = [] } = invoice;
+  const { shipmentId, totalAmount } = data;
+  const { items, taxLines, discountLines, shippingLines } = data;
+  const sum = amountMinor(invoice.totalAmount, currency) + amountMinor(totalAmount, currency);
+  return {
+    ...invoice,
+    totalAmount: formatAmount(sum, currency),
+    further: [
+      ...further,
+      {
+        number,
+        issuedAt,
+        ...(shipmentId !== undefined && { shipmentId }),
+        totalAmount,
+        items,
+        ...(taxLines && { taxLines }),
+        ...(discountLines && { discountLines }),
+        ...(shippingLines && { shippingLines }),
+      },
+    ],
+  };
+}
+
+/** The total of the first invoice of an order. */
+export function firstTotal({ totalAmount, currency, further = [] }: Invoice): string {
+  const rest = further.reduce((sum, one) => sum + amountMinor(one.totalAmount, currency), 0n);
+  return formatAmount(amountMinor(totalAmount, currency) - rest, currency);
+}
 
 /** The invoice with a credit note for each of these refunds. */
 function credited(

@@ -34,7 +34,7 @@ export const billing: ServiceDefinition = {
   create({ database, bus, clock, logger, metrics, soleWriter }) {
     const processor = new Processor<Invoice, never, never, number>({
       ...PARTS,
-      opensWith: ['OrderCompleted'],
+      opensWith: ['OrderCompleted', 'OrderPartSold'],
       // Kept counters are safe in any case: they move by compare-and-set. Where others move them too, keeping costs conflicts.
       keepShared: soleWriter,
       database,

@@ -8,13 +8,19 @@ import type { Invoice } from './rules.ts';
 
 /** SQL of the billing service; nowhere else. */
 
-const CHANGING: Columns = { order_id: 'uuid', version: 'integer', sequence: 'integer', seen: 'json', body: 'json' };
+const CHANGING: Columns = {
+  order_id: 'uuid',
+  version: 'integer',
+  sequence: 'integer',
+  seen: 'json',
+  total: 'numeric',
+  body: 'json',
+};
 export const COLUMNS: Columns = {
   ...CHANGING,
   number: 'text',
   issued_at: 'timestamptz',
   currency: 'text',
-  total: 'numeric',
 };
 
 interface StoredInvoice extends Record<string, unknown> {

@@ -44,8 +44,8 @@ const REACTIONS = {
 
 export type OrderRules = Rules<Order, OrderCommand>;
 
-/** The rules of the orders service under given deadlines. */
-export function orderRules(deadlines: Deadlines): OrderRules {
+/** The rules of the orders service under given deadlines; `invoicesDispatches`: each parcel gets an invoice of its own. */
+export function orderRules(deadlines: Deadlines, invoicesDispatches = false): OrderRules {
   return {
     source: '/olms/orders',
     consumes: Object.keys(REACTIONS) as (keyof typeof REACTIONS)[],
@@ -53,7 +53,12 @@ export function orderRules(deadlines: Deadlines): OrderRules {
       // Events of other services come after OrderCreated in the log, so the row exists; else the log is damaged.
       if (!order) throw new Error(`${event.type} for an order that is not known`);
       const command = (REACTIONS[event.type as keyof typeof REACTIONS] as (event: OrderEvent) => OrderCommand)(event);
-      const decision = decide(command, order, { nowMs: context.nowMs, newId: context.newId, deadlines });
+      const decision = decide(command, order, {
+        nowMs: context.nowMs,
+        newId: context.newId,
+        deadlines,
+        invoicesDispatches,
+      });
       if ('ignored' in decision) return ignore(decision.ignored);
       // A fact that the table does not expect is a hole in the table: the order waits for a person.
       if (isRefusal(decision)) throw new Error(`${event.type}: ${decision.detail}`);
@@ -61,7 +66,12 @@ export function orderRules(deadlines: Deadlines): OrderRules {
     },
     decide(command, order, context) {
       if (!order) return { refused: 'ORDER_NOT_FOUND', detail: 'There is no such order.' };
-      const decision = decide(command, order, { nowMs: context.nowMs, newId: context.newId, deadlines });
+      const decision = decide(command, order, {
+        nowMs: context.nowMs,
+        newId: context.newId,
+        deadlines,
+        invoicesDispatches,
+      });
       if (isRefusal(decision)) return decision;
       if ('ignored' in decision) return { state: order, events: [] };
       return { state: decision.order, events: decision.events };

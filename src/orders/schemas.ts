@@ -335,6 +335,7 @@ export const OrderView = Type.Object(
         amount: Type.Optional(
           Type.String({ ...Amount, description: 'To be captured as it left, where the payment was only authorized' }),
         ),
+        invoiced: Type.Optional(Type.Boolean({ description: 'True: it has an invoice of its own' })),
       }),
     ),
     returns: Type.Array(

@@ -42,7 +42,7 @@ export const orders: ServiceDefinition = {
 function partsOf(env: Environment): ProcessorParts<Order, OrderCommand, never, never> {
   const config = readSettings(ordersSettings, env);
   const store = orderStore(parseRepeatedReferences(config.repeatedReferences));
-  return { name: 'orders', rules: orderRules(deadlinesOf(config)), store };
+  return { name: 'orders', rules: orderRules(deadlinesOf(config), config.invoiceAt === 'dispatch'), store };
 }
 
 function createOrders({

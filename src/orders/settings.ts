@@ -60,6 +60,14 @@ export const ordersSettings = {
     meaning:
       'Channels, comma-separated, whose orders may have the reference of another order; * for all. Elsewhere a second one is refused with 409',
   },
+  invoiceAt: {
+    type: 'choice',
+    choices: ['completion', 'dispatch'],
+    env: 'BILLING_INVOICE_AT',
+    default: 'completion',
+    meaning:
+      '`completion`: an order gets one invoice, when it is completed; `dispatch`: each parcel gets one as it leaves, the first with the shipping',
+  },
   intakeQueueMax: {
     type: 'integer',
     env: 'ORDERS_INTAKE_QUEUE_MAX',

@@ -39,9 +39,11 @@ function shortIds(rules: OrderRules): OrderRules {
 export class OrderStory extends RulesStory<Order, OrderCommand> {
   #decision: ReturnType<typeof decide> | undefined;
 
-  constructor(data: Partial<EventData<'OrderCreated'>> = {}) {
+  readonly #invoicesDispatches: boolean;
+
+  constructor(data: Partial<EventData<'OrderCreated'>> = {}, invoicesDispatches = false) {
     // The tests name shipments, refunds and returns by short ids.
-    super(shortIds(orderRules(deadlines)), { nowMs: NOW_MS, checkEvents: false });
+    super(shortIds(orderRules(deadlines, invoicesDispatches)), { nowMs: NOW_MS, checkEvents: false });
     const items = [
       { line: 1, sku: 'MUG', quantity: 3, unitPrice: '9.95', amount: '29.85' },
       { line: 2, sku: 'CUP', quantity: 1, unitPrice: '0.0375', amount: '0.04' },
@@ -58,6 +60,7 @@ export class OrderStory extends RulesStory<Order, OrderCommand> {
       deadlineAt: inHours(1),
       ...data,
     };
+    this.#invoicesDispatches = invoicesDispatches;
     this.store({ ...this.row, state: fold([{ type: 'OrderCreated', data: created }]) });
   }
 
@@ -73,7 +76,8 @@ export class OrderStory extends RulesStory<Order, OrderCommand> {
 
   override when(command: OrderCommand): this {
     const before = this.order;
-    this.#decision = decide(command, before, { nowMs: this.nowMs, newId: () => 'id', deadlines });
+    const context = { nowMs: this.nowMs, newId: () => 'id', deadlines, invoicesDispatches: this.#invoicesDispatches };
+    this.#decision = decide(command, before, context);
     super.when(command);
     if (this.refused === undefined) assert.deepStrictEqual(this.events.reduce<Order>(evolve, before), this.order);
     return this;

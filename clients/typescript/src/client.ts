@@ -378,7 +378,7 @@ export class OlmsClient extends ClientCore {
     return this.read({ method: 'POST', path: '/orders/{id}/hold', parameters, body, keyed: true }, options);
   }
 
-  /** The invoice of an order with its credit notes */
+  /** The invoice of an order, or those of its parcels, with its credit notes */
   readInvoice(parameters: ReadInvoiceParameters, options?: CallOptions<'Accept'>): Promise<Invoice> {
     return this.read({ method: 'GET', path: '/orders/{id}/invoice', parameters }, options);
   }

@@ -173,6 +173,41 @@ export type Invoice = {
     readonly amount: string;
     readonly name?: string;
   }[];
+  /** Where each parcel gets an invoice of its own: those after the first */
+  readonly furtherInvoices?: readonly {
+    readonly discountLines?: readonly {
+      /** Decimal string in the currency of the order */
+      readonly amount: string;
+      readonly name?: string;
+    }[];
+    readonly invoiceNumber: string;
+    /** RFC 3339, UTC */
+    readonly issuedAt: string;
+    readonly lines: readonly {
+      /** Decimal string in the currency of the order */
+      readonly amount: string;
+      readonly line: number;
+      readonly name?: string;
+      readonly quantity: number;
+      readonly sku: string;
+      /** Decimal string in the currency of the order */
+      readonly unitPrice: string;
+    }[];
+    /** The parcel that it is over */
+    readonly shipmentId?: string;
+    readonly shippingLines?: readonly {
+      /** Decimal string in the currency of the order */
+      readonly amount: string;
+      readonly name?: string;
+    }[];
+    readonly taxLines?: readonly {
+      /** Decimal string in the currency of the order */
+      readonly amount: string;
+      readonly name?: string;
+    }[];
+    /** Decimal string in the scale of its currency */
+    readonly totalAmount: string;
+  }[];
   readonly invoiceNumber: string;
   /** RFC 3339, UTC */
   readonly issuedAt: string;
@@ -814,6 +849,8 @@ export type Order = {
     readonly amount?: string;
     readonly carrier: string;
     readonly delivered: boolean;
+    /** True: it has an invoice of its own */
+    readonly invoiced?: boolean;
     readonly items: readonly {
       readonly quantity: number;
       readonly sku: string;

@@ -38,6 +38,22 @@ const AmountToCapture = Type.String({
 });
 const Uninvoiced = Type.Boolean({ description: 'True: for what no invoice is over, so no credit note either' });
 
+/** What an invoice is over. */
+const Sale = {
+  customerId: Type.Optional(CustomerId),
+  currency: Type.String(),
+  items: Type.Array(OrderItem),
+  taxLines: Type.Optional(Type.Array(ChargeLine)),
+  discountLines: Type.Optional(Type.Array(ChargeLine)),
+  shippingLines: Type.Optional(Type.Array(ChargeLine)),
+  totalAmount: Amount,
+  refunds: Type.Optional(
+    Type.Array(Type.Object({ refundId: Id, amount: Amount }), { description: 'Carried out before' }),
+  ),
+  reference: Type.Optional(Type.String()),
+  billingAddress: Type.Optional(Address),
+};
+
 /** What the orders service emits. */
 export const ORDERS_EVENTS = {
   OrderCreated: defineEvent({
@@ -203,24 +219,28 @@ export const ORDERS_EVENTS = {
     data: Type.Object({ shipmentId: Id, by: Type.Optional(Actor) }),
     example: { shipmentId: exampleId },
   }),
+  OrderPartSold: defineEvent({
+    source,
+    meaning: 'A part of the order is to be invoiced by itself: what left with a parcel, the first with the shipping.',
+    data: Type.Object({
+      ...Sale,
+      shipmentId: Type.Optional(
+        Type.String({ format: 'uuid', description: 'Absent: what was left to invoice when the order was completed' }),
+      ),
+    }),
+    example: {
+      shipmentId: exampleId,
+      customerId: exampleId,
+      currency: 'EUR',
+      items: exampleItems,
+      totalAmount: '19.90',
+    },
+  }),
   OrderCompleted: defineEvent({
     source,
-    meaning: 'Everything was delivered, or an operator declared the order complete; it is to be invoiced.',
-    data: Type.Object({
-      customerId: Type.Optional(CustomerId),
-      currency: Type.String(),
-      items: Type.Array(OrderItem),
-      taxLines: Type.Optional(Type.Array(ChargeLine)),
-      discountLines: Type.Optional(Type.Array(ChargeLine)),
-      shippingLines: Type.Optional(Type.Array(ChargeLine)),
-      totalAmount: Amount,
-      refunds: Type.Optional(
-        Type.Array(Type.Object({ refundId: Id, amount: Amount }), { description: 'Carried out before' }),
-      ),
-      reference: Type.Optional(Type.String()),
-      billingAddress: Type.Optional(Address),
-      by: Type.Optional(Actor),
-    }),
+    meaning:
+      'Everything was delivered, or an operator declared the order complete; it is to be invoiced, where its parcels were not.',
+    data: Type.Object({ ...Sale, by: Type.Optional(Actor) }),
     example: { customerId: exampleId, currency: 'EUR', items: exampleItems, totalAmount: '19.90' },
   }),
   OrderCancellationRequested: defineEvent({

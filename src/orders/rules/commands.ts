@@ -21,6 +21,8 @@ export interface DecideContext {
   readonly nowMs: number;
   newId(): string;
   readonly deadlines: Deadlines;
+  /** Each parcel gets an invoice of its own. */
+  readonly invoicesDispatches?: boolean;
 }
 
 /** Why goods come back. */

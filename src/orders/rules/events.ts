@@ -5,9 +5,10 @@ import { ignore, type Ignored } from '#platform/processor/aggregate.ts';
 import type { DecideContext, OrderCommand } from './commands.ts';
 import { amended } from './amend.ts';
 import { deadline, deadlineUnder, expiryReason, heldUntil } from './deadlines.ts';
+import { evolve } from './evolve.ts';
 import { rowsFor } from './lifecycle.ts';
 import { creditForReturn, returnOf } from './returns.ts';
-import { standingContent } from './standing.ts';
+import { saleOf, shippedContent, standingContent, totalOf, unshippedContent } from './standing.ts';
 import { amountToCapture, mostToRefund, refundByPerson } from './settle.ts';
 import { HOLD_STEPS, isPaused, type Order } from './state.ts';
 
@@ -81,15 +82,17 @@ export const EVENTS_OF: Emitters = {
       ...(by !== undefined && { by }),
     };
     const shipped: NewEvent = { type: last ? 'OrderShipped' : 'OrderPartiallyShipped', data };
-    return order.cancellation
-      ? [{ type: 'OrderCancellationLapsed', data: { reason: 'a parcel had left already' } }, shipped]
-      : [shipped];
+    return [
+      ...(order.cancellation ? [lapsedCancellation] : []),
+      shipped,
+      ...soldWith(shipmentId, shipped, order, context),
+    ];
   },
   recordDelivery: ({ shipmentId, last, by }, order) =>
     last && order.status === 'SHIPPED'
-      ? [completion(order, by)]
+      ? completed(order, by)
       : [{ type: 'OrderDeliveryRecorded', data: { shipmentId, ...(by !== undefined && { by }) } }],
-  complete: ({ by }, order) => [completion(order, by)],
+  complete: ({ by }, order) => completed(order, by),
   recordShipmentsStopped: (_, order) => {
     const { reason, by, customerMessage } = order.cancellation ?? {
       reason: 'stopped by the warehouse',
@@ -142,6 +145,11 @@ export const EVENTS_OF: Emitters = {
   },
 };
 
+const lapsedCancellation: NewEvent = {
+  type: 'OrderCancellationLapsed',
+  data: { reason: 'a parcel had left already' },
+};
+
 function paymentRecorded(
   paymentStatus: PaymentStatus,
   more: Omit<EventData<'OrderPaymentRecorded'>, 'paymentStatus'> = {},
@@ -149,24 +157,28 @@ function paymentRecorded(
   return [{ type: 'OrderPaymentRecorded', data: { paymentStatus, ...more } }];
 }
 
-function completion(order: Order, by: string | undefined): NewEvent {
-  const { customerId, currency, totalAmount, reference, shippingAddress } = order;
-  const { items, taxLines, discountLines, shippingLines } = standingContent(order);
-  const refunds = order.refunds.filter(({ status, uninvoiced }) => status === 'DONE' && !uninvoiced);
-  return {
-    type: 'OrderCompleted',
-    data: {
-      ...(customerId !== undefined && { customerId }),
-      currency,
-      items: [...items],
-      ...(taxLines && { taxLines: [...taxLines] }),
-      ...(discountLines && { discountLines: [...discountLines] }),
-      ...(shippingLines && { shippingLines: [...shippingLines] }),
-      totalAmount,
-      ...(refunds.length > 0 && { refunds: refunds.map(({ refundId, amount }) => ({ refundId, amount })) }),
-      ...(reference === undefined ? {} : { reference }),
-      ...(shippingAddress && { billingAddress: shippingAddress }),
-      ...(by !== undefined && { by }),
-    },
-  };
+function completed(order: Order, by: string | undefined): NewEvent[] {
+  const rest = order.shipments.some(({ invoiced }) => invoiced) ? unshippedContent(order) : undefined;
+  const sale = saleOf(order, standingContent(order), order.totalAmount);
+  const data = { ...sale, ...(by !== undefined && { by }) };
+  return [...(rest ? [partSold(order, rest)] : []), { type: 'OrderCompleted', data }];
+}
+
+/** What left with a parcel is invoiced by itself, where the first one was, or is to be. */
+function soldWith(
+  shipmentId: string,
+  shipped: NewEvent,
+  before: Order,
+  { invoicesDispatches }: DecideContext,
+): NewEvent[] {
+  const [first] = before.shipments;
+  if (first ? !first.invoiced : !invoicesDispatches) return [];
+  const order = evolve(before, shipped);
+  const content = shippedContent(order, before);
+  return content ? [partSold(order, content, shipmentId)] : [];
+}
+
+function partSold(order: Order, content: Parameters<typeof saleOf>[1], shipmentId?: string): NewEvent {
+  const sale = saleOf(order, content, totalOf(content, order.currency));
+  return { type: 'OrderPartSold', data: { ...(shipmentId !== undefined && { shipmentId }), ...sale } };
 }

@@ -78,6 +78,11 @@ export const EVOLVERS: Evolver = {
   OrderReadyForShipment: (_, { deadlineAt }) => ({ fulfillmentStatus: 'SCHEDULED', deadlineAt }),
   OrderPartiallyShipped: (order, data) => ({ ...shippedWith(order, data), fulfillmentStatus: 'PARTIALLY_SHIPPED' }),
   OrderShipped: (order, data) => ({ ...shippedWith(order, data), fulfillmentStatus: 'SHIPPED', holds: [] }),
+  OrderPartSold: (order, { shipmentId }) => ({
+    shipments: order.shipments.map((shipment) =>
+      shipment.shipmentId === shipmentId ? { ...shipment, invoiced: true } : shipment,
+    ),
+  }),
   OrderDeliveryRecorded: (order, { shipmentId }) => ({
     shipments: order.shipments.map((shipment) =>
       shipment.shipmentId === shipmentId ? { ...shipment, delivered: true } : shipment,

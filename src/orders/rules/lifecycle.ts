@@ -55,6 +55,8 @@ export const TRANSITIONS = [
   { from: ['PAID'], command: 'proceed', event: 'OrderReadyForShipment', to: 'READY_FOR_SHIPMENT', who: ['orders'] },
   { from: ['READY_FOR_SHIPMENT', 'PARTIALLY_SHIPPED'], command: 'recordDispatch', event: 'OrderPartiallyShipped', to: 'PARTIALLY_SHIPPED', who: ['shipping'] },
   { from: ['READY_FOR_SHIPMENT', 'PARTIALLY_SHIPPED'], command: 'recordDispatch', event: 'OrderShipped', to: 'SHIPPED', who: ['shipping'] },
+  // Where each parcel has its invoice; when the order is completed, what is left of it.
+  { from: ['PARTIALLY_SHIPPED', 'SHIPPED'], command: 'proceed', event: 'OrderPartSold', to: 'same', who: ['orders'] },
   { from: ['PARTIALLY_SHIPPED', 'SHIPPED'], command: 'recordDelivery', event: 'OrderDeliveryRecorded', to: 'same', who: ['shipping'] },
   { from: ['SHIPPED'], command: 'recordDelivery', event: 'OrderCompleted', to: 'COMPLETED', who: ['shipping'] },
   { from: ['SHIPPED'], command: 'complete', event: 'OrderCompleted', to: 'COMPLETED', who: ['client'] },

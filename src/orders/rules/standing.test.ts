@@ -1,8 +1,9 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { amountMinor, formatAmount } from '#contracts/money.ts';
 import type { ChargeLine } from '#contracts/order-events.ts';
-import { newOrder } from '#tests/support/order-story.ts';
+import { deliver, dispatch, newOrder, OrderStory, pay, refund, reserve } from '#tests/support/order-story.ts';
 import { seeded } from '#tests/support/seeded.ts';
+import type { OrderCommand } from './commands.ts';
 import { cancelledPart, marksOf, unshippedPieces } from './ruler.ts';
 import { standingContent } from './standing.ts';
 import type { Order } from './state.ts';
@@ -53,6 +54,47 @@ test('cancelled pieces take their goods, their discount and their tax along', ()
   expect(stands).toMatchObject({ taxLines: [{ name: 'VAT', amount: '6.00' }], discountLines: [{ amount: '3.00' }] });
   const rest = standingContent(without(order('4.00', '7.80'), 2, 2));
   expect(rest.items.map(({ line }) => line)).toEqual([1]);
+});
+
+describe('where each parcel has its invoice', () => {
+  const charges = { shippingLines: [{ amount: '3.00' }], discountLines: [{ amount: '3.29' }], totalAmount: '29.60' };
+  const ready = (): OrderStory =>
+    new OrderStory(charges, true).given(reserve, { ...pay, amount: '29.60', captured: '29.60' } as OrderCommand);
+
+  test('it is over what left with it, the first with the shipping', () => {
+    const s = ready().when(dispatch('east', false)).emits('OrderPartiallyShipped', 'OrderPartSold');
+    expect(s.dataOf('OrderPartSold')).toMatchObject({
+      shipmentId: 'east',
+      items: [{ line: 2, quantity: 1, amount: '0.04' }],
+      shippingLines: [{ amount: '3.00' }],
+      totalAmount: '3.04',
+    });
+    s.when(dispatch('west', true)).emits('OrderShipped', 'OrderPartSold');
+    expect(s.dataOf('OrderPartSold')).toMatchObject({
+      items: [{ line: 1, quantity: 3, amount: '29.85' }],
+      discountLines: [{ amount: '3.29' }],
+      shippingLines: [],
+      totalAmount: '26.56',
+    });
+    s.given(deliver('east', false)).when(deliver('west', true)).emits('OrderCompleted');
+  });
+
+  test('what was given before it left and then cancelled is invoiced with the completion', () => {
+    const s = ready().given(refund('20.00'), dispatch('east', false));
+    const order = without(s.order, 1, 3);
+    expect(order.totalAmount).toBe('20.98');
+    s.store({ ...s.row, state: { ...order, capturedAmount: '29.60' } });
+    s.given({ ...dispatch('none', true), items: [] } as OrderCommand);
+    s.when({ type: 'complete', by: 'operator' }).emits('OrderPartSold', 'OrderCompleted');
+    expect(s.dataOf('OrderPartSold').totalAmount).toBe('17.94');
+  });
+
+  test('an order whose first parcel had none gets one when it is completed', () => {
+    const s = ready().given(dispatch('east', false));
+    const shipments = s.order.shipments.map((parcel) => ({ ...parcel, invoiced: undefined }));
+    s.store({ ...s.row, state: { ...s.order, shipments } });
+    s.when(dispatch('west', true)).emits('OrderShipped');
+  });
 });
 
 test.each(Array.from({ length: 100 }, (_, seed) => seed))('what stands adds up to the total (seed %i)', (seed) => {

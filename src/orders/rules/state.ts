@@ -78,6 +78,8 @@ export interface Order {
     readonly items: readonly SkuQuantity[];
     /** What was to be captured when it left. */
     readonly amount?: string | undefined;
+    /** It has an invoice of its own. */
+    readonly invoiced?: boolean | undefined;
   }[];
   readonly returns: readonly {
     readonly returnId: string;
