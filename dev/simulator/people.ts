@@ -8,6 +8,7 @@ import type { Order } from '#orders/rules/state.ts';
 import type { Shipment, ShipmentStatus } from '#shipping/rules.ts';
 import { fail } from './log.ts';
 import { boundMs, START_MS } from './plan.ts';
+import { Random } from './random.ts';
 import { drawnRequest, varied } from './request.ts';
 import type { Story } from './story.ts';
 
@@ -42,6 +43,7 @@ const AFTERWARDS = [
 const REGARDLESS_ROUND = 12;
 /** Enough that most orders with more lines find what they want. */
 const STOCK_MORE = 30;
+const IMPORTS_SEED = 0x0badcafe;
 
 export class People {
   readonly #story: Story;
@@ -49,9 +51,12 @@ export class People {
   /** What people still want of orders that are complete. */
   readonly #wishes = new Map<string, number>();
   #rounds = 0;
+  /** Imports came later; with numbers of their own, they left every story without them as it was. */
+  readonly #imports: Random;
 
-  constructor(story: Story) {
+  constructor(story: Story, seed: number) {
     this.#story = story;
+    this.#imports = new Random(seed ^ IMPORTS_SEED);
   }
 
   begin(): void {
@@ -101,11 +106,17 @@ export class People {
       { nowMs: scheduler.nowMs, newId: () => this.#story.ids.next(scheduler.nowMs) },
     );
     if ('length' in data) return fail(`an order is not taken: ${data[0]!.detail}`);
-    const id = this.#story.take(data);
+    const id = this.#story.take(data, this.#elsewhere());
     if (id === undefined) return scheduler.after(500, () => this.#buy());
     this.#wishes.set(id, (random.chance(0.5) ? 0 : random.below(5)) + (plan.varied ? this.#story.variety.below(6) : 0));
     for (let n = random.below(4); n > 0; n--)
       scheduler.after(random.duration(1, plan.actingMs), () => this.#act(id, random.pick(ACTIONS)));
+  }
+
+  /** A few orders were taken in another system: some ended there, some are to be fulfilled here. */
+  #elsewhere(): 'history' | 'open' | undefined {
+    const chance = this.#imports.below(100);
+    return chance < 3 ? 'history' : chance < 9 ? 'open' : undefined;
   }
 
   #order(id: string, command: OrderCommand): void {

@@ -1,5 +1,5 @@
 import type { Envelope } from '#contracts/envelope.ts';
-import type { EventData } from '#contracts/order-events.ts';
+import { type EventData, EXTERNAL } from '#contracts/order-events.ts';
 import { billingRules, countersOf, type Invoice } from '#billing/rules.ts';
 import { inventoryRules, type InventoryCommand, type Reservation, type StockOfSku } from '#inventory/rules.ts';
 import { type Correspondence, type Notification, notificationRules } from '#notifications/rules.ts';
@@ -66,7 +66,7 @@ export function createServices(story: Story): Services {
     payments: make({
       name: 'payments',
       rules: faults.payments ? faults.payments(payments) : payments,
-      opensWith: ['OrderPaymentRequested'],
+      opensWith: ['OrderPaymentRequested', 'OrderImported'],
       perform: (effects, replica) => {
         for (const effect of effects) story.outside.call(effect, replica);
       },
@@ -82,7 +82,10 @@ export function createServices(story: Story): Services {
       },
       lookEveryMs: 1_000,
       onSaved: (changes) => {
-        for (const { after } of changes) checkPayment(story, after.state!);
+        for (const { after } of changes) {
+          checkPayment(story, after.state!);
+          if (after.state!.provider === EXTERNAL) story.actByHand(after.id);
+        }
       },
     }),
     shipping: make({

@@ -1,10 +1,13 @@
 import type { Envelope } from '#contracts/envelope.ts';
-import type { EventData } from '#contracts/order-events.ts';
-import { SOURCES } from '#contracts/order-events.ts';
+import { amountMinor, formatAmount } from '#contracts/money.ts';
+import { type EventData, EXTERNAL, type NewEvent, SOURCES } from '#contracts/order-events.ts';
 import type { Row } from '#platform/processor/aggregate.ts';
 import { STATUSES } from '#orders/rules/lifecycle.ts';
-import { created } from '#orders/rules/evolve.ts';
+import { paymentRequest } from '#orders/rules/events.ts';
+import { created, evolve, imported } from '#orders/rules/evolve.ts';
+import { historyOrder } from '#orders/rules/imports.ts';
 import type { Order } from '#orders/rules/state.ts';
+import { isOpen, type Operation } from '#payments/rules/operation.ts';
 import { People } from './people.ts';
 import { checkEnd } from './checks.ts';
 import type { Faults } from './faults.ts';
@@ -22,6 +25,7 @@ import type { Trouble, World } from './world.ts';
 
 const STEPS_MAX = 60_000;
 const BACKORDER_SWEEP_MS = 30_000;
+const BY_HAND_MS = 600_000;
 /** Chosen so that the breaker stays closed in the stories that are held as regressions. */
 const BREAKER_SEED = 0x03030303;
 /** Chosen so that the stories that are held as regressions have no variety, and stay as they were. */
@@ -57,6 +61,7 @@ type AnyService = Service<unknown, unknown, unknown, unknown>;
 
 export class Story implements World {
   readonly plan: Plan;
+  readonly #seed: number;
   readonly random: Random;
   /** The breaker came later; with numbers of its own, it left every story that it does not strike as it was. */
   readonly #breaker: Random;
@@ -85,8 +90,10 @@ export class Story implements World {
   readonly #types = new Map<string, AnyService[]>();
   readonly #processes: Process[] = [];
   #sweeps = 0;
+  readonly #byHand = new Set<string>();
 
   constructor({ seed, faults = {}, trace }: StoryOptions) {
+    this.#seed = seed;
     this.random = new Random(seed);
     this.ids = new Ids(this.random);
     this.#breaker = new Random(seed ^ BREAKER_SEED);
@@ -110,7 +117,7 @@ export class Story implements World {
   run(): StoryResult {
     let failure: string | undefined;
     try {
-      new People(this).begin();
+      new People(this, this.#seed).begin();
       while (this.scheduler.step()) if (this.scheduler.steps > STEPS_MAX) fail('the story does not come to rest');
       checkEnd(this);
     } catch (error) {
@@ -246,7 +253,7 @@ export class Story implements World {
   // What the services' own jobs do beside the rules ---------------------------------------------------------
 
   /** An order is taken: its row and its first event, in one save. */
-  take(data: EventData<'OrderCreated'>): string | undefined {
+  take(data: EventData<'OrderCreated'>, elsewhere?: 'history' | 'open'): string | undefined {
     const { orders } = this.services;
     if (!orders.replicas.some((replica) => replica.alive)) return undefined;
     const now = this.scheduler.nowMs;
@@ -254,20 +261,21 @@ export class Story implements World {
     const cause = this.ids.next(now);
     this.orderIds.push(id);
     this.log.commanded(cause);
-    const row: Row<Order> = { id, revision: 1, sequence: 1, consumed: {}, state: created(data) };
-    orders.insert(row, [
-      {
+    const taken = elsewhere === 'history' ? ended(data, () => this.ids.next(now)) : begun(data, elsewhere === 'open');
+    const row: Row<Order> = { id, revision: 1, sequence: taken.events.length, consumed: {}, state: taken.order };
+    orders.insert(
+      row,
+      taken.events.map((event, index) => ({
         id: this.ids.next(now),
         source: SOURCES.orders,
-        type: 'OrderCreated',
         subject: id,
-        sequence: 1,
+        sequence: index + 1,
         time: timeText(now),
         correlationid: cause,
         causationid: cause,
-        data,
-      },
-    ]);
+        ...event,
+      })),
+    );
     return id;
   }
 
@@ -282,6 +290,21 @@ export class Story implements World {
     this.note(() => `stock of ${sku} at ${location} changes by ${delta}`);
     for (const replica of inventory.replicas) replica.forgetShared(sku);
     if (delta > 0) this.stockArrived();
+  }
+
+  /** What was paid elsewhere is given back there by a person, who records it some time later. */
+  actByHand(orderId: string): void {
+    const { payments } = this.services;
+    const open = (): readonly Operation[] => payments.state(orderId)?.operations.filter(isOpen) ?? [];
+    if (this.#byHand.has(orderId) || open().length === 0) return;
+    this.#byHand.add(orderId);
+    this.scheduler.after(BY_HAND_MS, () => {
+      this.#byHand.delete(orderId);
+      for (const { key } of open())
+        payments.submit(orderId, { type: 'outcome', key, result: { type: 'approved', reference: 'by hand' } });
+      // The process that was asked may die of it.
+      this.actByHand(orderId);
+    });
   }
 
   /** Waiting orders try again: soon where the process lives on, at the next regular sweep in any case. */
@@ -306,6 +329,51 @@ export class Story implements World {
     const order = this.services.orders.state(orderId);
     return order !== undefined && !STATUSES[order.status].final;
   }
+}
+
+interface Begun {
+  readonly order: Order;
+  readonly events: readonly NewEvent[];
+}
+
+const ORIGIN = { kind: 'import', source: 'old-shop', number: '1' } as const;
+const PAID_ELSEWHERE = { provider: EXTERNAL, token: EXTERNAL };
+
+/** An order as its first events leave it. */
+function begun(placed: EventData<'OrderCreated'>, open: boolean): Begun {
+  const data = open
+    ? { ...placed, origin: ORIGIN, payment: PAID_ELSEWHERE, reviewReasons: [], allowBackorder: true }
+    : placed;
+  const order = created(data);
+  const taken: NewEvent = { type: 'OrderCreated', data };
+  if (!open) return { order, events: [taken] };
+  const asked = paymentRequest(order);
+  return { order: evolve(order, asked), events: [taken, asked] };
+}
+
+/** An order that ended elsewhere, the dearer ones cancelled there. */
+function ended(placed: EventData<'OrderCreated'>, newId: () => string): Begun {
+  const total = amountMinor(placed.totalAmount, placed.currency);
+  const back = total > 1n ? [{ amount: formatAmount(total > 1_000n ? total : total / 2n, placed.currency) }] : [];
+  const data = historyOrder(
+    {
+      ...placed,
+      payment: PAID_ELSEWHERE,
+      number: ORIGIN.number,
+      createdAt: '2020-02-29T12:00:00Z',
+      refunds: back,
+      ...ending(total),
+    },
+    ORIGIN,
+    { createdDeadlineMs: 0, reviewDeadlineMs: 0, reviewTotals: new Map(), defaultProvider: 'sandbox' },
+    { nowMs: START_MS, newId },
+  );
+  if ('length' in data) return fail(`an order of the past is not taken: ${data[0]!.detail}`);
+  return { order: imported(data), events: [{ type: 'OrderImported', data }] };
+}
+
+function ending(total: bigint): { status: 'COMPLETED' | 'CANCELLED'; paidAmount?: string } {
+  return { status: total > 1_000n ? 'CANCELLED' : 'COMPLETED' };
 }
 
 export function runStory(options: StoryOptions): StoryResult {

@@ -10,6 +10,8 @@ import type {
   Dashboard,
   FulfillmentStatus,
   Health,
+  ImportOrders,
+  ImportedOrders,
   Invoice,
   Location,
   NewApiKey,
@@ -162,6 +164,11 @@ export interface ListPaymentsParameters {
 
 export interface ReceiveWebhookParameters {
   readonly provider: string;
+}
+
+export interface RecordPaymentOperationParameters {
+  readonly orderId: string;
+  readonly operationId: string;
 }
 
 export interface ListProductsParameters {
@@ -318,6 +325,11 @@ export class OlmsClient extends ClientCore {
   /** Place an order */
   placeOrder(body: PlaceOrder, options?: ChangeOptions<'Prefer'>): Promise<Order> {
     return this.read({ method: 'POST', path: '/orders', body, keyed: true }, options);
+  }
+
+  /** Take orders of another system: live, paid elsewhere and open, or as history; each once by its number */
+  importOrders(body: ImportOrders, options?: ChangeOptions): Promise<ImportedOrders> {
+    return this.read({ method: 'POST', path: '/orders/imports', body, keyed: true }, options);
   }
 
   /** One order, now or as of a version or time */
@@ -506,6 +518,23 @@ export class OlmsClient extends ClientCore {
     readonly accepted: boolean;
   }> {
     return this.read({ method: 'POST', path: '/payments/webhooks/{provider}', parameters, body }, options);
+  }
+
+  /** Record what a person did about money that was paid in another system; a repetition changes nothing */
+  recordPaymentOperation(
+    parameters: RecordPaymentOperationParameters,
+    body: {
+      readonly outcome: 'done' | 'refused';
+      readonly reason?: string;
+      /** Of what was done, in the other system */
+      readonly reference?: string;
+    },
+    options?: ChangeOptions,
+  ): Promise<Payment> {
+    return this.read(
+      { method: 'POST', path: '/payments/{orderId}/operations/{operationId}/record', parameters, body, keyed: true },
+      options,
+    );
   }
 
   /** List products by SKU */

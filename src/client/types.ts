@@ -143,6 +143,86 @@ export type Health = {
   readonly status: 'ok' | 'degraded' | 'unavailable';
 };
 
+export type ImportOrders = {
+  /** live: placed like any order, and charged. open: paid elsewhere, to be fulfilled here. history: ended elsewhere; nothing follows from it */
+  readonly as: 'live' | 'open' | 'history';
+  /** Say what would become of each, and keep nothing */
+  readonly dryRun?: boolean;
+  readonly orders: readonly OrderToImport[];
+  /** The other system; with the number it names an order for good */
+  readonly source: string;
+};
+
+export type ImportedOrders = {
+  readonly counts: {
+    readonly refused: number;
+    /** Taken before */
+    readonly repeated: number;
+    readonly taken: number;
+  };
+  /** In the order of the request */
+  readonly orders: readonly {
+    /** Why it was refused */
+    readonly code?:
+      | 'MALFORMED_REQUEST'
+      | 'MALFORMED_JSON'
+      | 'VALIDATION_FAILED'
+      | 'UNKNOWN_CURRENCY'
+      | 'AMOUNT_INVALID'
+      | 'UNIT_PRICE_INVALID'
+      | 'TOTAL_MISMATCH'
+      | 'UNKNOWN_SKU'
+      | 'PAYMENT_PROVIDER_UNKNOWN'
+      | 'LOCATION_UNKNOWN'
+      | 'STOCK_TOO_LARGE'
+      | 'IDEMPOTENCY_KEY_REQUIRED'
+      | 'IDEMPOTENCY_KEY_REUSED'
+      | 'UNAUTHENTICATED'
+      | 'FORBIDDEN'
+      | 'NOT_FOUND'
+      | 'ORDER_NOT_FOUND'
+      | 'PRODUCT_NOT_FOUND'
+      | 'SHIPMENT_NOT_FOUND'
+      | 'REVIEW_NOT_FOUND'
+      | 'RETURN_NOT_FOUND'
+      | 'INVOICE_NOT_ISSUED'
+      | 'METHOD_NOT_ALLOWED'
+      | 'NOT_ACCEPTABLE'
+      | 'ACTION_NOT_ALLOWED'
+      | 'ORDER_FINAL'
+      | 'ORDER_ALREADY_SHIPPED'
+      | 'CANCELLATION_PENDING'
+      | 'HOLD_EXISTS'
+      | 'HOLD_NOT_FOUND'
+      | 'REFERENCE_TAKEN'
+      | 'REFUND_EXCEEDS_CAPTURED'
+      | 'RETURN_EXCEEDS_SHIPPED'
+      | 'REVIEW_DECIDED'
+      | 'SHIPMENT_NOT_DISPATCHABLE'
+      | 'SHIPMENT_NOT_DELIVERABLE'
+      | 'SHIPMENT_ON_HOLD'
+      | 'STOCK_INSUFFICIENT'
+      | 'API_KEY_SHOWN'
+      | 'API_KEY_EXISTS'
+      | 'VERSION_MISMATCH'
+      | 'PAYLOAD_TOO_LARGE'
+      | 'REQUEST_TIMEOUT'
+      | 'HEADERS_TOO_LARGE'
+      | 'UNSUPPORTED_MEDIA_TYPE'
+      | 'RATE_LIMITED'
+      | 'WEBHOOK_SIGNATURE_INVALID'
+      | 'OVERLOADED'
+      | 'UNAVAILABLE'
+      | 'INTERNAL';
+    readonly detail?: string;
+    readonly id?: string;
+    readonly number: string;
+    readonly outcome: 'taken' | 'repeated' | 'refused';
+    /** Decimal string in the scale of its currency */
+    readonly totalAmount?: string;
+  }[];
+};
+
 export type Invoice = {
   readonly billingAddress?: {
     readonly city?: string;
@@ -333,6 +413,14 @@ export type Order = {
     readonly unitPrice: string;
   }[];
   readonly metadata: Readonly<Record<string, unknown>>;
+  /** Where an imported order comes from */
+  readonly origin?: {
+    readonly kind: 'import';
+    /** The number of the order there */
+    readonly number: string;
+    /** The other system, as whoever imported it called it */
+    readonly source: string;
+  };
   /** What the customer has to get back beyond the refunds done and under way */
   readonly owedAmount?: string;
   /** The token is never shown */
@@ -948,6 +1036,61 @@ export type OrderSummary = {
   readonly updatedAt: string;
   /** The ETag */
   readonly version: number;
+};
+
+export type OrderToImport = {
+  readonly channel?: string;
+  readonly contact?: ContactInput;
+  /** When it was placed; history must say it */
+  readonly createdAt?: string;
+  /** ISO 4217 code */
+  readonly currency: string;
+  /** As the channel names its customer; none: a guest */
+  readonly customerId?: string;
+  readonly discountLines?: readonly {
+    /** Decimal string, e.g. "19.90" */
+    readonly amount: string;
+    readonly name?: string;
+  }[];
+  readonly endReason?: string;
+  readonly items: readonly {
+    readonly name?: string;
+    readonly productId?: string;
+    readonly quantity: number;
+    readonly sku?: string;
+    /** Decimal string, e.g. "19.90" */
+    readonly unitPrice: string;
+  }[];
+  readonly metadata?: Readonly<Record<string, unknown>>;
+  /** Of the order, elsewhere */
+  readonly number: string;
+  /** History: what was paid; by default the total of a completed order, and of another what was refunded */
+  readonly paidAmount?: string;
+  readonly payment?: {
+    readonly provider?: string;
+    readonly token: string;
+  };
+  readonly reference?: string;
+  readonly refunds?: readonly {
+    /** Decimal string, e.g. "19.90" */
+    readonly amount: string;
+    readonly reason?: string;
+  }[];
+  readonly shippingAddress?: AddressInput;
+  readonly shippingLines?: readonly {
+    /** Decimal string, e.g. "19.90" */
+    readonly amount: string;
+    readonly name?: string;
+  }[];
+  /** History: where it ended */
+  readonly status?: 'COMPLETED' | 'CANCELLED' | 'PAYMENT_FAILED';
+  readonly taxLines?: readonly {
+    /** Decimal string, e.g. "19.90" */
+    readonly amount: string;
+    readonly name?: string;
+  }[];
+  /** Decimal string, e.g. "19.90" */
+  readonly totalAmount?: string;
 };
 
 export type ParkedOrder = {

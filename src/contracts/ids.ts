@@ -26,3 +26,8 @@ export function firstIdAt(timeMs: number): string {
 export function idTimeMs(id: string): number {
   return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
 }
+
+/** When what has this id was recorded, in milliseconds since 1970; undefined for what is no id. */
+export function recordedMs(id: string | undefined): number | undefined {
+  return id !== undefined && isUuid(id) ? idTimeMs(id) : undefined;
+}

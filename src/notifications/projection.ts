@@ -39,7 +39,7 @@ export const notificationProjection: Projection = {
     },
   ],
   build(id, events) {
-    if (events[0]?.type !== 'OrderCreated') return undefined;
+    if (events[0]?.type !== 'OrderCreated' && events[0]?.type !== 'OrderImported') return undefined;
     const notifications: Notification[] = [];
     let row = emptyRow<Correspondence>(id);
     for (const event of events) {

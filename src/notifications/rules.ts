@@ -42,6 +42,8 @@ export interface Correspondence {
   readonly currency?: string;
   /** Names of its articles by SKU, where they have one. */
   readonly names?: Readonly<Record<string, string>>;
+  /** Present where the order was taken, and paid, in another system. */
+  readonly imported?: true;
   /** Number of the order's event that it comes from: an older one, when it is repeated, changes nothing. */
   readonly sequence?: number;
 }
@@ -65,17 +67,21 @@ const RECIPIENT_MAX = 500;
 const LABEL_MAX = 60;
 /** Of the articles of an order; a message shows a few of them. */
 const NAMES_MAX = 100;
+/** Of an order that another system took. */
+const IN_THE_PAST: ReadonlySet<string> = new Set(['OrderCreated', 'OrderPaid']);
 const NO_CONTACT = 'the order has no contact';
 
 export function notificationRules(channels: Channels): NotificationRules {
   return {
     // Notifications emits nothing; the source only completes what every service is.
     source: '/olms/notifications',
-    consumes: [...NOTIFIED_TYPES, 'OrderAmended'],
+    consumes: [...NOTIFIED_TYPES, 'OrderAmended', 'OrderImported'],
 
     react(event, before, { nowMs, newId, shared }) {
       const after = correspondence(event, before);
-      if (!isNotified(event.type) || !isForCustomer(event))
+      // Nobody is written to about what happened in another system.
+      const isPast = after?.imported === true && IN_THE_PAST.has(event.type);
+      if (isPast || !isNotified(event.type) || !isForCustomer(event))
         return after === before
           ? ignore('neither contact nor reference changed, and nothing else concerns the customer')
           : { state: after, events: [] };
@@ -108,12 +114,15 @@ export function notificationRules(channels: Channels): NotificationRules {
 
 /** The same value where nothing changes, so that nothing is written. */
 function correspondence(event: OrderEvent, before: Correspondence | undefined): Correspondence | undefined {
-  if (event.type !== 'OrderCreated' && event.type !== 'OrderAmended') return before;
+  if (event.type !== 'OrderCreated' && event.type !== 'OrderAmended' && event.type !== 'OrderImported') return before;
   const { sequence } = event;
   if ((before?.sequence ?? 0) >= sequence) return before;
   const { contact, reference } = event.data;
   const known = { ...(contact && { contact }), ...(reference === undefined ? {} : { reference }), sequence };
-  if (event.type === 'OrderCreated') return { currency: event.data.currency, ...namesOf(event.data.items), ...known };
+  if (event.type !== 'OrderAmended') {
+    const { currency, items, origin } = event.data;
+    return { currency, ...namesOf(items), ...(origin && { imported: true as const }), ...known };
+  }
   const { removed = [] } = event.data;
   const gone = (['contact', 'reference'] as const).filter((name) => removed.includes(name));
   if (contact === undefined && reference === undefined && gone.length === 0) return before;

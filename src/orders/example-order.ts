@@ -50,3 +50,19 @@ export const EXAMPLE_ORDER = {
     },
   },
 };
+
+/** A set of orders that ended elsewhere. */
+export const EXAMPLE_IMPORT = {
+  source: 'old-shop',
+  as: 'history',
+  orders: [
+    {
+      number: '1001',
+      createdAt: '2025-12-01T08:26:00Z',
+      status: 'COMPLETED',
+      customerId: EXAMPLE_ID,
+      currency: 'EUR',
+      items: [{ sku: 'MUG-1', quantity: 2, unitPrice: '9.95' }],
+    },
+  ],
+};

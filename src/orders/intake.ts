@@ -13,7 +13,7 @@ import { Problem } from '#platform/http/problems.ts';
 import { Lru } from '#platform/runtime/lru.ts';
 import type { Bus } from '#platform/log/bus.ts';
 import { appendEvents } from '#platform/log/outbox.ts';
-import { claimOf, type MayRepeat, referenceHolders, referenceKey, referenceTaken } from './references.ts';
+import { type Claim, claimOf, type MayRepeat, referenceHolders, referenceKey, referenceTaken } from './references.ts';
 import { PaymentProviders } from './providers.ts';
 import { created } from './rules/evolve.ts';
 import type { Order } from './rules/state.ts';
@@ -87,10 +87,8 @@ export class Intake {
 
   /** Takes an order, or answers with the one this key made before. Throws a {@link Problem} for a request that cannot be taken. */
   async take(request: OrderRequest, key: RequestKey, cause: Cause): Promise<Taken | Refusal> {
-    const closed = this.#options.closed();
-    if (closed !== undefined) return refuse('OVERLOADED', closed);
-    if (this.#batcher.full)
-      return refuse('OVERLOADED', 'More new orders are waiting than the database takes at the moment.');
+    const refused = this.refusal();
+    if (refused) return refused;
     await this.#learnProducts(request);
     await this.#providers.learn(request.payment.provider);
     const context = contextAt(this.#options.clock);
@@ -108,7 +106,7 @@ export class Intake {
       data,
     };
     const row: Row<Order> = { id, revision: 1, sequence: 1, consumed: {}, state: created(data) };
-    const claim = this.#options.mayRepeat?.(data.channel) ? undefined : claimOf(row);
+    const claim = this.claimOf(row);
     const taken = await this.#batcher.add({ row, event, key: key.key, requestHash: key.requestHash, claim });
     if (taken instanceof Error) throw taken;
     return taken;
@@ -122,8 +120,40 @@ export class Intake {
     return this.#original(before.id);
   }
 
+  /** How orders are priced. */
+  get policy(): PlacementPolicy {
+    return this.#policy;
+  }
+
+  /** The products and providers that orders name, as far as they exist. */
+  async learn(orders: readonly Pick<OrderRequest, 'items' | 'payment'>[]): Promise<Catalog> {
+    await this.#learnProducts({ items: orders.flatMap(({ items }) => items) });
+    for (const provider of new Set(orders.map(({ payment }) => payment.provider)))
+      await this.#providers.learn(provider);
+    return this.#catalog;
+  }
+
+  /** Why nothing can be taken now; undefined where it can. */
+  refusal(): Refusal | undefined {
+    const closed = this.#options.closed();
+    if (closed !== undefined) return refuse('OVERLOADED', closed);
+    if (this.#batcher.full)
+      return refuse('OVERLOADED', 'More new orders are waiting than the database takes at the moment.');
+    return undefined;
+  }
+
+  /** The reference that a new order takes, where its channel may use each only once. */
+  claimOf(row: Row<Order>): Claim | undefined {
+    return this.#options.mayRepeat?.(row.state!.channel) ? undefined : claimOf(row);
+  }
+
+  /** Takes a set of orders that were priced already, in one statement; each answered for itself, as {@link take} would. */
+  takeSet(placements: readonly Placement[]): Promise<(Taken | Error)[]> {
+    return this.#flush(placements);
+  }
+
   /** Products are never deleted, so one that was found once stays known; only new ones are asked for. */
-  async #learnProducts(request: OrderRequest): Promise<void> {
+  async #learnProducts(request: Pick<OrderRequest, 'items'>): Promise<void> {
     const skus: string[] = [];
     const productIds: string[] = [];
     for (const item of request.items) {
@@ -242,7 +272,7 @@ export class Intake {
     const before = new Map<string, Before>();
     let remaining = placements;
     for (let attempt = 1; remaining.length > 0; attempt++) {
-      const events = remaining.map((placement) => placement.event);
+      const events = remaining.flatMap(({ event, following = [] }) => [event, ...following]);
       try {
         bus.remember(events);
         await database.write([...insertOrders(remaining), appendEvents(events)]);
@@ -279,7 +309,7 @@ function takenElsewhere({ claim }: Placement, orderId: string): Problem {
   return new Problem('REFERENCE_TAKEN', referenceTaken(claim!, orderId), { members: { orderId } });
 }
 
-function placementProblem(problems: readonly PlacementProblem[]): Problem {
+export function placementProblem(problems: readonly PlacementProblem[]): Problem {
   const first = problems[0]!;
   return new Problem(first.code, `${first.pointer} ${first.detail}.`, {
     errors: problems.slice(0, 50).map(({ pointer, detail }) => ({ pointer, detail })),

@@ -4,11 +4,13 @@ import type { Peers } from '#contracts/peers.ts';
 import type { Cache } from '#platform/cache/cache.ts';
 import type { Database } from '#platform/database/database.ts';
 import type { Processor } from '#platform/processor/processor.ts';
+import type { Imports } from './imports.ts';
 import type { Intake } from './intake.ts';
 import type { OrderCache } from './order-cache.ts';
 import type { MayRepeat } from './references.ts';
 import { commandRoutes } from './routes/commands.ts';
 import { dashboardRoute } from './routes/dashboard.ts';
+import { importRoute } from './routes/imports.ts';
 import { listRoute } from './routes/list.ts';
 import { placeRoute } from './routes/place.ts';
 import { readRoutes } from './routes/read.ts';
@@ -22,6 +24,7 @@ export interface OrderRoutesOptions {
   readonly peers: Pick<Peers, 'checkArrival'>;
   readonly mayRepeat: MayRepeat;
   readonly intake: Intake;
+  readonly imports: Imports;
   readonly waiters: Waiters;
   /** Where other processes serve orders too. */
   readonly cached?: { readonly orders: OrderCache; readonly cache: Cache };
@@ -34,6 +37,7 @@ export interface OrderRoutesOptions {
 /** The HTTP API of orders; one file per kind of route. */
 export function orderRoutes(app: FastifyInstance, options: OrderRoutesOptions): void {
   placeRoute(app, options);
+  importRoute(app, options);
   listRoute(app, options.database);
   readRoutes(app, options);
   commandRoutes(app, options);

@@ -9,6 +9,7 @@ import { uuidv7 } from '#platform/runtime/uuid.ts';
 import { ordersAudit } from './audit.ts';
 import { deadlinesOf, ordersSettings, reviewSettings } from './settings.ts';
 import { HISTORY_CONSUMER, HistoryMirror, historyReplay } from './history.ts';
+import { Imports } from './imports.ts';
 import { Intake } from './intake.ts';
 import type { Order } from './rules/state.ts';
 import type { OrderCommand } from './rules/commands.ts';
@@ -122,6 +123,7 @@ function createOrders({
         peers,
         mayRepeat: parseRepeatedReferences(config.repeatedReferences),
         intake,
+        imports: new Imports({ database, clock, intake }),
         waiters,
         publicUrl,
         ...(history && { readHistory: (id) => history.read(id) }),

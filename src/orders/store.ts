@@ -11,10 +11,11 @@ import type { Order } from './rules/state.ts';
 
 /** SQL of the orders service; what lists ask and counts is in store, and nothing anywhere else. */
 
-/** An order about to be taken: its first row, its first event, and the caller's key. */
+/** An order about to be taken: its first row, its first event and what follows at once, and the caller's key. */
 export interface Placement {
   readonly row: Row<Order>;
   readonly event: Envelope;
+  readonly following?: readonly Envelope[];
   readonly key: string;
   readonly requestHash: string;
   /** The reference that it takes; undefined where it has none, or shares it. */
@@ -33,6 +34,7 @@ const CONTENT = [
   'metadata',
   'reviewReasons',
   'allowBackorder',
+  'origin',
 ] as const;
 /** What the steps of the order's life change, beside the columns. */
 const DETAIL = [

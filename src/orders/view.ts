@@ -30,6 +30,7 @@ export function orderView(row: Row<Order>, updatedAt: string): View<typeof Order
     reviewReasons: order.reviewReasons,
     allowBackorder: order.allowBackorder,
     metadata: order.metadata ?? {},
+    origin: order.origin,
     allocations: order.allocations,
     shortages: order.shortages,
     endReason: order.endReason,

@@ -31,7 +31,7 @@ const OperationView = Type.Object({
   reason: Type.Optional(Type.String()),
   refundId: Type.Optional(Id),
 });
-const PaymentView = Type.Object(
+export const PaymentView = Type.Object(
   {
     orderId: Id,
     provider: Type.String(),
@@ -48,7 +48,7 @@ const PaymentView = Type.Object(
 );
 
 /** What callers see of a payment; the token never leaves the service. */
-function view(payment: Payment): View<typeof PaymentView> {
+export function view(payment: Payment): View<typeof PaymentView> {
   const text = (minor: bigint): string => formatAmount(minor, payment.currency);
   return {
     orderId: payment.orderId,

@@ -1,6 +1,6 @@
 import { type Refusal, refuse } from '#contracts/errors.ts';
 import { amountMinor } from '#contracts/money.ts';
-import type { EventData, OrderEvent } from '#contracts/order-events.ts';
+import { type EventData, EXTERNAL, type OrderEvent } from '#contracts/order-events.ts';
 import { type Ignored, type Outcome, type Rules, ignore } from '#platform/processor/aggregate.ts';
 import { Decision, type DecisionContext } from './rules/decision.ts';
 import {
@@ -12,7 +12,7 @@ import {
   type PaymentRulesOptions,
   UNKNOWN_PROVIDER,
 } from './rules/model.ts';
-import { holdsMoney, isOpen } from './rules/operation.ts';
+import { holdsMoney, isOpen, newOperation, type Operation, type OperationKind, succeeded } from './rules/operation.ts';
 
 /**
  * What happens to the money of an order. Decides which operations a provider is asked for, what their
@@ -46,9 +46,41 @@ function requested(
   };
   const decision = new Decision(payment, context, options);
   if (amount === 0n) decision.succeedWithoutProvider();
+  else if (provider === EXTERNAL) decision.settleElsewhere(amount, event);
   else if (!options.providers.has(provider)) decision.failPayment(UNKNOWN_PROVIDER);
   else decision.begin(options.capture === 'automatic' ? 'charge' : 'authorize', amount, event);
   return decision.outcome;
+}
+
+/** What another system was paid for an order of the past, and gave back: it is known, and nothing follows. */
+function imported(
+  { subject, data, correlationid, traceparent }: OrderEvent<'OrderImported'>,
+  { newId }: DecisionContext,
+): Outcome<Payment, PaymentEffect> {
+  const { currency, paidAmount, refundedAmount, refunds, origin } = data;
+  const captured = amountMinor(paidAmount, currency);
+  const operation = (kind: OperationKind, amount: string, refundId?: string): Operation =>
+    succeeded(newOperation(newId(), kind, amount, { correlationid, traceparent }, refundId), origin.number);
+  const payment: Payment = {
+    orderId: subject,
+    provider: EXTERNAL,
+    token: EXTERNAL,
+    currency,
+    status: data.paymentStatus,
+    amount: amountMinor(data.totalAmount, currency),
+    authorized: captured,
+    captured,
+    voided: 0n,
+    refunded: amountMinor(refundedAmount, currency),
+    chargeReference: origin.number,
+    operations: [
+      ...(captured > 0n ? [operation('charge', paidAmount)] : []),
+      ...refunds.map(({ refundId, amount }) => operation('refund', amount, refundId)),
+    ],
+    cancelRequested: false,
+    pendingReported: false,
+  };
+  return { state: payment, events: [] };
 }
 
 function cancelled(
@@ -132,6 +164,7 @@ export function paymentRules(options: PaymentRulesOptions): PaymentRules {
   return {
     source: '/olms/payments',
     consumes: [
+      'OrderImported',
       'OrderPaymentRequested',
       'OrderCancelled',
       'OrderRefundRequested',
@@ -141,6 +174,10 @@ export function paymentRules(options: PaymentRulesOptions): PaymentRules {
     react(event, payment, context) {
       if (event.type === 'OrderPaymentRequested')
         return payment ? ignore('the payment was requested before') : requested(event, context, options);
+      if (event.type === 'OrderImported') {
+        if (payment) return ignore('the payment is known already');
+        return event.data.paymentStatus === 'NONE' ? ignore('nothing was paid') : imported(event, context);
+      }
       if (!payment) {
         if (event.type === 'OrderCancelled') return ignore('no payment was ever requested');
         throw new Error(`${event.type} for an order without a payment`);

@@ -11,6 +11,7 @@ import type { Service, ServiceDefinition, ServiceDependencies } from '#platform/
 import { paymentsAudit } from './audit.ts';
 import { type PaymentsConfig, readConfig, settings } from './settings.ts';
 import { paymentsMetrics } from './metrics.ts';
+import { byHandRoute } from './by-hand.ts';
 import { ProviderCalls } from './provider-calls.ts';
 import { createProviders, providerNames } from './providers.ts';
 import { paymentRoutes } from './routes.ts';
@@ -87,7 +88,7 @@ export const payments: ServiceDefinition = {
     });
     const processor = new Processor<Payment, PaymentCommand, PaymentEffect>({
       ...parts,
-      opensWith: ['OrderPaymentRequested'],
+      opensWith: ['OrderPaymentRequested', 'OrderImported'],
       database,
       bus,
       clock,
@@ -139,13 +140,15 @@ export const payments: ServiceDefinition = {
     return {
       consumer: processor,
       peer: { paymentProviders: async () => [...providers.keys()] },
-      routes: (app) =>
+      routes(app) {
         paymentRoutes(app, {
           providers,
           nowMs: () => clock.nowMs(),
           readPayment: (orderId) => readPayment(database, orderId),
           recordNotice: ({ orderId, key, result }) => recordNotice(orderId, key, result),
-        }),
+        });
+        byHandRoute(app, { database, processor });
+      },
       async start() {
         const outstanding = config.capture === 'automatic' && (await hasAuthorizations(database));
         for (const unknown of await waitingForOtherProviders(database, [...providers.keys()]))

@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { ERRORS } from '#contracts/errors.ts';
 import { type Answer, orderBody } from '#tests/support/api.ts';
 import { document, seen } from '#tests/support/contract.ts';
+import { until } from '#tests/support/until.ts';
 import { useSystem } from '#tests/support/system.ts';
 import type { Order, Page, Problem, Product, Review } from '#tests/support/views.ts';
 
@@ -124,6 +125,29 @@ describe('every operation', () => {
     const third = await api.placeOrder({ sku });
     await api.untilStatus(third.id, 'READY_FOR_SHIPMENT');
     expect((await api.cancel(third.id)).status).toBeLessThan(300);
+  });
+
+  test('of orders of another system answers', async () => {
+    const { api } = system;
+    const source = `shop-${randomUUID().slice(0, 8)}`;
+    const order = {
+      number: '1',
+      currency: 'EUR',
+      createdAt: '2020-02-29T12:00:00Z',
+      status: 'COMPLETED' as const,
+      items: [{ sku, quantity: 1, unitPrice: '5.00' }],
+    };
+    const taken = await api.client.importOrders({ source, as: 'history', orders: [order] });
+    const { id } = taken.orders[0]!;
+    expect((await api.command(id!, 'refunds', { reason: 'kind' })).status).toBe(200);
+    const refund = await until('the refund', async () =>
+      (await api.payment(id!))?.operations.find(({ kind }) => kind === 'refund'),
+    );
+    const ids = { orderId: id!, operationId: refund.id };
+    expect(await api.client.recordPaymentOperation(ids, { outcome: 'done' })).toMatchObject({ refunded: '5.00' });
+    const { operations } = (await api.payment(completed.id))!;
+    const path = `/payments/${completed.id}/operations/${operations[0]!.id}/record`;
+    expect(refused(await api.call('POST', path, { body: { outcome: 'done' } }))).toEqual([409, 'ACTION_NOT_ALLOWED']);
   });
 
   test('of keys, stock and parked orders answers', async () => {

@@ -45,7 +45,8 @@ export function logFaults(orderId: string, events: readonly CloudEvent[]): strin
   const sequences = new Map<string, number>();
   const indexById = new Map(events.map((event, index) => [event.id, index]));
   if (indexById.size !== events.length) faults.push('an event id occurs twice');
-  if (events[0]?.type !== 'OrderCreated') faults.push(`it begins with ${events[0]?.type}`);
+  if (events[0]?.type !== 'OrderCreated' && events[0]?.type !== 'OrderImported')
+    faults.push(`it begins with ${events[0]?.type}`);
   events.forEach((event, index) => {
     const fault = (what: string): void =>
       void faults.push(`event ${index} (${event.type} of ${event.source}): ${what}`);

@@ -110,6 +110,17 @@ export const PaymentStatus = Type.Union([
 ]);
 export type PaymentStatus = Static<typeof PaymentStatus>;
 
+/** Name of the payment provider of orders that were paid in another system: it takes no calls, people act for it. */
+export const EXTERNAL = 'external';
+
+/** Where an order comes from that another system took. */
+export const Origin = Type.Object({
+  kind: Type.Literal('import'),
+  source: Type.String({ description: 'The other system, as whoever imported it called it' }),
+  number: Type.String({ description: 'The number of the order there' }),
+});
+export type Origin = Static<typeof Origin>;
+
 export const exampleItems: OrderItem[] = [
   { line: 1, sku: 'MUG-1', name: 'Mug', quantity: 2, unitPrice: '9.95', amount: '19.90' },
 ];

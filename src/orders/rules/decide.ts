@@ -3,7 +3,7 @@ import type { NewEvent } from '#contracts/order-events.ts';
 import { type Ignored, ignore } from '#platform/processor/aggregate.ts';
 import { type DecideContext, type OrderCommand, isFact } from './commands.ts';
 import { deadline } from './deadlines.ts';
-import { EVENTS_OF } from './events.ts';
+import { EVENTS_OF, paid, paymentRequest } from './events.ts';
 import { evolve } from './evolve.ts';
 import { lateFact, rowsFor } from './lifecycle.ts';
 import { POLICIES, notAllowed } from './policies.ts';
@@ -32,11 +32,13 @@ export function decide(
   if (!Array.isArray(events)) return events;
   let after = order;
   for (const event of events) after = evolve(after, event);
-  for (const step of [proceed, settleAfter(command)]) {
-    for (const event of step(after, context)) {
-      events.push(event);
-      after = evolve(after, event);
-    }
+  for (let next = proceed(after, context); next; next = proceed(after, context)) {
+    events.push(next);
+    after = evolve(after, next);
+  }
+  for (const event of settleAfter(command)(after, context)) {
+    events.push(event);
+    after = evolve(after, event);
   }
   return { events, order: after };
 }
@@ -52,13 +54,12 @@ function settleAfter(command: OrderCommand): (order: Order, context: DecideConte
   };
 }
 
-/** Every step the order can take by itself: ask for the payment, hand over to the warehouse. */
-function proceed(order: Order, context: DecideContext): NewEvent[] {
-  if (order.status === 'RESERVED' && !order.paymentRequested && !isPaused(order, 'payment')) {
-    const { provider, token } = order.payment;
-    return [
-      { type: 'OrderPaymentRequested', data: { provider, token, amount: order.totalAmount, currency: order.currency } },
-    ];
+/** The next step that the order can take by itself: ask for the payment, hand over to the warehouse. */
+function proceed(order: Order, context: DecideContext): NewEvent | undefined {
+  if (order.status === 'RESERVED' && !isPaused(order, 'payment')) {
+    if (!order.paymentRequested) return paymentRequest(order);
+    // Only what was paid before it was reserved is paid here already.
+    if (order.paymentStatus === 'CAPTURED') return paid({ paymentStatus: 'CAPTURED' }, order, context);
   }
   if (order.status === 'PAID' && !isPaused(order, 'shipment')) {
     const data = {
@@ -66,7 +67,7 @@ function proceed(order: Order, context: DecideContext): NewEvent[] {
       shippingAddress: order.shippingAddress,
       deadlineAt: deadline('READY_FOR_SHIPMENT', false, context),
     };
-    return [{ type: 'OrderReadyForShipment', data }];
+    return { type: 'OrderReadyForShipment', data };
   }
-  return [];
+  return undefined;
 }

@@ -43,9 +43,10 @@ export const EVENTS_OF: Emitters = {
     const paymentStatus: PaymentStatus =
       amountMinor(captured, order.currency) > 0n || whole ? 'CAPTURED' : 'AUTHORIZED';
     const capturedAmount = whole ? {} : { capturedAmount: captured };
-    if (order.status === 'CANCELLED') return paymentRecorded(paymentStatus, capturedAmount);
-    const deadlineAt = deadline('PAID', isPaused(order, 'shipment'), context);
-    return [{ type: 'OrderPaid', data: { paymentStatus, ...capturedAmount, deadlineAt } }];
+    // What was paid elsewhere is known before the stock is decided on.
+    if (rowsFor(order.status, 'recordPayment')[0]!.event === 'OrderPaymentRecorded')
+      return paymentRecorded(paymentStatus, capturedAmount);
+    return [paid({ paymentStatus, ...capturedAmount }, order, context)];
   },
   recordPaymentPending: ({ reason }, order, context) => {
     if (order.status === 'CANCELLED') return paymentRecorded('PENDING');
@@ -155,6 +156,22 @@ function paymentRecorded(
   more: Omit<EventData<'OrderPaymentRecorded'>, 'paymentStatus'> = {},
 ): NewEvent[] {
   return [{ type: 'OrderPaymentRecorded', data: { paymentStatus, ...more } }];
+}
+
+/** Asks for the total of the order. */
+export function paymentRequest({ payment, totalAmount, currency }: Order): NewEvent<'OrderPaymentRequested'> {
+  const { provider, token } = payment;
+  return { type: 'OrderPaymentRequested', data: { provider, token, amount: totalAmount, currency } };
+}
+
+/** The total is secured. */
+export function paid(
+  payment: Omit<EventData<'OrderPaid'>, 'deadlineAt'>,
+  order: Order,
+  context: DecideContext,
+): NewEvent<'OrderPaid'> {
+  const deadlineAt = deadline('PAID', isPaused(order, 'shipment'), context);
+  return { type: 'OrderPaid', data: { ...payment, deadlineAt } };
 }
 
 function completed(order: Order, by: string | undefined): NewEvent[] {

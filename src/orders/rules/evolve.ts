@@ -1,6 +1,6 @@
 import { formatAmount } from '#contracts/money.ts';
-import type { EventData } from '#contracts/order-events.ts';
-import { INITIAL, type OrderOwnEvent, nextStatus } from './lifecycle.ts';
+import { type EventData, EXTERNAL } from '#contracts/order-events.ts';
+import { INITIAL, type OrderOwnEvent, nextStatus, type Status } from './lifecycle.ts';
 import { HOLD_STEPS, type Hold, type Order } from './state.ts';
 
 /** A new order out of its first event. */
@@ -25,6 +25,7 @@ export function created(data: EventData<'OrderCreated'>): Order {
     contact: data.contact,
     payment: data.payment,
     metadata: data.metadata,
+    origin: data.origin,
     reviewReasons: data.reviewReasons,
     allowBackorder: data.allowBackorder,
     allocations: [],
@@ -40,6 +41,23 @@ export function created(data: EventData<'OrderCreated'>): Order {
 function reviewHold({ reviewReasons, review }: EventData<'OrderCreated'>): Hold {
   const hold = { type: 'review', reason: reviewReasons.join(', '), by: 'orders', steps: HOLD_STEPS };
   return review ? { ...hold, reviewId: review.reviewId, endsAt: review.deadlineAt } : hold;
+}
+
+/** An order that ended elsewhere, out of its one event: what it was, and nothing that waits. */
+export function imported(data: EventData<'OrderImported'>): Order {
+  const payment = { provider: EXTERNAL, token: EXTERNAL };
+  const { status, paymentStatus, refundedAmount, refunds, endReason } = data;
+  return {
+    ...created({ ...data, payment, reviewReasons: [], allowBackorder: false, deadlineAt: '' }),
+    status: status as Status,
+    paymentStatus,
+    fulfillmentStatus: status === 'COMPLETED' ? 'DELIVERED' : 'CANCELLED',
+    ...(data.paidAmount !== data.totalAmount && { capturedAmount: data.paidAmount }),
+    refundedAmount,
+    refunds: refunds.map((refund) => ({ ...refund, status: 'DONE' })),
+    endReason,
+    deadlineAt: undefined,
+  };
 }
 
 type Evolver = { readonly [E in OrderOwnEvent]: (order: Order, data: EventData<E>) => Partial<Order> };
@@ -187,6 +205,7 @@ export function fold(events: Iterable<{ readonly type: string; readonly data: un
   let order: Order | undefined;
   for (const event of events) {
     if (event.type === 'OrderCreated') order = created(event.data as EventData<'OrderCreated'>);
+    else if (event.type === 'OrderImported') order = imported(event.data as EventData<'OrderImported'>);
     else if (order) order = evolve(order, event);
   }
   return order;

@@ -48,6 +48,10 @@ export const TRANSITIONS = [
   { from: ['CREATED'], command: 'recordBackorder', event: 'OrderBackordered', to: 'BACKORDERED', who: ['inventory'] },
 
   { from: ['RESERVED'], command: 'proceed', event: 'OrderPaymentRequested', to: 'same', who: ['orders'] },
+  // Paid in another system before it came here: payments knows of the money at once, whatever becomes of the stock.
+  { from: ['CREATED'], command: 'proceed', event: 'OrderPaymentRequested', to: 'same', who: ['orders'] },
+  { from: ['CREATED', 'BACKORDERED'], command: 'recordPayment', event: 'OrderPaymentRecorded', to: 'same', who: ['payments'] },
+  { from: ['RESERVED'], command: 'proceed', event: 'OrderPaid', to: 'PAID', who: ['orders'] },
   { from: ['RESERVED'], command: 'recordPaymentPending', event: 'OrderPaymentPending', to: 'PAYMENT_PENDING', who: ['payments'] },
   { from: ['RESERVED', 'PAYMENT_PENDING'], command: 'recordPayment', event: 'OrderPaid', to: 'PAID', who: ['payments'] },
   { from: ['RESERVED', 'PAYMENT_PENDING'], command: 'recordPaymentFailure', event: 'OrderPaymentFailed', to: 'PAYMENT_FAILED', who: ['payments'] },

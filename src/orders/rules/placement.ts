@@ -1,7 +1,14 @@
 import type { ErrorCode } from '#contracts/errors.ts';
-import { currencyProblem } from '#contracts/currencies.ts';
+import { currencyExponent, currencyProblem } from '#contracts/currencies.ts';
 import { AMOUNT_MINOR_MAX, formatAmount, formatUnitPrice, lineAmount, parseAmount } from '#contracts/money.ts';
-import type { Address, ChargeLine, Contact, EventData, OrderItem } from '#contracts/order-events.ts';
+import {
+  type Address,
+  type ChargeLine,
+  type Contact,
+  type EventData,
+  EXTERNAL,
+  type OrderItem,
+} from '#contracts/order-events.ts';
 import type { Product } from '#contracts/peers.ts';
 import { isoTime } from '#contracts/time.ts';
 
@@ -40,6 +47,8 @@ export interface PlacementPolicy {
   readonly defaultProvider: string;
   /** Payment providers that are configured, the default first; undefined where that is not known. */
   readonly providers?: readonly string[] | undefined;
+  /** For orders of a time when they were in use. */
+  readonly takesWithdrawnCurrencies?: boolean;
 }
 
 export interface PlacementProblem {
@@ -146,7 +155,8 @@ export function place(
   { nowMs, newId }: { readonly nowMs: number; newId(): string },
 ): EventData<'OrderCreated'> | readonly PlacementProblem[] {
   const { currency } = request;
-  const unknown = currencyProblem(currency);
+  const isKnown = policy.takesWithdrawnCurrencies === true && currencyExponent(currency) !== undefined;
+  const unknown = isKnown ? undefined : currencyProblem(currency);
   if (unknown !== undefined) return [{ code: 'UNKNOWN_CURRENCY', pointer: '/currency', detail: unknown }];
   const problems: PlacementProblem[] = [];
   const { items, sum } = pricedItems(request, catalog, problems);
@@ -198,6 +208,11 @@ function providerOf(
   total: bigint,
   problems: PlacementProblem[],
 ): string {
+  if (provider === EXTERNAL && !providers?.includes(EXTERNAL)) {
+    const detail = 'is kept for orders that another system took; bring those in with POST /orders/imports';
+    problems.push({ code: 'PAYMENT_PROVIDER_UNKNOWN', pointer: '/payment/provider', detail });
+    return defaultProvider;
+  }
   if (providers === undefined) return provider ?? defaultProvider;
   if (provider === undefined ? providers.length > 0 || total === 0n : providers.includes(provider))
     return provider ?? (providers.includes(defaultProvider) ? defaultProvider : (providers[0] ?? defaultProvider));

@@ -5,6 +5,7 @@ import type {
   Contact,
   LinePart,
   OrderItem,
+  Origin,
   PaymentStatus,
   ReturnedLine,
   Shortage,
@@ -59,6 +60,8 @@ export interface Order {
   readonly contact?: Contact | undefined;
   readonly payment: { readonly provider: string; readonly token: string };
   readonly metadata?: Record<string, unknown> | undefined;
+  /** Present where another system took the order and an import brought it here. */
+  readonly origin?: Origin | undefined;
   readonly reviewReasons: readonly string[];
   readonly allowBackorder: boolean;
   readonly allocations: readonly Allocation[];

@@ -1,5 +1,5 @@
 import { amountMinor, formatAmount } from '#contracts/money.ts';
-import type { NewEvent, PaymentStatus } from '#contracts/order-events.ts';
+import { EXTERNAL, type NewEvent, type PaymentStatus } from '#contracts/order-events.ts';
 import type { Outcome } from '#platform/processor/aggregate.ts';
 import { ABANDONED, type Payment, type PaymentEffect, type PaymentRulesOptions, statusOf } from './model.ts';
 import {
@@ -63,8 +63,12 @@ export class Decision {
   /** Adds a logical operation and its first call. */
   begin(kind: OperationKind, amount: bigint, cause: Cause, refundId?: string): void {
     const operation = newOperation(this.#context.newId(), kind, this.text(amount), cause, refundId);
-    this.payment = { ...this.payment, operations: [...this.payment.operations, operation] };
-    this.send(operation, 'pending');
+    const { payment } = this;
+    // Nobody can be asked: it waits until a person has done it where the order was paid, and says so.
+    const byHand = payment.provider === EXTERNAL;
+    const begun: Operation = byHand ? { ...operation, state: 'awaiting_provider' } : operation;
+    this.payment = { ...payment, operations: [...payment.operations, begun] };
+    if (!byHand) this.send(operation, 'pending');
   }
 
   /** Calls the provider under the operation's key, which is the same for every repetition. */
@@ -182,6 +186,13 @@ export class Decision {
   succeedWithoutProvider(): void {
     this.payment = { ...this.payment, status: 'CAPTURED' };
     this.#succeeded('none');
+  }
+
+  /** The money was taken where the order comes from. */
+  settleElsewhere(amount: bigint, cause: Cause): void {
+    const operation = newOperation(this.#context.newId(), 'charge', this.text(amount), cause);
+    this.payment = { ...this.payment, operations: [...this.payment.operations, operation] };
+    this.succeed(operation, EXTERNAL);
   }
 
   failPayment(reason: string): void {

@@ -108,8 +108,8 @@ export interface ReadPort {
    * errors.ts where it refuses the request as a whole. Records of aborted transactions are left out.
    */
   fetch(broker: Broker, request: FetchRequest): Promise<FetchedPartition[]>;
-  /** When the event of a record happened, as the record says it. */
-  timeOf(record: FetchedRecord): string | undefined;
+  /** When the event of a record was recorded, in ms since 1970: its own time may lie long before. */
+  timeOf(record: FetchedRecord): number | undefined;
   /** The event in a record, its data as `read` makes it of the JSON text; or why the record is none. */
   toEvent<Data>(record: FetchedRecord, read: (json: string) => Data): Envelope<Data> | string;
   close(): Promise<void>;

@@ -162,7 +162,7 @@ export class KafkaReader {
       const first = partition.queue[0];
       if (first && first.offset < unreadFrom(partition.number)) continue;
       const time = first && this.#port.timeOf(first);
-      if (time !== undefined) oldestMs = Math.min(oldestMs, Date.parse(time));
+      if (time !== undefined) oldestMs = Math.min(oldestMs, time);
     }
     return { events, ageMs: Number.isFinite(oldestMs) ? Math.max(0, Date.now() - oldestMs) : 0 };
   }

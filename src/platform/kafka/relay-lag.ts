@@ -1,3 +1,4 @@
+import { idTimeMs } from '#contracts/ids.ts';
 import type { Database } from '#platform/database/database.ts';
 import type { Lag, LogPosition } from '#platform/log/bus.ts';
 import { tailLength } from '#platform/log/tail.ts';
@@ -11,7 +12,7 @@ export class RelayLag {
   #countedMs = 0;
 
   /**
-   * @param oldest time of the first event that was read, where one was
+   * @param oldest id of the first event that was read, where one was
    * @param events how many were read
    * @param isFull whether more may be waiting
    * @param after the position they were read from
@@ -33,7 +34,7 @@ export class RelayLag {
     }
     this.current = {
       events: waiting,
-      ageMs: oldest === undefined ? 0 : Math.max(0, Date.now() - Date.parse(oldest)),
+      ageMs: oldest === undefined ? 0 : Math.max(0, Date.now() - idTimeMs(oldest)),
     };
   }
 }

@@ -233,7 +233,7 @@ export class Relay {
       this.#failure = undefined;
       this.#logged = undefined;
       const isFull = entries.length === READ_LIMIT;
-      await this.#lag.measure(database, entries[0]?.event.time, entries.length, isFull, from);
+      await this.#lag.measure(database, entries[0]?.event.id, entries.length, isFull, from);
       const caughtUp = await this.#catchUp();
       if (entries.length === 0) {
         if (caughtUp) await this.#idleRound();

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Envelope } from '#contracts/envelope.ts';
+import { idTimeMs } from '#contracts/ids.ts';
 import type { Database } from '#platform/database/database.ts';
 import {
   type Delivery,
@@ -221,7 +222,8 @@ export class PostgresSubscription implements Subscription {
   /** What is read once more after a rewind keeps nobody waiting, however old it is. */
   #ageMs(entry: LogEntry | undefined | null): number {
     if (!entry || !isAfter(entry.cursor, this.#rereadTo)) return 0;
-    return Math.max(0, Date.now() - Date.parse(entry.event.time));
+    // The time of an event may lie long before it was recorded; its id says when that was.
+    return Math.max(0, Date.now() - idTimeMs(entry.event.id));
   }
 
   async close(): Promise<void> {

@@ -26,6 +26,12 @@ export function uuidOfHex(hex: string): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }
 
+/** A fresh UUIDv7 that says it was made at `timeMs`: for what happened before this system knew of it. */
+export function uuidv7At(timeMs: number): string {
+  const time = timeMs.toString(16).padStart(12, '0');
+  return `${time.slice(0, 8)}-${time.slice(8)}${uuidv7().slice(13)}`;
+}
+
 /** A fresh UUIDv7 (RFC 9562), later ones of a process sort after earlier ones. */
 export function uuidv7(): string {
   const { bytes } = generator.generate();

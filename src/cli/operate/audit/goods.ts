@@ -134,7 +134,7 @@ function examineReturns(file: OrderFile, findings: Findings): void {
 }
 
 /** The data of all events of a type. */
-function eventsOf<Type extends 'StockShipped' | 'StockReturned' | 'OrderReturnReceived'>(
+export function eventsOf<Type extends 'StockShipped' | 'StockReturned' | 'OrderReturnReceived' | 'OrderImported'>(
   { events }: OrderFile,
   type: Type,
 ): readonly EventData<Type>[] {

@@ -5,7 +5,7 @@ import type { Order } from '#orders/rules/state.ts';
 import { type PaymentRow, paymentsAudit, type Totals, totalsOf } from '#payments/audit.ts';
 import { parcelsThatLeft, shippingAudit } from '#shipping/audit.ts';
 import type { Findings } from './findings.ts';
-import { ENDED_WITHOUT_SALE } from './goods.ts';
+import { ENDED_WITHOUT_SALE, eventsOf } from './goods.ts';
 import type { OrderFile } from './pages.ts';
 
 /** Money: what payments hold beside what the order is worth, and what each knows of the other. */
@@ -56,11 +56,15 @@ function examineTotals(
         'OrderCancelled',
       );
   }
-  if (order.status === 'COMPLETED' && captured < total)
+  // What ended elsewhere was paid as far as its event says.
+  const [past] = eventsOf(file, 'OrderImported');
+  const paid = past ? amountMinor(past.paidAmount, order.currency) : total;
+  if (order.status === 'COMPLETED' && (past ? captured !== paid : captured < paid))
     findings.reportAfter(
       'completed-paid',
-      `is over ${money(total)}, captured are ${money(captured)}`,
+      `is over ${money(paid)}, captured are ${money(captured)}`,
       'payments',
+      'OrderImported',
       'OrderPaymentRequested',
       // Where nothing authorized waits for it, payments need not read that a parcel left.
       ...(captured < authorized ? ['OrderPartiallyShipped', 'OrderShipped'] : []),

@@ -7,7 +7,7 @@ const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 /** Rows of services that belong to no order. */
 export async function auditOrphans({ all }: Places, tallies: Tallies): Promise<void> {
   const orders = all.at(-1)!;
-  await besideOrders(orders, 'log.order_outbox', 'subject', "t.type = 'OrderCreated'", tallies);
+  await besideOrders(orders, 'log.order_outbox', 'subject', "t.type in ('OrderCreated', 'OrderImported')", tallies);
   for (const place of all) {
     for (const { audit } of place.services) {
       for (const table of audit.tables)

@@ -1,3 +1,4 @@
+import { recordedMs } from '#contracts/ids.ts';
 import {
   type Broker,
   ConnectionPool,
@@ -116,8 +117,8 @@ export class ClientFetcher implements ReadPort {
     return records;
   }
 
-  timeOf(record: ClientRecord): string | undefined {
-    return record.headers.get('ce_time');
+  timeOf(record: ClientRecord): number | undefined {
+    return recordedMs(record.headers.get('ce_id'));
   }
 
   toEvent<Data>(record: ClientRecord, read: (json: string) => Data): Envelope<Data> | string {

@@ -65,7 +65,7 @@ export class WireFetcher implements ReadPort {
     return this.#ask.async(connection, waitMs, 1, bytesMax, READ_COMMITTED, id, epoch, topics, [], '');
   }
 
-  timeOf(record: WireRecord): string | undefined {
+  timeOf(record: WireRecord): number | undefined {
     return timeOf(record);
   }
 

@@ -1,4 +1,5 @@
 import { type Envelope, schemaUri, sequenceText } from '#contracts/envelope.ts';
+import { recordedMs } from '#contracts/ids.ts';
 import { problemWith } from '#platform/kafka/cloud-event.ts';
 import type { EncodedEvent } from '#platform/log/encoded.ts';
 import { RecordWriter } from './encode.ts';
@@ -100,9 +101,9 @@ export function typeOf(record: WireRecord): string | undefined {
   return nameOf(record, 'ce_type');
 }
 
-/** When its event happened. */
-export function timeOf(record: WireRecord): string | undefined {
-  return headerOf(record, 'ce_time');
+/** When its event was recorded, in ms since 1970. */
+export function timeOf(record: WireRecord): number | undefined {
+  return recordedMs(headerOf(record, 'ce_id'));
 }
 
 /**

@@ -1,3 +1,4 @@
+import { idTimeMs } from '#contracts/ids.ts';
 import { randomBytes } from 'node:crypto';
 import {
   crc32c,
@@ -104,7 +105,7 @@ test('an event comes back as it was sent, its type found without reading the who
   );
   const records = readBatches(bytes).flatMap((batch) => batch.records);
   expect(records.map(typeOf)).toEqual(SENT.map(({ type }) => type));
-  expect(records.map(timeOf)).toEqual(SENT.map(({ time }) => time));
+  expect(records.map(timeOf)).toEqual(SENT.map(({ id }) => idTimeMs(id)));
   expect(records.map((record) => fromRecord(record, parseData))).toEqual(SENT);
   expect(records.map((record) => fromRecord(record, (json) => json))).toEqual(SENT.map(encoded));
 });
