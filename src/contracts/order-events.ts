@@ -1,5 +1,6 @@
 import type { Static } from 'typebox';
 import type { Envelope, EventDefinition } from './envelope.ts';
+import { IMPORT_EVENTS } from './events/imports.ts';
 import { ORDERS_EVENTS } from './events/orders.ts';
 import { INVENTORY_EVENTS } from './events/inventory.ts';
 import { PAYMENTS_EVENTS } from './events/payments.ts';
@@ -16,6 +17,7 @@ export * from './events/vocabulary.ts';
  */
 export const ORDER_EVENTS = {
   ...ORDERS_EVENTS,
+  ...IMPORT_EVENTS,
   ...INVENTORY_EVENTS,
   ...PAYMENTS_EVENTS,
   ...SHIPPING_EVENTS,
