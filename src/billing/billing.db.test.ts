@@ -1,6 +1,8 @@
 import { uuidv7 } from 'uuidv7';
 import { describe, expect, test } from 'vitest';
+import { fromRow, OUTBOX_COLUMNS, type OutboxRow } from '#platform/log/outbox.ts';
 import { useOneService } from '#tests/support/one-service.ts';
+import { billingProjection } from './projection.ts';
 import { billing } from './service.ts';
 
 describe('billing on a real database', () => {
@@ -35,6 +37,37 @@ describe('billing on a real database', () => {
       creditNotes: [{ creditNoteNumber: 'CRN-00000001', amount: '9.95', currency: 'EUR' }],
     });
     expect(await read({ accept: 'application/pdf' })).toMatchObject({ code: 'NOT_ACCEPTABLE', status: 406 });
+  });
+
+  test('parcels have invoices of their own, whose sum is stored, and which can be built from the log again', async () => {
+    const app = one.api(await one.start());
+    const order = uuidv7();
+    await one.happen(
+      one.event(order, 'OrderPartSold', { totalAmount: '5.00' }),
+      one.event(order, 'OrderPartSold', { totalAmount: '14.90' }),
+      one.event(order, 'OrderCompleted', { totalAmount: '19.90' }),
+    );
+    const read = async () => (await app.inject({ url: `/orders/${order}/invoice` })).json() as Record<string, unknown>;
+    const invoice = await one.eventually(read, (found) => 'furtherInvoices' in found);
+    const [numbers] = await one.database.query<{ total: string; number: string; further: string }>(
+      "select total::text, number, body->'further'->0->>'number' as further from billing.invoices where order_id = $1",
+      [order],
+    );
+    expect(invoice).toMatchObject({
+      invoiceNumber: numbers!.number,
+      totalAmount: '5.00',
+      furtherInvoices: [{ invoiceNumber: numbers!.further, totalAmount: '14.90' }],
+    });
+    expect(numbers!.total).toBe('19.90');
+    expect(Number(numbers!.further.slice(4))).toBe(Number(numbers!.number.slice(4)) + 1);
+
+    const log = await one.database.query<OutboxRow>(
+      `select ${OUTBOX_COLUMNS} from log.order_outbox where subject = $1`,
+      [order],
+    );
+    const built = billingProjection.build(order, log.map(fromRow));
+    const [row] = built!['billing.invoices'] as { total: string; body: { further: unknown[] } }[];
+    expect([row!.total, row!.body.further]).toMatchObject(['19.90', [{ totalAmount: '14.90' }]]);
   });
 
   test('numbers have no gaps and no doubles while two processes issue them', async () => {
