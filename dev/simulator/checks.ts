@@ -44,7 +44,7 @@ export function checkReservations(story: Story): void {
     for (const { sku, location, quantity } of state!.allocations)
       live.set(`${sku} ${location}`, (live.get(`${sku} ${location}`) ?? 0) + quantity);
   }
-  for (const [sku, levels] of inventory.store.shared) {
+  for (const [sku, { levels }] of inventory.store.shared) {
     for (const [location, { onHand, reserved }] of Object.entries(levels)) {
       const wanted = live.get(`${sku} ${location}`) ?? 0;
       if (reserved !== wanted)
@@ -103,7 +103,7 @@ function checkStock(story: Story): void {
     for (const entry of order.returns)
       if (entry.received) for (const { sku, quantity } of entry.items) move(sku, -quantity);
   }
-  for (const [sku, levels] of story.services.inventory.store.shared) {
+  for (const [sku, { levels }] of story.services.inventory.store.shared) {
     let onHand = 0;
     for (const level of Object.values(levels)) onHand += level.onHand;
     const total = onHand + (gone.get(sku) ?? 0);

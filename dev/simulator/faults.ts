@@ -2,7 +2,7 @@ import { amountMinor, formatAmount, part } from '#contracts/money.ts';
 import type { EventType, LinePart, NewEvent } from '#contracts/order-events.ts';
 import { ignore, type Outcome, type Rules } from '#platform/processor/aggregate.ts';
 import type { BillingRules } from '#billing/rules.ts';
-import type { InventoryRules } from '#inventory/rules.ts';
+import type { InventoryRules, StockOfSku } from '#inventory/rules.ts';
 import { evolve } from '#orders/rules/evolve.ts';
 import { rulersOf } from '#orders/rules/ruler.ts';
 import type { Order } from '#orders/rules/state.ts';
@@ -29,6 +29,8 @@ export interface Faults {
   readonly uniqueNotifications?: false;
   /** False: the database takes whatever stock levels it is given. */
   readonly stockGuard?: false;
+  /** False: the database lets everybody take past a line, whatever they have seen of it. */
+  readonly lineGuard?: false;
   /** False: rows are overwritten whatever version they have. */
   readonly versions?: false;
   /** False: a refusal or a failure is final even where it was decided on a row that another replica has changed. */
@@ -172,6 +174,26 @@ export const PLANTED: Readonly<Record<string, Faults>> = {
   'inventory forgets to release the stock of an order whose payment failed': {
     inventory: (rules) => deaf(rules, 'OrderPaymentFailed'),
   },
+  'a new order takes what others wait for': {
+    inventory: (rules) => ({
+      ...rules,
+      react: (event, state, context) => {
+        if (event.type !== 'OrderCreated') return rules.react(event, state, context);
+        const { shared } = context;
+        const blind = (sku: string): StockOfSku | undefined => {
+          const stock = shared.get(sku);
+          return stock && { ...stock, waiting: 0 };
+        };
+        const outcome = rules.react(event, state, { ...context, shared: { get: blind } });
+        if ('ignored' in outcome || !outcome.shared) return outcome;
+        const seen = [...outcome.shared].map(([sku, stock]): [string, StockOfSku] => [
+          sku,
+          { ...stock, waiting: stock.waiting + (shared.get(sku)?.waiting ?? 0) },
+        ]);
+        return { ...outcome, shared: new Map(seen) };
+      },
+    }),
+  },
   'inventory releases without giving the goods back to the shelf': {
     inventory: (rules) => ({
       ...rules,
@@ -267,6 +289,7 @@ export const PLANTED: Readonly<Record<string, Faults>> = {
   'nobody recognizes repeated events': { dedupe: false },
   'the mailbox takes a notification twice': { uniqueNotifications: false },
   'stock levels are not guarded': { stockGuard: false },
+  'who takes past a line need not have seen it': { lineGuard: false },
   'rows are overwritten whatever their version': { versions: false },
   'a replica parks an order for what it remembers of it': { freshRefusals: false },
 };

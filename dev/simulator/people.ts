@@ -1,6 +1,7 @@
 import { formatAmount } from '#contracts/money.ts';
 import type { SkuQuantity } from '#contracts/order-events.ts';
 import type { Product } from '#contracts/peers.ts';
+import { NO_STOCK } from '#inventory/rules/stock.ts';
 import type { OrderCommand } from '#orders/rules/commands.ts';
 import { refundable, returnable } from '#orders/rules/returns.ts';
 import { place } from '#orders/rules/placement.ts';
@@ -65,7 +66,7 @@ export class People {
     for (let i = 0; i < plan.skus; i++) {
       const sku = `SKU-${i + 1}`;
       this.#catalog.set(sku, { id: sku, sku, name: `Thing ${i + 1}` });
-      services.inventory.store.shared.set(sku, {});
+      services.inventory.store.shared.set(sku, NO_STOCK);
       for (let place = 0; place < plan.locations; place++)
         this.#story.adjust(
           sku,

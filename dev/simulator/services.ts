@@ -1,6 +1,7 @@
 import type { Envelope } from '#contracts/envelope.ts';
 import { type EventData, EXTERNAL } from '#contracts/order-events.ts';
 import { billingRules, countersOf, type Invoice } from '#billing/rules.ts';
+import { NO_STOCK } from '#inventory/rules/stock.ts';
 import { inventoryRules, type InventoryCommand, type Reservation, type StockOfSku } from '#inventory/rules.ts';
 import { type Correspondence, type Notification, notificationRules } from '#notifications/rules.ts';
 import type { Order } from '#orders/rules/state.ts';
@@ -11,6 +12,7 @@ import { eventsToRead, paymentRules } from '#payments/rules.ts';
 import { type Review, type ReviewCommand, reviewRules } from '#reviews/rules.ts';
 import { type CarrierDue, nextDueMs, type Shipping, type ShippingCommand, shippingRules } from '#shipping/rules.ts';
 import { checkPayment, checkReservations } from './checks.ts';
+import { checkLines } from './lines.ts';
 import type { Faults } from './faults.ts';
 import type { Story } from './story.ts';
 import { Service } from './service.ts';
@@ -58,9 +60,12 @@ export function createServices(story: Story): Services {
       opensWith: ['OrderCreated'],
       sharedKeys: skusOf,
       saveShared: (stored, changes) => saveStock(stored, changes, faults),
-      onSaved: (_, events) => {
+      onSaved: (changes, events) => {
         checkReservations(story);
-        if (events.some(({ type }) => type === 'StockReleased' || type === 'StockReturned')) story.stockArrived();
+        checkLines(story, changes);
+        const left = changes.some(({ after: { state } }) => state!.status === 'RELEASED' && state!.demand.length > 0);
+        if (left || events.some(({ type }) => type === 'StockReleased' || type === 'StockReturned'))
+          story.stockArrived();
       },
     }),
     payments: make({
@@ -133,26 +138,40 @@ function notify({ notified, faults }: Story, { eventId, channel }: Notification)
   if (before === 0 || faults.uniqueNotifications === false) notified.set(key, before + 1);
 }
 
-/** As the SQL does: by differences, and never more set aside than is there. */
+/** As the SQL does: by differences, never more set aside than is there, and nobody takes past a line that they have not seen. */
 function saveStock(
   stored: Map<string, StockOfSku>,
   changes: readonly { key: string; before: StockOfSku | undefined; after: StockOfSku }[],
   faults: Faults,
 ): boolean {
   const next = new Map<string, StockOfSku>();
-  for (const { key, before, after } of changes) {
-    const levels = { ...stored.get(key) };
-    for (const [location, level] of Object.entries(after)) {
-      const old = before?.[location] ?? { onHand: 0, reserved: 0 };
-      const present = levels[location] ?? { onHand: 0, reserved: 0 };
-      const onHand = present.onHand + level.onHand - old.onHand;
-      const reserved = present.reserved + level.reserved - old.reserved;
+  for (const { key, before = NO_STOCK, after } of changes) {
+    const present = stored.get(key) ?? NO_STOCK;
+    const levels = { ...present.levels };
+    let takes = false;
+    for (const [location, level] of Object.entries(after.levels)) {
+      const old = before.levels[location] ?? { onHand: 0, reserved: 0 };
+      const now = present.levels[location] ?? { onHand: 0, reserved: 0 };
+      const onHand = now.onHand + level.onHand - old.onHand;
+      const reserved = now.reserved + level.reserved - old.reserved;
       if ((onHand < reserved || reserved < 0) && faults.stockGuard !== false) return false;
+      if (level.reserved > old.reserved) takes = true;
       levels[location] = { onHand, reserved };
     }
-    next.set(key, levels);
+    const lineMoves = after.lineMoves - before.lineMoves;
+    if (faults.lineGuard !== false) {
+      if (takes && present.lineMoves !== before.lineMoves) return false;
+      const places = Object.keys(present.levels).length;
+      if (lineMoves > 0 && places !== Object.keys(before.levels).length) return false;
+    }
+    next.set(key, {
+      levels,
+      waiting: present.waiting + after.waiting - before.waiting,
+      lineMoves: present.lineMoves + lineMoves,
+      losses: present.losses,
+    });
   }
-  for (const [key, levels] of next) stored.set(key, levels);
+  for (const [key, stock] of next) stored.set(key, stock);
   return true;
 }
 

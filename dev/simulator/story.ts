@@ -11,6 +11,7 @@ import { isOpen, type Operation } from '#payments/rules/operation.ts';
 import { People } from './people.ts';
 import { checkEnd } from './checks.ts';
 import type { Faults } from './faults.ts';
+import { ready, type Waiting } from './lines.ts';
 import { fail, Log, StoryFailure } from './log.ts';
 import { PaymentOutside } from './outside.ts';
 import { type Plan, planOf, START_MS } from './plan.ts';
@@ -78,6 +79,8 @@ export class Story implements World {
   readonly outside: PaymentOutside;
   /** Order ids in the order they were placed. */
   readonly orderIds: string[] = [];
+  /** Who waited for which goods when inventory saved last. */
+  waitedBefore: Waiting = new Map();
   readonly notified = new Map<string, number>();
   /** Goods added to or taken from a shelf by people, by SKU. */
   readonly adjusted = new Map<string, number>();
@@ -283,9 +286,13 @@ export class Story implements World {
   adjust(sku: string, location: string, delta: number): void {
     const { inventory } = this.services;
     const stock = inventory.store.shared.get(sku)!;
-    const level = stock[location] ?? { onHand: 0, reserved: 0 };
+    const level = stock.levels[location] ?? { onHand: 0, reserved: 0 };
     if (level.onHand + delta < level.reserved) return;
-    inventory.store.shared.set(sku, { ...stock, [location]: { ...level, onHand: level.onHand + delta } });
+    inventory.store.shared.set(sku, {
+      ...stock,
+      levels: { ...stock.levels, [location]: { ...level, onHand: level.onHand + delta } },
+      ...(delta < 0 && { lineMoves: stock.lineMoves + 1, losses: stock.losses + 1 }),
+    });
     this.adjusted.set(sku, (this.adjusted.get(sku) ?? 0) + delta);
     this.note(() => `stock of ${sku} at ${location} changes by ${delta}`);
     for (const replica of inventory.replicas) replica.forgetShared(sku);
@@ -321,8 +328,7 @@ export class Story implements World {
 
   #retryBackorders(): void {
     const { inventory } = this.services;
-    for (const id of this.orderIds)
-      if (inventory.state(id)?.status === 'BACKORDERED') inventory.submit(id, { type: 'retryBackorder' });
+    for (const { orderId, turns } of ready(this)) inventory.submit(orderId, { type: 'retryBackorder', turns });
   }
 
   isOpen(orderId: string): boolean {

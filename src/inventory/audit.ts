@@ -14,6 +14,7 @@ export const inventoryAudit = {
     reserved: 'reserved stock is what live reservations hold, per article and location',
     ledger: 'stock is the sum of its ledger, per article and location',
     available: 'nothing is sold that is not there',
+    line: 'whoever waits for stock stands in line for it, and the line of an article wants what they want',
   },
   tables: ['inventory.reservations'],
   orders: {
@@ -51,6 +52,7 @@ async function auditStock(context: AuditContext): Promise<void> {
     done += levels.articles;
     context.progress('articles', done);
   }
+  await auditLines(context);
   for (const [key, pieces] of held) {
     const [sku, location] = JSON.parse(key) as [string, string];
     context.violation('reserved', `${sku} at ${location}`, `live reservations hold ${pieces}, there is no such stock`);
@@ -67,6 +69,32 @@ async function heldByReservations(database: Database): Promise<Map<string, numbe
      where r.status = 'RESERVED' group by 1, 2`,
   );
   return new Map(rows.map(({ sku, location, quantity }) => [keyOf(sku, location), quantity]));
+}
+
+/** Who waits, by article and order: as the lines say, and as the backorders do. One of both is missing where they disagree. */
+async function auditLines({ database, examined, violation }: AuditContext): Promise<void> {
+  const rows = await database.query<{ sku: string; order_id: string; in_line: number | null; wanted: number | null }>(
+    `select sku, order_id, w.quantity as in_line, r.quantity as wanted from inventory.waiting w
+     full join (select d->>'sku' as sku, r.order_id, (d->>'quantity')::integer as quantity
+                from inventory.reservations r, json_array_elements(r.detail->'demand') d
+                where r.status = 'BACKORDERED' and d->>'sku' in (select json_array_elements_text(r.detail->'waitsFor'))) r
+     using (sku, order_id)`,
+  );
+  const pieces = new Map<string, number>();
+  examined('line');
+  for (const { sku, order_id, in_line, wanted } of rows) {
+    pieces.set(sku, (pieces.get(sku) ?? 0) + (in_line ?? 0));
+    examined('line');
+    if (in_line !== wanted)
+      violation('line', order_id, `waits for ${wanted ?? 0} ${sku}, its place in the line says ${in_line ?? 0}`);
+  }
+  const lines = await database.query<{ sku: string; waiting: number }>(
+    'select sku, waiting from inventory.products where waiting <> 0 or sku = any($1::text[])',
+    [[...pieces.keys()]],
+  );
+  for (const { sku, waiting } of lines)
+    if (waiting !== (pieces.get(sku) ?? 0))
+      violation('line', sku, `${waiting} are waited for, those in line want ${pieces.get(sku) ?? 0}`);
 }
 
 const PAGE = 200;

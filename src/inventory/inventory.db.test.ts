@@ -164,6 +164,15 @@ describe('stock and reservations', () => {
     );
   }
 
+  /** Orders in line for a SKU, first come first. */
+  async function lineOf(sku: string): Promise<string[]> {
+    const rows = await reader.query<{ order_id: string }>(
+      'select order_id from inventory.waiting where sku = $1 order by order_id',
+      [sku],
+    );
+    return rows.map((row) => row.order_id);
+  }
+
   describe('of one process that keeps what it knows', () => {
     let process: Process;
     beforeEach(async () => {
@@ -201,28 +210,40 @@ describe('stock and reservations', () => {
     });
 
     test('whoever can be served is, however many wait before them for something else', async () => {
-      const [scarce, sku] = [await product(process, 0), await product(process, 0)];
-      // Ids begin with the time: these are older than any order of this test.
-      await reader.query(
-        `insert into inventory.reservations (order_id, status, version, sequence, seen, detail)
-         select ('00000000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid, 'BACKORDERED', 1, 1, '{}', $1::json from generate_series(1, 1200) n`,
-        [
-          JSON.stringify({
-            demand: [
-              { sku: scarce, quantity: 1 },
-              { sku, quantity: 1 },
-            ],
-            allocations: [],
-          }),
-        ],
-      );
-      const [first, second] = [uuidv7(), uuidv7()];
-      await say(ordered(first, sku, 2), ordered(second, sku, 2));
-      await untilIs(second, 'BACKORDERED');
-      await process.adjust(sku, { delta: 3 });
-      await untilIs(first, 'RESERVED');
-      expect(await statusOf(second)).toBe('BACKORDERED');
-      await reader.query("delete from inventory.reservations where order_id < '00000000-0000-7000-9000-000000000000'");
+      const [scarce, sku] = [await product(process, 0), await product(process, 1300)];
+      const [many, last] = [Array.from({ length: 1200 }, uuidv7), uuidv7()];
+      // They lack the one and not the other; then that is short, too, and they stand in both lines.
+      const both = (id: string, pieces: number): Envelope =>
+        event(id, 'OrderCreated', {
+          items: [scarce, sku].map((name, index) => ({
+            ...ORDER_EVENTS.OrderCreated.example.items[0]!,
+            line: index + 1,
+            sku: name,
+            quantity: pieces,
+          })),
+          allowBackorder: true,
+        });
+      for (let from = 0; from < many.length; from += 400)
+        await say(...many.slice(from, from + 400).map((id) => both(id, 1)));
+      await untilIs(many.at(-1)!, 'BACKORDERED');
+      const buyer = uuidv7();
+      await say(ordered(buyer, sku, 1300));
+      await untilIs(buyer, 'RESERVED');
+      await say(ordered(last, sku, 2));
+      await untilIs(last, 'BACKORDERED');
+      // All that was wanted of it so far, by them and by the last.
+      await process.adjust(sku, { delta: 2 });
+      await untilIs(last, 'RESERVED');
+      expect(await statusOf(many[0]!)).toBe('BACKORDERED');
+      await process.adjust(scarce, { delta: 1 });
+      await until('the first of them to ask', async () => (await lineOf(sku)).length === 1);
+      expect(await statusOf(many[0]!)).toBe('BACKORDERED');
+      const next = uuidv7();
+      await say(ordered(next, sku, 1));
+      await untilIs(next, 'BACKORDERED');
+      await process.adjust(sku, { delta: 1 });
+      await untilIs(many[0]!, 'RESERVED');
+      expect(await statusOf(next)).toBe('BACKORDERED');
     });
 
     test('an adjustment that was saved counts, although its answer was lost', async () => {
@@ -265,6 +286,92 @@ describe('stock and reservations', () => {
       await say(back, ordered(next, sku, 2, false));
       await untilIs(next, 'RESERVED');
       expect((await levels(sku))['returns']).toEqual({ onHand: 3, reserved: 2, held: 2 });
+    });
+
+    test('a new order that was decided before somebody else joined the line is decided once more', async () => {
+      const process = await start({ soleWriter: false });
+      const sku = await product(process, 3);
+      const [first, next] = [uuidv7(), uuidv7()];
+      // As another process does that consumes other partitions.
+      process.database.interrupt.before = () =>
+        reader.query(
+          `with line as (insert into inventory.waiting (sku, order_id, quantity) values ($1, $2, 4) returning sku),
+             counted as (update inventory.products p set waiting = waiting + 4 from line where p.sku = line.sku)
+           update inventory.stock s set line = s.line + 1 from line where s.sku = line.sku`,
+          [sku, first],
+        ) as Promise<never>;
+      await say(ordered(next, sku, 2, false));
+      await untilIs(next, 'REJECTED');
+      expect((await levels(sku))['main']).toEqual({ onHand: 3, reserved: 0, held: 0 });
+      await reader.query('delete from inventory.waiting where sku = $1', [sku]);
+      await reader.query('update inventory.products set waiting = 0 where sku = $1', [sku]);
+    });
+
+    test('who joins a line has seen every place, also one that was opened meanwhile', async () => {
+      const process = await start({ soleWriter: false });
+      const sku = await product(process, 1);
+      const orderId = uuidv7();
+      process.database.interrupt.before = async () => {
+        expect(await process.adjust(sku, { delta: 3, location: 'returns' })).toBe(201);
+      };
+      await say(ordered(orderId, sku, 4));
+      await untilIs(orderId, 'RESERVED');
+      const [events] = await reader.query<{ types: string[] }>(
+        'select array_agg(type order by position) as types from log.order_outbox where subject = $1 and source = $2',
+        [orderId, '/olms/inventory'],
+      );
+      expect(events!.types).toEqual(['StockReserved']);
+    });
+
+    test('goods go to those who waited first, while small orders and small deliveries come all the time', async () => {
+      const processes = [
+        await start({ soleWriter: false }),
+        await start({ soleWriter: false }),
+        await start({ soleWriter: false }),
+      ];
+      const skus = await Promise.all([product(processes[0]!, 1), product(processes[0]!, 0)]);
+      const line = Array.from({ length: 40 }, (_, index) => ({ id: uuidv7(), pieces: 2 + (index % 3) }));
+      const small: string[] = [];
+      for (const [index, { id, pieces }] of line.entries()) await say(ordered(id, skus[index % 2]!, pieces));
+      await untilIs(line.at(-1)!.id, 'BACKORDERED');
+      await Promise.all([
+        ...processes.map(async (process) => {
+          for (let i = 0; i < 12; i++) await process.adjust(skus[i % 2]!, { delta: 1 + (i % 3) });
+        }),
+        (async () => {
+          for (let i = 0; i < 60; i++) {
+            small.push(uuidv7());
+            await say(ordered(small.at(-1)!, skus[i % 2]!, 1, i % 3 === 0));
+          }
+        })(),
+      ]);
+      for (const process of processes) await process.service.settled!();
+      for (const [index, sku] of skus.entries()) {
+        const { onHand } = (await levels(sku))['main']!;
+        let left = onHand;
+        const served: string[] = [];
+        for (const { id, pieces } of line.filter((_, position) => position % 2 === index)) {
+          if (pieces > left) break;
+          left -= pieces;
+          served.push(id);
+        }
+        await until('those whose turn has come to be served', async () => {
+          const there = await Promise.all(served.map(statusOf));
+          return there.every((status) => status === 'RESERVED');
+        });
+        expect((await levels(sku))['main']).toEqual({ onHand, reserved: onHand - left, held: onHand - left });
+      }
+      await until('every small order to be decided', async () => {
+        const statuses = await Promise.all(small.map(statusOf));
+        return statuses.every((status) => status !== undefined);
+      });
+      const statuses = new Set(await Promise.all(small.map(statusOf)));
+      expect([...statuses].sort()).toEqual(['BACKORDERED', 'REJECTED']);
+      const counts = await reader.query(
+        `select p.sku from inventory.products p where p.waiting <> (select coalesce(sum(quantity), 0) from inventory.waiting w where w.sku = p.sku)
+           or p.places <> (select count(*) from inventory.stock s where s.sku = p.sku)`,
+      );
+      expect(counts).toEqual([]);
     });
 
     test('a rush of cancellations, arrivals and retries leaves nothing set aside for a cancelled order', async () => {

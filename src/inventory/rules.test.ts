@@ -1,13 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import type { Allocation } from '#contracts/order-events.ts';
 import { RulesStory } from '#tests/support/rules.ts';
+import { NO_STOCK } from './rules/stock.ts';
 import { type InventoryCommand, inventoryRules, type Reservation, type StockOfSku } from './rules.ts';
+
+const stockOf = (levels: StockOfSku['levels']): StockOfSku => ({ ...NO_STOCK, levels });
 
 /** A shelf, and the orders that reserve from it. */
 class Warehouse extends RulesStory<Reservation, InventoryCommand, never, StockOfSku> {
   constructor(stock: Record<string, Record<string, number>>) {
     const levels = (locations: Record<string, number>): StockOfSku =>
-      Object.fromEntries(Object.entries(locations).map(([location, onHand]) => [location, { onHand, reserved: 0 }]));
+      stockOf(Object.fromEntries(Object.entries(locations).map(([place, onHand]) => [place, { onHand, reserved: 0 }])));
     // The tests name orders, shipments and returns by a letter.
     super(inventoryRules, {
       shared: Object.entries(stock).map(([sku, locations]) => [sku, levels(locations)] as const),
@@ -58,8 +61,22 @@ class Warehouse extends RulesStory<Reservation, InventoryCommand, never, StockOf
     );
   }
 
-  retries(order: string): this {
-    return this.when({ type: 'retryBackorder' }, order);
+  /** Its turn has come for everything that it stands in line for, or for these. */
+  retries(order: string, skus = this.rowOf(order).state?.waitsFor ?? []): this {
+    const turns = skus.map((sku) => ({ sku, losses: this.shared.get(sku)?.losses ?? 0 }));
+    return this.when({ type: 'retryBackorder', turns }, order);
+  }
+
+  arrives(sku: string, pieces: number, location = 'main'): this {
+    const stock = this.shared.get(sku)!;
+    const level = stock.levels[location] ?? { onHand: 0, reserved: 0 };
+    const arrived = { ...level, onHand: level.onHand + pieces };
+    this.shared.set(sku, { ...stock, levels: { ...stock.levels, [location]: arrived } });
+    return this;
+  }
+
+  waiting(sku: string): number {
+    return this.shared.get(sku)!.waiting;
   }
 
   get allocations(): readonly Allocation[] {
@@ -73,7 +90,10 @@ class Warehouse extends RulesStory<Reservation, InventoryCommand, never, StockOf
   /** "on hand/reserved" by location. */
   shelf(sku: string): Record<string, string> {
     return Object.fromEntries(
-      Object.entries(this.shared.get(sku)!).map(([place, { onHand, reserved }]) => [place, `${onHand}/${reserved}`]),
+      Object.entries(this.shared.get(sku)!.levels).map(([place, { onHand, reserved }]) => [
+        place,
+        `${onHand}/${reserved}`,
+      ]),
     );
   }
 }
@@ -135,16 +155,83 @@ describe('a backorder', () => {
       .emits('StockBackordered')
       .retries('a')
       .emits();
-    w.shared.set('MUG', { main: { onHand: 2, reserved: 0 } });
+    w.arrives('MUG', 1);
     w.retries('a').emits('StockReserved').retries('a').emits();
     expect(w.shelf('MUG')).toEqual({ main: '2/2' });
   });
 
   test('of a cancelled order waits for nothing any more', () => {
     const w = new Warehouse({ MUG: { main: 0 } }).orders('a', { MUG: 1 }, true).ends('a').emits();
-    w.shared.set('MUG', { main: { onHand: 1, reserved: 0 } });
+    w.arrives('MUG', 1);
     w.retries('a').emits();
     expect(w.shelf('MUG')).toEqual({ main: '1/0' });
+  });
+});
+
+describe('in line', () => {
+  const waits = (): Warehouse =>
+    new Warehouse({ MUG: { main: 3 }, CUP: { main: 5 } }).orders('a', { MUG: 4 }, true).emits('StockBackordered');
+
+  test('for what is there nobody takes what the first wants, however little', () => {
+    const w = waits().orders('b', { MUG: 1 }).emits('StockRejected');
+    expect(w.data[0]).toEqual({ shortages: [{ sku: 'MUG', requested: 1, available: 0 }] });
+    w.orders('c', { MUG: 1 }, true).emits('StockBackordered');
+    expect([w.waiting('MUG'), w.shelf('MUG')]).toEqual([5, { main: '3/0' }]);
+    w.orders('d', { CUP: 1 }).emits('StockReserved');
+  });
+
+  test('what is beyond all that they want is free for others', () => {
+    const w = waits().arrives('MUG', 3).orders('b', { MUG: 3 }).emits('StockRejected');
+    expect(w.data[0]).toEqual({ shortages: [{ sku: 'MUG', requested: 3, available: 2 }] });
+    w.orders('c', { MUG: 2 }).emits('StockReserved').retries('a').emits('StockReserved');
+    expect([w.waiting('MUG'), w.shelf('MUG')]).toEqual([0, { main: '6/6' }]);
+  });
+
+  test('whose turn has not come waits on, although enough lies there', () => {
+    const w = waits().orders('b', { MUG: 1 }, true).retries('b', []).emits();
+    expect(w.status('b')).toBe('BACKORDERED');
+    w.arrives('MUG', 1).retries('b', []).emits().retries('a').emits('StockReserved');
+    w.arrives('MUG', 1).retries('b').emits('StockReserved');
+    expect([w.waiting('MUG'), w.shelf('MUG')]).toEqual([0, { main: '5/5' }]);
+  });
+
+  test('whose turn was found out before less was counted waits on', () => {
+    const w = waits().arrives('MUG', 1);
+    const turns = [{ sku: 'MUG', losses: 0 }];
+    w.shared.set('MUG', { ...w.shared.get('MUG')!, losses: 1 });
+    w.when({ type: 'retryBackorder', turns }, 'a').emits().retries('a').emits('StockReserved');
+  });
+
+  test('for one thing an order does not keep the other that it could have, and joins that line when it is short, too', () => {
+    const w = new Warehouse({ MUG: { main: 0 }, CUP: { main: 2 } }).orders('a', { MUG: 1, CUP: 2 }, true);
+    expect([w.waiting('MUG'), w.waiting('CUP')]).toEqual([1, 0]);
+    w.orders('b', { CUP: 1 }).emits('StockReserved').arrives('MUG', 1).retries('a').emits();
+    expect([w.waiting('MUG'), w.waiting('CUP')]).toEqual([1, 2]);
+    // It keeps its place for what it waited for first.
+    w.orders('c', { MUG: 1 }).emits('StockRejected').orders('d', { CUP: 1 }).emits('StockRejected');
+    w.arrives('CUP', 1).retries('a').emits('StockReserved');
+    expect([w.waiting('MUG'), w.waiting('CUP'), w.shelf('CUP')]).toEqual([0, 0, { main: '3/3' }]);
+  });
+
+  test('whoever is cancelled leaves the line', () => {
+    const w = waits().ends('a').emits();
+    expect([w.status('a'), w.waiting('MUG')]).toEqual(['RELEASED', 0]);
+    w.orders('b', { MUG: 3 }).emits('StockReserved');
+  });
+
+  test('stands a backorder of a version that knew no lines as soon as it is asked', () => {
+    const w = waits();
+    const { waitsFor: _, ...state } = w.rowOf('a').state!;
+    w.store({ ...w.rowOf('a'), state });
+    w.shared.set('MUG', { ...w.shared.get('MUG')!, waiting: 0 });
+    w.retries('a').emits();
+    expect([w.waiting('MUG'), w.rowOf('a').state!.waitsFor]).toEqual([4, ['MUG']]);
+    w.ends('a').emits();
+    expect(w.waiting('MUG')).toBe(0);
+  });
+
+  test('for what is no product nobody stands', () => {
+    new Warehouse({ MUG: { main: 1 } }).orders('a', { NEW: 1, MUG: 1 }, true).emits('StockRejected');
   });
 });
 

@@ -1,11 +1,19 @@
-import type { Allocation, EventData, Shortage, SkuQuantity } from '#contracts/order-events.ts';
+import type { Allocation, EventData, SkuQuantity } from '#contracts/order-events.ts';
 import { SOURCES } from '#contracts/order-events.ts';
 import { refuse } from '#contracts/errors.ts';
 import { ignore, type Ignored, type Outcome, type Rules, type Shared } from '#platform/processor/aggregate.ts';
+import { allocate, availableOf, freeOf, StockChange, type StockOfSku } from './rules/stock.ts';
+
+export type { StockOfSku } from './rules/stock.ts';
 
 /**
  * Reservations: all lines of an order or none. A reservation is given back when its order ends before
  * shipment, and turns into shipped goods parcel by parcel.
+ *
+ * A backorder stands in line for every SKU that was short when it asked, at the place its order's id gives it: what
+ * lies there is kept for those in line, as much as each wants, and only what is beyond that is free for others. It
+ * keeps its places until it gets everything; what it did not lack it does not keep, and where that is short later it
+ * joins that line, too.
  */
 
 export interface Reservation {
@@ -14,17 +22,20 @@ export interface Reservation {
   readonly demand: readonly SkuQuantity[];
   /** What is reserved and has not left yet. */
   readonly allocations: readonly Allocation[];
+  /** SKUs that a backorder stands in line for. */
+  readonly waitsFor?: readonly string[] | undefined;
 }
 
-export interface Level {
-  readonly onHand: number;
-  readonly reserved: number;
+/** An order's turn in the line of a SKU has come: enough was there for it and all before it, after so many losses. */
+export interface Turn {
+  readonly sku: string;
+  readonly losses: number;
 }
 
-/** Stock of one SKU by location. */
-export type StockOfSku = Readonly<Record<string, Level>>;
-
-export type InventoryCommand = { readonly type: 'retryBackorder' };
+export interface InventoryCommand {
+  readonly type: 'retryBackorder';
+  readonly turns: readonly Turn[];
+}
 
 type Decision = Outcome<Reservation, never, StockOfSku>;
 export type InventoryRules = Rules<Reservation, InventoryCommand, never, StockOfSku>;
@@ -51,13 +62,11 @@ export const inventoryRules: InventoryRules = {
     }
   },
 
-  decide(_command, reservation, { shared }) {
+  decide(command, reservation, { shared }) {
     if (!reservation) return refuse('ORDER_NOT_FOUND', 'The order has no reservation.');
-    if (reservation.status !== 'BACKORDERED') return { state: reservation, events: [] };
-    const found = allocate(reservation.demand, shared);
-    return 'shortages' in found
-      ? { state: reservation, events: [] }
-      : reserved(reservation.demand, found.allocations, shared);
+    return reservation.status === 'BACKORDERED'
+      ? retry(reservation, command, shared)
+      : { state: reservation, events: [] };
   },
 };
 
@@ -69,105 +78,75 @@ export function demandOf(order: Pick<EventData<'OrderCreated'>, 'items'>): SkuQu
 }
 
 function reserve(demand: readonly SkuQuantity[], allowBackorder: boolean, shared: Shared<StockOfSku>): Decision {
-  const found = allocate(demand, shared);
-  if (!('shortages' in found)) return reserved(demand, found.allocations, shared);
+  const found = allocate(demand, shared, (sku) => freeOf(shared.get(sku)));
+  if ('allocations' in found) {
+    const change = new StockChange(shared).pass(demand);
+    return reserved(demand, found.allocations, change);
+  }
   const { shortages } = found;
-  if (allowBackorder)
+  // Nobody waits for what is no product: it would be for ever.
+  if (!allowBackorder || !demand.every(({ sku }) => shared.get(sku)))
     return {
-      state: { status: 'BACKORDERED', demand, allocations: [] },
-      events: [{ type: 'StockBackordered', data: { shortages } }],
+      state: { status: 'REJECTED', demand: [], allocations: [] },
+      events: [{ type: 'StockRejected', data: { shortages } }],
     };
+  const waitsFor = shortages.map(({ sku }) => sku);
   return {
-    state: { status: 'REJECTED', demand: [], allocations: [] },
-    events: [{ type: 'StockRejected', data: { shortages } }],
+    state: { status: 'BACKORDERED', demand, allocations: [], waitsFor },
+    events: [{ type: 'StockBackordered', data: { shortages } }],
+    shared: new StockChange(shared).join(wantedOf({ demand, waitsFor })).after,
   };
 }
 
-function reserved(demand: readonly SkuQuantity[], allocations: Allocation[], shared: Shared<StockOfSku>): Decision {
+/** A backorder asks once more: it gets all, or waits on, perhaps for one SKU more. */
+function retry(reservation: Reservation, { turns }: InventoryCommand, shared: Shared<StockOfSku>): Decision {
+  const { demand, waitsFor = [] } = reservation;
+  const found = allocate(demand, shared, (sku) => {
+    const stock = shared.get(sku);
+    if (!waitsFor.includes(sku)) return freeOf(stock);
+    return turns.some((turn) => turn.sku === sku && turn.losses === stock?.losses) ? availableOf(stock) : 0;
+  });
+  const change = new StockChange(shared);
+  if ('allocations' in found)
+    return reserved(demand, found.allocations, change.pass(demand).leave(wantedOf(reservation)));
+  const joined = found.shortages.map(({ sku }) => sku).filter((sku) => !waitsFor.includes(sku));
+  if (joined.length === 0) return { state: reservation, events: [] };
+  return {
+    state: { ...reservation, waitsFor: [...waitsFor, ...joined].sort() },
+    events: [],
+    shared: change.join(wantedOf({ demand, waitsFor: joined })).after,
+  };
+}
+
+/** What a backorder stands in line for. */
+export function wantedOf({ demand, waitsFor = [] }: Pick<Reservation, 'demand' | 'waitsFor'>): SkuQuantity[] {
+  return demand.filter(({ sku }) => waitsFor.includes(sku));
+}
+
+function reserved(demand: readonly SkuQuantity[], allocations: Allocation[], change: StockChange): Decision {
   return {
     state: { status: 'RESERVED', demand, allocations },
     events: [{ type: 'StockReserved', data: { allocations } }],
-    shared: moved(allocations, 0, 1, shared),
+    shared: change.move(allocations, 0, 1).after,
   };
-}
-
-function available(level: Level | undefined): number {
-  return level ? level.onHand - level.reserved : 0;
-}
-
-/**
- * Where each SKU comes from: one location that has everything, if there is one (one parcel), else as few
- * locations per SKU as possible, fullest first.
- */
-export function allocate(
-  demand: readonly SkuQuantity[],
-  shared: Shared<StockOfSku>,
-): { allocations: Allocation[] } | { shortages: Shortage[] } {
-  const shortages: Shortage[] = [];
-  const locations = new Set<string>();
-  for (const { sku, quantity } of demand) {
-    const stock = shared.get(sku) ?? {};
-    let total = 0;
-    for (const [location, level] of Object.entries(stock)) {
-      total += available(level);
-      if (available(level) > 0) locations.add(location);
-    }
-    if (total < quantity) shortages.push({ sku, requested: quantity, available: total });
-  }
-  if (shortages.length > 0) return { shortages };
-  for (const location of [...locations].sort()) {
-    if (demand.every(({ sku, quantity }) => available(shared.get(sku)?.[location]) >= quantity)) {
-      return { allocations: demand.map(({ sku, quantity }) => ({ sku, location, quantity })) };
-    }
-  }
-  return { allocations: demand.flatMap(({ sku, quantity }) => split(sku, quantity, shared.get(sku) ?? {})) };
-}
-
-function split(sku: string, quantity: number, stock: StockOfSku): Allocation[] {
-  const fullestFirst = Object.entries(stock)
-    .map(([location, level]) => ({ location, free: available(level) }))
-    .filter(({ free }) => free > 0)
-    .sort((a, b) => b.free - a.free || (a.location < b.location ? -1 : 1));
-  const allocations: Allocation[] = [];
-  let left = quantity;
-  for (const { location, free } of fullestFirst) {
-    if (left === 0) break;
-    const taken = free < left ? free : left;
-    allocations.push({ sku, location, quantity: taken });
-    left -= taken;
-  }
-  return allocations;
-}
-
-/** The stock after each allocation has changed it by `onHandSign` and `reservedSign` times its quantity. */
-function moved(
-  allocations: readonly Allocation[],
-  onHandSign: number,
-  reservedSign: number,
-  shared: Shared<StockOfSku>,
-): Map<string, StockOfSku> {
-  const after = new Map<string, StockOfSku>();
-  for (const { sku, location, quantity } of allocations) {
-    const stock = after.get(sku) ?? shared.get(sku) ?? {};
-    const level = stock[location] ?? { onHand: 0, reserved: 0 };
-    after.set(sku, {
-      ...stock,
-      [location]: { onHand: level.onHand + onHandSign * quantity, reserved: level.reserved + reservedSign * quantity },
-    });
-  }
-  return after;
 }
 
 function release(reservation: Reservation | undefined, reason: string, shared: Shared<StockOfSku>): Decision | Ignored {
   if (!reservation) return ignore('nothing was reserved');
-  if (reservation.status === 'BACKORDERED')
-    return { state: { status: 'RELEASED', demand: [], allocations: [] }, events: [] };
-  if (reservation.status !== 'RESERVED') return ignore(`the reservation is ${reservation.status}`);
+  const { status, demand } = reservation;
+  if (status === 'BACKORDERED')
+    // What it wanted stays with it: those behind it are asked for that.
+    return {
+      state: { status: 'RELEASED', demand, allocations: [] },
+      events: [],
+      shared: new StockChange(shared).leave(wantedOf(reservation)).after,
+    };
+  if (status !== 'RESERVED') return ignore(`the reservation is ${status}`);
   const allocations = [...reservation.allocations];
   return {
     state: { status: 'RELEASED', demand: [], allocations: [] },
     events: [{ type: 'StockReleased', data: { allocations, reason } }],
-    shared: moved(allocations, 0, -1, shared),
+    shared: new StockChange(shared).move(allocations, 0, -1).after,
   };
 }
 
@@ -195,7 +174,7 @@ function ship(
   return {
     state: { status, demand: [], allocations },
     events: [{ type: 'StockShipped', data: { shipmentId: parcel.shipmentId, allocations: gone } }],
-    shared: moved(gone, -1, -1, shared),
+    shared: new StockChange(shared).move(gone, -1, -1).after,
   };
 }
 
@@ -209,6 +188,6 @@ function takeBack(
   return {
     state: reservation,
     events: [{ type: 'StockReturned', data: { returnId: data.returnId, allocations } }],
-    shared: moved(allocations, 1, 0, shared),
+    shared: new StockChange(shared).move(allocations, 1, 0).after,
   };
 }

@@ -50,6 +50,9 @@ export const StockView = Type.Object(
   {
     sku: Type.String(),
     ...level,
+    waiting: Type.Integer({
+      description: 'Pieces that backordered orders wait for; what is available is kept for them',
+    }),
     locations: Type.Array(Type.Object({ location: Type.String(), ...level })),
   },
   { title: 'Stock' },

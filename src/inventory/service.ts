@@ -3,20 +3,16 @@ import { fileURLToPath } from 'node:url';
 import { uuidv7 } from '#platform/runtime/uuid.ts';
 import type { Envelope } from '#contracts/envelope.ts';
 import type { EventData } from '#contracts/order-events.ts';
-import { startJob, type Job } from '#platform/runtime/job.ts';
 import { Processor } from '#platform/processor/processor.ts';
 import { type ProcessorParts, replayable } from '#platform/processor/preview.ts';
 import type { Service, ServiceDefinition, ServiceDependencies } from '#platform/service.ts';
+import { Backorders } from './backorders.ts';
 import { inventoryAudit } from './audit.ts';
 import { type InventoryCommand, inventoryRules, type Reservation, type StockOfSku } from './rules.ts';
 import { inventoryRoutes } from './routes.ts';
-import { backorderedFor, inventoryStore } from './store.ts';
+import { inventoryStore } from './store.ts';
 import { arrivalRefusal } from './store/locations.ts';
 import { findProducts } from './store/products.ts';
-
-const BACKORDERS_PER_PAGE = 500;
-const FIRST_ID = '00000000-0000-0000-0000-000000000000';
-const BACKORDER_SWEEP_MS = 30_000;
 
 /** The inventory service: products, stock per location, reservations, the ledger. */
 export const inventory: ServiceDefinition = {
@@ -61,37 +57,22 @@ function createInventory({ database, bus, clock, logger, metrics, soleWriter }: 
     logger,
     metrics: metrics.processor('inventory'),
   });
-  const arrived = new Set<string>();
-  let backorders: Job | undefined;
-  const stockArrived = (skus: readonly string[]): void => {
-    for (const sku of skus) arrived.add(sku);
-    backorders?.pokeAt(Date.now());
-  };
-  processor.onChange((_row, events) => {
+  const backorders = new Backorders({
+    database,
+    logger,
+    retry(orderId, command) {
+      const id = uuidv7();
+      return processor.submit({ orderId, command, cause: { causationid: id, correlationid: id } });
+    },
+  });
+  processor.onChange((row, events) => {
+    const { status, demand } = row.state!;
+    if (status === 'RELEASED' && demand.length > 0) backorders.arrived(demand.map(({ sku }) => sku));
     for (const event of events) {
       if (event.type !== 'StockReleased' && event.type !== 'StockReturned') continue;
-      stockArrived((event.data as EventData<'StockReleased'>).allocations.map((allocation) => allocation.sku));
+      backorders.arrived((event.data as EventData<'StockReleased'>).allocations.map(({ sku }) => sku));
     }
   });
-
-  /** Retries waiting orders, first come first served, for SKUs that got more stock. */
-  async function retryBackorders(): Promise<void> {
-    const skus = [...arrived];
-    arrived.clear();
-    // All of them: who cannot be served yet must not keep those behind from what they wait for.
-    for (let after: string | undefined = FIRST_ID; after !== undefined;) {
-      const waiting: string[] = await backorderedFor(database, skus, after, BACKORDERS_PER_PAGE);
-      await Promise.all(
-        waiting.map((orderId) => {
-          const id = uuidv7();
-          const cause = { causationid: id, correlationid: id };
-          // The processor takes commands in the order they come, so a batch is served in that order too.
-          return processor.submit({ orderId, command: { type: 'retryBackorder' }, cause });
-        }),
-      );
-      after = waiting.length < BACKORDERS_PER_PAGE ? undefined : waiting.at(-1);
-    }
-  }
 
   return {
     consumer: processor,
@@ -104,21 +85,15 @@ function createInventory({ database, bus, clock, logger, metrics, soleWriter }: 
         database,
         onAdjusted(sku, delta) {
           processor.forgetShared([sku]);
-          if (delta !== undefined && delta <= 0) return;
-          stockArrived([sku]);
+          if (delta === undefined || delta > 0) backorders.arrived([sku]);
         },
       }),
     async start() {
       await processor.start();
-      backorders = startJob({
-        name: 'inventory backorders',
-        everyMs: BACKORDER_SWEEP_MS,
-        logger,
-        run: retryBackorders,
-      });
+      backorders.start();
     },
     async stop() {
-      await backorders?.stop();
+      await backorders.stop();
       await processor.stop();
     },
     settled: () => processor.settled(),

@@ -1,12 +1,12 @@
 import type { Envelope } from '#contracts/envelope.ts';
-import type { Allocation, EventType } from '#contracts/order-events.ts';
+import type { Allocation, EventType, SkuQuantity } from '#contracts/order-events.ts';
 import type { Row } from '#platform/processor/aggregate.ts';
-import type { Database } from '#platform/database/database.ts';
 import { type Columns, insertRows, updateRows, type Write } from '#platform/database/statement.ts';
-import type { SharedChange } from '#platform/processor/batch.ts';
+import type { RowChange, SharedChange } from '#platform/processor/batch.ts';
 import type { ProcessorStore } from '#platform/processor/commit.ts';
 import { splitChanges } from '#platform/processor/rows.ts';
-import type { Reservation, StockOfSku } from './rules.ts';
+import { type Reservation, type StockOfSku, wantedOf } from './rules.ts';
+import { type Level, NO_STOCK } from './rules/stock.ts';
 
 /** SQL of reservations and of the stock that they move; that of products, places and counts stands in the folder `store`. */
 
@@ -53,44 +53,62 @@ function ledgerRows(events: readonly Envelope[]): Record<string, unknown>[] {
   });
 }
 
+/** Rows of a write, column by column. */
+interface Moves {
+  readonly skus: string[];
+  readonly locations: string[];
+  readonly onHand: number[];
+  readonly reserved: number[];
+  readonly lineMoves: number[];
+  readonly lineSeen: (number | null)[];
+}
+
 /**
  * Stock moves by differences, so that writers elsewhere are added up, not overwritten; the guard constraints
- * refuse what is not there. Rows are locked in one order (SKU, location): concurrent batches never deadlock.
+ * refuse what is not there. Who takes of a SKU must have seen its line as it is: where it has moved since, the save is a
+ * conflict. Where a line moves, it does so at all places that are known. Rows are locked in one order (stock by SKU and
+ * location, then products by SKU): concurrent batches never deadlock.
  */
 function moveStock(changes: readonly SharedChange<StockOfSku>[]): Write[] {
-  const skus: string[] = [];
-  const locations: string[] = [];
-  const onHand: number[] = [];
-  const reserved: number[] = [];
+  const moves: Moves = { skus: [], locations: [], onHand: [], reserved: [], lineMoves: [], lineSeen: [] };
   const arrivals: Record<string, unknown>[] = [];
-  for (const { key, before, after } of changes) {
-    for (const [location, level] of Object.entries(after)) {
-      const old = before?.[location];
+  const lines: LineChange[] = [];
+  for (const { key, before = NO_STOCK, after } of changes) {
+    const lineMoves = after.lineMoves - before.lineMoves;
+    const levels = Object.entries(after.levels).map(([location, level]) => ({
+      location,
+      level,
+      old: before.levels[location],
+    }));
+    const takes = levels.some(({ level, old }) => level.reserved > (old?.reserved ?? 0));
+    for (const { location, level, old } of levels) {
       if (!old) {
         arrivals.push({ sku: key, location, on_hand: level.onHand, reserved: level.reserved });
         continue;
       }
-      if (old === level || (old.onHand === level.onHand && old.reserved === level.reserved)) continue;
-      skus.push(key);
-      locations.push(location);
-      onHand.push(level.onHand - old.onHand);
-      reserved.push(level.reserved - old.reserved);
+      const onHand = level.onHand - old.onHand;
+      const reserved = level.reserved - old.reserved;
+      if (onHand === 0 && reserved === 0 && lineMoves === 0) continue;
+      moves.skus.push(key);
+      moves.locations.push(location);
+      moves.onHand.push(onHand);
+      moves.reserved.push(reserved);
+      moves.lineMoves.push(lineMoves);
+      moves.lineSeen.push(takes ? (old.line ?? 0) + before.lineMoves : null);
     }
+    const waiting = after.waiting - before.waiting;
+    const takesArrived = levels.some(({ level, old }) => !old && level.reserved > 0);
+    if (lineMoves > 0 || waiting !== 0 || takesArrived)
+      lines.push({
+        sku: key,
+        waiting,
+        places: lineMoves > 0 || takesArrived ? Object.keys(before.levels).length : null,
+        seen: takesArrived ? before.waiting : null,
+      });
   }
   const writes: Write[] = [];
-  if (skus.length > 0) {
-    writes.push({
-      name: 'stock',
-      sql: `update inventory.stock t set on_hand = t.on_hand + l.on_hand_delta, reserved = t.reserved + l.reserved_delta
-        from (select s.sku, s.location, r.on_hand_delta, r.reserved_delta
-              from unnest($1::text[], $2::text[], $3::integer[], $4::integer[]) as r(sku, location, on_hand_delta, reserved_delta)
-              join inventory.stock s on s.sku = r.sku and s.location = r.location
-              order by s.sku, s.location for update of s) l
-        where t.sku = l.sku and t.location = l.location`,
-      params: [skus, locations, onHand, reserved],
-      expect: skus.length,
-    });
-  }
+  if (moves.skus.length > 0) writes.push(stockWrite(moves));
+  if (lines.length > 0) writes.push(lineWrite(lines));
   if (arrivals.length > 0) {
     // Returned goods at a location that never had this SKU; the same batch may reserve some of them.
     writes.push(
@@ -107,6 +125,78 @@ function moveStock(changes: readonly SharedChange<StockOfSku>[]): Write[] {
     );
   }
   return writes;
+}
+
+function stockWrite({ skus, locations, onHand, reserved, lineMoves, lineSeen }: Moves): Write {
+  return {
+    name: 'stock',
+    sql: `update inventory.stock t set on_hand = t.on_hand + l.on_hand_delta, reserved = t.reserved + l.reserved_delta, line = t.line + l.line_moves
+      from (select s.sku, s.location, r.on_hand_delta, r.reserved_delta, r.line_moves
+            from unnest($1::text[], $2::text[], $3::integer[], $4::integer[], $5::integer[], $6::bigint[]) as r(sku, location, on_hand_delta, reserved_delta, line_moves, line_seen)
+            join inventory.stock s on s.sku = r.sku and s.location = r.location and (r.line_seen is null or s.line = r.line_seen)
+            order by s.sku, s.location for update of s) l
+      where t.sku = l.sku and t.location = l.location`,
+    params: [skus, locations, onHand, reserved, lineMoves, lineSeen],
+    expect: skus.length,
+  };
+}
+
+/** How the line of a SKU changes: by so many pieces, where there are so many places and, where that matters, the line wants so much. */
+interface LineChange {
+  readonly sku: string;
+  readonly waiting: number;
+  readonly places: number | null;
+  readonly seen: number | null;
+}
+
+function lineWrite(lines: readonly LineChange[]): Write {
+  return {
+    name: 'lines',
+    sql: `update inventory.products t set waiting = t.waiting + l.waiting
+      from (select p.sku, r.waiting
+            from unnest($1::text[], $2::bigint[], $3::integer[], $4::bigint[]) as r(sku, waiting, places, seen)
+            join inventory.products p on p.sku = r.sku and (r.places is null or p.places = r.places) and (r.seen is null or p.waiting = r.seen)
+            order by p.sku for update of p) l
+      where t.sku = l.sku`,
+    params: [
+      lines.map(({ sku }) => sku),
+      lines.map(({ waiting }) => waiting),
+      lines.map(({ places }) => places),
+      lines.map(({ seen }) => seen),
+    ],
+    expect: lines.length,
+  };
+}
+
+/** Backorders that join a line, and those that leave one. */
+function waitingWrites(changes: readonly RowChange<Reservation>[]): Write[] {
+  const come: Record<string, unknown>[] = [];
+  const gone: { readonly sku: string; readonly orderId: string }[] = [];
+  for (const { before, after } of changes) {
+    const was = linesOf(before.state);
+    const is = linesOf(after.state);
+    if (was.length === 0 && is.length === 0) continue;
+    const orderId = after.id;
+    for (const { sku, quantity } of is)
+      if (!was.some((line) => line.sku === sku)) come.push({ sku, order_id: orderId, quantity });
+    for (const { sku } of was) if (!is.some((line) => line.sku === sku)) gone.push({ sku, orderId });
+  }
+  const writes: Write[] = [];
+  if (come.length > 0)
+    writes.push(
+      insertRows('joined', 'inventory.waiting', { sku: 'text', order_id: 'uuid', quantity: 'integer' }, come),
+    );
+  if (gone.length > 0)
+    writes.push({
+      name: 'left_line',
+      sql: 'delete from inventory.waiting t using unnest($1::text[], $2::uuid[]) as r(sku, order_id) where t.sku = r.sku and t.order_id = r.order_id',
+      params: [gone.map(({ sku }) => sku), gone.map(({ orderId }) => orderId)],
+    });
+  return writes;
+}
+
+function linesOf(reservation: Reservation | undefined): readonly SkuQuantity[] {
+  return reservation?.status === 'BACKORDERED' ? wantedOf(reservation) : [];
 }
 
 export const inventoryStore: ProcessorStore<Reservation, StockOfSku> = {
@@ -137,17 +227,30 @@ export const inventoryStore: ProcessorStore<Reservation, StockOfSku> = {
   },
 
   async loadShared(database, skus) {
-    const rows = await database.query<{ sku: string; location: string; on_hand: number; reserved: number }>(
-      'select sku, location, on_hand, reserved from inventory.stock where sku = any($1::text[])',
+    const rows = await database.query<{
+      sku: string;
+      waiting: number;
+      losses: number;
+      location: string | null;
+      on_hand: number;
+      reserved: number;
+      line: number;
+    }>(
+      `select p.sku, p.waiting, p.losses, s.location, s.on_hand, s.reserved, s.line
+       from inventory.products p left join inventory.stock s on s.sku = p.sku where p.sku = any($1::text[])`,
       [skus],
     );
-    const stock = new Map<string, Record<string, { onHand: number; reserved: number }>>(skus.map((sku) => [sku, {}]));
-    for (const row of rows) stock.get(row.sku)![row.location] = { onHand: row.on_hand, reserved: row.reserved };
+    const stock = new Map<string, StockOfSku & { levels: Record<string, Level> }>();
+    for (const { sku, waiting, losses, location, on_hand: onHand, reserved, line } of rows) {
+      let value = stock.get(sku);
+      if (!value) stock.set(sku, (value = { levels: {}, waiting, losses, lineMoves: 0 }));
+      if (location !== null) value.levels[location] = { onHand, reserved, line };
+    }
     return stock;
   },
 
   save(changes, shared, events) {
-    const writes = moveStock(shared);
+    const writes = [...moveStock(shared), ...waitingWrites(changes)];
     const toRow = ({
       id,
       revision: version,
@@ -160,7 +263,7 @@ export const inventoryStore: ProcessorStore<Reservation, StockOfSku> = {
       version,
       sequence,
       seen,
-      detail: { demand: state!.demand, allocations: state!.allocations },
+      detail: { demand: state!.demand, allocations: state!.allocations, waitsFor: state!.waitsFor },
     });
     const { added, changed } = splitChanges(changes, toRow);
     if (added.length > 0)
@@ -176,19 +279,3 @@ export const inventoryStore: ProcessorStore<Reservation, StockOfSku> = {
     return writes;
   },
 };
-
-/** Orders after another one that wait for stock of these SKUs (of any, where none are named), first come first served. */
-export async function backorderedFor(
-  database: Database,
-  skus: readonly string[],
-  after: string,
-  limit: number,
-): Promise<string[]> {
-  const rows = await database.query<{ order_id: string }>(
-    `select order_id from inventory.reservations where status = 'BACKORDERED'
-       and (cardinality($1::text[]) = 0 or exists (select 1 from json_array_elements(detail->'demand') d where d->>'sku' = any($1::text[])))
-       and order_id > $2 order by order_id limit $3`,
-    [skus, after, limit],
-  );
-  return rows.map((row) => row.order_id);
-}

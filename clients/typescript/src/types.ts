@@ -1348,6 +1348,8 @@ export type Stock = {
   /** Set aside for orders */
   readonly reserved: number;
   readonly sku: string;
+  /** Pieces that backordered orders wait for; what is available is kept for them */
+  readonly waiting: number;
 };
 
 export type StockAdjustment = {

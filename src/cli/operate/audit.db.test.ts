@@ -12,6 +12,7 @@ const TABLES = [
   'orders.orders',
   'orders.order_states',
   'inventory.stock',
+  'inventory.waiting',
   'inventory.reservations',
   'inventory.ledger',
   'payments.payments',
@@ -263,6 +264,11 @@ describe('the audit', () => {
       'a lost movement',
       'ledger',
       "update inventory.ledger set sku = 'A' where sku = 'B' and kind = 'ship' and order_id = $completed",
+    ],
+    [
+      'a place in a line that nobody takes',
+      'line',
+      "insert into inventory.waiting (sku, order_id, quantity) values ('B', gen_random_uuid(), 1)",
     ],
     ['more sold than there was', 'available', "update inventory.stock set on_hand = reserved - 1 where sku = 'B'"],
     [

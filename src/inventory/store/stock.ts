@@ -49,6 +49,7 @@ interface StockRow extends Record<string, unknown> {
   location: string | null;
   on_hand: number | null;
   reserved: number | null;
+  waiting: number;
 }
 
 /** Stock of one product, in all and per location. */
@@ -56,8 +57,8 @@ export type Stock = View<typeof StockView>;
 
 function stockViews(rows: readonly StockRow[]): Stock[] {
   const views = new Map<string, Stock>();
-  for (const { sku, location, on_hand, reserved } of rows) {
-    const view = views.get(sku) ?? { sku, onHand: 0, reserved: 0, available: 0, locations: [] };
+  for (const { sku, location, on_hand, reserved, waiting } of rows) {
+    const view = views.get(sku) ?? { sku, onHand: 0, reserved: 0, available: 0, waiting, locations: [] };
     if (location === null) {
       views.set(sku, view);
       continue;
@@ -67,6 +68,7 @@ function stockViews(rows: readonly StockRow[]): Stock[] {
       sku,
       onHand: view.onHand + onHand,
       reserved: view.reserved + reserved!,
+      waiting,
       available: view.available + onHand - reserved!,
       locations: [...view.locations, { location, onHand, reserved: reserved!, available: onHand - reserved! }],
     });
@@ -78,7 +80,7 @@ function stockViews(rows: readonly StockRow[]): Stock[] {
 export async function listStock(database: Database, after: string, limit: number): Promise<Stock[]> {
   return stockViews(
     await database.query<StockRow>(
-      `select p.sku, s.location, s.on_hand, s.reserved from (select sku from inventory.products where sku > $1 order by sku limit $2) p
+      `select p.sku, s.location, s.on_hand, s.reserved, p.waiting from (select sku, waiting from inventory.products where sku > $1 order by sku limit $2) p
        left join inventory.stock s on s.sku = p.sku order by p.sku, s.location`,
       [after, limit],
     ),
@@ -88,7 +90,7 @@ export async function listStock(database: Database, after: string, limit: number
 /** Stock of one product, or undefined for an unknown SKU. */
 export async function stockOf(database: Database, sku: string): Promise<Stock | undefined> {
   const rows = await database.query<StockRow>(
-    'select p.sku, s.location, s.on_hand, s.reserved from inventory.products p left join inventory.stock s on s.sku = p.sku where p.sku = $1 order by s.location',
+    'select p.sku, s.location, s.on_hand, s.reserved, p.waiting from inventory.products p left join inventory.stock s on s.sku = p.sku where p.sku = $1 order by s.location',
     [sku],
   );
   return stockViews(rows)[0];
