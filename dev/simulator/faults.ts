@@ -29,8 +29,6 @@ export interface Faults {
   readonly uniqueNotifications?: false;
   /** False: the database takes whatever stock levels it is given. */
   readonly stockGuard?: false;
-  /** False: the database lets everybody take past a line, whatever they have seen of it. */
-  readonly lineGuard?: false;
   /** False: rows are overwritten whatever version they have. */
   readonly versions?: false;
   /** False: a refusal or a failure is final even where it was decided on a row that another replica has changed. */
@@ -289,7 +287,6 @@ export const PLANTED: Readonly<Record<string, Faults>> = {
   'nobody recognizes repeated events': { dedupe: false },
   'the mailbox takes a notification twice': { uniqueNotifications: false },
   'stock levels are not guarded': { stockGuard: false },
-  'who takes past a line need not have seen it': { lineGuard: false },
   'rows are overwritten whatever their version': { versions: false },
   'a replica parks an order for what it remembers of it': { freshRefusals: false },
 };

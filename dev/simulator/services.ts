@@ -159,11 +159,9 @@ function saveStock(
       levels[location] = { onHand, reserved };
     }
     const lineMoves = after.lineMoves - before.lineMoves;
-    if (faults.lineGuard !== false) {
-      if (takes && present.lineMoves !== before.lineMoves) return false;
-      const places = Object.keys(present.levels).length;
-      if (lineMoves > 0 && places !== Object.keys(before.levels).length) return false;
-    }
+    if (takes && present.lineMoves !== before.lineMoves) return false;
+    const places = Object.keys(present.levels).length;
+    if (lineMoves > 0 && places !== Object.keys(before.levels).length) return false;
     next.set(key, {
       levels,
       waiting: present.waiting + after.waiting - before.waiting,
