@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import pg from 'pg';
 import { type AuditReport, runAudit } from '#cli/operate/audit.ts';
@@ -58,6 +61,18 @@ test('everything that all the stories left agrees, and everything was looked at'
   expect(report).toMatchObject({ ok: true, outcome: 'agrees' });
   expect(report.orders).toBeGreaterThan(0);
   expect(report.checks.filter(({ skipped }) => skipped !== undefined)).toEqual([]);
+}, 120_000);
+
+test('a cluster that runs in the data folder is found by itself', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'olms-audit-cluster-'));
+  symlinkSync(cluster.folder, join(folder, 'cluster'));
+  try {
+    const report = await runAudit({ patience: PATIENCE_S }, { OLMS_DATA: folder });
+    expect(found(report)).toEqual([]);
+    expect(report).toMatchObject({ ok: true, outcome: 'agrees' });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }, 120_000);
 
 test.each([
