@@ -113,10 +113,10 @@ export function largestRemainder(
   weights: readonly bigint[],
   quantities: readonly (bigint | number)[] = [],
 ): bigint[] {
+  if (amount === 0n) return weights.map(() => 0n);
   let sum = 0n;
   for (const weight of weights) sum += weight;
   if (sum === 0n) {
-    if (amount === 0n) return weights.map(() => 0n);
     if (quantities.length === 0) throw new Error(`Nothing weighs, and ${amount} is to be spread`);
     return largestRemainder(
       amount,

@@ -17,10 +17,10 @@ export function refundable(order: Order): bigint {
 }
 
 /** Quantities shipped and not yet coming back, by SKU. */
-export function returnable(order: Order): SkuQuantity[] {
+export function returnable(order: Order, rulers = marksOf(order)): SkuQuantity[] {
   const left = new Map<string, number>();
   for (const shipment of order.shipments) for (const { sku } of shipment.items) left.set(sku, 0);
-  for (const ruler of marksOf(order))
+  for (const ruler of rulers)
     if (ruler.sku !== undefined) left.set(ruler.sku, (left.get(ruler.sku) ?? 0) + returnablePieces(ruler));
   return [...left].filter(([, quantity]) => quantity > 0).map(([sku, quantity]) => ({ sku, quantity }));
 }
@@ -88,11 +88,13 @@ export function returnWithinShipped(
   const exceeds = (what: string, most: number): Refusal =>
     refuse('RETURN_EXCEEDS_SHIPPED', `Of ${what} at most ${most} can be returned.`);
   const left = new Map<string | number, number>();
-  for (const ruler of marksOf(order)) if (ruler.line !== undefined) left.set(ruler.line, returnablePieces(ruler));
-  for (const { sku, quantity } of returnable(order)) left.set(sku, quantity);
+  const rulers = marksOf(order);
+  const all = returnable(order, rulers);
+  for (const ruler of rulers) if (ruler.line !== undefined) left.set(ruler.line, returnablePieces(ruler));
+  for (const { sku, quantity } of all) left.set(sku, quantity);
   const wanted = lines
     ? lines.map(({ line, quantity }) => [line, quantity] as const)
-    : (items ?? returnable(order)).map(({ sku, quantity }) => [sku, quantity] as const);
+    : (items ?? all).map(({ sku, quantity }) => [sku, quantity] as const);
   if (wanted.length === 0) return refuse('RETURN_EXCEEDS_SHIPPED', 'Nothing is left to return.');
   for (const [what, quantity] of wanted) {
     const most = left.get(what) ?? 0;

@@ -46,7 +46,7 @@ class Paper {
     };
   }
 
-  get rulers(): MarkedRuler[] {
+  get rulers(): readonly MarkedRuler[] {
     return marksOf(this.order);
   }
 

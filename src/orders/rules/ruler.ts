@@ -77,10 +77,21 @@ export function rulersOf({ currency, items, taxLines, discountLines, shippingLin
   });
 }
 
+/** Rulers by their SKU: an order may have thousands of lines. */
+type BySku = ReadonlyMap<string | undefined, readonly Marking[]>;
 type Marking = { -readonly [Name in keyof MarkedRuler]: MarkedRuler[Name] };
 
+/** An order never changes, a later state of it is another object; one look at it asks for its marks several times. */
+const KNOWN = new WeakMap<Priced & Moved, readonly MarkedRuler[]>();
+
 /** The rulers of an order with their marks, as its shipments, cancellations, returns and refunds have moved them. */
-export function marksOf(order: Priced & Moved): MarkedRuler[] {
+export function marksOf(order: Priced & Moved): readonly MarkedRuler[] {
+  let rulers = KNOWN.get(order);
+  if (!rulers) KNOWN.set(order, (rulers = marked(order)));
+  return rulers;
+}
+
+function marked(order: Priced & Moved): MarkedRuler[] {
   const minor = (amount: string): bigint => amountMinor(amount, order.currency);
   const rulers = rulersOf(order).map((ruler): Marking => ({
     ...ruler,
@@ -92,6 +103,7 @@ export function marksOf(order: Priced & Moved): MarkedRuler[] {
     cancelMark: ruler.total,
     creditMark: 0n,
   }));
+  const bySku: BySku = Map.groupBy(rulers, ({ sku }) => sku);
   const credit = (parts: readonly LinePart[] | undefined): void => {
     for (const one of parts ?? []) {
       const ruler = rulerOf(rulers, one);
@@ -106,35 +118,39 @@ export function marksOf(order: Priced & Moved): MarkedRuler[] {
     ruler.cancelMark -= minor(gone.amount);
   }
   for (const { items } of order.shipments)
-    for (const item of items) fill(rulers, item, 'shipped', (ruler) => ruler.pieces - ruler.cancelled - ruler.shipped);
+    for (const item of items) fill(bySku, item, 'shipped', (ruler) => ruler.pieces - ruler.cancelled - ruler.shipped);
   for (const ruler of rulers) {
     if (ruler.shipping !== undefined) ruler.shipped = order.shipments.length > 0 ? 1 : 0;
     ruler.shipMark = part(ruler.total, ruler.shipped, ruler.pieces);
   }
-  creditUnnamed(rulers, order, minor);
+  creditUnnamed(rulers, bySku, order, minor);
   for (const entry of order.returns) credit(entry.credited);
   for (const entry of order.refunds) if (entry.status !== 'FAILED') credit(entry.credited);
   credit(order.credits);
-  for (const entry of order.returns) if (!entry.received) expectBack(rulers, entry);
+  for (const entry of order.returns) if (!entry.received) expectBack(rulers, bySku, entry);
   return rulers;
 }
 
 function rulerOf<R extends Ruler>(rulers: readonly R[], { line, shipping }: LinePart): R {
-  const found = rulers.find((ruler) => (line === undefined ? ruler.shipping === shipping : ruler.line === line));
+  // Lines are numbered from 1 without gaps.
+  const atPlace = rulers[(line ?? 0) - 1];
+  const found =
+    atPlace?.line === line && line !== undefined
+      ? atPlace
+      : rulers.find((ruler) => (line === undefined ? ruler.shipping === shipping : ruler.line === line));
   if (!found) throw new Error(`There is no line ${line ?? `${shipping} of shipping`}`);
   return found;
 }
 
 /** Pieces of a SKU fill the lines that have room for them, in ascending order. */
 function fill(
-  rulers: readonly Marking[],
+  bySku: BySku,
   { sku, quantity }: { readonly sku: string; readonly quantity: number },
   count: 'shipped' | 'back' | 'returning',
   roomOf: (ruler: Marking) => number,
 ): void {
   let left = quantity;
-  for (const ruler of rulers) {
-    if (ruler.sku !== sku || left === 0) continue;
+  for (const ruler of bySku.get(sku) ?? []) {
     const room = roomOf(ruler);
     const taken = left < room ? left : room;
     ruler[count] += taken;
@@ -150,11 +166,12 @@ const atHome = ({ shipped, back, returning }: MarkedRuler): number => shipped - 
  */
 function creditUnnamed(
   rulers: readonly Marking[],
+  bySku: BySku,
   { returns, refunds }: Moved,
   minor: (amount: string) => bigint,
 ): void {
   for (const { received, credited, items } of returns)
-    if (received && !credited) for (const item of items) fill(rulers, item, 'back', atHome);
+    if (received && !credited) for (const item of items) fill(bySku, item, 'back', atHome);
   let left = 0n;
   for (const { status, cause, credited, amount } of refunds)
     if (status !== 'FAILED' && cause === undefined && !credited) left += minor(amount);
@@ -171,9 +188,9 @@ function creditUnnamed(
   }
 }
 
-function expectBack(rulers: readonly Marking[], { lines, items }: Order['returns'][number]): void {
+function expectBack(rulers: readonly Marking[], bySku: BySku, { lines, items }: Order['returns'][number]): void {
   if (lines) for (const { line, quantity } of lines) rulerOf(rulers, { line, amount: '' }).returning += quantity;
-  else for (const item of items) fill(rulers, item, 'returning', atHome);
+  else for (const item of items) fill(bySku, item, 'returning', atHome);
 }
 
 /** How many pieces can still be sent back: those that have left, did not come back and are not on their way back. */
