@@ -15,6 +15,18 @@ export interface Product {
   readonly currency?: string | undefined;
 }
 
+/** A product that was renamed this long ago has its new name in every new order. */
+export const PRODUCTS_FRESH_MS = 200;
+
+/** Products that got a new name. */
+export interface Renamed {
+  readonly products: readonly Product[];
+  /** Where to go on asking. */
+  readonly since: string;
+  /** There are more than an answer holds: whoever remembers products starts over. */
+  readonly more: boolean;
+}
+
 /** Goods about to be taken in at a place. */
 export interface Arrival {
   readonly location: string;
@@ -27,6 +39,8 @@ export interface Peers {
     readonly skus: readonly string[];
     readonly productIds: readonly string[];
   }): Promise<Product[]>;
+  /** Products named since, or none and where to begin. */
+  renamedProducts(after: { readonly since?: string | undefined }): Promise<Renamed>;
   /** Why goods cannot be taken in at a location, if so. */
   checkArrival(arrival: Arrival): Promise<{ readonly refusal?: Refusal | undefined }>;
   /** Names of the configured payment providers, the default first. */
@@ -41,6 +55,13 @@ export const PEER_CALLS: Readonly<Record<keyof Peers, { readonly path: string; r
   lookupProducts: {
     path: '/internal/products/lookup',
     argument: Type.Object({ skus: Keys, productIds: Keys }, { additionalProperties: false }),
+  },
+  renamedProducts: {
+    path: '/internal/products/renamed',
+    argument: Type.Object(
+      { since: Type.Optional(Type.String({ pattern: '^\\d{1,20}$' })) },
+      { additionalProperties: false },
+    ),
   },
   checkArrival: {
     path: '/internal/arrivals/check',

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { currencyProblem } from '#contracts/currencies.ts';
@@ -9,6 +10,7 @@ import { keepReply, type RequestKey, requestKey } from '#platform/http/idempoten
 import { type Page, pageOf, textCursor, textOfCursor } from '#platform/http/paging.ts';
 import { Problem } from '#platform/http/problems.ts';
 import { Sku } from '#contracts/catalog.ts';
+import { PRODUCTS_FRESH_MS } from '#contracts/peers.ts';
 import { PageOf, limitOf, type View } from '#platform/http/schemas.ts';
 import { uuidv7 } from '#platform/runtime/uuid.ts';
 import { Adjust, AdjustmentView, PageQuery, ProductView, PutProduct, StockView } from './schemas.ts';
@@ -17,6 +19,8 @@ import { locationUnknown } from './store/locations.ts';
 import { findProducts, listProducts, productPutBefore, putProduct } from './store/products.ts';
 import { type Adjustment, adjustStock, listStock, known, STOCK_MAX, stockOf } from './store/stock.ts';
 
+/** A new name is answered when every new order has it, whichever process takes it; and a little later, as clocks of processes tick. */
+const MARGIN_MS = 50;
 const DEFAULT_LOCATION = 'main';
 /** SQLSTATE of numeric_value_out_of_range. */
 const OUT_OF_RANGE = '22003';
@@ -78,7 +82,7 @@ export function inventoryRoutes(app: FastifyInstance, { database, onAdjusted }: 
           errors: [{ pointer: '/price', detail: 'has more than four decimals' }],
         });
       const key = requestKey(request);
-      const { product, created } = await answerOnce(database, key, {
+      const { product, created, renamed } = await answerOnce(database, key, {
         act: () =>
           putProduct(
             database,
@@ -93,6 +97,7 @@ export function inventoryRoutes(app: FastifyInstance, { database, onAdjusted }: 
           ),
         repeat: productPutBefore,
       });
+      if (renamed) await sleep(PRODUCTS_FRESH_MS + MARGIN_MS);
       return reply
         .code(created ? 201 : 200)
         .header('location', `/products/${encodeURIComponent(product.sku)}`)

@@ -12,7 +12,7 @@ import { type InventoryCommand, inventoryRules, type Reservation, type StockOfSk
 import { inventoryRoutes } from './routes.ts';
 import { inventoryStore } from './store.ts';
 import { arrivalRefusal } from './store/locations.ts';
-import { findProducts } from './store/products.ts';
+import { findProducts, renamedProducts } from './store/products.ts';
 
 /** The inventory service: products, stock per location, reservations, the ledger. */
 export const inventory: ServiceDefinition = {
@@ -21,7 +21,7 @@ export const inventory: ServiceDefinition = {
   tags: [{ name: 'inventory', description: 'Products, locations, and stock per location' }],
   paths: ['/products', '/products/*', '/stock', '/stock/*', '/locations', '/locations/*'].map((path) => ({ path })),
   emits: SOURCES.inventory,
-  offers: ['lookupProducts', 'checkArrival'],
+  offers: ['lookupProducts', 'renamedProducts', 'checkArrival'],
   migrations: fileURLToPath(new URL('migrations', import.meta.url)),
   settings: {},
   replays: () => [replayable(PARTS, NO_REBUILD)],
@@ -78,6 +78,7 @@ function createInventory({ database, bus, clock, logger, metrics, soleWriter }: 
     consumer: processor,
     peer: {
       lookupProducts: (keys) => findProducts(database, keys),
+      renamedProducts: ({ since }) => renamedProducts(database, since),
       checkArrival: async (arrival) => ({ refusal: await arrivalRefusal(database, arrival) }),
     },
     routes: (app) =>

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { refuse, type Refusal } from '#contracts/errors.ts';
 import type { Envelope } from '#contracts/envelope.ts';
 import { SOURCES } from '#contracts/order-events.ts';
-import type { Peers, Product } from '#contracts/peers.ts';
+import type { Peers } from '#contracts/peers.ts';
 import { isoTime } from '#contracts/time.ts';
 import type { Cause, Row } from '#platform/processor/aggregate.ts';
 import { Batcher } from '#platform/processor/batcher.ts';
@@ -10,10 +10,10 @@ import { contextAt, type Clock } from '#platform/runtime/clock.ts';
 import { ConflictError, type Database, isTransient, isUniqueViolation } from '#platform/database/database.ts';
 import { assertSameRequest, type RequestKey } from '#platform/http/idempotency.ts';
 import { Problem } from '#platform/http/problems.ts';
-import { Lru } from '#platform/runtime/lru.ts';
 import type { Bus } from '#platform/log/bus.ts';
 import { appendEvents } from '#platform/log/outbox.ts';
 import { type Claim, claimOf, type MayRepeat, referenceHolders, referenceKey, referenceTaken } from './references.ts';
+import { KnownProducts } from './products.ts';
 import { PaymentProviders } from './providers.ts';
 import { created } from './rules/evolve.ts';
 import type { Order } from './rules/state.ts';
@@ -33,7 +33,6 @@ import { insertOrders, loadOrders, ordersByKey, type Placement } from './store.t
 
 const BATCH_MAX = 128;
 const WRITERS_MAX = 2;
-const KNOWN_PRODUCTS_MAX = 100_000;
 const UNKNOWN_OUTCOME_TRIES = 5;
 
 export interface Taken {
@@ -68,12 +67,11 @@ export class Intake {
   readonly #batcher: Batcher<Placement, Taken | Error>;
   readonly #providers: PaymentProviders;
   readonly #policy: PlacementPolicy;
-  readonly #bySku = new Lru<Product>(KNOWN_PRODUCTS_MAX);
-  readonly #byId = new Lru<Product>(KNOWN_PRODUCTS_MAX);
-  readonly #catalog: Catalog = { bySku: (sku) => this.#bySku.get(sku), byId: (id) => this.#byId.get(id) };
+  readonly #products: KnownProducts;
 
   constructor(options: IntakeOptions) {
     this.#options = options;
+    this.#products = new KnownProducts(options.peers);
     const providers = new PaymentProviders(options.peers);
     this.#providers = providers;
     this.#policy = Object.defineProperty({ ...options.policy }, 'providers', { get: () => providers.known });
@@ -89,10 +87,10 @@ export class Intake {
   async take(request: OrderRequest, key: RequestKey, cause: Cause): Promise<Taken | Refusal> {
     const refused = this.refusal();
     if (refused) return refused;
-    await this.#learnProducts(request);
+    await this.#products.learn(request.items);
     await this.#providers.learn(request.payment.provider);
     const context = contextAt(this.#options.clock);
-    const data = place(request, this.#catalog, this.#policy, context);
+    const data = place(request, this.#products, this.#policy, context);
     if ('length' in data) return this.#unlessTaken(data, key);
     const id = context.newId();
     const event: Envelope = {
@@ -127,10 +125,10 @@ export class Intake {
 
   /** The products and providers that orders name, as far as they exist. */
   async learn(orders: readonly Pick<OrderRequest, 'items' | 'payment'>[]): Promise<Catalog> {
-    await this.#learnProducts({ items: orders.flatMap(({ items }) => items) });
+    await this.#products.learn(orders.flatMap(({ items }) => items));
     for (const provider of new Set(orders.map(({ payment }) => payment.provider)))
       await this.#providers.learn(provider);
-    return this.#catalog;
+    return this.#products;
   }
 
   /** Why nothing can be taken now; undefined where it can. */
@@ -150,22 +148,6 @@ export class Intake {
   /** Takes a set of orders that were priced already, in one statement; each answered for itself, as {@link take} would. */
   takeSet(placements: readonly Placement[]): Promise<(Taken | Error)[]> {
     return this.#flush(placements);
-  }
-
-  /** Products are never deleted, so one that was found once stays known; only new ones are asked for. */
-  async #learnProducts(request: Pick<OrderRequest, 'items'>): Promise<void> {
-    const skus: string[] = [];
-    const productIds: string[] = [];
-    for (const item of request.items) {
-      if (item.sku !== undefined) {
-        if (!this.#bySku.get(item.sku)) skus.push(item.sku);
-      } else if (!this.#byId.get(item.productId!)) productIds.push(item.productId!);
-    }
-    if (skus.length === 0 && productIds.length === 0) return;
-    for (const product of await this.#options.peers.lookupProducts({ skus, productIds })) {
-      this.#bySku.set(product.sku, product);
-      this.#byId.set(product.id, product);
-    }
   }
 
   async #flush(placements: readonly Placement[]): Promise<(Taken | Error)[]> {

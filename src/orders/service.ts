@@ -32,7 +32,7 @@ export const orders: ServiceDefinition = {
   tags: [{ name: 'orders', description: 'Orders, from the request to the end' }],
   paths: [{ path: '/orders' }, { path: '/orders/*' }, { path: '/dashboard' }],
   emits: SOURCES.orders,
-  needs: ['lookupProducts', 'checkArrival', 'paymentProviders'],
+  needs: ['lookupProducts', 'renamedProducts', 'checkArrival', 'paymentProviders'],
   migrations: fileURLToPath(new URL('migrations', import.meta.url)),
   settings: ordersSettings,
   replays: (env) => [replayable(partsOf(env), orderProjection), historyReplay],

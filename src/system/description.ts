@@ -50,6 +50,7 @@ export async function describeApi(
         metrics,
         peers: {
           lookupProducts: async () => [],
+          renamedProducts: async () => ({ products: [], since: '0', more: false }),
           checkArrival: async () => ({}),
           paymentProviders: async () => [],
         },

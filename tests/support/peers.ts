@@ -3,6 +3,7 @@ import type { Peers } from '#contracts/peers.ts';
 /** The calls between services, for tests of a service that is to make none of them: there is nothing, and nothing is refused. */
 export const NO_PEERS: Peers = {
   lookupProducts: async () => [],
+  renamedProducts: async () => ({ products: [], since: '0', more: false }),
   checkArrival: async () => ({}),
   paymentProviders: async () => ['sandbox'],
 };

@@ -1,5 +1,5 @@
 import { currencyExponent } from '#contracts/money.ts';
-import type { Product } from '#contracts/peers.ts';
+import type { Product, Renamed } from '#contracts/peers.ts';
 import type { Database } from '#platform/database/database.ts';
 import type { RequestKey } from '#platform/http/idempotency.ts';
 
@@ -44,6 +44,25 @@ export async function findProducts(
   return rows.map(toProduct);
 }
 
+const RENAMED_MAX = 1_000;
+
+/**
+ * Products named since. A transaction gives its number out before it commits, so what is asked for next begins with the
+ * oldest one that was still under way: nothing can appear behind it.
+ */
+export async function renamedProducts(database: Database, since: string | undefined): Promise<Renamed> {
+  const rows = await database.query<Partial<ProductRow> & { since: string; reset: boolean }>(
+    `select now.since::text as since, coalesce(now.since < $1::xid8, false) as reset, p.*
+     from (select pg_snapshot_xmin(pg_current_snapshot()) as since) now
+     left join (select ${PRODUCT_COLUMNS} from inventory.products where named_by >= $1::xid8 limit $2) p on true`,
+    [since ?? null, RENAMED_MAX + 1],
+  );
+  const { since: next, reset } = rows[0]!;
+  const products = rows.flatMap((row) => (row.sku === null ? [] : [toProduct(row as ProductRow)]));
+  const more = reset || products.length > RENAMED_MAX;
+  return { products: more ? [] : products, since: next, more };
+}
+
 export async function listProducts(database: Database, after: string, limit: number): Promise<Product[]> {
   return (
     await database.query<ProductRow>(
@@ -57,15 +76,18 @@ export async function listProducts(database: Database, after: string, limit: num
 export interface PutProduct {
   readonly product: Product;
   readonly created: boolean;
+  /** It was there under another name. */
+  readonly renamed: boolean;
 }
 
 /** Creates or changes a product; its id stays. Where there is a key, what was put is kept under it as {@link productPutBefore} reads it. */
 export async function putProduct(database: Database, product: Product, key?: RequestKey): Promise<PutProduct> {
-  const [row] = await database.query<ProductRow & { created: boolean }>(
+  const [row] = await database.query<PutRow>(
     `with put as (
        insert into inventory.products (sku, id, name, price, currency) values ($1, $2, $3, $4, $5)
-       on conflict (sku) do update set name = excluded.name, price = excluded.price, currency = excluded.currency, updated_at = now()
-       returning ${PRODUCT_COLUMNS}, (xmax = 0) as created
+       on conflict (sku) do update set name = excluded.name,
+         named_by = case when products.name = excluded.name then products.named_by else pg_current_xact_id() end, price = excluded.price, currency = excluded.currency, updated_at = now()
+       returning ${PRODUCT_COLUMNS}, (xmax = 0) as created, (xmax <> 0 and named_by = pg_current_xact_id()) as renamed
      ), kept as (
        insert into log.idempotency_keys (key, request_hash, status, answer)
        select $6::text, $7::text, case when created then 201 else 200 end, row_to_json(put) from put where $6::text is not null
@@ -86,9 +108,11 @@ export async function putProduct(database: Database, product: Product, key?: Req
 
 /** What was kept of a product under a key. */
 export function productPutBefore(stored: unknown): PutProduct {
-  return toPut(stored as ProductRow & { created: boolean });
+  return toPut(stored as PutRow);
 }
 
-function toPut(row: ProductRow & { created: boolean }): PutProduct {
-  return { product: toProduct(row), created: row.created };
+type PutRow = ProductRow & { created: boolean; renamed?: boolean };
+
+function toPut(row: PutRow): PutProduct {
+  return { product: toProduct(row), created: row.created, renamed: row.renamed ?? false };
 }
