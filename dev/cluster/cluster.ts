@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { type Environment, readSettings } from '#platform/runtime/settings.ts';
 import { processSettings } from '#system/settings.ts';
 import { print, table } from '#cli/output.ts';
+import { recordRunning } from '#cli/running.ts';
 import { Cluster } from './launcher.ts';
 import { generatedKey } from '#cli/serve/start.ts';
 
@@ -36,8 +37,10 @@ export async function cluster(env: Environment, options: ClusterCommand): Promis
     report: progress,
   });
   const running = await starting;
+  const forget = recordRunning(dataFolder, { url: running.urls[0]!, providerUrl: running.providerUrl });
   if (!interrupted) print(overview(running, performance.now() - startedMs));
   await signalled;
+  forget();
   await running.stop();
   process.exit(0);
 }

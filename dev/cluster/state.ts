@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { usablePort } from '#platform/runtime/listen.ts';
 
 /** What a cluster keeps from one start to the next, in `state.json` of its folder: its secrets, and the port of each process. */
 export class ClusterState {
@@ -46,18 +46,4 @@ export class ClusterState {
 export function writeJson(file: string, content: unknown): void {
   writeFileSync(`${file}.new`, `${JSON.stringify(content, undefined, 2)}\n`, { mode: 0o600 });
   renameSync(`${file}.new`, file);
-}
-
-/** The preferred port where it is free, else any. */
-async function usablePort(preferred: number): Promise<number> {
-  const tryPort = (port: number): Promise<number> =>
-    new Promise((done, failed) => {
-      const server = createServer();
-      server.once('error', failed);
-      server.listen(port, '127.0.0.1', () => {
-        const address = server.address();
-        server.close(() => done(typeof address === 'object' && address ? address.port : 0));
-      });
-    });
-  return tryPort(preferred).catch(() => tryPort(0));
 }

@@ -1,9 +1,8 @@
-import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from '#cli/client.ts';
 import { print } from '#cli/output.ts';
 import { dev } from '#cli/serve/start.ts';
+import { listenError, tryPort, urlOf } from '#platform/runtime/listen.ts';
 import { type Environment, readSettings } from '#platform/runtime/settings.ts';
 import { processSettings } from '#system/settings.ts';
 import { runStories } from './stories.ts';
@@ -25,7 +24,10 @@ const READY_PATIENCE_MS = 120_000;
 
 export async function demo(env: Environment, options: DemoOptions): Promise<void> {
   const settings = readSettings(processSettings, env);
-  const port = await freePort(settings.port, settings.host);
+  // Orders must not go to a system that runs there already.
+  const port = await tryPort(settings.port, settings.host).catch((error: unknown) => {
+    throw listenError(error, { ...settings, portSetting: 'PORT', hostSetting: 'HOST' });
+  });
   const carrier = env['SANDBOX_CARRIER_DELAY_MS'] || CARRIER_DELAY_MS;
   const demoEnv: Environment = {
     ...env,
@@ -36,7 +38,7 @@ export async function demo(env: Environment, options: DemoOptions): Promise<void
   const stopping = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopping.abort());
   const visit = async (): Promise<void> => {
-    const url = `http://127.0.0.1:${port}`;
+    const url = urlOf(settings.host, port);
     await untilReady(url, stopping.signal);
     const client = await connect({ url }, demoEnv);
     await runStories(client, { ...options, signal: stopping.signal, report: print });
@@ -52,19 +54,6 @@ export async function demo(env: Environment, options: DemoOptions): Promise<void
     stopping.abort();
     await visiting;
   }
-}
-
-/** The port, if nothing listens there; a free one for 0. Orders must not go to a system that runs there already. */
-async function freePort(port: number, host: string): Promise<number> {
-  const server = createServer().listen(port, host);
-  await once(server, 'listening').catch((error: unknown) => {
-    if ((error as { code?: string }).code !== 'EADDRINUSE') throw error;
-    throw new Error(`Something listens on port ${port} already. Stop it (npm start?), or set PORT.`);
-  });
-  const address = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return address.port;
 }
 
 async function untilReady(url: string, signal: AbortSignal): Promise<void> {

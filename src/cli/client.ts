@@ -11,7 +11,9 @@ import {
 } from '#client/client.ts';
 import { type Environment, readSettings } from '#platform/runtime/settings.ts';
 import { gatewaySettings } from '#gateway/settings.ts';
+import { urlOf } from '#platform/runtime/listen.ts';
 import { clientSettings, processSettings } from '#system/settings.ts';
+import { findRunning } from './running.ts';
 
 /** How the commands of `olms` talk to a running system: its HTTP API, with a key, patiently. */
 
@@ -60,13 +62,21 @@ function over(pool: Pool): Fetch {
 
 /** A client of the system that options and environment name; the key may be the one `npm start` generated. */
 export async function connect(options: ClientOptions, env: Environment, connections?: number): Promise<ApiClient> {
-  const { port, dataFolder } = readSettings(processSettings, env);
+  const { dataFolder } = readSettings(processSettings, env);
   const { bootstrapApiKey } = readSettings(gatewaySettings, env);
   const named = readSettings(clientSettings, env);
-  const url = options.url ?? (named.url || `http://127.0.0.1:${port || processSettings.port.default}`);
+  const url = options.url ?? (named.url || whereItRuns(env, dataFolder));
   const key = options.key ?? (named.apiKey || bootstrapApiKey || (await generatedKey(dataFolder)));
   if (!key) throw new Error('Name an API key with --key or OLMS_API_KEY; `npm start` prints one.');
   return new ApiClient(url, key, connections);
+}
+
+/** What PORT says, else the system that runs on the data folder, else the port of `npm start`. */
+function whereItRuns(env: Environment, dataFolder: string): string {
+  const { port, host } = readSettings(processSettings, env);
+  const named = env[processSettings.port.env] ? port : 0;
+  if (named > 0) return urlOf(host, named);
+  return findRunning(dataFolder)?.url ?? urlOf(host, processSettings.port.default);
 }
 
 async function generatedKey(dataFolder: string): Promise<string | undefined> {

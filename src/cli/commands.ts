@@ -49,7 +49,7 @@ const another = (value: string, before: readonly string[] = []): readonly string
 
 const JSON_OUTPUT = option('--json', 'for programs');
 export const REMOTE_OPTIONS: readonly Option[] = [
-  option('--url <url>', 'the system to talk to (default: http://127.0.0.1:PORT)'),
+  option('--url <url>', 'the system to talk to (default: OLMS_URL, PORT, or the one that runs on OLMS_DATA)'),
   option('--key <key>', 'API key (default: OLMS_API_KEY, OLMS_BOOTSTRAP_API_KEY, or the one npm start made)'),
   JSON_OUTPUT,
 ];

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isUuid } from '#contracts/ids.ts';
 import { parseAmount } from '#contracts/money.ts';
+import { listenError } from '#platform/runtime/listen.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
 import type { Provider } from './provider.ts';
 import { type ChangeKind, type Charge, scriptOf, type StoredChange } from './rules.ts';
@@ -122,9 +123,11 @@ export class SandboxServer {
   async start(): Promise<number> {
     const { port, logger } = this.#options;
     await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', reject);
+      this.#server.once('error', (error) =>
+        reject(listenError(error, { host: '127.0.0.1', port, portSetting: 'SANDBOX_PROVIDER_PORT' }) as Error),
+      );
       this.#server.listen(port, '127.0.0.1', () => {
-        this.#server.off('error', reject);
+        this.#server.removeAllListeners('error');
         resolve();
       });
     });

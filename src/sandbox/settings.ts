@@ -81,3 +81,8 @@ export function readConfig(env: Environment, { selfUrl, processSecret = '' }: Ow
 export function sandboxUrl(env: Environment): string {
   return `http://127.0.0.1:${readSettings(settings, env).port}`;
 }
+
+/** Whether a process of this environment that runs the sandbox service has the provider listen. */
+export function sandboxRuns(env: Environment): boolean {
+  return readConfig(env, {}).runs;
+}

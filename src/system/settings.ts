@@ -109,7 +109,7 @@ export const clientSettings = {
     type: 'string',
     env: 'OLMS_URL',
     default: '',
-    meaning: 'Base URL of the system to call; empty: this machine, PORT',
+    meaning: 'Base URL of the system to call; empty: PORT of this machine, else the system that runs on OLMS_DATA',
   },
   apiKey: {
     type: 'secret',

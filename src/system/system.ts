@@ -6,6 +6,7 @@ import type { Database } from '#platform/database/database.ts';
 import { kafkaSettings } from '#platform/kafka/settings.ts';
 import { pausedBus } from '#platform/log/bus.ts';
 import { type Clock, systemClock } from '#platform/runtime/clock.ts';
+import { listenError, urlOf } from '#platform/runtime/listen.ts';
 import { type Environment, readSettings, unknownVariables } from '#platform/runtime/settings.ts';
 import type { Service, ServiceDefinition } from '#platform/service.ts';
 import { createLogger, type Logger } from '#platform/telemetry/logger.ts';
@@ -68,7 +69,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     // Events may be published before anybody can be asked for their schemas.
     const kafka = {
       ...readSettings(kafkaSettings, env),
-      publicUrl: configuredUrl || addressOf(config.host, config.port),
+      publicUrl: configuredUrl || urlOf(config.host, config.port),
     };
     const remote = createRemote({ env, config, definitions, chosen, logger, metrics });
     closers.push(() => remote.close());
@@ -125,10 +126,12 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       await service.start();
       closers.push(() => service.stop());
     }
-    await app.listen({ port: config.port, host: config.host });
     closers.push(() => app.close());
+    await app.listen({ port: config.port, host: config.host }).catch((error: unknown) => {
+      throw listenError(error, { ...config, portSetting: 'PORT', hostSetting: 'HOST' });
+    });
     const { port } = app.server.address() as { port: number };
-    url = addressOf(config.host, port);
+    url = urlOf(config.host, port);
     const { url: databaseUrl, database } = databases.distinct[0]!;
     return { url, databaseUrl, database, metrics, services, settle: () => settle(services), stop };
   } catch (error) {
@@ -146,12 +149,6 @@ function publicUrlOf({ publicUrl }: ProcessConfig): string {
       `Configuration: OLMS_PUBLIC_URL must be a URL such as https://olms.example.com, not ${JSON.stringify(publicUrl)}`,
     );
   return publicUrl.replace(/\/+$/, '');
-}
-
-/** Where a process that listens on this host and port is reached on its machine. */
-function addressOf(host: string, port: number): string {
-  const reached = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
-  return `http://${reached.includes(':') ? `[${reached}]` : reached}:${port}`;
 }
 
 /** A misspelt variable has no effect, and nobody notices until it matters. */

@@ -2,28 +2,40 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { newKey } from '#gateway/api-keys.ts';
 import { gatewaySettings } from '#gateway/settings.ts';
+import { recordRunning } from '#cli/running.ts';
+import { usablePort } from '#platform/runtime/listen.ts';
 import { createLogger } from '#platform/telemetry/logger.ts';
 import { type Environment, readSettings } from '#platform/runtime/settings.ts';
+import { sandboxRuns, sandboxUrl, settings as sandboxSettings } from '#sandbox/settings.ts';
 import { processSettings } from '#system/settings.ts';
 import { startSystem, type System } from '#system/system.ts';
 
 /** `npm start`: everything in one process, with a key that is made once and kept in the data folder. */
-export async function dev(env: Environment): Promise<void> {
+export async function dev(environment: Environment): Promise<void> {
+  const env = await besideOthers(environment);
   const { dataFolder } = readSettings(processSettings, env);
   const { bootstrapApiKey } = readSettings(gatewaySettings, env);
   const { logLevel } = readSettings({ logLevel: { ...processSettings.logLevel, default: 'warn' } } as const, env);
   const key = bootstrapApiKey || (await generatedKey(dataFolder));
   const startedMs = performance.now();
   const system = await startSystem({ env, adminKey: key, logger: createLogger(logLevel) });
-  process.stdout.write(banner(system, key, Math.round(performance.now() - startedMs)));
-  await untilSignal(system);
+  process.stdout.write(banner(system, env, key, Math.round(performance.now() - startedMs)));
+  await untilSignal(system, env);
+}
+
+/** A second system on this machine needs a port for its sandbox provider, which nobody has to know. */
+async function besideOthers(env: Environment): Promise<Environment> {
+  const { port } = sandboxSettings;
+  if (env[port.env] || env['SANDBOX_PROVIDER_URL']) return env;
+  const free = await usablePort(port.default);
+  return free === port.default ? env : { ...env, [port.env]: String(free) };
 }
 
 /** `olms start`: as the environment says. */
 export async function start(env: Environment, services: readonly string[]): Promise<void> {
   const system = await startSystem({ env, services });
   process.stdout.write(`OLMS (${[...system.services.keys()].join(', ')}) listens on ${system.url}\n`);
-  await untilSignal(system);
+  await untilSignal(system, env);
 }
 
 /** The key of this data folder, made on first use. */
@@ -40,7 +52,9 @@ export async function generatedKey(dataFolder: string): Promise<string> {
   }
 }
 
-function banner(system: System, key: string, tookMs: number): string {
+function banner(system: System, env: Environment, key: string, tookMs: number): string {
+  const { dataFolder } = readSettings(processSettings, env);
+  const elsewhere = dataFolder === processSettings.dataFolder.default ? '' : `OLMS_DATA=${dataFolder} `;
   return [
     '',
     `  OLMS runs (started in ${(tookMs / 1000).toFixed(1)} s). Ctrl-C stops it; what was acknowledged is kept.`,
@@ -51,17 +65,30 @@ function banner(system: System, key: string, tookMs: number): string {
     `  Metrics     ${system.url}/metrics`,
     `  API key     ${key}`,
     '',
+    '  In another terminal, for curl and for programs:',
+    '',
+    `    export OLMS_URL=${system.url} OLMS_API_KEY=${key}`,
+    '',
+    `  Commands of this folder find it by themselves: ${elsewhere}bin/olms orders list`,
+    '',
     '',
   ].join('\n');
 }
 
 const STOP_TIMEOUT_MS = 30_000;
 
-async function untilSignal(system: System): Promise<void> {
+async function untilSignal(system: System, env: Environment): Promise<void> {
+  const forget = system.services.has('gateway')
+    ? recordRunning(readSettings(processSettings, env).dataFolder, {
+        url: system.url,
+        ...(system.services.has('sandbox') && sandboxRuns(env) && { providerUrl: sandboxUrl(env) }),
+      })
+    : undefined;
   await new Promise<void>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
   });
   process.stderr.write('stopping\n');
+  forget?.();
   setTimeout(() => process.exit(1), STOP_TIMEOUT_MS).unref();
   await system.stop();
   process.exit(0);

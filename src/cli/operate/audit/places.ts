@@ -5,6 +5,7 @@ import { startEmbeddedPostgres } from '#platform/database/embedded/server.ts';
 import type { ServiceAudit } from '#platform/audit.ts';
 import { type Environment, readSettings } from '#platform/runtime/settings.ts';
 import type { ServiceDefinition } from '#platform/service.ts';
+import { findRunning } from '#cli/running.ts';
 import { sandboxUrl } from '#sandbox/settings.ts';
 import { databaseUrlOf, processSettings } from '#system/settings.ts';
 
@@ -137,7 +138,8 @@ interface ClusterMap {
 function whereabouts(env: Environment): { env: Environment; providerUrl: string } {
   const named = Object.keys(env).some((name) => /^(\w+_)?DATABASE_URL$/.test(name) && env[name] !== '');
   const cluster = named ? undefined : runningCluster(env);
-  if (!cluster) return { env, providerUrl: sandboxUrl(env) };
+  const running = findRunning(readSettings(processSettings, env).dataFolder);
+  if (!cluster) return { env, providerUrl: running?.providerUrl ?? sandboxUrl(env) };
   const urls = Object.entries(cluster.databases).map(([service, url]) => [
     `${service.toUpperCase()}_DATABASE_URL`,
     url,

@@ -1,4 +1,15 @@
-import { existsSync, readFileSync, readlinkSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createHash, randomUUID } from 'node:crypto';
+import {
+  existsSync,
+  linkSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { readIfThere } from './files.ts';
 import { processIdentity } from './process-identity.ts';
@@ -47,24 +58,82 @@ export function makeLockFileStale(dataDir: string): void {
   else writeFileSync(lockFile, `${process.pid}${content.slice(end)}`);
 }
 
-/** True when this process owns the server from now on; false when another living process does. */
-export function takeOwnership(file: string): boolean {
-  const self = processIdentity(process.pid) ?? String(process.pid);
+/** How long a file may be empty: former versions created it first and wrote it then. */
+const EMPTY_MS = 2_000;
+
+/** Who asks, and who is alive; tests put others in their place. */
+interface Contender {
+  readonly self: string;
+  readonly isAlive: (identity: string) => boolean;
+}
+
+const thisProcess = (): Contender => ({
+  self: processIdentity(process.pid) ?? String(process.pid),
+  isAlive: (identity) => processIdentity(Number.parseInt(identity, 10)) === identity,
+});
+
+/**
+ * True when this process owns the server from now on; false when another living process does. Of several that find a
+ * dead owner one takes over: whoever holds the claim to that very owner, and still finds its name in the file.
+ */
+export function takeOwnership(file: string, contender = thisProcess()): boolean {
+  const { self, isAlive } = contender;
   for (;;) {
-    try {
-      writeFileSync(file, self, { flag: 'wx', mode: 0o644 });
-      return true;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    }
+    if (createWhole(file, self)) return true;
     const owner = readIfThere(file);
     if (owner === undefined) continue;
     if (owner === self) return true;
-    // Empty for the instant between its creation and its writing.
-    if (owner === '' && Date.now() - statSync(file).mtimeMs < 2000) return false;
-    if (owner !== '' && processIdentity(Number.parseInt(owner, 10)) === owner) return false;
-    rmSync(file, { force: true });
+    if (owner === '' ? isFresh(file) : isAlive(owner)) return false;
+    // A claim may be left behind by a process that died with it; it is taken over like what it is about.
+    const claim = `${file}.${createHash('sha256').update(owner).digest('hex').slice(0, 16)}`;
+    if (!takeOwnership(claim, contender)) return false;
+    try {
+      if (readIfThere(file) === owner) {
+        replace(file, self);
+        return true;
+      }
+    } finally {
+      rmSync(claim, { force: true });
+    }
   }
+}
+
+/** Creates a file that has its content from the first moment on; false where there is one. */
+function createWhole(file: string, content: string): boolean {
+  const draft = `${file}.${randomUUID()}.new`;
+  writeFileSync(draft, content, { mode: 0o644 });
+  try {
+    linkSync(draft, file);
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return false;
+    // Some file systems have no second names; there, content follows creation by a moment.
+    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EXDEV'].includes(code ?? '')) throw error;
+    return createNew(file, content);
+  } finally {
+    rmSync(draft, { force: true });
+  }
+}
+
+function createNew(file: string, content: string): boolean {
+  try {
+    writeFileSync(file, content, { flag: 'wx', mode: 0o644 });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    return false;
+  }
+}
+
+function replace(file: string, content: string): void {
+  const draft = `${file}.${randomUUID()}.new`;
+  writeFileSync(draft, content, { mode: 0o644 });
+  renameSync(draft, file);
+}
+
+function isFresh(file: string): boolean {
+  return Date.now() - (statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0) < EMPTY_MS;
 }
 
 /** Gives the server up, where this process owns it. */
