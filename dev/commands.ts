@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { positiveNumber, wholeNumber } from '#cli/commands.ts';
+import { positiveNumber, wholeNumber } from '#cli/command.ts';
 
 /** Commands for who develops the system or tries it out; an image has none of them. */
 export function devCommands(program: Command): void {
@@ -28,7 +28,7 @@ export function devCommands(program: Command): void {
     .command('demo')
     .description('npm start, with products, stock and a stream of orders in every kind of path')
     .option('--rate <number>', 'orders per second', positiveNumber, 2)
-    .option('--orders <number>', 'how many, then the system just runs on', wholeNumber, 600)
+    .option('--orders <number>', 'how many, then the system just runs on', wholeNumber, 3_600)
     .option('--seed <number>', 'the same seed gives the same orders', wholeNumber, 1)
     .action(async (options: { rate: number; orders: number; seed: number }) =>
       (await import('#dev/demo/demo.ts')).demo(process.env, options),

@@ -4,6 +4,8 @@ export interface Article {
   readonly sku: string;
   readonly name: string;
   readonly price: string;
+  /** How many are bought at a time, where that is not one to three. */
+  readonly pieces?: number;
   /** Where it lies; nowhere: it is short on purpose. */
   readonly locations: readonly string[];
 }
@@ -23,7 +25,7 @@ export const ARTICLES: readonly Article[] = [
   { sku: 'BLANKET-WOOL', name: 'Wool blanket', price: '119.00', locations: [LYON] },
   { sku: 'NOTEBOOK-A5', name: 'Linen notebook A5', price: '12.50', locations: [BERLIN, LYON] },
   { sku: 'KETTLE-STEEL', name: 'Steel kettle', price: '64.00', locations: [BERLIN] },
-  { sku: 'SCREW-M4', name: 'Brass screw M4', price: '0.0375', locations: [BERLIN] },
+  { sku: 'SCREW-M4', name: 'Brass screw M4', price: '0.0375', pieces: 50, locations: [BERLIN] },
   { sku: 'VASE-GLASS', name: 'Hand-blown vase', price: '48.00', locations: [LYON] },
   { sku: 'TEAPOT-RARE', name: 'Teapot, limited edition', price: '240.00', locations: [] },
 ];

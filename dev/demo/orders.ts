@@ -23,7 +23,7 @@ function someLines(random: () => number): Line[] {
   const count = 1 + Math.floor(random() * 3);
   return Array.from({ length: count }, (_, n) => {
     const article = SOLD[(first + n) % SOLD.length]!;
-    return { article, quantity: article.sku === 'SCREW-M4' ? 50 : 1 + Math.floor(random() * 3) };
+    return { article, quantity: article.pieces ?? 1 + Math.floor(random() * 3) };
   });
 }
 

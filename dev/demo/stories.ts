@@ -22,6 +22,7 @@ export interface RunStory {
   readonly orderId: string;
 }
 
+const ENDS: ReadonlySet<string> = new Set(['COMPLETED', 'REJECTED', 'PAYMENT_FAILED', 'CANCELLED']);
 const STORIES_MAX = 200;
 const RESTOCK_EVERY = 200;
 const POLL_MS = 400;
@@ -31,11 +32,11 @@ const NAME_WIDTH = Math.max(...Object.keys(PATHS).map((name) => name.length));
 /** Creates the articles and tops their stock up. */
 async function stockUp(client: OlmsClient): Promise<void> {
   for (const name of [BERLIN, LYON]) await client.putLocation({ name }, {});
-  for (const { sku, name, price, locations } of ARTICLES) {
+  for (const { sku, name, price, pieces = 1, locations } of ARTICLES) {
     await client.putProduct({ sku }, { name, price, currency: 'EUR' });
     const stock = await client.readStock({ sku });
     for (const location of locations) {
-      const delta = AVAILABLE - (stock.locations.find((level) => level.location === location)?.available ?? 0);
+      const delta = AVAILABLE * pieces - (stock.locations.find((level) => level.location === location)?.available ?? 0);
       if (delta > 0) await client.adjustStock({ sku, location, delta, reason: 'demo: delivery' });
     }
   }
@@ -108,6 +109,7 @@ function storyOf(
         signal.throwIfAborted();
         const { status } = await client.readOrder({ id });
         if (statuses.includes(status)) return;
+        if (ENDS.has(status)) throw new Error(`it ended as ${status}`);
         if (Date.now() > deadlineMs) throw new Error(`it is still ${status}`);
         await sleep(POLL_MS * stretch, undefined, { signal });
       }

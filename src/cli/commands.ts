@@ -1,53 +1,18 @@
-import { InvalidArgumentError } from 'commander';
-import type { Environment } from '#platform/runtime/settings.ts';
+import {
+  another,
+  type CommandDefinition,
+  JSON_OUTPUT,
+  type Option,
+  option,
+  positiveNumber,
+  required,
+  wholeNumber,
+} from './command.ts';
 import type { ReplayOptions } from './operate/replay.ts';
+import { OPERATOR_COMMANDS, OPERATOR_GROUPS } from './operator-commands.ts';
 
 /** The commands of `olms`, in the order in which its help lists them. */
 
-export interface Option {
-  readonly flags: string;
-  readonly description?: string;
-  readonly parse?: (text: string, before: never) => unknown;
-  readonly fallback?: unknown;
-  readonly required?: true;
-}
-
-export interface CommandDefinition {
-  /** With the group before it and the arguments behind it: `orders show <id>`. */
-  readonly name: string;
-  readonly description: string;
-  /** Calls the API of a running system, so that it takes `--url` and `--key`. */
-  readonly remote?: true;
-  readonly options?: readonly Option[];
-  /** Loads the file of the command, and runs it. */
-  run(env: Environment, options: object, ...args: string[]): Promise<void>;
-}
-
-function option(flags: string, description?: string, parse?: Option['parse'], fallback?: unknown): Option {
-  return {
-    flags,
-    ...(description !== undefined && { description }),
-    ...(parse && { parse }),
-    ...(fallback !== undefined && { fallback }),
-  };
-}
-
-const required = (flags: string, description?: string): Option => ({ ...option(flags, description), required: true });
-
-export function wholeNumber(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Give a whole number.');
-  return Number(text);
-}
-
-export function positiveNumber(text: string): number {
-  const value = wholeNumber(text);
-  if (value === 0) throw new InvalidArgumentError('Give a number above 0.');
-  return value;
-}
-
-const another = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
-
-const JSON_OUTPUT = option('--json', 'for programs');
 export const REMOTE_OPTIONS: readonly Option[] = [
   option('--url <url>', 'the system to talk to (default: OLMS_URL, PORT, or the one that runs on OLMS_DATA)'),
   option('--key <key>', 'API key (default: OLMS_API_KEY, OLMS_BOOTSTRAP_API_KEY, or the one npm start made)'),
@@ -57,26 +22,10 @@ export const REMOTE_OPTIONS: readonly Option[] = [
 /** What the commands of a group have in common. */
 export const GROUPS: Readonly<Record<string, string>> = {
   import: 'bring data of another system in',
-  orders: 'look at orders and act on them',
-  park: 'orders whose event a service could not digest',
+  ...OPERATOR_GROUPS,
 };
 
 const start = () => import('./serve/start.ts');
-const orders = () => import('./operate/orders.ts');
-const park = () => import('./operate/park.ts');
-
-const REASON = option('--reason <text>');
-const HOLD_TYPE = option('--type <name>', 'name of the hold (default: manual)');
-const ORDER_ACTIONS = {
-  cancel: { description: 'end an order before it ships', options: [REASON] },
-  hold: { description: 'pause payment and shipment', options: [required('--reason <text>'), HOLD_TYPE] },
-  release: { description: 'end a hold', options: [REASON, HOLD_TYPE] },
-  complete: { description: 'declare a shipped order complete', options: [] },
-  refund: {
-    description: 'give money back',
-    options: [required('--reason <text>'), option('--amount <amount>', 'default: everything that is left')],
-  },
-} as const;
 
 export const COMMANDS: readonly CommandDefinition[] = [
   {
@@ -150,69 +99,7 @@ export const COMMANDS: readonly CommandDefinition[] = [
     ],
     run: async (env, options) => (await import('./operate/audit.ts')).audit(options, env),
   },
-  {
-    name: 'orders list',
-    description: 'orders, newest first',
-    remote: true,
-    options: [
-      option('--status <status>'),
-      option('--payment-status <status>'),
-      option('--fulfillment-status <status>'),
-      option('--customer-id <uuid>'),
-      option('--channel <name>'),
-      option('--sku <sku>'),
-      option('--text <words>', 'in reference, e-mail, phone or name'),
-      option('--created-from <time>'),
-      option('--created-to <time>'),
-      option('--sort <order>', '-createdAt or createdAt'),
-      option('--limit <number>', 'how many', positiveNumber, 50),
-    ],
-    run: async (env, options) => (await orders()).listOrders(options, env),
-  },
-  {
-    name: 'orders show <id>',
-    description: 'one order, now or as of a version or time',
-    remote: true,
-    options: [option('--as-of <when>', 'a version number or an RFC 3339 time')],
-    run: async (env, options, id) => (await orders()).showOrder(id!, options, env),
-  },
-  {
-    name: 'orders events <id>',
-    description: 'the log of an order, oldest first',
-    remote: true,
-    run: async (env, options, id) => (await orders()).showEvents(id!, options, env),
-  },
-  ...(Object.keys(ORDER_ACTIONS) as (keyof typeof ORDER_ACTIONS)[]).map((action): CommandDefinition => ({
-    name: `orders ${action} <id>`,
-    remote: true,
-    ...ORDER_ACTIONS[action],
-    run: async (env, options, id) => (await orders()).commandOrder(action, id!, options, env),
-  })),
-  {
-    name: 'park list',
-    description: 'parked orders with the reason',
-    remote: true,
-    run: async (env, options) => (await park()).listParked(options, env),
-  },
-  {
-    name: 'park retry <service> <order>',
-    description: 'try the parked event again',
-    remote: true,
-    run: async (env, options, service, order) => (await park()).unpark('retry', service!, order!, options, env),
-  },
-  {
-    name: 'park skip <service> <order>',
-    description: 'leave the parked event out',
-    remote: true,
-    run: async (env, options, service, order) => (await park()).unpark('skip', service!, order!, options, env),
-  },
-  {
-    name: 'park edit <service> <order>',
-    description: 'try the parked event again with other data',
-    remote: true,
-    options: [option('--data <json>', 'the data (default: edit it in $EDITOR)'), option('--data-file <file>')],
-    run: async (env, options, service, order) => (await park()).editParked(service!, order!, options, env),
-  },
+  ...OPERATOR_COMMANDS,
   {
     name: 'replay',
     description:

@@ -1,24 +1,102 @@
+import { shortened } from '#contracts/text.ts';
+
 /** What commands print: tables, JSON and progress. */
 
+/** As wide as a terminal that nobody has widened much; tables keep within it. */
+export const WIDTH = 100;
+const GAP = '  ';
+const COLUMN_MIN = 6;
+
 /** Controls in a value could repaint the terminal of whoever looks at it. */
-function printable(value: unknown): string {
+export function printable(value: unknown): string {
   const text = value === undefined || value === null ? '' : typeof value === 'string' ? value : JSON.stringify(value);
   // eslint-disable-next-line no-control-regex
   return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, ' ');
 }
 
-/** Columns under their names, as wide as their longest value. */
-export function table(columns: readonly string[], rows: readonly (readonly unknown[])[]): string {
+export interface TableOptions {
+  /** Columns that may be cut where the table would be too wide, by their names; by default all but the first. */
+  readonly flexible?: readonly string[];
+  readonly width?: number;
+}
+
+/** Columns under their names, as wide as their longest value, the longest of them cut where the line would be too wide. */
+export function table(
+  columns: readonly string[],
+  rows: readonly (readonly unknown[])[],
+  { flexible = columns.slice(1), width = WIDTH }: TableOptions = {},
+): string {
   const texts = [columns, ...rows.map((row) => row.map(printable))];
   const widths = columns.map((_, column) => Math.max(...texts.map((row) => row[column]?.length ?? 0)));
+  const shrinkable = columns.flatMap((name, column) => (flexible.includes(name) ? [column] : []));
+  const total = (): number => widths.reduce((sum, one) => sum + one, (widths.length - 1) * GAP.length);
+  while (total() > width) {
+    const widest = shrinkable.reduce(
+      (best, column) => (best === undefined || widths[column]! > widths[best]! ? column : best),
+      undefined as number | undefined,
+    );
+    if (widest === undefined || widths[widest]! <= COLUMN_MIN) break;
+    widths[widest]!--;
+  }
   return texts
     .map((row) =>
       row
-        .map((text, column) => text.padEnd(widths[column]!))
-        .join('  ')
+        .map((text, column) => shortened(text, widths[column]!).padEnd(widths[column]!))
+        .join(GAP)
         .trimEnd(),
     )
     .join('\n');
+}
+
+/** Names beside their values, one a line, long values on several lines; what has no value is left out. */
+export function facts(entries: readonly (readonly [name: string, value: unknown])[], width = WIDTH): string {
+  const shown = entries.filter(([, value]) => value !== undefined && value !== '');
+  const column = Math.max(0, ...shown.map(([name]) => name.length));
+  const indent = ' '.repeat(column + GAP.length);
+  return shown
+    .map(([name, value]) => {
+      const lines = wrapped(printable(value), width - indent.length);
+      return `${name.padEnd(column)}${GAP}${lines.join(`\n${indent}`)}`.trimEnd();
+    })
+    .join('\n');
+}
+
+/** A text in lines of at most `width` characters, broken between words. */
+export function wrapped(text: string, width = WIDTH): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = word;
+    } else line = line === '' ? word : `${line} ${word}`;
+  }
+  return [...lines, line];
+}
+
+const AGES: readonly (readonly [unit: string, seconds: number, from: number])[] = [
+  ['d', 86_400, 2 * 86_400],
+  ['h', 3_600, 2 * 3_600],
+  ['min', 60, 120],
+  ['s', 1, 0],
+];
+
+/** How long ago something was, or until it is: `3 min`, `2 d`. */
+export function ageOf(time: string, nowMs = Date.now()): string {
+  const seconds = Math.abs(nowMs - Date.parse(time)) / 1000;
+  const [unit, length] = AGES.find(([, , from]) => seconds >= from) ?? AGES.at(-1)!;
+  return `${Math.floor(seconds / length)} ${unit}`;
+}
+
+/** A time for people, in UTC to the minute. */
+export function minuteOf(time: string): string {
+  return `${time.slice(0, 10)} ${time.slice(11, 16)}`;
+}
+
+/** A time with how far away it is: `2026-11-28 10:27:05 UTC, 3 min ago`. */
+export function momentOf(time: string, nowMs = Date.now()): string {
+  const age = ageOf(time, nowMs);
+  return `${time.slice(0, 10)} ${time.slice(11, 19)} UTC, ${Date.parse(time) > nowMs ? `in ${age}` : `${age} ago`}`;
 }
 
 export function print(text: string): void {

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
-import { COMMANDS, GROUPS, type Option, REMOTE_OPTIONS } from './commands.ts';
+import type { Option } from './command.ts';
+import { COMMANDS, GROUPS, REMOTE_OPTIONS } from './commands.ts';
 
 /** Commands that go on when whoever read their output is gone. */
 const SERVING = ['dev', 'start'];
@@ -8,11 +9,11 @@ const SERVING = ['dev', 'start'];
 export function createProgram(): Command {
   const program = new Command('olms').description('Order Lifecycle Management System').showHelpAfterError();
   const groups = new Map<string, Command>();
-  for (const { name, description, remote, options = [], run: perform } of COMMANDS) {
+  for (const { name, description, remote, isDefault = false, options = [], run: perform } of COMMANDS) {
     const [group, ...named] = name.split(' ');
     const parent = GROUPS[group!] === undefined ? program : (groups.get(group!) ?? groupOf(program, group!));
     if (parent !== program) groups.set(group!, parent);
-    const command = parent.command(parent === program ? name : named.join(' ')).description(description);
+    const command = parent.command(parent === program ? name : named.join(' '), { isDefault }).description(description);
     for (const option of [...(remote ? REMOTE_OPTIONS : []), ...options]) add(command, option);
     // Commander hands over the arguments, the options, and the command itself.
     command.action((...given: unknown[]) =>

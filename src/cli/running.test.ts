@@ -49,4 +49,3 @@ test('of two on one folder the first stays named, and only it takes its name bac
   expect(readFileSync(join(folder, 'running.json'), 'utf8')).toBe(first);
   expect(() => recordRunning(join(folder, 'running.json', 'below'), { url: 'http://127.0.0.1:3' })()).not.toThrow();
 });
-

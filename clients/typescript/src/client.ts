@@ -471,6 +471,8 @@ export class OlmsClient extends ClientCore {
     parameters: RetryParkedOrderParameters,
     body?: {
       readonly data?: unknown;
+      /** Why; kept with who did it, and named by the audit */
+      readonly reason?: string;
     },
     options?: ChangeOptions,
   ): Promise<{
@@ -490,6 +492,8 @@ export class OlmsClient extends ClientCore {
     parameters: SkipParkedOrderParameters,
     body?: {
       readonly data?: unknown;
+      /** Why; kept with who did it, and named by the audit */
+      readonly reason?: string;
     },
     options?: ChangeOptions,
   ): Promise<{

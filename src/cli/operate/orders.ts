@@ -2,6 +2,8 @@ import type { Environment } from '#platform/runtime/settings.ts';
 import type { ListOrdersParameters, Order, OrderSummary } from '#client/client.ts';
 import { type ApiClient, type ClientOptions, withClient } from '#cli/client.ts';
 import { print, printJson, table } from '#cli/output.ts';
+import { numberOf, ORDER_COLUMNS, orderNamed, orderRow } from './find.ts';
+import { type OrderPage, orderPage } from './order-text.ts';
 
 /** `olms orders …`: what an operator asks of orders, over the API. */
 
@@ -52,102 +54,75 @@ export async function listOrders(options: ListOptions, env: Environment): Promis
     }
     if (options.json) return printJson(found);
     if (found.length === 0) return print('no such orders');
-    const rows = found.map((order) => [
-      order.id,
-      order.createdAt,
-      order.status,
-      order.paymentStatus,
-      order.fulfillmentStatus,
-      order.totalAmount,
-      order.currency,
-      order.itemCount,
-      order.channel,
-      order.reference,
-      order.holds.map((hold) => hold.type).join(' '),
-    ]);
-    print(
-      table(
-        ['id', 'created', 'status', 'payment', 'fulfillment', 'total', '', 'items', 'channel', 'reference', 'holds'],
-        rows,
-      ),
-    );
+    const rows = found.map((order) => [...orderRow(order), order.holds.map((hold) => hold.type).join(' ')]);
+    print(table([...ORDER_COLUMNS, 'holds'], rows, { flexible: ['reference', 'holds'] }));
     if (more) process.stderr.write('There are more; --limit shows them.\n');
   });
 }
 
 export async function showOrder(
-  id: string,
+  name: string,
   options: OrderOptions & { readonly asOf?: string },
   env: Environment,
 ): Promise<void> {
   await withClient(options, env, async (client) => {
+    const id = await orderNamed(client, name);
     const order = await client.readOrder({ id, asOf: options.asOf });
-    if (options.json) printJson(order);
-    else print(orderText(order));
+    if (options.json) return printJson(order);
+    // What others know of an order is of now; as it was, only the order itself is kept.
+    const page = options.asOf === undefined ? await around(client, order) : NOTHING_AROUND;
+    print(orderPage({ order, ...page }));
   });
 }
 
-function orderText(order: Order): string {
-  const facts: [string, unknown][] = [
-    ['order', order.id],
-    ['reference', order.reference],
-    ['status', `${order.status}, payment ${order.paymentStatus}, fulfillment ${order.fulfillmentStatus}`],
-    ['ended because', order.endReason],
-    ['total', `${order.totalAmount} ${order.currency}`],
-    ['customer', order.customerId],
-    ['channel', order.channel],
-    ['created', order.createdAt],
-    ['changed', `${order.updatedAt}, version ${order.version}`],
-    ['waits until', order.deadlineAt],
-    ...order.holds.map((hold): [string, string] => ['hold', `${hold.type} by ${hold.by}: ${hold.reason}`]),
-    ...order.shipments.map((shipment): [string, string] => [
-      'shipment',
-      `${shipment.carrier} ${shipment.trackingNumber}${shipment.delivered ? ', delivered' : ''}`,
-    ]),
-    ...order.refunds.map((refund): [string, string] => [
-      'refund',
-      `${refund.amount} ${refund.status}: ${refund.reason}`,
-    ]),
-    ['allowed', order.allowedActions.join(', ') || 'nothing'],
-  ];
-  const items = order.items.map(({ line, sku, name, quantity, unitPrice, amount }) => [
-    line,
-    sku,
-    name,
-    quantity,
-    unitPrice,
-    amount,
+const NOTHING_AROUND = { payment: undefined, shipments: [], parked: [], unknown: [] };
+
+/** What other services know of an order; one that is away is named instead. */
+async function around(client: ApiClient, { id }: Order): Promise<Omit<OrderPage, 'order'>> {
+  const unknown: string[] = [];
+  const ask = async <Answer>(what: string, answer: Promise<Answer>): Promise<Answer | undefined> => {
+    try {
+      return await answer;
+    } catch (error) {
+      unknown.push(`${what}: ${(error as Error).message}`);
+      return undefined;
+    }
+  };
+  const [payments, shipments, parked] = await Promise.all([
+    ask('payments', client.listPayments({ orderId: id })),
+    ask('parcels', client.listShipments({ orderId: id })),
+    ask('parked events', client.listParkedOrders()),
   ]);
-  const [, ...lines] = table(
-    ['', ''],
-    facts.filter(([, value]) => value !== undefined),
-  ).split('\n');
-  return `${lines.join('\n')}\n\n${table(['line', 'sku', 'name', 'quantity', 'price', 'amount'], items)}`;
+  return {
+    payment: payments?.items[0],
+    shipments: shipments?.items ?? [],
+    parked: parked?.items.filter(({ orderId }) => orderId === id) ?? [],
+    unknown,
+  };
 }
 
-export async function showEvents(id: string, options: OrderOptions, env: Environment): Promise<void> {
+export async function showEvents(name: string, options: OrderOptions, env: Environment): Promise<void> {
   await withClient(options, env, async (client) => {
-    const { items } = await client.listOrderEvents({ id });
+    const { items } = await client.listOrderEvents({ id: await orderNamed(client, name) });
     if (options.json) return printJson(items);
-    const rows = items.map((event) => [
-      event.time,
-      event.source,
-      Number(event.sequence),
-      event.type,
-      shortened(JSON.stringify(event.data)),
-    ]);
-    print(table(['time', 'source', 'number', 'event', 'data'], rows));
+    const rows = items.map((event) => {
+      const { by, ...data } = event.data as { readonly by?: string };
+      return [
+        event.time.slice(0, 23).replace('T', ' '),
+        event.source.replace('/olms/', ''),
+        event.sequence,
+        event.type,
+        by,
+        JSON.stringify(data),
+      ];
+    });
+    print(table(['time (UTC)', 'service', '', 'event', 'by', 'data'], rows, { flexible: ['data', 'by'] }));
   });
-}
-
-const DATA_SHOWN = 100;
-
-function shortened(text: string): string {
-  return text.length <= DATA_SHOWN ? text : `${text.slice(0, DATA_SHOWN)}…`;
 }
 
 export interface ActionOptions extends OrderOptions {
   readonly reason?: string;
+  readonly customerMessage?: string;
   readonly type?: string;
   readonly amount?: string;
 }
@@ -157,14 +132,14 @@ export type OrderAction = 'cancel' | 'hold' | 'release' | 'complete' | 'refund';
 /** Gives a command about an order and shows how the order stands then. */
 export async function commandOrder(
   action: OrderAction,
-  id: string,
+  name: string,
   options: ActionOptions,
   env: Environment,
 ): Promise<void> {
   await withClient(options, env, async (client) => {
-    const order = await give(client, action, id, options);
+    const order = await give(client, action, await orderNamed(client, name), options);
     if (options.json) printJson(order);
-    else print(`${order.id} is ${order.status}, payment ${order.paymentStatus}, version ${order.version}`);
+    else print(`${numberOf(order.id)} is ${order.status}, payment ${order.paymentStatus}, version ${order.version}`);
   });
 }
 
@@ -172,12 +147,12 @@ function give(
   client: ApiClient,
   action: OrderAction,
   id: string,
-  { reason, type, amount }: ActionOptions,
+  { reason, customerMessage, type, amount }: ActionOptions,
 ): Promise<Order> {
   const because = reason === undefined ? {} : { reason };
   switch (action) {
     case 'cancel':
-      return client.cancelOrder({ id }, because);
+      return client.cancelOrder({ id }, { ...because, ...(customerMessage !== undefined && { customerMessage }) });
     case 'hold':
       return client.holdOrder({ id }, { reason: reason!, ...(type !== undefined && { type }) });
     case 'release':

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Environment } from '#platform/runtime/settings.ts';
 import { type ApiClient, type ClientOptions, withClient } from '#cli/client.ts';
-import { print, printJson, table } from '#cli/output.ts';
+import { ageOf, minuteOf, print, printJson, table } from '#cli/output.ts';
+import { numberOf, orderNamed } from './find.ts';
 
 /** `olms park …`: orders whose event a service could not digest, and what to do about them. */
 
@@ -19,13 +20,14 @@ export async function listParked(options: ParkOptions, env: Environment): Promis
     if (parked.length === 0) return print('no order is parked');
     const rows = parked.map((entry) => [
       entry.consumer,
-      entry.orderId,
+      numberOf(entry.orderId),
       entry.eventType,
       entry.events,
-      entry.parkedAt,
+      minuteOf(entry.parkedAt),
+      ageOf(entry.parkedAt),
       entry.reason,
     ]);
-    print(table(['service', 'order', 'event', 'waiting', 'since', 'reason'], rows));
+    print(table(['service', 'order', 'event', 'waiting', 'since', 'age', 'reason'], rows, { flexible: ['reason'] }));
   });
 }
 
@@ -33,11 +35,13 @@ export async function listParked(options: ParkOptions, env: Environment): Promis
 export async function unpark(
   action: 'retry' | 'skip',
   consumer: string,
-  orderId: string,
-  options: ParkOptions,
+  order: string,
+  options: ParkOptions & { readonly reason?: string },
   env: Environment,
 ): Promise<void> {
-  await withClient(options, env, (client) => give(client, action, consumer, orderId, undefined, options));
+  await withClient(options, env, async (client) =>
+    give(client, action, consumer, await orderNamed(client, order), undefined, options),
+  );
 }
 
 export interface EditOptions extends ParkOptions {
@@ -48,11 +52,12 @@ export interface EditOptions extends ParkOptions {
 /** Tries the parked event again with other data: given, or edited in $EDITOR. */
 export async function editParked(
   consumer: string,
-  orderId: string,
+  order: string,
   options: EditOptions,
   env: Environment,
 ): Promise<void> {
   await withClient(options, env, async (client) => {
+    const orderId = await orderNamed(client, order);
     const text =
       options.data ??
       (options.dataFile === undefined
@@ -68,9 +73,10 @@ async function give(
   consumer: string,
   orderId: string,
   data: unknown,
-  options: ParkOptions,
+  options: ParkOptions & { readonly reason?: string },
 ): Promise<void> {
-  const body = data === undefined ? {} : { data };
+  const { reason } = options;
+  const body = { ...(data !== undefined && { data }), ...(reason !== undefined && { reason }) };
   const answer = await client[action === 'retry' ? 'retryParkedOrder' : 'skipParkedOrder']({ consumer, orderId }, body);
   if (options.json) printJson(answer);
   else

@@ -1,3 +1,4 @@
+import { WIDTH, wrapped } from '#cli/output.ts';
 import { domainOf } from '#platform/runtime/settings.ts';
 import { SERVICES, settingsByOwner } from '#system/services.ts';
 
@@ -33,8 +34,11 @@ export function printConfig(options: { json?: boolean }): void {
   let owner = '';
   for (const row of rows) {
     if (row.owner !== owner) process.stdout.write(`\n${(owner = row.owner)}\n`);
-    process.stdout.write(
-      `  ${row.env.padEnd(width)}  ${row.meaning}${row.default === '' ? '' : ` [${row.default}]`}\n`,
+    const [first = '', ...more] = wrapped(
+      `${row.meaning}${row.default === '' ? '' : ` [${row.default}]`}`,
+      WIDTH - width - 4,
     );
+    process.stdout.write(`  ${row.env.padEnd(width)}  ${first}\n`);
+    for (const line of more) process.stdout.write(`${' '.repeat(width + 4)}${line}\n`);
   }
 }

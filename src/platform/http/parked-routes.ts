@@ -5,7 +5,7 @@ import { answer } from '#platform/http/description/openapi.ts';
 import { actOnce, requestKey } from '#platform/http/idempotency.ts';
 import { Problem } from '#platform/http/problems.ts';
 import type { RemoteService } from '#platform/http/remote/client.ts';
-import { Id, IdText, PageOf, Time, strict } from '#platform/http/schemas.ts';
+import { Id, IdText, PageOf, Text, Time, strict } from '#platform/http/schemas.ts';
 import { emptyBodyIsObject } from '#platform/http/server.ts';
 import type { Consumer } from '#platform/log/consumer.ts';
 import { type ParkedOrder, listParked, loadParked } from '#platform/log/parked.ts';
@@ -70,7 +70,7 @@ export function parkedRoutes(
   );
 
   for (const action of ['retry', 'skip'] as const) {
-    app.post<{ Params: { consumer: string; orderId: string }; Body: { data?: unknown } }>(
+    app.post<{ Params: { consumer: string; orderId: string }; Body: { data?: unknown; reason?: string } }>(
       `/parked/:consumer/:orderId/${action}`,
       {
         config: { ...config, idempotencyKey: 'accepted', refusals: ['NOT_FOUND'] },
@@ -82,7 +82,15 @@ export function parkedRoutes(
               ? 'Try the parked event again, optionally with edited data'
               : 'Leave the parked event out',
           params,
-          body: Type.Object({ data: Type.Optional(Type.Unknown()) }, strict),
+          body: Type.Object(
+            {
+              data: Type.Optional(Type.Unknown()),
+              reason: Type.Optional(
+                Text(500, { minLength: 1, description: 'Why; kept with who did it, and named by the audit' }),
+              ),
+            },
+            strict,
+          ),
           response: {
             200: answer('Done', DecidedView),
           },
@@ -116,10 +124,11 @@ export function parkedRoutes(
             .send(body);
         }
         if (!consumer) throw new Problem('NOT_FOUND', `There is no consumer ${name} here.`);
-        const data = request.body.data;
+        const { data, reason } = request.body;
         const change = {
           action,
           actor: request.principal.name,
+          ...(reason !== undefined && { reason }),
           ...(data !== undefined && action === 'retry' && { data }),
         };
         const waiting = async (): Promise<readonly string[]> =>

@@ -1,4 +1,5 @@
 import type { Envelope } from '#contracts/envelope.ts';
+import { cut } from '#contracts/text.ts';
 import type { Database } from '#platform/database/database.ts';
 import { insertRows, type Write } from '#platform/database/statement.ts';
 
@@ -28,6 +29,8 @@ export interface UnparkChange {
   /** Edited payload to use instead. */
   readonly data?: unknown;
   readonly actor: string;
+  /** Why, for the audit. */
+  readonly reason?: string | undefined;
 }
 
 const PARKED_REASON_MAX = 1_000;
@@ -38,7 +41,7 @@ const NOT_QUEUED =
 
 /** PostgreSQL text holds no NUL, and a reason may quote the data that was at fault. */
 function textOf(reason: string): string {
-  return reason.replaceAll('\0', '').slice(0, PARKED_REASON_MAX);
+  return cut(reason.replaceAll('\0', ''), PARKED_REASON_MAX);
 }
 
 /** `unlessQueued`: what is in its order's queue already, because it is read once more, is not queued a second time. */
@@ -64,10 +67,9 @@ export function deleteParked(
   consumer: string,
   orderId: string,
   parked: readonly StoredParked[],
-  actor: string,
-  action: string,
+  { actor, action, reason }: UnparkChange,
 ): Write[] {
-  const audit = [{ actor, action, consumer, order_id: orderId, event: parked[0]!.event }];
+  const audit = [{ actor, action, reason, consumer, order_id: orderId, event: parked[0]!.event }];
   return [
     {
       name: 'unparked',
@@ -78,7 +80,7 @@ export function deleteParked(
     insertRows(
       'audit',
       'log.park_audit',
-      { actor: 'text', action: 'text', consumer: 'text', order_id: 'uuid', event: 'json' },
+      { actor: 'text', action: 'text', reason: 'text', consumer: 'text', order_id: 'uuid', event: 'json' },
       audit,
     ),
   ];

@@ -86,7 +86,7 @@ export class Parking {
    * A conflict where somebody else changed the queue meanwhile.
    */
   release({ orderId, stored, change }: ParkedQueue, refused: readonly Parked[]): Write[] {
-    const writes = deleteParked(this.#consumer, orderId, stored, change.actor, change.action);
+    const writes = deleteParked(this.#consumer, orderId, stored, change);
     if (refused.length > 0) writes.push(parkEvents(this.#consumer, refused));
     return writes;
   }

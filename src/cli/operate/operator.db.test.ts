@@ -1,0 +1,149 @@
+import { randomUUID } from 'node:crypto';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { createProgram } from '#cli/program.ts';
+import { WIDTH } from '#cli/output.ts';
+import { useSystem } from '#tests/support/system.ts';
+
+/** The commands of people who work with orders, against a real system, as they appear on a terminal. */
+
+const system = useSystem({ env: { SANDBOX_CARRIER_DELAY_MS: 'off' } });
+
+let printed = '';
+let complained = '';
+beforeEach(() => {
+  vi.spyOn(process.stdout, 'write').mockImplementation((text) => ((printed += String(text)), true));
+  vi.spyOn(process.stderr, 'write').mockImplementation((text) => ((complained += String(text)), true));
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  process.exitCode = 0;
+});
+
+/** What a command prints; every line of it fits a terminal. */
+async function olms(...words: string[]): Promise<string> {
+  printed = complained = '';
+  const program = createProgram();
+  for (const command of [program, ...program.commands.flatMap((each) => [each, ...each.commands])])
+    command.exitOverride();
+  await program.parseAsync([...words, '--url', system.api.url, '--key', system.key], { from: 'user' });
+  if (!words.includes('--json'))
+    for (const line of printed.split('\n')) expect(line.length, line).toBeLessThanOrEqual(WIDTH);
+  return printed;
+}
+
+const numberOf = (id: string): string => id.slice(-12).toUpperCase();
+
+describe('olms', () => {
+  test('finds and shows an order by whatever somebody has in hand', async () => {
+    const { api } = system;
+    const some = randomUUID().slice(0, 8);
+    const sku = await api.product({ east: 1, west: 5 }, 'LAMP');
+    const order = await api.placeOrder({
+      customerId: `K-${some}`,
+      reference: `Web ${some}`,
+      items: [{ sku, name: 'Walnut lamp', quantity: 2, unitPrice: '89' }],
+      discountLines: [{ name: 'Spring sale', amount: '8' }],
+      shippingLines: [{ amount: '4.90' }],
+      shippingAddress: {
+        name: 'Ada Lovelace',
+        line1: 'Main street 1',
+        postalCode: '10115',
+        city: 'Berlin',
+        country: 'DE',
+      },
+      contact: { email: `ada.${some}@example.com`, phone: '+49 30 1 ext. 2' },
+    });
+    await api.untilStatus(order.id, 'READY_FOR_SHIPMENT');
+    const shipment = await api.firstShipment(order.id);
+    for (const [text, by] of [
+      [order.id, 'id'],
+      [numberOf(order.id), 'number'],
+      [`web ${some}`, 'text'],
+      [`ada.${some}@example.com`, 'text'],
+      [`K-${some}`, 'customer'],
+      [sku, 'article'],
+      [shipment.id, 'shipment'],
+    ] as const)
+      expect(await olms('find', text)).toMatch(new RegExp(`^order.*\\n${numberOf(order.id)} .* ${by}\\n$`));
+    for (const name of [order.id, numberOf(order.id), `Web ${some}`]) {
+      const page = await olms('orders', 'show', name);
+      for (const shown of [
+        `Order ${numberOf(order.id)}, Web ${some}`,
+        `customer     K-${some}, ada.${some}@example.com, +49 30 1 ext. 2`,
+        'ship to      Ada Lovelace, Main street 1, 10115 Berlin, DE',
+        'Spring sale',
+        '-8.00',
+        '174.90 EUR',
+        'captured    174.90 EUR',
+        'cancel, hold',
+        'complete       "complete" is not possible while the order is READY_FOR_SHIPMENT.',
+      ])
+        expect(page).toContain(shown);
+      expect(page).toMatch(new RegExp(`${shipment.id} +waits +(east|west)`));
+      expect(page).toMatch(/created {6}\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC, \d+ (s|min) ago/);
+    }
+    expect(await olms('orders', 'list', '--customer-id', `K-${some}`)).toMatch(/ \d+ (s|min)\n$/);
+    expect(await olms('orders', 'events', `Web ${some}`)).toContain('OrderReadyForShipment');
+    await expect(olms('orders', 'show', `nothing-${some}`)).rejects.toThrow('No order is called');
+    expect(await olms('find', `nothing-${some}`)).toBe('');
+    expect([process.exitCode, complained]).toEqual([1, expect.stringContaining('Nothing is called')]);
+  });
+
+  test('asks which one is meant where several orders are called the same', async () => {
+    const { api } = system;
+    const some = randomUUID().slice(0, 8);
+    const ids = [];
+    for (const channel of ['web', 'store']) ids.push((await api.placeOrder({ reference: `Same-${some}`, channel })).id);
+    await expect(olms('orders', 'show', `same-${some}`)).rejects.toThrow(/Several orders.*\n\n(.*\n)+/);
+    for (const id of ids) expect(await olms('orders', 'show', id)).toContain(`Same-${some}`);
+  });
+
+  test('works through a review, a parcel and a return', async () => {
+    const { api } = system;
+    const { id } = await api.placeOrder({ requiresReview: true, reference: `R-${randomUUID().slice(0, 8)}` });
+    const number = numberOf(id);
+    await api.untilStatus(id, 'RESERVED');
+    const review = await api.reviewOf(id);
+    expect(await olms('reviews')).toContain(`${review.id}  ${number}`);
+    expect(await olms('orders', 'show', number)).toContain(review.id);
+    expect(await olms('reviews', 'approve', number, '--reason', 'known')).toContain('is approved');
+    await api.untilStatus(id, 'READY_FOR_SHIPMENT');
+    const shipment = await api.firstShipment(id);
+    expect(await olms('shipments', number)).toContain('waits');
+    await olms('shipments', 'dispatch', shipment.id, '--carrier', 'DHL', '--tracking', 'JD1');
+    await api.untilStatus(id, 'SHIPPED');
+    expect(await olms('shipments', 'deliver', shipment.id)).toContain('DELIVERED');
+    await api.untilStatus(id, 'COMPLETED');
+    expect(await olms('returns', number)).toContain('nothing of this order comes back');
+    expect(await olms('returns', 'request', number, '--reason', 'too small')).toContain('on its way');
+    const [back] = (await api.order(id)).returns;
+    expect(await olms('returns', 'receive', number, back!.returnId)).toContain('received');
+    await api.untilNotified(id, 'OrderCompleted');
+    expect(await olms('payments', number)).toContain('charge');
+    expect(await olms('notifications', number)).toContain('is on its way');
+    expect(await olms('notifications', 'show', number, '1')).toContain('\n\nHello,\n\n');
+    expect(JSON.parse(await olms('payments', number, '--json'))).toMatchObject([{ orderId: id }]);
+  });
+
+  test('counts and moves stock', async () => {
+    const { api } = system;
+    const sku = await api.product(3);
+    expect(await olms('stock', sku)).toMatch(new RegExp(`${sku} +all +3 +0 +3`));
+    await olms('stock', 'adjust', sku, '--delta', '-2', '--reason', 'broken');
+    await expect(olms('stock', 'adjust', sku, '--reason', 'broken')).rejects.toThrow('either --delta or --on-hand');
+    expect((await api.stock(sku)).onHand).toBe(1);
+  });
+
+  test('leaves a parked event out only for a reason', async () => {
+    await expect(olms('park', 'skip', 'orders', randomUUID())).rejects.toThrow('--reason');
+    expect(await olms('park', 'skip', 'orders', randomUUID(), '--reason', 'a test')).toContain('nothing of this order');
+    expect(await olms('park')).toContain('no order is parked');
+  });
+
+  test('prints its settings within a terminal', async () => {
+    printed = '';
+    await createProgram().parseAsync(['config'], { from: 'user' });
+    for (const line of printed.split('\n')) expect(line.length, line).toBeLessThanOrEqual(WIDTH);
+    expect(printed).toContain('ORDERS_REVIEW_TOTALS');
+  });
+});
