@@ -6,7 +6,8 @@ import type { OrderCommand } from '#orders/rules/commands.ts';
 import { refundable, returnable } from '#orders/rules/returns.ts';
 import { place } from '#orders/rules/placement.ts';
 import type { Order } from '#orders/rules/state.ts';
-import type { Shipment, ShipmentStatus } from '#shipping/rules.ts';
+import type { Shipment, ShipmentStatus } from '#shipping/rules/model.ts';
+import { actOnGoods, claim, GOODS_ACTIONS } from './goods.ts';
 import { fail } from './log.ts';
 import { boundMs, START_MS } from './plan.ts';
 import { Random } from './random.ts';
@@ -112,6 +113,12 @@ export class People {
     this.#wishes.set(id, (random.chance(0.5) ? 0 : random.below(5)) + (plan.varied ? this.#story.variety.below(6) : 0));
     for (let n = random.below(4); n > 0; n--)
       scheduler.after(random.duration(1, plan.actingMs), () => this.#act(id, random.pick(ACTIONS)));
+    if (!plan.varied) return;
+    const { variety } = this.#story;
+    for (let n = variety.below(5); n > 0; n--) {
+      const action = variety.pick(GOODS_ACTIONS);
+      scheduler.after(variety.duration(1, plan.actingMs), () => actOnGoods(this.#story, id, action));
+    }
   }
 
   /** A few orders were taken in another system: some ended there, some are to be fulfilled here. */
@@ -236,7 +243,7 @@ export class People {
         const awaited = this.#story.services.orders.state(id)!.returnStatus === 'REQUESTED';
         this.#act(id, awaited ? 'receive' : this.#story.random.pick(AFTERWARDS));
       }
-      if (open.length > 0 || wishing.length > 0 || orderIds.length < plan.orders)
+      if (open.length > 0 || wishing.length > 0 || orderIds.length - this.#story.followUps.size < plan.orders)
         this.#supervise(Math.min(Math.round(afterMs * 1.25), 8 * 3_600_000));
     });
   }
@@ -256,13 +263,27 @@ export class People {
     const hold =
       order.status !== 'SHIPPED' &&
       order.holds.find(
-        ({ type }) => type !== 'review' && type !== 'cancellation' && (type !== 'overdue' || random.chance(0.1)),
+        ({ type }) =>
+          type !== 'review' &&
+          type !== 'cancellation' &&
+          type !== 'change' &&
+          (type !== 'overdue' || random.chance(0.1)),
       );
     if (hold) return this.#order(id, { type: 'release', hold: hold.type, reason: 'looked at', by: 'supervisor' });
     if (!paid) return;
+    if (plan.varied) this.#lookAfterGoods(id, order);
     if (order.status === 'SHIPPED' && random.chance(0.1)) return this.#act(id, 'complete');
     if (order.status === 'READY_FOR_SHIPMENT' && random.chance(0.2)) this.#act(id, 'cancel');
     this.#act(id, 'deliver');
     this.#act(id, 'dispatch');
+  }
+
+  /** What else is found when somebody looks: pieces that nobody wants any more, parcels that were lost. */
+  #lookAfterGoods(id: string, order: Order): void {
+    const { variety } = this.#story;
+    if (order.status === 'PARTIALLY_SHIPPED' && variety.chance(0.4)) actOnGoods(this.#story, id, 'cancelRest');
+    if (variety.chance(0.2)) actOnGoods(this.#story, id, variety.pick(GOODS_ACTIONS));
+    if (order.shipments.some(({ problem, delivered }) => problem !== undefined && !delivered) && variety.chance(0.5))
+      claim(this.#story, id, order);
   }
 }

@@ -60,6 +60,8 @@ function deadlinesOf(random: Random): Deadlines {
     PARTIALLY_SHIPPED: each(72 * HOUR_MS),
     SHIPPED: each(240 * HOUR_MS),
     held: each(72 * HOUR_MS),
+    change: each(HOUR_MS / 4),
+    returns: each(240 * HOUR_MS),
   };
 }
 
@@ -107,7 +109,8 @@ export function planOf(random: Random, breaker: Random, variety: Random): Plan {
 }
 
 /** After this much virtual time no order may be open. */
-export function boundMs({ deadlines, reviewDeadlineMs, supervisorMs }: Plan): number {
+export function boundMs({ deadlines, reviewDeadlineMs, supervisorMs, varied }: Plan): number {
   const waiting = Object.values(deadlines).reduce((sum: number, ms: number) => sum + ms, 0);
-  return 3 * waiting + reviewDeadlineMs + 100 * supervisorMs + 24 * HOUR_MS;
+  // An order may be followed by another one.
+  return (varied ? 6 : 3) * waiting + reviewDeadlineMs + 100 * supervisorMs + 24 * HOUR_MS;
 }

@@ -6,14 +6,17 @@ import { inventoryRules, type InventoryCommand, type Reservation, type StockOfSk
 import { type Correspondence, type Notification, notificationRules } from '#notifications/rules.ts';
 import type { Order } from '#orders/rules/state.ts';
 import type { OrderCommand } from '#orders/rules/commands.ts';
+import { nextDeadline } from '#orders/rules/deadlines.ts';
 import { orderRules } from '#orders/rules.ts';
 import { nextAttemptOf, type Payment, type PaymentCommand, type PaymentEffect } from '#payments/rules/model.ts';
 import { eventsToRead, paymentRules } from '#payments/rules.ts';
 import { type Review, type ReviewCommand, reviewRules } from '#reviews/rules.ts';
-import { type CarrierDue, nextDueMs, type Shipping, type ShippingCommand, shippingRules } from '#shipping/rules.ts';
+import { shippingRules } from '#shipping/rules.ts';
+import { type CarrierDue, nextDueMs, type Shipping, type ShippingCommand } from '#shipping/rules/model.ts';
 import { checkPayment, checkReservations } from './checks.ts';
 import { checkLines } from './lines.ts';
 import type { Faults } from './faults.ts';
+import { followUp } from './goods.ts';
 import type { Story } from './story.ts';
 import { Service } from './service.ts';
 import type { Spec } from './world.ts';
@@ -50,9 +53,13 @@ export function createServices(story: Story): Services {
     orders: make({
       name: 'orders',
       rules: faults.orders ? faults.orders(orders) : orders,
-      dueAt: (order) => (order.deadlineAt === undefined ? undefined : Date.parse(order.deadlineAt)),
+      dueAt: (order) => {
+        const dueAt = nextDeadline(order);
+        return dueAt === undefined ? undefined : Date.parse(dueAt);
+      },
       dueCommand: () => ({ command: { type: 'expire' } }),
       lookEveryMs: 1_000,
+      onSaved: (changes, events) => followUp(story, changes, events),
     }),
     inventory: make({
       name: 'inventory',
@@ -63,7 +70,11 @@ export function createServices(story: Story): Services {
       onSaved: (changes, events) => {
         checkReservations(story);
         checkLines(story, changes);
-        const left = changes.some(({ after: { state } }) => state!.status === 'RELEASED' && state!.demand.length > 0);
+        const left = changes.some(
+          ({ before, after: { state } }) =>
+            (state!.status === 'RELEASED' && state!.demand.length > 0) ||
+            (state!.status === 'BACKORDERED' && before.state?.status === 'BACKORDERED'),
+        );
         if (left || events.some(({ type }) => type === 'StockReleased' || type === 'StockReturned'))
           story.stockArrived();
       },
@@ -177,5 +188,7 @@ function saveStock(
 function skusOf({ event }: { event?: Envelope }, reservation: Reservation | undefined): string[] {
   if (event?.type === 'OrderCreated' || event?.type === 'OrderReturnReceived')
     return (event.data as EventData<'OrderReturnReceived'>).items.map((item) => item.sku);
+  if (event?.type === 'ShipmentFailed')
+    return ((event.data as EventData<'ShipmentFailed'>).restocked ?? []).map((item) => item.sku);
   return [...new Set([...(reservation?.allocations ?? []), ...(reservation?.demand ?? [])].map((entry) => entry.sku))];
 }

@@ -81,6 +81,8 @@ export class Story implements World {
   readonly orderIds: string[] = [];
   /** Who waited for which goods when inventory saved last. */
   waitedBefore: Waiting = new Map();
+  /** Those of them that follow others, or are about to. */
+  readonly followUps = new Set<string>();
   readonly notified = new Map<string, number>();
   /** Goods added to or taken from a shelf by people, by SKU. */
   readonly adjusted = new Map<string, number>();
@@ -256,11 +258,14 @@ export class Story implements World {
   // What the services' own jobs do beside the rules ---------------------------------------------------------
 
   /** An order is taken: its row and its first event, in one save. */
-  take(data: EventData<'OrderCreated'>, elsewhere?: 'history' | 'open'): string | undefined {
+  take(
+    data: EventData<'OrderCreated'>,
+    elsewhere?: 'history' | 'open',
+    id = this.ids.next(this.scheduler.nowMs),
+  ): string | undefined {
     const { orders } = this.services;
     if (!orders.replicas.some((replica) => replica.alive)) return undefined;
     const now = this.scheduler.nowMs;
-    const id = this.ids.next(now);
     const cause = this.ids.next(now);
     this.orderIds.push(id);
     this.log.commanded(cause);

@@ -8,6 +8,8 @@ import { fail } from './log.ts';
  * says another amount, to the smallest unit of the currency, fails the story.
  */
 
+type Content = Pick<EventData<'OrderCreated'>, 'items' | 'taxLines' | 'shippingLines' | 'discountLines'>;
+
 interface Line {
   readonly name: string;
   readonly sku: string | undefined;
@@ -33,12 +35,20 @@ export class Worth {
   /** Given back in worth, and not in money: goods taken back without a refund, refunds that the provider refused. */
   leftToPerson = 0n;
 
-  constructor(name: string, created: EventData<'OrderCreated'>) {
+  /** `created`: what the order was placed with, here or elsewhere. */
+  constructor(name: string, created: EventData<'OrderCreated'> | EventData<'OrderImported'>) {
     this.#name = name;
     this.#minor = (amount) => amountMinor(amount, created.currency);
     this.#lines = linesOf(created, this.#minor);
     for (const { total } of this.#lines) this.standing += total;
     this.#same('its total is', created.totalAmount, this.standing);
+    // What was refunded elsewhere lies on all of it.
+    if ('refundedAmount' in created) {
+      const totals = this.#lines.map(({ total }) => total);
+      spread(this.#minor(created.refundedAmount), totals).forEach(
+        (share, index) => (this.#lines[index]!.creditMark += share),
+      );
+    }
   }
 
   /** Nothing of it is with the customer, and nothing is to be sent. */
@@ -62,6 +72,13 @@ export class Worth {
         return this.#ship(event.data);
       case 'OrderReturnReceived':
         this.#piecesOf(event.data.credited ?? [], arrived(event.data), `return ${event.data.returnId}`);
+        return this.#giveBack(event.data.credited ?? []);
+      case 'OrderChanged':
+        return this.#cancel(event.data);
+      case 'OrderClaimOpened':
+        if (event.data.credited) this.#piecesOf(event.data.credited, event.data.items, `claim ${event.data.claimId}`);
+        return this.#giveBack(event.data.credited ?? []);
+      case 'OrderFollowUpClosed':
         return this.#giveBack(event.data.credited ?? []);
       case 'OrderRefundRequested':
         return this.#refund(event.data);
@@ -89,6 +106,22 @@ export class Worth {
       line.shipMark = rounded(line.total * BigInt(line.shipped), line.pieces);
     }
     if (amount !== undefined) this.#same('its parcel asks for', amount, this.#sum(({ shipMark }) => shipMark) - before);
+  }
+
+  #cancel({ removed, totalAmount }: EventData<'OrderChanged'>): void {
+    for (const { quantity, ...part } of removed) {
+      const line = this.#lineOf(part);
+      line.cancelled += quantity;
+      const kept = rounded(line.total * BigInt(line.pieces - line.cancelled), line.pieces);
+      if (line.cancelled + line.shipped > line.pieces)
+        fail(`${this.#name}: of ${line.name} more is cancelled and shipped than was ordered`);
+      const to = [kept, line.shipMark, line.creditMark].reduce((most, mark) => (mark > most ? mark : most));
+      const low = to < line.cancelMark ? to : line.cancelMark;
+      this.#step(`${quantity} of ${line.name} cancelled are worth`, line, low, line.cancelMark, part);
+      this.standing -= line.cancelMark - low;
+      line.cancelMark = low;
+    }
+    this.#same('what stands is', totalAmount, this.standing);
   }
 
   /** Pieces that came back or never arrived, with shipping where nothing is left with the customer. */
@@ -189,7 +222,7 @@ function arrived({ items }: EventData<'OrderReturnReceived'>): readonly SkuQuant
 
 /** The lines with what the customer pays for each: discounts and taxes of the order lie on them. */
 function linesOf(
-  { items, taxLines, shippingLines = [], discountLines }: EventData<'OrderCreated'>,
+  { items, taxLines, shippingLines = [], discountLines }: Content,
   minor: (amount: string) => bigint,
 ): Line[] {
   const sum = (lines: readonly { amount: string }[] = []): bigint =>

@@ -94,6 +94,8 @@ export const billingRules: BillingRules = {
     switch (event.type) {
       case 'OrderCompleted':
       case 'OrderPartSold': {
+        if (event.type === 'OrderCompleted' && event.data.replaces !== undefined)
+          return ignore('what is sent again was invoiced with the order it belongs to');
         if (invoice && event.type === 'OrderCompleted') return ignore('the order was invoiced before');
         const number = numbers.next('invoice');
         const { totalAmount, currency } = event.data;

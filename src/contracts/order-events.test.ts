@@ -29,6 +29,8 @@ const INFORMATIONAL = [
   'InvoiceIssued',
   'OrderCancellationLapsed',
   'OrderDeliveryRecorded',
+  'OrderFollowUpClosed',
+  'OrderLossRecorded',
   'OrderOnHold',
   'OrderOverdue',
   'OrderRefundFailed',

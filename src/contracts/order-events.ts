@@ -2,6 +2,7 @@ import type { Static } from 'typebox';
 import type { Envelope, EventDefinition } from './envelope.ts';
 import { IMPORT_EVENTS } from './events/imports.ts';
 import { ORDERS_EVENTS } from './events/orders.ts';
+import { ORDER_CHANGE_EVENTS } from './events/order-changes.ts';
 import { INVENTORY_EVENTS } from './events/inventory.ts';
 import { PAYMENTS_EVENTS } from './events/payments.ts';
 import { SHIPPING_EVENTS } from './events/shipping.ts';
@@ -18,6 +19,7 @@ export * from './events/vocabulary.ts';
 export const ORDER_EVENTS = {
   ...ORDERS_EVENTS,
   ...IMPORT_EVENTS,
+  ...ORDER_CHANGE_EVENTS,
   ...INVENTORY_EVENTS,
   ...PAYMENTS_EVENTS,
   ...SHIPPING_EVENTS,

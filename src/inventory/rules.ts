@@ -1,3 +1,4 @@
+import { releasedFor, withoutReleased } from '#contracts/allocations.ts';
 import type { Allocation, EventData, SkuQuantity } from '#contracts/order-events.ts';
 import { SOURCES } from '#contracts/order-events.ts';
 import { refuse } from '#contracts/errors.ts';
@@ -42,7 +43,15 @@ export type InventoryRules = Rules<Reservation, InventoryCommand, never, StockOf
 
 export const inventoryRules: InventoryRules = {
   source: SOURCES.inventory,
-  consumes: ['OrderCreated', 'OrderCancelled', 'OrderPaymentFailed', 'ShipmentDispatched', 'OrderReturnReceived'],
+  consumes: [
+    'OrderCreated',
+    'OrderCancelled',
+    'OrderPaymentFailed',
+    'OrderChanged',
+    'ShipmentDispatched',
+    'ShipmentFailed',
+    'OrderReturnReceived',
+  ],
 
   react(event, reservation, { shared }): Decision | Ignored {
     switch (event.type) {
@@ -53,10 +62,24 @@ export const inventoryRules: InventoryRules = {
       case 'OrderCancelled':
       case 'OrderPaymentFailed':
         return release(reservation, event.type, shared);
+      case 'OrderChanged':
+        return change(reservation, event.data, shared);
       case 'ShipmentDispatched':
         return ship(reservation, event.data, shared);
-      case 'OrderReturnReceived':
-        return takeBack(reservation, event.data, shared);
+      case 'ShipmentFailed': {
+        const { shipmentId, restocked = [] } = event.data;
+        if (restocked.length === 0) return ignore('nothing of the parcel came back to its shelf');
+        return takeBack(reservation, shipmentId, restocked, shared);
+      }
+      case 'OrderReturnReceived': {
+        const { returnId, items, location } = event.data;
+        return takeBack(
+          reservation,
+          returnId,
+          items.map(({ sku, quantity }) => ({ sku, location, quantity })),
+          shared,
+        );
+      }
       default:
         return ignore('not an event of interest');
     }
@@ -178,16 +201,52 @@ function ship(
   };
 }
 
+/** Pieces were taken off the order: those that were set aside are given back, those that it waits for it needs no more. */
+function change(
+  reservation: Reservation | undefined,
+  { removed, released: named }: EventData<'OrderChanged'>,
+  shared: Shared<StockOfSku>,
+): Decision | Ignored {
+  if (reservation?.status === 'BACKORDERED') {
+    const demand = less(reservation.demand, removed);
+    const waitsFor = reservation.waitsFor?.filter((sku) => demand.some((one) => one.sku === sku));
+    const after: Reservation = { ...reservation, demand, ...(waitsFor && { waitsFor }) };
+    const lines = new StockChange(shared).leave(wantedOf(reservation)).join(wantedOf(after));
+    return { state: after, events: [], shared: lines.after };
+  }
+  if (reservation?.status !== 'RESERVED') return ignore(`the reservation is ${reservation?.status ?? 'missing'}`);
+  // An order that waited, as far as it knew, could not name what has been set aside meanwhile.
+  const released = named.length > 0 ? named : releasedFor(removed, reservation.allocations);
+  const allocations = withoutReleased(reservation.allocations, released);
+  const status = allocations.length > 0 ? 'RESERVED' : 'SHIPPED';
+  return {
+    state: { status, demand: less(reservation.demand, removed), allocations },
+    events: [{ type: 'StockReleased', data: { allocations: [...released], reason: 'OrderChanged' } }],
+    shared: new StockChange(shared).move(released, 0, -1).after,
+  };
+}
+
+/** A demand less these pieces. */
+function less(demand: readonly SkuQuantity[], gone: readonly SkuQuantity[]): SkuQuantity[] {
+  return demand.flatMap(({ sku, quantity }) => {
+    let left = quantity;
+    for (const one of gone) if (one.sku === sku) left -= one.quantity;
+    return left > 0 ? [{ sku, quantity: left }] : [];
+  });
+}
+
+/** Goods are on their shelves again: of a return, or of a parcel that came back undelivered. */
 function takeBack(
   reservation: Reservation | undefined,
-  data: EventData<'OrderReturnReceived'>,
+  returnId: string,
+  allocations: Allocation[],
   shared: Shared<StockOfSku>,
 ): Decision | Ignored {
   if (!reservation) throw new Error('Goods came back of an order that never had any');
-  const allocations = data.items.map(({ sku, quantity }) => ({ sku, location: data.location, quantity }));
+  if (allocations.length === 0) return ignore('nothing goes back into stock');
   return {
     state: reservation,
-    events: [{ type: 'StockReturned', data: { returnId: data.returnId, allocations } }],
+    events: [{ type: 'StockReturned', data: { returnId, allocations } }],
     shared: new StockChange(shared).move(allocations, 1, 0).after,
   };
 }

@@ -33,6 +33,8 @@ export const inventory: ServiceDefinition = {
 function skusOf({ event }: { event?: Envelope }, reservation: Reservation | undefined): string[] {
   if (event?.type === 'OrderCreated' || event?.type === 'OrderReturnReceived')
     return (event.data as EventData<'OrderReturnReceived'>).items.map((item) => item.sku);
+  if (event?.type === 'ShipmentFailed')
+    return ((event.data as EventData<'ShipmentFailed'>).restocked ?? []).map((item) => item.sku);
   return [...new Set([...(reservation?.allocations ?? []), ...(reservation?.demand ?? [])].map((entry) => entry.sku))];
 }
 
@@ -67,7 +69,9 @@ function createInventory({ database, bus, clock, logger, metrics, soleWriter }: 
   });
   processor.onChange((row, events) => {
     const { status, demand } = row.state!;
-    if (status === 'RELEASED' && demand.length > 0) backorders.arrived(demand.map(({ sku }) => sku));
+    // An order that waits and changed without saying anything may need less than before.
+    const waitsForLess = status === 'BACKORDERED' && events.length === 0;
+    if ((status === 'RELEASED' || waitsForLess) && demand.length > 0) backorders.arrived(demand.map(({ sku }) => sku));
     for (const event of events) {
       if (event.type !== 'StockReleased' && event.type !== 'StockReturned') continue;
       backorders.arrived((event.data as EventData<'StockReleased'>).allocations.map(({ sku }) => sku));

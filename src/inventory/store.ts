@@ -172,6 +172,7 @@ function lineWrite(lines: readonly LineChange[]): Write {
 function waitingWrites(changes: readonly RowChange<Reservation>[]): Write[] {
   const come: Record<string, unknown>[] = [];
   const gone: { readonly sku: string; readonly orderId: string }[] = [];
+  const less: { readonly sku: string; readonly orderId: string; readonly quantity: number }[] = [];
   for (const { before, after } of changes) {
     const was = linesOf(before.state);
     const is = linesOf(after.state);
@@ -179,7 +180,11 @@ function waitingWrites(changes: readonly RowChange<Reservation>[]): Write[] {
     const orderId = after.id;
     for (const { sku, quantity } of is)
       if (!was.some((line) => line.sku === sku)) come.push({ sku, order_id: orderId, quantity });
-    for (const { sku } of was) if (!is.some((line) => line.sku === sku)) gone.push({ sku, orderId });
+    for (const { sku, quantity } of was) {
+      const now = is.find((line) => line.sku === sku);
+      if (!now) gone.push({ sku, orderId });
+      else if (now.quantity !== quantity) less.push({ sku, orderId, quantity: now.quantity });
+    }
   }
   const writes: Write[] = [];
   if (come.length > 0)
@@ -191,6 +196,12 @@ function waitingWrites(changes: readonly RowChange<Reservation>[]): Write[] {
       name: 'left_line',
       sql: 'delete from inventory.waiting t using unnest($1::text[], $2::uuid[]) as r(sku, order_id) where t.sku = r.sku and t.order_id = r.order_id',
       params: [gone.map(({ sku }) => sku), gone.map(({ orderId }) => orderId)],
+    });
+  if (less.length > 0)
+    writes.push({
+      name: 'waits_for_less',
+      sql: 'update inventory.waiting t set quantity = r.quantity from unnest($1::text[], $2::uuid[], $3::integer[]) as r(sku, order_id, quantity) where t.sku = r.sku and t.order_id = r.order_id',
+      params: [less.map(({ sku }) => sku), less.map(({ orderId }) => orderId), less.map(({ quantity }) => quantity)],
     });
   return writes;
 }

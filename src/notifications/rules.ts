@@ -121,7 +121,7 @@ function correspondence(event: OrderEvent, before: Correspondence | undefined): 
   const known = { ...(contact && { contact }), ...(reference === undefined ? {} : { reference }), sequence };
   if (event.type !== 'OrderAmended') {
     const { currency, items, origin } = event.data;
-    return { currency, ...namesOf(items), ...(origin && { imported: true as const }), ...known };
+    return { currency, ...namesOf(items), ...(origin?.kind === 'import' && { imported: true as const }), ...known };
   }
   const { removed = [] } = event.data;
   const gone = (['contact', 'reference'] as const).filter((name) => removed.includes(name));

@@ -41,6 +41,11 @@ interface Template<T extends EventType> {
 const ITEMS_MAX = 10;
 const VALUE_MAX = 120;
 const NOTE_MAX = 500;
+const PARCEL_WORDS = {
+  lost: 'was lost on its way',
+  damaged: 'was damaged',
+  returned_to_sender: 'came back to us undelivered',
+} as const;
 
 export const TEMPLATES = {
   OrderCreated: {
@@ -116,8 +121,26 @@ export const TEMPLATES = {
     tone: 'good',
     render: (data, about) => ({
       subject: `Your order ${about.label} is complete`,
-      sentence: `Your order ${about.label} has been delivered. We hope you enjoy it, and thank you for your purchase.`,
+      sentence: data.undelivered
+        ? `Your order ${about.label} is closed. What did not reach you as it should has been settled as we wrote to you.`
+        : `Your order ${about.label} has been delivered. We hope you enjoy it, and thank you for your purchase.`,
       facts: [['Total', money(data.totalAmount, { ...about, currency: data.currency })]],
+    }),
+  },
+  OrderChanged: {
+    tone: 'neutral',
+    render: (data, about) => ({
+      subject: `A part of your order ${about.label} was cancelled`,
+      sentence: `We have cancelled ${pieces(data.removed)} of your order ${about.label}; the rest stays as ordered. If you have paid for what was cancelled, the money is being returned to you.`,
+      facts: [['New total', money(data.totalAmount, about)]],
+    }),
+  },
+  OrderClaimOpened: {
+    tone: 'attention',
+    render: (data, about) => ({
+      subject: `About a parcel of your order ${about.label}`,
+      sentence: `We are sorry: a parcel of your order ${about.label} ${PARCEL_WORDS[data.kind]}. ${data.resolution === 'refund' ? 'We are returning what you paid for it.' : 'We are sending the goods to you again, at no charge.'}`,
+      facts: [],
     }),
   },
   OrderCancelled: {
@@ -174,6 +197,12 @@ export function isForCustomer({ type, data }: { readonly type: string; readonly 
 export function messageOf(type: NotifiedType, data: unknown, about: About): Message {
   const { facts, ...message } = (TEMPLATES[type].render as (data: unknown, about: About) => Message)(data, about);
   return { ...message, facts: [['Order', about.label], ...facts] };
+}
+
+/** "1 piece", "3 pieces". */
+function pieces(lines: readonly { readonly quantity: number }[]): string {
+  const sum = lines.reduce((total, { quantity }) => total + quantity, 0);
+  return sum === 1 ? '1 piece' : `${sum} pieces`;
 }
 
 /** One line without control characters: no customer's text breaks out of its line, or out of a mail header. */

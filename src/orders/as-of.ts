@@ -4,6 +4,7 @@ import type { Database } from '#platform/database/database.ts';
 import { Problem } from '#platform/http/problems.ts';
 import { readHistory } from '#platform/log/history.ts';
 import { fold } from './rules/evolve.ts';
+import { isDeciding } from './rules/state.ts';
 import type { StoredRow } from './store.ts';
 
 /** An order as it was: folded from its own events in the log. */
@@ -22,17 +23,17 @@ export async function orderAsOf(database: Database, id: string, asOf: string): P
   return past;
 }
 
-/** The order as the decision on a cancellation asked for at `sequence` left it; undefined while that is open. */
-export async function cancellationOutcome(
+/** The order as the warehouse's decision on what was asked at `sequence` left it; undefined while that is open. */
+export async function decisionOutcome(
   database: Database,
   id: string,
   sequence: number,
 ): Promise<StoredRow | undefined> {
   const own = await ownEvents(database, id);
-  const decision = own.find(
-    (event) =>
-      event.sequence > sequence && (event.type === 'OrderCancelled' || event.type === 'OrderCancellationLapsed'),
+  const decided = own.findIndex(
+    (event, index) => event.sequence > sequence && !isDeciding(fold(own.slice(0, index + 1))!),
   );
+  const decision = own[decided];
   if (!decision) return undefined;
   const last = own.findLast((event) => event.causationid === decision.causationid)!;
   return folded(

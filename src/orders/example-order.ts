@@ -17,7 +17,17 @@ export const EXAMPLE_ORDER = {
   version: 5,
   createdAt: '2026-11-22T12:00:00.000Z',
   updatedAt: '2026-11-22T12:00:01.250Z',
-  items: [{ line: 1, sku: 'MUG-1', name: 'Mug', quantity: 2, unitPrice: '9.95', amount: '19.90' }],
+  items: [
+    {
+      line: 1,
+      sku: 'MUG-1',
+      name: 'Mug',
+      quantity: 2,
+      unitPrice: '9.95',
+      amount: '19.90',
+      allowed: { cancel: 2, return: 0 },
+    },
+  ],
   taxLines: [],
   discountLines: [],
   shippingLines: [],
@@ -33,12 +43,16 @@ export const EXAMPLE_ORDER = {
   returns: [],
   refunds: [],
   deadlineAt: '2026-11-29T12:00:01.250Z',
-  allowedActions: ['cancel', 'hold', 'amend', 'requestRefund'],
+  allowedActions: ['cancel', 'cancelItems', 'hold', 'amend', 'requestRefund'],
   refusedActions: {
     release: { code: 'HOLD_NOT_FOUND', reason: 'The order has no hold.' },
     complete: {
       code: 'ACTION_NOT_ALLOWED',
       reason: '"complete" is not possible while the order is READY_FOR_SHIPMENT.',
+    },
+    openClaim: {
+      code: 'ACTION_NOT_ALLOWED',
+      reason: '"openClaim" is not possible while the order is READY_FOR_SHIPMENT.',
     },
     requestReturn: {
       code: 'ACTION_NOT_ALLOWED',

@@ -14,7 +14,8 @@ import { created, evolve, imported } from './rules/evolve.ts';
 import { historyOrder, type ImportedOrder, type ImportKind, liveRequest, openOrder } from './rules/imports.ts';
 import { type Catalog, place } from './rules/placement.ts';
 import type { Order } from './rules/state.ts';
-import { ordersByKey, type Placement } from './store.ts';
+import type { Placement } from './store.ts';
+import { ordersByKey } from './store/lookups.ts';
 
 /** Takes the orders of another system, in sets: each once by its source and number, however often it is sent. */
 

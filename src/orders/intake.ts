@@ -24,7 +24,8 @@ import {
   type PlacementPolicy,
   type PlacementProblem,
 } from './rules/placement.ts';
-import { insertOrders, loadOrders, ordersByKey, type Placement } from './store.ts';
+import { insertOrders, loadOrders, type Placement } from './store.ts';
+import { ordersByKey } from './store/lookups.ts';
 
 /**
  * Where orders come in. New orders conflict with nothing, so they do not wait in the processor: concurrent
@@ -83,16 +84,22 @@ export class Intake {
     });
   }
 
-  /** Takes an order, or answers with the one this key made before. Throws a {@link Problem} for a request that cannot be taken. */
-  async take(request: OrderRequest, key: RequestKey, cause: Cause): Promise<Taken | Refusal> {
+  /** Takes an order (`followUp`: one whose id was given out already), or answers with the one this key made before. Throws a {@link Problem} for a request that cannot be taken. */
+  async take(
+    request: OrderRequest,
+    key: RequestKey,
+    cause: Cause,
+    followUp?: { readonly id: string; readonly replaces: string },
+  ): Promise<Taken | Refusal> {
     const refused = this.refusal();
     if (refused) return refused;
     await this.#products.learn(request.items);
     await this.#providers.learn(request.payment.provider);
     const context = contextAt(this.#options.clock);
-    const data = place(request, this.#products, this.#policy, context);
-    if ('length' in data) return this.#unlessTaken(data, key);
-    const id = context.newId();
+    const placed = place(request, this.#products, this.#policy, context);
+    if ('length' in placed) return this.#unlessTaken(placed, key);
+    const data = followUp ? { ...placed, replaces: followUp.replaces } : placed;
+    const id = followUp?.id ?? context.newId();
     const event: Envelope = {
       id: context.newId(),
       source: SOURCES.orders,

@@ -30,6 +30,13 @@ const REACTIONS = {
 
   ShipmentDispatched: ({ data }) => ({ type: 'recordDispatch', ...data }),
   ShipmentDelivered: ({ data }) => ({ type: 'recordDelivery', ...data }),
+  ShipmentsFrozen: ({ data }) => ({ type: 'recordFreeze', changeId: data.changeId, here: data.here }),
+  ShipmentFailed: ({ data }) => ({
+    type: 'recordLoss',
+    shipmentId: data.shipmentId,
+    kind: data.kind,
+    reason: data.reason,
+  }),
   ShipmentCancelled: () => ({ type: 'recordShipmentsStopped' }),
 
   ReviewApproved: ({ data }) => ({ type: 'release', hold: 'review', reason: data.reason, by: data.by, fact: true }),

@@ -7,8 +7,7 @@ import {
   ChargeLine,
   Contact,
   LinePart,
-  OrderItem,
-  Origin,
+  ParcelFailure,
   PaymentStatus,
   ReturnedLine,
   Shortage,
@@ -30,6 +29,7 @@ import {
   TimeText,
 } from '#platform/http/schemas.ts';
 import { EXAMPLE_ID, EXAMPLE_ORDER } from './example-order.ts';
+import { ChangeView, ClaimView, ITEMS_MAX, ItemView, OriginView, QUANTITY_MAX } from './goods-schemas.ts';
 import { METADATA_MAX } from './rules/amend.ts';
 import { REASON_CODES } from './rules/commands.ts';
 import { ACTIONS, STATUSES } from './rules/lifecycle.ts';
@@ -68,9 +68,6 @@ const StrictContact = Type.Object(
 );
 const Metadata = Type.Record(Type.String({ maxLength: 100 }), Type.Unknown(), { maxProperties: METADATA_MAX });
 const Charges = Type.Array(Type.Object({ name: Type.Optional(Text(200)), amount: Decimal }, strict), { maxItems: 100 });
-
-export const ITEMS_MAX = 2_000;
-const QUANTITY_MAX = 1_000_000;
 
 const itemFields = {
   name: Type.Optional(Text(300)),
@@ -298,11 +295,12 @@ export const OrderSummary = Type.Object(summary, { title: 'OrderSummary', descri
 export const OrderView = Type.Object(
   {
     ...summary,
-    items: Type.Array(OrderItem),
+    items: Type.Array(ItemView),
     taxLines: Type.Array(ChargeLine),
     discountLines: Type.Array(ChargeLine),
     shippingLines: Type.Array(ChargeLine),
     capturedAmount: Amount,
+    placedAmount: Type.Optional(Type.String({ description: 'The total at placement, where it differs' })),
     refundedAmount: Amount,
     owedAmount: Type.Optional(
       Type.String({
@@ -317,7 +315,7 @@ export const OrderView = Type.Object(
     reviewReasons: Type.Array(Type.String()),
     allowBackorder: Type.Boolean(),
     metadata: Type.Record(Type.String(), Type.Unknown()),
-    origin: Type.Optional(Type.Object(Origin.properties, { description: 'Where an imported order comes from' })),
+    origin: Type.Optional(OriginView),
     allocations: Type.Array(Allocation),
     shortages: Type.Optional(Type.Array(Shortage)),
     endReason: Type.Optional(Type.String({ description: 'Why the order ended or its payment failed' })),
@@ -326,6 +324,10 @@ export const OrderView = Type.Object(
         { reason: Type.String(), by: Type.String(), customerMessage: Type.Optional(Type.String()) },
         { description: 'A cancellation the warehouse is deciding on' },
       ),
+    ),
+    change: Type.Optional(ChangeView),
+    claims: Type.Optional(
+      Type.Array(ClaimView, { description: 'What was done about parcels that did not arrive as they should' }),
     ),
     shipments: Type.Array(
       Type.Object({
@@ -338,6 +340,7 @@ export const OrderView = Type.Object(
           Type.String({ ...Amount, description: 'To be captured as it left, where the payment was only authorized' }),
         ),
         invoiced: Type.Optional(Type.Boolean({ description: 'True: it has an invoice of its own' })),
+        problem: Type.Optional(ParcelFailure),
       }),
     ),
     returns: Type.Array(

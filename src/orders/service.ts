@@ -8,6 +8,7 @@ import type { Service, ServiceDefinition, ServiceDependencies } from '#platform/
 import { uuidv7 } from '#platform/runtime/uuid.ts';
 import { ordersAudit } from './audit.ts';
 import { deadlinesOf, ordersSettings, reviewSettings } from './settings.ts';
+import { startFollowUps } from './follow-ups.ts';
 import { HISTORY_CONSUMER, HistoryMirror, historyReplay } from './history.ts';
 import { Imports } from './imports.ts';
 import { Intake } from './intake.ts';
@@ -19,7 +20,8 @@ import { orderRules } from './rules.ts';
 import { parseRepeatedReferences } from './references.ts';
 import { orderProjection } from './projection.ts';
 import { orderRoutes } from './routes.ts';
-import { loadOrders, orderStore, overdueOrders } from './store.ts';
+import { loadOrders, orderStore } from './store.ts';
+import { overdueOrders } from './store/lookups.ts';
 import { Waiters } from './waiters.ts';
 
 const TIMER_MS = 1_000;
@@ -95,6 +97,7 @@ function createOrders({
   if (shown) processor.onChange((row) => void shown.changed(row.id));
   const history = separateLogs ? new HistoryMirror(database, bus, logger) : undefined;
   let deadlines: DuePoller | undefined;
+  let followUps: DuePoller | undefined;
 
   /** Turns passed deadlines into commands. */
   async function expireOverdue(): Promise<void> {
@@ -140,9 +143,11 @@ function createOrders({
         logger,
         run: expireOverdue,
       });
+      followUps = startFollowUps({ database, processor, intake, clock, logger });
     },
     async stop() {
       await deadlines?.stop();
+      await followUps?.stop();
       await processor.stop();
       await history?.stop();
       shown?.close();

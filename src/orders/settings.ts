@@ -46,6 +46,18 @@ export const ordersSettings = {
     default: 30 * 24 * HOUR_MS,
     meaning: 'A shipped order that has not been delivered is marked overdue after this time',
   },
+  changeDeadlineMs: {
+    type: 'integer',
+    env: 'ORDERS_CHANGE_DEADLINE_MS',
+    default: HOUR_MS / 4,
+    meaning: 'A cancellation of items that the warehouse has not decided on lapses after this time',
+  },
+  returnDeadlineMs: {
+    type: 'integer',
+    env: 'ORDERS_RETURN_DEADLINE_MS',
+    default: 60 * 24 * HOUR_MS,
+    meaning: 'A return of which nothing more has come is closed after this time; what never came may be returned anew',
+  },
   reviewTotals: {
     type: 'string',
     env: 'ORDERS_REVIEW_TOTALS',
@@ -105,5 +117,7 @@ export function deadlinesOf(config: OrdersConfig): Deadlines {
     PARTIALLY_SHIPPED: config.shipmentDeadlineMs,
     SHIPPED: config.deliveryDeadlineMs,
     held: config.holdDeadlineMs,
+    change: config.changeDeadlineMs,
+    returns: config.returnDeadlineMs,
   };
 }

@@ -6,6 +6,8 @@ import { type Columns, insertRows, updateRows, type Write } from '#platform/data
 import type { RowChange } from '#platform/processor/batch.ts';
 import { type Claim, claimOf, claimReferences, type MayRepeat, releaseReferences } from './references.ts';
 import type { ProcessorStore } from '#platform/processor/commit.ts';
+import { followUpWrites } from './store/follow-ups.ts';
+import { nextDeadline } from './rules/deadlines.ts';
 import type { Status } from './rules/lifecycle.ts';
 import type { Order } from './rules/state.ts';
 
@@ -44,6 +46,10 @@ const DETAIL = [
   'paymentRequested',
   'endReason',
   'cancellation',
+  'restWanted',
+  'change',
+  'placedAmount',
+  'claims',
   'shipments',
   'returns',
   'refunds',
@@ -91,18 +97,23 @@ const { updated_at: _, ...SEEN_COLUMNS } = STATE_COLUMNS;
 
 export function stateRow(row: Row<Order>, updatedAt?: string): Record<string, unknown> {
   const order = row.state!;
+  const dueAt = nextDeadline(order);
   return {
     order_id: row.id,
     status: order.status,
     payment_status: order.paymentStatus,
     fulfillment_status: order.fulfillmentStatus,
     return_status: order.returnStatus,
-    deadline_at: order.deadlineAt,
+    deadline_at: dueAt,
     updated_at: updatedAt,
     version: row.revision,
     sequence: row.sequence,
     seen: row.consumed,
-    detail: pick(order, DETAIL),
+    // The column says when anything is due; where that is not the waiting of the order itself, that stands here.
+    detail:
+      dueAt === order.deadlineAt
+        ? pick(order, DETAIL)
+        : { ...pick(order, DETAIL), waitsUntil: order.deadlineAt ?? null },
   };
 }
 
@@ -191,7 +202,7 @@ interface StoredOrder extends Record<string, unknown> {
   version: number;
   sequence: number;
   seen: Record<string, number>;
-  detail: Partial<Order>;
+  detail: Partial<Order> & { waitsUntil?: string | null };
 }
 
 /** A row with the time of its last change. */
@@ -203,14 +214,15 @@ const ROW_COLUMNS =
   'o.id, o.customer_id, o.customer, o.channel, o.reference, o.currency, trim_scale(o.total_amount)::text as total_amount, o.body, s.status, s.payment_status, s.fulfillment_status, s.return_status, s.deadline_at, s.updated_at, s.version, s.sequence, s.seen, s.detail';
 
 function fromStored(stored: StoredOrder): StoredRow {
-  const refunded = stored.detail.refundedAmount!;
+  const { waitsUntil, ...detail } = stored.detail;
+  const refunded = detail.refundedAmount!;
   // NUMERIC drops what the currency's scale adds ("19.9"); the refunded amount always carries the full scale.
   const decimals = refunded.includes('.') ? refunded.length - refunded.indexOf('.') - 1 : 0;
   const [whole, fraction = ''] = stored.total_amount.split('.');
   const customerId = stored.customer_id ?? stored.customer;
   const state = {
     ...stored.body,
-    ...stored.detail,
+    ...detail,
     ...(customerId === null ? {} : { customerId }),
     channel: stored.channel,
     ...(stored.reference === null ? {} : { reference: stored.reference }),
@@ -220,7 +232,7 @@ function fromStored(stored: StoredOrder): StoredRow {
     paymentStatus: stored.payment_status,
     fulfillmentStatus: stored.fulfillment_status,
     returnStatus: stored.return_status,
-    deadlineAt: stored.deadline_at?.toISOString(),
+    deadlineAt: waitsUntil === undefined ? stored.deadline_at?.toISOString() : (waitsUntil ?? undefined),
   } as Order;
   return {
     id: stored.id,
@@ -241,22 +253,15 @@ export async function loadOrders(database: Database, ids: readonly string[]): Pr
   return rows.map(fromStored);
 }
 
-/** Which of these orders have a later event than the sequence given for each. */
-export async function sequencesBeyond(database: Database, known: ReadonlyMap<string, number>): Promise<string[]> {
-  const rows = await database.query<{ order_id: string }>(
-    `select s.order_id from unnest($1::uuid[], $2::int[]) as known(id, sequence)
-     join orders.order_states s on s.order_id = known.id where s.sequence > known.sequence`,
-    [[...known.keys()], [...known.values()]],
-  );
-  return rows.map((row) => row.order_id);
-}
+const AMENDED_COLUMNS: Columns = { id: 'uuid', reference: 'text', total_amount: 'numeric', body: 'json' };
 
-/** New content, and the terms that came and went with it. */
+/** New content and total, and the terms that came and went with it. */
 function amendmentWrites(amended: readonly RowChange<Order>[], mayRepeat: MayRepeat): Write[] {
-  const contents = amended.map(({ after }) => contentRow(after.id, after.state!));
-  const writes = [
-    updateRows('amended', 'orders.orders', ['id'], { id: 'uuid', reference: 'text', body: 'json' }, contents),
-  ];
+  const contents = amended.map(({ after }) => ({
+    ...contentRow(after.id, after.state!),
+    total_amount: after.state!.totalAmount,
+  }));
+  const writes = [updateRows('amended', 'orders.orders', ['id'], AMENDED_COLUMNS, contents)];
   const gone: { term: string; id: string }[] = [];
   const come: Record<string, unknown>[] = [];
   for (const { before, after } of amended) {
@@ -279,6 +284,9 @@ function amendmentWrites(amended: readonly RowChange<Order>[], mayRepeat: MayRep
   return writes;
 }
 
+/** What changes more of an order than where it stands. */
+const AMENDING: ReadonlySet<string> = new Set(['OrderAmended', 'OrderChanged']);
+
 /** `mayRepeat`: the channels whose orders hold no reference. */
 export const orderStore = (mayRepeat: MayRepeat): ProcessorStore<Order, never> => ({
   async load(database, ids) {
@@ -291,8 +299,9 @@ export const orderStore = (mayRepeat: MayRepeat): ProcessorStore<Order, never> =
     for (const event of events) times.set(event.subject, event.time);
     const changed = changes.filter((change) => times.has(change.after.id));
     const marked = changes.filter((change) => !times.has(change.after.id));
-    if (events.some((event) => event.type === 'OrderAmended')) {
-      const ids = new Set(events.filter((event) => event.type === 'OrderAmended').map((event) => event.subject));
+    const reworded = events.filter((event) => AMENDING.has(event.type));
+    if (reworded.length > 0) {
+      const ids = new Set(reworded.map((event) => event.subject));
       amended.push(...changes.filter((change) => ids.has(change.after.id)));
     }
     const writes: Write[] = [];
@@ -309,27 +318,7 @@ export const orderStore = (mayRepeat: MayRepeat): ProcessorStore<Order, never> =
         updateRows('marks', 'orders.order_states', ['order_id'], SEEN_COLUMNS, rows(marked), { revision: 'version' }),
       );
     if (amended.length > 0) writes.push(...amendmentWrites(amended, mayRepeat));
+    writes.push(...followUpWrites(events));
     return writes;
   },
 });
-
-/** Orders taken before under these keys. */
-export async function ordersByKey(
-  database: Database,
-  keys: readonly string[],
-): Promise<Map<string, { id: string; requestHash: string }>> {
-  const rows = await database.query<{ id: string; idempotency_key: string; request_hash: string }>(
-    'select id, idempotency_key, request_hash from orders.orders where idempotency_key = any($1::text[])',
-    [keys],
-  );
-  return new Map(rows.map((row) => [row.idempotency_key, { id: row.id, requestHash: row.request_hash }]));
-}
-
-/** Ids of orders whose deadline has passed, the longest overdue first. */
-export async function overdueOrders(database: Database, nowMs: number, limit: number): Promise<string[]> {
-  const rows = await database.query<{ order_id: string }>(
-    'select order_id from orders.order_states where deadline_at <= $1 order by deadline_at limit $2',
-    [new Date(nowMs), limit],
-  );
-  return rows.map((row) => row.order_id);
-}

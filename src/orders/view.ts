@@ -4,9 +4,10 @@ import { isoTime } from '#contracts/time.ts';
 import type { View } from '#platform/http/schemas.ts';
 import type { Row } from '#platform/processor/aggregate.ts';
 import { actionsOf } from './rules/policies.ts';
+import { marksOf, returnablePieces, unshippedPieces } from './rules/ruler.ts';
 import { accountOf } from './rules/settle.ts';
-import type { Order } from './rules/state.ts';
-import type { Action } from './rules/lifecycle.ts';
+import { isDeciding, type Order } from './rules/state.ts';
+import { type Action, rowsFor } from './rules/lifecycle.ts';
 import type { OrderSummary, OrderView } from './schemas.ts';
 
 /** The order as the API shows it. The payment token stays inside. */
@@ -16,11 +17,12 @@ export function orderView(row: Row<Order>, updatedAt: string): View<typeof Order
   const account = accountOf(order);
   return {
     ...summaryView(row, updatedAt),
-    items: order.items,
+    items: itemsView(order),
     taxLines: order.taxLines ?? [],
     discountLines: order.discountLines ?? [],
     shippingLines: order.shippingLines ?? [],
     capturedAmount: formatAmount(account.captured, order.currency),
+    placedAmount: order.placedAmount,
     refundedAmount: order.refundedAmount,
     owedAmount: account.owed > 0n ? formatAmount(account.owed, order.currency) : undefined,
     shippingAddress: order.shippingAddress,
@@ -34,8 +36,10 @@ export function orderView(row: Row<Order>, updatedAt: string): View<typeof Order
     allocations: order.allocations,
     shortages: order.shortages,
     endReason: order.endReason,
-    cancellation: order.cancellation,
+    cancellation: order.cancellation && { reason: order.cancellation.reason, by: order.cancellation.by },
+    change: order.change,
     shipments: order.shipments,
+    claims: order.claims,
     returns: order.returns,
     refunds: order.refunds,
     deadlineAt: firstDeadline(order),
@@ -48,6 +52,31 @@ export function orderView(row: Row<Order>, updatedAt: string): View<typeof Order
 function firstDeadline({ deadlineAt, holds }: Order): string | undefined {
   if (deadlineAt === undefined) return undefined;
   return holds.reduce((first, { endsAt }) => (endsAt !== undefined && endsAt < first ? endsAt : first), deadlineAt);
+}
+
+/** The lines, with how many pieces of each are where, and how many may be cancelled or sent back. */
+function itemsView(order: Order): View<typeof OrderView>['items'] {
+  const { status, items } = order;
+  const stoppable = status !== 'CREATED' && rowsFor(status, 'cancelItems').length > 0 && !isDeciding(order);
+  if (order.shipments.length === 0 && order.cancelled === undefined)
+    return items.map((item) => ({ ...item, allowed: { cancel: stoppable ? item.quantity : 0, return: 0 } }));
+  const returnable = rowsFor(status, 'requestReturn').length > 0;
+  // The rulers of the lines come first, in their order.
+  const rulers = marksOf(order);
+  return items.map((item, index) => {
+    const ruler = rulers[index]!;
+    const { cancelled, shipped, back: returned } = ruler;
+    return {
+      ...item,
+      ...(cancelled > 0 && { cancelled }),
+      ...(shipped > 0 && { shipped }),
+      ...(returned > 0 && { returned }),
+      allowed: {
+        cancel: stoppable ? unshippedPieces(ruler) : 0,
+        return: returnable ? returnablePieces(ruler) : 0,
+      },
+    };
+  });
 }
 
 /** The order as lists show it. */

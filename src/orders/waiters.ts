@@ -4,7 +4,8 @@ import type { Database } from '#platform/database/database.ts';
 import type { Processor } from '#platform/processor/processor.ts';
 import type { Order } from './rules/state.ts';
 import type { OrderCommand } from './rules/commands.ts';
-import { loadOrders, sequencesBeyond } from './store.ts';
+import { loadOrders } from './store.ts';
+import { sequencesBeyond } from './store/lookups.ts';
 
 /** With several processes another one may save the change: orders without news are looked up at this interval, all in one query. */
 const LOOKUP_EVERY_MS = 250;

@@ -288,7 +288,7 @@ describe('capture on dispatch', () => {
 
   test('reads shipments only where something may wait for them', () => {
     const rules = paymentRules({ capture: 'automatic', providers: new Set(), timeoutMs: 1, cancelSafetyMs: 1 });
-    const dispatches = ['OrderPartiallyShipped', 'OrderShipped'];
+    const dispatches = ['OrderPartiallyShipped', 'OrderShipped', 'OrderShippingClosed'];
     expect(rules.consumes.filter((type) => !eventsToRead(rules, 'automatic', false).includes(type))).toEqual(
       dispatches,
     );

@@ -128,13 +128,13 @@ function refundRequested(
  * event that says no amount comes from before captures followed the parcels: then all is captured with the last.
  */
 function shipped(
-  event: OrderEvent<'OrderPartiallyShipped' | 'OrderShipped'>,
+  event: OrderEvent<'OrderPartiallyShipped' | 'OrderShipped' | 'OrderShippingClosed'>,
   payment: Payment,
   context: DecisionContext,
   options: PaymentRulesOptions,
 ): Outcome<Payment, PaymentEffect> | Ignored {
   const decision = new Decision(payment, context, options);
-  const last = event.type === 'OrderShipped';
+  const last = event.type !== 'OrderPartiallyShipped';
   const held = decision.uncommitted;
   const { amount } = event.data;
   const wanted = amount === undefined ? (last ? held : 0n) : amountMinor(amount, payment.currency);
@@ -144,7 +144,11 @@ function shipped(
   return decision.effects.length === 0 ? ignore('nothing authorized waits for its capture') : decision.outcome;
 }
 
-const DISPATCHES: readonly string[] = ['OrderPartiallyShipped', 'OrderShipped'] satisfies OrderEvent['type'][];
+const DISPATCHES: readonly string[] = [
+  'OrderPartiallyShipped',
+  'OrderShipped',
+  'OrderShippingClosed',
+] satisfies OrderEvent['type'][];
 
 /**
  * The events worth reading under a capture mode. Where nothing is ever captured late, reading dispatches would cost a
@@ -170,6 +174,7 @@ export function paymentRules(options: PaymentRulesOptions): PaymentRules {
       'OrderRefundRequested',
       'OrderPartiallyShipped',
       'OrderShipped',
+      'OrderShippingClosed',
     ],
     react(event, payment, context) {
       if (event.type === 'OrderPaymentRequested')
@@ -191,6 +196,7 @@ export function paymentRules(options: PaymentRulesOptions): PaymentRules {
           return refundRequested(event, payment, context, options);
         case 'OrderPartiallyShipped':
         case 'OrderShipped':
+        case 'OrderShippingClosed':
           return shipped(event, payment, context, options);
         default:
           return ignore('no concern of payments');

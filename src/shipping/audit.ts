@@ -1,6 +1,6 @@
 import { SOURCES } from '#contracts/order-events.ts';
 import { counted, type CountedRow, rowsByOrder, type ServiceAudit } from '#platform/audit.ts';
-import type { Shipment } from './rules.ts';
+import type { Shipment } from './rules/model.ts';
 
 /** The parcels of an order as they are stored. */
 export interface ShippingRow extends CountedRow {

@@ -5,10 +5,18 @@ import { SkuQuantity } from '#contracts/order-events.ts';
 import { commandOnce } from '#platform/http/commands.ts';
 import { answer } from '#platform/http/description/openapi.ts';
 import { Problem } from '#platform/http/problems.ts';
-import { Id, IdText, PageOf, strict, Text, type View } from '#platform/http/schemas.ts';
+import { Id, IdText, PageOf, Reason, strict, Text, type View } from '#platform/http/schemas.ts';
 import { emptyBodyIsObject } from '#platform/http/server.ts';
 import type { Processor } from '#platform/processor/processor.ts';
-import { type CarrierDue, isPaused, type Shipment, type Shipping, type ShippingCommand } from './rules.ts';
+import {
+  type CarrierDue,
+  FAILED_STATUS,
+  isPaused,
+  type Shipment,
+  SHIPMENT_STATUSES,
+  type Shipping,
+  type ShippingCommand,
+} from './rules/model.ts';
 import { loadShipping, orderOfShipment } from './store.ts';
 
 export interface ShippingRoutesOptions {
@@ -25,12 +33,33 @@ const DispatchBody = Type.Object(
   },
   { ...strict, examples: [{ carrier: 'DHL', trackingNumber: 'JD014600' }] },
 );
+const FailureBody = Type.Object({ reason: Type.Optional(Reason) }, strict);
+const CameBackBody = Type.Object(
+  {
+    reason: Type.Optional(Reason),
+    restock: Type.Optional(
+      Type.Boolean({ description: 'The goods go back to the shelf they left from; true unless said otherwise' }),
+    ),
+  },
+  strict,
+);
+/** What can go wrong with a parcel that has left. */
+const FAILURE_ROUTES = [
+  { kind: 'lost', path: 'lost', operationId: 'loseShipment', summary: 'A shipment was lost on its way' },
+  { kind: 'damaged', path: 'damaged', operationId: 'damageShipment', summary: 'A shipment was damaged' },
+  {
+    kind: 'returned_to_sender',
+    path: 'returned-to-sender',
+    operationId: 'returnShipment',
+    summary: 'A shipment came back undelivered',
+  },
+] as const;
 const DeliverBody = Type.Object({}, strict);
 const ShipmentView = Type.Object(
   {
     id: Id,
     orderId: Id,
-    status: Type.String({ enum: ['SCHEDULED', 'DISPATCHED', 'DELIVERED', 'CANCELLED'] }),
+    status: Type.String({ enum: [...SHIPMENT_STATUSES] }),
     location: Type.String(),
     items: Type.Array(SkuQuantity),
     carrier: Type.Optional(Type.String()),
@@ -41,6 +70,7 @@ const ShipmentView = Type.Object(
 );
 const MOVE_REFUSALS = ['SHIPMENT_NOT_FOUND', 'OVERLOADED'] as const;
 const FIRST = { id: '$response.body#/items/0/id' };
+const MOVED_TO = { dispatch: 'DISPATCHED', deliver: 'DELIVERED' } as const;
 const tags = ['shipments'];
 
 function view(orderId: string, shipping: Shipping, shipment: Shipment): View<typeof ShipmentView> {
@@ -73,7 +103,7 @@ export function shippingRoutes(app: FastifyInstance, { processor, database }: Sh
       // The shipment may have moved on since; a repeat is answered with the status that its command led to.
       async repeat({ orderId }) {
         const shipping = await loadShipping(database, orderId);
-        const status = command.type === 'dispatch' ? 'DISPATCHED' : 'DELIVERED';
+        const status = command.type === 'fail' ? FAILED_STATUS[command.kind] : MOVED_TO[command.type];
         return { ...viewOf(orderId, shipping!, command.shipmentId), status };
       },
     });
@@ -167,4 +197,31 @@ export function shippingRoutes(app: FastifyInstance, { processor, database }: Sh
     (request) =>
       move(request, { type: 'deliver', shipmentId: request.params.id.toLowerCase(), by: request.principal.name }),
   );
+
+  for (const { kind, path, operationId, summary } of FAILURE_ROUTES) {
+    app.post<{ Params: Static<typeof ShipmentParams>; Body: { reason?: string; restock?: boolean } }>(
+      `/shipments/:id/${path}`,
+      {
+        config: {
+          role: 'operator',
+          idempotencyKey: 'accepted',
+          refusals: [...MOVE_REFUSALS, 'SHIPMENT_NOT_CLAIMABLE'],
+        },
+        schema: {
+          operationId,
+          tags,
+          summary,
+          params: ShipmentParams,
+          body: kind === 'returned_to_sender' ? CameBackBody : FailureBody,
+          response: { 200: answer('The shipment, as it stands', ShipmentView) },
+        },
+        preValidation: emptyBodyIsObject,
+      },
+      (request) => {
+        const { id: shipmentId } = request.params;
+        const by = request.principal.name;
+        return move(request, { type: 'fail', shipmentId: shipmentId.toLowerCase(), kind, ...request.body, by });
+      },
+    );
+  }
 }

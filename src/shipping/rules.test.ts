@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { NOON_MS, RulesStory } from '#tests/support/rules.ts';
-import { type CarrierDue, nextDueMs, type Shipping, type ShippingCommand, shippingRules } from './rules.ts';
+import { shippingRules } from './rules.ts';
+import { type CarrierDue, nextDueMs, type Shipping, type ShippingCommand } from './rules/model.ts';
 
 /** One order as shipping meets it. */
 class Story extends RulesStory<Shipping, ShippingCommand, CarrierDue> {

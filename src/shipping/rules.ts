@@ -1,56 +1,28 @@
-import { refuse } from '#contracts/errors.ts';
-import { type Allocation, type NewEvent, type SkuQuantity, SOURCES } from '#contracts/order-events.ts';
-import { type Cause, ignore, type Ignored, type Outcome, type Rules } from '#platform/processor/aggregate.ts';
+import { type Refusal, refuse } from '#contracts/errors.ts';
+import { type Allocation, type NewEvent, SOURCES } from '#contracts/order-events.ts';
+import { ignore, type Ignored, type Outcome, type Rules } from '#platform/processor/aggregate.ts';
+import { CHANGE, frozen, thawed } from './rules/change.ts';
+import {
+  cancelled,
+  type Carrier,
+  type CarrierDue,
+  FAILED_STATUS,
+  hasLeft,
+  isWaiting,
+  nextDueMs,
+  NOTHING,
+  replaced,
+  type Shipment,
+  type Shipping,
+  type ShippingCommand,
+} from './rules/model.ts';
 
 /**
  * Which parcels an order has, and when each may move. An order ready for shipment gets one shipment per
  * location. While any hold is present nothing is dispatched; a parcel on its way is not stopped by a hold.
- * A cancellation succeeds only while every parcel is still here.
+ * A cancellation succeeds only while every parcel is still here; a change of items freezes what is. A parcel that has
+ * left can be lost, damaged, or come back undelivered, and one that was lost can turn up.
  */
-
-export type ShipmentStatus = 'SCHEDULED' | 'DISPATCHED' | 'DELIVERED' | 'CANCELLED';
-
-export interface Shipment {
-  readonly id: string;
-  readonly location: string;
-  readonly items: readonly SkuQuantity[];
-  readonly status: ShipmentStatus;
-  readonly carrier?: string;
-  readonly trackingNumber?: string;
-  /** When the sandbox carrier takes the next step with it, in milliseconds since 1970. */
-  readonly carrierDueMs?: number | undefined;
-}
-
-/** What shipping knows of one order. */
-export interface Shipping {
-  /** Names of the holds present; they may come before there is anything to ship. */
-  readonly holds: readonly string[];
-  readonly shipments: readonly Shipment[];
-  /** What later steps of the sandbox carrier are traced back to. */
-  readonly cause?: Pick<Cause, 'causationid' | 'correlationid'>;
-}
-
-export type ShippingCommand =
-  | {
-      readonly type: 'dispatch';
-      readonly shipmentId: string;
-      readonly carrier: string;
-      readonly trackingNumber: string;
-      readonly by: string;
-    }
-  | { readonly type: 'deliver'; readonly shipmentId: string; readonly by: string }
-  /** The sandbox carrier takes every step that is due; where none is, somebody else was faster. */
-  | { readonly type: 'carry' };
-
-/** Something of the order will be due for the sandbox carrier. */
-export interface CarrierDue {
-  readonly dueMs: number;
-}
-
-export interface Carrier {
-  /** How long the sandbox carrier waits before each step; undefined where only the API moves shipments. */
-  readonly delayMs: number | undefined;
-}
 
 export const SANDBOX_CARRIER = 'sandbox';
 const TRACKING_DIGITS = 12;
@@ -65,7 +37,17 @@ export type ShippingRules = Rules<Shipping, ShippingCommand, CarrierDue>;
 export function shippingRules(carrier: Carrier): ShippingRules {
   return {
     source: SOURCES.shipping,
-    consumes: ['OrderReadyForShipment', 'OrderCancellationRequested', 'OrderCancelled', 'OrderHeld', 'OrderReleased'],
+    consumes: [
+      'OrderReadyForShipment',
+      'OrderCancellationRequested',
+      'OrderCancelled',
+      'OrderHeld',
+      'OrderReleased',
+      'OrderChangeRequested',
+      'OrderChanged',
+      'OrderChangeLapsed',
+      'OrderClaimOpened',
+    ],
 
     react(event, shipping, { nowMs, newId }): Outcome<Shipping, CarrierDue> | Ignored {
       switch (event.type) {
@@ -124,6 +106,22 @@ export function shippingRules(carrier: Carrier): ShippingRules {
             events: [],
           };
         }
+        case 'OrderChangeRequested': {
+          const { shipping: after, answer } = frozen(shipping ?? NOTHING, event.data.changeId);
+          return { state: after, events: [{ type: 'ShipmentsFrozen', data: answer }] };
+        }
+        case 'OrderChanged':
+        case 'OrderChangeLapsed': {
+          if (!shipping || shipping.shipments.length === 0) return ignore('nothing was scheduled yet');
+          const released = event.type === 'OrderChanged' ? event.data.released : [];
+          return carried({ shipping: thawed(shipping, released), events: [] }, carrier, nowMs);
+        }
+        case 'OrderClaimOpened': {
+          const { shipmentId, kind } = event.data;
+          const parcel = shipping?.shipments.find((candidate) => candidate.id === shipmentId);
+          if (!shipping || parcel?.status !== 'DISPATCHED') return ignore('how the parcel fared is known');
+          return { state: failed(shipping, parcel, kind), events: [] };
+        }
         default:
           throw new Error(`Shipping does not consume ${event.type}`);
       }
@@ -141,7 +139,12 @@ export function shippingRules(carrier: Carrier): ShippingRules {
             `The shipment is ${shipment.status}; only a SCHEDULED one can be dispatched.`,
           );
         if (shipping.holds.length > 0)
-          return refuse('SHIPMENT_ON_HOLD', `The order is on hold: ${shipping.holds.join(', ')}. Release it first.`);
+          return refuse(
+            'SHIPMENT_ON_HOLD',
+            shipping.holds.includes(CHANGE)
+              ? 'A change of the order is being decided; try again in a moment.'
+              : `The order is on hold: ${shipping.holds.join(', ')}. Release it first.`,
+          );
         const { carrier: name, trackingNumber, by } = command;
         return carried(
           dispatch(shipping, shipment, {
@@ -154,43 +157,16 @@ export function shippingRules(carrier: Carrier): ShippingRules {
           nowMs,
         );
       }
-      if (shipment.status !== 'DISPATCHED')
+      if (command.type === 'fail') return fail(shipping, shipment, command);
+      // What was lost may turn up.
+      if (shipment.status !== 'DISPATCHED' && shipment.status !== 'LOST')
         return refuse(
           'SHIPMENT_NOT_DELIVERABLE',
-          `The shipment is ${shipment.status}; only a DISPATCHED one can be delivered.`,
+          `The shipment is ${shipment.status}; only one on its way can be delivered.`,
         );
       return carried(deliver(shipping, shipment, command.by), carrier, nowMs);
     },
   };
-}
-
-const NOTHING: Shipping = { holds: [], shipments: [] };
-
-function isWaiting(shipment: Shipment): boolean {
-  return shipment.status === 'SCHEDULED';
-}
-
-function hasLeft(shipment: Shipment): boolean {
-  return shipment.status === 'DISPATCHED' || shipment.status === 'DELIVERED';
-}
-
-function cancelled(shipment: Shipment): Shipment {
-  return { ...shipment, status: 'CANCELLED', carrierDueMs: undefined };
-}
-
-/** A shipment that waits for a hold to be released. */
-export function isPaused(shipping: Shipping, shipment: Shipment): boolean {
-  return shipping.holds.length > 0 && isWaiting(shipment);
-}
-
-/** When the order is due for the sandbox carrier; paused shipments wait for their release instead. */
-export function nextDueMs(shipping: Shipping): number | undefined {
-  let next: number | undefined;
-  for (const shipment of shipping.shipments) {
-    const due = shipment.carrierDueMs;
-    if (due !== undefined && !isPaused(shipping, shipment) && (next === undefined || due < next)) next = due;
-  }
-  return next;
 }
 
 /** One shipment per location, in the order the allocations name them; a SKU allocated twice is packed as one item. */
@@ -212,13 +188,6 @@ function schedule(
     status: 'SCHEDULED',
     carrierDueMs,
   }));
-}
-
-function replaced(shipping: Shipping, after: Shipment): Shipping {
-  return {
-    ...shipping,
-    shipments: shipping.shipments.map((shipment) => (shipment.id === after.id ? after : shipment)),
-  };
 }
 
 interface Handover {
@@ -256,6 +225,26 @@ function deliver(shipping: Shipping, shipment: Shipment, by: string): Step {
     shipping: replaced(shipping, { ...shipment, status: 'DELIVERED', carrierDueMs: undefined }),
     events: [{ type: 'ShipmentDelivered', data: { shipmentId: shipment.id, last, by } }],
   };
+}
+
+/** The parcel with what became of it. */
+function failed(shipping: Shipping, shipment: Shipment, kind: keyof typeof FAILED_STATUS): Shipping {
+  return replaced(shipping, { ...shipment, status: FAILED_STATUS[kind], carrierDueMs: undefined });
+}
+
+/** Records what went wrong with a parcel that has left; each is said once, and one that came back is back for good. */
+function fail(
+  shipping: Shipping,
+  shipment: Shipment,
+  { kind, restock = true, reason, by }: Extract<ShippingCommand, { type: 'fail' }>,
+): Outcome<Shipping, CarrierDue> | Refusal {
+  const { id: shipmentId, status, location, items } = shipment;
+  if (!hasLeft(shipment)) return refuse('SHIPMENT_NOT_CLAIMABLE', `The shipment is ${status}; it has not left.`);
+  if (status === 'RETURNED' || status === FAILED_STATUS[kind])
+    return refuse('SHIPMENT_NOT_CLAIMABLE', `The shipment is ${status} already.`);
+  const restocked = kind === 'returned_to_sender' && restock && items.map((item) => ({ ...item, location }));
+  const data = { shipmentId, kind, by, ...(reason !== undefined && { reason }), ...(restocked && { restocked }) };
+  return { state: failed(shipping, shipment, kind), events: [{ type: 'ShipmentFailed', data }] };
 }
 
 function dueMs(carrier: Carrier, nowMs: number): number | undefined {

@@ -4,7 +4,7 @@ import type { Database } from '#platform/database/database.ts';
 import { startDuePoller } from '#platform/processor/due.ts';
 import type { Processor } from '#platform/processor/processor.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
-import type { CarrierDue, Shipping, ShippingCommand } from './rules.ts';
+import type { CarrierDue, Shipping, ShippingCommand } from './rules/model.ts';
 import { nextDueOrders } from './store.ts';
 
 /**

@@ -7,7 +7,8 @@ import type { ServiceDefinition } from '#platform/service.ts';
 import { shippingAudit } from './audit.ts';
 import { shippingConfig, shippingSettings } from './settings.ts';
 import { shippingRoutes } from './routes.ts';
-import { type CarrierDue, type Shipping, type ShippingCommand, shippingRules } from './rules.ts';
+import { shippingRules } from './rules.ts';
+import type { CarrierDue, Shipping, ShippingCommand } from './rules/model.ts';
 import { type SandboxCarrier, startSandboxCarrier } from './sandbox-carrier.ts';
 import { shippingStore } from './store.ts';
 

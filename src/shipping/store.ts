@@ -4,7 +4,7 @@ import type { Database } from '#platform/database/database.ts';
 import { type Columns, insertRows, updateRows, type Write } from '#platform/database/statement.ts';
 import type { ProcessorStore } from '#platform/processor/commit.ts';
 import { splitChanges } from '#platform/processor/rows.ts';
-import { nextDueMs, type Shipping } from './rules.ts';
+import { nextDueMs, type Shipping } from './rules/model.ts';
 
 /** SQL of the shipping service; nowhere else. */
 

@@ -119,6 +119,23 @@ describe('every operation', () => {
     const fine = { reason: 'kind', amount: '1.001' };
     expect(refused(await api.command(id, 'refunds', fine))).toEqual([422, 'AMOUNT_INVALID']);
 
+    const cancelled = (items: object[], of = id): Promise<Answer> =>
+      api.command(of, 'cancellations', { items, reason: 'too many' });
+    const parts = await api.placeOrder({ sku, quantity: 3, requiresReview: true });
+    await api.untilStatus(parts.id, 'RESERVED');
+    expect(refused(await cancelled([{ line: 2, quantity: 1 }], parts.id))).toEqual([422, 'UNKNOWN_LINE']);
+    expect(refused(await cancelled([{ line: 1, quantity: 4 }], parts.id))).toEqual([409, 'QUANTITY_EXCEEDS_OPEN']);
+    expect((await cancelled([{ line: 1, quantity: 1 }], parts.id)).status).toBe(200);
+    const claim = (change: object = {}): Promise<Answer> =>
+      api.command(id, 'claims', {
+        shipmentId: shipment.id,
+        kind: 'damaged',
+        resolution: 'refund',
+        reason: 'broken',
+        ...change,
+      });
+    expect(refused(await claim({ shipmentId: UNKNOWN }))).toEqual([409, 'SHIPMENT_NOT_CLAIMABLE']);
+
     const other = await api.placeOrder({ sku, requiresReview: true });
     const second = await api.reviewOf(other.id);
     expect((await api.decideReview(second.id, 'reject')).status).toBe(200);
@@ -148,6 +165,22 @@ describe('every operation', () => {
     const { operations } = (await api.payment(completed.id))!;
     const path = `/payments/${completed.id}/operations/${operations[0]!.id}/record`;
     expect(refused(await api.call('POST', path, { body: { outcome: 'done' } }))).toEqual([409, 'ACTION_NOT_ALLOWED']);
+  });
+
+  test('of a parcel that goes wrong answers', async () => {
+    const { api } = system;
+    const { id } = await api.placeOrder({ sku });
+    await api.untilStatus(id, 'READY_FOR_SHIPMENT');
+    const { id: shipmentId } = await api.firstShipment(id);
+    const parcel = (what: string): Promise<Answer> =>
+      api.call('POST', `/shipments/${shipmentId}/${what}`, { body: { reason: 'so it was' }, key: randomUUID() });
+    expect(refused(await parcel('lost'))).toEqual([409, 'SHIPMENT_NOT_CLAIMABLE']);
+    await api.dispatch(shipmentId);
+    for (const what of ['lost', 'damaged', 'returned-to-sender']) expect((await parcel(what)).status).toBe(200);
+    await api.untilStatus(id, 'SHIPPED');
+    const claim = { shipmentId, kind: 'lost', resolution: 'refund', reason: 'it was' };
+    expect((await api.command(id, 'claims', claim)).status).toBe(201);
+    expect(refused(await api.command(id, 'claims', claim))).toEqual([409, 'CLAIM_EXISTS']);
   });
 
   test('of keys, stock and parked orders answers', async () => {
@@ -259,11 +292,13 @@ describe('the document', () => {
   const ELSEWHERE = {
     codes: [
       'CANCELLATION_PENDING',
+      'CHANGE_PENDING',
       'INTERNAL',
       'OVERLOADED',
       'PAYLOAD_TOO_LARGE',
       'RATE_LIMITED',
       'REQUEST_TIMEOUT',
+      'STOCK_UNDECIDED',
       'UNAVAILABLE',
     ],
     operations: ['followEvents', 'receiveWebhook'],

@@ -24,6 +24,8 @@ export const deadlines: Deadlines = {
   PARTIALLY_SHIPPED: 7 * HOUR_MS,
   SHIPPED: 8 * HOUR_MS,
   held: 99 * HOUR_MS,
+  change: HOUR_MS / 4,
+  returns: 50 * HOUR_MS,
 };
 
 /** The same rules, with the ids id-1, id-2 and so on for what a decision creates: refunds and returns. */

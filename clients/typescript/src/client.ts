@@ -107,6 +107,16 @@ export interface CancelOrderParameters {
   readonly id: string;
 }
 
+export interface CancelItemsParameters {
+  /** The order id */
+  readonly id: string;
+}
+
+export interface OpenClaimParameters {
+  /** The order id */
+  readonly id: string;
+}
+
 export interface CompleteOrderParameters {
   /** The order id */
   readonly id: string;
@@ -215,11 +225,23 @@ export interface ReadShipmentParameters {
   readonly id: string;
 }
 
+export interface DamageShipmentParameters {
+  readonly id: string;
+}
+
 export interface DeliverShipmentParameters {
   readonly id: string;
 }
 
 export interface DispatchShipmentParameters {
+  readonly id: string;
+}
+
+export interface LoseShipmentParameters {
+  readonly id: string;
+}
+
+export interface ReturnShipmentParameters {
   readonly id: string;
 }
 
@@ -362,6 +384,44 @@ export class OlmsClient extends ClientCore {
     options?: ChangeOptions<'If-Match'>,
   ): Promise<Order> {
     return this.read({ method: 'POST', path: '/orders/{id}/cancel', parameters, body, keyed: true }, options);
+  }
+
+  /** Cancel pieces of an order, or everything that can still be stopped */
+  cancelItems(
+    parameters: CancelItemsParameters,
+    body: {
+      /** As many of them as can still be stopped, instead of all or none */
+      readonly atMost?: boolean;
+      /** Without them, everything that can still be stopped */
+      readonly items?: readonly {
+        readonly line: number;
+        readonly quantity: number;
+      }[];
+      readonly reason: string;
+    },
+    options?: ChangeOptions<'If-Match'>,
+  ): Promise<Order> {
+    return this.read({ method: 'POST', path: '/orders/{id}/cancellations', parameters, body, keyed: true }, options);
+  }
+
+  /** Refund or send again what did not arrive as it should */
+  openClaim(
+    parameters: OpenClaimParameters,
+    body: {
+      /** Without them, everything in the parcel */
+      readonly items?: readonly {
+        readonly quantity: number;
+        readonly sku: string;
+      }[];
+      readonly kind: 'lost' | 'damaged' | 'returned_to_sender';
+      readonly reason: string;
+      /** Give the money back, or send the goods again */
+      readonly resolution: 'refund' | 'reship';
+      readonly shipmentId: string;
+    },
+    options?: ChangeOptions<'If-Match'>,
+  ): Promise<Order> {
+    return this.read({ method: 'POST', path: '/orders/{id}/claims', parameters, body, keyed: true }, options);
   }
 
   /** Declare a shipped order complete */
@@ -608,6 +668,17 @@ export class OlmsClient extends ClientCore {
     return this.read({ method: 'GET', path: '/shipments/{id}', parameters }, options);
   }
 
+  /** A shipment was damaged */
+  damageShipment(
+    parameters: DamageShipmentParameters,
+    body?: {
+      readonly reason?: string;
+    },
+    options?: ChangeOptions,
+  ): Promise<Shipment> {
+    return this.read({ method: 'POST', path: '/shipments/{id}/damaged', parameters, body, keyed: true }, options);
+  }
+
   /** A shipment reached the customer */
   deliverShipment(
     parameters: DeliverShipmentParameters,
@@ -629,6 +700,33 @@ export class OlmsClient extends ClientCore {
     options?: ChangeOptions,
   ): Promise<Shipment> {
     return this.read({ method: 'POST', path: '/shipments/{id}/dispatch', parameters, body, keyed: true }, options);
+  }
+
+  /** A shipment was lost on its way */
+  loseShipment(
+    parameters: LoseShipmentParameters,
+    body?: {
+      readonly reason?: string;
+    },
+    options?: ChangeOptions,
+  ): Promise<Shipment> {
+    return this.read({ method: 'POST', path: '/shipments/{id}/lost', parameters, body, keyed: true }, options);
+  }
+
+  /** A shipment came back undelivered */
+  returnShipment(
+    parameters: ReturnShipmentParameters,
+    body?: {
+      readonly reason?: string;
+      /** The goods go back to the shelf they left from; true unless said otherwise */
+      readonly restock?: boolean;
+    },
+    options?: ChangeOptions,
+  ): Promise<Shipment> {
+    return this.read(
+      { method: 'POST', path: '/shipments/{id}/returned-to-sender', parameters, body, keyed: true },
+      options,
+    );
   }
 
   /** List stock by SKU */

@@ -2,10 +2,12 @@
 
 export type Action =
   | 'cancel'
+  | 'cancelItems'
   | 'hold'
   | 'release'
   | 'amend'
   | 'complete'
+  | 'openClaim'
   | 'requestReturn'
   | 'receiveReturn'
   | 'requestRefund';
@@ -197,6 +199,12 @@ export type ImportedOrders = {
       | 'REFERENCE_TAKEN'
       | 'REFUND_EXCEEDS_CAPTURED'
       | 'RETURN_EXCEEDS_SHIPPED'
+      | 'UNKNOWN_LINE'
+      | 'QUANTITY_EXCEEDS_OPEN'
+      | 'CHANGE_PENDING'
+      | 'STOCK_UNDECIDED'
+      | 'SHIPMENT_NOT_CLAIMABLE'
+      | 'CLAIM_EXISTS'
       | 'REVIEW_DECIDED'
       | 'SHIPMENT_NOT_DISPATCHABLE'
       | 'SHIPMENT_NOT_DELIVERABLE'
@@ -365,7 +373,41 @@ export type Order = {
   };
   /** Decimal string in the scale of its currency */
   readonly capturedAmount: string;
+  /** A cancellation of items the warehouse is deciding on */
+  readonly change?: {
+    readonly atMost?: boolean;
+    readonly by: string;
+    readonly changeId: string;
+    /** RFC 3339, UTC */
+    readonly deadlineAt: string;
+    readonly reason: string;
+    readonly removes: readonly {
+      readonly line: number;
+      readonly quantity: number;
+      readonly sku: string;
+    }[];
+  };
   readonly channel: string;
+  /** What was done about parcels that did not arrive as they should */
+  readonly claims?: readonly {
+    readonly by: string;
+    readonly claimId: string;
+    /** The order that sends the goods again */
+    readonly followUpId?: string;
+    /** The parcel was delivered after all */
+    readonly found?: boolean;
+    readonly items: readonly {
+      readonly line: number;
+      readonly quantity: number;
+      readonly sku: string;
+    }[];
+    readonly kind: 'lost' | 'damaged' | 'returned_to_sender';
+    readonly reason: string;
+    readonly resolution: 'refund' | 'reship';
+    readonly shipmentId: string;
+    /** How that order ended */
+    readonly status?: string;
+  }[];
   readonly contact?: {
     readonly email?: string;
     /** As the customer gave it, an extension included */
@@ -402,24 +444,17 @@ export type Order = {
   readonly id: string;
   /** Lines */
   readonly itemCount: number;
-  readonly items: readonly {
-    /** Decimal string in the currency of the order */
-    readonly amount: string;
-    readonly line: number;
-    readonly name?: string;
-    readonly quantity: number;
-    readonly sku: string;
-    /** Decimal string in the currency of the order */
-    readonly unitPrice: string;
-  }[];
+  readonly items: readonly OrderLine[];
   readonly metadata: Readonly<Record<string, unknown>>;
-  /** Where an imported order comes from */
+  /** Where an order comes from that no customer placed here */
   readonly origin?: {
-    readonly kind: 'import';
-    /** The number of the order there */
-    readonly number: string;
-    /** The other system, as whoever imported it called it */
-    readonly source: string;
+    readonly kind: 'import' | 'replacement';
+    /** Its number there */
+    readonly number?: string;
+    /** The order whose goods it sends again */
+    readonly orderId?: string;
+    /** The other system that took it */
+    readonly source?: string;
   };
   /** What the customer has to get back beyond the refunds done and under way */
   readonly owedAmount?: string;
@@ -436,6 +471,8 @@ export type Order = {
     | 'VOIDED'
     | 'PARTIALLY_REFUNDED'
     | 'REFUNDED';
+  /** The total at placement, where it differs */
+  readonly placedAmount?: string;
   readonly reference?: string;
   /** Decimal string in the scale of its currency */
   readonly refundedAmount: string;
@@ -502,6 +539,12 @@ export type Order = {
         | 'REFERENCE_TAKEN'
         | 'REFUND_EXCEEDS_CAPTURED'
         | 'RETURN_EXCEEDS_SHIPPED'
+        | 'UNKNOWN_LINE'
+        | 'QUANTITY_EXCEEDS_OPEN'
+        | 'CHANGE_PENDING'
+        | 'STOCK_UNDECIDED'
+        | 'SHIPMENT_NOT_CLAIMABLE'
+        | 'CLAIM_EXISTS'
         | 'REVIEW_DECIDED'
         | 'SHIPMENT_NOT_DISPATCHABLE'
         | 'SHIPMENT_NOT_DELIVERABLE'
@@ -556,6 +599,72 @@ export type Order = {
         | 'REFERENCE_TAKEN'
         | 'REFUND_EXCEEDS_CAPTURED'
         | 'RETURN_EXCEEDS_SHIPPED'
+        | 'UNKNOWN_LINE'
+        | 'QUANTITY_EXCEEDS_OPEN'
+        | 'CHANGE_PENDING'
+        | 'STOCK_UNDECIDED'
+        | 'SHIPMENT_NOT_CLAIMABLE'
+        | 'CLAIM_EXISTS'
+        | 'REVIEW_DECIDED'
+        | 'SHIPMENT_NOT_DISPATCHABLE'
+        | 'SHIPMENT_NOT_DELIVERABLE'
+        | 'SHIPMENT_ON_HOLD'
+        | 'STOCK_INSUFFICIENT'
+        | 'API_KEY_SHOWN'
+        | 'API_KEY_EXISTS'
+        | 'VERSION_MISMATCH'
+        | 'PAYLOAD_TOO_LARGE'
+        | 'REQUEST_TIMEOUT'
+        | 'HEADERS_TOO_LARGE'
+        | 'UNSUPPORTED_MEDIA_TYPE'
+        | 'RATE_LIMITED'
+        | 'WEBHOOK_SIGNATURE_INVALID'
+        | 'OVERLOADED'
+        | 'UNAVAILABLE'
+        | 'INTERNAL';
+      readonly reason: string;
+    };
+    readonly cancelItems?: {
+      readonly code:
+        | 'MALFORMED_REQUEST'
+        | 'MALFORMED_JSON'
+        | 'VALIDATION_FAILED'
+        | 'UNKNOWN_CURRENCY'
+        | 'AMOUNT_INVALID'
+        | 'UNIT_PRICE_INVALID'
+        | 'TOTAL_MISMATCH'
+        | 'UNKNOWN_SKU'
+        | 'PAYMENT_PROVIDER_UNKNOWN'
+        | 'LOCATION_UNKNOWN'
+        | 'STOCK_TOO_LARGE'
+        | 'IDEMPOTENCY_KEY_REQUIRED'
+        | 'IDEMPOTENCY_KEY_REUSED'
+        | 'UNAUTHENTICATED'
+        | 'FORBIDDEN'
+        | 'NOT_FOUND'
+        | 'ORDER_NOT_FOUND'
+        | 'PRODUCT_NOT_FOUND'
+        | 'SHIPMENT_NOT_FOUND'
+        | 'REVIEW_NOT_FOUND'
+        | 'RETURN_NOT_FOUND'
+        | 'INVOICE_NOT_ISSUED'
+        | 'METHOD_NOT_ALLOWED'
+        | 'NOT_ACCEPTABLE'
+        | 'ACTION_NOT_ALLOWED'
+        | 'ORDER_FINAL'
+        | 'ORDER_ALREADY_SHIPPED'
+        | 'CANCELLATION_PENDING'
+        | 'HOLD_EXISTS'
+        | 'HOLD_NOT_FOUND'
+        | 'REFERENCE_TAKEN'
+        | 'REFUND_EXCEEDS_CAPTURED'
+        | 'RETURN_EXCEEDS_SHIPPED'
+        | 'UNKNOWN_LINE'
+        | 'QUANTITY_EXCEEDS_OPEN'
+        | 'CHANGE_PENDING'
+        | 'STOCK_UNDECIDED'
+        | 'SHIPMENT_NOT_CLAIMABLE'
+        | 'CLAIM_EXISTS'
         | 'REVIEW_DECIDED'
         | 'SHIPMENT_NOT_DISPATCHABLE'
         | 'SHIPMENT_NOT_DELIVERABLE'
@@ -610,6 +719,12 @@ export type Order = {
         | 'REFERENCE_TAKEN'
         | 'REFUND_EXCEEDS_CAPTURED'
         | 'RETURN_EXCEEDS_SHIPPED'
+        | 'UNKNOWN_LINE'
+        | 'QUANTITY_EXCEEDS_OPEN'
+        | 'CHANGE_PENDING'
+        | 'STOCK_UNDECIDED'
+        | 'SHIPMENT_NOT_CLAIMABLE'
+        | 'CLAIM_EXISTS'
         | 'REVIEW_DECIDED'
         | 'SHIPMENT_NOT_DISPATCHABLE'
         | 'SHIPMENT_NOT_DELIVERABLE'
@@ -664,6 +779,72 @@ export type Order = {
         | 'REFERENCE_TAKEN'
         | 'REFUND_EXCEEDS_CAPTURED'
         | 'RETURN_EXCEEDS_SHIPPED'
+        | 'UNKNOWN_LINE'
+        | 'QUANTITY_EXCEEDS_OPEN'
+        | 'CHANGE_PENDING'
+        | 'STOCK_UNDECIDED'
+        | 'SHIPMENT_NOT_CLAIMABLE'
+        | 'CLAIM_EXISTS'
+        | 'REVIEW_DECIDED'
+        | 'SHIPMENT_NOT_DISPATCHABLE'
+        | 'SHIPMENT_NOT_DELIVERABLE'
+        | 'SHIPMENT_ON_HOLD'
+        | 'STOCK_INSUFFICIENT'
+        | 'API_KEY_SHOWN'
+        | 'API_KEY_EXISTS'
+        | 'VERSION_MISMATCH'
+        | 'PAYLOAD_TOO_LARGE'
+        | 'REQUEST_TIMEOUT'
+        | 'HEADERS_TOO_LARGE'
+        | 'UNSUPPORTED_MEDIA_TYPE'
+        | 'RATE_LIMITED'
+        | 'WEBHOOK_SIGNATURE_INVALID'
+        | 'OVERLOADED'
+        | 'UNAVAILABLE'
+        | 'INTERNAL';
+      readonly reason: string;
+    };
+    readonly openClaim?: {
+      readonly code:
+        | 'MALFORMED_REQUEST'
+        | 'MALFORMED_JSON'
+        | 'VALIDATION_FAILED'
+        | 'UNKNOWN_CURRENCY'
+        | 'AMOUNT_INVALID'
+        | 'UNIT_PRICE_INVALID'
+        | 'TOTAL_MISMATCH'
+        | 'UNKNOWN_SKU'
+        | 'PAYMENT_PROVIDER_UNKNOWN'
+        | 'LOCATION_UNKNOWN'
+        | 'STOCK_TOO_LARGE'
+        | 'IDEMPOTENCY_KEY_REQUIRED'
+        | 'IDEMPOTENCY_KEY_REUSED'
+        | 'UNAUTHENTICATED'
+        | 'FORBIDDEN'
+        | 'NOT_FOUND'
+        | 'ORDER_NOT_FOUND'
+        | 'PRODUCT_NOT_FOUND'
+        | 'SHIPMENT_NOT_FOUND'
+        | 'REVIEW_NOT_FOUND'
+        | 'RETURN_NOT_FOUND'
+        | 'INVOICE_NOT_ISSUED'
+        | 'METHOD_NOT_ALLOWED'
+        | 'NOT_ACCEPTABLE'
+        | 'ACTION_NOT_ALLOWED'
+        | 'ORDER_FINAL'
+        | 'ORDER_ALREADY_SHIPPED'
+        | 'CANCELLATION_PENDING'
+        | 'HOLD_EXISTS'
+        | 'HOLD_NOT_FOUND'
+        | 'REFERENCE_TAKEN'
+        | 'REFUND_EXCEEDS_CAPTURED'
+        | 'RETURN_EXCEEDS_SHIPPED'
+        | 'UNKNOWN_LINE'
+        | 'QUANTITY_EXCEEDS_OPEN'
+        | 'CHANGE_PENDING'
+        | 'STOCK_UNDECIDED'
+        | 'SHIPMENT_NOT_CLAIMABLE'
+        | 'CLAIM_EXISTS'
         | 'REVIEW_DECIDED'
         | 'SHIPMENT_NOT_DISPATCHABLE'
         | 'SHIPMENT_NOT_DELIVERABLE'
@@ -718,6 +899,12 @@ export type Order = {
         | 'REFERENCE_TAKEN'
         | 'REFUND_EXCEEDS_CAPTURED'
         | 'RETURN_EXCEEDS_SHIPPED'
+        | 'UNKNOWN_LINE'
+        | 'QUANTITY_EXCEEDS_OPEN'
+        | 'CHANGE_PENDING'
+        | 'STOCK_UNDECIDED'
+        | 'SHIPMENT_NOT_CLAIMABLE'
+        | 'CLAIM_EXISTS'
         | 'REVIEW_DECIDED'
         | 'SHIPMENT_NOT_DISPATCHABLE'
         | 'SHIPMENT_NOT_DELIVERABLE'
@@ -772,6 +959,12 @@ export type Order = {
         | 'REFERENCE_TAKEN'
         | 'REFUND_EXCEEDS_CAPTURED'
         | 'RETURN_EXCEEDS_SHIPPED'
+        | 'UNKNOWN_LINE'
+        | 'QUANTITY_EXCEEDS_OPEN'
+        | 'CHANGE_PENDING'
+        | 'STOCK_UNDECIDED'
+        | 'SHIPMENT_NOT_CLAIMABLE'
+        | 'CLAIM_EXISTS'
         | 'REVIEW_DECIDED'
         | 'SHIPMENT_NOT_DISPATCHABLE'
         | 'SHIPMENT_NOT_DELIVERABLE'
@@ -826,6 +1019,12 @@ export type Order = {
         | 'REFERENCE_TAKEN'
         | 'REFUND_EXCEEDS_CAPTURED'
         | 'RETURN_EXCEEDS_SHIPPED'
+        | 'UNKNOWN_LINE'
+        | 'QUANTITY_EXCEEDS_OPEN'
+        | 'CHANGE_PENDING'
+        | 'STOCK_UNDECIDED'
+        | 'SHIPMENT_NOT_CLAIMABLE'
+        | 'CLAIM_EXISTS'
         | 'REVIEW_DECIDED'
         | 'SHIPMENT_NOT_DISPATCHABLE'
         | 'SHIPMENT_NOT_DELIVERABLE'
@@ -880,6 +1079,12 @@ export type Order = {
         | 'REFERENCE_TAKEN'
         | 'REFUND_EXCEEDS_CAPTURED'
         | 'RETURN_EXCEEDS_SHIPPED'
+        | 'UNKNOWN_LINE'
+        | 'QUANTITY_EXCEEDS_OPEN'
+        | 'CHANGE_PENDING'
+        | 'STOCK_UNDECIDED'
+        | 'SHIPMENT_NOT_CLAIMABLE'
+        | 'CLAIM_EXISTS'
         | 'REVIEW_DECIDED'
         | 'SHIPMENT_NOT_DISPATCHABLE'
         | 'SHIPMENT_NOT_DELIVERABLE'
@@ -943,6 +1148,7 @@ export type Order = {
       readonly quantity: number;
       readonly sku: string;
     }[];
+    readonly problem?: 'lost' | 'damaged' | 'returned_to_sender';
     readonly shipmentId: string;
     readonly trackingNumber: string;
   }[];
@@ -978,6 +1184,28 @@ export type Order = {
   readonly updatedAt: string;
   /** The ETag */
   readonly version: number;
+};
+
+export type OrderLine = {
+  /** How many pieces may be cancelled or sent back now */
+  readonly allowed: {
+    readonly cancel: number;
+    readonly return: number;
+  };
+  /** Decimal string in the currency of the order */
+  readonly amount: string;
+  /** Pieces that were cancelled; absent where none was */
+  readonly cancelled?: number;
+  readonly line: number;
+  readonly name?: string;
+  readonly quantity: number;
+  /** Pieces that came back, or never arrived and were refunded; absent where none did */
+  readonly returned?: number;
+  /** Pieces that have left; absent where none has */
+  readonly shipped?: number;
+  readonly sku: string;
+  /** Decimal string in the currency of the order */
+  readonly unitPrice: string;
 };
 
 export type OrderStatus =
@@ -1230,6 +1458,12 @@ export type ProblemDetails = {
     | 'REFERENCE_TAKEN'
     | 'REFUND_EXCEEDS_CAPTURED'
     | 'RETURN_EXCEEDS_SHIPPED'
+    | 'UNKNOWN_LINE'
+    | 'QUANTITY_EXCEEDS_OPEN'
+    | 'CHANGE_PENDING'
+    | 'STOCK_UNDECIDED'
+    | 'SHIPMENT_NOT_CLAIMABLE'
+    | 'CLAIM_EXISTS'
     | 'REVIEW_DECIDED'
     | 'SHIPMENT_NOT_DISPATCHABLE'
     | 'SHIPMENT_NOT_DELIVERABLE'
@@ -1327,7 +1561,7 @@ export type Shipment = {
   readonly orderId: string;
   /** A hold or a cancellation of the order keeps it here */
   readonly paused: boolean;
-  readonly status: 'SCHEDULED' | 'DISPATCHED' | 'DELIVERED' | 'CANCELLED';
+  readonly status: 'SCHEDULED' | 'DISPATCHED' | 'DELIVERED' | 'CANCELLED' | 'LOST' | 'DAMAGED' | 'RETURNED';
   readonly trackingNumber?: string;
 };
 

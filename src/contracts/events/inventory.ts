@@ -26,7 +26,7 @@ export const INVENTORY_EVENTS = {
   }),
   StockReleased: defineEvent({
     source,
-    meaning: 'The reservation of the order was given back.',
+    meaning: 'The reservation of the order, or a part of it, was given back.',
     data: Type.Object({ allocations: Type.Array(Allocation), reason: Reason }),
     example: { allocations: exampleAllocations, reason: 'OrderCancelled' },
   }),
@@ -38,7 +38,8 @@ export const INVENTORY_EVENTS = {
   }),
   StockReturned: defineEvent({
     source,
-    meaning: 'Returned goods are in stock again.',
+    meaning:
+      'Goods of a return, or of a parcel that came back undelivered and whose id `returnId` is then, are in stock again.',
     data: Type.Object({ returnId: Id, allocations: Type.Array(Allocation) }),
     example: { returnId: exampleId, allocations: exampleAllocations },
   }),

@@ -14,8 +14,10 @@ import {
   LinePart,
   OrderItem,
   Origin,
+  ParcelFailure,
   PaymentStatus,
   Reason,
+  Replaced,
   ReturnedLine,
   SOURCES,
   Shortage,
@@ -86,6 +88,7 @@ export const ORDERS_EVENTS = {
       metadata: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
       deadlineAt: Time,
       origin: Type.Optional(Origin),
+      replaces: Type.Optional(Replaced),
     }),
     example: {
       customerId: exampleId,
@@ -242,13 +245,27 @@ export const ORDERS_EVENTS = {
     source,
     meaning:
       'Everything was delivered, or an operator declared the order complete; it is to be invoiced, where its parcels were not.',
-    data: Type.Object({ ...Sale, by: Type.Optional(Actor) }),
+    data: Type.Object({
+      ...Sale,
+      undelivered: Type.Optional(
+        Type.Array(Type.Object({ shipmentId: Id, kind: ParcelFailure }), {
+          description: 'Parcels that did not arrive and were settled otherwise',
+        }),
+      ),
+      replaces: Type.Optional(Replaced),
+      by: Type.Optional(Actor),
+    }),
     example: { customerId: exampleId, currency: 'EUR', items: exampleItems, totalAmount: '19.90' },
   }),
   OrderCancellationRequested: defineEvent({
     source,
     meaning: 'The order shall be cancelled if the warehouse can still stop it; shipping decides.',
-    data: Type.Object({ reason: Reason, by: Type.String(), customerMessage: Type.Optional(CustomerMessage) }),
+    data: Type.Object({
+      reason: Reason,
+      by: Type.String(),
+      customerMessage: Type.Optional(CustomerMessage),
+      rest: Type.Optional(Type.Boolean({ description: 'Where not everything can be stopped, what still can' })),
+    }),
     example: { reason: 'changed my mind', by: 'customer' },
   }),
   OrderCancellationLapsed: defineEvent({

@@ -1,6 +1,16 @@
 import { Type } from 'typebox';
 import { defineEvent, type EventDefinition } from '#contracts/envelope.ts';
-import { Actor, Id, SOURCES, SkuQuantity, exampleId } from './vocabulary.ts';
+import {
+  Actor,
+  Allocation,
+  Id,
+  ParcelFailure,
+  Reason,
+  SOURCES,
+  SkuQuantity,
+  exampleAllocations,
+  exampleId,
+} from './vocabulary.ts';
 
 const source = SOURCES.shipping;
 
@@ -44,5 +54,24 @@ export const SHIPPING_EVENTS = {
     meaning: 'All parcels of the order were stopped before any left.',
     data: Type.Object({ shipmentIds: Type.Array(Id) }),
     example: { shipmentIds: [exampleId] },
+  }),
+  ShipmentsFrozen: defineEvent({
+    source,
+    meaning: 'Nothing of the order is dispatched until its change is decided; this has left, and this is still here.',
+    data: Type.Object({ changeId: Id, gone: Type.Array(SkuQuantity), here: Type.Array(Allocation) }),
+    example: { changeId: exampleId, gone: [], here: exampleAllocations },
+  }),
+  ShipmentFailed: defineEvent({
+    source,
+    meaning:
+      'A parcel that had left was lost or damaged, or came back undelivered; `restocked` goods of the latter are back on their shelf.',
+    data: Type.Object({
+      shipmentId: Id,
+      kind: ParcelFailure,
+      reason: Type.Optional(Reason),
+      by: Type.String(),
+      restocked: Type.Optional(Type.Array(Allocation)),
+    }),
+    example: { shipmentId: exampleId, kind: 'lost', by: 'operator' },
   }),
 } as const satisfies Record<string, EventDefinition>;

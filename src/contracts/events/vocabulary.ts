@@ -98,6 +98,26 @@ export const LinePart = Type.Object({
 });
 export type LinePart = Static<typeof LinePart>;
 
+/** What went wrong with a parcel that has left. */
+export const ParcelFailure = Type.Union([
+  Type.Literal('lost'),
+  Type.Literal('damaged'),
+  Type.Literal('returned_to_sender'),
+]);
+export type ParcelFailure = Static<typeof ParcelFailure>;
+
+/** Pieces of a line of the order. */
+export const LineQuantity = Type.Object({
+  line: Type.Integer({ minimum: 1 }),
+  sku: Type.String(),
+  quantity: Type.Integer({ minimum: 1 }),
+});
+export type LineQuantity = Static<typeof LineQuantity>;
+
+/** Pieces of a line with what they are worth: `amount` with tax, `tax` of it. */
+export const LineValue = Type.Object({ ...LineQuantity.properties, amount: Amount, tax: Type.Optional(Amount) });
+export type LineValue = Static<typeof LineValue>;
+
 export const PaymentStatus = Type.Union([
   Type.Literal('NONE'),
   Type.Literal('PENDING'),
@@ -120,6 +140,12 @@ export const Origin = Type.Object({
   number: Type.String({ description: 'The number of the order there' }),
 });
 export type Origin = Static<typeof Origin>;
+
+/** The order of which another one sends again what did not arrive. */
+export const Replaced = Type.String({
+  format: 'uuid',
+  description: 'The order of which it sends again what did not arrive',
+});
 
 export const exampleItems: OrderItem[] = [
   { line: 1, sku: 'MUG-1', name: 'Mug', quantity: 2, unitPrice: '9.95', amount: '19.90' },

@@ -9,11 +9,12 @@ import { answer } from '#platform/http/description/openapi.ts';
 import { Problem, problemOfRefusal } from '#platform/http/problems.ts';
 import { emptyBodyIsObject } from '#platform/http/server.ts';
 import type { Row } from '#platform/processor/aggregate.ts';
-import { cancellationOutcome, orderAsOf } from '#orders/as-of.ts';
+import { decisionOutcome, orderAsOf } from '#orders/as-of.ts';
 import type { OrderRoutesOptions } from '#orders/routes.ts';
 import { type MayRepeat, referenceHolders, referenceKey, referenceTaken } from '#orders/references.ts';
 import type { OrderCommand, RefundKind } from '#orders/rules/commands.ts';
-import type { Order } from '#orders/rules/state.ts';
+import { isDeciding, type Order } from '#orders/rules/state.ts';
+import * as goods from '#orders/goods-schemas.ts';
 import * as schemas from '#orders/schemas.ts';
 import { allowedActions } from '#orders/view.ts';
 import { loadOne, orderId, orderNotFound, sendOrder } from './answers.ts';
@@ -34,12 +35,14 @@ interface CommandRoute<Schema extends TSchema> {
   readonly refusals: readonly ErrorCode[];
   /** What it means where the outcome is not known yet, if that can be. */
   readonly maybeLater?: string;
+  /** It makes something that did not exist, and is answered with 201. */
+  readonly created?: boolean;
   readonly commandOf: (body: Static<Schema>, by: string, params: Record<string, string>) => OrderCommand;
 }
 
 /** What a command is answered with: 202 where its outcome is not known yet. */
 interface Outcome {
-  readonly code: 200 | 202;
+  readonly code: 200 | 201 | 202;
   readonly row: Row<Order>;
   readonly updatedAt: string;
 }
@@ -62,6 +65,40 @@ export function commandRoutes(
       type: 'cancel',
       reason,
       customerMessage,
+      by,
+    }),
+  });
+  command({
+    operationId: 'cancelItems',
+    url: '/orders/:id/cancellations',
+    summary: 'Cancel pieces of an order, or everything that can still be stopped',
+    body: goods.CancelItems,
+    refusals: [
+      'UNKNOWN_LINE',
+      'QUANTITY_EXCEEDS_OPEN',
+      'CHANGE_PENDING',
+      'CANCELLATION_PENDING',
+      'STOCK_UNDECIDED',
+      'ORDER_ALREADY_SHIPPED',
+      'ORDER_FINAL',
+    ],
+    maybeLater: 'The warehouse is deciding on the cancellation',
+    commandOf: ({ items, atMost, reason }, by) => ({ type: 'cancelItems', items, atMost, reason, by }),
+  });
+  command({
+    operationId: 'openClaim',
+    url: '/orders/:id/claims',
+    summary: 'Refund or send again what did not arrive as it should',
+    body: goods.OpenClaim,
+    created: true,
+    refusals: ['SHIPMENT_NOT_CLAIMABLE', 'CLAIM_EXISTS', 'RETURN_EXCEEDS_SHIPPED', 'ORDER_FINAL'],
+    commandOf: ({ shipmentId, kind, items, resolution, reason }, by) => ({
+      type: 'openClaim',
+      shipmentId: shipmentId.toLowerCase(),
+      kind,
+      items,
+      resolution: resolution as 'refund' | 'reship',
+      reason,
       by,
     }),
   });
@@ -167,7 +204,7 @@ export function commandRoutes(
           params: described.params ?? schemas.OrderParams,
           body: described.body,
           response: {
-            200: done,
+            [described.created ? 201 : 200]: done,
             ...(maybeLater && { 202: answer(maybeLater, schemas.OrderView, { headers: ['ETag'] }) }),
           },
         },
@@ -202,12 +239,12 @@ export function commandRoutes(
 
   /** The order as the command left it. A cancellation the warehouse decides on is answered with its outcome, if that comes soon, and a repeat of it alike. */
   async function outcomeOf(command: OrderCommand, row: Row<Order>, updatedAt: string): Promise<Outcome> {
-    const waits = command.type === 'cancel' && row.state!.cancellation !== undefined;
-    if (waits)
-      await waiters.waitFor({ row, updatedAt }, CANCELLATION_WAIT_MS, (order) => order.cancellation === undefined);
+    const asks = command.type === 'cancel' || command.type === 'cancelItems';
+    const waits = asks && isDeciding(row.state!);
+    if (waits) await waiters.waitFor({ row, updatedAt }, CANCELLATION_WAIT_MS, (order) => !isDeciding(order));
     await cached?.orders.changed(row.id);
-    if (!waits) return { code: 200, row, updatedAt };
-    const outcome = await cancellationOutcome(database, row.id, row.sequence);
+    if (!waits) return { code: command.type === 'openClaim' ? 201 : 200, row, updatedAt };
+    const outcome = await decisionOutcome(database, row.id, row.sequence);
     return outcome ? { code: 200, row: outcome, updatedAt: outcome.updatedAt } : { code: 202, row, updatedAt };
   }
 

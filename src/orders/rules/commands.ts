@@ -1,5 +1,13 @@
-import type { Allocation, PaymentStatus, ReturnedLine, Shortage, SkuQuantity } from '#contracts/order-events.ts';
+import type {
+  Allocation,
+  ParcelFailure,
+  PaymentStatus,
+  ReturnedLine,
+  Shortage,
+  SkuQuantity,
+} from '#contracts/order-events.ts';
 import type { OrderPatch } from './amend.ts';
+import type { LineWish } from './state.ts';
 
 /** What may be asked of an order, and what a decision needs beside it. */
 
@@ -15,6 +23,10 @@ export interface Deadlines {
   readonly SHIPPED: number;
   /** Instead of the status' own, while a hold keeps the order from going on. */
   readonly held: number;
+  /** A change of the items that the warehouse does not decide on. */
+  readonly change: number;
+  /** Goods that were announced to come back and do not. */
+  readonly returns: number;
 }
 
 export interface DecideContext {
@@ -76,6 +88,33 @@ export type OrderCommand =
       readonly by?: string | undefined;
     }
   | { readonly type: 'recordShipmentsStopped' }
+  | { readonly type: 'recordFreeze'; readonly changeId: string; readonly here: readonly Allocation[] }
+  | {
+      readonly type: 'recordLoss';
+      readonly shipmentId: string;
+      readonly kind: ParcelFailure;
+      readonly reason?: string | undefined;
+    }
+  | { readonly type: 'recordFollowUp'; readonly claimId: string; readonly status: string }
+  | {
+      readonly type: 'openClaim';
+      readonly shipmentId: string;
+      readonly kind: ParcelFailure;
+      /** Pieces of the parcel; undefined: everything in it that is not claimed yet. */
+      readonly items?: readonly SkuQuantity[] | undefined;
+      readonly resolution: 'refund' | 'reship';
+      readonly reason: string;
+      readonly by: string;
+    }
+  | {
+      readonly type: 'cancelItems';
+      /** Pieces by line; undefined: everything that can still be stopped. */
+      readonly items?: readonly LineWish[] | undefined;
+      /** As many of them as can still be stopped, instead of all or none. */
+      readonly atMost?: boolean | undefined;
+      readonly reason: string;
+      readonly by: string;
+    }
   | {
       readonly type: 'cancel';
       readonly reason: string;

@@ -4,7 +4,7 @@ import type { Status } from './lifecycle.ts';
 import type { Hold, Order } from './state.ts';
 
 /** When a waiting that begins now ends by itself (RFC 3339). */
-export function deadline(status: keyof Deadlines, held: boolean, context: DecideContext): string {
+export function deadline(status: Status & keyof Deadlines, held: boolean, context: DecideContext): string {
   return isoTime(context.nowMs + context.deadlines[held ? 'held' : status]);
 }
 
@@ -27,7 +27,13 @@ export function deadlineUnder(order: Order, holds: readonly Hold[], context: Dec
   if (!(order.status in context.deadlines)) return undefined;
   return holds.some((hold) => hold.steps.length > 0)
     ? heldUntil(holds, context)
-    : deadline(order.status as keyof Deadlines, false, context);
+    : deadline(order.status as Status & keyof Deadlines, false, context);
+}
+
+/** When something of the order is next due by itself: its waiting, or the decision on a change. Undefined where nothing is. */
+export function nextDeadline({ deadlineAt, change }: Order): string | undefined {
+  if (change === undefined) return deadlineAt;
+  return deadlineAt === undefined || change.deadlineAt < deadlineAt ? change.deadlineAt : deadlineAt;
 }
 
 /** Why an order ends whose waiting has passed its deadline. */

@@ -2,13 +2,16 @@ import type { Refusal } from '#contracts/errors.ts';
 import type { NewEvent } from '#contracts/order-events.ts';
 import { type Ignored, ignore } from '#platform/processor/aggregate.ts';
 import { type DecideContext, type OrderCommand, isFact } from './commands.ts';
+import { changeRequested, openPieces } from './change.ts';
+import { arrived } from './claims.ts';
 import { deadline } from './deadlines.ts';
-import { EVENTS_OF, paid, paymentRequest } from './events.ts';
+import { completed, EVENTS_OF, paid, paymentRequest } from './events.ts';
 import { evolve } from './evolve.ts';
 import { lateFact, rowsFor } from './lifecycle.ts';
 import { POLICIES, notAllowed } from './policies.ts';
-import { settle } from './settle.ts';
+import { amountToCapture, type Occasion, settle } from './settle.ts';
 import { type Order, isPaused } from './state.ts';
+import { stopUnpaid } from './unpaid.ts';
 
 /**
  * Decides and folds: the events of a command and the order after them, or the refusal. Pure: time and ids come in with
@@ -32,42 +35,58 @@ export function decide(
   if (!Array.isArray(events)) return events;
   let after = order;
   for (const event of events) after = evolve(after, event);
-  for (let next = proceed(after, context); next; next = proceed(after, context)) {
-    events.push(next);
-    after = evolve(after, next);
-  }
-  for (const event of settleAfter(command)(after, context)) {
-    events.push(event);
-    after = evolve(after, event);
-  }
+  const take = (more: readonly NewEvent[]): void => {
+    events.push(...more);
+    after = more.reduce<Order>(evolve, after);
+  };
+  const goOn = (): void => {
+    for (let step = proceed(after, order, context); step.length > 0; step = proceed(after, order, context)) take(step);
+  };
+  goOn();
+  take(settle(after, occasionOf(command, after), context));
+  // Money that is given back may stop goods.
+  goOn();
   return { events, order: after };
 }
 
 /** Why money is owed once a command is carried out; whoever gave the command gives it back. */
-function settleAfter(command: OrderCommand): (order: Order, context: DecideContext) => NewEvent[] {
+function occasionOf(command: OrderCommand, { returns }: Order): Occasion {
   const moves = command.type === 'recordDispatch' || command.type === 'recordDelivery';
   const by = 'by' in command && !moves ? command.by : 'orders';
-  return (order, context) => {
-    const returned =
-      command.type === 'receiveReturn' && order.returns.find(({ returnId }) => returnId === command.returnId);
-    return settle(order, { reason: returned ? `return: ${returned.reason}` : 'owed to the customer', by }, context);
-  };
+  const returned = command.type === 'receiveReturn' && returns.find(({ returnId }) => returnId === command.returnId);
+  return { reason: returned ? `return: ${returned.reason}` : 'owed to the customer', by };
 }
 
-/** The next step that the order can take by itself: ask for the payment, hand over to the warehouse. */
-function proceed(order: Order, context: DecideContext): NewEvent | undefined {
-  if (order.status === 'RESERVED' && !isPaused(order, 'payment')) {
-    if (!order.paymentRequested) return paymentRequest(order);
+/**
+ * The next step the order takes by itself, if any: ask for the payment, hand over to the warehouse, stop goods that
+ * nothing is paid for any more, close what nothing is left of. `before` is the order before the decision.
+ */
+function proceed(order: Order, before: Order, context: DecideContext): NewEvent[] {
+  const { status } = order;
+  if (status === 'RESERVED' && !isPaused(order, 'payment')) {
+    if (!order.paymentRequested) return [paymentRequest(order)];
     // Only what was paid before it was reserved is paid here already.
-    if (order.paymentStatus === 'CAPTURED') return paid({ paymentStatus: 'CAPTURED' }, order, context);
+    if (order.paymentStatus === 'CAPTURED') return [paid({ paymentStatus: 'CAPTURED' }, order, context)];
   }
-  if (order.status === 'PAID' && !isPaused(order, 'shipment')) {
+  const stop = stopUnpaid(order, before, context);
+  if (stop) return [stop];
+  if (status === 'PAID' && !isPaused(order, 'shipment')) {
     const data = {
       allocations: [...order.allocations],
       shippingAddress: order.shippingAddress,
       deadlineAt: deadline('READY_FOR_SHIPMENT', false, context),
     };
-    return { type: 'OrderReadyForShipment', data };
+    return [{ type: 'OrderReadyForShipment', data }];
   }
-  return undefined;
+  if (status === 'PARTIALLY_SHIPPED' && !order.change && (order.restWanted || order.cancelled)) {
+    const open = openPieces(order);
+    if (open.size === 0) {
+      const amount = amountToCapture(order, []);
+      const deadlineAt = deadline('SHIPPED', false, context);
+      return [{ type: 'OrderShippingClosed', data: { ...(amount !== undefined && { amount }), deadlineAt } }];
+    }
+    if (order.restWanted) return [changeRequested(order, open, true, order.restWanted, context)];
+  }
+  if (status === 'SHIPPED' && arrived(order)) return completed(order);
+  return [];
 }

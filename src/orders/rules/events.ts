@@ -4,6 +4,8 @@ import { isoTime } from '#contracts/time.ts';
 import { ignore, type Ignored } from '#platform/processor/aggregate.ts';
 import type { DecideContext, OrderCommand } from './commands.ts';
 import { amended } from './amend.ts';
+import { cancelItems, lapsed, recordFreeze, stillWanted } from './change.ts';
+import { arrived, openClaim, recordFollowUp } from './claims.ts';
 import { deadline, deadlineUnder, expiryReason, heldUntil } from './deadlines.ts';
 import { evolve } from './evolve.ts';
 import { rowsFor } from './lifecycle.ts';
@@ -29,7 +31,7 @@ export const EVENTS_OF: Emitters = {
     const deadlineAt = isPaused(order, 'payment')
       ? heldUntil(order.holds, context)
       : deadline('RESERVED', false, context);
-    return [{ type: 'OrderReserved', data: { allocations: [...allocations], deadlineAt } }];
+    return [{ type: 'OrderReserved', data: { allocations: stillWanted(order, allocations), deadlineAt } }];
   },
   recordShortage: ({ shortages }) => [{ type: 'OrderRejected', data: { shortages: [...shortages] } }],
   recordBackorder: ({ shortages }, _, context) => {
@@ -83,16 +85,23 @@ export const EVENTS_OF: Emitters = {
       ...(by !== undefined && { by }),
     };
     const shipped: NewEvent = { type: last ? 'OrderShipped' : 'OrderPartiallyShipped', data };
-    return [
-      ...(order.cancellation ? [lapsedCancellation] : []),
-      shipped,
-      ...soldWith(shipmentId, shipped, order, context),
-    ];
+    const sold = soldWith(shipmentId, shipped, order, context);
+    if (order.cancellation) return [lapsedCancellation, shipped, ...sold];
+    const late = last && order.change ? [lapsed(order, 'the last parcel had left already')] : [];
+    return [...late, shipped, ...sold];
   },
-  recordDelivery: ({ shipmentId, last, by }, order) =>
-    last && order.status === 'SHIPPED'
-      ? completed(order, by)
-      : [{ type: 'OrderDeliveryRecorded', data: { shipmentId, ...(by !== undefined && { by }) } }],
+  recordDelivery: ({ shipmentId, by }, order) => {
+    if (order.status === 'SHIPPED' && arrived(order, shipmentId)) return completed(order, by, shipmentId);
+    const parcel = order.shipments.find((candidate) => candidate.shipmentId === shipmentId);
+    if (order.status === 'COMPLETED' && parcel?.problem === undefined)
+      return ignore('an operator completed the order before the carrier reported');
+    return [{ type: 'OrderDeliveryRecorded', data: { shipmentId, ...(by !== undefined && { by }) } }];
+  },
+  recordLoss: ({ shipmentId, kind, reason }) => [
+    { type: 'OrderLossRecorded', data: { shipmentId, kind, ...(reason !== undefined && { reason }) } },
+  ],
+  openClaim,
+  recordFollowUp,
   complete: ({ by }, order) => completed(order, by),
   recordShipmentsStopped: (_, order) => {
     const { reason, by, customerMessage } = order.cancellation ?? {
@@ -104,13 +113,18 @@ export const EVENTS_OF: Emitters = {
     ];
   },
 
-  cancel: ({ reason, by, customerMessage }, order) => [
-    {
-      // With the warehouse it is asked for, before that it is done: the table says which.
-      type: rowsFor(order.status, 'cancel')[0]!.event as 'OrderCancellationRequested' | 'OrderCancelled',
+  cancel: ({ reason, by, customerMessage }, order) => {
+    // With the warehouse it is asked for, before that it is done: the table says which.
+    const type = rowsFor(order.status, 'cancel')[0]!.event as 'OrderCancellationRequested' | 'OrderCancelled';
+    const cancelled: NewEvent = {
+      type,
       data: { reason, by, ...(customerMessage !== undefined && { customerMessage }) },
-    },
-  ],
+    };
+    // Asked for first, so that nothing leaves in between.
+    return order.change ? [cancelled, lapsed(order, 'the whole order is being cancelled')] : [cancelled];
+  },
+  cancelItems,
+  recordFreeze,
   hold: ({ hold, reason, by }, order, context) => {
     const holds = [...order.holds, { type: hold, reason, by, steps: HOLD_STEPS }];
     return [{ type: 'OrderHeld', data: { hold, reason, by, deadlineAt: deadlineUnder(order, holds, context) } }];
@@ -122,11 +136,12 @@ export const EVENTS_OF: Emitters = {
   },
   amend: ({ changes, by }, order) => [{ type: 'OrderAmended', data: { ...amended(order, changes), by } }],
   expire: (_, order, context) => {
-    if (order.deadlineAt === undefined || order.deadlineAt > isoTime(context.nowMs))
-      return ignore('the deadline was moved');
-    if (rowsFor(order.status, 'expire')[0]!.event !== 'OrderCancelled')
-      return [{ type: 'OrderOverdue', data: { status: order.status } }];
-    return [{ type: 'OrderCancelled', data: { reason: expiryReason(order), by: 'timer' } }];
+    const now = isoTime(context.nowMs);
+    const events: NewEvent[] = [];
+    if (order.change && order.change.deadlineAt <= now)
+      events.push(lapsed(order, 'the warehouse did not decide in time'));
+    if (order.deadlineAt !== undefined && order.deadlineAt <= now) events.push(expired(order));
+    return events.length > 0 ? events : ignore('the deadline was moved');
   },
 
   requestReturn: (command, order, context) => [
@@ -151,6 +166,13 @@ const lapsedCancellation: NewEvent = {
   data: { reason: 'a parcel had left already' },
 };
 
+/** What follows where the order has waited too long in its status. */
+function expired(order: Order): NewEvent {
+  if (rowsFor(order.status, 'expire').every(({ event }) => event !== 'OrderCancelled'))
+    return { type: 'OrderOverdue', data: { status: order.status } };
+  return { type: 'OrderCancelled', data: { reason: expiryReason(order), by: 'timer' } };
+}
+
 function paymentRecorded(
   paymentStatus: PaymentStatus,
   more: Omit<EventData<'OrderPaymentRecorded'>, 'paymentStatus'> = {},
@@ -174,10 +196,19 @@ export function paid(
   return { type: 'OrderPaid', data: { ...payment, deadlineAt } };
 }
 
-function completed(order: Order, by: string | undefined): NewEvent[] {
+/** The end of an order of which everything that stands has arrived, or was declared to have. */
+export function completed(order: Order, by?: string, arriving?: string): NewEvent[] {
   const rest = order.shipments.some(({ invoiced }) => invoiced) ? unshippedContent(order) : undefined;
   const sale = saleOf(order, standingContent(order), order.totalAmount);
-  const data = { ...sale, ...(by !== undefined && { by }) };
+  const undelivered = order.shipments.flatMap(({ shipmentId, delivered, problem: kind }) =>
+    kind !== undefined && !delivered && shipmentId !== arriving ? [{ shipmentId, kind }] : [],
+  );
+  const data = {
+    ...sale,
+    ...(undelivered.length > 0 && { undelivered }),
+    ...(order.origin?.kind === 'replacement' && { replaces: order.origin.orderId }),
+    ...(by !== undefined && { by }),
+  };
   return [...(rest ? [partSold(order, rest)] : []), { type: 'OrderCompleted', data }];
 }
 
@@ -189,6 +220,8 @@ function soldWith(
   { invoicesDispatches }: DecideContext,
 ): NewEvent[] {
   const [first] = before.shipments;
+  // What is sent again was invoiced with the order it belongs to.
+  if (before.origin?.kind === 'replacement') return [];
   if (first ? !first.invoiced : !invoicesDispatches) return [];
   const order = evolve(before, shipped);
   const content = shippedContent(order, before);

@@ -1,6 +1,8 @@
+import { withoutReleased } from '#contracts/allocations.ts';
 import { formatAmount } from '#contracts/money.ts';
-import { type EventData, EXTERNAL } from '#contracts/order-events.ts';
+import { type EventData, EXTERNAL, type ParcelFailure } from '#contracts/order-events.ts';
 import { INITIAL, type OrderOwnEvent, nextStatus, type Status } from './lifecycle.ts';
+import { capturedOf } from './settle.ts';
 import { HOLD_STEPS, type Hold, type Order } from './state.ts';
 
 /** A new order out of its first event. */
@@ -25,7 +27,7 @@ export function created(data: EventData<'OrderCreated'>): Order {
     contact: data.contact,
     payment: data.payment,
     metadata: data.metadata,
-    origin: data.origin,
+    origin: data.replaces === undefined ? data.origin : { kind: 'replacement', orderId: data.replaces },
     reviewReasons: data.reviewReasons,
     allowBackorder: data.allowBackorder,
     allocations: [],
@@ -95,29 +97,66 @@ export const EVOLVERS: Evolver = {
   }),
   OrderReadyForShipment: (_, { deadlineAt }) => ({ fulfillmentStatus: 'SCHEDULED', deadlineAt }),
   OrderPartiallyShipped: (order, data) => ({ ...shippedWith(order, data), fulfillmentStatus: 'PARTIALLY_SHIPPED' }),
-  OrderShipped: (order, data) => ({ ...shippedWith(order, data), fulfillmentStatus: 'SHIPPED', holds: [] }),
+  OrderShipped: (order, data) => ({
+    ...shippedWith(order, data),
+    fulfillmentStatus: 'SHIPPED',
+    holds: [],
+    restWanted: undefined,
+  }),
   OrderPartSold: (order, { shipmentId }) => ({
     shipments: order.shipments.map((shipment) =>
       shipment.shipmentId === shipmentId ? { ...shipment, invoiced: true } : shipment,
     ),
   }),
-  OrderDeliveryRecorded: (order, { shipmentId }) => ({
-    shipments: order.shipments.map((shipment) =>
-      shipment.shipmentId === shipmentId ? { ...shipment, delivered: true } : shipment,
-    ),
+  OrderDeliveryRecorded: (order, { shipmentId }) => delivered(order, shipmentId),
+  OrderCompleted: (order, { undelivered = [] }) => {
+    const missing = new Set(undelivered.map(({ shipmentId }) => shipmentId));
+    const shipments = order.shipments.map((parcel) =>
+      missing.has(parcel.shipmentId) ? parcel : { ...parcel, delivered: true },
+    );
+    const fulfillmentStatus = missing.size > 0 ? 'SHIPPED' : 'DELIVERED';
+    return { fulfillmentStatus, deadlineAt: undefined, holds: [], shipments };
+  },
+  OrderLossRecorded: (order, { shipmentId, kind }) => ({ shipments: withProblem(order, shipmentId, kind) }),
+  OrderClaimOpened: (order, { credited, ...claim }) => ({
+    claims: [...(order.claims ?? []), claim],
+    shipments: withProblem(order, claim.shipmentId, claim.kind),
+    ...(credited && { credits: [...(order.credits ?? []), ...credited] }),
   }),
-  OrderCompleted: (order) => ({
-    fulfillmentStatus: 'DELIVERED',
-    deadlineAt: undefined,
+  OrderFollowUpClosed: (order, { claimId, status, credited }) => ({
+    claims: order.claims!.map((claim) => (claim.claimId === claimId ? { ...claim, status } : claim)),
+    ...(credited && { credits: [...(order.credits ?? []), ...credited] }),
+  }),
+  OrderChangeRequested: (order, { changeId, removes, atMost, reason, by, deadlineAt }) => ({
+    change: { changeId, removes, ...(atMost && { atMost }), reason, by, deadlineAt },
+    restWanted: undefined,
+    holds: [...order.holds, { type: 'change', reason, by, steps: ['shipment'] }],
+  }),
+  OrderChanged: (order, { removed, released, totalAmount }) => ({
+    ...changeEnded(order),
+    cancelled: [...(order.cancelled ?? []), ...removed.map(({ sku: _, ...part }) => part)],
+    allocations: withoutReleased(order.allocations, released),
+    totalAmount,
+    placedAmount: order.placedAmount ?? order.totalAmount,
+    // What was captured is what was asked for then, unless it is said.
+    ...(order.capturedAmount === undefined && capturedOf(order) > 0n && { capturedAmount: order.totalAmount }),
+  }),
+  OrderChangeLapsed: changeEnded,
+  OrderShippingClosed: (_, { deadlineAt }) => ({
+    fulfillmentStatus: 'SHIPPED',
     holds: [],
-    shipments: order.shipments.map((shipment) => ({ ...shipment, delivered: true })),
+    deadlineAt,
+    restWanted: undefined,
   }),
-  OrderCancellationRequested: (order, { reason, by, customerMessage }) => ({
-    cancellation: { reason, by, ...(customerMessage !== undefined && { customerMessage }) },
+  OrderCancellationRequested: (order, { reason, by, rest, customerMessage }) => ({
+    cancellation: { reason, by, ...(rest && { rest }), ...(customerMessage !== undefined && { customerMessage }) },
     holds: [...order.holds, { type: 'cancellation', reason, by, steps: ['shipment'] }],
   }),
   OrderCancellationLapsed: (order) => ({
     cancellation: undefined,
+    ...(order.cancellation?.rest && {
+      restWanted: { reason: order.cancellation.reason, by: order.cancellation.by },
+    }),
     holds: order.holds.filter((hold) => hold.type !== 'cancellation'),
   }),
   OrderCancelled: (_, { reason }) => ({
@@ -125,6 +164,7 @@ export const EVOLVERS: Evolver = {
     deadlineAt: undefined,
     holds: [],
     cancellation: undefined,
+    change: undefined,
     fulfillmentStatus: 'CANCELLED',
   }),
   OrderHeld: (order, { hold, reason, by, deadlineAt }) => ({
@@ -177,6 +217,31 @@ export const EVOLVERS: Evolver = {
   }),
   OrderRefundFailed: (order, { refundId }) => ({ refunds: withRefund(order, refundId, 'FAILED') }),
 };
+
+/** A parcel has arrived; one that was lost has turned up. */
+function delivered(order: Order, shipmentId: string): Partial<Order> {
+  const parcel = order.shipments.find((candidate) => candidate.shipmentId === shipmentId);
+  return {
+    shipments: order.shipments.map((shipment) => {
+      if (shipment.shipmentId !== shipmentId) return shipment;
+      const { problem: _, ...found } = shipment;
+      return { ...(shipment.problem === 'lost' ? found : shipment), delivered: true };
+    }),
+    ...(parcel?.problem === 'lost' &&
+      order.claims && {
+        claims: order.claims.map((claim) => (claim.shipmentId === shipmentId ? { ...claim, found: true } : claim)),
+      }),
+  };
+}
+
+function withProblem(order: Order, shipmentId: string, problem: ParcelFailure): Order['shipments'] {
+  return order.shipments.map((parcel) => (parcel.shipmentId === shipmentId ? { ...parcel, problem } : parcel));
+}
+
+/** A change under way that has ended, one way or the other. */
+function changeEnded(order: Order): Partial<Order> {
+  return { change: undefined, holds: order.holds.filter((hold) => hold.type !== 'change') };
+}
 
 function shippedWith(order: Order, data: EventData<'OrderShipped'>): Partial<Order> {
   const { shipmentId, carrier, trackingNumber, items, amount, deadlineAt } = data;

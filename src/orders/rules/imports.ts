@@ -82,7 +82,7 @@ export function historyOrder(
   const request = { ...requestOf(order, origin.source, PAID_ELSEWHERE), requiresReview: false };
   const data = place(request, ANYTHING, { ...policy, ...AS_THEY_ARE }, context);
   if ('length' in data) return data;
-  const { payment: _p, reviewReasons: _r, allowBackorder: _b, deadlineAt: _d, ...content } = data;
+  const { payment: _p, replaces: _o, reviewReasons: _r, allowBackorder: _b, deadlineAt: _d, ...content } = data;
   const money = moneyOf(order, status, content);
   if ('length' in money) return money;
   const { refunds = [], endReason } = order;

@@ -36,6 +36,8 @@ export interface Transition {
 const beforePayment = ['CREATED', 'BACKORDERED', 'RESERVED', 'PAYMENT_PENDING'] as const;
 const beforeWarehouse = [...beforePayment, 'PAID'] as const;
 const beforeShipment = [...beforeWarehouse, 'READY_FOR_SHIPMENT'] as const;
+const withWarehouse = ['READY_FOR_SHIPMENT', 'PARTIALLY_SHIPPED'] as const;
+const goodsToGo = ['PAID', ...withWarehouse] as const;
 const open = [...beforeShipment, 'PARTIALLY_SHIPPED'] as const;
 const onceShipping = ['PARTIALLY_SHIPPED', 'SHIPPED', 'COMPLETED'] as const;
 const oncePaid = ['PAID', 'READY_FOR_SHIPMENT', ...onceShipping] as const;
@@ -61,7 +63,7 @@ export const TRANSITIONS = [
   { from: ['READY_FOR_SHIPMENT', 'PARTIALLY_SHIPPED'], command: 'recordDispatch', event: 'OrderShipped', to: 'SHIPPED', who: ['shipping'] },
   // Where each parcel has its invoice; when the order is completed, what is left of it.
   { from: ['PARTIALLY_SHIPPED', 'SHIPPED'], command: 'proceed', event: 'OrderPartSold', to: 'same', who: ['orders'] },
-  { from: ['PARTIALLY_SHIPPED', 'SHIPPED'], command: 'recordDelivery', event: 'OrderDeliveryRecorded', to: 'same', who: ['shipping'] },
+  { from: onceShipping, command: 'recordDelivery', event: 'OrderDeliveryRecorded', to: 'same', who: ['shipping'] },
   { from: ['SHIPPED'], command: 'recordDelivery', event: 'OrderCompleted', to: 'COMPLETED', who: ['shipping'] },
   { from: ['SHIPPED'], command: 'complete', event: 'OrderCompleted', to: 'COMPLETED', who: ['client'] },
 
@@ -70,6 +72,20 @@ export const TRANSITIONS = [
   { from: ['READY_FOR_SHIPMENT'], command: 'cancel', event: 'OrderCancellationRequested', to: 'same', who: ['client', 'reviews'] },
   { from: ['READY_FOR_SHIPMENT'], command: 'recordShipmentsStopped', event: 'OrderCancelled', to: 'CANCELLED', who: ['shipping'] },
   { from: ['READY_FOR_SHIPMENT'], command: 'recordDispatch', event: 'OrderCancellationLapsed', to: 'same', who: ['shipping'] },
+
+  // Pieces taken off the order: at once while nothing is with the warehouse, else when shipping has said what is still here.
+  { from: beforeWarehouse, command: 'cancelItems', event: 'OrderCancelled', to: 'CANCELLED', who: ['client'] },
+  { from: ['BACKORDERED', 'RESERVED', 'PAYMENT_PENDING', 'PAID'], command: 'cancelItems', event: 'OrderChanged', to: 'same', who: ['client'] },
+  { from: ['READY_FOR_SHIPMENT'], command: 'cancelItems', event: 'OrderCancellationRequested', to: 'same', who: ['client'] },
+  { from: withWarehouse, command: 'cancelItems', event: 'OrderChangeRequested', to: 'same', who: ['client'] },
+  { from: withWarehouse, command: 'recordFreeze', event: 'OrderChanged', to: 'same', who: ['shipping'] },
+  { from: withWarehouse, command: 'recordFreeze', event: 'OrderChangeLapsed', to: 'same', who: ['shipping'] },
+  { from: withWarehouse, command: 'expire', event: 'OrderChangeLapsed', to: 'same', who: ['timer'] },
+  { from: withWarehouse, command: 'recordDispatch', event: 'OrderChangeLapsed', to: 'same', who: ['shipping'] },
+  { from: ['READY_FOR_SHIPMENT'], command: 'cancel', event: 'OrderChangeLapsed', to: 'same', who: ['client', 'reviews'] },
+  { from: ['PARTIALLY_SHIPPED'], command: 'proceed', event: 'OrderChangeRequested', to: 'same', who: ['orders'] },
+  { from: ['PARTIALLY_SHIPPED'], command: 'proceed', event: 'OrderShippingClosed', to: 'SHIPPED', who: ['orders'] },
+  { from: ['SHIPPED'], command: 'proceed', event: 'OrderCompleted', to: 'COMPLETED', who: ['orders'] },
 
   { from: open, command: 'hold', event: 'OrderHeld', to: 'same', who: ['client'] },
   { from: open, command: 'release', event: 'OrderReleased', to: 'same', who: ['client', 'reviews'] },
@@ -91,6 +107,12 @@ export const TRANSITIONS = [
   { from: ['CANCELLED'], command: 'recordPaymentPending', event: 'OrderPaymentRecorded', to: 'same', who: ['payments'] },
   { from: ['CANCELLED'], command: 'recordPaymentFailure', event: 'OrderPaymentRecorded', to: 'same', who: ['payments'] },
 
+  { from: onceShipping, command: 'recordLoss', event: 'OrderLossRecorded', to: 'same', who: ['shipping'] },
+  { from: onceShipping, command: 'openClaim', event: 'OrderClaimOpened', to: 'same', who: ['client'] },
+  { from: onceShipping, command: 'recordFollowUp', event: 'OrderFollowUpClosed', to: 'same', who: ['orders'] },
+  { from: goodsToGo, command: 'proceed', event: 'OrderHeld', to: 'same', who: ['orders'] },
+  { from: goodsToGo, command: 'proceed', event: 'OrderReleased', to: 'same', who: ['orders'] },
+
   { from: onceShipping, command: 'requestReturn', event: 'OrderReturnRequested', to: 'same', who: ['client'] },
   { from: onceShipping, command: 'receiveReturn', event: 'OrderReturnReceived', to: 'same', who: ['client'] },
 ] as const satisfies readonly Transition[];
@@ -111,7 +133,8 @@ export const LATE_FACTS: readonly LateFact[] = [
   { in: ['CANCELLED'], command: 'recordShortage', because: 'the order had ended already; nothing is reserved' },
   { in: ['CANCELLED'], command: 'recordBackorder', because: 'inventory forgets the backorder when it reads OrderCancelled' },
   { in: ['PAYMENT_PENDING'], command: 'recordPaymentPending', because: 'the order waits for the outcome already' },
-  { in: ['COMPLETED'], command: 'recordDelivery', because: 'an operator completed the order before the carrier reported' },
+  { in: ['CANCELLED'], command: 'recordFreeze', because: 'the order ended while its change was decided' },
+  { in: ['SHIPPED', 'COMPLETED'], command: 'recordFreeze', because: 'the change lapsed when the last parcel left' },
   { in: ['CANCELLED'], command: 'release', because: 'the review was decided after the order had ended' },
   { in: ['REJECTED', 'PAYMENT_FAILED'], command: 'release', because: 'the review was decided after the order had ended' },
   { in: ['REJECTED', 'PAYMENT_FAILED', 'CANCELLED'], command: 'cancel', because: 'the review was decided after the order had ended' },
@@ -120,10 +143,12 @@ export const LATE_FACTS: readonly LateFact[] = [
 /** Actions a person can ask for, and the command behind each. */
 export const ACTIONS = [
   'cancel',
+  'cancelItems',
   'hold',
   'release',
   'amend',
   'complete',
+  'openClaim',
   'requestReturn',
   'receiveReturn',
   'requestRefund',

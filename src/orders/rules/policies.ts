@@ -1,17 +1,21 @@
-import { type ErrorCode, type Refusal, refuse } from '#contracts/errors.ts';
+import { type ErrorCode, isRefusal, type Refusal, refuse } from '#contracts/errors.ts';
 import { amountMinor } from '#contracts/money.ts';
 import { amendmentRefused } from './amend.ts';
+import { piecesToCancel, takesAll } from './change.ts';
+import { piecesToClaim } from './claims.ts';
 import type { OrderCommand } from './commands.ts';
 import { ACTIONS, type Action, type CommandName, STATUSES, type Status, rowsFor } from './lifecycle.ts';
 import { refundWithinCaptured, returnWithinShipped } from './returns.ts';
 import type { Order } from './state.ts';
+import { REFUNDED } from './unpaid.ts';
 
 /** Holds that only the system sets. */
-const RESERVED_HOLDS: ReadonlySet<string> = new Set(['review', 'cancellation', 'overdue']);
+const RESERVED_HOLDS: ReadonlySet<string> = new Set(['review', 'cancellation', 'overdue', 'change', REFUNDED]);
 /** Holds that a release does not end, and what does. */
 const ENDS_OTHERWISE: Readonly<Record<string, string>> = {
   review: 'A review hold ends by approving or rejecting the review',
   cancellation: 'This hold ends when the warehouse has decided on the cancellation',
+  change: 'This hold ends when the warehouse has decided on the change',
 };
 
 type Policies = {
@@ -27,6 +31,24 @@ export const POLICIES: Policies = {
     order.cancellation
       ? refuse('CANCELLATION_PENDING', 'Shipping is deciding on an earlier cancellation of this order.')
       : undefined,
+  cancelItems: (order, command) => {
+    if (order.cancellation)
+      return refuse('CANCELLATION_PENDING', 'Shipping is deciding on an earlier cancellation of this order.');
+    if (order.change ?? order.restWanted)
+      return refuse(
+        'CHANGE_PENDING',
+        'Shipping is deciding on an earlier change of this order; try again in a moment.',
+      );
+    const pieces = piecesToCancel(order, command);
+    if (isRefusal(pieces)) return pieces;
+    return order.status === 'CREATED' && !takesAll(order, pieces)
+      ? refuse('STOCK_UNDECIDED', 'The stock decision on this order is still to come; try again in a moment.')
+      : undefined;
+  },
+  openClaim: (order, command) => {
+    const pieces = piecesToClaim(order, command);
+    return isRefusal(pieces) ? pieces : undefined;
+  },
   hold: (order, command) => {
     if (RESERVED_HOLDS.has(command.hold))
       return refuse(
@@ -46,7 +68,9 @@ export const POLICIES: Policies = {
         `The order has no hold "${command.hold}"; its holds: ${order.holds.map(({ type }) => type).join(', ') || 'none'}.`,
       );
     }
-    const endsOtherwise = ENDS_OTHERWISE[command.hold];
+    // A hold of this name from before the warehouse decided on changes is released like any other.
+    const own = command.hold === 'change' && !order.change;
+    const endsOtherwise = own ? undefined : ENDS_OTHERWISE[command.hold];
     if (endsOtherwise === undefined) return undefined;
     const which = hold.reviewId === undefined ? '' : `: ${hold.reviewId}`;
     return refuse('ACTION_NOT_ALLOWED', `${endsOtherwise}${which}.`);
@@ -74,7 +98,7 @@ const REFUSAL_CODES: Partial<Record<Status, ErrorCode>> = {
 export function notAllowed(order: Order, command: CommandName): Refusal {
   const code: ErrorCode = STATUSES[order.status].final
     ? 'ORDER_FINAL'
-    : command === 'cancel' || command === 'amend'
+    : command === 'cancel' || command === 'cancelItems' || command === 'amend'
       ? (REFUSAL_CODES[order.status] ?? 'ACTION_NOT_ALLOWED')
       : 'ACTION_NOT_ALLOWED';
   return refuse(code, `"${command}" is not possible while the order is ${order.status}.`);
@@ -99,10 +123,20 @@ function noHoldToRelease({ holds }: Order): string {
 /** Policies of an action that hold whatever its details are. */
 const ACTION_PROBES: Partial<Record<Action, (order: Order) => Refusal | undefined>> = {
   cancel: (order) => POLICIES.cancel!(order, undefined as never),
+  cancelItems: (order) => POLICIES.cancelItems!(order, { items: undefined } as never),
   release: (order) =>
     order.holds.some((hold) => !(hold.type in ENDS_OTHERWISE))
       ? undefined
       : refuse('HOLD_NOT_FOUND', noHoldToRelease(order)),
+  openClaim: (order) => {
+    let refused: Refusal | undefined = refuse('SHIPMENT_NOT_CLAIMABLE', 'No parcel of the order has left.');
+    for (const { shipmentId } of order.shipments) {
+      const pieces = piecesToClaim(order, { shipmentId });
+      if (!isRefusal(pieces)) return undefined;
+      refused = pieces;
+    }
+    return refused;
+  },
   requestRefund: (order) => refundWithinCaptured(order, undefined),
   requestReturn: (order) => returnWithinShipped(order, {}),
   receiveReturn: (order) =>

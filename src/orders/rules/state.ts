@@ -4,8 +4,10 @@ import type {
   ChargeLine,
   Contact,
   LinePart,
+  LineQuantity,
   OrderItem,
   Origin,
+  ParcelFailure,
   PaymentStatus,
   ReturnedLine,
   Shortage,
@@ -38,6 +40,40 @@ export const FULFILLMENT_STATUSES = [
   'CANCELLED',
 ] as const;
 
+/** Pieces of a line of the order. */
+export interface LineWish {
+  readonly line: number;
+  readonly quantity: number;
+}
+
+/** A change of the items that the warehouse is deciding on. */
+export interface Change {
+  readonly changeId: string;
+  readonly removes: readonly LineQuantity[];
+  /** As many of them as can still be stopped, instead of all or none. */
+  readonly atMost?: boolean | undefined;
+  readonly reason: string;
+  readonly by: string;
+  /** When it lapses by itself (RFC 3339). */
+  readonly deadlineAt: string;
+}
+
+/** What is done about pieces that did not reach the customer as they should. */
+export interface Claim {
+  readonly claimId: string;
+  readonly shipmentId: string;
+  readonly kind: ParcelFailure;
+  readonly resolution: 'refund' | 'reship';
+  readonly items: readonly LineQuantity[];
+  readonly reason: string;
+  readonly by: string;
+  /** The order that sends them again, and how it ended. */
+  readonly followUpId?: string | undefined;
+  readonly status?: string | undefined;
+  /** The parcel was delivered after all. */
+  readonly found?: boolean | undefined;
+}
+
 export interface Order {
   readonly status: Status;
   readonly paymentStatus: PaymentStatus;
@@ -60,8 +96,8 @@ export interface Order {
   readonly contact?: Contact | undefined;
   readonly payment: { readonly provider: string; readonly token: string };
   readonly metadata?: Record<string, unknown> | undefined;
-  /** Present where another system took the order and an import brought it here. */
-  readonly origin?: Origin | undefined;
+  /** Present where no customer placed the order here: an import brought it, or it replaces what did not arrive. */
+  readonly origin?: Origin | { readonly kind: 'replacement'; readonly orderId: string } | undefined;
   readonly reviewReasons: readonly string[];
   readonly allowBackorder: boolean;
   readonly allocations: readonly Allocation[];
@@ -71,8 +107,21 @@ export interface Order {
   readonly endReason?: string | undefined;
   /** A cancellation the warehouse is deciding on. */
   readonly cancellation?:
-    | { readonly reason: string; readonly by: string; readonly customerMessage?: string | undefined }
+    | {
+        readonly reason: string;
+        readonly by: string;
+        readonly customerMessage?: string | undefined;
+        /** Where not everything can be stopped, what still can. */
+        readonly rest?: boolean | undefined;
+      }
     | undefined;
+  /** A cancellation that came too late for everything goes on with what can still be stopped. */
+  readonly restWanted?: { readonly reason: string; readonly by: string } | undefined;
+  /** A change of the items that the warehouse is deciding on. */
+  readonly change?: Change | undefined;
+  /** The total at placement, once what stands differs from it. */
+  readonly placedAmount?: string | undefined;
+  readonly claims?: readonly Claim[] | undefined;
   readonly shipments: readonly {
     readonly shipmentId: string;
     readonly carrier: string;
@@ -83,6 +132,8 @@ export interface Order {
     readonly amount?: string | undefined;
     /** It has an invoice of its own. */
     readonly invoiced?: boolean | undefined;
+    /** What went wrong with it, unless it turned up. */
+    readonly problem?: ParcelFailure | undefined;
   }[];
   readonly returns: readonly {
     readonly returnId: string;
@@ -111,6 +162,11 @@ export interface Order {
   readonly credits?: readonly LinePart[] | undefined;
   /** When the present waiting ends by itself (RFC 3339); undefined where nothing is waited for. */
   readonly deadlineAt?: string | undefined;
+}
+
+/** The warehouse has been asked something about the order and has not answered. */
+export function isDeciding(order: Order): boolean {
+  return order.cancellation !== undefined || order.restWanted !== undefined || order.change !== undefined;
 }
 
 export function isPaused(order: Order, step: Step): boolean {

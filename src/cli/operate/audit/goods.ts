@@ -112,9 +112,13 @@ function examineParcels(file: OrderFile, order: Order, findings: Findings): void
 function examineReturns(file: OrderFile, findings: Findings): void {
   if (!file.has(inventoryAudit)) return;
   const back = summedBy(
-    eventsOf(file, 'OrderReturnReceived').flatMap(({ returnId, items }) =>
-      items.map((item) => [returnId, item] as const),
-    ),
+    [
+      ...eventsOf(file, 'OrderReturnReceived'),
+      ...eventsOf(file, 'ShipmentFailed').map(({ shipmentId, restocked }) => ({
+        returnId: shipmentId,
+        items: restocked ?? [],
+      })),
+    ].flatMap(({ returnId, items }) => items.map((item) => [returnId, item] as const)),
   );
   const booked = summedBy(
     eventsOf(file, 'StockReturned').flatMap(({ returnId, allocations }) =>
@@ -129,15 +133,15 @@ function examineReturns(file: OrderFile, findings: Findings): void {
         `of return ${returnId} ${textOf(came)} came back; ${textOf(shelved)} are on a shelf again`,
         'inventory',
         'OrderReturnReceived',
+        'ShipmentFailed',
       );
   }
 }
 
 /** The data of all events of a type. */
-export function eventsOf<Type extends 'StockShipped' | 'StockReturned' | 'OrderReturnReceived' | 'OrderImported'>(
-  { events }: OrderFile,
-  type: Type,
-): readonly EventData<Type>[] {
+export function eventsOf<
+  Type extends 'StockShipped' | 'StockReturned' | 'OrderReturnReceived' | 'OrderImported' | 'ShipmentFailed',
+>({ events }: OrderFile, type: Type): readonly EventData<Type>[] {
   return events.filter((event) => event.type === type).map(({ data }) => data as EventData<Type>);
 }
 

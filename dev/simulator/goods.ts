@@ -1,0 +1,115 @@
+import type { Envelope } from '#contracts/envelope.ts';
+import type { EventData } from '#contracts/order-events.ts';
+import { replacementOf } from '#orders/rules/claims.ts';
+import { STATUSES } from '#orders/rules/lifecycle.ts';
+import { place } from '#orders/rules/placement.ts';
+import type { Order } from '#orders/rules/state.ts';
+import { FAILURES, type Shipment } from '#shipping/rules/model.ts';
+import { fail } from './log.ts';
+import type { Story } from './story.ts';
+
+/** What people do about goods beyond the ordinary: cancel pieces, lose parcels, claim them. Its chances are `variety`'s. */
+
+export const GOODS_ACTIONS = ['cancelItems', 'cancelItems', 'cancelRest', 'mishap', 'mishap', 'claim'] as const;
+export type GoodsAction = (typeof GOODS_ACTIONS)[number];
+
+const REASON = { reason: 'so it is', by: 'somebody' };
+const RETRY_MS = 700;
+
+export function actOnGoods(story: Story, id: string, action: GoodsAction): void {
+  const { services, variety, ids, scheduler } = story;
+  const order = services.orders.state(id)!;
+  const options = (): { key: string } => ({ key: ids.next(scheduler.nowMs) });
+  switch (action) {
+    case 'cancelItems': {
+      const items = order.items
+        .filter(() => variety.chance(0.5))
+        .map(({ line, quantity }) => ({ line, quantity: variety.between(1, quantity) }));
+      const atMost = variety.chance(0.5);
+      if (items.length === 0) return;
+      return void services.orders.submit(id, { type: 'cancelItems', items, atMost, ...REASON }, options());
+    }
+    case 'cancelRest':
+      return void services.orders.submit(id, { type: 'cancelItems', ...REASON }, options());
+    case 'mishap': {
+      const left = parcelsOf(story, id).filter(({ status }) => status !== 'SCHEDULED' && status !== 'CANCELLED');
+      if (left.length === 0) return;
+      const [{ id: shipmentId }, kind] = [variety.pick(left), variety.pick(FAILURES)];
+      const restock = variety.chance(0.7);
+      return void services.shipping.submit(id, { type: 'fail', shipmentId, kind, restock, by: REASON.by });
+    }
+    case 'claim':
+      return claim(story, id, order);
+  }
+}
+
+/** Somebody settles parcels that did not arrive. */
+export function claim(story: Story, id: string, order: Order): void {
+  const { services, variety, ids, scheduler } = story;
+  const failed = order.shipments.filter(({ problem }) => problem !== undefined);
+  const parcels = failed.length > 0 ? failed : order.shipments;
+  if (parcels.length === 0) return;
+  const { shipmentId, problem = 'damaged', items } = variety.pick(parcels);
+  // A replacement that goes wrong is not replaced again, or a story might never end.
+  const resolution = order.origin === undefined && variety.chance(0.5) ? 'reship' : 'refund';
+  const some = variety.chance(0.3) ? { items: [{ ...variety.pick(items), quantity: 1 }] } : {};
+  services.orders.submit(
+    id,
+    { type: 'openClaim', shipmentId, kind: problem, resolution, ...some, ...REASON },
+    { key: ids.next(scheduler.nowMs) },
+  );
+}
+
+function parcelsOf({ services }: Story, id: string): readonly Shipment[] {
+  return services.shipping.state(id)?.shipments ?? [];
+}
+
+/** What the job of src/orders/follow-ups.ts does: it places orders that follow others, and tells those how they ended. */
+export function followUp(
+  story: Story,
+  changes: readonly { after: { id: string; state?: Order | undefined } }[],
+  events: readonly Envelope[],
+): void {
+  for (const { type, subject, data } of events)
+    if (type === 'OrderClaimOpened') placeFollowUp(story, subject, data as EventData<'OrderClaimOpened'>);
+  for (const { after } of changes)
+    if (after.state?.origin?.kind === 'replacement' && STATUSES[after.state.status].final)
+      tellEnd(story, after.id, after.state.origin.orderId);
+}
+
+function placeFollowUp(story: Story, id: string, claimed: EventData<'OrderClaimOpened'>): void {
+  const { followUpId } = claimed;
+  if (followUpId === undefined || story.followUps.has(followUpId)) return;
+  story.followUps.add(followUpId);
+  const attempt = (): void => {
+    const { plan, services, scheduler } = story;
+    const product = (sku: string): { id: string; sku: string; name: string } => ({ id: sku, sku, name: sku });
+    const data = place(
+      replacementOf(services.orders.state(id)!, claimed),
+      { bySku: product, byId: product },
+      {
+        createdDeadlineMs: plan.deadlines.CREATED,
+        reviewDeadlineMs: plan.reviewDeadlineMs,
+        reviewTotals: new Map(),
+        defaultProvider: 'sandbox',
+      },
+      { nowMs: scheduler.nowMs, newId: () => story.ids.next(scheduler.nowMs) },
+    );
+    if ('length' in data) return fail(`a replacement is not taken: ${data[0]!.detail}`);
+    const taken = story.take({ ...data, replaces: id }, undefined, followUpId);
+    if (taken === undefined) scheduler.after(RETRY_MS, attempt);
+  };
+  story.scheduler.after(story.delay(), attempt);
+}
+
+function tellEnd(story: Story, followUpId: string, parentId: string): void {
+  const attempt = (): void => {
+    const { orders } = story.services;
+    const told = orders.state(parentId)!.claims!.find((one) => one.followUpId === followUpId)!;
+    if (told.status !== undefined) return;
+    const { status } = orders.state(followUpId)!;
+    orders.submit(parentId, { type: 'recordFollowUp', claimId: told.claimId, status });
+    story.scheduler.after(RETRY_MS, attempt);
+  };
+  story.scheduler.after(story.delay(), attempt);
+}

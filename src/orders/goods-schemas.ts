@@ -1,0 +1,104 @@
+import { type TInteger, type TOptional, Type } from 'typebox';
+import { Sku } from '#contracts/catalog.ts';
+import { LineQuantity, OrderItem, ParcelFailure } from '#contracts/order-events.ts';
+import { Id, IdText, Reason, strict, Time } from '#platform/http/schemas.ts';
+import { EXAMPLE_ID } from './example-order.ts';
+
+/** Schemas of the orders API about pieces of an order: what is asked about them, and what is answered. */
+
+export const ITEMS_MAX = 2_000;
+export const QUANTITY_MAX = 1_000_000;
+
+/** Pieces by the number of their line. */
+const LineQuantities = Type.Array(
+  Type.Object(
+    {
+      line: Type.Integer({ minimum: 1, maximum: ITEMS_MAX }),
+      quantity: Type.Integer({ minimum: 1, maximum: QUANTITY_MAX }),
+    },
+    strict,
+  ),
+  { minItems: 1, maxItems: ITEMS_MAX },
+);
+export const CancelItems = Type.Object(
+  {
+    items: Type.Optional({
+      ...LineQuantities,
+      description: 'Without them, everything that can still be stopped',
+    } as typeof LineQuantities),
+    atMost: Type.Optional(
+      Type.Boolean({ description: 'As many of them as can still be stopped, instead of all or none' }),
+    ),
+    reason: Reason,
+  },
+  { ...strict, examples: [{ items: [{ line: 1, quantity: 1 }], reason: 'ordered twice' }] },
+);
+const ParcelItems = Type.Array(
+  Type.Object({ sku: Sku, quantity: Type.Integer({ minimum: 1, maximum: QUANTITY_MAX }) }, strict),
+  { minItems: 1, maxItems: ITEMS_MAX },
+);
+export const OpenClaim = Type.Object(
+  {
+    shipmentId: IdText,
+    kind: ParcelFailure,
+    items: Type.Optional({
+      ...ParcelItems,
+      description: 'Without them, everything in the parcel',
+    } as typeof ParcelItems),
+    resolution: Type.String({
+      enum: ['refund', 'reship'],
+      description: 'Give the money back, or send the goods again',
+    }),
+    reason: Reason,
+  },
+  { ...strict, examples: [{ shipmentId: EXAMPLE_ID, kind: 'lost', resolution: 'reship', reason: 'not found' }] },
+);
+const Pieces = (description: string): TOptional<TInteger> => Type.Optional(Type.Integer({ minimum: 1, description }));
+export const ItemView = Type.Object(
+  {
+    ...OrderItem.properties,
+    cancelled: Pieces('Pieces that were cancelled; absent where none was'),
+    shipped: Pieces('Pieces that have left; absent where none has'),
+    returned: Pieces('Pieces that came back, or never arrived and were refunded; absent where none did'),
+    allowed: Type.Object(
+      { cancel: Type.Integer({ minimum: 0 }), return: Type.Integer({ minimum: 0 }) },
+      { description: 'How many pieces may be cancelled or sent back now' },
+    ),
+  },
+  { title: 'OrderLine' },
+);
+
+export const ChangeView = Type.Object(
+  {
+    changeId: Id,
+    removes: Type.Array(LineQuantity),
+    atMost: Type.Optional(Type.Boolean()),
+    reason: Type.String(),
+    by: Type.String(),
+    deadlineAt: Time,
+  },
+  { description: 'A cancellation of items the warehouse is deciding on' },
+);
+
+export const ClaimView = Type.Object({
+  claimId: Id,
+  shipmentId: Id,
+  kind: ParcelFailure,
+  resolution: Type.String({ enum: ['refund', 'reship'] }),
+  items: Type.Array(LineQuantity),
+  reason: Type.String(),
+  by: Type.String(),
+  followUpId: Type.Optional(Type.String({ description: 'The order that sends the goods again' })),
+  status: Type.Optional(Type.String({ description: 'How that order ended' })),
+  found: Type.Optional(Type.Boolean({ description: 'The parcel was delivered after all' })),
+});
+
+export const OriginView = Type.Object(
+  {
+    kind: Type.String({ enum: ['import', 'replacement'] }),
+    source: Type.Optional(Type.String({ description: 'The other system that took it' })),
+    number: Type.Optional(Type.String({ description: 'Its number there' })),
+    orderId: Type.Optional(Type.String({ format: 'uuid', description: 'The order whose goods it sends again' })),
+  },
+  { description: 'Where an order comes from that no customer placed here' },
+);

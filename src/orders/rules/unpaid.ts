@@ -1,0 +1,40 @@
+import { amountMinor } from '#contracts/money.ts';
+import type { NewEvent } from '#contracts/order-events.ts';
+import type { DecideContext } from './commands.ts';
+import { deadlineUnder } from './deadlines.ts';
+import { accountOf } from './settle.ts';
+import { HOLD_STEPS, type Order } from './state.ts';
+
+/** Goods for which nothing is paid any more do not leave until a person has decided. */
+
+/** The hold that stops them; a person releases it, or cancels the order. */
+export const REFUNDED = 'refunded';
+
+const GOODS_TO_GO: ReadonlySet<string> = new Set(['PAID', 'READY_FOR_SHIPMENT', 'PARTIALLY_SHIPPED']);
+
+/** True where goods are still to leave, and all that was paid for the order went back or is going back. */
+function isUnpaid(order: Order): boolean {
+  if (order.refunds.length === 0 || !GOODS_TO_GO.has(order.status)) return false;
+  const { captured, refundable } = accountOf(order);
+  const total = amountMinor(order.totalAmount, order.currency);
+  // What is only authorized is paid when it leaves; what costs nothing needs no payment.
+  return total > 0n && captured >= total && refundable <= 0n;
+}
+
+/** Holds the order when a decision left nothing of its payment, and lets it go again where the refund was refused. */
+export function stopUnpaid(order: Order, before: Order, context: DecideContext): NewEvent | undefined {
+  const unpaid = isUnpaid(order);
+  if (unpaid === isUnpaid(before)) return undefined;
+  const held = order.holds.some(({ type }) => type === REFUNDED);
+  if (unpaid === held) return undefined;
+  const by = 'orders';
+  if (unpaid) {
+    const reason = 'all that was paid is refunded; release the goods or cancel the order';
+    const holds = [...order.holds, { type: REFUNDED, reason, by, steps: HOLD_STEPS }];
+    const deadlineAt = deadlineUnder(order, holds, context);
+    return { type: 'OrderHeld', data: { hold: REFUNDED, reason, by, deadlineAt } };
+  }
+  const holds = order.holds.filter(({ type }) => type !== REFUNDED);
+  const deadlineAt = deadlineUnder(order, holds, context);
+  return { type: 'OrderReleased', data: { hold: REFUNDED, reason: 'the refund was refused', by, deadlineAt } };
+}
