@@ -64,7 +64,7 @@ function parcelsOf({ services }: Story, id: string): readonly Shipment[] {
   return services.shipping.state(id)?.shipments ?? [];
 }
 
-/** What the job of src/orders/follow-ups.ts does: it places orders that follow others, and tells those how they ended. */
+/** What the job of src/orders/follow-ups.ts does: it places orders that follow others, and reports to those how they ended. */
 export function followUp(
   story: Story,
   changes: readonly { after: { id: string; state?: Order | undefined } }[],
@@ -105,10 +105,10 @@ function placeFollowUp(story: Story, id: string, claimed: EventData<'OrderClaimO
 function tellEnd(story: Story, followUpId: string, parentId: string): void {
   const attempt = (): void => {
     const { orders } = story.services;
-    const told = orders.state(parentId)!.claims!.find((one) => one.followUpId === followUpId)!;
-    if (told.status !== undefined) return;
+    const known = orders.state(parentId)!.claims!.find((one) => one.followUpId === followUpId)!;
+    if (known.status !== undefined) return;
     const { status } = orders.state(followUpId)!;
-    orders.submit(parentId, { type: 'recordFollowUp', claimId: told.claimId, status });
+    orders.submit(parentId, { type: 'recordFollowUp', claimId: known.claimId, status });
     story.scheduler.after(RETRY_MS, attempt);
   };
   story.scheduler.after(story.delay(), attempt);

@@ -14,7 +14,7 @@ import { loadOrders } from './store.ts';
 
 /**
  * Orders that follow another one. A claim that sends goods again names the id of the order that will do so; this places
- * it, through the intake and under a key of its own, once and also after a crash, and tells the order it follows how it
+ * it, through the intake and under a key of its own, once and also after a crash, and reports to the order it follows how it
  * ended. What is open stands in a table that is written in the statement that saves the claim.
  */
 

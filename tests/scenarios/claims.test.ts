@@ -51,9 +51,9 @@ describe('a lost parcel', () => {
     await api.untilOrder(order.id, 'refunded', ({ paymentStatus }) => paymentStatus === 'REFUNDED');
     expect(await expectBooksAgree(system, order.id)).toMatchObject([{ captured: '35.00', refunded: '35.00' }]);
     await until('the credit note', async () => (await api.invoice(order.id)).creditNotes.length === 1);
-    const told = [...(await bodies(order.id, 'OrderClaimOpened')), ...(await bodies(order.id, 'OrderCompleted'))];
-    expect(told.join('\n')).toContain('lost on its way');
-    expect(told.join('\n')).not.toContain('delivered');
+    const read = [...(await bodies(order.id, 'OrderClaimOpened')), ...(await bodies(order.id, 'OrderCompleted'))];
+    expect(read.join('\n')).toContain('lost on its way');
+    expect(read.join('\n')).not.toContain('delivered');
     expectSoundLog(order.id, await api.events(order.id));
   });
 
@@ -88,7 +88,7 @@ describe('a lost parcel', () => {
     await api.dispatch(again.id);
     await api.deliver(again.id);
     await api.untilStatus(followUpId!, 'COMPLETED');
-    await api.untilOrder(order.id, 'told of it', ({ claims }) => claims?.[0]?.status === 'COMPLETED');
+    await api.untilOrder(order.id, 'informed of it', ({ claims }) => claims?.[0]?.status === 'COMPLETED');
     expect((await api.stock(sku)).onHand).toBe(6);
     expect(await expectBooksAgree(system, order.id)).toMatchObject([{ captured: '35.00', refunded: '0.00' }]);
     expect((await api.invoice(order.id)).creditNotes).toEqual([]);
@@ -129,7 +129,7 @@ test('a parcel that comes back undelivered is on its shelf again, and what is da
   const { order, shipment, sku } = await shipped();
   expect((await parcel(shipment.id, 'returned-to-sender', { reason: 'no such street' })).body.status).toBe('RETURNED');
   await until('the goods to be back', async () => (await api.stock(sku)).onHand === 10);
-  await api.untilOrder(order.id, 'told of it', ({ shipments }) => shipments[0]?.problem === 'returned_to_sender');
+  await api.untilOrder(order.id, 'informed of it', ({ shipments }) => shipments[0]?.problem === 'returned_to_sender');
   const { body } = await claim(order, shipment.id, { kind: 'returned_to_sender', resolution: 'refund' });
   expect(body.status).toBe('COMPLETED');
   expect((await parcel(shipment.id, 'lost')).status).toBe(409);

@@ -25,7 +25,7 @@ export interface Deadlines {
   readonly held: number;
   /** A change of the items that the warehouse does not decide on. */
   readonly change: number;
-  /** Goods that were announced to come back and do not. */
+  /** Goods that are to come back and do not. */
   readonly returns: number;
 }
 

@@ -134,7 +134,7 @@ export const EVOLVERS: Evolver = {
   }),
   OrderChanged: (order, { removed, released, totalAmount }) => ({
     ...changeEnded(order),
-    cancelled: [...(order.cancelled ?? []), ...removed.map(({ sku: _, ...part }) => part)],
+    cancelled: [...(order.cancelled ?? []), ...removed.map(({ sku: _sku, ...part }) => part)],
     allocations: withoutReleased(order.allocations, released),
     totalAmount,
     placedAmount: order.placedAmount ?? order.totalAmount,
