@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type Environment, readSettings } from '#platform/runtime/settings.ts';
+import { type Environment, readSettings, refuseProduction } from '#platform/runtime/settings.ts';
 import { processSettings } from '#system/settings.ts';
 import { print, table } from '#cli/output.ts';
 import { recordRunning } from '#cli/running.ts';
@@ -14,6 +14,7 @@ export interface ClusterCommand {
 
 /** `npm run cluster`: real Kafka, Redis and PostgreSQL, and every service as processes of its own. */
 export async function cluster(env: Environment, options: ClusterCommand): Promise<void> {
+  refuseProduction(env, 'npm run cluster');
   const { dataFolder, port } = readSettings(processSettings, env);
   const startedMs = performance.now();
   const progress = (line: string): void => void process.stderr.write(`${line}\n`);

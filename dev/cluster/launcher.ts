@@ -231,6 +231,7 @@ export class Cluster {
       ...all,
       LOG_LEVEL: env['LOG_LEVEL'] || 'info',
       DATABASE_POOL_SIZE: env['DATABASE_POOL_SIZE'] || POOL_SIZE,
+      OLMS_ENV: env['OLMS_ENV'] || 'development',
       OLMS_DATA: this.#folder,
       OLMS_PUBLIC_URL: env['OLMS_PUBLIC_URL'] || this.urls[0],
       OLMS_INTERNAL_SECRET: env['OLMS_INTERNAL_SECRET'] || this.#state.internalSecret,

@@ -165,7 +165,7 @@ function parametersType(operation: Operation): string[] {
     const { name, required, description } = parameter;
     const schema = at(parameter, 'schema');
     // A query says numbers as digits.
-    const type = (schema['pattern'] as string | undefined)?.includes('\\d{0,2}') ? 'number | string' : typeOf(schema);
+    const type = (schema['pattern'] as string | undefined)?.startsWith('^([1-9]') ? 'number | string' : typeOf(schema);
     return `${comment(description)}readonly ${JSON.stringify(name)}${required === true ? '' : '?'}: ${type}${required === true ? '' : ' | undefined'};`;
   });
   return [`export interface ${capital(operation.id)}Parameters {\n${members.join('\n')}\n}\n`];

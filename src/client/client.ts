@@ -5,6 +5,7 @@ import type {
   AddressPatch,
   AdjustStock,
   ApiKey,
+  AuditEntry,
   CloudEvent,
   ContactPatch,
   Dashboard,
@@ -38,6 +39,14 @@ export type * from './types.ts';
 
 export interface RevokeApiKeyParameters {
   readonly name: string;
+}
+
+export interface ListAuditEntriesParameters {
+  /** Name of an API key, or SKU */
+  readonly subject?: string | undefined;
+  readonly action?: 'api_key.created' | 'api_key.revoked' | 'product.put' | 'stock.adjusted' | undefined;
+  /** Entries per page, at most 200; 50 by default */
+  readonly limit?: number | string | undefined;
 }
 
 export interface ListLocationsParameters {
@@ -264,6 +273,8 @@ export class OlmsClient extends ClientCore {
   /** Create an API key; it is shown this once */
   createApiKey(
     body: {
+      /** Whom the key belongs to; an Idempotency-Key counts for all keys of one client, so a new key can follow an old one. By default the name of the key */
+      readonly client?: string;
       readonly name: string;
       readonly role: Role;
     },
@@ -280,6 +291,11 @@ export class OlmsClient extends ClientCore {
   /** The events as an AsyncAPI 3.0 document */
   readAsyncApi(options?: CallOptions): Promise<Readonly<Record<string, unknown>>> {
     return this.read({ method: 'GET', path: '/asyncapi.json' }, options);
+  }
+
+  /** Who changed API keys, products and stock */
+  listAuditEntries(parameters?: ListAuditEntriesParameters, options?: CallOptions): Pages<AuditEntry> {
+    return this.list({ method: 'GET', path: '/audit-entries', parameters }, options);
   }
 
   /** Orders by status, throughput, ages */
@@ -612,7 +628,11 @@ export class OlmsClient extends ClientCore {
   }
 
   /** Create or change a product */
-  putProduct(parameters: PutProductParameters, body: PutProduct, options?: ChangeOptions): Promise<Product> {
+  putProduct(
+    parameters: PutProductParameters,
+    body: PutProduct,
+    options?: ChangeOptions<'If-Match'>,
+  ): Promise<Product> {
     return this.read({ method: 'PUT', path: '/products/{sku}', parameters, body, keyed: true }, options);
   }
 

@@ -43,11 +43,29 @@ export type AdjustStock = {
 };
 
 export type ApiKey = {
+  /** Whom the key belongs to; an Idempotency-Key counts for all keys of one client, so a new key can follow an old one. By default the name of the key */
+  readonly client: string;
   /** RFC 3339, UTC */
   readonly createdAt: string;
   readonly name: string;
   readonly revokedAt: string | null;
   readonly role: Role;
+};
+
+export type AuditEntry = {
+  readonly action: 'api_key.created' | 'api_key.revoked' | 'product.put' | 'stock.adjusted';
+  /** Name of the API key */
+  readonly actor: string;
+  /** What it became; null where it is gone */
+  readonly after: unknown;
+  /** RFC 3339, UTC */
+  readonly at: string;
+  /** What it was; null where it was not there */
+  readonly before: unknown;
+  readonly correlationId: string;
+  readonly id: string;
+  /** Name of the API key, or SKU */
+  readonly subject: string;
 };
 
 export type CloudEvent = {
@@ -332,6 +350,8 @@ export type Location = {
 };
 
 export type NewApiKey = {
+  /** Whom the key belongs to; an Idempotency-Key counts for all keys of one client, so a new key can follow an old one. By default the name of the key */
+  readonly client: string;
   /** Shown this once; send it as a bearer */
   readonly key: string;
   readonly name: string;

@@ -23,6 +23,9 @@ export interface Envelope<Data = unknown> {
 /** Of 2^31 - 1, the largest number of the extension `sequence` with the type Integer. */
 const SEQUENCE_DIGITS = 10;
 
+/** Of the data of an event as JSON, at most: with its headers it stays below 1 MiB, which Kafka takes unless it is told otherwise. */
+export const EVENT_MAX_BYTES = 900_000;
+
 /** A number as the CloudEvents extension `sequence` holds it: a text that sorts like the number. */
 export function sequenceText(sequence: number): string {
   return String(sequence).padStart(SEQUENCE_DIGITS, '0');

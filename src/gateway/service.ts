@@ -3,7 +3,7 @@ import { MemoryCache } from '#platform/cache/memory-cache.ts';
 import { readSettings } from '#platform/runtime/settings.ts';
 import type { ServiceDefinition } from '#platform/service.ts';
 import { ApiKeys } from './api-keys.ts';
-import { gatewaySettings } from './settings.ts';
+import { gatewayConfig, gatewaySettings } from './settings.ts';
 import { limitRates } from './rate-limit.ts';
 import { apiKeyRoutes } from './routes.ts';
 import { streamRoutes } from './stream-routes.ts';
@@ -17,8 +17,12 @@ export const gateway: ServiceDefinition = {
   frontDoor: true,
   migrations: join(import.meta.dirname, 'migrations'),
   settings: gatewaySettings,
+  standIns: (env) =>
+    gatewayConfig(env).bootstrapApiKey === ''
+      ? ['API keys: none but those made before; to make the first, set OLMS_BOOTSTRAP_API_KEY']
+      : [],
   create({ env, database, bus, cache, logger, metrics, publicUrl = () => '', adminKey = '' }) {
-    const config = readSettings(gatewaySettings, env);
+    const config = gatewayConfig(env);
     const keys = new ApiKeys(database, config.bootstrapApiKey || adminKey);
     const stream = new Stream({
       bus,

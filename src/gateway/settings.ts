@@ -1,4 +1,10 @@
-import type { Settings } from '#platform/runtime/settings.ts';
+import {
+  type Environment,
+  isProduction,
+  readSettings,
+  type Settings,
+  type Values,
+} from '#platform/runtime/settings.ts';
 
 /** More than two cores answer: it stops what runs wild, and no shop. */
 export const RATE_LIMIT_DEFAULT = 5_000;
@@ -8,7 +14,8 @@ export const gatewaySettings = {
     type: 'secret',
     env: 'OLMS_BOOTSTRAP_API_KEY',
     default: '',
-    meaning: 'An admin key that works from the first start; use it to create the others with POST /api-keys',
+    meaning:
+      'An admin key that works from the first start, in production at least 32 characters; use it to create the others with POST /api-keys',
   },
   rateLimitPerSecond: {
     type: 'integer',
@@ -38,3 +45,16 @@ export const gatewaySettings = {
     meaning: 'How long one answer of GET /stream lasts; then it ends, and a client goes on with a new one where it was',
   },
 } as const satisfies Settings;
+
+const BOOTSTRAP_KEY_LENGTH_MIN = 32;
+
+/** The settings in force; throws for a bootstrap key that could be guessed, where that matters. */
+export function gatewayConfig(env: Environment): Values<typeof gatewaySettings> {
+  const config = readSettings(gatewaySettings, env);
+  const { length } = config.bootstrapApiKey;
+  if (length > 0 && length < BOOTSTRAP_KEY_LENGTH_MIN && isProduction(env))
+    throw new Error(
+      `Configuration: OLMS_BOOTSTRAP_API_KEY must have at least ${BOOTSTRAP_KEY_LENGTH_MIN} characters in production. Make one with: openssl rand -base64 32`,
+    );
+  return config;
+}

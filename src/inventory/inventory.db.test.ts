@@ -29,6 +29,11 @@ interface Interruptions {
 class InterruptedDatabase extends Database {
   readonly interrupt: Interruptions = { before: undefined, after: undefined };
 
+  /** What a processor writes is what is interrupted. */
+  override get reserved(): this {
+    return this;
+  }
+
   override async write(writes: readonly Write[]): Promise<void> {
     const { before } = this.interrupt;
     if (before && writes.some(({ name }) => name.includes('reservations'))) {

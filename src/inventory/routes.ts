@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { currencyProblem } from '#contracts/currencies.ts';
 import { formatUnitPrice, parseUnitPrice } from '#contracts/money.ts';
 import { ConflictError, type Database } from '#platform/database/database.ts';
+import { etagOf, ifMatch, isMatched, sendTagged, TAGS_PATTERN } from '#platform/http/conditional.ts';
 import { answer } from '#platform/http/description/openapi.ts';
+import { type AuditedBy, auditedBy } from '#platform/http/audit-entries.ts';
 import { answerOnce } from '#platform/http/commands.ts';
 import { keepReply, type RequestKey, requestKey } from '#platform/http/idempotency.ts';
 import { type Page, pageOf, textCursor, textOfCursor } from '#platform/http/paging.ts';
@@ -16,7 +18,7 @@ import { uuidv7 } from '#platform/runtime/uuid.ts';
 import { Adjust, AdjustmentView, PageQuery, ProductView, PutProduct, StockView } from './schemas.ts';
 import { locationRoutes } from './routes/locations.ts';
 import { locationUnknown } from './store/locations.ts';
-import { findProducts, listProducts, productPutBefore, putProduct } from './store/products.ts';
+import { type Before, findProducts, listProducts, productPutBefore, putProduct } from './store/products.ts';
 import { type Adjustment, adjustStock, listStock, known, STOCK_MAX, stockOf } from './store/stock.ts';
 
 /** A new name is answered when every new order has it, whichever process takes it; and a little later, as clocks of processes tick. */
@@ -31,6 +33,30 @@ export interface InventoryRoutesOptions {
   readonly database: Database;
   /** Stock of a SKU changed; positive where more became available. */
   readonly onAdjusted: (sku: string, delta: number | undefined) => void;
+}
+
+const IF_NONE_MATCH = {
+  'If-None-Match': { description: 'ETags: answered 304 while it has one of them', pattern: TAGS_PATTERN },
+};
+const UNCHANGED = answer('It still has an ETag of If-None-Match', undefined, { headers: ['ETag'] });
+
+/** What `If-Match` and `If-None-Match` say a product must be before it is put; throws VERSION_MISMATCH where it is not. */
+async function expectedBefore(
+  request: FastifyRequest<{ Params: { sku: string } }>,
+  database: Database,
+): Promise<Before> {
+  const tags = ifMatch(request);
+  const absent = request.headers['if-none-match'];
+  if (absent !== undefined) {
+    if (absent.trim() !== '*')
+      throw new Problem('VALIDATION_FAILED', 'If-None-Match must be * here: only where there is no such product yet.');
+    return 'absent';
+  }
+  if (tags === undefined) return 'any';
+  const [product] = await findProducts(database, { skus: [request.params.sku], productIds: [] });
+  if (!product || !isMatched(tags, etagOf(product)))
+    throw new Problem('VERSION_MISMATCH', 'The product is not what If-Match says. Read it again, then decide again.');
+  return product;
 }
 
 /** Reads a page by SKU: from after the cursor, one entry more than fits. */
@@ -57,7 +83,14 @@ export function inventoryRoutes(app: FastifyInstance, { database, onAdjusted }: 
   app.put<{ Params: { sku: string }; Body: { name: string; price?: string; currency?: string } }>(
     '/products/:sku',
     {
-      config: { idempotencyKey: 'accepted', refusals: ['UNKNOWN_CURRENCY', 'UNIT_PRICE_INVALID'] },
+      config: {
+        idempotencyKey: 'accepted',
+        headers: {
+          'If-Match': { description: 'ETags, of which the product must have one', pattern: TAGS_PATTERN },
+          'If-None-Match': { description: '`*`: only where there is no such product yet', pattern: '^\\*$' },
+        },
+        refusals: ['UNKNOWN_CURRENCY', 'UNIT_PRICE_INVALID', 'VERSION_MISMATCH'],
+      },
       schema: {
         operationId: 'putProduct',
         tags,
@@ -65,8 +98,8 @@ export function inventoryRoutes(app: FastifyInstance, { database, onAdjusted }: 
         params,
         body: PutProduct,
         response: {
-          200: answer('It was changed', ProductView, { headers: ['Location'], links: OF_PRODUCT }),
-          201: answer('It is new', ProductView, { headers: ['Location'], links: OF_PRODUCT }),
+          200: answer('It was changed', ProductView, { headers: ['ETag', 'Location'], links: OF_PRODUCT }),
+          201: answer('It is new', ProductView, { headers: ['ETag', 'Location'], links: OF_PRODUCT }),
         },
       },
     },
@@ -83,7 +116,7 @@ export function inventoryRoutes(app: FastifyInstance, { database, onAdjusted }: 
         });
       const key = requestKey(request);
       const { product, created, renamed } = await answerOnce(database, key, {
-        act: () =>
+        act: async () =>
           putProduct(
             database,
             {
@@ -93,7 +126,7 @@ export function inventoryRoutes(app: FastifyInstance, { database, onAdjusted }: 
               price: price && formatUnitPrice(price, currency ?? ''),
               currency,
             },
-            key,
+            { key, before: await expectedBefore(request, database), by: auditedBy(request) },
           ),
         repeat: productPutBefore,
       });
@@ -101,6 +134,7 @@ export function inventoryRoutes(app: FastifyInstance, { database, onAdjusted }: 
       return reply
         .code(created ? 201 : 200)
         .header('location', `/products/${encodeURIComponent(product.sku)}`)
+        .header('etag', etagOf(product))
         .send(product);
     },
   );
@@ -123,19 +157,19 @@ export function inventoryRoutes(app: FastifyInstance, { database, onAdjusted }: 
   app.get<{ Params: { sku: string } }>(
     '/products/:sku',
     {
-      config: { refusals: ['PRODUCT_NOT_FOUND'] },
+      config: { headers: IF_NONE_MATCH, refusals: ['PRODUCT_NOT_FOUND'] },
       schema: {
         operationId: 'readProduct',
         tags,
         summary: 'One product',
         params,
-        response: { 200: answer('The product', ProductView) },
+        response: { 200: answer('The product', ProductView, { headers: ['ETag'] }), 304: UNCHANGED },
       },
     },
-    async (request): Promise<View<typeof ProductView>> => {
+    async (request, reply) => {
       const [product] = await findProducts(database, { skus: [request.params.sku], productIds: [] });
       if (!product) throw new Problem('PRODUCT_NOT_FOUND', 'There is no product with this SKU.');
-      return product;
+      return sendTagged(request, reply, product satisfies View<typeof ProductView>);
     },
   );
 
@@ -160,7 +194,7 @@ export function inventoryRoutes(app: FastifyInstance, { database, onAdjusted }: 
       const key = requestKey(request)!;
       const adjustment: Adjustment = { ...request.body, location: request.body.location ?? DEFAULT_LOCATION };
       const done = await answerOnce<View<typeof AdjustmentView>, View<typeof AdjustmentView>>(database, key, {
-        act: () => adjust(key, adjustment),
+        act: () => adjust(key, adjustment, auditedBy(request)),
         repeat: (stored) => stored,
       });
       return reply.code(201).send(done);
@@ -170,19 +204,19 @@ export function inventoryRoutes(app: FastifyInstance, { database, onAdjusted }: 
   app.get<{ Params: { sku: string } }>(
     '/stock/:sku',
     {
-      config: { refusals: ['PRODUCT_NOT_FOUND'] },
+      config: { headers: IF_NONE_MATCH, refusals: ['PRODUCT_NOT_FOUND'] },
       schema: {
         operationId: 'readStock',
         tags,
         summary: 'Stock of a product, in all and per location',
         params,
-        response: { 200: answer('The stock', StockView) },
+        response: { 200: answer('The stock', StockView, { headers: ['ETag'] }), 304: UNCHANGED },
       },
     },
-    async (request): Promise<View<typeof StockView>> => {
+    async (request, reply) => {
       const view = await stockOf(database, request.params.sku);
       if (!view) throw new Problem('PRODUCT_NOT_FOUND', 'There is no product with this SKU.');
-      return view;
+      return sendTagged(request, reply, view satisfies View<typeof StockView>);
     },
   );
 
@@ -201,7 +235,7 @@ export function inventoryRoutes(app: FastifyInstance, { database, onAdjusted }: 
       page(request.query, (after, limit) => listStock(database, after, limit)),
   );
 
-  async function adjust(key: RequestKey, adjustment: Adjustment): Promise<View<typeof AdjustmentView>> {
+  async function adjust(key: RequestKey, adjustment: Adjustment, by: AuditedBy): Promise<View<typeof AdjustmentView>> {
     const { sku, location } = await known(database, adjustment);
     if (!sku)
       throw new Problem(
@@ -223,7 +257,7 @@ export function inventoryRoutes(app: FastifyInstance, { database, onAdjusted }: 
       at,
     };
     try {
-      await database.write([...adjustStock(adjustment, at), keepReply(key, { status: 201, answer: done })]);
+      await database.write([...adjustStock(adjustment, at, by), keepReply(key, { status: 201, answer: done })]);
     } catch (error) {
       if ((error as { code?: string }).code === OUT_OF_RANGE)
         throw new Problem(

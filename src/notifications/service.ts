@@ -27,6 +27,10 @@ export const notifications: ServiceDefinition = {
   paths: [{ path: '/notifications' }, { path: '/notifications/*' }],
   migrations: join(import.meta.dirname, 'migrations'),
   settings: notificationsSettings,
+  standIns: (env) =>
+    readSettings(notificationsSettings, env).smtpUrl === ''
+      ? ['mails: none is sent, they stay where GET /notifications shows them (SMTP_URL)']
+      : [],
   replays: (env) => [replayable(partsOf(env), notificationProjection, notifiedEvents)],
   audit: notificationsAudit,
   create({ env, database, bus, clock, logger, metrics }) {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { refuse, type Refusal } from '#contracts/errors.ts';
-import type { Envelope } from '#contracts/envelope.ts';
+import { type Envelope, EVENT_MAX_BYTES } from '#contracts/envelope.ts';
 import { SOURCES } from '#contracts/order-events.ts';
 import type { Peers } from '#contracts/peers.ts';
 import { isoTime } from '#contracts/time.ts';
@@ -99,6 +99,7 @@ export class Intake {
     const placed = place(request, this.#products, this.#policy, context);
     if ('length' in placed) return this.#unlessTaken(placed, key);
     const data = followUp ? { ...placed, replaces: followUp.replaces } : placed;
+    assertFits(request, data);
     const id = followUp?.id ?? context.newId();
     const event: Envelope = {
       id: context.newId(),
@@ -287,6 +288,20 @@ export class Intake {
     }
     return before;
   }
+}
+
+/** Orders of so many lines without metadata are small enough, whatever their texts. */
+const SMALL_LINES_MAX = 200;
+
+/** Throws PAYLOAD_TOO_LARGE where the order would make an event that a broker does not take. */
+function assertFits({ items, metadata }: OrderRequest, data: unknown): void {
+  if (items.length <= SMALL_LINES_MAX && metadata === undefined) return;
+  const bytes = Buffer.byteLength(JSON.stringify(data));
+  if (bytes > EVENT_MAX_BYTES)
+    throw new Problem(
+      'PAYLOAD_TOO_LARGE',
+      `The order takes ${bytes} bytes, of at most ${EVENT_MAX_BYTES}. Send fewer lines, shorter names, or less metadata.`,
+    );
 }
 
 /** SQLSTATE classes 22 (data exception) and 54 (limit exceeded): the database cannot hold what was sent. */

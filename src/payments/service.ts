@@ -62,6 +62,11 @@ export const payments: ServiceDefinition = {
   offers: ['paymentProviders'],
   migrations: join(import.meta.dirname, 'migrations'),
   settings,
+  standIns: (env) => [
+    readConfig(env).sandbox
+      ? 'payments: the sandbox provider, which moves play money'
+      : 'payments: no provider is configured, so no order can be paid; SANDBOX_ENABLED=true takes play money',
+  ],
   replays: (env) => [replayable(partsOf(readConfig(env)), NO_REBUILD)],
   audit: paymentsAudit,
   create(dependencies: ServiceDependencies): Service {

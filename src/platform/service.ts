@@ -93,6 +93,8 @@ export interface ServiceDefinition {
   /** Folder with numbered SQL files; undefined where the service stores nothing. */
   readonly migrations?: string;
   readonly settings: Settings;
+  /** What of it is not the real thing under these settings, or does nothing for want of one; said at the start. */
+  readonly standIns?: (env: Environment) => readonly string[];
   /** What `olms audit` checks in its tables. */
   readonly audit?: ServiceAudit;
   /** Makes it without starting it: no I/O, so that its routes can be described anywhere. */

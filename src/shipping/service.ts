@@ -29,6 +29,10 @@ export const shipping: ServiceDefinition = {
   emits: SOURCES.shipping,
   migrations: join(import.meta.dirname, 'migrations'),
   settings: shippingSettings,
+  standIns: (env) =>
+    shippingConfig(env).sandboxCarrierDelayMs === undefined
+      ? []
+      : ['parcels: a sandbox carrier, which dispatches and delivers by itself (SANDBOX_CARRIER_DELAY_MS)'],
   replays: (env) => [replayable(partsOf(env), NO_REBUILD)],
   audit: shippingAudit,
   create({ env, database, bus, clock, logger, metrics }) {

@@ -1,4 +1,5 @@
 import { Database } from '#platform/database/database.ts';
+import { auditEntryRoutes } from '#platform/http/audit-entries.ts';
 import { operationsRoutes } from '#platform/http/operations.ts';
 import { parkedRoutes } from '#platform/http/parked-routes.ts';
 import { createHttp } from '#platform/http/server.ts';
@@ -60,6 +61,7 @@ export async function describeApi(
     }
     operationsRoutes(scope, { database, bus: noBus, metrics, consumers: new Map(), authenticate });
     parkedRoutes(scope, database, new Map());
+    auditEntryRoutes(scope, [database]);
   });
   await app.ready();
   const document = app.openApi();

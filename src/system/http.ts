@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Peers } from '#contracts/peers.ts';
 import type { Cache } from '#platform/cache/cache.ts';
+import { auditEntryRoutes } from '#platform/http/audit-entries.ts';
 import { operationsRoutes } from '#platform/http/operations.ts';
 import { parkedRoutes } from '#platform/http/parked-routes.ts';
 import { IDENTITY_HEADER } from '#platform/http/remote/identity.ts';
@@ -103,6 +104,8 @@ export async function createApp({
     const parking = relay ? new Map([...consumers, ['relay', relay]]) : consumers;
     const withLog = databases.distinct.filter(hasLog).map(({ database }) => database);
     parkedRoutes(scope, withLog, parking, frontDoor ? [...remote.services.values()] : []);
+    const all = databases.distinct.map(({ database }) => database);
+    auditEntryRoutes(scope, all, frontDoor ? [...remote.services.values()] : []);
     if (frontDoor) proxyRoutes(scope, elsewhere);
     if (identities) peerRoutes(scope, chosen, peers);
   });

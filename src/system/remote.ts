@@ -53,7 +53,7 @@ export function createRemote({ env, config, definitions, chosen, logger, metrics
         : `Configuration: set OLMS_INTERNAL_SECRET, the same for all processes: ${known.map(({ name }) => name).join(', ')} runs elsewhere and must know who calls`,
     );
   }
-  const identities = config.internalSecret === '' ? undefined : new Identities(config.internalSecret);
+  const identities = config.internalSecret === '' ? undefined : new Identities(config.internalSecret, [...local]);
   const services = new Map(
     known.map(({ name, urls }) => [name, new RemoteService({ name, urls, logger, metrics, identities: identities! })]),
   );

@@ -14,7 +14,7 @@ import type { Problem } from '#tests/support/views.ts';
 
 const SECRET = 'the secret that all processes share in this test';
 const KEY = 'test-key-of-an-admin';
-const identities = new Identities(SECRET);
+const identities = new Identities(SECRET, ['inventory', 'payments']);
 let postgres: TestPostgres;
 const logger = createLogger(process.env['TEST_LOG_LEVEL'] ?? 'silent');
 
@@ -268,11 +268,21 @@ describe('a service behind a gateway', () => {
 
   test('believes only what the gateway signed, and only for a while', async () => {
     const reader = { name: 'r', role: 'reader' } as const;
-    const good = identities.sign(reader);
+    const good = identities.sign(reader, 'inventory');
     expect((await api.call('GET', '/stock', as(good))).status).toBe(200);
-    const expired = new Identities(SECRET, () => Date.now() - 61_000).sign(reader);
-    const ofAnother = new Identities('another secret of at least 32 characters').sign(reader);
-    const cases = { unsigned: undefined, key: undefined, expired, ofAnother, broken: `${good}x`, text: 'admin' };
+    const expired = new Identities(SECRET, [], () => Date.now() - 61_000).sign(reader, 'inventory');
+    const ofAnother = new Identities('another secret of at least 32 characters', []).sign(reader, 'inventory');
+    // Seen by another service, and handed in here.
+    const forBilling = identities.sign(reader, 'billing');
+    const cases = {
+      unsigned: undefined,
+      key: undefined,
+      expired,
+      ofAnother,
+      forBilling,
+      broken: `${good}x`,
+      text: 'admin',
+    };
     for (const [name, header] of Object.entries(cases)) {
       const options =
         name === 'key' ? { headers: { authorization: `Bearer ${KEY}` } } : header === undefined ? {} : as(header);
@@ -283,7 +293,7 @@ describe('a service behind a gateway', () => {
 
   test('keeps roles apart', async () => {
     const put = (role: 'reader' | 'client'): Promise<{ status: number }> =>
-      api.call('PUT', '/products/A', { body: { name: 'A' }, ...as(identities.sign({ name: 'x', role })) });
+      api.call('PUT', '/products/A', { body: { name: 'A' }, ...as(identities.sign({ name: 'x', role }, 'inventory')) });
     expect((await put('reader')).status).toBe(403);
     expect((await put('client')).status).toBe(201);
   });
@@ -293,7 +303,7 @@ describe('a service behind a gateway', () => {
       expect([path, (await api.call('GET', path)).status]).toEqual([path, 200]);
     expect((await api.call('GET', '/openapi.json')).status).toBe(401);
     expect((await api.call('POST', '/payments/webhooks/sandbox', { body: {} })).status).toBe(401);
-    const anonymous = as(identities.sign({ name: 'anonymous', role: 'anonymous' }));
+    const anonymous = as(identities.sign({ name: 'anonymous', role: 'anonymous' }, 'payments'));
     const answer = await api.call<Problem>('POST', '/payments/webhooks/sandbox', { body: {}, ...anonymous });
     expect(answer.body.code).toBe('WEBHOOK_SIGNATURE_INVALID');
     expect((await api.call('GET', '/stock', anonymous)).status).toBe(403);
@@ -303,7 +313,7 @@ describe('a service behind a gateway', () => {
     const ask = (role: 'admin' | 'service'): Promise<{ status: number; body: unknown }> =>
       api.call('POST', '/internal/products/lookup', {
         body: { skus: ['A', 'B'], productIds: [] },
-        ...as(identities.sign({ name: 'x', role })),
+        ...as(identities.sign({ name: 'x', role }, 'inventory')),
       });
     expect((await ask('admin')).status).toBe(403);
     const answer = await ask('service');

@@ -42,6 +42,7 @@ async function member(
       HOME,
       NODE_COMPILE_CACHE,
       ...DEFAULT_ENV,
+      OLMS_ENV: 'development',
       LOG_LEVEL: 'warn',
       DATABASE_URL: databaseUrl,
       OLMS_INTERNAL_SECRET: 'the secret that all processes share in this test',

@@ -145,7 +145,7 @@ describe('an id', () => {
 
 describe('a parameter of a list', () => {
   const cases: readonly (readonly [string, string])[] = [
-    ...['0', '-1', '1000', '01', '1.0', '1e2', '%201', '', 'ten', '%00', '9'.repeat(40)].map(
+    ...['0', '-1', '201', '1000', '01', '1.0', '1e2', '%201', '', 'ten', '%00', '9'.repeat(40)].map(
       (limit): readonly [string, string] => [`limit=${limit}`, '/limit'],
     ),
     ['limit=1&limit=2', '/limit'],
@@ -190,7 +190,7 @@ describe('a parameter of a list', () => {
 
   test('gives the page it asks for at its limits', async () => {
     const { api } = system;
-    for (const limit of [1, 200, 201, 999])
+    for (const limit of [1, 200])
       expect((await api.orders(`limit=${limit}&customerId=${customerId}`)).items).toHaveLength(1);
   });
 });

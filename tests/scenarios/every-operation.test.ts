@@ -65,6 +65,7 @@ describe('every operation', () => {
     await api.dashboard();
     await api.parked();
     await api.get('/api-keys');
+    await api.get('/audit-entries?limit=2');
     for (const path of [
       '/openapi.json',
       '/asyncapi.json',

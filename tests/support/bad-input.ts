@@ -113,8 +113,8 @@ export function expectProblem(answer: Answer, status: number, code: string, poin
     ).toContain(pointer);
 }
 
-/** Sends bytes as they are and resolves with what comes back until the other side closes or says enough. */
-export function rawRequest(url: string, bytes: string): Promise<string> {
+/** Sends bytes as they are and resolves with what comes back until the other side closes, says enough, or is silent for so long. */
+export function rawRequest(url: string, bytes: string, silenceMs = 5_000): Promise<string> {
   const { hostname, port } = new URL(url);
   return new Promise((resolve, reject) => {
     const socket = connect(Number(port), hostname, () => socket.write(bytes));
@@ -123,7 +123,7 @@ export function rawRequest(url: string, bytes: string): Promise<string> {
       socket.destroy();
       resolve(received);
     };
-    socket.setTimeout(5_000, finish);
+    socket.setTimeout(silenceMs, finish);
     socket.on('data', (chunk) => {
       received += chunk.toString();
       const end = received.indexOf('\r\n\r\n');

@@ -5,13 +5,15 @@ import { gatewaySettings } from '#gateway/settings.ts';
 import { recordRunning } from '#cli/running.ts';
 import { usablePort } from '#platform/runtime/listen.ts';
 import { createLogger } from '#platform/telemetry/logger.ts';
-import { type Environment, readSettings } from '#platform/runtime/settings.ts';
+import { type Environment, inProductionByDefault, readSettings, refuseProduction } from '#platform/runtime/settings.ts';
 import { sandboxRuns, sandboxUrl, settings as sandboxSettings } from '#sandbox/settings.ts';
-import { processSettings } from '#system/settings.ts';
+import { SERVICES } from '#system/services.ts';
+import { databaseUrlOf, processSettings } from '#system/settings.ts';
 import { startSystem, type System } from '#system/system.ts';
 
 /** `npm start`: everything in one process, with a key that is made once and kept in the data folder. */
 export async function dev(environment: Environment): Promise<void> {
+  refuseProduction(environment, 'npm start');
   const env = await besideOthers(environment);
   const { dataFolder } = readSettings(processSettings, env);
   const { bootstrapApiKey } = readSettings(gatewaySettings, env);
@@ -31,11 +33,25 @@ async function besideOthers(env: Environment): Promise<Environment> {
   return free === port.default ? env : { ...env, [port.env]: String(free) };
 }
 
-/** `olms start`: as the environment says. */
-export async function start(env: Environment, services: readonly string[]): Promise<void> {
+/** `olms start`: as the environment says, which is production unless it says otherwise. */
+export async function start(given: Environment, services: readonly string[]): Promise<void> {
+  const env = inProductionByDefault(given);
   const system = await startSystem({ env, services });
-  process.stdout.write(`OLMS (${[...system.services.keys()].join(', ')}) listens on ${system.url}\n`);
+  const names = [...system.services.keys()];
+  const { environment } = readSettings(processSettings, env);
+  process.stdout.write(`OLMS (${names.join(', ')}; ${environment}) listens on ${system.url}\n`);
+  for (const standIn of standInsOf(env, names)) process.stdout.write(`  not the real thing: ${standIn}\n`);
   await untilSignal(system, env);
+}
+
+/** What of these services is not the real thing under these settings, in words for whoever starts them. */
+export function standInsOf(env: Environment, names: readonly string[]): string[] {
+  const chosen = SERVICES.filter(({ name }) => names.includes(name));
+  const embedded = chosen.some(({ name, migrations }) => migrations && databaseUrlOf(name, env) === '');
+  return [
+    ...(embedded ? ['database: the embedded PostgreSQL, without replicas or backups of its own (DATABASE_URL)'] : []),
+    ...chosen.flatMap(({ standIns }) => standIns?.(env) ?? []),
+  ];
 }
 
 /** The key of this data folder, made on first use. */

@@ -1,7 +1,9 @@
 import { currencyExponent } from '#contracts/money.ts';
 import type { Product, Renamed } from '#contracts/peers.ts';
 import type { Database } from '#platform/database/database.ts';
+import type { AuditedBy } from '#platform/http/audit-entries.ts';
 import type { RequestKey } from '#platform/http/idempotency.ts';
+import { Problem } from '#platform/http/problems.ts';
 
 /** SQL of products. */
 
@@ -80,17 +82,41 @@ export interface PutProduct {
   readonly renamed: boolean;
 }
 
-/** Creates or changes a product; its id stays. Where there is a key, what was put is kept under it as {@link productPutBefore} reads it. */
-export async function putProduct(database: Database, product: Product, key?: RequestKey): Promise<PutProduct> {
+/** What a product must be before it is put: whatever it is, not there, or as it was read. */
+export type Before = 'any' | 'absent' | Product;
+
+export interface PutOptions {
+  readonly before: Before;
+  readonly by: AuditedBy;
+  readonly key?: RequestKey | undefined;
+}
+
+/**
+ * Creates or changes a product; its id stays. Where there is a key, what was put is kept under it as
+ * {@link productPutBefore} reads it. Throws VERSION_MISMATCH where the product is not what it must be before.
+ */
+export async function putProduct(
+  database: Database,
+  product: Product,
+  { before, by, key }: PutOptions,
+): Promise<PutProduct> {
+  const read = typeof before === 'object' ? before : undefined;
   const [row] = await database.query<PutRow>(
-    `with put as (
+    `with old as (
+       select ${PRODUCT_COLUMNS} from inventory.products where sku = $1
+     ), put as (
        insert into inventory.products (sku, id, name, price, currency) values ($1, $2, $3, $4, $5)
        on conflict (sku) do update set name = excluded.name,
          named_by = case when products.name = excluded.name then products.named_by else pg_current_xact_id() end, price = excluded.price, currency = excluded.currency, updated_at = now()
+       where $8 = 'any' or ($8 = 'read' and products.name = $9 and products.price is not distinct from $10::numeric and products.currency is not distinct from $11)
        returning ${PRODUCT_COLUMNS}, (xmax = 0) as created, (xmax <> 0 and named_by = pg_current_xact_id()) as renamed
      ), kept as (
        insert into log.idempotency_keys (key, request_hash, status, answer)
        select $6::text, $7::text, case when created then 201 else 200 end, row_to_json(put) from put where $6::text is not null
+     ), audited as (
+       insert into log.audit_entries (actor, action, subject, before, after, correlationid)
+       select $12, 'product.put', $1, (select json_build_object('name', name, 'price', price, 'currency', currency) from old),
+         json_build_object('name', name, 'price', price, 'currency', currency), $13 from put
      )
      select * from put`,
     [
@@ -101,9 +127,22 @@ export async function putProduct(database: Database, product: Product, key?: Req
       product.currency ?? null,
       key?.key ?? null,
       key?.requestHash ?? null,
+      read ? 'read' : before,
+      read?.name ?? null,
+      read?.price ?? null,
+      read?.currency ?? null,
+      by.actor,
+      by.correlationId,
     ],
   );
-  return toPut(row!);
+  if (!row)
+    throw new Problem(
+      'VERSION_MISMATCH',
+      before === 'absent'
+        ? 'There is a product with this SKU already.'
+        : 'The product is not what If-Match says. Read it again, then decide again.',
+    );
+  return toPut(row);
 }
 
 /** What was kept of a product under a key. */

@@ -1,4 +1,5 @@
 import type { Database } from '#platform/database/database.ts';
+import type { AuditedBy } from '#platform/http/audit-entries.ts';
 import type { Write } from '#platform/database/statement.ts';
 import type { View } from '#platform/http/schemas.ts';
 import type { StockView } from '#inventory/schemas.ts';
@@ -20,7 +21,7 @@ export interface Adjustment {
  * Writes of an adjustment: by a difference, or to a counted quantity. The ledger gets the difference that
  * was really applied, read from the row under its lock.
  */
-export function adjustStock(adjustment: Adjustment, at: string): Write[] {
+export function adjustStock(adjustment: Adjustment, at: string, by: AuditedBy): Write[] {
   const { sku, location, delta, onHand, reason } = adjustment;
   return [
     {
@@ -28,6 +29,14 @@ export function adjustStock(adjustment: Adjustment, at: string): Write[] {
       sql: `insert into inventory.ledger (at, sku, location, kind, on_hand_delta, reserved_delta, reason)
         select $1::timestamptz, $2::text, $3::text, 'adjust', inventory.adjust($2::text, $3::text, $4::integer, $5::integer), 0, $6::text`,
       params: [at, sku, location, delta ?? null, onHand ?? null, reason],
+    },
+    {
+      name: 'audited',
+      sql: `insert into log.audit_entries (actor, action, subject, before, after, correlationid)
+        select $1::text, 'stock.adjusted', $2::text, json_build_object('location', $3::text, 'onHand', had.on_hand),
+          json_build_object('location', $3::text, 'onHand', coalesce($5::bigint, had.on_hand + $4::bigint), 'reason', $6::text), $7::text
+        from (select coalesce((select on_hand from inventory.stock where sku = $2 and location = $3), 0)::bigint as on_hand) had`,
+      params: [by.actor, sku, location, delta ?? null, onHand ?? null, reason, by.correlationId],
     },
   ];
 }

@@ -1,10 +1,12 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Static, TSchema } from 'typebox';
+import { EVENT_MAX_BYTES } from '#contracts/envelope.ts';
 import type { ErrorCode, Refusal } from '#contracts/errors.ts';
 import { parseAmount } from '#contracts/money.ts';
 import type { Peers } from '#contracts/peers.ts';
 import type { Database } from '#platform/database/database.ts';
 import { commandOnce } from '#platform/http/commands.ts';
+import { ifMatch, TAGS_PATTERN } from '#platform/http/conditional.ts';
 import { answer } from '#platform/http/description/openapi.ts';
 import { Problem, problemOfRefusal } from '#platform/http/problems.ts';
 import { emptyBodyIsObject } from '#platform/http/server.ts';
@@ -21,7 +23,7 @@ import { loadOne, orderId, orderNotFound, sendOrder } from './answers.ts';
 
 /** A cancellation that the warehouse decides on is answered with its outcome, if that comes soon. */
 const CANCELLATION_WAIT_MS = 2_000;
-const IF_MATCH = { description: 'The ETag the order must still have', pattern: '^(\\*|(W/)?"[0-9]{1,9}")$' };
+const IF_MATCH = { description: 'ETags, of which the order must have one', pattern: TAGS_PATTERN };
 
 interface CommandRoute<Schema extends TSchema> {
   readonly operationId: string;
@@ -220,7 +222,8 @@ export function commandRoutes(
             await checkAmount(database, id, command);
             await checkArrival(database, peers, id, command);
             await checkReference(database, mayRepeat, id, command);
-            return { orderId: id, command, expectedSequence: ifMatch(request) };
+            assertFits(command);
+            return { orderId: id, command, expectedSequence: await expectedSequence(request, database, id) };
           },
           answer: ({ row, events }) => outcomeOf(command, row, events.at(-1)?.time ?? new Date().toISOString()),
           async repeat(stored) {
@@ -300,11 +303,24 @@ async function checkReference(
     throw new Problem('REFERENCE_TAKEN', referenceTaken(claim, holder), { members: { orderId: holder } });
 }
 
-function ifMatch(request: FastifyRequest): number | undefined {
-  const header = request.headers['if-match'];
-  if (header === undefined || header === '*') return undefined;
-  const version = /^(?:W\/)?"(\d{1,9})"$/.exec(header)?.[1];
-  if (version === undefined)
-    throw new Problem('VALIDATION_FAILED', 'If-Match must be the ETag of the order, e.g. "3".');
-  return Number(version);
+/** What no order has. */
+const NEVER = -1;
+
+/** The version that `If-Match` names; of several the one that the order has now, if it has one of them. */
+async function expectedSequence(request: FastifyRequest, database: Database, id: string): Promise<number | undefined> {
+  const tags = ifMatch(request);
+  if (tags === undefined || tags === '*') return undefined;
+  // A weak tag names a version that is the same for most purposes, and a change is none of those.
+  const versions = tags.flatMap(({ weak, value }) => (!weak && /^\d{1,9}$/.test(value) ? [Number(value)] : []));
+  if (versions.length <= 1) return versions[0] ?? NEVER;
+  const { sequence } = await loadOne(database, id);
+  return versions.includes(sequence) ? sequence : NEVER;
+}
+
+/** An amendment must fit into an event that every broker takes. */
+function assertFits(command: OrderCommand): void {
+  if (command.type !== 'amend') return;
+  const bytes = Buffer.byteLength(JSON.stringify(command.changes));
+  if (bytes > EVENT_MAX_BYTES)
+    throw new Problem('PAYLOAD_TOO_LARGE', `The changes take ${bytes} bytes, of at most ${EVENT_MAX_BYTES}.`);
 }

@@ -1,8 +1,9 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { isRefusal } from '#contracts/errors.ts';
 import { plainId } from '#contracts/ids.ts';
 import { answer } from '#platform/http/description/openapi.ts';
 import { requestKey } from '#platform/http/idempotency.ts';
+import { preferredWaitS } from '#platform/http/prefer.ts';
 import { problemOfRefusal } from '#platform/http/problems.ts';
 import type { OrderRoutesOptions } from '#orders/routes.ts';
 import type { OrderRequest } from '#orders/rules/placement.ts';
@@ -58,7 +59,7 @@ export function placeRoute(
       let { row, updatedAt } = taken;
       // An importer that is run a second time can distinguish what it had sent before from what is new.
       if (taken.repeated) reply.header('idempotency-replayed', 'true');
-      const waitS = preferredWait(request);
+      const waitS = preferredWaitS(request.headers.prefer, PREFER_WAIT_MAX_S);
       if (waitS > 0 && !taken.repeated) {
         reply.header('preference-applied', `wait=${waitS}`);
         ({ row, updatedAt } = await waiters.waitFor(taken, waitS * 1000, isDecided));
@@ -77,13 +78,6 @@ function withPlainIds(request: OrderRequest): OrderRequest {
     : request.items;
   if (customerId === request.customerId && items === request.items) return request;
   return { ...request, ...(customerId !== undefined && { customerId }), items };
-}
-
-/** Seconds of `Prefer: wait=N` (RFC 7240), at most 30. */
-function preferredWait(request: FastifyRequest): number {
-  const header = request.headers.prefer;
-  const seconds = /(?:^|[,;\s])wait=(\d{1,4})/.exec(Array.isArray(header) ? header.join(',') : (header ?? ''))?.[1];
-  return seconds === undefined ? 0 : Math.min(Number(seconds), PREFER_WAIT_MAX_S);
 }
 
 /** Stock and payment are decided, or a hold keeps them from being. */

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { Static } from 'typebox';
 import { toCloudEvent } from '#contracts/envelope.ts';
+import { isKnown, TAGS_PATTERN } from '#platform/http/conditional.ts';
 import { answer } from '#platform/http/description/openapi.ts';
 import { readHistory } from '#platform/log/history.ts';
 import { orderAsOf } from '#orders/as-of.ts';
@@ -22,7 +23,12 @@ export function readRoutes(
     '/orders/:id',
     {
       config: {
-        headers: { 'If-None-Match': { description: 'An ETag: answered 304 while the order still has that version' } },
+        headers: {
+          'If-None-Match': {
+            description: 'ETags: answered 304 while the order has one of them',
+            pattern: TAGS_PATTERN,
+          },
+        },
         refusals: ['ORDER_NOT_FOUND', 'NOT_FOUND'],
       },
       schema: {
@@ -46,7 +52,7 @@ export function readRoutes(
       const shown = cached && (await cached.orders.read(id));
       if (cached && !shown) throw orderNotFound();
       const row = shown ?? (await loadOne(database, id));
-      if (request.headers['if-none-match'] === etag(row)) return reply.code(304).header('etag', etag(row)).send();
+      if (isKnown(request, etag(row))) return reply.code(304).header('etag', etag(row)).send();
       if ('state' in row) return sendOrder(reply, row, row.updatedAt);
       return reply.header('etag', etag(row)).type('application/json; charset=utf-8').send(row.body);
     },

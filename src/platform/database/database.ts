@@ -52,9 +52,8 @@ export class Database {
   readonly pool: pg.Pool;
   /** True where no other process writes to this database. */
   readonly soleWriter: boolean;
-  /** The same database for consumers: their reads wait behind nobody else's. */
-  readonly reserved: Database;
   readonly #common: Common;
+  readonly #reserved: Database | undefined;
   /** Undefined where reads are let through as they come. */
   readonly #reads: Gate | undefined;
 
@@ -63,7 +62,6 @@ export class Database {
     if (common) {
       this.#common = common;
       this.pool = common.pool;
-      this.reserved = this;
       return;
     }
     const { poolSize } = options;
@@ -85,7 +83,12 @@ export class Database {
       afterWrite: new Set(),
       statementNames: new Map(),
     };
-    this.reserved = new Database(options, this.#common);
+    this.#reserved = new Database(options, this.#common);
+  }
+
+  /** The same database for consumers: their reads wait behind nobody else's. */
+  get reserved(): Database {
+    return this.#reserved ?? this;
   }
 
   /** Statements sent by this process, for the statement budget of the benchmark. */

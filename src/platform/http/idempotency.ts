@@ -5,7 +5,7 @@ import type { Database } from '#platform/database/database.ts';
 import { insertRows, type Write } from '#platform/database/statement.ts';
 import { Problem } from './problems.ts';
 
-/** A caller's idempotency key, scoped to its API key, with a hash of what was asked. */
+/** A caller's idempotency key, scoped to the client that its API key belongs to, with a hash of what was asked. */
 export interface RequestKey {
   readonly key: string;
   readonly requestHash: string;
@@ -32,7 +32,8 @@ export function requestKey(request: FastifyRequest): RequestKey | undefined {
   const hash = createHash('sha256')
     .update(`${request.method} ${request.url}\n`)
     .update(JSON.stringify(request.body) ?? '');
-  return { key: `${request.principal.name}:${given}`, requestHash: hash.digest('base64url') };
+  const { name, client = name } = request.principal;
+  return { key: `${client}:${given}`, requestHash: hash.digest('base64url') };
 }
 
 export function assertSameRequest(stored: string, asked: string): void {

@@ -54,7 +54,7 @@ export const LIMIT_DEFAULT = 50;
 export const pageParameters = {
   limit: Type.Optional(
     Type.String({
-      pattern: '^[1-9]\\d{0,2}$',
+      pattern: `^([1-9]\\d?|1\\d\\d|${LIMIT_MAX})$`,
       description: `Entries per page, at most ${LIMIT_MAX}; ${LIMIT_DEFAULT} by default`,
     }),
   ),
@@ -65,7 +65,7 @@ export const pageParameters = {
 } as const;
 
 export function limitOf(limit: string | undefined): number {
-  return Math.min(Number(limit ?? LIMIT_DEFAULT), LIMIT_MAX);
+  return Number(limit ?? LIMIT_DEFAULT);
 }
 
 /** A page of a list. */

@@ -20,6 +20,8 @@ import { isText, TEXT_FORMAT } from './schemas.ts';
 /** Who calls: the name and role of an API key; between processes also a service, or nobody that was asked. */
 export interface Principal {
   readonly name: string;
+  /** Whom the key belongs to, where another key of the same client may follow it; by default the name. */
+  readonly client?: string;
   readonly role: 'service' | 'admin' | 'operator' | 'client' | 'reader' | 'anonymous';
 }
 
@@ -173,6 +175,8 @@ export function createHttp(options: HttpOptions): FastifyInstance {
     const { config } = request.routeOptions;
     // Before Fastify minds the body of what nobody takes.
     if (request.is404) return sendProblem(reply, notFound(app, request));
+    const unknown = unknownCondition(request);
+    if (unknown) throw unknown;
     const open = config?.public ?? false;
     if (!open || (behindGateway && !OPEN_ROUTES.has(request.routeOptions.url))) {
       const principal = await admission.authenticate(request, options.authenticate);
@@ -203,6 +207,18 @@ export function createHttp(options: HttpOptions): FastifyInstance {
     return sendProblem(reply, problem);
   });
   return app;
+}
+
+const CONDITIONS = ['If-Match', 'If-None-Match'] as const;
+
+/** A change under a condition that nobody would look at must not happen. */
+function unknownCondition({ method, headers, routeOptions }: FastifyRequest): Problem | undefined {
+  // What is handed on to another process is looked at there.
+  if (READING.has(method) || routeOptions.schema?.operationId === undefined) return undefined;
+  const name = CONDITIONS.find(
+    (each) => headers[each.toLowerCase()] !== undefined && !routeOptions.config?.headers?.[each],
+  );
+  return name && new Problem('VALIDATION_FAILED', `This call takes no ${name}, so nothing was done.`);
 }
 
 /** Notes who calls; throws FORBIDDEN where the route needs more than their role. */

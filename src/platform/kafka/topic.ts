@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Admin, ConfigResourceTypes } from '@platformatic/kafka';
+import { EVENT_MAX_BYTES } from '#contracts/envelope.ts';
 import { withTimeout } from '#platform/runtime/timeout.ts';
 import { clientOptions } from './client-options.ts';
 import type { KafkaConfig } from './settings.ts';
@@ -14,6 +15,8 @@ export interface Topic {
   readonly maxMessageBytes: number;
 }
 
+/** What we make a topic for: what follows from an order repeats its lines, with places and ids. */
+const MESSAGE_MAX_BYTES = 4 * EVENT_MAX_BYTES;
 const START_TIMEOUT_MS = 20_000;
 const RETRY_MS = 250;
 const PATIENCE_MS = 5_000;
@@ -79,6 +82,7 @@ async function findOrMakeTopic(admin: Admin, config: KafkaConfig): Promise<Topic
   if (found) return checkTopic(found, config);
   const configs = [
     { name: 'cleanup.policy', value: 'delete' },
+    { name: 'max.message.bytes', value: String(MESSAGE_MAX_BYTES) },
     { name: 'retention.ms', value: String(config.retentionMs ?? -1) },
     { name: 'min.insync.replicas', value: config.replication >= 3 ? '2' : '1' },
   ];

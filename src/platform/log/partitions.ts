@@ -5,8 +5,9 @@ import type { Logger } from '#platform/telemetry/logger.ts';
 const AHEAD_MONTHS = 2;
 const EVERY_MS = 6 * 3_600_000;
 const KEY_DAYS = 30;
+const AUDIT_DAYS = 731;
 
-/** Creates the log's monthly partitions ahead of time and forgets idempotency keys of long ago. */
+/** Creates the log's monthly partitions ahead of time and forgets idempotency keys and audit entries of long ago. */
 export async function keepPartitions(database: Database, logger: Logger): Promise<Job> {
   const run = async (): Promise<void> => {
     const now = new Date();
@@ -15,6 +16,7 @@ export async function keepPartitions(database: Database, logger: Logger): Promis
     await database.query(`delete from log.idempotency_keys where created_at < now() - make_interval(days => $1)`, [
       KEY_DAYS,
     ]);
+    await database.query(`delete from log.audit_entries where at < now() - make_interval(days => $1)`, [AUDIT_DAYS]);
   };
   await run();
   return startJob({ name: 'log partitions', everyMs: EVERY_MS, logger, run });

@@ -85,8 +85,23 @@ export const environmentSetting = {
   choices: ['development', 'test', 'production'],
   env: 'OLMS_ENV',
   default: 'development',
-  meaning: 'production: nothing that is only for trying out starts (no sandbox provider, no generated key)',
+  meaning:
+    'production, which is what `olms start` takes where nothing is said: nothing that is only for trying out starts (no sandbox provider, no generated key)',
 } as const satisfies Setting;
+
+/** The environment of a program that is in production unless somebody says otherwise. */
+export function inProductionByDefault(env: Environment): Environment {
+  const { environment } = readSettings({ environment: { ...environmentSetting, default: 'production' } }, env);
+  return { ...env, [environmentSetting.env]: environment };
+}
+
+/** Throws where this is production, and `what` is only for trying out. */
+export function refuseProduction(env: Environment, what: string): void {
+  if (isProduction(env))
+    throw new Error(
+      `Configuration: ${what} is for trying OLMS out, with play money and a key that it makes and prints, and OLMS_ENV says production. Run bin/olms start, or set OLMS_ENV=development.`,
+    );
+}
 
 export function isProduction(env: Environment): boolean {
   return readSettings({ environment: environmentSetting }, env).environment === 'production';

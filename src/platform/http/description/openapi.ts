@@ -52,7 +52,7 @@ export interface HeaderSchema {
 }
 
 const MEANINGS = {
-  ETag: 'Version of the order; send it as If-Match',
+  ETag: 'Version of what was answered; send it as If-Match or If-None-Match',
   Location: 'Path of what was made',
   'Retry-After': 'Seconds after which to try again',
   'WWW-Authenticate': 'How to authenticate: Bearer',

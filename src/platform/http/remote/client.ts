@@ -123,7 +123,7 @@ export class RemoteService {
 
   /** Sends a call as this principal. Throws a {@link Problem} (UNAVAILABLE) where no replica answers. */
   async send(call: Call, principal: Principal): Promise<Answer> {
-    const headers = { ...call.headers, [IDENTITY_HEADER]: this.#identities.sign(principal) };
+    const headers = { ...call.headers, [IDENTITY_HEADER]: this.#identities.sign(principal, this.name) };
     try {
       return await this.#breaker.execute(() => this.#attempts({ ...call, headers }));
     } catch (error) {

@@ -6,7 +6,7 @@ const SECRET = 'a secret of at least thirty-two characters';
 const CALLER = { name: 'shop', role: 'client' } as const;
 
 function at(nowMs: () => number, secret = SECRET): Identities {
-  return new Identities(secret, nowMs);
+  return new Identities(secret, ['orders', 'billing'], nowMs);
 }
 
 function forged(claims: unknown, secret: string, purpose = 'olms-identity-1'): string {
@@ -16,26 +16,26 @@ function forged(claims: unknown, secret: string, purpose = 'olms-identity-1'): s
 
 describe('a signed identity', () => {
   test('gives name and role to whoever has the secret', () => {
-    expect(at(Date.now).verify(at(Date.now).sign(CALLER))).toEqual(CALLER);
+    expect(at(Date.now).verify(at(Date.now).sign(CALLER, 'orders'))).toEqual(CALLER);
   });
 
   test('is void a minute later, and one that is handed out is good for a while yet', () => {
     let nowMs = 1_700_000_000_000;
     const identities = at(() => nowMs);
-    const first = identities.sign(CALLER);
+    const first = identities.sign(CALLER, 'orders');
     nowMs += 19_000;
-    const handedOut = identities.sign(CALLER);
+    const handedOut = identities.sign(CALLER, 'orders');
     expect(handedOut).toBe(first);
     nowMs += 40_000;
     expect(identities.verify(handedOut)).toEqual(CALLER);
     nowMs += 2_000;
     expect(identities.verify(handedOut)).toBeUndefined();
-    expect(identities.verify(identities.sign(CALLER))).toEqual(CALLER);
+    expect(identities.verify(identities.sign(CALLER, 'orders'))).toEqual(CALLER);
   });
 
   test('is refused where anything about it is changed, or another secret signed it', () => {
     const identities = at(Date.now);
-    const good = identities.sign(CALLER);
+    const good = identities.sign(CALLER, 'orders');
     const [payload, mac] = good.split('.') as [string, string];
     const admin = Buffer.from(
       JSON.stringify({ ...JSON.parse(Buffer.from(payload, 'base64url').toString()), role: 'admin' }),
@@ -53,7 +53,7 @@ describe('a signed identity', () => {
       `${payload}.${mac}AAAA`,
       [good, good],
       'x'.repeat(5_000),
-      at(Date.now, 'another secret of thirty-two characters').sign(CALLER),
+      at(Date.now, 'another secret of thirty-two characters').sign(CALLER, 'orders'),
       forged({ ...CALLER, exp }, SECRET, 'something-else'),
     ];
     for (const header of bad) expect(identities.verify(header), String(header)).toBeUndefined();
@@ -68,7 +68,24 @@ describe('a signed identity', () => {
     expect(identities.verify(forged({ name: 'x', role: 'root', exp: nowS + 50 }, SECRET))).toBeUndefined();
   });
 
+  test('names the client of a key, and is good for the service it was signed for alone', () => {
+    const identities = at(Date.now);
+    const rotated = { ...CALLER, client: 'shop', name: 'shop-2' };
+    expect(identities.verify(identities.sign(rotated, 'billing'))).toEqual(rotated);
+    expect(identities.verify(identities.sign(rotated, 'payments'))).toBeUndefined();
+    expect(identities.verify(identities.sign(CALLER, 'orders'))).toEqual(CALLER);
+  });
+
+  test('that was signed in the future, or lives longer from then on than any should, is refused', () => {
+    const identities = at(Date.now);
+    const nowS = Math.floor(Date.now() / 1000);
+    const claims = { ...CALLER, aud: 'orders', exp: nowS + 50 };
+    expect(identities.verify(forged({ ...claims, iat: nowS - 5 }, SECRET))).toEqual(CALLER);
+    expect(identities.verify(forged({ ...claims, iat: nowS + 30 }, SECRET))).toBeUndefined();
+    expect(identities.verify(forged({ ...claims, iat: nowS - 30 }, SECRET))).toBeUndefined();
+  });
+
   test('needs a secret worth the name', () => {
-    expect(() => new Identities('short')).toThrow(/OLMS_INTERNAL_SECRET/);
+    expect(() => new Identities('short', [])).toThrow(/OLMS_INTERNAL_SECRET/);
   });
 });

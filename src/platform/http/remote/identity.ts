@@ -31,47 +31,65 @@ const ROLES: ReadonlySet<string> = new Set<Principal['role']>([
 
 interface Claims {
   readonly name: string;
+  readonly client?: string;
   readonly role: Principal['role'];
+  /** The service that is called; what is signed for one is void at another. Missing in what the previous version signs. */
+  readonly aud?: string;
+  /** Seconds since 1970 at which it was signed. Missing likewise. */
+  readonly iat?: number;
   /** Seconds since 1970 after which the identity is void. */
   readonly exp: number;
 }
 
 export class Identities {
   readonly #secret: string;
+  readonly #audiences: ReadonlySet<string>;
   readonly #nowMs: () => number;
   readonly #signed = new Lru<{ header: string; untilS: number }>(REMEMBERED_MAX);
   /** Claims of headers that were found to be genuine: a caller's next calls bring the same one. */
   readonly #genuine = new Lru<Claims>(REMEMBERED_MAX);
 
-  constructor(secret: string, nowMs: () => number = Date.now) {
+  /** `audiences`: the services of this process, in whose place it may be called. */
+  constructor(secret: string, audiences: readonly string[], nowMs: () => number = Date.now) {
     if (secret.length < SECRET_LENGTH_MIN)
       throw new Error(`Configuration: OLMS_INTERNAL_SECRET must have at least ${SECRET_LENGTH_MIN} characters`);
     this.#secret = secret;
+    this.#audiences = new Set(audiences);
     this.#nowMs = nowMs;
   }
 
-  /** The header that says to another process who calls. */
-  sign({ name, role }: Principal): string {
+  /** The header that says to a process of this service who calls. */
+  sign({ name, client, role }: Principal, audience: string): string {
     const nowS = Math.floor(this.#nowMs() / 1000);
-    const key = `${role} ${name}`;
+    const key = `${audience} ${role} ${client ?? ''} ${name}`;
     const known = this.#signed.get(key);
     if (known && known.untilS > nowS) return known.header;
-    const claims: Claims = { name, role, exp: nowS + LIFE_S };
+    const claims: Claims = {
+      name,
+      ...(client !== undefined && { client }),
+      role,
+      aud: audience,
+      iat: nowS,
+      exp: nowS + LIFE_S,
+    };
     const payload = Buffer.from(JSON.stringify(claims)).toString('base64url');
     const header = `${payload}.${this.#mac(payload).toString('base64url')}`;
     this.#signed.set(key, { header, untilS: nowS + REUSE_S });
     return header;
   }
 
-  /** Who calls; undefined where the header is missing, forged, expired, or promises to live longer than any should. */
+  /** Who calls; undefined where the header is missing, forged, expired, signed for another service or in the future, or promises to live longer than any should. */
   verify(header: string | string[] | undefined): Principal | undefined {
     if (typeof header !== 'string' || header.length > HEADER_LENGTH_MAX) return undefined;
     const claims = this.#genuine.get(header) ?? this.#read(header);
     if (!claims) return undefined;
-    const { name, role, exp } = claims;
-    const leftS = exp - this.#nowMs() / 1000;
+    const { name, client, role, exp, aud, iat } = claims;
+    const nowS = this.#nowMs() / 1000;
+    const leftS = exp - nowS;
     if (!(leftS > 0) || leftS > LIFE_S + CLOCK_SKEW_S || !ROLES.has(role)) return undefined;
-    return { name, role };
+    if (aud !== undefined && !this.#audiences.has(aud)) return undefined;
+    if (iat !== undefined && (iat > nowS + CLOCK_SKEW_S || exp - iat > LIFE_S)) return undefined;
+    return client === undefined ? { name, role } : { name, client, role };
   }
 
   #read(header: string): Claims | undefined {
