@@ -23,7 +23,7 @@ export interface Envelope<Data = unknown> {
 /** Of 2^31 - 1, the largest number of the extension `sequence` with the type Integer. */
 const SEQUENCE_DIGITS = 10;
 
-/** Of the data of an event as JSON, at most: with its headers it stays below 1 MiB, which Kafka takes unless it is told otherwise. */
+/** Of the data of an event as JSON, at most: with its headers it stays below 1 MiB, which Kafka takes by default. */
 export const EVENT_MAX_BYTES = 900_000;
 
 /** A number as the CloudEvents extension `sequence` holds it: a text that sorts like the number. */

@@ -62,7 +62,7 @@ interface Place {
 
 const PLACE = /^(\d{4}-\d\d-\d\dT[\d:.]+Z) ([0-9a-f-]{36})$/;
 
-function placeOf(cursor: string): Place {
+function placeInCursor(cursor: string): Place {
   const [, at, id] = PLACE.exec(textOfCursor(cursor)) ?? [];
   if (at === undefined)
     throw new Problem('VALIDATION_FAILED', 'The cursor is not one that this list gave; start without a cursor.', {
@@ -76,7 +76,7 @@ async function entriesOf(
   { subject, action, cursor }: Static<typeof EntryQuery>,
   limit: number,
 ): Promise<Entry[]> {
-  const behind = cursor === undefined ? undefined : placeOf(cursor);
+  const behind = cursor === undefined ? undefined : placeInCursor(cursor);
   return database.queryOnce<Record<keyof Entry, never>>(
     `select id, to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at, actor, action, subject, before, after, correlationid as "correlationId"
      from log.audit_entries
