@@ -74,7 +74,8 @@ export class Worth {
         this.#piecesOf(event.data.credited ?? [], arrived(event.data), `return ${event.data.returnId}`);
         return this.#giveBack(event.data.credited ?? []);
       case 'OrderChanged':
-        return this.#cancel(event.data);
+        this.#cancel(event.data);
+        return this.#giveBack(event.data.credited ?? []);
       case 'OrderClaimOpened':
         if (event.data.credited) this.#piecesOf(event.data.credited, event.data.items, `claim ${event.data.claimId}`);
         return this.#giveBack(event.data.credited ?? []);

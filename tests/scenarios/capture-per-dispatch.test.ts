@@ -115,4 +115,32 @@ describe('each parcel', () => {
     const [charge] = await expectBooksAgree(system, id);
     expect(charge).toMatchObject({ captured: '103.40', refunded: '103.40', voided: '0.00' });
   });
+
+  test('is all there is to pay where the rest is cancelled: what was held for it is voided', async () => {
+    const { api } = system;
+    const { id, east, a } = await twoParcels();
+    await api.dispatch(east.id);
+    await untilCaptured(id, '37.40');
+    await sendBack(id, [{ sku: a, quantity: 3 }]);
+    await untilRefunded(id, '33.00');
+    expect([200, 202]).toContain((await api.command(id, 'cancellations', { reason: 'the rest too' })).status);
+    // With the rest nothing of the order is left: shipping is given back as well.
+    const order = await untilRefunded(id, '37.40');
+    expect(order).toMatchObject({ totalAmount: '37.40', capturedAmount: '37.40' });
+    await api.deliver(east.id);
+    await api.untilStatus(id, 'COMPLETED');
+    await api.untilOrder(id, 'settled', ({ paymentStatus }) => paymentStatus === 'REFUNDED');
+    expect(await expectBooksAgree(system, id)).toMatchObject([
+      { authorized: '103.40', captured: '37.40', refunded: '37.40', voided: '66.00' },
+    ]);
+    const invoice = await until('both credit notes', async () => {
+      const present = await api.invoice(id);
+      return present.creditNotes.length === 2 && present;
+    });
+    expect([invoice.totalAmount, invoice.creditNotes.map(({ amount }) => amount)]).toEqual([
+      '37.40',
+      ['33.00', '4.40'],
+    ]);
+    expectSoundLog(id, await api.events(id));
+  });
 });

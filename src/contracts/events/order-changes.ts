@@ -51,6 +51,9 @@ export const ORDER_CHANGE_EVENTS = {
       kind: ChangeKind,
       removed: Type.Array(LineValue),
       released: Type.Array(Allocation),
+      credited: Type.Optional(
+        Type.Array(LinePart, { description: 'Shipping, where with it nothing of the order is left' }),
+      ),
       totalAmount: Amount,
       reason: Reason,
       by: Type.String(),

@@ -5,7 +5,7 @@ import type { Allocation, LineQuantity, NewEvent, SkuQuantity } from '#contracts
 import { isoTime } from '#contracts/time.ts';
 import { type Ignored, ignore } from '#platform/processor/aggregate.ts';
 import type { DecideContext, OrderCommand } from './commands.ts';
-import { cancelledPart, marksOf, unshippedPieces } from './ruler.ts';
+import { cancelledPart, marksOf, shippingParts, unshippedPieces } from './ruler.ts';
 import type { Order } from './state.ts';
 
 /**
@@ -157,9 +157,22 @@ export function changed(
   let total = amountMinor(order.totalAmount, order.currency);
   for (const { amount } of removed) total -= amountMinor(amount, order.currency);
   const totalAmount = formatAmount(total, order.currency);
+  // Where all that has left came back before, nothing of the order is left to be sent for what shipping cost.
+  const cancelled = [...(order.cancelled ?? []), ...removed];
+  const credited =
+    order.returns.length + (order.credits?.length ?? 0) > 0 ? shippingParts({ ...order, cancelled }) : [];
   return {
     type: 'OrderChanged',
-    data: { changeId, kind: 'cancellation', removed, released: [...released], totalAmount, reason, by },
+    data: {
+      changeId,
+      kind: 'cancellation',
+      removed,
+      released: [...released],
+      ...(credited.length > 0 && { credited }),
+      totalAmount,
+      reason,
+      by,
+    },
   };
 }
 

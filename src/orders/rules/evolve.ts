@@ -132,8 +132,9 @@ export const EVOLVERS: Evolver = {
     restWanted: undefined,
     holds: [...order.holds, { type: 'change', reason, by, steps: ['shipment'] }],
   }),
-  OrderChanged: (order, { removed, released, totalAmount }) => ({
+  OrderChanged: (order, { removed, released, credited, totalAmount }) => ({
     ...changeEnded(order),
+    ...(credited && { credits: [...(order.credits ?? []), ...credited] }),
     cancelled: [...(order.cancelled ?? []), ...removed.map(({ sku: _sku, ...part }) => part)],
     allocations: withoutReleased(order.allocations, released),
     totalAmount,
