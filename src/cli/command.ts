@@ -20,6 +20,8 @@ export interface CommandDefinition {
   /** What its group does where no command of it is named. */
   readonly isDefault?: true;
   readonly options?: readonly Option[];
+  /** Exit code of a wrong call, where it is not 1. */
+  readonly usageExit?: number;
   /** Loads the file of the command, and runs it. */
   run(env: Environment, options: object, ...args: string[]): Promise<void>;
 }

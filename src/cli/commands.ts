@@ -1,14 +1,6 @@
-import {
-  another,
-  type CommandDefinition,
-  JSON_OUTPUT,
-  type Option,
-  option,
-  positiveNumber,
-  required,
-  wholeNumber,
-} from './command.ts';
+import { another, type CommandDefinition, JSON_OUTPUT, type Option, option, required, wholeNumber } from './command.ts';
 import type { ReplayOptions } from './operate/replay.ts';
+import { MOVING_COMMANDS, MOVING_GROUPS } from './moving-commands.ts';
 import { OPERATOR_COMMANDS, OPERATOR_GROUPS } from './operator-commands.ts';
 
 /** The commands of `olms`, in the order in which its help lists them. */
@@ -21,7 +13,7 @@ export const REMOTE_OPTIONS: readonly Option[] = [
 
 /** What the commands of a group have in common. */
 export const GROUPS: Readonly<Record<string, string>> = {
-  import: 'bring data of another system in',
+  ...MOVING_GROUPS,
   ...OPERATOR_GROUPS,
 };
 
@@ -58,31 +50,7 @@ export const COMMANDS: readonly CommandDefinition[] = [
     ],
     run: async (env, options) => (await import('./operate/topics.ts')).topics(env, options),
   },
-  {
-    name: 'import orders <file>',
-    description:
-      'order lines out of a CSV file (.csv, .csv.gz, .csv.xz, or - for standard input); repeating it changes nothing',
-    remote: true,
-    options: [
-      option('--preset <name>', 'online-retail or shopify (default: the one that fits the header)'),
-      option('--map <field=Column>', 'which column holds a field; repeatable', another),
-      option('--delimiter <character>', 'between fields', undefined, ','),
-      option('--encoding <name>', 'for example windows-1252', undefined, 'utf-8'),
-      option('--source <name>', 'whose order numbers these are; part of every key (default: the preset)'),
-      option('--currency <code>', 'where the file does not say it'),
-      option('--channel <name>', 'channel of the orders (default: the source)'),
-      option('--create-products', 'create articles that do not exist'),
-      option('--stock <pieces>', 'initial stock of articles that never had any', wholeNumber),
-      option('--stock-as-needed', 'the same, as many pieces as the file sells'),
-      option('--provider <name>', 'payment provider'),
-      option('--token <token>', 'payment token of every order', undefined, 'tok_approve'),
-      option('--concurrency <number>', 'requests at a time', positiveNumber, 32),
-      option('--wait [seconds]', 'until every order has ended, at most this long (300)', positiveNumber),
-      option('--dry-run', 'read and check the file, send nothing'),
-      option('--report <file>', 'write the report with every refused line as JSON'),
-    ],
-    run: async (env, options, file) => (await import('./operate/import.ts')).importOrders(file!, options, env),
-  },
+  ...MOVING_COMMANDS,
   {
     name: 'audit',
     description:

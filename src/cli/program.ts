@@ -9,12 +9,13 @@ const SERVING = ['dev', 'start'];
 export function createProgram(): Command {
   const program = new Command('olms').description('Order Lifecycle Management System').showHelpAfterError();
   const groups = new Map<string, Command>();
-  for (const { name, description, remote, isDefault = false, options = [], run: perform } of COMMANDS) {
+  for (const { name, description, remote, isDefault = false, options = [], usageExit, run: perform } of COMMANDS) {
     const [group, ...named] = name.split(' ');
     const parent = GROUPS[group!] === undefined ? program : (groups.get(group!) ?? groupOf(program, group!));
     if (parent !== program) groups.set(group!, parent);
     const command = parent.command(parent === program ? name : named.join(' '), { isDefault }).description(description);
     for (const option of [...(remote ? REMOTE_OPTIONS : []), ...options]) add(command, option);
+    if (usageExit !== undefined) command.exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : usageExit));
     // Commander hands over the arguments, the options, and the command itself.
     command.action((...given: unknown[]) =>
       perform(process.env, given.at(-2) as object, ...(given.slice(0, -2).flat() as string[])),

@@ -1,20 +1,20 @@
-import { writeFile } from 'node:fs/promises';
+import { type Problem, UnreachableError } from '#client/client.ts';
+import type { ImportKind } from '#orders/rules/imports.ts';
+import { IMPORT_KINDS } from '#orders/rules/imports.ts';
 import type { Environment } from '#platform/runtime/settings.ts';
 import { type ApiClient, type ClientOptions, connect } from '#cli/client.ts';
 import { print, printJson, Progress } from '#cli/output.ts';
-import { type CsvRecord, readCsv } from './import/csv.ts';
-import { orders, survey } from './import/group.ts';
+import { CsvError, type CsvRecord, readCsv } from './import/csv.ts';
+import { type Dialect, dialectOf } from './import/dialect.ts';
+import { type FileOrder, orders, survey, type Survey } from './import/group.ts';
 import { type Input, openInput } from './import/input.ts';
-import { chooseLayout, placesOf } from './import/layouts.ts';
-import { ImportReport } from './import/report.ts';
-import type { RequestSettings } from './import/request.ts';
-import { concurrently, provide, sendOrder, type TakenOrder, waitForEnd } from './import/send.ts';
+import { type Mapping, mappingChoice, mappingOf, type MappingOptions, UsageError } from './import/mapping.ts';
+import { Details, ImportReport } from './import/report.ts';
+import { type ReadOrder, readOrder, type RequestSettings } from './import/request.ts';
+import { type Article, concurrently, provide, sendSet, setsOf, type TakenOrder, waitForEnd } from './import/send.ts';
 
-export interface ImportOptions extends ClientOptions {
-  readonly preset?: string;
-  readonly map?: readonly string[];
-  readonly delimiter?: string;
-  readonly encoding?: string;
+export interface ImportOptions extends ClientOptions, MappingOptions {
+  readonly as?: string;
   readonly source?: string;
   readonly currency?: string;
   readonly channel?: string;
@@ -31,28 +31,71 @@ export interface ImportOptions extends ClientOptions {
   readonly report?: string;
 }
 
-const CONCURRENCY = 32;
+/** Sets of orders at a time. */
+const CONCURRENCY = 4;
 const WAIT_SECONDS = 300;
+const FIRST_ANSWER_MS = 5_000;
 const SOURCE = /^[A-Za-z0-9._-]{1,50}$/;
+const EXIT = { usage: 2, away: 5, failed: 1 } as const;
 
-/** `olms import orders`: imports, prints the report, and says by the exit code whether everything fits. */
+const KINDS = `Say with --as what the orders are:
+  --as history   they have ended: recorded with their end, time and money; nothing is charged, sent, booked or mailed
+  --as open      paid elsewhere and still to be fulfilled: stock is reserved and they ship from here; nobody is charged,
+                 and nobody is written to about what has happened
+  --as live      new: placed, charged, shipped and mailed like orders of a shop`;
+
+/** `olms import orders`: imports, prints the report, and says by the exit code what became of the file. */
 export async function importOrders(file: string, options: ImportOptions, env: Environment): Promise<void> {
-  const report = await runImport(file, options, env);
-  if (options.report !== undefined)
-    await writeFile(options.report, `${JSON.stringify(report.details(), undefined, 2)}\n`);
-  if (options.json) printJson(report);
-  else print(report.toText());
-  if (!report.ok) process.exitCode = 1;
+  process.exitCode = await exitCodeOf(async () => {
+    const report = await runImport(file, options, env);
+    if (options.json) printJson(report);
+    else print(report.toText());
+    return report.exitCode;
+  });
 }
 
+/** Runs a command about files: 2 for a wrong call, 5 where the system is away, 1 for anything else that fails. */
+export async function exitCodeOf(work: () => Promise<number>): Promise<number> {
+  try {
+    return await work();
+  } catch (error) {
+    process.stderr.write(`olms: ${(error as Error).message}\n`);
+    if (error instanceof UsageError) return EXIT.usage;
+    const isAway = error instanceof UnreachableError || ((error as Problem).status ?? 0) >= 500;
+    return isAway ? EXIT.away : EXIT.failed;
+  }
+}
+
+/** Imports a file; the report of what became of it. Throws a {@link UsageError} before anything is sent. */
 export async function runImport(file: string, options: ImportOptions, env: Environment): Promise<ImportReport> {
-  const input = await openInput(file);
+  const as = kindOf(options.as);
+  const choice = await mappingChoice(options);
+  if (options.source !== undefined && !SOURCE.test(options.source))
+    throw new UsageError('--source must be 1 to 50 letters, digits, dots, dashes or underscores.');
+  const input = await opened(file);
   const progress = new Progress();
   let client: ApiClient | undefined;
+  let details: Details | undefined;
   try {
     const concurrency = options.concurrency ?? CONCURRENCY;
-    if (!options.dryRun) client = await connect(options, env, concurrency);
-    return await importInput(input, options, client, concurrency, progress);
+    const dialect = await asUsage(() => dialectOf(input, choice.dialect));
+    const first = await records(input, dialect);
+    const mapping = first ? mappingOf(choice, first.header) : undefined;
+    details = options.report === undefined ? undefined : await Details.open(options.report);
+    if (!first || !mapping) {
+      const nothing = new ImportReport(input.name, 'none', as, options.dryRun ?? false, details);
+      await details?.close(nothing);
+      process.stderr.write(`olms: ${input.name} is empty.\n`);
+      return nothing;
+    }
+    client = await connect(options, env, concurrency);
+    // A system that is away is met before the file is read.
+    await client.listOrders({ limit: 1 }, { patienceMs: FIRST_ANSWER_MS }).pages().next();
+    const run: Run = { input, dialect, mapping, as, options, client, concurrency, progress };
+    const report = new ImportReport(input.name, mapping.name, as, options.dryRun ?? false, details);
+    await importInput(run, first.rest, report);
+    await details?.close(report);
+    return report;
   } finally {
     progress.end();
     await client?.close();
@@ -60,65 +103,75 @@ export async function runImport(file: string, options: ImportOptions, env: Envir
   }
 }
 
-async function importInput(
-  input: Input,
-  options: ImportOptions,
-  client: ApiClient | undefined,
-  concurrency: number,
-  progress: Progress,
-): Promise<ImportReport> {
-  const first = await records(input, options);
-  const layout = chooseLayout(first.header, options);
-  const shape = { layout, places: placesOf(first.header, layout, options), columns: first.header.length };
-  const source = options.source ?? layout.name;
-  if (!SOURCE.test(source)) throw new Error('--source must be 1 to 50 letters, digits, dots, dashes or underscores.');
-  const { provider, token = 'tok_approve' } = options;
+function kindOf(as: string | undefined): ImportKind {
+  if (as === undefined) throw new UsageError(KINDS);
+  if (!(IMPORT_KINDS as readonly string[]).includes(as))
+    throw new UsageError(`--as ${as} is none of the three.\n${KINDS}`);
+  return as as ImportKind;
+}
+
+async function asUsage<Result>(work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}
+
+function opened(file: string): Promise<Input> {
+  return asUsage(() => openInput(file));
+}
+
+interface Run {
+  readonly input: Input;
+  readonly dialect: Dialect;
+  readonly mapping: Mapping;
+  readonly as: ImportKind;
+  readonly options: ImportOptions;
+  readonly client: ApiClient;
+  readonly concurrency: number;
+  readonly progress: Progress;
+}
+
+async function importInput(run: Run, firstRecords: AsyncGenerator<CsvRecord>, report: ImportReport): Promise<void> {
+  const { input, dialect, mapping, as, options, client, concurrency, progress } = run;
+  const { provider, token = 'tok_approve', dryRun = false } = options;
+  const source = options.source ?? mapping.name;
   const settings: RequestSettings = {
-    layout,
+    mapping,
+    as,
     source,
     currency: options.currency,
     channel: options.channel ?? source,
     payment: { ...(provider !== undefined && { provider }), token },
   };
-  const report = new ImportReport(input.name, layout.name, client === undefined);
-
-  const surveyed = await survey(first.rest, shape);
-  report.refusedLines.push(...surveyed.refused);
+  const surveyed = await survey(firstRecords, mapping);
   const initial = options.stockAsNeeded ? 'needed' : options.stock;
-  if (client && (options.createProducts || initial !== undefined)) {
-    const stock = { create: options.createProducts ?? false, initial, source } as const;
+  const createProducts = options.createProducts ?? false;
+  if (!dryRun && as !== 'history' && (createProducts || initial !== undefined)) {
+    const articles = await articlesOf(run, surveyed, settings);
     let done = 0;
-    await concurrently(surveyed.articles.values(), concurrency, async (article) => {
-      await provide(client, article, stock, report);
-      progress.update('articles', ++done, surveyed.articles.size);
+    await concurrently(articles.values(), concurrency, async (article) => {
+      await provide(client, article, { create: createProducts, initial, source }, report);
+      progress.update('articles', ++done, articles.size);
     });
   }
 
   const taken: TakenOrder[] = [];
   const startedMs = performance.now();
   let done = 0;
-  const second = await records(input, options);
-  try {
-    await concurrently(orders(second.rest, shape, surveyed), concurrency, async (order) => {
-      const one = await sendOrder(client, order, settings, report);
-      if (one && options.wait !== undefined) taken.push(one);
-      progress.update(
-        'orders',
-        ++done,
-        surveyed.lastRecords.size,
-        `${report.ordersTaken} taken, ${report.ordersRepeated} repeated`,
-      );
-    });
-  } catch (error) {
-    // What was done so far is worth reporting; a report without failure would hide that it is not all.
-    if (report.failedOrders.length === 0) throw error;
-    process.stderr.write(`olms: stopped after ${done} orders: ${(error as Error).message}\n`);
-  }
-  report.refusedLines.sort((a, b) => a.line - b.line);
+  const second = await records(input, dialect);
+  const read = readAll(orders(second!.rest, mapping, surveyed), settings);
+  await concurrently(setsOf(read), concurrency, async (set) => {
+    const these = await sendSet(client, set, { source, as, dryRun, createProducts }, report);
+    if (options.wait !== undefined) taken.push(...these);
+    done += set.length;
+    progress.update('orders', done, surveyed.orders, `${report.ordersTaken} taken, ${report.ordersRepeated} repeated`);
+  });
   report.seconds = round((performance.now() - startedMs) / 1000);
-  report.repeats = client?.repeats ?? 0;
+  report.repeats = client.repeats;
 
-  if (client && options.wait !== undefined) {
+  if (!dryRun && options.wait !== undefined) {
     const waitingMs = performance.now();
     const seconds = options.wait === true ? WAIT_SECONDS : options.wait;
     const onEnded = (ended: number): void => progress.update('ended', ended, taken.length);
@@ -127,7 +180,27 @@ async function importInput(
     report.unfinished = unfinished;
     report.waitedSeconds = round((performance.now() - waitingMs) / 1000);
   }
-  return report;
+}
+
+async function* readAll(found: AsyncIterable<FileOrder>, settings: RequestSettings): AsyncGenerator<ReadOrder> {
+  for await (const order of found) yield readOrder(order, settings);
+}
+
+/** What the orders that can be taken sell, in a reading of its own: what is refused is neither created nor stocked. */
+async function articlesOf(run: Run, surveyed: Survey, settings: RequestSettings): Promise<Map<string, Article>> {
+  const articles = new Map<string, Article>();
+  const again = await records(run.input, run.dialect);
+  for await (const { order } of readAll(orders(again!.rest, run.mapping, surveyed), settings)) {
+    for (const { sku, name, quantity } of order?.items ?? []) {
+      const article = articles.get(sku!);
+      if (!article) articles.set(sku!, { sku: sku!, name, quantity });
+      else {
+        article.name ??= name;
+        article.quantity += quantity;
+      }
+    }
+  }
+  return articles;
 }
 
 interface Records {
@@ -135,12 +208,15 @@ interface Records {
   readonly rest: AsyncGenerator<CsvRecord>;
 }
 
-/** The header of a file, and the records after it. */
-async function records(input: Input, options: ImportOptions): Promise<Records> {
-  const rest = readCsv(input.read(), { delimiter: options.delimiter, encoding: options.encoding });
-  const { done, value } = await rest.next();
-  if (done) throw new Error(`${input.name} is empty.`);
-  return { header: value.fields, rest };
+/** The header of a file, and the records after it; undefined for an empty file. */
+async function records(input: Input, dialect: Dialect): Promise<Records | undefined> {
+  const rest = readCsv(input.read(), dialect);
+  try {
+    const { done, value } = await rest.next();
+    return done ? undefined : { header: value.fields, rest };
+  } catch (error) {
+    throw error instanceof CsvError ? new UsageError(error.message) : error;
+  }
 }
 
 function round(seconds: number): number {

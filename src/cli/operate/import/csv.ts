@@ -25,6 +25,10 @@ export interface CsvOptions {
   readonly delimiter?: string | undefined;
   /** A name that TextDecoder knows. */
   readonly encoding?: string | undefined;
+  /** False: a quote is a character like any other. */
+  readonly quotes?: boolean | undefined;
+  /** Lines before the first record that are none. */
+  readonly skipLines?: number | undefined;
   /** A record longer than this is an unclosed quote, or no CSV at all. */
   readonly recordCharsMax?: number;
 }
@@ -43,18 +47,24 @@ const RECORD_CHARS_MAX = 1024 * 1024;
  */
 export async function* readCsv(
   bytes: AsyncIterable<Uint8Array>,
-  { delimiter = ',', encoding = 'utf-8', recordCharsMax = RECORD_CHARS_MAX }: CsvOptions = {},
+  {
+    delimiter = ',',
+    encoding = 'utf-8',
+    quotes = true,
+    skipLines = 0,
+    recordCharsMax = RECORD_CHARS_MAX,
+  }: CsvOptions = {},
 ): AsyncGenerator<CsvRecord> {
   if (delimiter.length !== 1 || '"\r\n'.includes(delimiter)) throw new Error('The delimiter must be one character.');
   const wellFormed = wellFormedWith(delimiter);
   // Where the next record begins. The parser itself counts a CRLF inside of quotes twice.
-  let line = 1;
+  let line = 1 + skipLines;
   const recordOf = ({ record: fields, raw }: RawRecord): CsvRecord | undefined => {
     const begins = line;
     line += countLines(raw);
     if (raw.length > recordCharsMax) throw new CsvError(begins, tooLong(recordCharsMax));
     // Relaxed quotes pass text after a closing quote too; the field then begins with its opening quote.
-    if (fields.some((field) => field.startsWith('"')) && !wellFormed.test(raw))
+    if (quotes && fields.some((field) => field.startsWith('"')) && !wellFormed.test(raw))
       throw new CsvError(begins, 'there is text between a closing quote and the end of the field');
     return fields.length > 1 || fields[0] !== '' ? { line: begins, fields } : undefined;
   };
@@ -63,13 +73,14 @@ export async function* readCsv(
     record_delimiter: ['\r\n', '\n', '\r'],
     relax_column_count: true,
     relax_quotes: true,
+    ...(quotes ? {} : { quote: null }),
     max_record_size: recordCharsMax,
     raw: true,
     // The types of the package do not know that `raw` changes what a record is.
     on_record: recordOf as never,
   });
   // Its failure is the parser's, and thrown where the records are read.
-  pipeline(decoded(bytes, encoding), parser).catch(() => {});
+  pipeline(withoutLines(decoded(bytes, encoding), skipLines), parser).catch(() => {});
   try {
     yield* parser as AsyncIterable<CsvRecord>;
   } catch (error) {
@@ -91,6 +102,37 @@ async function* decoded(bytes: AsyncIterable<Uint8Array>, encoding: string): Asy
   };
   for await (const chunk of bytes) yield decode(chunk);
   yield decode();
+}
+
+/** The text behind the first lines. */
+async function* withoutLines(text: AsyncIterable<string>, count: number): AsyncGenerator<string> {
+  let left = count;
+  let isFirst = true;
+  let afterReturn = false;
+  for await (let piece of text) {
+    // UTF-16 has its own mark, which TextDecoder takes away; one that is left belongs to nothing.
+    if (isFirst && piece !== '') {
+      isFirst = false;
+      if (piece.startsWith('\uFEFF')) piece = piece.slice(1);
+    }
+    for (; left > 0 && piece !== '';) {
+      if (afterReturn && piece.startsWith('\n')) piece = piece.slice(1);
+      afterReturn = false;
+      const end = /\r\n?|\n/.exec(piece);
+      if (!end) {
+        piece = '';
+        break;
+      }
+      afterReturn = end[0] === '\r';
+      piece = piece.slice(end.index + end[0].length);
+      left--;
+    }
+    if (left === 0 && afterReturn && piece !== '') {
+      afterReturn = false;
+      if (piece.startsWith('\n')) piece = piece.slice(1);
+    }
+    if (piece !== '') yield piece;
+  }
 }
 
 function explained({ code, message }: ParserError, recordCharsMax: number): string {

@@ -1,42 +1,59 @@
 import { createHash } from 'node:crypto';
-import { uuidOfHex } from '#platform/runtime/uuid.ts';
-import { currencyExponent, formatAmount, lineAmount, parseAmount } from '#contracts/money.ts';
+import { currencyExponent } from '#contracts/currencies.ts';
+import { formatAmount } from '#contracts/money.ts';
 import type { Address, Contact } from '#contracts/order-events.ts';
-import type { OrderRequest } from '#orders/rules/placement.ts';
-import type { FileOrder } from './group.ts';
-import type { Field, Layout } from './layouts.ts';
-import { amountText, type Reason } from './lines.ts';
+import { uuidOfHex } from '#platform/runtime/uuid.ts';
+import type { ImportedOrder, ImportKind } from '#orders/rules/imports.ts';
+import { chargesOf, type Charges, orderAmount } from './charges.ts';
+import { timeOf } from './dates.ts';
+import { type FileOrder, ROWS_MAX, valueOf } from './group.ts';
+import { CONTROL, readRow, type ReadLine } from './items.ts';
+import type { Mapping } from './mapping.ts';
+import { SCIENTIFIC } from './numbers.ts';
+import { type Field, FIELDS, stateOfWord } from './presets.ts';
+import type { Reason } from './reasons.ts';
+import { isEnd, type State, STATUS_WORDS } from './states.ts';
 
 /**
- * Turns an order of a file into the request for it. The same file always gives the same requests, to the
- * byte: that is what makes a second import a repetition.
+ * Turns an order of a file into what is sent of it, whole or not at all. The same file always gives the same orders, to
+ * the byte: that is what makes a second import a repetition.
  */
 
 export interface RequestSettings {
-  readonly layout: Layout;
-  /** First part of every key and id, so that two shops may use the same numbers. */
+  readonly mapping: Mapping;
+  readonly as: ImportKind;
   readonly source: string;
   readonly currency?: string | undefined;
   readonly channel: string;
   readonly payment: { readonly provider?: string; readonly token: string };
 }
 
-export interface OrderToSend {
-  readonly invoice: string;
-  readonly key: string;
-  readonly request: OrderRequest;
-  readonly currency: string;
-  /** Minor units of the accepted lines and of what the order adds to them. */
-  readonly total: bigint;
-  readonly notes: readonly string[];
+export interface RefusedLine {
+  readonly line: number;
+  readonly reason: string;
+  readonly value?: string;
 }
 
-const REFERENCE_MAX = 100;
-// eslint-disable-next-line no-control-regex
-const CONTROL = /[\u0000-\u001f\u007f]/;
+/** An order of the file: what to send of it, or why nothing is. */
+export interface ReadOrder {
+  readonly number: string;
+  readonly currency: string | undefined;
+  /** What the file says it is over, in minor units, as far as it can be read. */
+  readonly total: bigint;
+  readonly lines: number;
+  readonly articles: readonly { readonly sku: string; readonly name: string | undefined; readonly quantity: number }[];
+  readonly order?: ImportedOrder;
+  readonly notes: readonly string[];
+  readonly refused?: { readonly reason: Reason; readonly detail: string };
+  readonly refusedLines: readonly RefusedLine[];
+}
+
+const NUMBER_MAX = 100;
+const CUSTOMER_MAX = 100;
 const EMAIL = /^[^\s@]+@[^\s@]+$/;
 const EMAIL_MAX = 254;
-const PHONE = /^[+0-9() ./-]{3,40}$/;
+const PHONE = /\d.*\d/;
+const PHONE_MAX = 100;
 const ADDRESS_MAX: Readonly<Record<keyof Address, number>> = {
   name: 200,
   company: 200,
@@ -47,6 +64,9 @@ const ADDRESS_MAX: Readonly<Record<keyof Address, number>> = {
   postalCode: 40,
   country: 100,
 };
+/** Two values of one order: the lines of two orders share its number. */
+const SINGLE: readonly Field[] = ['currency', 'customer', 'email'];
+const ORDER_FIELDS = Object.keys(FIELDS) as Field[];
 
 /** A UUID (version 8, RFC 9562) that the same text always gives. */
 export function uuidOf(text: string): string {
@@ -56,117 +76,197 @@ export function uuidOf(text: string): string {
   return uuidOfHex(bytes.toString('hex', 0, 16));
 }
 
-/** The idempotency key of an invoice: printable, whatever the number looks like. */
-export function keyOf(source: string, invoice: string): string {
-  return `${source}:${encodeURIComponent(invoice)}`;
-}
+type Values = Readonly<Partial<Record<Field, string>>>;
 
-/** Spreadsheets mark text that looks like a number with an apostrophe, and number columns end in ".0". */
-function plain(text: string | undefined): string | undefined {
-  return text?.replace(/^'/, '');
-}
-
-/** The request for an order of a file, or why there is none. */
-export function requestOf(order: FileOrder, settings: RequestSettings): OrderToSend | Reason {
-  const { invoice, values } = order;
-  const { layout, source } = settings;
-  const noOrder = whyNoOrder(order, layout);
-  if (noOrder) return noOrder;
-  const currency = (values.currency ?? settings.currency ?? layout.currency ?? '').toUpperCase();
-  if (currencyExponent(currency) === undefined) return 'currency_unknown';
-
-  let sum = 0n;
-  for (const { quantity, unitPrice } of order.lines) {
-    const amount = lineAmount(quantity, unitPrice, currency);
-    if (amount === undefined) return 'amount_too_large';
-    sum += amount;
+/** The first value of each field that has one, and two where there are two. */
+function valuesOf(order: FileOrder, mapping: Mapping): { values: Values; conflict?: string } {
+  const values: Partial<Record<Field, string>> = {};
+  let conflict: string | undefined;
+  for (const row of order.rows) {
+    for (const field of ORDER_FIELDS) {
+      const value = valueOf(row, mapping.places, field);
+      if (value === '') continue;
+      const before = (values[field] ??= value);
+      if (SINGLE.includes(field) && before.toLowerCase() !== value.toLowerCase())
+        conflict ??= `${field} is ${before} and ${value}`;
+    }
   }
-  const charges = chargesOf(values, currency, sum);
-  if (typeof charges === 'string') return charges;
+  return { values, ...(conflict !== undefined && { conflict }) };
+}
 
-  const customer = values.customer?.replace(/\.0+$/, '').toLowerCase();
-  const guest = customer === undefined || customer === '';
+/** Reads an order of the file. */
+export function readOrder(order: FileOrder, settings: RequestSettings): ReadOrder {
+  const { mapping } = settings;
+  const { values, conflict } = valuesOf(order, mapping);
+  const code = (values.currency ?? settings.currency ?? mapping.preset?.currency ?? '').toUpperCase();
+  const currency = currencyExponent(code) === undefined ? undefined : code;
+  const lines = currency === undefined ? [] : order.rows.flatMap((row) => readRow(row, mapping, currency));
+  const refusedLines = lines.flatMap(({ line, refused }) =>
+    refused ? [{ line, reason: refused.reason, value: refused.value }] : [],
+  );
+  const charges = currency === undefined ? undefined : chargesOf(order, lines, mapping, currency);
+  const goods = lines.reduce((sum, { amount }) => sum + amount, 0n);
+  const total = charges && 'included' in charges ? charges.total : (charges?.total ?? goods);
+  const read = {
+    number: order.number,
+    currency,
+    total,
+    lines: order.lines,
+    articles: lines.flatMap(({ items }) => items),
+    refusedLines,
+  };
+  const refuse = (reason: Reason, detail = ''): ReadOrder => ({ ...read, notes: [], refused: { reason, detail } });
+
+  const unfit = whyUnfit(order, mapping);
+  if (unfit) return refuse(...unfit);
+  if (conflict !== undefined) return refuse('orders_merged', conflict);
+  if (currency === undefined || !charges) return refuse('currency_unknown', code);
+  const [line] = refusedLines;
+  if (line) return refuse(line.reason, `line ${line.line}${line.value === '' ? '' : `: ${line.value}`}`);
+  if (read.articles.length === 0) return refuse('no_item');
+  if (!('included' in charges)) return refuse(charges.reason, charges.value);
+  const about = standingOf(values, order, settings, charges, currency);
+  if ('reason' in about) return refuse(about.reason, about.detail);
   const notes: string[] = [];
+  return { ...read, notes, order: requestOf(read, values, charges, currency, about, settings, lines, notes) };
+}
+
+function whyUnfit(order: FileOrder, { preset }: Mapping): [Reason, string] | undefined {
+  const { number, misshapen, lines } = order;
+  if (number === '') return ['no_invoice', `line ${order.rows[0]!.line}`];
+  if (number.length > NUMBER_MAX || CONTROL.test(number)) return ['invoice_invalid', number.slice(0, NUMBER_MAX)];
+  if (SCIENTIFIC.test(number)) return ['invoice_rounded', number];
+  if (preset?.cancellation?.test(number)) return ['cancellation', ''];
+  if (misshapen !== undefined) return ['column_count', `line ${misshapen}`];
+  return lines > ROWS_MAX ? ['too_many_lines', String(lines)] : undefined;
+}
+
+interface Standing {
+  readonly createdAt: string | undefined;
+  readonly status?: ImportedOrder['status'];
+  readonly refunds?: ImportedOrder['refunds'];
+  readonly paidAmount?: string;
+}
+interface NotTaken {
+  readonly reason: Reason;
+  readonly detail: string;
+}
+
+/** Where the order stands, and whether that is what it is imported as. */
+function standingOf(
+  values: Values,
+  order: FileOrder,
+  { as, mapping }: RequestSettings,
+  charges: Charges,
+  currency: string,
+): Standing | NotTaken {
+  const found = stateOf(values, mapping);
+  const said = typeof found === 'object' ? undefined : found;
+  const createdAt = values.date === undefined ? undefined : timeOf(values.date, mapping.timeZone, mapping.days);
+  const not = (reason: Reason, detail = values.status ?? ''): NotTaken => ({ reason, detail });
+  if (as === 'live') {
+    if (said === 'CANCELLED') return not('cancelled');
+    return said === 'REFUNDED' || said === 'PAYMENT_FAILED' ? not('no_sale') : { createdAt };
+  }
+  if (typeof found === 'object') return not('status_unknown', found.unknown);
+  if (as === 'open') {
+    if (said !== undefined && isEnd(said)) return not('ended');
+    return said === 'UNPAID' ? not('unpaid', values.paymentState ?? values.status) : { createdAt };
+  }
+  const state = said ?? mapping.preset?.state;
+  if (state === undefined || !isEnd(state)) return not('still_open', values.status ?? values.delivery ?? '');
+  if (values.date === undefined) return not('no_date', '');
+  if (createdAt === undefined) return not('date_malformed', values.date);
+  const back = orderAmount(order, 'refunded', mapping, currency) ?? 0n;
+  const refunded = state === 'REFUNDED' && back === 0n ? charges.total : back < 0n ? -back : back;
+  const refunds = refunded > 0n ? [{ amount: formatAmount(refunded, currency) }] : undefined;
+  const isUnpaid = state === 'COMPLETED' && refunded === 0n && paymentWord(values) === 'UNPAID';
+  return {
+    createdAt,
+    status: state === 'REFUNDED' ? COMPLETED : (state as ImportedOrder['status']),
+    ...(refunds && { refunds }),
+    ...(isUnpaid && { paidAmount: formatAmount(0n, currency) }),
+  };
+}
+
+const COMPLETED: ImportedOrder['status'] = 'COMPLETED';
+
+function paymentWord({ paymentState }: Values): State | undefined {
+  return paymentState === undefined ? undefined : STATUS_WORDS[paymentState.toLowerCase().replace(/[\s_-]+/g, ' ')];
+}
+
+/** Where the columns of the file say that the order stands; undefined where none says it. */
+function stateOf(values: Values, { status: own, preset }: Mapping): State | { readonly unknown: string } | undefined {
+  const word = values.status === undefined ? undefined : stateOfWord(values.status, own, preset);
+  const payment = paymentWord(values);
+  const delivery =
+    values.delivery === undefined ? undefined : stateOfWord(values.delivery.replace(/^fully /i, ''), own, preset);
+  if (values.cancelledAt !== undefined || word === 'CANCELLED' || payment === 'CANCELLED') return 'CANCELLED';
+  if (word === 'REFUNDED' || payment === 'REFUNDED') return 'REFUNDED';
+  if (word !== undefined && isEnd(word)) return word;
+  if (delivery === 'COMPLETED' || values.shippedAt !== undefined) return 'COMPLETED';
+  if (values.status !== undefined && word === undefined) return { unknown: values.status };
+  return payment === 'UNPAID' ? 'UNPAID' : (word ?? delivery ?? (payment === undefined ? undefined : 'OPEN'));
+}
+
+function requestOf(
+  { number }: Pick<ReadOrder, 'number'>,
+  values: Values,
+  charges: Charges,
+  currency: string,
+  { createdAt, ...ending }: Standing,
+  { as, source, channel, payment }: RequestSettings,
+  lines: readonly ReadLine[],
+  notes: string[],
+): ImportedOrder {
+  const customer = customerOf(values);
   const contact = contactOf(values, notes);
   const shippingAddress = addressOf(values);
-  const metadata: Record<string, unknown> = {
-    importedFrom: source,
-    ...(values.date !== undefined && { invoiceDate: values.date }),
-    ...(values.country !== undefined && { country: values.country }),
-    ...(!guest && customer !== values.email?.toLowerCase() && { customerNumber: customer }),
-    ...(values.paymentState !== undefined && { paymentState: values.paymentState }),
-    ...charges.metadata,
-  };
-  const request: OrderRequest = {
-    customerId: uuidOf(guest ? `${source}:guest:${invoice}` : `${source}:customer:${customer}`),
-    currency,
-    channel: settings.channel,
-    reference: invoice,
-    items: order.lines.map(({ sku, name, quantity, unitPrice }) => ({
-      sku,
-      ...(name !== undefined && { name }),
-      quantity,
-      unitPrice,
-    })),
-    ...charges.lines,
-    ...(shippingAddress && { shippingAddress }),
-    ...(contact && { contact }),
-    payment: settings.payment,
-    metadata,
-  };
-  return { invoice, key: keyOf(source, invoice), request, currency, total: sum + charges.sum, notes };
-}
-
-function whyNoOrder({ invoice, lines, values }: FileOrder, layout: Layout): Reason | undefined {
-  if (invoice.length > REFERENCE_MAX || CONTROL.test(invoice)) return 'invoice_invalid';
-  if (layout.cancellation?.test(invoice)) return 'cancellation';
-  if (values.cancelledAt !== undefined) return 'cancelled';
-  if (layout.noSaleStates?.includes(values.paymentState?.toLowerCase() ?? '')) return 'no_sale';
-  return lines.length === 0 ? 'no_line_left' : undefined;
-}
-
-interface Charges {
-  readonly lines: Pick<OrderRequest, 'taxLines' | 'shippingLines' | 'discountLines'>;
-  readonly metadata: Record<string, unknown>;
-  /** What they add to the lines. */
-  readonly sum: bigint;
-}
-
-/**
- * Tax, shipping and discount of the whole order. In most countries the prices contain the tax already and
- * the column only says how much of them it is; the shop's own total shows which.
- */
-function chargesOf(values: FileOrder['values'], currency: string, lines: bigint): Charges | Reason {
-  const minor = (field: Field): bigint | undefined => {
-    const text = values[field];
-    if (text === undefined) return 0n;
-    const decimal = amountText(text);
-    const amount = decimal === undefined ? undefined : parseAmount(decimal, currency);
-    return amount === undefined || amount < 0n ? undefined : amount;
-  };
-  const [tax, shipping, discount, total] = (['tax', 'shipping', 'discount', 'total'] as const).map(minor);
-  if (tax === undefined || shipping === undefined || discount === undefined || total === undefined) {
-    return 'charge_malformed';
-  }
-  const net = lines + shipping - discount;
-  const included = values.total !== undefined && net === total;
-  const sum = included ? shipping - discount : shipping - discount + tax;
-  if (lines + sum < 0n || (values.total !== undefined && lines + sum !== total)) return 'total_mismatch';
   const charge = (name: string, amount: bigint): { name: string; amount: string }[] => [
     { name, amount: formatAmount(amount, currency) },
   ];
   return {
-    lines: {
-      ...(tax > 0n && !included && { taxLines: charge('Tax', tax) }),
-      ...(shipping > 0n && { shippingLines: charge('Shipping', shipping) }),
-      ...(discount > 0n && { discountLines: charge('Discount', discount) }),
+    number,
+    ...(customer !== undefined && { customerId: customer }),
+    currency,
+    channel,
+    reference: number,
+    items: lines.flatMap(({ items }) =>
+      items.map(({ sku, name, quantity, unitPrice }) => ({
+        sku,
+        ...(name !== undefined && { name }),
+        quantity,
+        unitPrice,
+      })),
+    ),
+    ...(charges.tax > 0n && !charges.included && { taxLines: charge('Tax', charges.tax) }),
+    ...(charges.shipping > 0n && { shippingLines: charge('Shipping', charges.shipping) }),
+    ...(charges.discount > 0n && { discountLines: charge('Discount', charges.discount) }),
+    totalAmount: formatAmount(charges.total, currency),
+    ...(shippingAddress && { shippingAddress }),
+    ...(contact && { contact }),
+    ...(as === 'live' && { payment }),
+    ...(createdAt !== undefined && { createdAt }),
+    ...ending,
+    metadata: {
+      importedFrom: source,
+      ...(values.date !== undefined && { invoiceDate: values.date.slice(0, NUMBER_MAX) }),
+      ...(values.country !== undefined && { country: values.country.slice(0, NUMBER_MAX) }),
+      ...(values.status !== undefined && { statusThere: values.status.slice(0, NUMBER_MAX) }),
+      ...(values.paymentState !== undefined && { paymentState: values.paymentState.slice(0, NUMBER_MAX) }),
+      ...(charges.included && charges.tax > 0n && { taxIncluded: formatAmount(charges.tax, currency) }),
     },
-    metadata: included && tax > 0n ? { taxIncluded: formatAmount(tax, currency) } : {},
-    sum,
   };
 }
 
-function addressOf(values: FileOrder['values']): Address | undefined {
+/** As the shop names its customer, without what a number column of a spreadsheet adds. */
+function customerOf({ customer }: Values): string | undefined {
+  if (customer === undefined) return undefined;
+  const plain = customer.replace(/^(\d+)\.0+$/, '$1').slice(0, CUSTOMER_MAX);
+  return plain.includes('@') ? plain.toLowerCase() : plain;
+}
+
+function addressOf(values: Values): Address | undefined {
   const address: Record<keyof Address, string | undefined> = {
     name: values.recipient,
     company: values.company,
@@ -174,7 +274,7 @@ function addressOf(values: FileOrder['values']): Address | undefined {
     line2: values.street2,
     city: values.city,
     region: values.region,
-    postalCode: plain(values.postalCode),
+    postalCode: values.postalCode?.replace(/^'/, ''),
     country: values.country,
   };
   const given = Object.entries(address).flatMap(([part, text]) =>
@@ -184,11 +284,9 @@ function addressOf(values: FileOrder['values']): Address | undefined {
 }
 
 /** A contact that no message could reach is left out and noted; it is no reason to lose the order. */
-function contactOf(values: FileOrder['values'], notes: string[]): Contact | undefined {
-  const { email } = values;
-  const phone = plain(values.phone);
+function contactOf({ email, phone }: Values, notes: string[]): Contact | undefined {
   const emailFits = email !== undefined && EMAIL.test(email) && email.length <= EMAIL_MAX;
-  const phoneFits = phone !== undefined && PHONE.test(phone);
+  const phoneFits = phone !== undefined && PHONE.test(phone) && phone.length <= PHONE_MAX;
   if (email !== undefined && !emailFits) notes.push('email_left_out');
   if (phone !== undefined && !phoneFits) notes.push('phone_left_out');
   return emailFits || phoneFits ? { ...(emailFits && { email }), ...(phoneFits && { phone }) } : undefined;

@@ -1,11 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { amountMinor } from '#contracts/money.ts';
 import { STATUSES } from '#orders/rules/lifecycle.ts';
-import { type Order, type OrderSummary, Problem, type Stock, UnreachableError } from '#client/client.ts';
+import { type ImportedOrders, type ImportOrders, type OrderSummary, Problem, type Stock } from '#client/client.ts';
 import type { ApiClient } from '#cli/client.ts';
-import type { Article, FileOrder } from './group.ts';
+import { idTimeMs } from '#contracts/ids.ts';
+import type { ImportKind } from '#orders/rules/imports.ts';
 import type { ImportReport } from './report.ts';
-import { type OrderToSend, requestOf, type RequestSettings, uuidOf } from './request.ts';
+import { type ReadOrder, uuidOf } from './request.ts';
+
+export interface Article {
+  readonly sku: string;
+  name: string | undefined;
+  /** Pieces that all lines of the file sell together. */
+  quantity: number;
+}
 
 /** Sends what a file holds through the API, the way every channel does. */
 
@@ -85,61 +93,81 @@ export interface TakenOrder {
   readonly createdMs: number;
 }
 
-/** Sends one order of the file and writes down what became of it. Throws only where going on makes no sense. */
-export async function sendOrder(
-  client: ApiClient | undefined,
-  order: FileOrder,
-  settings: RequestSettings,
+/** What is sent together. The system takes at most 100 orders, and a body of a million bytes. */
+const SET_MAX = 50;
+const SET_BYTES_MAX = 300_000;
+
+/** Sets of orders, as they come. */
+export async function* setsOf(source: AsyncIterable<ReadOrder>): AsyncGenerator<readonly ReadOrder[]> {
+  let set: ReadOrder[] = [];
+  let bytes = 0;
+  for await (const order of source) {
+    const size = order.order ? JSON.stringify(order.order).length : 0;
+    if (set.length > 0 && (set.length >= SET_MAX || bytes + size > SET_BYTES_MAX)) {
+      yield set;
+      [set, bytes] = [[], 0];
+    }
+    set.push(order);
+    bytes += size;
+  }
+  if (set.length > 0) yield set;
+}
+
+export interface SendSettings {
+  readonly source: string;
+  readonly as: ImportKind;
+  readonly dryRun: boolean;
+  /** On a dry run: articles that are not there would be made. */
+  readonly createProducts: boolean;
+}
+
+/** Sends a set, writes down what became of each order, and returns those that were taken. Throws only where going on makes no sense. */
+export async function sendSet(
+  client: ApiClient,
+  set: readonly ReadOrder[],
+  settings: SendSettings,
   report: ImportReport,
-): Promise<TakenOrder | undefined> {
-  report.refusedLines.push(...order.refused);
-  const toSend = requestOf(order, settings);
-  if (typeof toSend === 'string') {
-    report.refusedOrders.push({ invoice: order.invoice, reason: toSend, lines: order.lines.length });
-    refuseLines(order, toSend, report);
-    return undefined;
-  }
-  if (!client) {
-    accept(toSend, toSend.total, report);
-    report.ordersTaken++;
-    return undefined;
-  }
+): Promise<TakenOrder[]> {
+  for (const order of set)
+    if (order.refused) await report.refuse(order, order.refused.reason, order.refused.detail, order.refusedLines);
+  const sent = set.filter((order) => order.order !== undefined);
+  const taken: TakenOrder[] = [];
+  if (sent.length > 0) await send(client, sent, settings, report, taken);
+  return taken;
+}
+
+async function send(
+  client: ApiClient,
+  sent: readonly ReadOrder[],
+  settings: SendSettings,
+  report: ImportReport,
+  taken: TakenOrder[],
+): Promise<void> {
+  const { source, as, dryRun, createProducts } = settings;
+  let answer: ImportedOrders;
   try {
-    let isRepeated = false;
-    const answer: Order = await client.placeOrder(toSend.request, {
-      idempotencyKey: toSend.key,
-      patienceMs: PATIENCE_MS,
-      onAnswer: ({ headers }) => (isRepeated = headers.get('idempotency-replayed') === 'true'),
-    });
-    if (isRepeated) report.ordersRepeated++;
-    else report.ordersTaken++;
-    accept(toSend, amountMinor(answer.totalAmount, toSend.currency), report);
-    return { id: answer.id, invoice: order.invoice, createdMs: Date.parse(answer.createdAt) };
+    const orders = sent.map(({ order }) => order!) as ImportOrders['orders'];
+    answer = await client.importOrders({ source, as, ...(dryRun && { dryRun }), orders }, { patienceMs: PATIENCE_MS });
   } catch (error) {
-    const refused = error instanceof Problem;
-    if (!refused && !(error instanceof UnreachableError)) throw error;
-    const reason = refused ? error.code : 'UNREACHABLE';
-    report.failedOrders.push({ invoice: order.invoice, reason, lines: order.lines.length, detail: error.message });
-    refuseLines(order, reason, report);
-    // Neither a wrong key nor a system that is gone gets better with the next order.
-    if (!refused || error.status >= 500 || error.status === 401 || error.status === 403) throw error;
-    return undefined;
+    // What one order holds must not keep the others out.
+    if (!(error instanceof Problem) || error.status >= 500 || error.status === 401 || error.status === 403) throw error;
+    if (sent.length === 1) return report.refuse(sent[0]!, error.code, error.message);
+    const half = sent.length >>> 1;
+    await send(client, sent.slice(0, half), settings, report, taken);
+    return send(client, sent.slice(half), settings, report, taken);
   }
-}
-
-function accept(
-  { request, currency, total, invoice, notes }: OrderToSend,
-  inSystem: bigint,
-  report: ImportReport,
-): void {
-  report.linesTaken += request.items.length;
-  report.add(currency, total, inSystem);
-  if (total !== inSystem) report.differences.push({ invoice, file: String(total), system: String(inSystem) });
-  for (const note of notes) report.notes.set(note, (report.notes.get(note) ?? 0) + 1);
-}
-
-function refuseLines({ invoice, lines }: FileOrder, reason: string, report: ImportReport): void {
-  for (const { line } of lines) report.refusedLines.push({ line, invoice, reason });
+  for (const [index, { number, outcome, id, totalAmount, code, detail }] of answer.orders.entries()) {
+    const order = sent[index]!;
+    const currency = order.currency!;
+    const isNew = outcome === 'refused' && code === 'UNKNOWN_SKU' && dryRun && createProducts;
+    if (outcome === 'refused' && !isNew) {
+      await report.refuse(order, code ?? 'REFUSED', detail ?? '');
+      continue;
+    }
+    const system = totalAmount === undefined ? order.total : amountMinor(totalAmount, currency);
+    report.take({ ...order, currency }, system, outcome === 'repeated');
+    if (id !== undefined) taken.push({ id, invoice: number, createdMs: idTimeMs(id) });
+  }
 }
 
 /** Waits until every order has ended, or the time is up; counts statuses and names who has not. */
