@@ -4,7 +4,7 @@ import type { Database } from '#platform/database/database.ts';
 import { Problem } from '#platform/http/problems.ts';
 import { readHistory } from '#platform/log/history.ts';
 import { fold } from './rules/evolve.ts';
-import { isDeciding } from './rules/state.ts';
+import { isDeciding, type Order } from './rules/state.ts';
 import type { StoredRow } from './store.ts';
 
 /** An order as it was: folded from its own events in the log. */
@@ -40,6 +40,22 @@ export async function decisionOutcome(
     id,
     own.filter((event) => event.sequence <= last.sequence),
   );
+}
+
+/** The order as the first decision left it after which `isDecided` holds; undefined where there was none yet. */
+export async function decisionOf(
+  database: Database,
+  id: string,
+  isDecided: (order: Order) => boolean,
+): Promise<StoredRow | undefined> {
+  const own = await ownEvents(database, id);
+  for (let count = 1; count <= own.length; count++) {
+    // What one cause led to was decided, and saved, together.
+    if (own[count]?.causationid === own[count - 1]!.causationid) continue;
+    const past = folded(id, own.slice(0, count));
+    if (past && isDecided(past.state!)) return past;
+  }
+  return undefined;
 }
 
 async function ownEvents(database: Database, id: string): Promise<Envelope[]> {

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cache } from '#platform/cache/cache.ts';
 import type { Database } from '#platform/database/database.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
+import { parkedOf } from './parked.ts';
 import type { StoredRow } from './store.ts';
 import { orderView } from './view.ts';
 
@@ -41,6 +42,8 @@ export interface ShownOrder {
   readonly sequence: number;
   /** JSON. */
   readonly body: string;
+  /** Something of it is parked: the version alone does not say how it is shown. */
+  readonly parked?: true;
 }
 
 export interface OrderCacheOptions {
@@ -66,13 +69,16 @@ export class OrderCache {
 
   /** The order as it is shown now; undefined where there is none. */
   async read(orderId: string): Promise<ShownOrder | undefined> {
-    const { cache, load } = this.#options;
+    const { cache, database, load } = this.#options;
     const ask = !this.#forgetting.has(orderId) && (await this.#trusted());
     const found = ask ? await cache.getVersioned(keyOf(orderId)) : { lease: undefined };
     if (found.value !== undefined) return decode(found.value);
     const row = await load(orderId);
     if (!row) return undefined;
-    const shown = { sequence: row.sequence, body: JSON.stringify(orderView(row, row.updatedAt)) };
+    const parked = (await parkedOf(database, [orderId])).get(orderId);
+    const shown = { sequence: row.sequence, body: JSON.stringify(orderView(row, row.updatedAt, parked)) };
+    // What waits for a person may be released at any moment, and no change of the order says so.
+    if (parked) return { ...shown, parked: true };
     // Nobody waits for this; the version is a second line behind the lease.
     if (found.lease !== undefined)
       void cache.putVersioned(keyOf(orderId), row.revision, encode(shown), KEEP_MS, found.lease);

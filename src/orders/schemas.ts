@@ -33,6 +33,7 @@ import { ChangeView, ClaimView, ITEMS_MAX, ItemView, OriginView, QUANTITY_MAX } 
 import { METADATA_MAX } from './rules/amend.ts';
 import { REASON_CODES } from './rules/commands.ts';
 import { ACTIONS, STATUSES } from './rules/lifecycle.ts';
+import { PARKED_ACTIONS, ParkedView } from './parked.ts';
 import { FULFILLMENT_STATUSES } from './rules/state.ts';
 
 /** Schemas of the orders API: what is asked, and what is answered. */
@@ -261,7 +262,7 @@ export const AsOfQuery = Type.Object(
 
 // What is answered ---------------------------------------------------------------------------------------------
 
-const Action = Type.String({ title: 'Action', enum: [...ACTIONS] });
+const Action = Type.String({ title: 'Action', enum: [...ACTIONS, ...PARKED_ACTIONS] });
 
 const summary = {
   id: Id,
@@ -285,6 +286,7 @@ const summary = {
   channel: Type.String(),
   reference: Type.Optional(Type.String()),
   itemCount: Type.Integer({ description: 'Lines' }),
+  parked: Type.Optional(Type.Array(ParkedView, { description: 'What of it waits for a person; absent: nothing' })),
   version: Type.Integer({ minimum: 1, description: 'The ETag' }),
   createdAt: Time,
   updatedAt: Time,

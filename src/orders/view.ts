@@ -3,6 +3,7 @@ import { formatAmount } from '#contracts/money.ts';
 import { isoTime } from '#contracts/time.ts';
 import type { View } from '#platform/http/schemas.ts';
 import type { Row } from '#platform/processor/aggregate.ts';
+import { PARKED_ACTIONS, type ParkedOfOrder } from './parked.ts';
 import { actionsOf } from './rules/policies.ts';
 import { marksOf, returnablePieces, unshippedPieces } from './rules/ruler.ts';
 import { accountOf } from './rules/settle.ts';
@@ -10,13 +11,17 @@ import { isDeciding, type Order } from './rules/state.ts';
 import { type Action, rowsFor } from './rules/lifecycle.ts';
 import type { OrderSummary, OrderView } from './schemas.ts';
 
-/** The order as the API shows it. The payment token stays inside. */
-export function orderView(row: Row<Order>, updatedAt: string): View<typeof OrderView> {
+/** The order as the API shows it, with what is parked of it where anything is. The payment token stays inside. */
+export function orderView(
+  row: Row<Order>,
+  updatedAt: string,
+  parked?: readonly ParkedOfOrder[],
+): View<typeof OrderView> {
   const order = row.state!;
   const { allowed, refused } = allowedActions(order);
   const account = accountOf(order);
   return {
-    ...summaryView(row, updatedAt),
+    ...summaryView(row, updatedAt, parked),
     items: itemsView(order),
     taxLines: order.taxLines ?? [],
     discountLines: order.discountLines ?? [],
@@ -43,7 +48,7 @@ export function orderView(row: Row<Order>, updatedAt: string): View<typeof Order
     returns: order.returns,
     refunds: order.refunds,
     deadlineAt: firstDeadline(order),
-    allowedActions: allowed,
+    allowedActions: parked ? [...allowed, ...PARKED_ACTIONS] : allowed,
     refusedActions: refused,
   };
 }
@@ -80,7 +85,11 @@ function itemsView(order: Order): View<typeof OrderView>['items'] {
 }
 
 /** The order as lists show it. */
-export function summaryView(row: Row<Order>, updatedAt: string): View<typeof OrderSummary> {
+export function summaryView(
+  row: Row<Order>,
+  updatedAt: string,
+  parked?: readonly ParkedOfOrder[],
+): View<typeof OrderSummary> {
   const order = row.state!;
   return {
     id: row.id,
@@ -95,6 +104,7 @@ export function summaryView(row: Row<Order>, updatedAt: string): View<typeof Ord
     channel: order.channel,
     reference: order.reference,
     itemCount: order.items.length,
+    parked,
     version: row.sequence,
     createdAt: isoTime(idTimeMs(row.id)),
     updatedAt,

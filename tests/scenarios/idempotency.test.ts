@@ -32,6 +32,41 @@ describe('placing an order under a key', () => {
     await expectChargedOnce(system, first.body.id);
   });
 
+  test('and waiting gets the answer of the first time, however far the order has come', async () => {
+    const { api } = system;
+    const sku = await api.product();
+    const headers = { prefer: 'wait=10' };
+    for (const wishes of [{}, { token: 'tok_decline' }, { requiresReview: true }]) {
+      const [body, key] = [orderBody({ sku, ...wishes }), randomUUID()];
+      const first = await api.call<Order>('POST', '/orders', { body, key, headers });
+      expect([first.status, first.headers['preference-applied']]).toEqual([201, 'wait=10']);
+      expect(first.body.status).not.toBe('CREATED');
+      const { id, status } = first.body;
+      if (status !== 'PAYMENT_FAILED') {
+        await api.command(id, 'hold', { reason: 'look' });
+        await api.cancel(id);
+        await api.untilStatus(id, 'CANCELLED');
+      }
+      const again = await api.call<Order>('POST', '/orders', { body, key, headers });
+      expect(again.headers['preference-applied']).toBe('wait=10');
+      expect(again.headers['idempotency-replayed']).toBe('true');
+      expect([again.text, again.headers['etag']]).toEqual([first.text, first.headers['etag']]);
+    }
+  });
+
+  test('twenty times at once and waiting makes one order, and everyone gets it as it was decided', async () => {
+    const { api } = system;
+    const sku = await api.product();
+    const [body, key] = [orderBody({ sku }), randomUUID()];
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () =>
+        api.call<Order>('POST', '/orders', { body, key, headers: { prefer: 'wait=10' } }),
+      ),
+    );
+    expect(new Set(answers.map(({ text }) => text)).size).toBe(1);
+    expect(answers[0]!.body.status).toBe('READY_FOR_SHIPMENT');
+  });
+
   test('with another body is refused with 422 and makes no order', async () => {
     const { api } = system;
     const sku = await api.product();

@@ -10,7 +10,9 @@ export type Action =
   | 'openClaim'
   | 'requestReturn'
   | 'receiveReturn'
-  | 'requestRefund';
+  | 'requestRefund'
+  | 'retryParked'
+  | 'skipParked';
 
 export type AddressInput = {
   readonly city?: string;
@@ -478,6 +480,8 @@ export type Order = {
   };
   /** What the customer has to get back beyond the refunds done and under way */
   readonly owedAmount?: string;
+  /** What of it waits for a person; absent: nothing */
+  readonly parked?: readonly ParkedHere[];
   /** The token is never shown */
   readonly payment: {
     readonly provider: string;
@@ -1266,6 +1270,8 @@ export type OrderSummary = {
   readonly id: string;
   /** Lines */
   readonly itemCount: number;
+  /** What of it waits for a person; absent: nothing */
+  readonly parked?: readonly ParkedHere[];
   readonly paymentStatus:
     | 'NONE'
     | 'PENDING'
@@ -1339,6 +1345,17 @@ export type OrderToImport = {
   }[];
   /** Decimal string, e.g. "19.90" */
   readonly totalAmount?: string;
+};
+
+export type ParkedHere = {
+  /** Who could not digest the event */
+  readonly consumer: string;
+  readonly eventType: string;
+  /** How many events wait, the one at fault included */
+  readonly events: number;
+  /** RFC 3339, UTC */
+  readonly parkedAt: string;
+  readonly reason?: string;
 };
 
 export type ParkedOrder = {

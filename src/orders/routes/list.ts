@@ -6,6 +6,7 @@ import { answer } from '#platform/http/description/openapi.ts';
 import { idCursor, idOfCursor, pageOf } from '#platform/http/paging.ts';
 import { limitOf, type View } from '#platform/http/schemas.ts';
 import { dayAfterMs, timeMs } from '#orders/as-of.ts';
+import { parkedOf } from '#orders/parked.ts';
 import * as schemas from '#orders/schemas.ts';
 import { listOrders, type OrderFilter } from '#orders/store/listing.ts';
 import { summaryView } from '#orders/view.ts';
@@ -26,10 +27,12 @@ export function listRoute(app: FastifyInstance, database: Database): void {
     async (request): Promise<View<typeof schemas.OrderPage>> => {
       const filter = filterOf(request.query);
       const rows = await listOrders(database, { ...filter, limit: filter.limit + 1 });
+      const ids = rows.map(({ id }) => id);
+      const parked = ids.length === 0 ? undefined : await parkedOf(database, ids);
       return pageOf(
         rows,
         filter.limit,
-        (row) => summaryView(row, row.updatedAt),
+        (row) => summaryView(row, row.updatedAt, parked?.get(row.id)),
         ({ id }) => idCursor(id),
       );
     },

@@ -7,13 +7,13 @@ import { preferredWaitS } from '#platform/http/prefer.ts';
 import { problemOfRefusal } from '#platform/http/problems.ts';
 import type { OrderRoutesOptions } from '#orders/routes.ts';
 import type { OrderRequest } from '#orders/rules/placement.ts';
-import type { Order } from '#orders/rules/state.ts';
 import * as schemas from '#orders/schemas.ts';
 import { ORDER_LINKS, sendOrder } from './answers.ts';
+import { firstAnswer, repeatedAnswer } from './waited.ts';
 
 const PREFER_WAIT_MAX_S = 30;
 const PREFER = {
-  description: `\`wait=N\` waits up to N seconds, at most ${PREFER_WAIT_MAX_S}, for the decision about stock and payment`,
+  description: `\`wait=N\` waits up to N seconds, at most ${PREFER_WAIT_MAX_S}, for the decision about stock and payment; a repeat under the same key waits and is answered alike`,
 };
 const PLACE_REFUSALS = [
   'UNKNOWN_CURRENCY',
@@ -29,7 +29,7 @@ const PLACE_REFUSALS = [
 /** `POST /orders`: an order is priced, and taken by the intake. */
 export function placeRoute(
   app: FastifyInstance,
-  { intake, waiters, cached }: Pick<OrderRoutesOptions, 'intake' | 'waiters' | 'cached'>,
+  { database, intake, waiters, cached }: Pick<OrderRoutesOptions, 'database' | 'intake' | 'waiters' | 'cached'>,
 ): void {
   app.post<{ Body: OrderRequest }>(
     '/orders',
@@ -60,9 +60,12 @@ export function placeRoute(
       // An importer that is run a second time can distinguish what it had sent before from what is new.
       if (taken.repeated) reply.header('idempotency-replayed', 'true');
       const waitS = preferredWaitS(request.headers.prefer, PREFER_WAIT_MAX_S);
-      if (waitS > 0 && !taken.repeated) {
+      if (waitS > 0) {
         reply.header('preference-applied', `wait=${waitS}`);
-        ({ row, updatedAt } = await waiters.waitFor(taken, waitS * 1000, isDecided));
+        const waiting = { database, waiters };
+        ({ row, updatedAt } = taken.repeated
+          ? await repeatedAnswer(waiting, row.id, waitS * 1000)
+          : await firstAnswer(waiting, taken, waitS * 1000));
         await cached?.orders.changed(row.id);
       }
       return sendOrder(reply.code(201).header('location', `/orders/${row.id}`), row, updatedAt);
@@ -78,10 +81,4 @@ function withPlainIds(request: OrderRequest): OrderRequest {
     : request.items;
   if (customerId === request.customerId && items === request.items) return request;
   return { ...request, ...(customerId !== undefined && { customerId }), items };
-}
-
-/** Stock and payment are decided, or a hold keeps them from being. */
-function isDecided(order: Order): boolean {
-  if (order.status === 'CREATED') return false;
-  return order.status !== 'RESERVED' || order.holds.some((hold) => hold.steps.includes('payment'));
 }

@@ -6,7 +6,9 @@ import { answer } from '#platform/http/description/openapi.ts';
 import { readHistory } from '#platform/log/history.ts';
 import { orderAsOf } from '#orders/as-of.ts';
 import type { OrderRoutesOptions } from '#orders/routes.ts';
+import { parkedOf } from '#orders/parked.ts';
 import * as schemas from '#orders/schemas.ts';
+import { orderView } from '#orders/view.ts';
 import { etag, loadOne, ORDER_LINKS, orderId, orderNotFound, sendOrder } from './answers.ts';
 
 /** `GET /orders/{id}` and `GET /orders/{id}/events`. */
@@ -19,6 +21,22 @@ export function readRoutes(
     readHistory: history,
   }: Pick<OrderRoutesOptions, 'database' | 'cached' | 'publicUrl' | 'readHistory'>,
 ): void {
+  /** The order as it is shown now, out of the cache where there is one. */
+  const shownNow = async (id: string): Promise<{ version: string; parked: boolean; body: () => unknown }> => {
+    if (cached) {
+      const shown = await cached.orders.read(id);
+      if (!shown) throw orderNotFound();
+      return { version: etag(shown), parked: shown.parked === true, body: () => shown.body };
+    }
+    const [row, parkedByOrder] = await Promise.all([loadOne(database, id), parkedOf(database, [id])]);
+    const parked = parkedByOrder.get(id);
+    return {
+      version: etag(row),
+      parked: parked !== undefined,
+      body: () => orderView(row, row.updatedAt, parked),
+    };
+  };
+
   app.get<{ Params: { id: string }; Querystring: Static<typeof schemas.AsOfQuery> }>(
     '/orders/:id',
     {
@@ -49,12 +67,11 @@ export function readRoutes(
         const past = await orderAsOf(database, id, request.query.asOf);
         return sendOrder(reply, past, past.updatedAt);
       }
-      const shown = cached && (await cached.orders.read(id));
-      if (cached && !shown) throw orderNotFound();
-      const row = shown ?? (await loadOne(database, id));
-      if (isKnown(request, etag(row))) return reply.code(304).header('etag', etag(row)).send();
-      if ('state' in row) return sendOrder(reply, row, row.updatedAt);
-      return reply.header('etag', etag(row)).type('application/json; charset=utf-8').send(row.body);
+      const { version, parked, body } = await shownNow(id);
+      // What is parked is no part of the version, so nobody may take an answer with it for one without.
+      const tag = parked ? `W/${version.slice(0, -1)}-parked"` : version;
+      if (!parked && isKnown(request, tag)) return reply.code(304).header('etag', tag).send();
+      return reply.header('etag', tag).type('application/json; charset=utf-8').send(body());
     },
   );
 
