@@ -107,11 +107,11 @@ function checkStock(story: Story): void {
   for (const id of story.orderIds) {
     const order = story.services.orders.state(id)!;
     for (const shipment of order.shipments) for (const { sku, quantity } of shipment.items) move(sku, quantity);
-    for (const entry of order.returns)
-      if (entry.received) for (const { sku, quantity } of entry.items) move(sku, -quantity);
   }
   for (const event of story.log.events)
-    if (event.type === 'ShipmentFailed')
+    if (event.type === 'OrderReturnReceived')
+      for (const { sku, quantity } of (event.data as EventData<'OrderReturnReceived'>).items) move(sku, -quantity);
+    else if (event.type === 'ShipmentFailed')
       for (const { sku, quantity } of (event.data as EventData<'ShipmentFailed'>).restocked ?? []) move(sku, -quantity);
   for (const [sku, { levels }] of story.services.inventory.store.shared) {
     let onHand = 0;

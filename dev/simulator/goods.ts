@@ -3,6 +3,7 @@ import type { EventData } from '#contracts/order-events.ts';
 import { replacementOf } from '#orders/rules/claims.ts';
 import { STATUSES } from '#orders/rules/lifecycle.ts';
 import { place } from '#orders/rules/placement.ts';
+import { awaitedPieces } from '#orders/rules/receipts.ts';
 import type { Order } from '#orders/rules/state.ts';
 import { FAILURES, type Shipment } from '#shipping/rules/model.ts';
 import { fail } from './log.ts';
@@ -60,6 +61,36 @@ export function claim(story: Story, id: string, order: Order): void {
   );
 }
 
+/** Some pieces of a return arrive, in some condition, more than were to come among them; or it is closed. */
+export function receiveSome(story: Story, id: string, order: Order): void {
+  const { services, variety, ids, scheduler } = story;
+  const expected = order.returns.filter((entry) => awaitedPieces(order, entry).size > 0);
+  if (expected.length === 0) return;
+  const { returnId } = variety.pick(expected);
+  const key = { key: ids.next(scheduler.nowMs) };
+  if (variety.chance(0.2)) return void services.orders.submit(id, { type: 'closeReturn', returnId, ...REASON }, key);
+  const pieces = order.items
+    .filter(() => variety.chance(0.6))
+    .map(({ line, sku, quantity }) => ({
+      ...(variety.chance(0.5) ? { line } : { sku }),
+      quantity: variety.between(1, variety.chance(0.5) ? 1 : quantity),
+      condition: variety.pick(['sellable', 'sellable', 'damaged', 'unchecked', 'missing'] as const),
+    }));
+  const { by } = REASON;
+  services.orders.submit(
+    id,
+    {
+      type: 'receiveReturn',
+      returnId,
+      ...(pieces.length > 0 && variety.chance(0.8) && { pieces }),
+      ...(variety.chance(0.2) && { more: false }),
+      refund: variety.chance(0.7),
+      by,
+    },
+    key,
+  );
+}
+
 function parcelsOf({ services }: Story, id: string): readonly Shipment[] {
   return services.shipping.state(id)?.shipments ?? [];
 }
@@ -97,7 +128,8 @@ function placeFollowUp(story: Story, id: string, claimed: EventData<'OrderClaimO
     );
     if ('length' in data) return fail(`a replacement is not taken: ${data[0]!.detail}`);
     const taken = story.take({ ...data, replaces: id }, undefined, followUpId);
-    if (taken === undefined) scheduler.after(RETRY_MS, attempt);
+    if (taken === undefined) return scheduler.after(RETRY_MS, attempt);
+    story.supervise();
   };
   story.scheduler.after(story.delay(), attempt);
 }

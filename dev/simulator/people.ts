@@ -7,7 +7,7 @@ import { refundable, returnable } from '#orders/rules/returns.ts';
 import { place } from '#orders/rules/placement.ts';
 import type { Order } from '#orders/rules/state.ts';
 import type { Shipment, ShipmentStatus } from '#shipping/rules/model.ts';
-import { actOnGoods, claim, GOODS_ACTIONS } from './goods.ts';
+import { actOnGoods, claim, GOODS_ACTIONS, receiveSome } from './goods.ts';
 import { fail } from './log.ts';
 import { boundMs, START_MS } from './plan.ts';
 import { Random } from './random.ts';
@@ -53,6 +53,7 @@ export class People {
   /** What people still want of orders that are complete. */
   readonly #wishes = new Map<string, number>();
   #rounds = 0;
+  #supervised = false;
   /** Imports came later; with numbers of their own, they left every story without them as it was. */
   readonly #imports: Random;
 
@@ -90,7 +91,8 @@ export class People {
     for (let n = plan.troubles.kill.left; n > 0; n--)
       scheduler.after(random.duration(1, plan.actingMs), () => this.#story.strikes('kill') && this.#story.killSome());
     if (random.chance(0.3)) scheduler.after(random.duration(1, plan.actingMs), () => this.#story.rebalanceSome());
-    this.#supervise(plan.supervisorMs);
+    this.#story.supervise = () => !this.#supervised && this.#supervise(plan.supervisorMs);
+    this.#story.supervise();
   }
 
   #buy(): void {
@@ -163,6 +165,7 @@ export class People {
           ...this.#someLines(order),
         });
       case 'receive': {
+        if (this.#story.plan.varied && this.#story.variety.chance(0.6)) return receiveSome(this.#story, id, order);
         const awaited = order.returns.find((entry) => !entry.received);
         return (
           awaited &&
@@ -228,6 +231,7 @@ export class People {
 
   /** Somebody looks after what waits, ever more rarely; a careless one only after what is paid. */
   #supervise(afterMs: number): void {
+    this.#supervised = true;
     const { scheduler, orderIds, plan } = this.#story;
     scheduler.after(afterMs, () => {
       const open = orderIds.filter((id) => this.#story.isOpen(id));
@@ -245,6 +249,7 @@ export class People {
       }
       if (open.length > 0 || wishing.length > 0 || orderIds.length - this.#story.followUps.size < plan.orders)
         this.#supervise(Math.min(Math.round(afterMs * 1.25), 8 * 3_600_000));
+      else this.#supervised = false;
     });
   }
 

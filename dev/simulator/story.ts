@@ -83,6 +83,8 @@ export class Story implements World {
   waitedBefore: Waiting = new Map();
   /** Those of them that follow others, or are about to. */
   readonly followUps = new Set<string>();
+  /** Somebody looks after an order that came when nobody looked any more. */
+  supervise: () => void = () => {};
   readonly notified = new Map<string, number>();
   /** Goods added to or taken from a shelf by people, by SKU. */
   readonly adjusted = new Map<string, number>();

@@ -217,8 +217,8 @@ export class Worth {
 }
 
 /** All pieces that arrived, whatever became of them; those that are missing did not. */
-function arrived({ items }: EventData<'OrderReturnReceived'>): readonly SkuQuantity[] {
-  return items;
+function arrived({ items, received }: EventData<'OrderReturnReceived'>): readonly SkuQuantity[] {
+  return received ? received.filter(({ condition }) => condition !== 'missing') : items;
 }
 
 /** The lines with what the customer pays for each: discounts and taxes of the order lie on them. */

@@ -161,6 +161,12 @@ export interface RequestReturnParameters {
   readonly id: string;
 }
 
+export interface CloseReturnParameters {
+  /** The order id */
+  readonly id: string;
+  readonly returnId: string;
+}
+
 export interface ReceiveReturnParameters {
   /** The order id */
   readonly id: string;
@@ -522,11 +528,46 @@ export class OlmsClient extends ClientCore {
     return this.read({ method: 'POST', path: '/orders/{id}/returns', parameters, body, keyed: true }, options);
   }
 
+  /** Expect nothing more of a return */
+  closeReturn(
+    parameters: CloseReturnParameters,
+    body?: {
+      readonly reason?: string;
+    },
+    options?: ChangeOptions<'If-Match'>,
+  ): Promise<Order> {
+    return this.read(
+      { method: 'POST', path: '/orders/{id}/returns/{returnId}/close', parameters, body, keyed: true },
+      options,
+    );
+  }
+
   /** Record that returned goods arrived */
   receiveReturn(
     parameters: ReceiveReturnParameters,
     body?: {
+      /** What arrived, by SKU or by line. Without `items` and `lines`, all that is still expected, sellable */
+      readonly items?: readonly {
+        /** As they were found; sellable unless said otherwise. Missing ones did not come and are not refunded */
+        readonly condition?: 'sellable' | 'damaged' | 'unchecked' | 'missing';
+        /** What becomes of them: sellable ones go back into stock, others wait for a person, unless said otherwise */
+        readonly disposition?: 'restock' | 'hold' | 'scrap';
+        readonly line?: number;
+        readonly quantity: number;
+        readonly sku?: string;
+      }[];
+      /** What arrived, by line of the order */
+      readonly lines?: readonly {
+        /** As they were found; sellable unless said otherwise. Missing ones did not come and are not refunded */
+        readonly condition?: 'sellable' | 'damaged' | 'unchecked' | 'missing';
+        /** What becomes of them: sellable ones go back into stock, others wait for a person, unless said otherwise */
+        readonly disposition?: 'restock' | 'hold' | 'scrap';
+        readonly line: number;
+        readonly quantity: number;
+      }[];
       readonly location?: string;
+      /** False: nothing more will come, and the return is closed */
+      readonly more?: boolean;
       readonly refund?: boolean;
     },
     options?: ChangeOptions<'If-Match'>,

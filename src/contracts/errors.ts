@@ -42,6 +42,8 @@ export const ERRORS = {
   STOCK_UNDECIDED: { status: 409, title: 'The stock decision on the order is still to come' },
   SHIPMENT_NOT_CLAIMABLE: { status: 409, title: 'Nothing can be claimed of the shipment in its present state' },
   CLAIM_EXISTS: { status: 409, title: 'What is claimed is claimed already' },
+  RECEIVED_EXCEEDS_RETURN: { status: 409, title: 'More would be received than was to come back' },
+  RETURN_CLOSED: { status: 409, title: 'Nothing more of the return is expected' },
   REVIEW_DECIDED: { status: 409, title: 'The review has been decided already' },
   SHIPMENT_NOT_DISPATCHABLE: { status: 409, title: 'The shipment cannot be dispatched in its present state' },
   SHIPMENT_NOT_DELIVERABLE: { status: 409, title: 'The shipment cannot be delivered in its present state' },

@@ -35,6 +35,7 @@ const INFORMATIONAL = [
   'OrderOverdue',
   'OrderRefundFailed',
   'OrderReserved',
+  'OrderReturnClosed',
   'OrderReturnRequested',
   'ShipmentScheduled',
   'StockReleased',

@@ -72,11 +72,11 @@ export const inventoryRules: InventoryRules = {
         return takeBack(reservation, shipmentId, restocked, shared);
       }
       case 'OrderReturnReceived': {
-        const { returnId, items, location } = event.data;
+        const { returnId, items, location, shelved } = event.data;
         return takeBack(
           reservation,
           returnId,
-          items.map(({ sku, quantity }) => ({ sku, location, quantity })),
+          shelved ?? items.map(({ sku, quantity }) => ({ sku, location, quantity })),
           shared,
         );
       }

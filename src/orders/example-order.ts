@@ -58,6 +58,10 @@ export const EXAMPLE_ORDER = {
       code: 'ACTION_NOT_ALLOWED',
       reason: '"requestReturn" is not possible while the order is READY_FOR_SHIPMENT.',
     },
+    closeReturn: {
+      code: 'ACTION_NOT_ALLOWED',
+      reason: '"closeReturn" is not possible while the order is READY_FOR_SHIPMENT.',
+    },
     receiveReturn: {
       code: 'ACTION_NOT_ALLOWED',
       reason: '"receiveReturn" is not possible while the order is READY_FOR_SHIPMENT.',

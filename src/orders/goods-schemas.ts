@@ -1,6 +1,14 @@
 import { type TInteger, type TOptional, Type } from 'typebox';
-import { Sku } from '#contracts/catalog.ts';
-import { LineQuantity, OrderItem, ParcelFailure } from '#contracts/order-events.ts';
+import { Location, Sku } from '#contracts/catalog.ts';
+import {
+  LinePart,
+  LineQuantity,
+  OrderItem,
+  ParcelFailure,
+  ReceivedPieces,
+  ReturnedLine,
+  SkuQuantity,
+} from '#contracts/order-events.ts';
 import { Id, IdText, Reason, strict, Time } from '#platform/http/schemas.ts';
 import { EXAMPLE_ID } from './example-order.ts';
 
@@ -102,3 +110,65 @@ export const OriginView = Type.Object(
   },
   { description: 'Where an order comes from that no customer placed here' },
 );
+
+const found = {
+  quantity: Type.Integer({ minimum: 1, maximum: QUANTITY_MAX }),
+  condition: Type.Optional(
+    Type.String({
+      enum: ['sellable', 'damaged', 'unchecked', 'missing'],
+      description: 'As they were found; sellable unless said otherwise. Missing ones did not come and are not refunded',
+    }),
+  ),
+  disposition: Type.Optional(
+    Type.String({
+      enum: ['restock', 'hold', 'scrap'],
+      description:
+        'What becomes of them: sellable ones go back into stock, others wait for a person, unless said otherwise',
+    }),
+  ),
+} as const;
+const ArrivedLine = Type.Object({ line: Type.Integer({ minimum: 1, maximum: ITEMS_MAX }), ...found }, strict);
+export const ReceiveReturn = Type.Object(
+  {
+    items: Type.Optional(
+      Type.Array(
+        Type.Object(
+          {
+            sku: Type.Optional(Sku),
+            line: Type.Optional(Type.Integer({ minimum: 1, maximum: ITEMS_MAX })),
+            ...found,
+          },
+          { ...strict, oneOf: [{ required: ['sku'] }, { required: ['line'] }] },
+        ),
+        {
+          minItems: 1,
+          maxItems: ITEMS_MAX,
+          description:
+            'What arrived, by SKU or by line. Without `items` and `lines`, all that is still expected, sellable',
+        },
+      ),
+    ),
+    lines: Type.Optional(
+      Type.Array(ArrivedLine, { minItems: 1, maxItems: ITEMS_MAX, description: 'What arrived, by line of the order' }),
+    ),
+    more: Type.Optional(Type.Boolean({ description: 'False: nothing more will come, and the return is closed' })),
+    location: Type.Optional(Location),
+    refund: Type.Optional(Type.Boolean()),
+  },
+  { ...strict, examples: [{ items: [{ sku: 'MUG-1', quantity: 1, condition: 'damaged' }] }] },
+);
+export const CloseReturn = Type.Object({ reason: Type.Optional(Reason) }, strict);
+
+export const ReturnView = Type.Object({
+  returnId: Id,
+  items: Type.Array(SkuQuantity),
+  lines: Type.Optional(Type.Array(ReturnedLine)),
+  reason: Type.String(),
+  received: Type.Boolean({ description: 'Every piece is accounted for, or the return is closed' }),
+  receipts: Type.Optional(
+    Type.Array(ReceivedPieces, { description: 'What arrived, and what was found to be missing' }),
+  ),
+  closed: Type.Optional(Type.Boolean({ description: 'True: nothing more is expected, whatever has come' })),
+  deadlineAt: Type.Optional(Type.String({ format: 'date-time', description: 'When it is closed by itself' })),
+  credited: Type.Optional(Type.Array(LinePart, { description: 'What came back, and what it is worth' })),
+});

@@ -67,7 +67,13 @@ const HELD = past('OrderHeld', { hold: 'manual', reason: 'r', by: 'b', deadlineA
 const PAID = [...RESERVED, past('OrderPaid', { paymentStatus: 'CAPTURED', deadlineAt: PASSED })];
 const READY = [...PAID, past('OrderReadyForShipment', { allocations, deadlineAt: PASSED })];
 const REFUND = past('OrderRefundRequested', { refundId: 'f-1', amount: '1.00', reason: 'r', by: 'b' });
-const RETURN = past('OrderReturnRequested', { returnId: 'r-1', items: [{ sku: 'MUG', quantity: 1 }], reason: 'r' });
+const RETURN = past('OrderReturnRequested', {
+  returnId: 'r-1',
+  items: [{ sku: 'MUG', quantity: 1 }],
+  lines: [{ line: 1, quantity: 1 }],
+  reason: 'r',
+  deadlineAt: PASSED,
+});
 const PARTIAL = [...READY, past('OrderPartiallyShipped', { ...parcel, deadlineAt: PASSED })];
 const SHIPPED = [
   ...READY,
@@ -166,7 +172,16 @@ const SAMPLES: {
   receiveReturn: [
     { type: 'receiveReturn', returnId: 'r-1', location: 'main', refund: false, by: 'b' },
     { type: 'receiveReturn', returnId: 'r-1', location: 'main', refund: true, by: 'b' },
+    {
+      type: 'receiveReturn',
+      returnId: 'r-1',
+      pieces: [{ sku: 'MUG', quantity: 1, condition: 'missing' }],
+      more: false,
+      refund: true,
+      by: 'b',
+    },
   ],
+  closeReturn: [{ type: 'closeReturn', returnId: 'r-1', reason: 'r', by: 'b' }],
   requestRefund: [{ type: 'requestRefund', reason: 'r', by: 'b', amount: '1.00' }],
 };
 

@@ -367,7 +367,7 @@ describe('a return', () => {
       .emits('OrderReturnReceived', 'OrderRefundRequested')
       .is('COMPLETED', { returnStatus: 'RECEIVED' });
     expect(s.dataOf('OrderRefundRequested').amount).toBe('19.90');
-    s.when(receive('id-1')).refuses('ACTION_NOT_ALLOWED').when(receive('id-9')).refuses('RETURN_NOT_FOUND');
+    s.when(receive('id-1')).refuses('RETURN_CLOSED').when(receive('id-9')).refuses('RETURN_NOT_FOUND');
   });
 
   test('gives back no more than is left, and nothing where nobody asks for it', () => {
@@ -427,6 +427,7 @@ describe('the actions offered with an order', () => {
       complete: { type: 'complete', by: 'ada' },
       requestReturn: sendBack(),
       receiveReturn: receive(order.returns[0]?.returnId ?? 'none'),
+      closeReturn: { type: 'closeReturn', returnId: order.returns[0]?.returnId ?? 'none', reason: 'r', by: 'b' },
       requestRefund: refund(),
     };
     for (const [action, refusal] of Object.entries(actionsOf(order))) {

@@ -9,11 +9,10 @@ import {
   LinePart,
   ParcelFailure,
   PaymentStatus,
-  ReturnedLine,
   Shortage,
   SkuQuantity,
 } from '#contracts/order-events.ts';
-import { Location, Sku } from '#contracts/catalog.ts';
+import { Sku } from '#contracts/catalog.ts';
 import {
   Amount,
   Currency,
@@ -29,7 +28,7 @@ import {
   TimeText,
 } from '#platform/http/schemas.ts';
 import { EXAMPLE_ID, EXAMPLE_ORDER } from './example-order.ts';
-import { ChangeView, ClaimView, ITEMS_MAX, ItemView, OriginView, QUANTITY_MAX } from './goods-schemas.ts';
+import { ChangeView, ClaimView, ITEMS_MAX, ItemView, OriginView, QUANTITY_MAX, ReturnView } from './goods-schemas.ts';
 import { METADATA_MAX } from './rules/amend.ts';
 import { REASON_CODES } from './rules/commands.ts';
 import { ACTIONS, STATUSES } from './rules/lifecycle.ts';
@@ -154,13 +153,6 @@ export const RequestReturn = Type.Object(
     lines: Type.Optional(ReturnedLines),
     reason: Reason,
     reasonCode: Type.Optional(ReasonCode),
-  },
-  strict,
-);
-export const ReceiveReturn = Type.Object(
-  {
-    location: Type.Optional(Location),
-    refund: Type.Optional(Type.Boolean()),
   },
   strict,
 );
@@ -345,16 +337,7 @@ export const OrderView = Type.Object(
         problem: Type.Optional(ParcelFailure),
       }),
     ),
-    returns: Type.Array(
-      Type.Object({
-        returnId: Id,
-        items: Type.Array(SkuQuantity),
-        lines: Type.Optional(Type.Array(ReturnedLine)),
-        reason: Type.String(),
-        received: Type.Boolean(),
-        credited: Type.Optional(Type.Array(LinePart, { description: 'What came back, and what it is worth' })),
-      }),
-    ),
+    returns: Type.Array(ReturnView),
     refunds: Type.Array(
       Type.Object({
         refundId: Id,

@@ -56,7 +56,7 @@ export const ordersSettings = {
     type: 'integer',
     env: 'ORDERS_RETURN_DEADLINE_MS',
     default: 60 * 24 * HOUR_MS,
-    meaning: 'A return of which nothing more has come is closed after this time; what never came may be returned again',
+    meaning: 'A return is closed this long after it was requested; what never came may be returned again',
   },
   reviewTotals: {
     type: 'string',

@@ -111,8 +111,10 @@ describe('every operation', () => {
     const returned = await api.command(id, 'returns', { reason: 'too small' });
     expect(returned.status).toBe(200);
     const receive = `returns/${returned.body.returns[0]!.returnId}/receive`;
+    const many = { items: [{ sku, quantity: 9 }] };
+    expect(refused(await api.command(id, receive, many))).toEqual([409, 'RECEIVED_EXCEEDS_RETURN']);
     expect((await api.command(id, receive, { refund: false })).status).toBe(200);
-    expect(refused(await api.command(id, receive, { refund: false }))).toEqual([409, 'ACTION_NOT_ALLOWED']);
+    expect(refused(await api.command(id, receive, { refund: false }))).toEqual([409, 'RETURN_CLOSED']);
     expect(refused(await api.command(id, `returns/${UNKNOWN}/receive`))).toEqual([404, 'RETURN_NOT_FOUND']);
     expect((await api.command(id, 'refunds', { reason: 'kind', amount: '1.00' })).status).toBe(200);
     const all = { reason: 'kind', amount: '10.00' };
@@ -180,6 +182,9 @@ describe('every operation', () => {
     for (const what of ['lost', 'damaged', 'returned-to-sender']) expect((await parcel(what)).status).toBe(200);
     await api.untilStatus(id, 'SHIPPED');
     const claim = { shipmentId, kind: 'lost', resolution: 'refund', reason: 'it was' };
+    const back = await api.command(id, 'returns', { reason: 'it may come back' });
+    const close = `returns/${back.body.returns[0]!.returnId}/close`;
+    expect((await api.command(id, close)).status).toBe(200);
     expect((await api.command(id, 'claims', claim)).status).toBe(201);
     expect(refused(await api.command(id, 'claims', claim))).toEqual([409, 'CLAIM_EXISTS']);
   });

@@ -10,6 +10,7 @@ export type Action =
   | 'openClaim'
   | 'requestReturn'
   | 'receiveReturn'
+  | 'closeReturn'
   | 'requestRefund'
   | 'retryParked'
   | 'skipParked';
@@ -225,6 +226,8 @@ export type ImportedOrders = {
       | 'STOCK_UNDECIDED'
       | 'SHIPMENT_NOT_CLAIMABLE'
       | 'CLAIM_EXISTS'
+      | 'RECEIVED_EXCEEDS_RETURN'
+      | 'RETURN_CLOSED'
       | 'REVIEW_DECIDED'
       | 'SHIPMENT_NOT_DISPATCHABLE'
       | 'SHIPMENT_NOT_DELIVERABLE'
@@ -569,6 +572,8 @@ export type Order = {
         | 'STOCK_UNDECIDED'
         | 'SHIPMENT_NOT_CLAIMABLE'
         | 'CLAIM_EXISTS'
+        | 'RECEIVED_EXCEEDS_RETURN'
+        | 'RETURN_CLOSED'
         | 'REVIEW_DECIDED'
         | 'SHIPMENT_NOT_DISPATCHABLE'
         | 'SHIPMENT_NOT_DELIVERABLE'
@@ -629,6 +634,8 @@ export type Order = {
         | 'STOCK_UNDECIDED'
         | 'SHIPMENT_NOT_CLAIMABLE'
         | 'CLAIM_EXISTS'
+        | 'RECEIVED_EXCEEDS_RETURN'
+        | 'RETURN_CLOSED'
         | 'REVIEW_DECIDED'
         | 'SHIPMENT_NOT_DISPATCHABLE'
         | 'SHIPMENT_NOT_DELIVERABLE'
@@ -689,6 +696,70 @@ export type Order = {
         | 'STOCK_UNDECIDED'
         | 'SHIPMENT_NOT_CLAIMABLE'
         | 'CLAIM_EXISTS'
+        | 'RECEIVED_EXCEEDS_RETURN'
+        | 'RETURN_CLOSED'
+        | 'REVIEW_DECIDED'
+        | 'SHIPMENT_NOT_DISPATCHABLE'
+        | 'SHIPMENT_NOT_DELIVERABLE'
+        | 'SHIPMENT_ON_HOLD'
+        | 'STOCK_INSUFFICIENT'
+        | 'API_KEY_SHOWN'
+        | 'API_KEY_EXISTS'
+        | 'VERSION_MISMATCH'
+        | 'PAYLOAD_TOO_LARGE'
+        | 'REQUEST_TIMEOUT'
+        | 'HEADERS_TOO_LARGE'
+        | 'UNSUPPORTED_MEDIA_TYPE'
+        | 'RATE_LIMITED'
+        | 'WEBHOOK_SIGNATURE_INVALID'
+        | 'OVERLOADED'
+        | 'UNAVAILABLE'
+        | 'INTERNAL';
+      readonly reason: string;
+    };
+    readonly closeReturn?: {
+      readonly code:
+        | 'MALFORMED_REQUEST'
+        | 'MALFORMED_JSON'
+        | 'VALIDATION_FAILED'
+        | 'UNKNOWN_CURRENCY'
+        | 'AMOUNT_INVALID'
+        | 'UNIT_PRICE_INVALID'
+        | 'TOTAL_MISMATCH'
+        | 'UNKNOWN_SKU'
+        | 'PAYMENT_PROVIDER_UNKNOWN'
+        | 'LOCATION_UNKNOWN'
+        | 'STOCK_TOO_LARGE'
+        | 'IDEMPOTENCY_KEY_REQUIRED'
+        | 'IDEMPOTENCY_KEY_REUSED'
+        | 'UNAUTHENTICATED'
+        | 'FORBIDDEN'
+        | 'NOT_FOUND'
+        | 'ORDER_NOT_FOUND'
+        | 'PRODUCT_NOT_FOUND'
+        | 'SHIPMENT_NOT_FOUND'
+        | 'REVIEW_NOT_FOUND'
+        | 'RETURN_NOT_FOUND'
+        | 'INVOICE_NOT_ISSUED'
+        | 'METHOD_NOT_ALLOWED'
+        | 'NOT_ACCEPTABLE'
+        | 'ACTION_NOT_ALLOWED'
+        | 'ORDER_FINAL'
+        | 'ORDER_ALREADY_SHIPPED'
+        | 'CANCELLATION_PENDING'
+        | 'HOLD_EXISTS'
+        | 'HOLD_NOT_FOUND'
+        | 'REFERENCE_TAKEN'
+        | 'REFUND_EXCEEDS_CAPTURED'
+        | 'RETURN_EXCEEDS_SHIPPED'
+        | 'UNKNOWN_LINE'
+        | 'QUANTITY_EXCEEDS_OPEN'
+        | 'CHANGE_PENDING'
+        | 'STOCK_UNDECIDED'
+        | 'SHIPMENT_NOT_CLAIMABLE'
+        | 'CLAIM_EXISTS'
+        | 'RECEIVED_EXCEEDS_RETURN'
+        | 'RETURN_CLOSED'
         | 'REVIEW_DECIDED'
         | 'SHIPMENT_NOT_DISPATCHABLE'
         | 'SHIPMENT_NOT_DELIVERABLE'
@@ -749,6 +820,8 @@ export type Order = {
         | 'STOCK_UNDECIDED'
         | 'SHIPMENT_NOT_CLAIMABLE'
         | 'CLAIM_EXISTS'
+        | 'RECEIVED_EXCEEDS_RETURN'
+        | 'RETURN_CLOSED'
         | 'REVIEW_DECIDED'
         | 'SHIPMENT_NOT_DISPATCHABLE'
         | 'SHIPMENT_NOT_DELIVERABLE'
@@ -809,6 +882,8 @@ export type Order = {
         | 'STOCK_UNDECIDED'
         | 'SHIPMENT_NOT_CLAIMABLE'
         | 'CLAIM_EXISTS'
+        | 'RECEIVED_EXCEEDS_RETURN'
+        | 'RETURN_CLOSED'
         | 'REVIEW_DECIDED'
         | 'SHIPMENT_NOT_DISPATCHABLE'
         | 'SHIPMENT_NOT_DELIVERABLE'
@@ -869,6 +944,8 @@ export type Order = {
         | 'STOCK_UNDECIDED'
         | 'SHIPMENT_NOT_CLAIMABLE'
         | 'CLAIM_EXISTS'
+        | 'RECEIVED_EXCEEDS_RETURN'
+        | 'RETURN_CLOSED'
         | 'REVIEW_DECIDED'
         | 'SHIPMENT_NOT_DISPATCHABLE'
         | 'SHIPMENT_NOT_DELIVERABLE'
@@ -929,6 +1006,8 @@ export type Order = {
         | 'STOCK_UNDECIDED'
         | 'SHIPMENT_NOT_CLAIMABLE'
         | 'CLAIM_EXISTS'
+        | 'RECEIVED_EXCEEDS_RETURN'
+        | 'RETURN_CLOSED'
         | 'REVIEW_DECIDED'
         | 'SHIPMENT_NOT_DISPATCHABLE'
         | 'SHIPMENT_NOT_DELIVERABLE'
@@ -989,6 +1068,8 @@ export type Order = {
         | 'STOCK_UNDECIDED'
         | 'SHIPMENT_NOT_CLAIMABLE'
         | 'CLAIM_EXISTS'
+        | 'RECEIVED_EXCEEDS_RETURN'
+        | 'RETURN_CLOSED'
         | 'REVIEW_DECIDED'
         | 'SHIPMENT_NOT_DISPATCHABLE'
         | 'SHIPMENT_NOT_DELIVERABLE'
@@ -1049,6 +1130,8 @@ export type Order = {
         | 'STOCK_UNDECIDED'
         | 'SHIPMENT_NOT_CLAIMABLE'
         | 'CLAIM_EXISTS'
+        | 'RECEIVED_EXCEEDS_RETURN'
+        | 'RETURN_CLOSED'
         | 'REVIEW_DECIDED'
         | 'SHIPMENT_NOT_DISPATCHABLE'
         | 'SHIPMENT_NOT_DELIVERABLE'
@@ -1109,6 +1192,8 @@ export type Order = {
         | 'STOCK_UNDECIDED'
         | 'SHIPMENT_NOT_CLAIMABLE'
         | 'CLAIM_EXISTS'
+        | 'RECEIVED_EXCEEDS_RETURN'
+        | 'RETURN_CLOSED'
         | 'REVIEW_DECIDED'
         | 'SHIPMENT_NOT_DISPATCHABLE'
         | 'SHIPMENT_NOT_DELIVERABLE'
@@ -1132,6 +1217,8 @@ export type Order = {
   readonly requiresReview: boolean;
   readonly returnStatus: 'NONE' | 'REQUESTED' | 'RECEIVED';
   readonly returns: readonly {
+    /** True: nothing more is expected, whatever has come */
+    readonly closed?: boolean;
     /** What came back, and what it is worth */
     readonly credited?: readonly {
       /** Decimal string in the currency of the order */
@@ -1147,6 +1234,8 @@ export type Order = {
       /** True: came back without a refund */
       readonly waived?: boolean;
     }[];
+    /** When it is closed by itself */
+    readonly deadlineAt?: string;
     readonly items: readonly {
       readonly quantity: number;
       readonly sku: string;
@@ -1157,6 +1246,15 @@ export type Order = {
       readonly reasonCode?: string;
     }[];
     readonly reason: string;
+    /** What arrived, and what was found to be missing */
+    readonly receipts?: readonly {
+      readonly condition: 'sellable' | 'damaged' | 'unchecked' | 'missing';
+      readonly disposition?: 'restock' | 'hold' | 'scrap';
+      readonly line: number;
+      readonly quantity: number;
+      readonly sku: string;
+    }[];
+    /** Every piece is accounted for, or the return is closed */
     readonly received: boolean;
     readonly returnId: string;
   }[];
@@ -1501,6 +1599,8 @@ export type ProblemDetails = {
     | 'STOCK_UNDECIDED'
     | 'SHIPMENT_NOT_CLAIMABLE'
     | 'CLAIM_EXISTS'
+    | 'RECEIVED_EXCEEDS_RETURN'
+    | 'RETURN_CLOSED'
     | 'REVIEW_DECIDED'
     | 'SHIPMENT_NOT_DISPATCHABLE'
     | 'SHIPMENT_NOT_DELIVERABLE'

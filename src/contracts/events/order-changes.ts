@@ -128,4 +128,10 @@ export const ORDER_CHANGE_EVENTS = {
     }),
     example: { claimId: exampleId, followUpId: exampleId, status: 'COMPLETED' },
   }),
+  OrderReturnClosed: defineEvent({
+    source,
+    meaning: 'Nothing more of the return is expected; what never came may be returned again.',
+    data: Type.Object({ returnId: Id, reason: Reason, by: Type.String() }),
+    example: { returnId: exampleId, reason: 'nothing more is to come', by: 'operator' },
+  }),
 } as const satisfies Record<string, EventDefinition>;

@@ -17,6 +17,7 @@ import {
   ParcelFailure,
   PaymentStatus,
   Reason,
+  ReceivedPieces,
   Replaced,
   ReturnedLine,
   SOURCES,
@@ -322,16 +323,25 @@ export const ORDERS_EVENTS = {
       lines: Type.Optional(Type.Array(ReturnedLine, { description: 'The same pieces by line' })),
       reason: Reason,
       by: Type.Optional(Actor),
+      deadlineAt: Type.Optional(
+        Type.String({ format: 'date-time', description: 'When it is closed, whatever has come by then' }),
+      ),
     }),
     example: { returnId: exampleId, items: [{ sku: 'MUG-1', quantity: 1 }], reason: 'too small' },
   }),
   OrderReturnReceived: defineEvent({
     source,
-    meaning: 'Returned goods arrived and go back into stock.',
+    meaning: 'Returned goods arrived, all or some; `items` go back into stock.',
     data: Type.Object({
       returnId: Id,
       items: Type.Array(SkuQuantity),
       location: Type.String(),
+      received: Type.Optional(
+        Type.Array(ReceivedPieces, { description: 'All that arrived, and what was found to be missing' }),
+      ),
+      shelved: Type.Optional(
+        Type.Array(Allocation, { description: 'Where the items go back, if not all to `location`' }),
+      ),
       credited: Type.Optional(
         Type.Array(LinePart, { description: 'What came back and what it is worth, shipping with the last piece' }),
       ),

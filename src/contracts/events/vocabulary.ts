@@ -87,6 +87,21 @@ export const ReturnedLine = Type.Object({
 });
 export type ReturnedLine = Static<typeof ReturnedLine>;
 
+/** Pieces of a line that came back, how they were found, and what becomes of them; missing ones did not come. */
+export const ReceivedPieces = Type.Object({
+  line: Type.Integer({ minimum: 1 }),
+  sku: Type.String(),
+  quantity: Type.Integer({ minimum: 1 }),
+  condition: Type.Union([
+    Type.Literal('sellable'),
+    Type.Literal('damaged'),
+    Type.Literal('unchecked'),
+    Type.Literal('missing'),
+  ]),
+  disposition: Type.Optional(Type.Union([Type.Literal('restock'), Type.Literal('hold'), Type.Literal('scrap')])),
+});
+export type ReceivedPieces = Static<typeof ReceivedPieces>;
+
 /** A part of an item line (`line`) or of a shipping line (`shipping`), what it is worth to the customer, and the tax in it where there is any. */
 export const LinePart = Type.Object({
   line: Type.Optional(Type.Integer({ minimum: 1, description: 'Number of the item line' })),

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Static, TSchema } from 'typebox';
 import { EVENT_MAX_BYTES } from '#contracts/envelope.ts';
-import type { ErrorCode, Refusal } from '#contracts/errors.ts';
+import { type ErrorCode, isRefusal, type Refusal } from '#contracts/errors.ts';
 import { parseAmount } from '#contracts/money.ts';
 import type { Peers } from '#contracts/peers.ts';
 import type { Database } from '#platform/database/database.ts';
@@ -14,7 +14,8 @@ import type { Row } from '#platform/processor/aggregate.ts';
 import { decisionOutcome, orderAsOf } from '#orders/as-of.ts';
 import type { OrderRoutesOptions } from '#orders/routes.ts';
 import { type MayRepeat, referenceHolders, referenceKey, referenceTaken } from '#orders/references.ts';
-import type { OrderCommand, RefundKind } from '#orders/rules/commands.ts';
+import type { ArrivedPieces, OrderCommand, RefundKind } from '#orders/rules/commands.ts';
+import { receiptOf } from '#orders/rules/receipts.ts';
 import { isDeciding, type Order } from '#orders/rules/state.ts';
 import * as goods from '#orders/goods-schemas.ts';
 import * as schemas from '#orders/schemas.ts';
@@ -152,13 +153,36 @@ export function commandRoutes(
     url: '/orders/:id/returns/:returnId/receive',
     params: schemas.ReturnParams,
     summary: 'Record that returned goods arrived',
-    body: schemas.ReceiveReturn,
-    refusals: ['RETURN_NOT_FOUND', 'ORDER_FINAL', 'LOCATION_UNKNOWN', 'STOCK_TOO_LARGE'],
-    commandOf: (body, by, params) => ({
+    body: goods.ReceiveReturn,
+    refusals: [
+      'RETURN_NOT_FOUND',
+      'RETURN_CLOSED',
+      'RECEIVED_EXCEEDS_RETURN',
+      'ORDER_FINAL',
+      'LOCATION_UNKNOWN',
+      'STOCK_TOO_LARGE',
+    ],
+    commandOf: ({ location, items, lines, more, refund = true }, by, params) => ({
       type: 'receiveReturn',
       returnId: (params['returnId'] ?? '').toLowerCase(),
-      location: body.location ?? 'main',
-      refund: body.refund ?? true,
+      location,
+      pieces: piecesOf(items, lines),
+      more,
+      refund,
+      by,
+    }),
+  });
+  command({
+    operationId: 'closeReturn',
+    url: '/orders/:id/returns/:returnId/close',
+    params: schemas.ReturnParams,
+    summary: 'Expect nothing more of a return',
+    body: goods.CloseReturn,
+    refusals: ['RETURN_NOT_FOUND', 'RETURN_CLOSED', 'ORDER_FINAL'],
+    commandOf: ({ reason = 'closed on request' }, by, params) => ({
+      type: 'closeReturn',
+      returnId: (params['returnId'] ?? '').toLowerCase(),
+      reason,
       by,
     }),
   });
@@ -271,6 +295,14 @@ async function checkAmount(database: Database, id: string, command: OrderCommand
     });
 }
 
+/** Pieces by SKU and by line as one list; undefined where neither is given. */
+function piecesOf(
+  items: Static<typeof goods.ReceiveReturn>['items'],
+  lines: Static<typeof goods.ReceiveReturn>['lines'],
+): readonly ArrivedPieces[] | undefined {
+  return items || lines ? ([...(items ?? []), ...(lines ?? [])] as ArrivedPieces[]) : undefined;
+}
+
 /** Goods are only received where inventory can take them in: once the receipt is accepted, they are there. */
 async function checkArrival(
   database: Database,
@@ -280,8 +312,15 @@ async function checkArrival(
 ): Promise<void> {
   if (command.type !== 'receiveReturn') return;
   const { state } = await loadOne(database, id);
-  const items = state!.returns.find((entry) => entry.returnId === command.returnId)?.items ?? [];
-  const { refusal } = await peers.checkArrival({ location: command.location, items });
+  const receipt = receiptOf(state!, command);
+  // What is refused there is refused by the order, with all that it says.
+  if (isRefusal(receipt)) return;
+  const places = Map.groupBy(receipt.shelved, ({ location }) => location);
+  if (command.location !== undefined && !places.has(command.location)) places.set(command.location, []);
+  const arrivals = [...places].map(([location, items]) => peers.checkArrival({ location, items }));
+  const refusal = (await Promise.all(arrivals))
+    .map((answer) => answer.refusal)
+    .find((refused) => refused !== undefined);
   if (refusal)
     throw new Problem(refusal.refused, refusal.detail, {
       errors: [{ pointer: '/location', detail: 'cannot take the goods in' }],

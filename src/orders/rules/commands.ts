@@ -2,6 +2,7 @@ import type {
   Allocation,
   ParcelFailure,
   PaymentStatus,
+  ReceivedPieces,
   ReturnedLine,
   Shortage,
   SkuQuantity,
@@ -51,6 +52,13 @@ export const REASON_CODES = [
 export interface ReturnedItem extends SkuQuantity {
   readonly reasonCode?: string;
 }
+
+/** Pieces as somebody found them: of a SKU, or of a line. */
+export type ArrivedPieces = { readonly quantity: number } & (
+  | { readonly sku: string; readonly line?: undefined }
+  | { readonly line: number; readonly sku?: undefined }
+) &
+  Partial<Pick<ReceivedPieces, 'condition' | 'disposition'>>;
 
 export type RefundKind = 'goodwill' | 'owed';
 
@@ -147,8 +155,19 @@ export type OrderCommand =
   | {
       readonly type: 'receiveReturn';
       readonly returnId: string;
-      readonly location: string;
+      /** Where sellable goods go; undefined: where they left from. */
+      readonly location?: string | undefined;
+      /** What arrived, by SKU or by line; undefined: all that is still expected, sellable. */
+      readonly pieces?: readonly ArrivedPieces[] | undefined;
+      /** False: nothing more will come. */
+      readonly more?: boolean | undefined;
       readonly refund: boolean;
+      readonly by: string;
+    }
+  | {
+      readonly type: 'closeReturn';
+      readonly returnId: string;
+      readonly reason: string;
       readonly by: string;
     }
   | {

@@ -1,6 +1,7 @@
 import { isoMs, isoTime } from '#contracts/time.ts';
 import type { DecideContext, Deadlines } from './commands.ts';
 import type { Status } from './lifecycle.ts';
+import { isAwaited } from './receipts.ts';
 import type { Hold, Order } from './state.ts';
 
 /** When a waiting that begins now ends by itself (RFC 3339). */
@@ -30,10 +31,15 @@ export function deadlineUnder(order: Order, holds: readonly Hold[], context: Dec
     : deadline(order.status as Status & keyof Deadlines, false, context);
 }
 
-/** When something of the order is next due by itself: its waiting, or the decision on a change. Undefined where nothing is. */
-export function nextDeadline({ deadlineAt, change }: Order): string | undefined {
-  if (change === undefined) return deadlineAt;
-  return deadlineAt === undefined || change.deadlineAt < deadlineAt ? change.deadlineAt : deadlineAt;
+/** When something of the order is next due by itself: its waiting, the decision on a change, the end of a return. Undefined where nothing is. */
+export function nextDeadline({ deadlineAt, change, returns }: Order): string | undefined {
+  let next = deadlineAt;
+  const at = (time: string | undefined): void => {
+    if (time !== undefined && (next === undefined || time < next)) next = time;
+  };
+  at(change?.deadlineAt);
+  for (const entry of returns) if (entry.deadlineAt !== undefined && isAwaited(entry)) at(entry.deadlineAt);
+  return next;
 }
 
 /** Why an order ends whose waiting has passed its deadline. */

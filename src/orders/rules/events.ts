@@ -9,7 +9,8 @@ import { arrived, openClaim, recordFollowUp } from './claims.ts';
 import { deadline, deadlineUnder, expiryReason, heldUntil } from './deadlines.ts';
 import { evolve } from './evolve.ts';
 import { rowsFor } from './lifecycle.ts';
-import { creditForReturn, returnOf } from './returns.ts';
+import { closed, isAwaited, receiveReturn } from './receipts.ts';
+import { returnOf } from './returns.ts';
 import { saleOf, shippedContent, standingContent, totalOf, unshippedContent } from './standing.ts';
 import { amountToCapture, mostToRefund, refundByPerson } from './settle.ts';
 import { HOLD_STEPS, isPaused, type Order } from './state.ts';
@@ -140,6 +141,9 @@ export const EVENTS_OF: Emitters = {
     const events: NewEvent[] = [];
     if (order.change && order.change.deadlineAt <= now)
       events.push(lapsed(order, 'the warehouse did not decide in time'));
+    for (const entry of order.returns)
+      if (entry.deadlineAt !== undefined && entry.deadlineAt <= now && isAwaited(entry))
+        events.push(closed(entry.returnId, 'nothing more came in time', 'timer'));
     if (order.deadlineAt !== undefined && order.deadlineAt <= now) events.push(expired(order));
     return events.length > 0 ? events : ignore('the deadline was moved');
   },
@@ -147,14 +151,17 @@ export const EVENTS_OF: Emitters = {
   requestReturn: (command, order, context) => [
     {
       type: 'OrderReturnRequested',
-      data: { returnId: context.newId(), ...returnOf(order, command), reason: command.reason, by: command.by },
+      data: {
+        returnId: context.newId(),
+        ...returnOf(order, command),
+        reason: command.reason,
+        by: command.by,
+        deadlineAt: isoTime(context.nowMs + context.deadlines.returns),
+      },
     },
   ],
-  receiveReturn: ({ returnId, location, refund, by }, order) => {
-    const returned = order.returns.find((entry) => entry.returnId === returnId)!;
-    const credited = creditForReturn(order, returned, refund);
-    return [{ type: 'OrderReturnReceived', data: { returnId, items: [...returned.items], location, credited, by } }];
-  },
+  receiveReturn,
+  closeReturn: ({ returnId, reason, by }) => [closed(returnId, reason, by)],
   requestRefund: ({ amount, kind, reason, by }, order, context) => {
     const minor = amount === undefined ? mostToRefund(order, kind) : amountMinor(amount, order.currency);
     return refundByPerson(order, minor, kind, { reason, by }, context);

@@ -187,16 +187,23 @@ export const EVOLVERS: Evolver = {
       { type: 'overdue', reason: `waiting too long in ${status}`, by: 'timer', steps: [] },
     ],
   }),
-  OrderReturnRequested: (order, { returnId, items, lines, reason }) => ({
-    returnStatus: 'REQUESTED',
-    returns: [...order.returns, { returnId, items, ...(lines && { lines }), reason, received: false }],
-  }),
-  OrderReturnReceived: (order, { returnId, credited }) => {
-    const returns = order.returns.map((entry) =>
-      entry.returnId === returnId ? { ...entry, received: true, ...(credited && { credited }) } : entry,
-    );
-    return { returns, returnStatus: returns.every((entry) => entry.received) ? 'RECEIVED' : 'REQUESTED' };
-  },
+  OrderReturnRequested: (order, { returnId, items, lines, reason, deadlineAt }) =>
+    withReturns([
+      ...order.returns,
+      { returnId, items, ...(lines && { lines }), reason, received: false, ...(deadlineAt && { deadlineAt }) },
+    ]),
+  OrderReturnReceived: (order, { returnId, received, credited }) =>
+    withReturns(
+      order.returns.map((entry) => (entry.returnId === returnId ? withReceipt(entry, received, credited) : entry)),
+    ),
+  OrderReturnClosed: (order, { returnId }) =>
+    withReturns(
+      order.returns.map((entry) =>
+        entry.returnId === returnId
+          ? { ...entry, received: true, closed: true, credited: entry.credited ?? [], receipts: entry.receipts ?? [] }
+          : entry,
+      ),
+    ),
   OrderRefundRequested: (order, { refundId, amount, reason, cause, credited, uninvoiced }) => ({
     refunds: [
       ...order.refunds,
@@ -252,6 +259,30 @@ function shippedWith(order: Order, data: EventData<'OrderShipped'>): Partial<Ord
       { shipmentId, carrier, trackingNumber, delivered: false, items, ...(amount !== undefined && { amount }) },
     ],
     deadlineAt,
+  };
+}
+
+type Return = Order['returns'][number];
+
+/** The returns, and what they make of the order: some are expected, or pieces came with one, or nothing ever did. */
+function withReturns(returns: readonly Return[]): Pick<Order, 'returns' | 'returnStatus'> {
+  const came = ({ received, receipts }: Return): boolean =>
+    receipts ? receipts.some(({ condition }) => condition !== 'missing') : received;
+  if (returns.some(({ received }) => !received)) return { returns, returnStatus: 'REQUESTED' };
+  return { returns, returnStatus: returns.some(came) ? 'RECEIVED' : 'NONE' };
+}
+
+/** A return with what one more receipt says. It is received when each piece is accounted for; one from before receipts named pieces, at once. */
+function withReceipt(entry: Return, received: Return['receipts'], credited: Return['credited']): Return {
+  const receipts = received && [...(entry.receipts ?? []), ...received];
+  let left = 0;
+  for (const { quantity } of entry.items) left += quantity;
+  for (const { quantity } of receipts ?? []) left -= quantity;
+  return {
+    ...entry,
+    received: !receipts || left <= 0,
+    ...(receipts && { receipts }),
+    ...(credited && { credited: [...(entry.credited ?? []), ...credited] }),
   };
 }
 

@@ -107,6 +107,9 @@ export const TRANSITIONS = [
   { from: ['CANCELLED'], command: 'recordPaymentPending', event: 'OrderPaymentRecorded', to: 'same', who: ['payments'] },
   { from: ['CANCELLED'], command: 'recordPaymentFailure', event: 'OrderPaymentRecorded', to: 'same', who: ['payments'] },
 
+  { from: onceShipping, command: 'closeReturn', event: 'OrderReturnClosed', to: 'same', who: ['client'] },
+  { from: onceShipping, command: 'receiveReturn', event: 'OrderReturnClosed', to: 'same', who: ['client'] },
+  { from: onceShipping, command: 'expire', event: 'OrderReturnClosed', to: 'same', who: ['timer'] },
   { from: onceShipping, command: 'recordLoss', event: 'OrderLossRecorded', to: 'same', who: ['shipping'] },
   { from: onceShipping, command: 'openClaim', event: 'OrderClaimOpened', to: 'same', who: ['client'] },
   { from: onceShipping, command: 'recordFollowUp', event: 'OrderFollowUpClosed', to: 'same', who: ['orders'] },
@@ -151,6 +154,7 @@ export const ACTIONS = [
   'openClaim',
   'requestReturn',
   'receiveReturn',
+  'closeReturn',
   'requestRefund',
 ] as const satisfies readonly CommandName[];
 export type Action = (typeof ACTIONS)[number];

@@ -5,6 +5,7 @@ import { piecesToCancel, takesAll } from './change.ts';
 import { piecesToClaim } from './claims.ts';
 import type { OrderCommand } from './commands.ts';
 import { ACTIONS, type Action, type CommandName, STATUSES, type Status, rowsFor } from './lifecycle.ts';
+import { awaitedPieces, openReturn, receiptOf } from './receipts.ts';
 import { refundWithinCaptured, returnWithinShipped } from './returns.ts';
 import type { Order } from './state.ts';
 import { REFUNDED } from './unpaid.ts';
@@ -84,9 +85,12 @@ export const POLICIES: Policies = {
     ),
   requestReturn: returnWithinShipped,
   receiveReturn: (order, command) => {
-    const entry = order.returns.find((candidate) => candidate.returnId === command.returnId);
-    if (!entry) return refuse('RETURN_NOT_FOUND', `The order has no return ${command.returnId}.`);
-    return entry.received ? refuse('ACTION_NOT_ALLOWED', 'This return was received already.') : undefined;
+    const receipt = receiptOf(order, command);
+    return isRefusal(receipt) ? receipt : undefined;
+  },
+  closeReturn: (order, command) => {
+    const entry = openReturn(order, command.returnId);
+    return isRefusal(entry) ? entry : undefined;
   },
 };
 
@@ -139,6 +143,12 @@ const ACTION_PROBES: Partial<Record<Action, (order: Order) => Refusal | undefine
   },
   requestRefund: (order) => refundWithinCaptured(order, undefined),
   requestReturn: (order) => returnWithinShipped(order, {}),
-  receiveReturn: (order) =>
-    order.returns.some((entry) => !entry.received) ? undefined : refuse('RETURN_NOT_FOUND', 'No return is on its way.'),
+  receiveReturn: returnExpected,
+  closeReturn: returnExpected,
 };
+
+function returnExpected(order: Order): Refusal | undefined {
+  return order.returns.some((entry) => awaitedPieces(order, entry).size > 0)
+    ? undefined
+    : refuse(order.returns.length > 0 ? 'RETURN_CLOSED' : 'RETURN_NOT_FOUND', 'No return is on its way.');
+}

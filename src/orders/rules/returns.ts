@@ -1,14 +1,13 @@
 import { type Refusal, refuse } from '#contracts/errors.ts';
 import { formatAmount } from '#contracts/money.ts';
-import type { LinePart, ReturnedLine, SkuQuantity } from '#contracts/order-events.ts';
+import type { ReturnedLine, SkuQuantity } from '#contracts/order-events.ts';
 import type { OrderCommand, RefundKind, ReturnedItem } from './commands.ts';
-import { creditedParts, marksOf, returnablePieces } from './ruler.ts';
+import { marksOf, returnablePieces } from './ruler.ts';
 import { mostToRefund } from './settle.ts';
 import type { Order } from './state.ts';
 
 /** How much of an order may come back: goods that were shipped, money that was captured. */
 
-type Return = Order['returns'][number];
 type RequestReturn = Extract<OrderCommand, { type: 'requestReturn' }>;
 
 /** What may still be refunded, in minor units: captured less refunds done or under way. */
@@ -26,7 +25,7 @@ export function returnable(order: Order, rulers = marksOf(order)): SkuQuantity[]
 }
 
 /** The pieces of a return by line: a SKU fills the lines that have pieces of it with the customer, in ascending order. */
-function byLine(order: Order, items: readonly ReturnedItem[]): ReturnedLine[] {
+export function byLine(order: Order, items: readonly ReturnedItem[]): ReturnedLine[] {
   const lines: ReturnedLine[] = [];
   const rulers = marksOf(order).map((ruler) => ({ ...ruler, left: returnablePieces(ruler) }));
   for (const { sku, quantity, reasonCode } of items) {
@@ -61,13 +60,6 @@ export function returnOf(
     bySku.set(sku, (bySku.get(sku) ?? 0) + quantity);
   }
   return { items: [...bySku].map(([sku, quantity]) => ({ sku, quantity })), lines: lines.map(coded) };
-}
-
-/** What a return is worth when it arrives; without a refund it is worth the same, and waived. */
-export function creditForReturn(order: Order, { returnId, lines, items }: Return, refund: boolean): LinePart[] {
-  // A return from before lines were named: its pieces are those that no other one takes.
-  const others = { ...order, returns: order.returns.filter((entry) => entry.returnId !== returnId) };
-  return creditedParts(order, lines ?? byLine(others, items), !refund);
 }
 
 /** Refuses a refund that a person asks for, where it is more than may be given. */

@@ -127,7 +127,7 @@ function marked(order: Priced & Moved): MarkedRuler[] {
   for (const entry of order.returns) credit(entry.credited);
   for (const entry of order.refunds) if (entry.status !== 'FAILED') credit(entry.credited);
   credit(order.credits);
-  for (const entry of order.returns) if (!entry.received) expectBack(rulers, bySku, entry);
+  for (const entry of order.returns) expectBack(rulers, bySku, entry);
   return rulers;
 }
 
@@ -188,9 +188,24 @@ function creditUnnamed(
   }
 }
 
-function expectBack(rulers: readonly Marking[], bySku: BySku, { lines, items }: Order['returns'][number]): void {
-  if (lines) for (const { line, quantity } of lines) rulerOf(rulers, { line, amount: '' }).returning += quantity;
-  else for (const item of items) fill(bySku, item, 'returning', atHome);
+function expectBack(
+  rulers: readonly Marking[],
+  bySku: BySku,
+  { lines, items, received, receipts, closed }: Order['returns'][number],
+): void {
+  if (closed || (received && !receipts)) return;
+  if (!lines) {
+    // Without lines nothing says of which ones the receipts are; what came is no longer expected.
+    const left = new Map<string, number>();
+    for (const { sku, quantity } of items) left.set(sku, (left.get(sku) ?? 0) + quantity);
+    for (const { sku, quantity, condition } of receipts ?? [])
+      if (condition !== 'missing') left.set(sku, (left.get(sku) ?? 0) - quantity);
+    for (const [sku, quantity] of left) if (quantity > 0) fill(bySku, { sku, quantity }, 'returning', atHome);
+    return;
+  }
+  for (const { line, quantity } of lines) rulerOf(rulers, { line, amount: '' }).returning += quantity;
+  for (const { line, quantity, condition } of receipts ?? [])
+    if (condition !== 'missing') rulerOf(rulers, { line, amount: '' }).returning -= quantity;
 }
 
 /** How many pieces can still be sent back: those that have left, did not come back and are not on their way back. */

@@ -9,6 +9,7 @@ import type {
   Origin,
   ParcelFailure,
   PaymentStatus,
+  ReceivedPieces,
   ReturnedLine,
   Shortage,
   SkuQuantity,
@@ -141,6 +142,12 @@ export interface Order {
     readonly reason: string;
     readonly received: boolean;
     readonly lines?: readonly ReturnedLine[] | undefined;
+    /** What arrived and what was found to be missing, receipt by receipt; absent before receipts named pieces. */
+    readonly receipts?: readonly ReceivedPieces[] | undefined;
+    /** Nothing more is expected, whatever has come. */
+    readonly closed?: boolean | undefined;
+    /** When it is closed by itself (RFC 3339). */
+    readonly deadlineAt?: string | undefined;
     /** What came back, and what it is worth; absent where it came before lines had parts. */
     readonly credited?: readonly LinePart[] | undefined;
   }[];
