@@ -70,7 +70,7 @@ export function receiptOf(order: Order, command: ReceiveReturn): Receipt | Refus
     received.push({ line, sku, quantity, ...how });
     awaited.set(line, awaited.get(line)! - quantity);
   };
-  if (!command.pieces) for (const [line, quantity] of [...awaited]) take(line, quantity, outcomeOf({}));
+  if (!command.pieces) for (const [line, quantity] of awaited) take(line, quantity, outcomeOf({}));
   for (const piece of command.pieces ?? []) {
     let left = piece.quantity;
     for (const { line, sku } of order.items) {
