@@ -14,6 +14,7 @@ import { isDeciding, type Order } from '#orders/rules/state.ts';
 import type { Payment } from '#payments/rules/model.ts';
 import { fail } from './log.ts';
 import type { Service } from './service.ts';
+import { checkShortages } from './shortages.ts';
 import type { Story } from './story.ts';
 import { Worth } from './worth.ts';
 
@@ -24,6 +25,7 @@ const PLANNED = new Set([
   'the hold was released before',
   'the change was decided before',
   'an operator completed the order before the carrier reported',
+  'the order is on hold for its shortage already',
   ...LATE_FACTS.map((fact) => fact.because),
 ]);
 
@@ -52,11 +54,11 @@ export function checkReservations(story: Story): void {
       live.set(`${sku} ${location}`, (live.get(`${sku} ${location}`) ?? 0) + quantity);
   }
   for (const [sku, { levels }] of inventory.store.shared) {
-    for (const [location, { onHand, reserved }] of Object.entries(levels)) {
+    for (const [location, { onHand, reserved, short = 0 }] of Object.entries(levels)) {
       const wanted = live.get(`${sku} ${location}`) ?? 0;
       if (reserved !== wanted)
         fail(`${reserved} ${sku} are reserved at ${location}, live reservations ask for ${wanted}`);
-      if (reserved > onHand) fail(`${reserved} ${sku} are reserved at ${location} where ${onHand} are`);
+      if (reserved > onHand + short) fail(`${reserved} ${sku} are reserved at ${location} where ${onHand} are`);
     }
   }
 }
@@ -66,6 +68,7 @@ export function checkEnd(story: Story): void {
   checkEverythingRead(story);
   checkReservations(story);
   checkStock(story);
+  checkShortages(story);
   const own = new Map<string, OrderEvent[]>(story.orderIds.map((id) => [id, []]));
   for (const event of story.log.events) {
     if (!SCHEMAS.get(event.type)!.Check(event.data))

@@ -1,7 +1,7 @@
 import type { Envelope } from '#contracts/envelope.ts';
 import { type EventData, EXTERNAL } from '#contracts/order-events.ts';
 import { billingRules, countersOf, type Invoice } from '#billing/rules.ts';
-import { NO_STOCK } from '#inventory/rules/stock.ts';
+import { type Level, NO_STOCK } from '#inventory/rules/stock.ts';
 import { inventoryRules, type InventoryCommand, type Reservation, type StockOfSku } from '#inventory/rules.ts';
 import { type Correspondence, type Notification, notificationRules } from '#notifications/rules.ts';
 import type { Order } from '#orders/rules/state.ts';
@@ -15,6 +15,7 @@ import { shippingRules } from '#shipping/rules.ts';
 import { type CarrierDue, nextDueMs, type Shipping, type ShippingCommand } from '#shipping/rules/model.ts';
 import { checkPayment, checkReservations } from './checks.ts';
 import { checkLines } from './lines.ts';
+import { shortPlaces } from './shortages.ts';
 import type { Faults } from './faults.ts';
 import { followUp } from './goods.ts';
 import type { Story } from './story.ts';
@@ -76,6 +77,8 @@ export function createServices(story: Story): Services {
             (state!.status === 'BACKORDERED' && before.state?.status === 'BACKORDERED'),
         );
         if (left || events.some(({ type }) => type === 'StockReleased' || type === 'StockReturned'))
+          story.stockArrived();
+        else if (shortPlaces(story).length > 0 && events.some(({ type }) => type === 'StockShipped'))
           story.stockArrived();
       },
     }),
@@ -162,12 +165,14 @@ function saveStock(
     let takes = false;
     for (const [location, level] of Object.entries(after.levels)) {
       const old = before.levels[location] ?? { onHand: 0, reserved: 0 };
-      const now = present.levels[location] ?? { onHand: 0, reserved: 0 };
+      const now: Level = present.levels[location] ?? { onHand: 0, reserved: 0 };
       const onHand = now.onHand + level.onHand - old.onHand;
       const reserved = now.reserved + level.reserved - old.reserved;
-      if ((onHand < reserved || reserved < 0) && faults.stockGuard !== false) return false;
+      const lacking = reserved - onHand;
+      const short = Math.max(0, Math.min(now.short ?? 0, lacking));
+      if ((lacking > short || reserved < 0) && faults.stockGuard !== false) return false;
       if (level.reserved > old.reserved) takes = true;
-      levels[location] = { onHand, reserved };
+      levels[location] = { onHand, reserved, ...(short > 0 && { short }) };
     }
     const lineMoves = after.lineMoves - before.lineMoves;
     if (takes && present.lineMoves !== before.lineMoves) return false;

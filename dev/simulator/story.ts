@@ -12,6 +12,7 @@ import { People } from './people.ts';
 import { checkEnd } from './checks.ts';
 import type { Faults } from './faults.ts';
 import { ready, type Waiting } from './lines.ts';
+import { unreported } from './shortages.ts';
 import { fail, Log, StoryFailure } from './log.ts';
 import { PaymentOutside } from './outside.ts';
 import { type Plan, planOf, START_MS } from './plan.ts';
@@ -289,21 +290,24 @@ export class Story implements World {
     return id;
   }
 
-  /** Somebody counts, finds or loses goods. Refused where less would be left than is set aside. */
+  /** Somebody counts, and finds more or less than there was: perhaps less than is set aside. */
   adjust(sku: string, location: string, delta: number): void {
     const { inventory } = this.services;
     const stock = inventory.store.shared.get(sku)!;
     const level = stock.levels[location] ?? { onHand: 0, reserved: 0 };
-    if (level.onHand + delta < level.reserved) return;
+    const onHand = Math.max(0, level.onHand + delta);
+    const moved = onHand - level.onHand;
+    if (moved === 0) return;
+    const short = Math.max(0, level.reserved - onHand);
     inventory.store.shared.set(sku, {
       ...stock,
-      levels: { ...stock.levels, [location]: { ...level, onHand: level.onHand + delta } },
-      ...(delta < 0 && { lineMoves: stock.lineMoves + 1, losses: stock.losses + 1 }),
+      levels: { ...stock.levels, [location]: { onHand, reserved: level.reserved, ...(short > 0 && { short }) } },
+      ...(moved < 0 && { lineMoves: stock.lineMoves + 1, losses: stock.losses + 1 }),
     });
-    this.adjusted.set(sku, (this.adjusted.get(sku) ?? 0) + delta);
-    this.note(() => `stock of ${sku} at ${location} changes by ${delta}`);
+    this.adjusted.set(sku, (this.adjusted.get(sku) ?? 0) + moved);
+    this.note(() => `stock of ${sku} at ${location} changes by ${moved}`);
     for (const replica of inventory.replicas) replica.forgetShared(sku);
-    if (delta > 0) this.stockArrived();
+    if (moved > 0 || short > 0) this.stockArrived();
   }
 
   /** What was paid elsewhere is given back there by a person, who records it some time later. */
@@ -335,6 +339,7 @@ export class Story implements World {
 
   #retryBackorders(): void {
     const { inventory } = this.services;
+    for (const { orderId, missing } of unreported(this)) inventory.submit(orderId, { type: 'markShort', missing });
     for (const { orderId, turns } of ready(this)) inventory.submit(orderId, { type: 'retryBackorder', turns });
   }
 

@@ -1,7 +1,7 @@
 import type { Logger } from '#platform/telemetry/logger.ts';
 import type { Database } from '#platform/database/database.ts';
 import { type Job, startJob } from '#platform/runtime/job.ts';
-import type { InventoryCommand } from './rules.ts';
+import type { RetryBackorder } from './rules.ts';
 import { candidates, outsideOfLines, skusWaitedFor, turnsOf } from './store/lines.ts';
 
 /** Looks after the lines: whose turn has come is given what it waits for. */
@@ -17,7 +17,7 @@ export interface BackordersOptions {
   readonly database: Database;
   readonly logger: Logger;
   /** Gives the command to the processor; resolves when it is decided. */
-  readonly retry: (orderId: string, command: InventoryCommand) => Promise<unknown>;
+  readonly retry: (orderId: string, command: RetryBackorder) => Promise<unknown>;
 }
 
 export class Backorders {

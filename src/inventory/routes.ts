@@ -3,12 +3,12 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { currencyProblem } from '#contracts/currencies.ts';
 import { formatUnitPrice, parseUnitPrice } from '#contracts/money.ts';
-import { ConflictError, type Database } from '#platform/database/database.ts';
+import type { Database } from '#platform/database/database.ts';
 import { etagOf, ifMatch, isMatched, sendTagged, TAGS_PATTERN } from '#platform/http/conditional.ts';
 import { answer } from '#platform/http/description/openapi.ts';
-import { type AuditedBy, auditedBy } from '#platform/http/audit-entries.ts';
+import { auditedBy } from '#platform/http/audit-entries.ts';
 import { answerOnce } from '#platform/http/commands.ts';
-import { keepReply, type RequestKey, requestKey } from '#platform/http/idempotency.ts';
+import { requestKey } from '#platform/http/idempotency.ts';
 import { type Page, pageOf, textCursor, textOfCursor } from '#platform/http/paging.ts';
 import { Problem } from '#platform/http/problems.ts';
 import { Sku } from '#contracts/catalog.ts';
@@ -16,16 +16,15 @@ import { PRODUCTS_FRESH_MS } from '#contracts/peers.ts';
 import { PageOf, limitOf, type View } from '#platform/http/schemas.ts';
 import { uuidv7 } from '#platform/runtime/uuid.ts';
 import { Adjust, AdjustmentView, PageQuery, ProductView, PutProduct, StockView } from './schemas.ts';
+import { adjust, SHORT_ORDERS_MAX } from './routes/adjust.ts';
 import { locationRoutes } from './routes/locations.ts';
-import { locationUnknown } from './store/locations.ts';
 import { type Before, findProducts, listProducts, productPutBefore, putProduct } from './store/products.ts';
-import { type Adjustment, adjustStock, listStock, known, STOCK_MAX, stockOf } from './store/stock.ts';
+import { reportedShortOf } from './store/shortages.ts';
+import { type Adjustment, listStock, stockOf } from './store/stock.ts';
 
 /** A new name is answered when every new order has it, whichever process takes it; and a little later, as clocks of processes tick. */
 const MARGIN_MS = 50;
 const DEFAULT_LOCATION = 'main';
-/** SQLSTATE of numeric_value_out_of_range. */
-const OUT_OF_RANGE = '22003';
 const OF_SKU = { sku: '$response.body#/sku' };
 const OF_PRODUCT = { readProduct: OF_SKU, readStock: OF_SKU };
 
@@ -33,6 +32,8 @@ export interface InventoryRoutesOptions {
   readonly database: Database;
   /** Stock of a SKU changed; positive where more became available. */
   readonly onAdjusted: (sku: string, delta: number | undefined) => void;
+  /** A count found less than is reserved. */
+  readonly onShort: () => void;
 }
 
 const IF_NONE_MATCH = {
@@ -74,7 +75,7 @@ async function page<Item extends { readonly sku: string }>(
   );
 }
 
-export function inventoryRoutes(app: FastifyInstance, { database, onAdjusted }: InventoryRoutesOptions): void {
+export function inventoryRoutes(app: FastifyInstance, { database, onAdjusted, onShort }: InventoryRoutesOptions): void {
   const tags = ['inventory'];
   const params = Type.Object({ sku: { ...Sku, examples: ['MUG-1'] } as typeof Sku });
 
@@ -194,7 +195,16 @@ export function inventoryRoutes(app: FastifyInstance, { database, onAdjusted }: 
       const key = requestKey(request)!;
       const adjustment: Adjustment = { ...request.body, location: request.body.location ?? DEFAULT_LOCATION };
       const done = await answerOnce<View<typeof AdjustmentView>, View<typeof AdjustmentView>>(database, key, {
-        act: () => adjust(key, adjustment, auditedBy(request)),
+        async act() {
+          try {
+            const done = await adjust(database, key, adjustment, auditedBy(request));
+            if (done.shortOrders) onShort();
+            return done;
+          } finally {
+            // Also after a failure: it may have been saved, and only the answer was lost.
+            onAdjusted(adjustment.sku, adjustment.delta);
+          }
+        },
         repeat: (stored) => stored,
       });
       return reply.code(201).send(done);
@@ -216,7 +226,10 @@ export function inventoryRoutes(app: FastifyInstance, { database, onAdjusted }: 
     async (request, reply) => {
       const view = await stockOf(database, request.params.sku);
       if (!view) throw new Problem('PRODUCT_NOT_FOUND', 'There is no product with this SKU.');
-      return sendTagged(request, reply, view satisfies View<typeof StockView>);
+      const shortOrders = view.short === 0 ? undefined : await reportedShortOf(database, view.sku, SHORT_ORDERS_MAX);
+      return sendTagged(request, reply, { ...view, ...(shortOrders && { shortOrders }) } satisfies View<
+        typeof StockView
+      >);
     },
   );
 
@@ -234,43 +247,4 @@ export function inventoryRoutes(app: FastifyInstance, { database, onAdjusted }: 
     (request): Promise<Page<View<typeof StockView>>> =>
       page(request.query, (after, limit) => listStock(database, after, limit)),
   );
-
-  async function adjust(key: RequestKey, adjustment: Adjustment, by: AuditedBy): Promise<View<typeof AdjustmentView>> {
-    const { sku, location } = await known(database, adjustment);
-    if (!sku)
-      throw new Problem(
-        'UNKNOWN_SKU',
-        `There is no product ${adjustment.sku}; create it with PUT /products/{sku} first.`,
-        { errors: [{ pointer: '/sku', detail: 'names no product' }] },
-      );
-    if (!location) {
-      const { refused, detail } = locationUnknown(adjustment.location);
-      throw new Problem(refused, detail, { errors: [{ pointer: '/location', detail: 'names no location' }] });
-    }
-    const at = new Date().toISOString();
-    const done = {
-      sku: adjustment.sku,
-      location: adjustment.location,
-      delta: adjustment.delta,
-      onHand: adjustment.onHand,
-      reason: adjustment.reason,
-      at,
-    };
-    try {
-      await database.write([...adjustStock(adjustment, at, by), keepReply(key, { status: 201, answer: done })]);
-    } catch (error) {
-      if ((error as { code?: string }).code === OUT_OF_RANGE)
-        throw new Problem(
-          'STOCK_TOO_LARGE',
-          `At most ${STOCK_MAX} pieces of a product can be counted at one location; use another location for more.`,
-        );
-      if (error instanceof ConflictError)
-        throw new Problem('STOCK_INSUFFICIENT', 'Less would be on hand than is reserved. Cancel or ship orders first.');
-      throw error;
-    } finally {
-      // Also after a failure: it may have been saved, and only the answer was lost.
-      onAdjusted(adjustment.sku, adjustment.delta);
-    }
-    return done;
-  }
 }

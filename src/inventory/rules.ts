@@ -3,6 +3,7 @@ import type { Allocation, EventData, SkuQuantity } from '#contracts/order-events
 import { SOURCES } from '#contracts/order-events.ts';
 import { refuse } from '#contracts/errors.ts';
 import { ignore, type Ignored, type Outcome, type Rules, type Shared } from '#platform/processor/aggregate.ts';
+import { type MarkShort, withShortages } from './rules/shortages.ts';
 import { allocate, availableOf, freeOf, StockChange, type StockOfSku } from './rules/stock.ts';
 
 export type { StockOfSku } from './rules/stock.ts';
@@ -25,6 +26,8 @@ export interface Reservation {
   readonly allocations: readonly Allocation[];
   /** SKUs that a backorder stands in line for. */
   readonly waitsFor?: readonly string[] | undefined;
+  /** What of the allocations is gone, as the order was reported. */
+  readonly short?: readonly Allocation[] | undefined;
 }
 
 /** An order's turn in the line of a SKU has come: enough was there for it and all before it, after so many losses. */
@@ -33,15 +36,18 @@ export interface Turn {
   readonly losses: number;
 }
 
-export interface InventoryCommand {
+export interface RetryBackorder {
   readonly type: 'retryBackorder';
   readonly turns: readonly Turn[];
 }
 
+export type InventoryCommand = RetryBackorder | MarkShort;
+
 type Decision = Outcome<Reservation, never, StockOfSku>;
+export type ReservationRules = Rules<Reservation, RetryBackorder, never, StockOfSku>;
 export type InventoryRules = Rules<Reservation, InventoryCommand, never, StockOfSku>;
 
-export const inventoryRules: InventoryRules = {
+const reservationRules: ReservationRules = {
   source: SOURCES.inventory,
   consumes: [
     'OrderCreated',
@@ -93,6 +99,8 @@ export const inventoryRules: InventoryRules = {
   },
 };
 
+export const inventoryRules = withShortages(reservationRules);
+
 /** Quantities by SKU, sorted, so that equal orders touch stock in the same order everywhere. */
 export function demandOf(order: Pick<EventData<'OrderCreated'>, 'items'>): SkuQuantity[] {
   const demand = new Map<string, number>();
@@ -122,7 +130,7 @@ function reserve(demand: readonly SkuQuantity[], allowBackorder: boolean, shared
 }
 
 /** A backorder asks once more: it gets all, or waits on, perhaps for one SKU more. */
-function retry(reservation: Reservation, { turns }: InventoryCommand, shared: Shared<StockOfSku>): Decision {
+function retry(reservation: Reservation, { turns }: RetryBackorder, shared: Shared<StockOfSku>): Decision {
   const { demand, waitsFor = [] } = reservation;
   const found = allocate(demand, shared, (sku) => {
     const stock = shared.get(sku);

@@ -41,10 +41,15 @@ export const ProductView = Type.Object(
   },
   { title: 'Product' },
 );
+/** Those that were given theirs last are short; each of them is on hold `shortage`. */
+const ShortOrders = Type.Array(Type.Object({ orderId: Id, quantity: Type.Integer() }), {
+  description: 'Orders whose reserved goods are not there, and how many pieces each lacks',
+});
 const level = {
   onHand: Type.Integer({ description: 'On the shelf' }),
   reserved: Type.Integer({ description: 'Set aside for orders' }),
   available: Type.Integer({ description: 'On hand and not reserved' }),
+  short: Type.Integer({ description: 'Reserved and not there: a count found less' }),
 };
 export const StockView = Type.Object(
   {
@@ -54,6 +59,7 @@ export const StockView = Type.Object(
       description: 'Pieces that backordered orders wait for; what is available is kept for them',
     }),
     locations: Type.Array(Type.Object({ location: Type.String(), ...level })),
+    shortOrders: Type.Optional(ShortOrders),
   },
   { title: 'Stock' },
 );
@@ -65,6 +71,7 @@ export const AdjustmentView = Type.Object(
     onHand: Type.Optional(Type.Integer()),
     reason: Type.String(),
     at: Time,
+    shortOrders: Type.Optional(ShortOrders),
   },
   { title: 'StockAdjustment' },
 );

@@ -6,6 +6,7 @@ import type { EventData } from '#contracts/order-events.ts';
 import { Processor } from '#platform/processor/processor.ts';
 import { type ProcessorParts, replayable } from '#platform/processor/preview.ts';
 import type { Service, ServiceDefinition, ServiceDependencies } from '#platform/service.ts';
+import { Shortages } from './shortages.ts';
 import { Backorders } from './backorders.ts';
 import { inventoryAudit } from './audit.ts';
 import { type InventoryCommand, inventoryRules, type Reservation, type StockOfSku } from './rules.ts';
@@ -59,21 +60,21 @@ function createInventory({ database, bus, clock, logger, metrics, soleWriter }: 
     logger,
     metrics: metrics.processor('inventory'),
   });
-  const backorders = new Backorders({
-    database,
-    logger,
-    retry(orderId, command) {
-      const id = uuidv7();
-      return processor.submit({ orderId, command, cause: { causationid: id, correlationid: id } });
-    },
-  });
+  const submit = (orderId: string, command: InventoryCommand): Promise<unknown> => {
+    const id = uuidv7();
+    return processor.submit({ orderId, command, cause: { causationid: id, correlationid: id } });
+  };
+  const backorders = new Backorders({ database, logger, retry: submit });
+  const shortages = new Shortages({ database, logger, mark: submit });
   processor.onChange((row, events) => {
     const { status, demand } = row.state!;
     // An order that waits and changed without saying anything may need less than before.
     const waitsForLess = status === 'BACKORDERED' && events.length === 0;
     if ((status === 'RELEASED' || waitsForLess) && demand.length > 0) backorders.arrived(demand.map(({ sku }) => sku));
     for (const event of events) {
+      if (event.type === 'StockShipped') shortages.moved();
       if (event.type !== 'StockReleased' && event.type !== 'StockReturned') continue;
+      shortages.moved();
       backorders.arrived((event.data as EventData<'StockReleased'>).allocations.map(({ sku }) => sku));
     }
   });
@@ -88,17 +89,21 @@ function createInventory({ database, bus, clock, logger, metrics, soleWriter }: 
     routes: (app) =>
       inventoryRoutes(app, {
         database,
+        onShort: () => shortages.found(),
         onAdjusted(sku, delta) {
           processor.forgetShared([sku]);
           if (delta === undefined || delta > 0) backorders.arrived([sku]);
+          shortages.moved();
         },
       }),
     async start() {
       await processor.start();
       backorders.start();
+      shortages.start();
     },
     async stop() {
       await backorders.stop();
+      await shortages.stop();
       await processor.stop();
     },
     settled: () => processor.settled(),

@@ -130,7 +130,8 @@ function moveStock(changes: readonly SharedChange<StockOfSku>[]): Write[] {
 function stockWrite({ skus, locations, onHand, reserved, lineMoves, lineSeen }: Moves): Write {
   return {
     name: 'stock',
-    sql: `update inventory.stock t set on_hand = t.on_hand + l.on_hand_delta, reserved = t.reserved + l.reserved_delta, line = t.line + l.line_moves
+    sql: `update inventory.stock t set on_hand = t.on_hand + l.on_hand_delta, reserved = t.reserved + l.reserved_delta, line = t.line + l.line_moves,
+        short = greatest(0, least(t.short, t.reserved + l.reserved_delta - t.on_hand - l.on_hand_delta))
       from (select s.sku, s.location, r.on_hand_delta, r.reserved_delta, r.line_moves
             from unnest($1::text[], $2::text[], $3::integer[], $4::integer[], $5::integer[], $6::bigint[]) as r(sku, location, on_hand_delta, reserved_delta, line_moves, line_seen)
             join inventory.stock s on s.sku = r.sku and s.location = r.location and (r.line_seen is null or s.line = r.line_seen)
@@ -206,6 +207,38 @@ function waitingWrites(changes: readonly RowChange<Reservation>[]): Write[] {
   return writes;
 }
 
+/** What orders are reported to be short of, as their rows say it. */
+function shortageWrites(changes: readonly RowChange<Reservation>[]): Write[] {
+  const come: Record<string, unknown>[] = [];
+  const gone: { readonly id: string; readonly sku: string; readonly location: string }[] = [];
+  for (const { before, after } of changes) {
+    const was = before.state?.short ?? [];
+    const is = after.state!.short ?? [];
+    if (was === is) continue;
+    for (const missing of is) come.push({ ...missing, order_id: after.id });
+    for (const { sku, location } of was)
+      if (!is.some((one) => one.sku === sku && one.location === location)) gone.push({ id: after.id, sku, location });
+  }
+  const writes: Write[] = [];
+  if (come.length > 0)
+    writes.push(
+      insertRows(
+        'short',
+        'inventory.shortages',
+        { sku: 'text', location: 'text', order_id: 'uuid', quantity: 'integer' },
+        come,
+        { onConflict: '(sku, location, order_id) do update set quantity = excluded.quantity' },
+      ),
+    );
+  if (gone.length > 0)
+    writes.push({
+      name: 'no_longer_short',
+      sql: 'delete from inventory.shortages t using unnest($1::uuid[], $2::text[], $3::text[]) as r(order_id, sku, location) where t.order_id = r.order_id and t.sku = r.sku and t.location = r.location',
+      params: [gone.map(({ id }) => id), gone.map(({ sku }) => sku), gone.map(({ location }) => location)],
+    });
+  return writes;
+}
+
 function linesOf(reservation: Reservation | undefined): readonly SkuQuantity[] {
   return reservation?.status === 'BACKORDERED' ? wantedOf(reservation) : [];
 }
@@ -261,7 +294,7 @@ export const inventoryStore: ProcessorStore<Reservation, StockOfSku> = {
   },
 
   save(changes, shared, events) {
-    const writes = [...moveStock(shared), ...waitingWrites(changes)];
+    const writes = [...moveStock(shared), ...waitingWrites(changes), ...shortageWrites(changes)];
     const toRow = ({
       id,
       revision: version,
@@ -274,7 +307,12 @@ export const inventoryStore: ProcessorStore<Reservation, StockOfSku> = {
       version,
       sequence,
       seen,
-      detail: { demand: state!.demand, allocations: state!.allocations, waitsFor: state!.waitsFor },
+      detail: {
+        demand: state!.demand,
+        allocations: state!.allocations,
+        waitsFor: state!.waitsFor,
+        short: state!.short,
+      },
     });
     const { added, changed } = splitChanges(changes, toRow);
     if (added.length > 0)

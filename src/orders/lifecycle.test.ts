@@ -114,6 +114,8 @@ const SAMPLES: {
 } = {
   recordReservation: [{ type: 'recordReservation', allocations }],
   recordShortage: [{ type: 'recordShortage', shortages }],
+  recordStockLoss: [{ type: 'recordStockLoss', missing: allocations }],
+  recordStockRecovery: [{ type: 'recordStockRecovery' }],
   recordBackorder: [{ type: 'recordBackorder', shortages }],
   recordPayment: [{ type: 'recordPayment', amount: '29.85', captured: '29.85' }],
   recordPaymentPending: [{ type: 'recordPaymentPending', reason: 'timeout' }],

@@ -11,6 +11,8 @@ import type { Order } from './rules/state.ts';
 const REACTIONS = {
   StockReserved: ({ data }) => ({ type: 'recordReservation', allocations: data.allocations }),
   StockRejected: ({ data }) => ({ type: 'recordShortage', shortages: data.shortages }),
+  StockLost: ({ data }) => ({ type: 'recordStockLoss', missing: data.missing }),
+  StockRecovered: () => ({ type: 'recordStockRecovery' }),
   StockBackordered: ({ data }) => ({ type: 'recordBackorder', shortages: data.shortages }),
 
   PaymentSucceeded: ({ data }) => ({ type: 'recordPayment', amount: data.amount, captured: data.captured }),

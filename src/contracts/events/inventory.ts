@@ -24,6 +24,19 @@ export const INVENTORY_EVENTS = {
     data: Type.Object({ shortages: Type.Array(Shortage) }),
     example: { shortages: [{ sku: 'MUG-1', requested: 2, available: 1 }] },
   }),
+  StockLost: defineEvent({
+    source,
+    meaning:
+      'Goods set aside for the order are gone: a count found less than is reserved. Everything that is missing now.',
+    data: Type.Object({ missing: Type.Array(Allocation) }),
+    example: { missing: exampleAllocations },
+  }),
+  StockRecovered: defineEvent({
+    source,
+    meaning: 'What was missing of the goods set aside for the order is there again.',
+    data: Type.Object({}),
+    example: {},
+  }),
   StockReleased: defineEvent({
     source,
     meaning: 'The reservation of the order, or a part of it, was given back.',

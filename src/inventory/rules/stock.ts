@@ -8,6 +8,8 @@ export interface Level {
   readonly reserved: number;
   /** How often the line of the SKU had moved when this was read. */
   readonly line?: number;
+  /** How much less is there than is reserved, where a count found that; for those that keep stock without SQL. */
+  readonly short?: number;
 }
 
 /** Stock of one SKU. */
@@ -98,11 +100,13 @@ export class StockChange {
     for (const { sku, location, quantity } of allocations) {
       const stock = this.#of(sku);
       const level = stock.levels[location] ?? { onHand: 0, reserved: 0 };
-      const moved = {
-        ...level,
-        onHand: level.onHand + onHandSign * quantity,
-        reserved: level.reserved + reservedSign * quantity,
-      };
+      const { short: was = 0, ...rest } = level;
+      const onHand = level.onHand + onHandSign * quantity;
+      const reserved = level.reserved + reservedSign * quantity;
+      // What is missing never becomes more by what moves, only by a count.
+      const lacking = reserved - onHand;
+      const short = lacking < was ? lacking : was;
+      const moved = { ...rest, onHand, reserved, ...(short > 0 && { short }) };
       this.after.set(sku, { ...stock, levels: { ...stock.levels, [location]: moved } });
     }
     return this;

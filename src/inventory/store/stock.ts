@@ -30,14 +30,38 @@ export function adjustStock(adjustment: Adjustment, at: string, by: AuditedBy): 
         select $1::timestamptz, $2::text, $3::text, 'adjust', inventory.adjust($2::text, $3::text, $4::integer, $5::integer), 0, $6::text`,
       params: [at, sku, location, delta ?? null, onHand ?? null, reason],
     },
-    {
-      name: 'audited',
-      sql: `insert into log.audit_entries (actor, action, subject, before, after, correlationid)
+    auditWrite(adjustment, by),
+  ];
+}
+
+/** Who changed stock from what to what. */
+function auditWrite({ sku, location, delta, onHand, reason }: Adjustment, by: AuditedBy): Write {
+  return {
+    name: 'audited',
+    sql: `insert into log.audit_entries (actor, action, subject, before, after, correlationid)
         select $1::text, 'stock.adjusted', $2::text, json_build_object('location', $3::text, 'onHand', had.on_hand),
           json_build_object('location', $3::text, 'onHand', coalesce($5::bigint, had.on_hand + $4::bigint), 'reason', $6::text), $7::text
         from (select coalesce((select on_hand from inventory.stock where sku = $2 and location = $3), 0)::bigint as on_hand) had`,
-      params: [by.actor, sku, location, delta ?? null, onHand ?? null, reason, by.correlationId],
+    params: [by.actor, sku, location, delta ?? null, onHand ?? null, reason, by.correlationId],
+  };
+}
+
+/** Writes of a count below what is reserved; a conflict where not so much is reserved any more. */
+export function countShort(
+  adjustment: Adjustment & { readonly onHand: number },
+  reserved: number,
+  at: string,
+  by: AuditedBy,
+): Write[] {
+  const { sku, location, onHand, reason } = adjustment;
+  return [
+    {
+      name: 'adjusted',
+      sql: `insert into inventory.ledger (at, sku, location, kind, on_hand_delta, reserved_delta, reason)
+        select $1::timestamptz, $2::text, $3::text, 'adjust', inventory.count_short($2::text, $3::text, $4::integer, $5::integer), 0, $6::text`,
+      params: [at, sku, location, onHand, reserved, reason],
     },
+    auditWrite(adjustment, by),
   ];
 }
 
@@ -67,19 +91,22 @@ export type Stock = View<typeof StockView>;
 function stockViews(rows: readonly StockRow[]): Stock[] {
   const views = new Map<string, Stock>();
   for (const { sku, location, on_hand, reserved, waiting } of rows) {
-    const view = views.get(sku) ?? { sku, onHand: 0, reserved: 0, available: 0, waiting, locations: [] };
+    const view = views.get(sku) ?? { sku, onHand: 0, reserved: 0, available: 0, short: 0, waiting, locations: [] };
     if (location === null) {
       views.set(sku, view);
       continue;
     }
-    const onHand = on_hand!;
+    const [onHand, taken] = [on_hand!, reserved!];
+    const available = Math.max(0, onHand - taken);
+    const short = Math.min(taken, Math.max(0, taken - onHand));
     views.set(sku, {
       sku,
       onHand: view.onHand + onHand,
-      reserved: view.reserved + reserved!,
+      reserved: view.reserved + taken,
+      available: view.available + available,
+      short: view.short + short,
       waiting,
-      available: view.available + onHand - reserved!,
-      locations: [...view.locations, { location, onHand, reserved: reserved!, available: onHand - reserved! }],
+      locations: [...view.locations, { location, onHand, reserved: taken, available, short }],
     });
   }
   return [...views.values()];

@@ -65,6 +65,8 @@ export type RefundKind = 'goodwill' | 'owed';
 export type OrderCommand =
   | { readonly type: 'recordReservation'; readonly allocations: readonly Allocation[] }
   | { readonly type: 'recordShortage'; readonly shortages: readonly Shortage[] }
+  | { readonly type: 'recordStockLoss'; readonly missing: readonly Allocation[] }
+  | { readonly type: 'recordStockRecovery' }
   | { readonly type: 'recordBackorder'; readonly shortages: readonly Shortage[] }
   | { readonly type: 'recordPayment'; readonly amount: string; readonly captured: string }
   | { readonly type: 'recordPaymentPending'; readonly reason: string }

@@ -15,6 +15,11 @@ import { saleOf, shippedContent, standingContent, totalOf, unshippedContent } fr
 import { amountToCapture, mostToRefund, refundByPerson } from './settle.ts';
 import { HOLD_STEPS, isPaused, type Order } from './state.ts';
 
+/** The hold of an order whose reserved goods are not there. */
+const SHORTAGE = 'shortage';
+/** So many of them are named. */
+const NAMED_MAX = 5;
+
 type Emitters = {
   readonly [Name in OrderCommand['type']]: (
     command: Extract<OrderCommand, { type: Name }>,
@@ -126,6 +131,23 @@ export const EVENTS_OF: Emitters = {
   },
   cancelItems,
   recordFreeze,
+  recordStockLoss: ({ missing }, order, context) => {
+    if (order.holds.some(({ type }) => type === SHORTAGE))
+      return ignore('the order is on hold for its shortage already');
+    const pieces = missing.map(({ sku, location, quantity }) => `${quantity} of ${sku} at ${location}`);
+    const more = pieces.length > NAMED_MAX ? ` and ${pieces.length - NAMED_MAX} more` : '';
+    const reason = `a count found less than is reserved; missing: ${pieces.slice(0, NAMED_MAX).join(', ')}${more}`;
+    const holds = [...order.holds, { type: SHORTAGE, reason, by: 'inventory', steps: HOLD_STEPS }];
+    const deadlineAt = deadlineUnder(order, holds, context);
+    return [{ type: 'OrderHeld', data: { hold: SHORTAGE, reason, by: 'inventory', deadlineAt } }];
+  },
+  recordStockRecovery: (_, order, context) => {
+    if (!order.holds.some(({ type }) => type === SHORTAGE)) return ignore('the hold was released before');
+    const holds = order.holds.filter(({ type }) => type !== SHORTAGE);
+    const deadlineAt = deadlineUnder(order, holds, context);
+    const reason = 'what was missing is there again';
+    return [{ type: 'OrderReleased', data: { hold: SHORTAGE, reason, by: 'inventory', deadlineAt } }];
+  },
   hold: ({ hold, reason, by }, order, context) => {
     const holds = [...order.holds, { type: hold, reason, by, steps: HOLD_STEPS }];
     return [{ type: 'OrderHeld', data: { hold, reason, by, deadlineAt: deadlineUnder(order, holds, context) } }];

@@ -39,6 +39,7 @@ const beforeShipment = [...beforeWarehouse, 'READY_FOR_SHIPMENT'] as const;
 const withWarehouse = ['READY_FOR_SHIPMENT', 'PARTIALLY_SHIPPED'] as const;
 const goodsToGo = ['PAID', ...withWarehouse] as const;
 const open = [...beforeShipment, 'PARTIALLY_SHIPPED'] as const;
+const withGoods = ['RESERVED', 'PAYMENT_PENDING', 'PAID', 'READY_FOR_SHIPMENT', 'PARTIALLY_SHIPPED'] as const;
 const onceShipping = ['PARTIALLY_SHIPPED', 'SHIPPED', 'COMPLETED'] as const;
 const oncePaid = ['PAID', 'READY_FOR_SHIPMENT', ...onceShipping] as const;
 
@@ -89,6 +90,9 @@ export const TRANSITIONS = [
 
   { from: open, command: 'hold', event: 'OrderHeld', to: 'same', who: ['client'] },
   { from: open, command: 'release', event: 'OrderReleased', to: 'same', who: ['client', 'reviews'] },
+  // A count found less than is reserved: nothing goes on until a person decides, or it is there again.
+  { from: withGoods, command: 'recordStockLoss', event: 'OrderHeld', to: 'same', who: ['inventory'] },
+  { from: withGoods, command: 'recordStockRecovery', event: 'OrderReleased', to: 'same', who: ['inventory'] },
   { from: beforeShipment, command: 'amend', event: 'OrderAmended', to: 'same', who: ['client'] },
 
   { from: beforePayment, command: 'expire', event: 'OrderCancelled', to: 'CANCELLED', who: ['timer'] },
@@ -135,6 +139,8 @@ export const LATE_FACTS: readonly LateFact[] = [
   { in: ['CANCELLED'], command: 'recordReservation', because: 'inventory releases the reservation when it reads OrderCancelled' },
   { in: ['CANCELLED'], command: 'recordShortage', because: 'the order had ended already; nothing is reserved' },
   { in: ['CANCELLED'], command: 'recordBackorder', because: 'inventory forgets the backorder when it reads OrderCancelled' },
+  { in: ['CANCELLED', 'PAYMENT_FAILED', 'SHIPPED', 'COMPLETED'], command: 'recordStockLoss', because: 'nothing is set aside for the order any more' },
+  { in: ['CANCELLED', 'PAYMENT_FAILED', 'SHIPPED', 'COMPLETED'], command: 'recordStockRecovery', because: 'nothing is set aside for the order any more' },
   { in: ['PAYMENT_PENDING'], command: 'recordPaymentPending', because: 'the order waits for the outcome already' },
   { in: ['CANCELLED'], command: 'recordFreeze', because: 'the order ended while its change was decided' },
   { in: ['SHIPPED', 'COMPLETED'], command: 'recordFreeze', because: 'the change lapsed when the last parcel left' },

@@ -11,7 +11,14 @@ import type { Order } from './state.ts';
 import { REFUNDED } from './unpaid.ts';
 
 /** Holds that only the system sets. */
-const RESERVED_HOLDS: ReadonlySet<string> = new Set(['review', 'cancellation', 'overdue', 'change', REFUNDED]);
+const RESERVED_HOLDS: ReadonlySet<string> = new Set([
+  'review',
+  'cancellation',
+  'overdue',
+  'shortage',
+  'change',
+  REFUNDED,
+]);
 /** Holds that a release does not end, and what does. */
 const ENDS_OTHERWISE: Readonly<Record<string, string>> = {
   review: 'A review hold ends by approving or rejecting the review',
