@@ -1713,11 +1713,20 @@ export type Stock = {
     readonly onHand: number;
     /** Set aside for orders */
     readonly reserved: number;
+    /** Reserved and not there: a count found less */
+    readonly short: number;
   }[];
   /** On the shelf */
   readonly onHand: number;
   /** Set aside for orders */
   readonly reserved: number;
+  /** Reserved and not there: a count found less */
+  readonly short: number;
+  /** Orders whose reserved goods are not there, and how many pieces each lacks */
+  readonly shortOrders?: readonly {
+    readonly orderId: string;
+    readonly quantity: number;
+  }[];
   readonly sku: string;
   /** Pieces that backordered orders wait for; what is available is kept for them */
   readonly waiting: number;
@@ -1730,5 +1739,10 @@ export type StockAdjustment = {
   readonly location: string;
   readonly onHand?: number;
   readonly reason: string;
+  /** Orders whose reserved goods are not there, and how many pieces each lacks */
+  readonly shortOrders?: readonly {
+    readonly orderId: string;
+    readonly quantity: number;
+  }[];
   readonly sku: string;
 };

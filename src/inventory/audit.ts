@@ -36,6 +36,8 @@ interface Level extends Record<string, unknown> {
   readonly location: string;
   readonly on_hand: number;
   readonly reserved: number;
+  /** How much less a count found than is reserved. */
+  readonly short: number;
   readonly ledger_on_hand: number;
   readonly ledger_reserved: number;
 }
@@ -109,7 +111,7 @@ async function* levelsByPage(database: Database): AsyncGenerator<{ articles: num
     ).map((row) => row.sku);
     if (skus.length === 0) return;
     const rows = await database.query<Level>(
-      `select sku, location, coalesce(s.on_hand, 0) as on_hand, coalesce(s.reserved, 0) as reserved,
+      `select sku, location, coalesce(s.on_hand, 0) as on_hand, coalesce(s.reserved, 0) as reserved, coalesce(s.short, 0) as short,
          coalesce(l.on_hand, 0)::bigint as ledger_on_hand, coalesce(l.reserved, 0)::bigint as ledger_reserved
        from (select * from inventory.stock where sku = any($1::text[])) s
        full join (select sku, location, sum(on_hand_delta) as on_hand, sum(reserved_delta) as reserved
@@ -133,6 +135,6 @@ function examineLevel(context: AuditContext, level: Level, held: number): void {
       subject,
       `stored ${onHand} on hand and ${reserved} reserved, the ledger says ${level.ledger_on_hand} and ${level.ledger_reserved}`,
     );
-  if (onHand < reserved || reserved < 0)
+  if (onHand + level.short < reserved || reserved < 0)
     context.violation('available', subject, `${onHand} on hand, ${reserved} reserved`);
 }
