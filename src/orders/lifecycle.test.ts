@@ -190,6 +190,12 @@ const SAMPLES: {
 /** What else may have happened to an order in a status before a command comes; `only` the orders with it meet the command. */
 const BEFORE: readonly { in: readonly Status[]; command: CommandName; past: Past; only?: boolean }[] = [
   {
+    in: ['RESERVED', 'PAYMENT_PENDING', 'PAID', 'READY_FOR_SHIPMENT', 'PARTIALLY_SHIPPED'],
+    command: 'recordStockRecovery',
+    past: past('OrderHeld', { hold: 'shortage', reason: 'r', by: 'inventory', deadlineAt: PASSED }),
+    only: true,
+  },
+  {
     in: ['READY_FOR_SHIPMENT'],
     command: 'recordDispatch',
     past: past('OrderCancellationRequested', { reason: 'r', by: 'b' }),
