@@ -60,23 +60,34 @@ function over(pool: Pool): Fetch {
   };
 }
 
-/** A client of the system that options and environment name; the key may be the one `npm start` generated. */
-export async function connect(options: ClientOptions, env: Environment, connections?: number): Promise<ApiClient> {
-  const { dataFolder } = readSettings(processSettings, env);
+/**
+ * The base URL and the key of the system that options and environment name; the key may be the one `npm start`
+ * generated. With `running`, a URL that nobody named is that of a system that runs, or an error.
+ */
+export async function addressOf(
+  options: ClientOptions,
+  env: Environment,
+  { running = false } = {},
+): Promise<{ url: string; key: string }> {
+  const { dataFolder, port, host } = readSettings(processSettings, env);
   const { bootstrapApiKey } = readSettings(gatewaySettings, env);
-  const named = readSettings(clientSettings, env);
-  const url = options.url ?? (named.url || whereItRuns(env, dataFolder));
-  const key = options.key ?? (named.apiKey || bootstrapApiKey || (await generatedKey(dataFolder)));
+  const { url: namedUrl, apiKey } = readSettings(clientSettings, env);
+  const named =
+    options.url ?? (namedUrl || (env[processSettings.port.env] && port > 0 ? urlOf(host, port) : undefined));
+  const found = named === undefined ? findRunning(dataFolder)?.url : undefined;
+  if (running && named === undefined && found === undefined)
+    throw new Error(
+      `No system runs on the data in ${dataFolder}. Start one with npm start, or name its folder by OLMS_DATA.`,
+    );
+  const key = options.key ?? (apiKey || bootstrapApiKey || (await generatedKey(dataFolder)));
   if (!key) throw new Error('Name an API key with --key or OLMS_API_KEY; `npm start` prints one.');
-  return new ApiClient(url, key, connections);
+  return { url: named ?? found ?? urlOf(host, processSettings.port.default), key };
 }
 
-/** What PORT says, else the system that runs on the data folder, else the port of `npm start`. */
-function whereItRuns(env: Environment, dataFolder: string): string {
-  const { port, host } = readSettings(processSettings, env);
-  const named = env[processSettings.port.env] ? port : 0;
-  if (named > 0) return urlOf(host, named);
-  return findRunning(dataFolder)?.url ?? urlOf(host, processSettings.port.default);
+/** A client of the system that {@link addressOf} finds. */
+export async function connect(options: ClientOptions, env: Environment, connections?: number): Promise<ApiClient> {
+  const { url, key } = await addressOf(options, env);
+  return new ApiClient(url, key, connections);
 }
 
 async function generatedKey(dataFolder: string): Promise<string | undefined> {

@@ -37,6 +37,12 @@ export const COMMANDS: readonly CommandDefinition[] = [
     run: async (_env, options) => (await import('./serve/settings.ts')).printConfig(options),
   },
   {
+    name: 'env',
+    description: 'print OLMS_URL and OLMS_API_KEY of the system that runs here: eval "$(bin/olms env)"',
+    options: REMOTE_OPTIONS.filter(({ flags }) => flags !== '--json'),
+    run: async (env, options) => (await import('./serve/env.ts')).printEnvironment(options, env),
+  },
+  {
     name: 'migrate',
     description: 'apply database migrations and stop',
     run: async (env) => (await import('./serve/migrate.ts')).migrateDatabase(env),

@@ -75,7 +75,7 @@ describe('olms', () => {
         '-8.00',
         '174.90 EUR',
         'captured    174.90 EUR',
-        'cancel, hold',
+        'Can be done\n  cancel, ',
         'complete       "complete" is not possible while the order is READY_FOR_SHIPMENT.',
       ])
         expect(page).toContain(shown);
@@ -120,7 +120,7 @@ describe('olms', () => {
     expect(await olms('returns', 'receive', number, back!.returnId)).toContain('received');
     await api.untilNotified(id, 'OrderCompleted');
     expect(await olms('payments', number)).toContain('charge');
-    expect(await olms('notifications', number)).toContain('is on its way');
+    expect(await olms('notifications', number)).toContain('is complete');
     expect(await olms('notifications', 'show', number, '1')).toContain('\n\nHello,\n\n');
     expect(JSON.parse(await olms('payments', number, '--json'))).toMatchObject([{ orderId: id }]);
   });
