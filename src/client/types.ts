@@ -51,6 +51,7 @@ export type ApiKey = {
   /** RFC 3339, UTC */
   readonly createdAt: string;
   readonly name: string;
+  /** RFC 3339, UTC */
   readonly revokedAt: string | null;
   readonly role: Role;
 };
@@ -100,6 +101,7 @@ export type ContactInput = {
 
 export type ContactPatch = {
   readonly email?: string | null;
+  /** As the customer gives it, an extension included */
   readonly phone?: string | null;
   readonly pushSubscription?: Readonly<Record<string, unknown>> | null;
 };
@@ -376,6 +378,7 @@ export type Notification = {
   readonly id: string;
   readonly orderId: string;
   readonly recipient: string | null;
+  /** RFC 3339, UTC */
   readonly sentAt: string | null;
   readonly status: 'queued' | 'sent' | 'failed' | 'suppressed' | 'mailbox';
   readonly subject: string;

@@ -14,6 +14,8 @@ interface Response {
   readonly $ref?: string;
   readonly headers?: Readonly<Record<string, { readonly $ref: string }>>;
   readonly content?: Readonly<Record<string, { readonly schema: Json }>>;
+  /** Of a refusal: the codes it can have. */
+  readonly 'x-codes'?: readonly string[];
 }
 
 export interface Operation {
@@ -47,8 +49,6 @@ export const document = JSON.parse(
 ) as Document;
 const { components } = document;
 
-/** Members of an `allOf` are closed together, by whoever names them. */
-const OPEN = new Set(['Problem']);
 /** What of a schema holds values and no schemas. */
 const LITERAL = new Set(['enum', 'const', 'examples', 'required', 'pattern', 'description', 'title']);
 
@@ -76,9 +76,7 @@ const ROOT = 'openapi';
 ajv.addSchema({
   $id: ROOT,
   components: {
-    schemas: Object.fromEntries(
-      Object.entries(components.schemas).map(([name, schema]) => [name, closed(schema, !OPEN.has(name))]),
-    ),
+    schemas: Object.fromEntries(Object.entries(components.schemas).map(([name, schema]) => [name, closed(schema)])),
   },
 } as AnySchema);
 
@@ -148,6 +146,10 @@ function differences(method: string, url: string, answer: DocumentedAnswer): str
       `is documented with ${Object.keys(response.content).join(', ')} for ${answer.status}, not ${media}`,
     ];
   if (!/json/.test(media)) return wrong;
+  const { code, status } = (answer.body ?? {}) as { code?: string; status?: number };
+  const codes = response['x-codes'];
+  if (codes && !codes.includes(String(code))) wrong.push(`${answer.status} is documented without the code ${code}`);
+  if (codes && status !== answer.status) wrong.push(`${answer.status} says in its body that it is ${status}`);
   const validate = validatorOf(`${name} ${answer.status} ${media}`, content.schema);
   if (!validate(answer.body))
     for (const error of validate.errors ?? [])

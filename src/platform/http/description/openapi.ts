@@ -2,6 +2,7 @@ import type { FastifyInstance, RouteOptions } from 'fastify';
 import type { TSchema } from 'typebox';
 import { type ErrorCode, ERRORS } from '#contracts/errors.ts';
 import { Problem } from '#platform/http/schemas.ts';
+import { listParameter, portable } from './portable.ts';
 
 /**
  * The OpenAPI document, made of what each route says of itself. Requests are checked by the same schemas; answers are
@@ -16,7 +17,9 @@ export type Json = Record<string, unknown>;
 export interface Answer {
   readonly description: string;
   readonly headers?: Readonly<Record<string, Json>>;
-  readonly content?: Readonly<Record<string, { readonly schema: object }>>;
+  readonly content?: Readonly<Record<string, { readonly schema: object; readonly example?: Json }>>;
+  /** Of a refusal: the codes it can have. */
+  readonly 'x-codes'?: readonly ErrorCode[];
   readonly links?: Readonly<Record<string, Json>>;
 }
 
@@ -217,7 +220,7 @@ function parametersOf(place: 'path' | 'query', schema: unknown): Json[] {
     name,
     required: place === 'path' || required.includes(name),
     ...(description !== undefined && { description }),
-    schema: rest,
+    schema: listParameter(rest),
   }));
 }
 
@@ -297,14 +300,9 @@ function problemResponse(codes: readonly ErrorCode[]): Answer {
   return {
     description: codes.map((code) => `\`${code}\`: ${ERRORS[code].title}`).join('. '),
     headers: Object.fromEntries(['X-Correlation-Id' as const, ...(REFUSAL_HEADERS[status] ?? [])].map(named)),
-    content: {
-      'application/problem+json': {
-        schema: {
-          allOf: [Problem, { type: 'object', properties: { code: { enum: [...codes] }, status: { const: status } } }],
-          examples: [example],
-        },
-      },
-    },
+    // The schema is that of every problem, which generators of clients can keep; which codes it can be stands beside it.
+    content: { 'application/problem+json': { schema: Problem, example } },
+    'x-codes': [...codes],
   };
 }
 
@@ -317,7 +315,7 @@ function withNamed(value: unknown, named: Record<string, unknown>, isSchema = fa
   const { title } = value as { title?: unknown };
   const copy = (): Json => {
     const out: Json = {};
-    for (const [key, entry] of Object.entries(value)) {
+    for (const [key, entry] of Object.entries(isSchema ? portable(value as Json) : value)) {
       if (key === '$id') continue;
       out[key] = isSchema && LITERAL.has(key) ? entry : withNamed(entry, named, isSchema || key === 'schema');
     }
