@@ -1,10 +1,27 @@
+import type { Environment } from '#platform/runtime/settings.ts';
 import { another, type CommandDefinition, option, positiveNumber, wholeNumber } from './command.ts';
 
 /** Commands that bring data of another system in, and take it out again. */
 
 export const MOVING_GROUPS: Readonly<Record<string, string>> = {
   import: 'bring data of another system in',
+  export: 'take data out, for another system or a spreadsheet',
 };
+
+const TABLE_OPTIONS = [
+  option('--source <name>', 'where the table comes from; part of the keys of counts (default: import)'),
+  option('--decimal <mark>', 'comma or point in numbers: , or . (default: what each number shows)'),
+  option('--delimiter <character>', 'between fields, or tab (default: what the file shows)'),
+  option('--encoding <name>', 'for example windows-1252 (default: what the file shows)'),
+];
+
+async function importTable(kind: 'PRODUCTS' | 'STOCK', file: string, options: object, env: Environment): Promise<void> {
+  const [{ exitCodeOf }, tables] = await Promise.all([
+    import('./operate/import.ts'),
+    import('./operate/import/tables.ts'),
+  ]);
+  process.exitCode = await exitCodeOf(() => tables.importTable(tables[kind], file, options, env));
+}
 
 export const MOVING_COMMANDS: readonly CommandDefinition[] = [
   {
@@ -41,5 +58,42 @@ export const MOVING_COMMANDS: readonly CommandDefinition[] = [
       option('--report <file>', 'write the report with every refused order as JSON'),
     ],
     run: async (env, options, file) => (await import('./operate/import.ts')).importOrders(file!, options, env),
+  },
+  {
+    name: 'import products <file>',
+    description:
+      'articles out of a CSV file: sku, name, price, currency; those that exist are changed. Exit codes as of orders',
+    remote: true,
+    usageExit: 2,
+    options: TABLE_OPTIONS,
+    run: async (env, options, file) => importTable('PRODUCTS', file!, options, env),
+  },
+  {
+    name: 'import stock <file>',
+    description:
+      'counted stock out of a CSV file: sku, location, quantity; each count is booked once. Exit codes as of orders',
+    remote: true,
+    usageExit: 2,
+    options: TABLE_OPTIONS,
+    run: async (env, options, file) => importTable('STOCK', file!, options, env),
+  },
+  {
+    name: 'export orders <file>',
+    description: 'orders to a .csv or .json file that can be imported again, oldest first',
+    remote: true,
+    usageExit: 2,
+    options: [
+      option('--status <status>'),
+      option('--channel <name>'),
+      option('--created-from <time>'),
+      option('--created-to <time>'),
+    ],
+    async run(env, options, file) {
+      const [{ exitCodeOf }, { exportOrders }] = await Promise.all([
+        import('./operate/import.ts'),
+        import('./operate/export.ts'),
+      ]);
+      process.exitCode = await exitCodeOf(() => exportOrders(file!, options, env));
+    },
   },
 ];

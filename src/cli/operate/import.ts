@@ -9,6 +9,7 @@ import { type Dialect, dialectOf } from './import/dialect.ts';
 import { type FileOrder, orders, survey, type Survey } from './import/group.ts';
 import { type Input, openInput } from './import/input.ts';
 import { type Mapping, mappingChoice, mappingOf, type MappingOptions, UsageError } from './import/mapping.ts';
+import { readJson } from './import/json.ts';
 import { Details, ImportReport } from './import/report.ts';
 import { type ReadOrder, readOrder, type RequestSettings } from './import/request.ts';
 import { type Article, concurrently, provide, sendSet, setsOf, type TakenOrder, waitForEnd } from './import/send.ts';
@@ -33,8 +34,11 @@ export interface ImportOptions extends ClientOptions, MappingOptions {
 
 /** Sets of orders at a time. */
 const CONCURRENCY = 4;
+/** Articles are made one by one. */
+const CONNECTIONS = 16;
 const WAIT_SECONDS = 300;
 const FIRST_ANSWER_MS = 5_000;
+const JSON_FILE = /\.json(?:\.gz|\.xz)?$/i;
 const SOURCE = /^[A-Za-z0-9._-]{1,50}$/;
 const EXIT = { usage: 2, away: 5, failed: 1 } as const;
 
@@ -78,6 +82,14 @@ export async function runImport(file: string, options: ImportOptions, env: Envir
   let details: Details | undefined;
   try {
     const concurrency = options.concurrency ?? CONCURRENCY;
+    if (JSON_FILE.test(file)) {
+      details = options.report === undefined ? undefined : await Details.open(options.report);
+      client = await reached(options, env, concurrency);
+      const report = new ImportReport(input.name, 'json', as, options.dryRun ?? false, details);
+      await importJson({ input, as, options, client, concurrency, progress }, report);
+      await details?.close(report);
+      return report;
+    }
     const dialect = await asUsage(() => dialectOf(input, choice.dialect));
     const first = await records(input, dialect);
     const mapping = first ? mappingOf(choice, first.header) : undefined;
@@ -88,9 +100,7 @@ export async function runImport(file: string, options: ImportOptions, env: Envir
       process.stderr.write(`olms: ${input.name} is empty.\n`);
       return nothing;
     }
-    client = await connect(options, env, concurrency);
-    // A system that is away is met before the file is read.
-    await client.listOrders({ limit: 1 }, { patienceMs: FIRST_ANSWER_MS }).pages().next();
+    client = await reached(options, env, concurrency);
     const run: Run = { input, dialect, mapping, as, options, client, concurrency, progress };
     const report = new ImportReport(input.name, mapping.name, as, options.dryRun ?? false, details);
     await importInput(run, first.rest, report);
@@ -100,6 +110,18 @@ export async function runImport(file: string, options: ImportOptions, env: Envir
     progress.end();
     await client?.close();
     await input.close();
+  }
+}
+
+/** A client of a system that answers: one that is away is met before the file is read. */
+async function reached(options: ImportOptions, env: Environment, concurrency: number): Promise<ApiClient> {
+  const client = await connect(options, env, Math.max(concurrency, CONNECTIONS));
+  try {
+    await client.listOrders({ limit: 1 }, { patienceMs: FIRST_ANSWER_MS }).pages().next();
+    return client;
+  } catch (error) {
+    await client.close();
+    throw error;
   }
 }
 
@@ -122,10 +144,8 @@ function opened(file: string): Promise<Input> {
   return asUsage(() => openInput(file));
 }
 
-interface Run {
+interface Sending {
   readonly input: Input;
-  readonly dialect: Dialect;
-  readonly mapping: Mapping;
   readonly as: ImportKind;
   readonly options: ImportOptions;
   readonly client: ApiClient;
@@ -133,8 +153,13 @@ interface Run {
   readonly progress: Progress;
 }
 
+interface Run extends Sending {
+  readonly dialect: Dialect;
+  readonly mapping: Mapping;
+}
+
 async function importInput(run: Run, firstRecords: AsyncGenerator<CsvRecord>, report: ImportReport): Promise<void> {
-  const { input, dialect, mapping, as, options, client, concurrency, progress } = run;
+  const { input, dialect, mapping, as, options, client, progress } = run;
   const { provider, token = 'tok_approve', dryRun = false } = options;
   const source = options.source ?? mapping.name;
   const settings: RequestSettings = {
@@ -151,22 +176,41 @@ async function importInput(run: Run, firstRecords: AsyncGenerator<CsvRecord>, re
   if (!dryRun && as !== 'history' && (createProducts || initial !== undefined)) {
     const articles = await articlesOf(run, surveyed, settings);
     let done = 0;
-    await concurrently(articles.values(), concurrency, async (article) => {
+    await concurrently(articles.values(), CONNECTIONS, async (article) => {
       await provide(client, article, { create: createProducts, initial, source }, report);
       progress.update('articles', ++done, articles.size);
     });
   }
 
+  const second = await records(input, dialect);
+  const read = readAll(orders(second!.rest, mapping, surveyed), settings);
+  await sendAll(run, read, { source, channel: settings.channel, count: surveyed.orders }, report);
+}
+
+/** Orders of a JSON file need no reading before: each stands on a line of its own. */
+async function importJson(run: Sending, report: ImportReport): Promise<void> {
+  const { input, as, options } = run;
+  const { provider, token = 'tok_approve', source = 'olms', channel } = options;
+  const payment = { ...(provider !== undefined && { provider }), token };
+  const read = readJson(input, { as, channel, payment });
+  await sendAll(run, read, { source, channel: channel ?? source, count: undefined }, report);
+}
+
+async function sendAll(
+  { as, options, client, concurrency, progress }: Sending,
+  read: AsyncIterable<ReadOrder>,
+  { source, channel, count }: { readonly source: string; readonly channel: string; readonly count: number | undefined },
+  report: ImportReport,
+): Promise<void> {
+  const { dryRun = false, createProducts = false } = options;
   const taken: TakenOrder[] = [];
   const startedMs = performance.now();
   let done = 0;
-  const second = await records(input, dialect);
-  const read = readAll(orders(second!.rest, mapping, surveyed), settings);
   await concurrently(setsOf(read), concurrency, async (set) => {
     const these = await sendSet(client, set, { source, as, dryRun, createProducts }, report);
     if (options.wait !== undefined) taken.push(...these);
     done += set.length;
-    progress.update('orders', done, surveyed.orders, `${report.ordersTaken} taken, ${report.ordersRepeated} repeated`);
+    progress.update('orders', done, count, `${report.ordersTaken} taken, ${report.ordersRepeated} repeated`);
   });
   report.seconds = round((performance.now() - startedMs) / 1000);
   report.repeats = client.repeats;
@@ -175,7 +219,7 @@ async function importInput(run: Run, firstRecords: AsyncGenerator<CsvRecord>, re
     const waitingMs = performance.now();
     const seconds = options.wait === true ? WAIT_SECONDS : options.wait;
     const onEnded = (ended: number): void => progress.update('ended', ended, taken.length);
-    const { statuses, unfinished } = await waitForEnd(client, taken, { channel: settings.channel, seconds, onEnded });
+    const { statuses, unfinished } = await waitForEnd(client, taken, { channel, seconds, onEnded });
     report.statuses = statuses;
     report.unfinished = unfinished;
     report.waitedSeconds = round((performance.now() - waitingMs) / 1000);

@@ -242,15 +242,11 @@ export class ImportReport {
     if (this.productsCreated + this.stockAdjusted > 0)
       parts.push(`${this.productsCreated} products created, ${this.stockAdjusted} given stock`);
     const groups = (title: string, reasons: Reasons, first: string): void => {
-      const rows = reasons
-        .groups()
-        .map(({ reason, meaning, count, first: names }) => [
-          count,
-          reason,
-          meaning,
-          `${first} ${names.join(', ')}${count > names.length ? ', …' : ''}`,
-        ]);
-      if (rows.length > 0) parts.push(table([title, 'reason', '', 'first'], rows));
+      const lines = reasons.groups().map(({ reason, meaning, count, first: names }) => {
+        const named = `${names.join(', ')}${count > names.length ? ', …' : ''}`;
+        return `  ${count} ${reason}: ${meaning} (${first} ${named})`;
+      });
+      if (lines.length > 0) parts.push([title, ...lines].join('\n'));
     };
     groups('orders refused', this.#orderReasons, 'order');
     groups('lines at fault', this.#lineReasons, 'line');
