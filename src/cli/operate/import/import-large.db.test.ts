@@ -38,8 +38,16 @@ test(
         [
           `--max-old-space-size=${HEAP_MB}`,
           'src/main.ts',
-          ...['import', 'orders', file, '--as', 'history', '--source', 'large', '--currency', 'EUR'],
-          ...['--url', system.url, '--key', KEY, '--json', '--report', report],
+          'import',
+          'orders',
+          file,
+          '--as=history',
+          '--source=large',
+          '--currency=EUR',
+          `--url=${system.url}`,
+          `--key=${KEY}`,
+          '--json',
+          `--report=${report}`,
         ],
         { stdio: ['ignore', 'pipe', 'pipe'] },
       );
