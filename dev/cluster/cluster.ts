@@ -56,7 +56,7 @@ function overview(running: Cluster, tookMs: number): string {
   const members = running.members.map(({ name, pid, url, logFile }) => [name, pid, url, logFile]);
   return [
     '',
-    table(['service', 'pid', 'URL', 'log'], [...brokers, ...members]),
+    table(['service', 'pid', 'URL', 'log'], [...brokers, ...members], { width: Infinity }),
     '',
     `  The cluster runs (started in ${(tookMs / 1000).toFixed(1)} s). Ctrl-C stops it; what was acknowledged is kept.`,
     '',

@@ -18,13 +18,15 @@ export interface TableOptions {
   /** Columns that may be cut where the table would be too wide, by their names; by default all but the first. */
   readonly flexible?: readonly string[];
   readonly width?: number;
+  /** Goes on in further lines where the last column is too long, instead of being cut. */
+  readonly wrap?: boolean;
 }
 
 /** Columns under their names, as wide as their longest value, the longest of them cut where the line would be too wide. */
 export function table(
   columns: readonly string[],
   rows: readonly (readonly unknown[])[],
-  { flexible = columns.slice(1), width = WIDTH }: TableOptions = {},
+  { flexible = columns.slice(1), width = WIDTH, wrap = false }: TableOptions = {},
 ): string {
   const texts = [columns, ...rows.map((row) => row.map(printable))];
   const widths = columns.map((_, column) => Math.max(...texts.map((row) => row[column]?.length ?? 0)));
@@ -38,13 +40,17 @@ export function table(
     if (widest === undefined || widths[widest]! <= COLUMN_MIN) break;
     widths[widest]!--;
   }
+  const lineOf = (row: readonly string[]): string =>
+    row
+      .map((text, column) => shortened(text, widths[column]!).padEnd(widths[column]!))
+      .join(GAP)
+      .trimEnd();
   return texts
-    .map((row) =>
-      row
-        .map((text, column) => shortened(text, widths[column]!).padEnd(widths[column]!))
-        .join(GAP)
-        .trimEnd(),
-    )
+    .flatMap((row) => {
+      const [first = '', ...more] = wrap ? wrapped(row.at(-1) ?? '', widths.at(-1)) : [row.at(-1) ?? ''];
+      const before = row.slice(0, -1);
+      return [lineOf([...before, first]), ...more.map((line) => lineOf([...before.map(() => ''), line]))];
+    })
     .join('\n');
 }
 

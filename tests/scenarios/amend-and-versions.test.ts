@@ -103,7 +103,9 @@ describe('an amendment', () => {
     const byText = async (text: string): Promise<number> =>
       (await api.orders(`customerId=${customerId}&text=${encodeURIComponent(text)}`)).items.length;
     expect([await byText('ada@example.com'), await byText('30'), await byText('lovelace')]).toEqual([1, 0, 1]);
-    await api.amend(id, { contact: null, metadata: null });
+    // By the name that RFC 7396 gives it, too.
+    const headers = { 'content-type': 'application/merge-patch+json' };
+    expect((await api.amend(id, { contact: null, metadata: null }, { headers })).status).toBe(200);
     const bare = await api.order(id);
     expect(bare).not.toHaveProperty('contact');
     expect(bare.metadata).toEqual({});

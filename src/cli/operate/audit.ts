@@ -67,7 +67,9 @@ function textOf({ outcome, orders, seconds, checks, leftOut }: AuditReport): str
     moving || '',
     skipped === undefined ? meaning : `${meaning} (${skipped})`,
   ]);
-  const parts = [table(['', 'examined', 'wrong', 'moving', `${orders} orders, ${seconds.toFixed(1)} s`], rows)];
+  const parts = [
+    table(['', 'examined', 'wrong', 'moving', `${orders} orders, ${seconds.toFixed(1)} s`], rows, { wrap: true }),
+  ];
   for (const { violations, examples, moving, unsettled, meaning } of checks) {
     if (violations > 0) parts.push(listOf(`NOT TRUE: ${meaning}`, violations, examples));
     if (moving > 0) parts.push(listOf(`NOT AT REST: ${meaning}`, moving, unsettled));

@@ -1,7 +1,7 @@
 import type { Environment } from '#platform/runtime/settings.ts';
 import { Problem, type Review } from '#client/client.ts';
 import { type ApiClient, withClient } from '#cli/client.ts';
-import { ageOf, facts, minuteOf, momentOf, print, printJson, table } from '#cli/output.ts';
+import { ageOf, facts, minuteOf, momentOf, print, printJson, table, wrapped } from '#cli/output.ts';
 import { numberOf, orderNamed } from './find.ts';
 import { paymentText } from './order-text.ts';
 import type { OrderOptions } from './orders.ts';
@@ -121,6 +121,7 @@ export async function showNotification(
       ['sent', item.sentAt === null ? undefined : momentOf(item.sentAt)],
       ['subject', item.subject],
     ]);
-    print(`${head}\n\n${item.body}`);
+    const body = item.body.split('\n').flatMap((line) => wrapped(line));
+    print(`${head}\n\n${body.join('\n')}`);
   });
 }

@@ -27,7 +27,12 @@ export async function listParked(options: ParkOptions, env: Environment): Promis
       ageOf(entry.parkedAt),
       entry.reason,
     ]);
-    print(table(['service', 'order', 'event', 'waiting', 'since', 'age', 'reason'], rows, { flexible: ['reason'] }));
+    print(
+      table(['service', 'order', 'event', 'waiting', 'since', 'age', 'reason'], rows, {
+        flexible: ['reason'],
+        wrap: true,
+      }),
+    );
   });
 }
 

@@ -5,11 +5,14 @@ import { Problem } from './problems.ts';
 /** What may be a number that no double can hold; a text with such digits in it is looked at for nothing. */
 const MAYBE_HUGE = /[eE]\+?0*[1-9]\d{2}|\d{309}/;
 
+/** A merge patch (RFC 7396) is JSON with a meaning that the route knows. */
+const JSON_TYPES = ['application/json', 'application/merge-patch+json'];
+
 /** The body of requests as JSON. */
 export function parseJsonBodies(app: FastifyInstance): void {
   const parseJson = app.getDefaultJsonParser('error', 'error');
   // Many clients send the content type without a body: then there is none, and the route's schema judges that.
-  app.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, bytes, done) => {
+  app.addContentTypeParser<Buffer>(JSON_TYPES, { parseAs: 'buffer' }, (request, bytes, done) => {
     if (bytes.length === 0) return done(null, undefined);
     // Decoding would put another character in the place of what is none.
     if (!isUtf8(bytes)) return done(new Problem('MALFORMED_JSON', 'The body is not UTF-8.'));
