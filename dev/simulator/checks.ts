@@ -125,6 +125,17 @@ function checkStock(story: Story): void {
   }
 }
 
+const CHANGES = new Set(['OrderChangeRequested', 'OrderChanged', 'OrderChangeLapsed']);
+
+/** Goods are kept from leaving only while a change of the order is being decided, as far as shipping has read. */
+export function checkThawed(story: Story, id: string): void {
+  const row = story.services.shipping.store.rows.get(id);
+  if (!row?.state?.holds.includes('change')) return;
+  const last = story.log.events.findLast(({ subject, type }) => subject === id && CHANGES.has(type));
+  if (last && last.type !== 'OrderChangeRequested' && (row.consumed[SOURCES.orders] ?? 0) >= last.sequence)
+    fail(`the parcels of ${story.nameOf(id)} wait for a change that was decided (${last.type})`);
+}
+
 const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 
 /** What each step of the order was worth; fails where an event says another amount. */

@@ -1,16 +1,14 @@
-import { amountMinor, formatAmount, part } from '#contracts/money.ts';
-import type { EventType, LinePart, NewEvent } from '#contracts/order-events.ts';
-import { ignore, type Outcome, type Rules } from '#platform/processor/aggregate.ts';
+import type { EventType } from '#contracts/order-events.ts';
+import { ignore, type Rules } from '#platform/processor/aggregate.ts';
 import type { BillingRules } from '#billing/rules.ts';
 import type { InventoryRules, StockOfSku } from '#inventory/rules.ts';
-import { evolve } from '#orders/rules/evolve.ts';
-import { rulersOf } from '#orders/rules/ruler.ts';
 import type { Order } from '#orders/rules/state.ts';
 import type { OrderRules } from '#orders/rules.ts';
 import type { PaymentEffect } from '#payments/rules/model.ts';
 import type { PaymentRules } from '#payments/rules.ts';
 import type { ReviewRules } from '#reviews/rules.ts';
 import type { ShippingRules } from '#shipping/rules.ts';
+import { PLANTED_IN_PARTS } from './money-faults.ts';
 
 /**
  * Faults planted on purpose. A simulator that never fails proves nothing: each of these is a mistake
@@ -64,50 +62,6 @@ function deaf<State, Command, Effect, Value>(
   };
 }
 
-/** Changes what orders say, or leaves it out (undefined); what they store follows from it. */
-function saying(rules: OrderRules, change: (event: NewEvent, order: Order) => NewEvent | undefined): OrderRules {
-  const changed = <Result extends Outcome<Order>>(outcome: Result, order: Order | undefined): Result => {
-    if (!order || outcome.events.length === 0) return outcome;
-    let state = order;
-    const events = outcome.events.flatMap((event) => {
-      const said = change(event, state);
-      if (said) state = evolve(state, said);
-      return said ?? [];
-    });
-    return { ...outcome, events, state };
-  };
-  return {
-    ...rules,
-    react: (event, order, context) => {
-      const outcome = rules.react(event, order, context);
-      return 'ignored' in outcome ? outcome : changed(outcome, order);
-    },
-    decide: (command, order, context) => {
-      const outcome = rules.decide(command, order, context);
-      return 'refused' in outcome ? outcome : changed(outcome, order);
-    },
-  };
-}
-
-/** Changes what pieces that come back are worth. */
-function crediting(rules: OrderRules, worth: (part: LinePart, order: Order) => bigint): OrderRules {
-  return saying(rules, (event, order) =>
-    event.type === 'OrderReturnReceived' && event.data.credited
-      ? {
-          ...event,
-          data: {
-            ...event.data,
-            credited: event.data.credited.map((part) =>
-              part.quantity === undefined
-                ? part
-                : { ...part, amount: formatAmount(worth(part, order), order.currency) },
-            ),
-          },
-        }
-      : event,
-  );
-}
-
 /** Changes what a service calls for. */
 function calling(
   rules: PaymentRules,
@@ -135,36 +89,17 @@ export const PLANTED: Readonly<Record<string, Faults>> = {
   'billing credits a refund from before the invoice when it reads the log again': {
     billing: hearingRefundsFromPayments,
   },
-  'pieces that come back are rounded one by one': {
-    orders: (rules) =>
-      crediting(rules, ({ line, quantity }, order) => {
-        const { total, pieces } = rulersOf(order).find((ruler) => ruler.line === line)!;
-        return part(total, 1, pieces) * BigInt(quantity!);
-      }),
-  },
-  'pieces that come back are worth their list price': {
-    orders: (rules) =>
-      crediting(rules, ({ line, quantity }, { items, currency }) => {
-        const item = items.find((candidate) => candidate.line === line)!;
-        return part(amountMinor(item.amount, currency), quantity!, item.quantity);
-      }),
-  },
-  'shipping is kept although everything came back': {
-    orders: (rules) =>
-      saying(rules, (event) =>
-        event.type === 'OrderReturnReceived' && event.data.credited
-          ? {
-              ...event,
-              data: { ...event.data, credited: event.data.credited.filter(({ shipping }) => shipping === undefined) },
-            }
-          : event,
-      ),
-  },
-  'what is owed is never asked for': {
-    orders: (rules) =>
-      saying(rules, (event) =>
-        event.type === 'OrderRefundRequested' && event.data.cause === 'owed' ? undefined : event,
-      ),
+  ...PLANTED_IN_PARTS,
+  'shipping waits on after a change that lapsed': { shipping: (rules) => deaf(rules, 'OrderChangeLapsed') },
+  'shipping leaves in a parcel what was cancelled': { shipping: (rules) => deaf(rules, 'OrderChanged') },
+  'shipping lets goods go while a change is decided': {
+    shipping: (rules) => ({
+      ...rules,
+      react: (event, state, context) => {
+        const outcome = rules.react(event, state, context);
+        return event.type !== 'OrderChangeRequested' || 'ignored' in outcome ? outcome : { ...outcome, state };
+      },
+    }),
   },
   'inventory forgets to release the stock of a cancelled order': {
     inventory: (rules) => deaf(rules, 'OrderCancelled'),

@@ -8,6 +8,7 @@ import { place } from '#orders/rules/placement.ts';
 import type { Order } from '#orders/rules/state.ts';
 import type { Shipment, ShipmentStatus } from '#shipping/rules/model.ts';
 import { actOnGoods, claim, GOODS_ACTIONS, receiveSome } from './goods.ts';
+import { checkThawed } from './checks.ts';
 import { fail } from './log.ts';
 import { boundMs, START_MS } from './plan.ts';
 import { Random } from './random.ts';
@@ -259,6 +260,7 @@ export class People {
 
   #lookAfter(id: string): void {
     const { services, random, plan } = this.#story;
+    checkThawed(this.#story, id);
     const order = services.orders.state(id)!;
     const paid = ['PAID', 'READY_FOR_SHIPMENT', 'PARTIALLY_SHIPPED', 'SHIPPED'].includes(order.status);
     if (plan.careless && !paid) return;

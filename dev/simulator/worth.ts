@@ -29,6 +29,9 @@ export class Worth {
   readonly #name: string;
   readonly #minor: (amount: string) => bigint;
   readonly #lines: Line[];
+  /** What is on its way back, by return. */
+  readonly #returns = new Map<string, NonNullable<EventData<'OrderReturnRequested'>['lines']>>();
+  readonly #claimed = new Map<string, EventData<'OrderClaimOpened'>['items']>();
   readonly #refunds = new Map<string, { credited: readonly LinePart[]; pays: bigint }>();
   /** What the order is over: placed less cancelled. */
   standing = 0n;
@@ -70,17 +73,19 @@ export class Worth {
       case 'OrderPartiallyShipped':
       case 'OrderShipped':
         return this.#ship(event.data);
+      case 'OrderReturnRequested':
+        return void this.#returns.set(event.data.returnId, event.data.lines ?? []);
       case 'OrderReturnReceived':
+        this.#returns.delete(event.data.returnId);
         this.#piecesOf(event.data.credited ?? [], arrived(event.data), `return ${event.data.returnId}`);
         return this.#giveBack(event.data.credited ?? []);
       case 'OrderChanged':
         this.#cancel(event.data);
         return this.#giveBack(event.data.credited ?? []);
       case 'OrderClaimOpened':
-        if (event.data.credited) this.#piecesOf(event.data.credited, event.data.items, `claim ${event.data.claimId}`);
-        return this.#giveBack(event.data.credited ?? []);
+        return this.#claim(event.data);
       case 'OrderFollowUpClosed':
-        return this.#giveBack(event.data.credited ?? []);
+        return this.#endFollowUp(event.data);
       case 'OrderRefundRequested':
         return this.#refund(event.data);
       case 'OrderRefundFailed':
@@ -123,6 +128,30 @@ export class Worth {
       line.cancelMark = low;
     }
     this.#same('what stands is', totalAmount, this.standing);
+  }
+
+  #claim({ claimId, resolution, items, credited = [] }: EventData<'OrderClaimOpened'>): void {
+    this.#claimed.set(claimId, items);
+    this.#piecesOf(credited, resolution === 'refund' ? items : [], `claim ${claimId}`);
+    this.#giveBack(credited);
+  }
+
+  /** What a replacement did not send, and has not come back meanwhile, is credited. */
+  #endFollowUp({ claimId, status, credited = [] }: EventData<'OrderFollowUpClosed'>): void {
+    const items = status === 'COMPLETED' ? [] : this.#claimed.get(claimId)!;
+    const out = items.map((item) => {
+      const { shipped, back } = this.#lineOf({ line: item.line });
+      return { ...item, quantity: Math.min(item.quantity, shipped - back - this.#returning(item.line)) };
+    });
+    this.#piecesOf(credited, out, `the replacement for claim ${claimId}`);
+    this.#giveBack(credited);
+  }
+
+  /** Pieces of a line that are on their way back. */
+  #returning(line: number): number {
+    let pieces = 0;
+    for (const lines of this.#returns.values()) for (const one of lines) if (one.line === line) pieces += one.quantity;
+    return pieces;
   }
 
   /** Pieces that came back or never arrived, with shipping where nothing is left with the customer. */

@@ -43,6 +43,7 @@ function examineStock(file: OrderFile, order: Order, findings: Findings): void {
       'inventory',
       'OrderCancelled',
       'OrderPaymentFailed',
+      'OrderChanged',
       'ShipmentDispatched',
     );
   if (!PROMISED.has(order.status)) return;
@@ -52,8 +53,8 @@ function examineStock(file: OrderFile, order: Order, findings: Findings): void {
     findings.reportAfter(
       'set-aside',
       `was promised ${textOf(promised)}; set aside or gone are ${textOf(kept)}`,
-      'orders',
-      'StockReserved',
+      order.cancelled ? 'inventory' : 'orders',
+      order.cancelled ? 'OrderChanged' : 'StockReserved',
     );
 }
 
@@ -106,6 +107,7 @@ function examineParcels(file: OrderFile, order: Order, findings: Findings): void
       'shipping',
       'OrderReadyForShipment',
       'OrderCancellationRequested',
+      'OrderChanged',
     );
 }
 
