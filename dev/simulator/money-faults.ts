@@ -1,7 +1,7 @@
 import { amountMinor, formatAmount, part } from '#contracts/money.ts';
 import type { EventData, LinePart, NewEvent } from '#contracts/order-events.ts';
 import { evolve } from '#orders/rules/evolve.ts';
-import { rulersOf } from '#orders/rules/ruler.ts';
+import { creditedParts, rulersOf } from '#orders/rules/ruler.ts';
 import type { Order } from '#orders/rules/state.ts';
 import type { OrderRules } from '#orders/rules.ts';
 import type { Outcome } from '#platform/processor/aggregate.ts';
@@ -88,6 +88,14 @@ const atListPrice = ({ line, quantity }: LinePart, { items, currency }: Order): 
 export const PLANTED_IN_PARTS: Readonly<Record<string, Faults>> = {
   'pieces that come back are rounded one by one': crediting(oneByOne),
   'pieces that come back are worth their list price': crediting(atListPrice),
+  'a return is worth what was to come, not what came': rephrasing('OrderReturnReceived', (data, order) => {
+    const { lines = [] } = order.returns.find(({ returnId }) => returnId === data.returnId)!;
+    return { ...data, credited: creditedParts(order, lines) };
+  }),
+  'damaged goods go back into stock': rephrasing('OrderReturnReceived', (data) => ({
+    ...data,
+    items: data.received?.map(({ sku, quantity }) => ({ sku, quantity })) ?? data.items,
+  })),
   'shipping is kept although everything came back': rephrasing('OrderReturnReceived', (data) => ({
     ...data,
     credited: data.credited?.filter(({ shipping }) => shipping === undefined),
@@ -97,10 +105,13 @@ export const PLANTED_IN_PARTS: Readonly<Record<string, Faults>> = {
   ),
   'pieces that are cancelled are rounded one by one': cancelling(oneByOne),
   'the discount of a line that is cancelled falls on those that are left': cancelling(atListPrice),
-  'a claim is settled and nothing is credited': rephrasing('OrderClaimOpened', ({ credited: _, ...data }) => data),
+  'a claim is settled and nothing is credited': rephrasing(
+    'OrderClaimOpened',
+    ({ credited: _credited, ...data }) => data,
+  ),
   'a replacement is never sent and nothing is credited': rephrasing(
     'OrderFollowUpClosed',
-    ({ credited: _, ...data }) => data,
+    ({ credited: _credited, ...data }) => data,
   ),
   'inventory releases cancelled pieces at another location': {
     inventory: (rules) => ({

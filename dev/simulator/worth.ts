@@ -29,8 +29,8 @@ export class Worth {
   readonly #name: string;
   readonly #minor: (amount: string) => bigint;
   readonly #lines: Line[];
-  /** What is on its way back, by return. */
-  readonly #returns = new Map<string, NonNullable<EventData<'OrderReturnRequested'>['lines']>>();
+  /** Pieces on their way back by line, by return. */
+  readonly #returns = new Map<string, Map<number, number>>();
   readonly #claimed = new Map<string, EventData<'OrderClaimOpened'>['items']>();
   readonly #refunds = new Map<string, { credited: readonly LinePart[]; pays: bigint }>();
   /** What the order is over: placed less cancelled. */
@@ -74,9 +74,11 @@ export class Worth {
       case 'OrderShipped':
         return this.#ship(event.data);
       case 'OrderReturnRequested':
-        return void this.#returns.set(event.data.returnId, event.data.lines ?? []);
+        return this.#expect(event.data);
+      case 'OrderReturnClosed':
+        return void this.#returns.delete(event.data.returnId);
       case 'OrderReturnReceived':
-        this.#returns.delete(event.data.returnId);
+        this.#receive(event.data);
         this.#piecesOf(event.data.credited ?? [], arrived(event.data), `return ${event.data.returnId}`);
         return this.#giveBack(event.data.credited ?? []);
       case 'OrderChanged':
@@ -147,10 +149,31 @@ export class Worth {
     this.#giveBack(credited);
   }
 
+  #expect({ returnId, lines = [] }: EventData<'OrderReturnRequested'>): void {
+    const expected = new Map<number, number>();
+    for (const { line, quantity } of lines) expected.set(line, (expected.get(line) ?? 0) + quantity);
+    this.#returns.set(returnId, expected);
+  }
+
+  /** What arrives is no longer on its way; only what is sound goes back into stock. */
+  #receive({ returnId, received = [], items }: EventData<'OrderReturnReceived'>): void {
+    const expected = this.#returns.get(returnId)!;
+    const shelved = new Map<string, number>();
+    for (const { line, sku, quantity, condition, disposition } of received) {
+      if (condition === 'missing') continue;
+      expected.set(line, (expected.get(line) ?? 0) - quantity);
+      if (expected.get(line)! < 0) fail(`${this.#name}: more of line ${line} came back than was to come`);
+      if (disposition === 'restock') shelved.set(sku, (shelved.get(sku) ?? 0) + quantity);
+    }
+    for (const { sku, quantity } of items) shelved.set(sku, (shelved.get(sku) ?? 0) - quantity);
+    for (const [sku, quantity] of shelved)
+      if (quantity !== 0) fail(`${this.#name}: ${-quantity} more ${sku} go back into stock than came back sound`);
+  }
+
   /** Pieces of a line that are on their way back. */
   #returning(line: number): number {
     let pieces = 0;
-    for (const lines of this.#returns.values()) for (const one of lines) if (one.line === line) pieces += one.quantity;
+    for (const expected of this.#returns.values()) pieces += expected.get(line) ?? 0;
     return pieces;
   }
 
