@@ -275,3 +275,40 @@ describe('a parcel', () => {
     expect(w.shelf('MUG')).toEqual({ main: '0/0', outlet: '1/0' });
   });
 });
+
+describe('pieces taken off an order', () => {
+  const taken = (sku: string, quantity: number, released: Allocation[] = []): object => ({
+    removed: [{ line: 1, sku, quantity, amount: '1.00' }],
+    released,
+  });
+
+  test('that were set aside are free again, as the order says, and the rest leaves', () => {
+    const w = new Warehouse({ MUG: { east: 1, west: 2 } }).orders('a', { MUG: 3 }).emits('StockReserved');
+    w.reads('OrderChanged', taken('MUG', 1, [{ sku: 'MUG', location: 'east', quantity: 1 }]), 'a');
+    expect([w.emits('StockReleased').shelf('MUG'), w.status('a')]).toEqual([{ east: '1/0', west: '2/2' }, 'RESERVED']);
+    w.leaves('a', 'west', { MUG: 2 }).emits('StockShipped');
+    expect([w.shelf('MUG'), w.status('a')]).toEqual([{ east: '1/0', west: '0/0' }, 'SHIPPED']);
+  });
+
+  test('that it waited for are waited for no more, and its place in the line stays', () => {
+    const w = new Warehouse({ MUG: { main: 0 } }).orders('a', { MUG: 3 }, true).orders('b', { MUG: 1 }, true);
+    w.reads('OrderChanged', taken('MUG', 2), 'a').emits();
+    expect(w.waiting('MUG')).toBe(2);
+    w.arrives('MUG', 1).retries('b', []).emits().retries('a').emits('StockReserved');
+    expect([w.allocations, w.waiting('MUG')]).toEqual([[{ sku: 'MUG', location: 'main', quantity: 1 }], 1]);
+  });
+
+  test('that were set aside before the order knew are released all the same', () => {
+    const w = new Warehouse({ MUG: { east: 1, west: 2 } }).orders('a', { MUG: 3 }).emits('StockReserved');
+    w.reads('OrderChanged', taken('MUG', 1), 'a').emits('StockReleased');
+    expect(w.allocations).toEqual([{ sku: 'MUG', location: 'east', quantity: 1 }]);
+  });
+});
+
+test('a parcel that came back undelivered is on its shelf again', () => {
+  const w = new Warehouse({ MUG: { east: 1 } }).orders('a', { MUG: 1 }).leaves('a', 'east', { MUG: 1 });
+  const restocked = [{ sku: 'MUG', location: 'east', quantity: 1 }];
+  w.reads('ShipmentFailed', { kind: 'returned_to_sender', restocked }, 'a').emits('StockReturned');
+  expect(w.shelf('MUG')).toEqual({ east: '1/0' });
+  w.reads('ShipmentFailed', { kind: 'lost' }, 'a').ignores('nothing of the parcel came back to its shelf');
+});

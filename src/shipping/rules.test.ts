@@ -166,6 +166,65 @@ describe('a cancellation', () => {
   });
 });
 
+describe('a change', () => {
+  const asked = { changeId: '0192f0c1-0000-7000-8000-000000000001' };
+  const released = (location: string): object => ({ released: [{ sku: 'MUG', location, quantity: 1 }], removed: [] });
+
+  test('freezes what is here and says what has left', () => {
+    const story = byHand().ready('east', 'west').dispatch(0).reads('OrderChangeRequested', asked);
+    expect(story.data).toEqual([
+      { ...asked, gone: [{ sku: 'MUG', quantity: 1 }], here: [{ sku: 'MUG', location: 'west', quantity: 1 }] },
+    ]);
+    expect(story.dispatch(1).refused).toBe('SHIPMENT_ON_HOLD');
+    expect(story.deliver(0).types).toEqual(['ShipmentDelivered']);
+    expect(story.reads('OrderChangeLapsed').dispatch(1).data).toMatchObject([{ last: true }]);
+  });
+
+  test('takes what was released out of its parcel, and stops a parcel that nothing is left of', () => {
+    const story = byHand().ready('east', 'west').reads('OrderChangeRequested', asked);
+    story.reads('OrderChanged', released('west'));
+    expect(story.statuses).toEqual(['SCHEDULED', 'CANCELLED']);
+    expect(story.dispatch(0).data).toMatchObject([{ last: true }]);
+    expect(byHand().reads('OrderChanged', released('west')).ignored).toMatch(/nothing was scheduled/);
+  });
+
+  test('lets the sandbox carrier go on with the rest', () => {
+    const story = new Story(1_000).ready('east', 'west').reads('OrderChangeRequested', asked).later(60_000);
+    expect(story.when({ type: 'carry' }).types).toEqual([]);
+    expect(story.reads('OrderChanged', released('west')).types).toEqual(['ShipmentDispatched']);
+  });
+});
+
+describe('a parcel that goes wrong', () => {
+  const fails = (story: Story, kind: 'lost' | 'damaged' | 'returned_to_sender', restock?: boolean): Story =>
+    story.when({ type: 'fail', shipmentId: story.ids[0]!, kind, restock, by: 'operator' });
+
+  test('has left, and is lost or damaged once, or back for good', () => {
+    expect(fails(byHand().ready(), 'lost').refused).toBe('SHIPMENT_NOT_CLAIMABLE');
+    const story = fails(byHand().ready().dispatch(), 'lost');
+    expect([story.types, story.statuses]).toEqual([['ShipmentFailed'], ['LOST']]);
+    expect(fails(story, 'lost').refused).toBe('SHIPMENT_NOT_CLAIMABLE');
+    expect(fails(story, 'returned_to_sender').data).toMatchObject([
+      { kind: 'returned_to_sender', restocked: [{ sku: 'MUG', location: 'main', quantity: 1 }] },
+    ]);
+    expect(fails(story, 'damaged').refused).toBe('SHIPMENT_NOT_CLAIMABLE');
+    expect(story.deliver().refused).toBe('SHIPMENT_NOT_DELIVERABLE');
+    expect(fails(byHand().ready().dispatch(), 'returned_to_sender', false).data).not.toHaveProperty('0.restocked');
+  });
+
+  test('may turn up after all', () => {
+    expect(fails(byHand().ready().dispatch(), 'lost').deliver().types).toEqual(['ShipmentDelivered']);
+  });
+
+  test('is known to be lost when it is claimed, and the sandbox carrier does not bring it', () => {
+    const story = new Story(1_000).ready().later(1_000).when({ type: 'carry' });
+    story.reads('OrderClaimOpened', { shipmentId: story.ids[0]!, kind: 'lost' });
+    expect([story.types, story.statuses]).toEqual([[], ['LOST']]);
+    expect(story.later(60_000).when({ type: 'carry' }).types).toEqual([]);
+    expect(story.reads('OrderClaimOpened', { shipmentId: story.ids[0]!, kind: 'lost' }).ignored).toMatch(/is known/);
+  });
+});
+
 describe('the sandbox carrier', () => {
   test('without a delay takes every step in the save that schedules', () => {
     const story = new Story(0).ready('east', 'west');
