@@ -379,6 +379,41 @@ describe('stock and reservations', () => {
       expect(counts).toEqual([]);
     });
 
+    test('a count below what is reserved that comes before a decision is saved leaves nothing to promise', async () => {
+      const [process, other] = [await start({ soleWriter: false }), await start({ soleWriter: false })];
+      const sku = await product(process, 5);
+      const [holder, next] = [uuidv7(), uuidv7()];
+      await say(ordered(holder, sku, 3));
+      await untilIs(holder, 'RESERVED');
+      const counting = async (): Promise<void> => {
+        for (const { database } of [process, other]) database.interrupt.before = undefined;
+        expect(await other.adjust(sku, { onHand: 1 })).toBe(201);
+      };
+      for (const { database } of [process, other]) database.interrupt.before = counting;
+      await say(ordered(next, sku, 2, false));
+      await until('the next to be decided', async () => (await statusOf(next)) !== undefined);
+      const [level] = await reader.query<{ on_hand: number; reserved: number; short: number }>(
+        'select on_hand, reserved, short from inventory.stock where sku = $1',
+        [sku],
+      );
+      // Whichever of them was first: what is promised is what is there, or named as missing.
+      expect(level).toEqual(
+        (await statusOf(next)) === 'REJECTED'
+          ? { on_hand: 1, reserved: 3, short: 2 }
+          : { on_hand: 1, reserved: 5, short: 4 },
+      );
+      const reported = async (): Promise<number> => {
+        const [row] = await reader.query<{ pieces: number }>(
+          'select coalesce(sum(quantity), 0)::int as pieces from inventory.shortages where sku = $1',
+          [sku],
+        );
+        return row!.pieces;
+      };
+      await until('whoever is short to be reported', async () => (await reported()) === level!.short);
+      expect(await process.adjust(sku, { delta: 4 })).toBe(201);
+      await until('nobody to be short', async () => (await reported()) === 0);
+    });
+
     test('a rush of cancellations, arrivals and retries leaves nothing set aside for a cancelled order', async () => {
       const [here, there] = [await start({ soleWriter: false }), await start({ soleWriter: false })];
       const skus = await Promise.all([product(here, 1), product(here, 2), product(here, 0)]);

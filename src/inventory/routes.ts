@@ -32,8 +32,6 @@ export interface InventoryRoutesOptions {
   readonly database: Database;
   /** Stock of a SKU changed; positive where more became available. */
   readonly onAdjusted: (sku: string, delta: number | undefined) => void;
-  /** A count found less than is reserved. */
-  readonly onShort: () => void;
 }
 
 const IF_NONE_MATCH = {
@@ -75,7 +73,7 @@ async function page<Item extends { readonly sku: string }>(
   );
 }
 
-export function inventoryRoutes(app: FastifyInstance, { database, onAdjusted, onShort }: InventoryRoutesOptions): void {
+export function inventoryRoutes(app: FastifyInstance, { database, onAdjusted }: InventoryRoutesOptions): void {
   const tags = ['inventory'];
   const params = Type.Object({ sku: { ...Sku, examples: ['MUG-1'] } as typeof Sku });
 
@@ -197,9 +195,7 @@ export function inventoryRoutes(app: FastifyInstance, { database, onAdjusted, on
       const done = await answerOnce<View<typeof AdjustmentView>, View<typeof AdjustmentView>>(database, key, {
         async act() {
           try {
-            const done = await adjust(database, key, adjustment, auditedBy(request));
-            if (done.shortOrders) onShort();
-            return done;
+            return await adjust(database, key, adjustment, auditedBy(request));
           } finally {
             // Also after a failure: it may have been saved, and only the answer was lost.
             onAdjusted(adjustment.sku, adjustment.delta);

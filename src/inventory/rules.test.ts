@@ -312,3 +312,44 @@ test('a parcel that came back undelivered is on its shelf again', () => {
   expect(w.shelf('MUG')).toEqual({ east: '1/0' });
   w.reads('ShipmentFailed', { kind: 'lost' }, 'a').ignores('nothing of the parcel came back to its shelf');
 });
+
+describe('an order that is short', () => {
+  const lacks = (pieces: number, location = 'main'): InventoryCommand => ({
+    type: 'markShort',
+    missing: pieces === 0 ? [] : [{ sku: 'MUG', location, quantity: pieces }],
+  });
+  const holder = (): Warehouse => new Warehouse({ MUG: { main: 4 } }).orders('a', { MUG: 3 });
+
+  test('is reported with what it lacks, once, and once more when that is there again', () => {
+    const w = holder().when(lacks(2), 'a').emits('StockLost');
+    expect(w.data[0]).toEqual({ missing: [{ sku: 'MUG', location: 'main', quantity: 2 }] });
+    w.when(lacks(2), 'a').emits().when(lacks(1), 'a').emits('StockLost').when(lacks(0), 'a').emits('StockRecovered');
+    w.when(lacks(0), 'a').emits();
+    expect([w.shelf('MUG'), w.rowOf('a').state!.short]).toEqual([{ main: '4/3' }, undefined]);
+  });
+
+  test('lacks no more than it was given, and nothing of what it does not have', () => {
+    const w = holder().when(lacks(9), 'a').emits('StockLost');
+    expect(w.data[0]).toEqual({ missing: [{ sku: 'MUG', location: 'main', quantity: 3 }] });
+    holder().when(lacks(1, 'north'), 'a').emits();
+    holder().ends('a').when(lacks(1), 'a').emits();
+    new Warehouse({ MUG: { main: 0 } }).orders('a', { MUG: 1 }, true).when(lacks(1), 'a').emits();
+  });
+
+  test('stays so while a part of it leaves, and is not when all of it has', () => {
+    const w = new Warehouse({ MUG: { east: 2, west: 1 } }).orders('a', { MUG: 3 }).when(lacks(1, 'west'), 'a');
+    w.leaves('a', 'east', { MUG: 2 });
+    expect(w.rowOf('a').state!.short).toHaveLength(1);
+    w.leaves('a', 'west', { MUG: 1 });
+    expect([w.status('a'), w.rowOf('a').state!.short]).toEqual(['SHIPPED', undefined]);
+  });
+
+  test('leaves nothing for others, neither by what it lacks nor by what is lacking elsewhere', () => {
+    const w = holder();
+    w.shared.set('MUG', stockOf({ main: { onHand: 1, reserved: 3 }, north: { onHand: 1, reserved: 0 } }));
+    w.orders('b', { MUG: 2 }).emits('StockRejected');
+    expect(w.data[0]).toEqual({ shortages: [{ sku: 'MUG', requested: 2, available: 1 }] });
+    w.orders('c', { MUG: 1 }).emits('StockReserved');
+    expect(w.allocations).toEqual([{ sku: 'MUG', location: 'north', quantity: 1 }]);
+  });
+});

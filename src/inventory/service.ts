@@ -89,11 +89,10 @@ function createInventory({ database, bus, clock, logger, metrics, soleWriter }: 
     routes: (app) =>
       inventoryRoutes(app, {
         database,
-        onShort: () => shortages.found(),
         onAdjusted(sku, delta) {
           processor.forgetShared([sku]);
           if (delta === undefined || delta > 0) backorders.arrived([sku]);
-          shortages.moved();
+          shortages.adjusted();
         },
       }),
     async start() {

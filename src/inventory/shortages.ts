@@ -35,13 +35,12 @@ export class Shortages {
     await this.#job?.stop();
   }
 
-  /** A count found less than is reserved. */
-  found(): void {
-    this.#any = true;
+  /** Stock was counted or delivered: less than is reserved, or what another process found missing. */
+  adjusted(): void {
     this.#job?.pokeAt(Date.now());
   }
 
-  /** Stock has moved, and with it perhaps who is short. */
+  /** Stock has moved with an order, and with it perhaps who is short. */
   moved(): void {
     if (this.#any) this.#job?.pokeAt(Date.now());
   }
