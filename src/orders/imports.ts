@@ -7,7 +7,7 @@ import { Problem, problemOfRefusal } from '#platform/http/problems.ts';
 import type { Cause, Row } from '#platform/processor/aggregate.ts';
 import { type Clock, type Context, contextAt } from '#platform/runtime/clock.ts';
 import { uuidv7At } from '#platform/runtime/uuid.ts';
-import { type Intake, placementProblem, type Taken } from './intake.ts';
+import { assertFits, type Intake, placementProblem, type Taken } from './intake.ts';
 import { referenceHolders, referenceKey, referenceTaken } from './references.ts';
 import { paymentRequest } from './rules/events.ts';
 import { created, evolve, imported } from './rules/evolve.ts';
@@ -145,6 +145,7 @@ export class Imports {
           ? openOrder(order, origin, catalog, policy, context)
           : place(liveRequest(order, source), catalog, policy, context);
     if ('length' in priced) throw placementProblem(priced);
+    assertFits(order, priced);
     const id = as === 'live' ? context.newId() : uuidv7At(atMs);
     const event = (type: Envelope['type'], sequence: number, data: unknown): Envelope => ({
       id: context.newId(),

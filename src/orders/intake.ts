@@ -294,7 +294,7 @@ export class Intake {
 const SMALL_LINES_MAX = 200;
 
 /** Throws PAYLOAD_TOO_LARGE where the order would make an event that a broker does not take. */
-function assertFits({ items, metadata }: OrderRequest, data: unknown): void {
+export function assertFits({ items, metadata }: Pick<OrderRequest, 'items' | 'metadata'>, data: unknown): void {
   if (items.length <= SMALL_LINES_MAX && metadata === undefined) return;
   const bytes = Buffer.byteLength(JSON.stringify(data));
   if (bytes > EVENT_MAX_BYTES)

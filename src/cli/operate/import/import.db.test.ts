@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createLogger } from '#platform/telemetry/logger.ts';
 import { startSystem, type System } from '#system/system.ts';
+import { runReplay } from '#cli/operate/replay.ts';
 import { runAudit } from '#cli/operate/audit.ts';
 import { type ImportOptions, importOrders, runImport } from '#cli/operate/import.ts';
 import { freePort } from '#tests/support/ports.ts';
@@ -253,4 +254,24 @@ describe('an import into a running system', () => {
     expect(report.checks.filter((check) => check.violations > 0)).toEqual([]);
     expect(report.orders).toBe(9);
   });
+
+  test.each(['orders', 'notifications', 'billing'])('can be rebuilt from its log: %s', async (service) => {
+    await system.settle();
+    const report = await runReplay(
+      { service, rebuild: true, dryRun: true },
+      { ...env, DATABASE_URL: system.databaseUrl },
+    );
+    expect(report).toMatchObject({ kind: 'rebuild', differences: 0 });
+  });
+
+  test.each(['orders', 'inventory', 'payments', 'shipping', 'reviews', 'notifications', 'billing'])(
+    'does nothing again where it is read again: %s',
+    async (service) => {
+      const report = await runReplay(
+        { service, from: 'start', dryRun: true },
+        { ...env, DATABASE_URL: system.databaseUrl },
+      );
+      expect(report).toMatchObject({ kind: 'dry-run', orders: 0 });
+    },
+  );
 });

@@ -207,6 +207,7 @@ export function mappingOf(choice: MappingChoice, header: readonly string[]): Map
     );
   }
   if (choice.map.amount !== undefined && choice.map.price === undefined) places.delete('price');
+  if (choice.map.price !== undefined && choice.map.amount === undefined) places.delete('amount');
   if (!isEnough(places, choice.skuFromName)) {
     const presets = PRESETS.map(({ name }) => name).join(', ');
     throw new UsageError(
