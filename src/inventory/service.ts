@@ -69,7 +69,7 @@ function createInventory({ database, bus, clock, logger, metrics, soleWriter }: 
   processor.onChange((row, events) => {
     const { status, demand } = row.state!;
     // An order that waits and changed without saying anything may need less than before.
-    const waitsForLess = status === 'BACKORDERED' && events.length === 0;
+    const waitsForLess = status === 'BACKORDERED' && !events.some(({ subject }) => subject === row.id);
     if ((status === 'RELEASED' || waitsForLess) && demand.length > 0) backorders.arrived(demand.map(({ sku }) => sku));
     for (const event of events) {
       if (event.type === 'StockShipped') shortages.moved();
