@@ -20,6 +20,9 @@ type By = { readonly reason: string; readonly by: string };
 
 /** Pieces by line that are neither cancelled nor have left; lines without any are missing. */
 export function openPieces(order: Order): Map<number, number> {
+  // Nearly every order that is shown: all of it is still to go.
+  if (order.shipments.length === 0 && order.cancelled === undefined)
+    return new Map(order.items.map(({ line, quantity }) => [line, quantity]));
   const open = new Map<number, number>();
   for (const ruler of marksOf(order)) {
     const pieces = unshippedPieces(ruler);
