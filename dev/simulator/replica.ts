@@ -99,6 +99,8 @@ export class Replica<State, Command, Effect, Value> {
 
   /** Which partitions this replica reads from now on. */
   assign(partitions: number[]): void {
+    // Of what is gained, others may have changed what is remembered.
+    if (partitions.some((partition) => !this.partitions.includes(partition))) this.#remembered.clear();
     this.partitions = partitions;
     for (const partition of partitions) {
       this.#stored[partition] = this.service.store.offsets[partition]!;

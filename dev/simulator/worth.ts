@@ -32,7 +32,7 @@ export class Worth {
   /** Pieces on their way back by line, by return. */
   readonly #returns = new Map<string, Map<number, number>>();
   readonly #claimed = new Map<string, EventData<'OrderClaimOpened'>['items']>();
-  readonly #refunds = new Map<string, { credited: readonly LinePart[]; pays: bigint }>();
+  readonly #refunds = new Map<string, { amount: bigint }>();
   /** What the order is over: placed less cancelled. */
   standing = 0n;
   /** Given back in worth, and not in money: goods taken back without a refund, refunds that the provider refused. */
@@ -219,15 +219,14 @@ export class Worth {
     const pays = this.#minor(amount) - own;
     if (pays < 0n) fail(`${this.#name}: a refund of ${amount} credits ${own}`);
     if (cause === undefined) this.leftToPerson -= pays;
-    this.#refunds.set(refundId, { credited, pays });
+    this.#refunds.set(refundId, { amount: this.#minor(amount) });
   }
 
   #refused(refundId: string): void {
     const refund = this.#refunds.get(refundId);
     // Payments' own, which gives back what an order that ended holds.
     if (!refund) return;
-    for (const part of refund.credited) this.#lineOf(part).creditMark -= this.#minor(part.amount);
-    this.leftToPerson += refund.pays;
+    this.leftToPerson += refund.amount;
   }
 
   /** What was given back in all. */

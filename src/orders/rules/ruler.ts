@@ -125,7 +125,7 @@ function marked(order: Priced & Moved): MarkedRuler[] {
   }
   creditUnnamed(rulers, bySku, order, minor);
   for (const entry of order.returns) credit(entry.credited);
-  for (const entry of order.refunds) if (entry.status !== 'FAILED') credit(entry.credited);
+  for (const entry of order.refunds) credit(entry.credited);
   credit(order.credits);
   for (const entry of order.returns) expectBack(rulers, bySku, entry);
   return rulers;

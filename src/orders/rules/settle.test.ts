@@ -119,11 +119,17 @@ describe('a refund that the provider refused', () => {
     expect(accountOf(s.order)).toMatchObject({ owed: 595n, leftToPerson: 595n });
   });
 
-  test('takes its own credit back: what was given of free will can be given again', () => {
+  test('stays owed where it was given of free will, and is paid by the next one', () => {
     const s = completeOrder().given(refund('5.00'), refuse('id-1'));
-    expect(accountOf(s.order)).toMatchObject({ owed: 0n, leftToPerson: 0n, refundable: 2989n });
+    expect(accountOf(s.order)).toMatchObject({ owed: 500n, leftToPerson: 500n, refundable: 2989n });
     s.when(refund('5.00'));
-    expect(amounts(s.dataOf('OrderRefundRequested').credited)).toEqual(['4.99', '0.01']);
+    expect(s.dataOf('OrderRefundRequested').credited).toEqual([]);
+    expect(accountOf(s.order)).toMatchObject({ owed: 0n, leftToPerson: 0n });
+  });
+
+  test('keeps nothing of an order that came back meanwhile', () => {
+    const s = completeOrder().given(refund('5.00'), sendBack(), receive('id-2')).given(refuse('id-1'));
+    expect(accountOf(s.order)).toMatchObject({ owed: 500n, leftToPerson: 500n });
   });
 });
 

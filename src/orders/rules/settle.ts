@@ -70,12 +70,13 @@ export function accountOf(order: Order): Account {
   for (const { status, amount, cause, credited: parts, uninvoiced: isUninvoiced } of order.refunds) {
     const credits = cause === undefined ? (parts ? sum(parts) : minor(amount)) : 0n;
     const pays = minor(amount) - credits;
+    const isRefused = status === 'FAILED';
     if (status === 'REQUESTED') refundable -= minor(amount);
-    if (status === 'FAILED') leftToPerson += pays;
-    else {
-      credited += credits;
-      if (isUninvoiced) uninvoiced -= minor(amount);
-    }
+    // What was credited stays owed, because goods that came back since were worth that much less. A refund from before
+    // lines had parts took its credit back.
+    if (isRefused) leftToPerson += parts || cause !== undefined ? minor(amount) : 0n;
+    if (!isRefused || parts) credited += credits;
+    if (!isRefused && isUninvoiced) uninvoiced -= minor(amount);
     if (cause === undefined) leftToPerson -= pays;
   }
   const due = capturesOnDispatch(order) ? askedToCapture(order) : total;

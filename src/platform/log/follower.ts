@@ -61,7 +61,11 @@ export class Follower {
       encoded,
       database,
       onReady,
-      onGained: () => this.parking.refresh(),
+      onGained: () => {
+        // Whoever read for these orders meanwhile may have changed what is remembered of them.
+        this.#options.onReset?.();
+        return this.parking.refresh();
+      },
     });
   }
 
