@@ -109,7 +109,9 @@ describe('an order of the past', () => {
     await api.untilNotified(later.id, 'OrderPaid');
     for (const id of [first!, second!, third!, fourth!]) {
       const events = await api.events(id);
-      expect(events.map(({ type, time, sequence }) => [type, time, sequence])).toEqual([['OrderImported', PLACED, 1]]);
+      expect(events.map(({ type, time, sequence }) => [type, time, Number(sequence)])).toEqual([
+        ['OrderImported', PLACED, 1],
+      ]);
       expect(await api.notifications(id)).toEqual([]);
       expect((await api.get<{ items: unknown[] }>(`/shipments?orderId=${id}`)).items).toEqual([]);
       expect((await api.call('GET', `/orders/${id}/invoice`)).status).toBe(404);

@@ -65,9 +65,12 @@ export async function exitCodeOf(work: () => Promise<number>): Promise<number> {
   } catch (error) {
     process.stderr.write(`olms: ${(error as Error).message}\n`);
     if (error instanceof UsageError) return EXIT.usage;
-    const isAway = error instanceof UnreachableError || ((error as Problem).status ?? 0) >= 500;
-    return isAway ? EXIT.away : EXIT.failed;
+    return isAway(error) ? EXIT.away : EXIT.failed;
   }
+}
+
+function isAway(error: unknown): boolean {
+  return error instanceof UnreachableError || ((error as Problem).status ?? 0) >= 500;
 }
 
 /** Imports a file; the report of what became of it. Throws a {@link UsageError} before anything is sent. */
@@ -206,16 +209,23 @@ async function sendAll(
   const taken: TakenOrder[] = [];
   const startedMs = performance.now();
   let done = 0;
-  await concurrently(setsOf(read), concurrency, async (set) => {
-    const these = await sendSet(client, set, { source, as, dryRun, createProducts }, report);
-    if (options.wait !== undefined) taken.push(...these);
-    done += set.length;
-    progress.update('orders', done, count, `${report.ordersTaken} taken, ${report.ordersRepeated} repeated`);
-  });
+  try {
+    await concurrently(setsOf(read), concurrency, async (set) => {
+      const these = await sendSet(client, set, { source, as, dryRun, createProducts }, report);
+      if (options.wait !== undefined) taken.push(...these);
+      done += set.length;
+      progress.update('orders', done, count, `${report.ordersTaken} taken, ${report.ordersRepeated} repeated`);
+    });
+  } catch (error) {
+    // What was done so far is worth reporting, where the system went away in the middle.
+    if (!isAway(error)) throw error;
+    report.stopped = `stopped after ${done} orders: ${(error as Error).message}`;
+    process.stderr.write(`olms: ${report.stopped}\n`);
+  }
   report.seconds = round((performance.now() - startedMs) / 1000);
   report.repeats = client.repeats;
 
-  if (!dryRun && options.wait !== undefined) {
+  if (!dryRun && options.wait !== undefined && report.stopped === undefined) {
     const waitingMs = performance.now();
     const seconds = options.wait === true ? WAIT_SECONDS : options.wait;
     const onEnded = (ended: number): void => progress.update('ended', ended, taken.length);

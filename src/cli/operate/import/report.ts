@@ -104,6 +104,8 @@ export class ImportReport {
   waitedSeconds: number | undefined;
   statuses: Record<string, number> | undefined;
   unfinished: readonly string[] = [];
+  /** Why the import ended before the file did. */
+  stopped: string | undefined;
   /** Orders whose total in the system is not what the file says. */
   differences = 0;
   readonly #differing: { readonly invoice: string; readonly file: string; readonly system: string }[] = [];
@@ -196,8 +198,9 @@ export class ImportReport {
       }));
   }
 
-  /** 0: all taken, now or before; 3: some refused; 4: none taken; 1: taken, and not as the file says or not at an end. */
+  /** 0: all taken, now or before; 3: some refused; 4: none taken; 5: the system went away; 1: taken, and not as the file says or not at an end. */
   get exitCode(): number {
+    if (this.stopped !== undefined) return 5;
     if (this.ordersTaken + this.ordersRepeated === 0) return 4;
     if (this.ordersRefused > 0) return 3;
     return this.differences > 0 || this.unfinished.length > 0 ? 1 : 0;
@@ -220,6 +223,7 @@ export class ImportReport {
       differences: this.#differing,
       statuses: this.statuses,
       unfinished: this.unfinished,
+      stopped: this.stopped,
       repeats: this.repeats,
       seconds: this.seconds,
       waitedSeconds: this.waitedSeconds,
