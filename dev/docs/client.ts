@@ -70,7 +70,7 @@ function typeOf(schema: JsonObject): string {
   if (typeof ref === 'string') return typeName(ref.split('/').at(-1)!);
   if (isList(values)) return unionOf(values.map((value) => JSON.stringify(value)));
   if ('const' in schema) return JSON.stringify(schema['const']);
-  if (type === 'object') return objectOf(schema);
+  if (type === 'object') return schema['x-nullable'] === true ? `${objectOf(schema)} | null` : objectOf(schema);
   const choices = listOf(schema['anyOf'] ?? schema['oneOf']);
   if (choices.length > 0) return unionOf(choices.map(typeOf));
   if (isList(schema['allOf'])) return listOf(schema['allOf']).map(typeOf).join(' & ');

@@ -40,6 +40,9 @@ function plain(schema: Json): Json {
   const one = something.length === 1 ? something[0]! : merged(something);
   if (!one) return schema;
   if (!orNull) return { ...one, ...rest };
+  // An object of any names beside null is what the generator for Java cannot write.
+  if (one['type'] === 'object' && one['properties'] === undefined && one['title'] === undefined)
+    return { ...one, ...rest, 'x-nullable': true };
   // What has a name or members stands beside null.
   return SIMPLE.has(String(one['type'])) && one['title'] === undefined && one['enum'] === undefined
     ? { ...one, ...rest, type: [one['type'], 'null'] }

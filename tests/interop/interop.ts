@@ -1,0 +1,182 @@
+import { execFile } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { Api } from '#tests/support/api.ts';
+import { KillableSystem } from '#tests/support/killable.ts';
+import { freePort } from '#tests/support/ports.ts';
+
+/**
+ * Programs that others wrote, against a running system: its events given to the official CloudEvents SDKs for JavaScript
+ * and Go, and clients generated from its description by openapi-typescript, openapi-python-client and openapi-generator
+ * for Java, which compile, place an order and read it until it is complete.
+ *
+ *   npm run interop [-- js go typescript python java]
+ *
+ * Needs Go, Python and Java with Maven, and installs the rest, at the versions below, in .cache.
+ */
+
+const VERSIONS = {
+  cloudevents: '10.0.0',
+  'openapi-typescript': '7.13.0',
+  'openapi-fetch': '0.17.0',
+  'openapi-python-client': '0.29.1',
+  'openapi-generator-cli': '7.25.0',
+  'github.com/cloudevents/sdk-go/v2': 'v2.16.2',
+} as const;
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const PROGRAMS = fileURLToPath(new URL('programs', import.meta.url));
+const CACHE = join(ROOT, '.cache', 'interop');
+const STEP_TIMEOUT_MS = 300_000;
+const KEY = `interop-${'k'.repeat(40)}`;
+const exec = promisify(execFile);
+
+async function run(cwd: string, command: string, args: readonly string[]): Promise<string> {
+  const env = { ...process.env, GOTOOLCHAIN: 'local', GOFLAGS: '-mod=mod' };
+  const options = { cwd, env, timeout: STEP_TIMEOUT_MS, maxBuffer: 64 * 1024 * 1024 };
+  const { stdout } = await exec(command, [...args], options);
+  return stdout.trim();
+}
+
+/** What a program is given: where the system is, and what it says. */
+interface Given {
+  readonly url: string;
+  readonly sku: string;
+  readonly openApi: string;
+  readonly events: string;
+}
+
+/** A folder of its own that is kept for the next run, with the program in it. */
+function folderWith(name: string, program: string, as = program): string {
+  const folder = join(CACHE, name);
+  mkdirSync(folder, { recursive: true });
+  cpSync(join(PROGRAMS, program), join(folder, as));
+  return folder;
+}
+
+async function npm(folder: string, packages: readonly (keyof typeof VERSIONS)[]): Promise<void> {
+  writeFileSync(join(folder, 'package.json'), '{"private":true,"type":"module"}');
+  const wanted = packages.map((name) => `${name}@${VERSIONS[name]}`);
+  await run(folder, 'npm', ['install', '--no-audit', '--no-fund', '--no-save', ...wanted]);
+}
+
+function jarOf(): string {
+  const version = VERSIONS['openapi-generator-cli'];
+  const folder = join(homedir(), '.m2/repository/org/openapitools/openapi-generator-cli', version);
+  return join(folder, `openapi-generator-cli-${version}.jar`);
+}
+
+const CLIENTS: Readonly<Record<string, (given: Given) => Promise<string>>> = {
+  async js({ events }) {
+    const folder = folderWith('js', 'events.mjs');
+    await npm(folder, ['cloudevents']);
+    return run(folder, process.execPath, ['events.mjs', events]);
+  },
+  async go({ events }) {
+    const folder = folderWith('go', 'main.go');
+    const sdk = 'github.com/cloudevents/sdk-go/v2';
+    if (!existsSync(join(folder, 'go.mod'))) await run(folder, 'go', ['mod', 'init', 'interop']);
+    await run(folder, 'go', ['get', `${sdk}@${VERSIONS[sdk]}`]);
+    return run(folder, 'go', ['run', '.', events]);
+  },
+  async typescript({ url, sku, openApi }) {
+    const folder = folderWith('typescript', 'place.ts.txt', 'place.ts');
+    await npm(folder, ['openapi-typescript', 'openapi-fetch']);
+    await run(folder, 'node_modules/.bin/openapi-typescript', [openApi, '-o', 'api.d.ts']);
+    const flags =
+      '--ignoreConfig --noEmit --strict --module nodenext --target esnext --allowImportingTsExtensions --skipLibCheck';
+    const types = ['--types', 'node', '--typeRoots', join(ROOT, 'node_modules', '@types')];
+    await run(folder, join(ROOT, 'node_modules/.bin/tsc'), [...flags.split(' '), ...types, 'place.ts']);
+    return run(folder, process.execPath, ['place.ts', url, KEY, sku]);
+  },
+  async python({ url, sku, openApi }) {
+    const folder = folderWith('python', 'place.py');
+    if (!existsSync(join(folder, 'venv'))) await run(folder, 'python3', ['-m', 'venv', 'venv']);
+    const generator = `openapi-python-client==${VERSIONS['openapi-python-client']}`;
+    await run(folder, 'venv/bin/pip', ['install', '--quiet', generator]);
+    const args = ['generate', '--path', openApi, '--output-path', 'client', '--overwrite', '--fail-on-warning'];
+    // What it formats its output with would only make it warn.
+    writeFileSync(join(folder, 'config.yaml'), 'post_hooks: []\n');
+    await run(folder, 'venv/bin/openapi-python-client', [...args, '--config', 'config.yaml']);
+    cpSync(join(folder, 'client', 'olms_client'), join(folder, 'olms_client'), { recursive: true });
+    return run(folder, 'venv/bin/python', ['place.py', url, KEY, sku]);
+  },
+  async java({ url, sku, openApi }) {
+    const folder = folderWith('java', 'Place.java');
+    const artifact = `org.openapitools:openapi-generator-cli:${VERSIONS['openapi-generator-cli']}`;
+    if (!existsSync(jarOf())) await run(folder, 'mvn', ['-q', 'dependency:get', `-Dartifact=${artifact}`]);
+    rmSync(join(folder, 'client'), { recursive: true, force: true });
+    await run(folder, 'java', [
+      '-jar',
+      jarOf(),
+      'generate',
+      '-g',
+      'java',
+      '--library',
+      'native',
+      '-i',
+      openApi,
+      '-o',
+      'client',
+    ]);
+    const client = join(folder, 'client');
+    await run(client, 'mvn', [
+      '-q',
+      'compile',
+      'dependency:copy-dependencies',
+      '-DoutputDirectory=jars',
+      '-DincludeScope=runtime',
+    ]);
+    const jars = readdirSync(join(client, 'jars')).map((jar) => join(client, 'jars', jar));
+    const classes = [join(client, 'target', 'classes'), ...jars].join(delimiter);
+    return run(folder, 'java', ['-cp', classes, 'Place.java', url, KEY, sku]);
+  },
+};
+
+/** Events of an order of every kind of end that is soon reached. */
+async function eventsOf(api: Api, sku: string): Promise<unknown[]> {
+  const tokens = { tok_approve: 'COMPLETED', tok_decline: 'PAYMENT_FAILED' };
+  const events: unknown[] = [];
+  for (const [token, status] of Object.entries(tokens)) {
+    const { id } = await api.placeOrder({ sku, token });
+    await api.untilStatus(id, status);
+    events.push(...(await api.events(id)));
+  }
+  return events;
+}
+
+const asked = process.argv.slice(2);
+const names = Object.keys(CLIENTS).filter((name) => asked.length === 0 || asked.includes(name));
+const folder = mkdtempSync(join(tmpdir(), 'olms-interop-'));
+const [port, providerPort] = [await freePort(), await freePort()];
+const env = { SANDBOX_CARRIER_DELAY_MS: '0' };
+const system = new KillableSystem({ folder, port, providerPort, key: KEY, env });
+const api = new Api(system.url, KEY);
+let failed = 0;
+try {
+  system.spawn();
+  await system.ready();
+  const sku = await api.product();
+  const files = { openApi: join(folder, 'openapi.json'), events: join(folder, 'events.json') };
+  writeFileSync(files.openApi, JSON.stringify(await api.get('/openapi.json')));
+  writeFileSync(files.events, JSON.stringify(await eventsOf(api, sku)));
+  for (const name of names) {
+    try {
+      const said = await CLIENTS[name]!({ url: system.url, sku, ...files });
+      process.stdout.write(`ok      ${name}: ${said}\n`);
+    } catch (error) {
+      failed++;
+      const { stdout = '', stderr = '', message } = error as { stdout?: string; stderr?: string; message: string };
+      process.stdout.write(`FAILED  ${name}: ${message}\n${stdout.slice(-3_000)}${stderr.slice(-3_000)}\n`);
+    }
+  }
+} finally {
+  await api.close();
+  await system.stop();
+  rmSync(folder, { recursive: true, force: true });
+}
+process.stdout.write(`${names.length - failed} passed, ${failed} failed\n`);
+process.exitCode = failed > 0 ? 1 : 0;
