@@ -1,3 +1,4 @@
+import { shortened } from '#contracts/text.ts';
 import { SOURCES } from '#contracts/order-events.ts';
 import type { AuditedOrder, ServiceAudit } from '#platform/audit.ts';
 import type { Database } from '#platform/database/database.ts';
@@ -68,7 +69,7 @@ function differencesOf(stored: object, folded: object): string[] {
   const before = new Map(Object.entries(stored));
   const after = new Map(Object.entries(folded));
   const names = new Set([...before.keys(), ...after.keys()]);
-  const shown = (text: string): string => (text.length <= SHOWN_MAX ? text : `${text.slice(0, SHOWN_MAX)}…`);
+  const shown = (text: string): string => shortened(text, SHOWN_MAX);
   return [...names].flatMap((name) => {
     const [here, there] = [canonical(before.get(name)), canonical(after.get(name))];
     return here === there ? [] : [`${name}: stored ${shown(here)}, its events say ${shown(there)}`];

@@ -1,3 +1,4 @@
+import { cut } from '#contracts/text.ts';
 import { currencyExponent } from '#contracts/currencies.ts';
 import { formatAmount, formatUnitPrice, lineAmount, parseAmount, parseUnitPrice } from '#contracts/money.ts';
 import { valueOf } from './group.ts';
@@ -69,7 +70,7 @@ function readLine(line: number, cells: Cells, mapping: Mapping, currency: string
     refused: { reason, value },
   });
   const { decimal, skuFromName } = mapping;
-  const name = cells('name').replaceAll('\0', '').slice(0, NAME_MAX);
+  const name = cut(cells('name').replaceAll('\0', ''), NAME_MAX);
   const sku = cells('sku') === '' && skuFromName ? name : cells('sku');
 
   const quantityText = cells('quantity');

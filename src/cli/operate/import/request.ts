@@ -1,3 +1,4 @@
+import { cut } from '#contracts/text.ts';
 import { createHash } from 'node:crypto';
 import { currencyExponent } from '#contracts/currencies.ts';
 import { formatAmount } from '#contracts/money.ts';
@@ -278,7 +279,7 @@ function addressOf(values: Values): Address | undefined {
     country: values.country,
   };
   const given = Object.entries(address).flatMap(([part, text]) =>
-    text === undefined ? [] : [[part, text.slice(0, ADDRESS_MAX[part as keyof Address])] as const],
+    text === undefined ? [] : [[part, cut(text, ADDRESS_MAX[part as keyof Address])] as const],
   );
   return given.length === 0 ? undefined : (Object.fromEntries(given) as Address);
 }
