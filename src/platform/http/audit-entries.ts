@@ -12,8 +12,7 @@ import { Id, limitOf, PageOf, pageParameters, strict, Text, Time, type View } fr
  * the change, so neither is there without the other.
  */
 
-export const ACTIONS = ['api_key.created', 'api_key.revoked', 'product.put', 'stock.adjusted'] as const;
-export type AuditedAction = (typeof ACTIONS)[number];
+const ACTIONS = ['api_key.created', 'api_key.revoked', 'product.put', 'stock.adjusted'] as const;
 
 /** Columns of `log.audit_entries` that a change fills in beside `action`, `subject`, `before` and `after`. */
 export interface AuditedBy {
