@@ -31,6 +31,7 @@ export const EXAMPLE_ORDER = {
   taxLines: [],
   discountLines: [],
   shippingLines: [],
+  capturedAmount: '19.90',
   refundedAmount: '0.00',
   contact: { email: 'ada@example.com' },
   payment: { provider: 'sandbox' },
