@@ -162,7 +162,8 @@ function saveStock(
   for (const { key, before = NO_STOCK, after } of changes) {
     const present = stored.get(key) ?? NO_STOCK;
     const levels = { ...present.levels };
-    let takes = false;
+    const taken = (after.takes ?? 0) - (before.takes ?? 0);
+    let takes = taken > 0;
     for (const [location, level] of Object.entries(after.levels)) {
       const old = before.levels[location] ?? { onHand: 0, reserved: 0 };
       const now: Level = present.levels[location] ?? { onHand: 0, reserved: 0 };
@@ -183,6 +184,7 @@ function saveStock(
       waiting: present.waiting + after.waiting - before.waiting,
       lineMoves: present.lineMoves + lineMoves,
       losses: present.losses,
+      ...((present.takes ?? 0) + taken > 0 && { takes: (present.takes ?? 0) + taken }),
     });
   }
   for (const [key, stock] of next) stored.set(key, stock);

@@ -80,7 +80,10 @@ function moveStock(changes: readonly SharedChange<StockOfSku>[]): Write[] {
       level,
       old: before.levels[location],
     }));
-    const takes = levels.some(({ level, old }) => level.reserved > (old?.reserved ?? 0));
+    // Also where the same batch gives as much back, or more.
+    const takes =
+      (after.takes ?? 0) > (before.takes ?? 0) ||
+      levels.some(({ level, old }) => level.reserved > (old?.reserved ?? 0));
     for (const { location, level, old } of levels) {
       if (!old) {
         arrivals.push({ sku: key, location, on_hand: level.onHand, reserved: level.reserved });
@@ -88,7 +91,7 @@ function moveStock(changes: readonly SharedChange<StockOfSku>[]): Write[] {
       }
       const onHand = level.onHand - old.onHand;
       const reserved = level.reserved - old.reserved;
-      if (onHand === 0 && reserved === 0 && lineMoves === 0) continue;
+      if (onHand === 0 && reserved === 0 && lineMoves === 0 && !takes) continue;
       moves.skus.push(key);
       moves.locations.push(location);
       moves.onHand.push(onHand);

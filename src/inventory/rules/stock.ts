@@ -19,6 +19,8 @@ export interface StockOfSku {
   readonly waiting: number;
   /** How often its line has moved since this was read: who takes from it must have seen it as it is. */
   readonly lineMoves: number;
+  /** How often somebody took of it since this was read, whatever was given back in the same batch. */
+  readonly takes?: number;
   /** How often less of it was counted than there was: then nobody's turn is what it was. */
   readonly losses: number;
 }
@@ -116,7 +118,8 @@ export class StockChange {
   pass(demand: readonly SkuQuantity[]): this {
     for (const { sku } of demand) {
       const stock = this.#of(sku);
-      if (stock.waiting > 0) this.after.set(sku, { ...stock, lineMoves: stock.lineMoves + 1 });
+      const takes = (stock.takes ?? 0) + 1;
+      this.after.set(sku, { ...stock, takes, lineMoves: stock.lineMoves + (stock.waiting > 0 ? 1 : 0) });
     }
     return this;
   }
