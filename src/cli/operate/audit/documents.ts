@@ -13,7 +13,8 @@ export function examineDocuments(file: OrderFile, order: Order, findings: Findin
   const parts = events.filter((event) => event.type === 'OrderPartSold').length;
   if (completions === 0 && parts === 0 && invoice)
     findings.report('invoices', `has invoice ${invoice.number} and was never completed`);
-  if (completions + parts > 0 && !invoice)
+  // What is sent again was invoiced with the order that it replaces pieces of.
+  if (completions + parts > 0 && !invoice && order.replaces === undefined)
     findings.reportAfter('invoices', 'is completed and has no invoice', 'billing', 'OrderCompleted', 'OrderPartSold');
   if (!invoice) return;
   const issued = events.filter((event) => event.type === 'InvoiceIssued').length;

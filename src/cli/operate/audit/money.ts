@@ -66,8 +66,8 @@ function examineTotals(
       'payments',
       'OrderImported',
       'OrderPaymentRequested',
-      // Where nothing authorized waits for it, payments need not read that a parcel left.
-      ...(captured < authorized ? ['OrderPartiallyShipped', 'OrderShipped'] : []),
+      // Where the money was taken at once, payments need not read that a parcel left.
+      ...(order.shipments.some(({ amount }) => amount !== undefined) ? ['OrderPartiallyShipped', 'OrderShipped'] : []),
     );
 }
 
