@@ -14,7 +14,7 @@ export function examineDocuments(file: OrderFile, order: Order, findings: Findin
   if (completions === 0 && parts === 0 && invoice)
     findings.report('invoices', `has invoice ${invoice.number} and was never completed`);
   // What is sent again was invoiced with the order that it replaces pieces of.
-  if (completions + parts > 0 && !invoice && order.replaces === undefined)
+  if (completions + parts > 0 && !invoice && order.origin?.kind !== 'replacement')
     findings.reportAfter('invoices', 'is completed and has no invoice', 'billing', 'OrderCompleted', 'OrderPartSold');
   if (!invoice) return;
   const issued = events.filter((event) => event.type === 'InvoiceIssued').length;
