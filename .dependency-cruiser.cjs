@@ -142,8 +142,9 @@ module.exports = {
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
-    // The fixtures are cruised by the test of the rules, with a base folder of their own.
-    exclude: { path: '^tools/fixtures/' },
+    // The fixtures are cruised by the test of the rules, with a base folder of their own; the programs of others bring
+    // their packages with them.
+    exclude: { path: '^(tools/fixtures|tests/interop/programs)/' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
     enhancedResolveOptions: {

@@ -8,7 +8,7 @@ import { isObject, type Json, type JsonObject } from './json.ts';
  */
 
 /**
- * Fields that were widened once, knowingly (docs/decisions/0023-customers-and-phones-as-given.md): readers of the old
+ * Fields that were widened once, knowingly (docs/decisions/0025-customers-and-phones-as-given.md): readers of the old
  * schema meet texts there that it did not allow.
  */
 const WIDENED: Readonly<Record<string, readonly string[]>> = {

@@ -15,12 +15,15 @@ const TABLE_OPTIONS = [
   option('--encoding <name>', 'for example windows-1252 (default: what the file shows)'),
 ];
 
-async function importTable(kind: 'PRODUCTS' | 'STOCK', file: string, options: object, env: Environment): Promise<void> {
-  const [{ exitCodeOf }, tables] = await Promise.all([
-    import('./operate/import.ts'),
-    import('./operate/import/tables.ts'),
-  ]);
-  process.exitCode = await exitCodeOf(() => tables.importTable(tables[kind], file, options, env));
+async function importTableOf(
+  kind: 'products' | 'stock',
+  file: string,
+  options: object,
+  env: Environment,
+): Promise<void> {
+  const { exitCodeOf } = await import('./operate/import.ts');
+  const { importTable, TABLES } = await import('./operate/import/tables.ts');
+  process.exitCode = await exitCodeOf(() => importTable(TABLES[kind], file, options, env));
 }
 
 export const MOVING_COMMANDS: readonly CommandDefinition[] = [
@@ -66,7 +69,7 @@ export const MOVING_COMMANDS: readonly CommandDefinition[] = [
     remote: true,
     usageExit: 2,
     options: TABLE_OPTIONS,
-    run: async (env, options, file) => importTable('PRODUCTS', file!, options, env),
+    run: async (env, options, file) => importTableOf('products', file!, options, env),
   },
   {
     name: 'import stock <file>',
@@ -75,7 +78,7 @@ export const MOVING_COMMANDS: readonly CommandDefinition[] = [
     remote: true,
     usageExit: 2,
     options: TABLE_OPTIONS,
-    run: async (env, options, file) => importTable('STOCK', file!, options, env),
+    run: async (env, options, file) => importTableOf('stock', file!, options, env),
   },
   {
     name: 'export orders <file>',

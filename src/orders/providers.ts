@@ -10,7 +10,7 @@ export class PaymentProviders {
   readonly #peers: Pick<Peers, 'paymentProviders'>;
   #known: readonly string[] | undefined;
   #askedMs = Number.NEGATIVE_INFINITY;
-  #failure: unknown;
+  #failure: Error | undefined;
   #asking: Promise<void> | undefined;
 
   constructor(peers: Pick<Peers, 'paymentProviders'>) {
@@ -45,7 +45,7 @@ export class PaymentProviders {
           this.#known = names;
           this.#failure = undefined;
         },
-        (error: unknown) => {
+        (error: Error) => {
           this.#failure = error;
         },
       )

@@ -37,7 +37,7 @@ interface TableKind {
 
 class RowRefused extends Error {}
 
-export const PRODUCTS: TableKind = {
+const PRODUCTS: TableKind = {
   columns: {
     sku: ['sku', 'SKU', 'Variant SKU', 'seller-sku', 'Internal Reference', 'default_code', 'Item Code'],
     name: ['name', 'Name', 'Title', 'item-name', 'Item Name', 'Product Name'],
@@ -62,7 +62,7 @@ export const PRODUCTS: TableKind = {
   },
 };
 
-export const STOCK: TableKind = {
+const STOCK: TableKind = {
   columns: {
     sku: ['sku', 'SKU', 'Variant SKU', 'seller-sku', 'Internal Reference', 'Item Code'],
     location: ['location', 'Location', 'Warehouse'],
@@ -88,6 +88,9 @@ export const STOCK: TableKind = {
     );
   },
 };
+
+/** The tables there are, by what they hold. */
+export const TABLES = { products: PRODUCTS, stock: STOCK } as const;
 
 interface Refused {
   readonly line: number;
