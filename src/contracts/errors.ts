@@ -11,7 +11,7 @@ export const ERRORS = {
   UNIT_PRICE_INVALID: { status: 422, title: 'A unit price has more than four decimals, is negative, or is too large' },
   TOTAL_MISMATCH: { status: 422, title: 'The given total is not the sum of the lines' },
   UNKNOWN_SKU: { status: 422, title: 'An item names a product that does not exist' },
-  PAYMENT_PROVIDER_UNKNOWN: { status: 422, title: 'The payment provider is not configured' },
+  UNKNOWN_PROVIDER: { status: 422, title: 'The payment provider is not configured' },
   LOCATION_UNKNOWN: { status: 422, title: 'There is no location of this name' },
   STOCK_TOO_LARGE: { status: 422, title: 'More pieces of a product would be at one location than can be counted' },
   IDEMPOTENCY_KEY_REQUIRED: { status: 400, title: 'The Idempotency-Key header is missing' },

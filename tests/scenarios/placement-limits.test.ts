@@ -56,7 +56,7 @@ describe('a payment provider that is not configured', () => {
     const { api } = system;
     const customerId = randomUUID();
     const answer = await api.postOrder({ customerId, sku, payment: { provider: 'paypal', token: 'tok_approve' } });
-    expect([answer.status, answer.body.code]).toEqual([422, 'PAYMENT_PROVIDER_UNKNOWN']);
+    expect([answer.status, answer.body.code]).toEqual([422, 'UNKNOWN_PROVIDER']);
     expect(answer.body.detail).toContain('sandbox');
     expect(answer.body.errors?.[0]?.pointer).toBe('/payment/provider');
     expect((await api.orders(`customerId=${customerId}`)).items).toEqual([]);

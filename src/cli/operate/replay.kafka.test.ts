@@ -294,7 +294,7 @@ describe('olms replay on Kafka', { timeout: 90_000 }, () => {
       correlationid: subject,
       causationid: subject,
       // The brokers do not take the second.
-      data: { lines: [], ...(sequence === 2 && { note: 'x'.repeat(2_000_000) }) },
+      data: { lines: [], ...(sequence === 2 && { note: 'x'.repeat(4_000_000) }) },
     }));
     await databases.get('orders')!.write([appendEvents(events)]);
     const parked = async (): Promise<number> => {

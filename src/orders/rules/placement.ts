@@ -210,14 +210,14 @@ function providerOf(
 ): string {
   if (provider === EXTERNAL && !providers?.includes(EXTERNAL)) {
     const detail = 'is kept for orders that another system took; bring those in with POST /orders/imports';
-    problems.push({ code: 'PAYMENT_PROVIDER_UNKNOWN', pointer: '/payment/provider', detail });
+    problems.push({ code: 'UNKNOWN_PROVIDER', pointer: '/payment/provider', detail });
     return defaultProvider;
   }
   if (providers === undefined) return provider ?? defaultProvider;
   if (provider === undefined ? providers.length > 0 || total === 0n : providers.includes(provider))
     return provider ?? (providers.includes(defaultProvider) ? defaultProvider : (providers[0] ?? defaultProvider));
   problems.push({
-    code: 'PAYMENT_PROVIDER_UNKNOWN',
+    code: 'UNKNOWN_PROVIDER',
     pointer: '/payment/provider',
     detail:
       providers.length === 0
