@@ -9,6 +9,9 @@ const ROOT = join(import.meta.dirname, '../..');
 const ALLOWED: Readonly<Record<string, string>> = {
   'src/platform/runtime/settings.ts': 'reads every setting',
   'src/cli/program.ts': 'hands the environment of the process to the commands',
+  'src/cli/client.ts': 'asks whether a port was named at all, which a default hides',
+  'src/cli/serve/start.ts': 'asks whether a port was named at all, which a default hides',
+  'src/cli/operate/audit/places.ts': 'asks whether any database was named, of whatever service',
   'src/cli/operate/park.ts': 'VISUAL and EDITOR are the habit of shells, and no settings of ours',
   'src/platform/database/embedded/processes.ts': 'keeps variables of PostgreSQL from the server that it starts',
 };

@@ -101,7 +101,7 @@ describe('more pieces than can be counted', () => {
     await adjust({ sku, onHand: 1_000_000_000 });
     await adjust({ sku, delta: 1_000_000_000 });
     expect((await api.command(order.id, receive, {})).status).toBe(200);
-    await expect.poll(async () => (await api.stock(sku)).onHand).toBe(2_001_000_000);
+    await expect.poll(async () => (await api.stock(sku)).onHand, { timeout: 10_000 }).toBe(2_001_000_000);
     expect((await adjust({ sku, delta: 1 })).status).toBe(422);
     expect((await adjust({ sku, delta: -2_000_000 })).status).toBe(201);
   });

@@ -17,7 +17,9 @@ export function heldUntil(holds: readonly Hold[], context: DecideContext): strin
   let untilMs = 0;
   for (const { steps, endsAt } of holds) {
     if (steps.length === 0) continue;
-    const ms = endsAt === undefined ? context.nowMs + context.deadlines.held : isoMs(endsAt) + GRACE_MS;
+    const longestMs = context.nowMs + context.deadlines.held;
+    const endedMs = endsAt === undefined ? longestMs : isoMs(endsAt) + GRACE_MS;
+    const ms = endedMs < longestMs ? endedMs : longestMs;
     if (ms > untilMs) untilMs = ms;
   }
   return isoTime(untilMs);
@@ -52,6 +54,9 @@ const EXPIRY_REASONS: Partial<Record<Status, string>> = {
 
 /** Why this order ends whose waiting has passed its deadline. */
 export function expiryReason(order: Order): string {
-  const reviewed = order.holds.some(({ type, endsAt }) => type === 'review' && endsAt !== undefined);
+  const reviewed = order.holds.some(
+    ({ type, endsAt }) =>
+      type === 'review' && endsAt !== undefined && order.deadlineAt !== undefined && endsAt <= order.deadlineAt,
+  );
   return reviewed ? 'not reviewed in time' : (EXPIRY_REASONS[order.status] ?? 'deadline passed');
 }
