@@ -8,7 +8,12 @@ import type { LoadPlan, LoadResult } from './load-generator.ts';
 
 export const KEY = 'bench-key';
 /** What every measured system has beside its own settings: nothing waits for a carrier, and nothing is logged. */
-export const MEASURED_ENV = { SANDBOX_CARRIER_DELAY_MS: '0', OLMS_BOOTSTRAP_API_KEY: KEY, LOG_LEVEL: 'error' };
+export const MEASURED_ENV = {
+  OLMS_ENV: 'development',
+  SANDBOX_CARRIER_DELAY_MS: '0',
+  OLMS_BOOTSTRAP_API_KEY: KEY,
+  LOG_LEVEL: 'error',
+};
 const PRODUCTS = 300;
 const OPEN = Object.entries(STATUSES)
   .filter(([, { final }]) => !final)
