@@ -1,5 +1,6 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { type Database, isUniqueViolation } from '#platform/database/database.ts';
+import type { Database } from '#platform/database/database.ts';
+import { isUniqueViolation } from '#platform/database/failures.ts';
 import type { AuditedBy } from '#platform/http/audit-entries.ts';
 import { type RequestKey, storedReply } from '#platform/http/idempotency.ts';
 import { Problem } from '#platform/http/problems.ts';

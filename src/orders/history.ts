@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Envelope } from '#contracts/envelope.ts';
 import { ORDER_EVENTS, SOURCES } from '#contracts/order-events.ts';
-import { ConflictError, type Database, isTransient } from '#platform/database/database.ts';
+import { ConflictError, type Database } from '#platform/database/database.ts';
+import { isMisfit, isTransient, misfitReason } from '#platform/database/failures.ts';
 import { type Columns, insertRows, type Write } from '#platform/database/statement.ts';
 import { type Bus, type Delivery, type Lag, moveOffsets } from '#platform/log/bus.ts';
 import type { Consumer } from '#platform/log/consumer.ts';
@@ -152,8 +153,8 @@ export class HistoryMirror implements Consumer {
         return;
       } catch (error) {
         if (error instanceof ConflictError) return await follower.reset();
-        if (isTransient(error)) {
-          follower.failure = (error as Error).message;
+        if (isTransient(error) || isMisfit(error)) {
+          follower.failure = isMisfit(error) ? misfitReason(error) : (error as Error).message;
           await sleep(backoffMs(attempt, DATABASE_RETRY));
         } else {
           const sorted = await this.#sortOut(stored);
@@ -188,7 +189,7 @@ export class HistoryMirror implements Consumer {
       await this.#database.write([mirror([event])]);
       return undefined;
     } catch (error) {
-      if (isTransient(error)) throw error;
+      if (isTransient(error) || isMisfit(error)) throw error;
       return (error as Error).message;
     }
   }
@@ -276,22 +277,28 @@ async function readLogs(
   return { own, others, behind: consumed.some(([source, sequence]) => (mirrored[source] ?? 0) < sequence) };
 }
 
-/** Joins two logs to one: no effect stands before its cause, and what has none in the other log goes by its time. */
+/**
+ * Joins logs to one: no effect stands before its cause, each source keeps its order, and everything else goes by its time.
+ * Others than ours came by Kafka, where what two of them said can change places when it is published again.
+ */
 export function inOrder(own: readonly Envelope[], others: readonly Envelope[]): Envelope[] {
-  const [indexOfOwn, indexOfOther] = [indexes(own), indexes(others)];
+  const waiting = new Set([...own, ...others].map(({ id }) => id));
+  const logs = [own, ...Map.groupBy(others, ({ source }) => source).values()].map((log) => ({ log, at: 0 }));
   const events: Envelope[] = [];
-  for (let i = 0, j = 0; i < own.length || j < others.length;) {
-    const [mine, other] = [own[i], others[j]];
-    const mineWaits = mine !== undefined && (indexOfOther.get(mine.causationid) ?? -1) >= j;
-    const otherWaits = other !== undefined && (indexOfOwn.get(other.causationid) ?? -1) >= i;
-    const isMineNext =
-      mineWaits === otherWaits ? mine !== undefined && (!other || mine.time <= other.time) : otherWaits;
-    if (isMineNext || !other) events.push(own[i++]!);
-    else events.push(others[j++]!);
+  while (waiting.size > 0) {
+    let first: (typeof logs)[number] | undefined;
+    for (const entry of logs) {
+      const next = entry.log[entry.at];
+      if (next && (!first || precedes(next, first.log[first.at]!, waiting))) first = entry;
+    }
+    const event = first!.log[first!.at++]!;
+    waiting.delete(event.id);
+    events.push(event);
   }
   return events;
 }
 
-function indexes(events: readonly Envelope[]): Map<string, number> {
-  return new Map(events.map(({ id }, index) => [id, index]));
+function precedes(a: Envelope, b: Envelope, waiting: ReadonlySet<string>): boolean {
+  const [aWaits, bWaits] = [waiting.has(a.causationid), waiting.has(b.causationid)];
+  return aWaits === bWaits ? a.time < b.time : bWaits;
 }

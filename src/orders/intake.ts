@@ -7,7 +7,8 @@ import { isoTime } from '#contracts/time.ts';
 import type { Cause, Row } from '#platform/processor/aggregate.ts';
 import { Batcher } from '#platform/processor/batcher.ts';
 import { contextAt, type Clock } from '#platform/runtime/clock.ts';
-import { ConflictError, type Database, isTransient, isUniqueViolation } from '#platform/database/database.ts';
+import { ConflictError, type Database } from '#platform/database/database.ts';
+import { isMisfit, isTransient, isUniqueViolation } from '#platform/database/failures.ts';
 import { assertSameRequest, type RequestKey } from '#platform/http/idempotency.ts';
 import { Problem } from '#platform/http/problems.ts';
 import type { Bus } from '#platform/log/bus.ts';
@@ -207,7 +208,7 @@ export class Intake {
     try {
       return await this.#insert(placements);
     } catch (error) {
-      if (isTransient(error)) throw error;
+      if (isTransient(error) || isMisfit(error)) throw error;
       if (placements.length === 1) {
         failed.set(
           placements[0]!.key,

@@ -1,6 +1,7 @@
 import { uuidv7 } from '#platform/runtime/uuid.ts';
 import { Batcher } from '#platform/processor/batcher.ts';
-import { type Database, ConflictError, isUniqueViolation } from '#platform/database/database.ts';
+import { type Database, ConflictError } from '#platform/database/database.ts';
+import { isUniqueViolation } from '#platform/database/failures.ts';
 import {
   approved,
   type ChangeRequest,

@@ -266,6 +266,7 @@ class Phase {
       brokers: this.#cluster.kafkaBrokers!,
       topic: TOPIC,
       databases: SERVICES.map(({ name }) => this.#cluster.databaseUrl(name)),
+      causesMayFollow: this.#options.kinds.some((kind) => (FAULTS[kind] as FaultKind).causesMayFollow),
     };
     let report = await compareTopic(question);
     if (report.faults.length > 0)

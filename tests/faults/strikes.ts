@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { readSettings } from '#platform/runtime/settings.ts';
@@ -10,6 +11,7 @@ import type { Member } from '#dev/cluster/member.ts';
 import { consumersOf, SERVICES } from '#system/services.ts';
 import { readiness } from '#tests/support/cluster.ts';
 import { childrenOf } from '#tests/support/killable.ts';
+import { loseTail } from '#tests/support/power-cut.ts';
 import type { Seeded } from '#tests/support/seeded.ts';
 import { until } from '#tests/support/until.ts';
 
@@ -42,6 +44,8 @@ export interface FaultKind {
   readonly everyMs: readonly [least: number, most: number];
   /** A sender that dies between sending a mail and noting it sends it again, under the same Message-ID. */
   readonly mailsMayRepeat: boolean;
+  /** What was lost is published again, by each service for itself: what two of them said may change places. */
+  readonly causesMayFollow?: boolean;
   /** How long one strike takes, where that is known beforehand: none begins that would outlast the phase. */
   readonly lastsMs?: (field: Field) => number;
   readonly begin: (field: Field) => Strikes;
@@ -74,6 +78,13 @@ export const FAULTS = {
     begin: killRelays,
   },
   kafka: { meaning: 'kill -9 of Kafka', everyMs: [5_000, 20_000], mailsMayRepeat: false, begin: killKafka },
+  power: {
+    meaning: 'a power cut of Kafka: kill -9, and the end of its log is gone',
+    everyMs: [5_000, 20_000],
+    mailsMayRepeat: false,
+    causesMayFollow: true,
+    begin: cutPower,
+  },
   redis: { meaning: 'kill -9 of Redis', everyMs: [2_000, 10_000], mailsMayRepeat: false, begin: killRedis },
   postgres: {
     meaning: 'kill -9 of PostgreSQL: of its server alone, of everything, of one of its processes',
@@ -206,15 +217,31 @@ function killKafka(field: Field): Strikes {
   return { strike: () => killBroker(field, 'kafka') };
 }
 
+function cutPower(field: Field): Strikes {
+  const { cluster, count, random } = field;
+  return {
+    async strike() {
+      const dataDir = join(cluster.folder, 'kafka', 'data');
+      const what = await killBroker(field, 'kafka', () => {
+        const lost = loseTail(dataDir, 'order-events', random.between(1, 20) / 100);
+        count('partitions that lost their end', lost.length);
+      });
+      return `${what}, without the end of its log`;
+    },
+  };
+}
+
 function killRedis(field: Field): Strikes {
   return { strike: () => killBroker(field, 'redis') };
 }
 
-/** Kills it, and waits until another process of it answers. */
-async function killBroker({ cluster, most }: Field, broker: string): Promise<string> {
+/** Kills it, does something to what it leaves behind, and waits until another process of it answers. */
+async function killBroker({ cluster, most }: Field, broker: string, onGone = (): void => {}): Promise<string> {
   const pid = pidOf(cluster, broker)!;
   signal(pid, 'SIGKILL');
   const killedMs = performance.now();
+  await until(`${broker} to be gone`, () => !isAlive(pid), { everyMs: 1 });
+  onGone();
   await until(`${broker} to answer again`, () => pidOf(cluster, broker) !== pid, {
     timeoutMs: BACK_TIMEOUT_MS,
     everyMs: 20,
@@ -253,6 +280,15 @@ function killPostgres({ cluster, random, most }: Field): Strikes {
 
 function pidOf(cluster: Cluster, broker: string): number | undefined {
   return cluster.brokers.find(({ name }) => name === broker)?.pid;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 async function answers(url: string): Promise<boolean> {

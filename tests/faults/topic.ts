@@ -14,6 +14,8 @@ export interface TopicQuestion {
   readonly topic: string;
   /** The database of each service. */
   readonly databases: readonly string[];
+  /** Something was published again, so that an event may stand before one of another service that caused it. */
+  readonly causesMayFollow?: boolean;
 }
 
 /** What an event says of itself, on the topic or in an outbox. */
@@ -53,12 +55,17 @@ export class Faults {
  * Every message has its order's id as key, and an order has one partition. Without the repetitions, no event of an
  * order stands before its cause, each source's sequence has no gap, and the topic says what the outboxes say.
  */
-export async function compareTopic({ brokers, topic, databases }: TopicQuestion): Promise<TopicReport> {
+export async function compareTopic({
+  brokers,
+  topic,
+  databases,
+  causesMayFollow = false,
+}: TopicQuestion): Promise<TopicReport> {
   const faults = new Faults();
   const outboxes = new Map<string, Said>();
   let parked = 0;
   for (const url of databases) parked += await readOutbox(url, outboxes, faults);
-  const reader = new TopicReader(outboxes, faults);
+  const reader = new TopicReader(outboxes, faults, causesMayFollow);
   const messages = await eachMessage(brokers, topic, (message) => reader.take(message));
   reader.end();
   return {
@@ -103,7 +110,10 @@ export class TopicReader {
   readonly #partitions = new Map<string, number>();
   readonly #sequences = new Map<string, number>();
 
-  constructor(outboxes: ReadonlyMap<string, Said>, faults: Faults) {
+  readonly #causesMayFollow: boolean;
+
+  constructor(outboxes: ReadonlyMap<string, Said>, faults: Faults, causesMayFollow = false) {
+    this.#causesMayFollow = causesMayFollow;
     this.#outboxes = outboxes;
     this.#faults = faults;
   }
@@ -151,7 +161,9 @@ export class TopicReader {
     this.#sequences.set(source, said.sequence);
     // The cause of most events is an event; of some it is a command, which is in no outbox.
     const cause = this.#outboxes.get(said.cause);
-    if (cause?.order === said.order && !this.#seen.has(said.cause)) this.#faults.add('before its cause', place);
+    const mayFollow = this.#causesMayFollow && cause?.source !== said.source;
+    if (cause?.order === said.order && !this.#seen.has(said.cause) && !mayFollow)
+      this.#faults.add('before its cause', place);
   }
 }
 

@@ -30,6 +30,7 @@ export interface DatabaseOptions {
 type QueryRow = Record<string, unknown>;
 
 const CONNECT_TIMEOUT_MS = 10_000;
+const ANSWER_LATE_MS = 5_000;
 /** Of a pool, what reads of callers leave to everybody else: a quarter, two at least, where that leaves them one. */
 function reservedOf(poolSize: number): number {
   return Math.min(Math.max(2, poolSize >> 2), poolSize - 1);
@@ -71,6 +72,8 @@ export class Database {
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       idleTimeoutMillis: 0,
       statement_timeout: options.statementTimeoutMs,
+      // The server gives up first; this is for a connection whose other end is gone, and which would wait for hours.
+      ...(options.statementTimeoutMs > 0 && { query_timeout: options.statementTimeoutMs + ANSWER_LATE_MS }),
       application_name: options.applicationName,
       keepAlive: true,
     });
@@ -151,27 +154,4 @@ export class Database {
   async close(): Promise<void> {
     await this.pool.end();
   }
-}
-
-/**
- * True for failures that say nothing about the data: connection lost, server starting or stopping, read-only as
- * during a failover (25006), out of resources, deadlock, timeout, a schema that does not fit (a deployment under way).
- * They are waited out and retried; they never park an order. Source: PostgreSQL "Error Codes", classes 08, 40, 42, 53,
- * 55, 57, 58.
- */
-export function isTransient(error: unknown): boolean {
-  const code = (error as { code?: unknown })?.code;
-  // Of the socket. It comes first: EPIPE is as long as an SQLSTATE.
-  if (typeof code === 'string' && /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_|ENOENT|EHOSTUNREACH)/.test(code)) return true;
-  if (typeof code === 'string') return /^(25006|(08|40|42|53|55|57|58)[0-9A-Z]{3})$/.test(code);
-  return (
-    error instanceof Error &&
-    /Connection terminated|timeout exceeded when trying to connect|Client has encountered|not queryable/i.test(
-      error.message,
-    )
-  );
-}
-
-export function isUniqueViolation(error: unknown): boolean {
-  return (error as { code?: unknown })?.code === '23505';
 }

@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import { isRefusal, type Refusal } from '#contracts/errors.ts';
-import { ConflictError, type Database, isUniqueViolation } from '#platform/database/database.ts';
+import { ConflictError, type Database } from '#platform/database/database.ts';
+import { isUniqueViolation } from '#platform/database/failures.ts';
 import type { CommandRequest, Done } from '#platform/processor/batch.ts';
 import { type RequestKey, requestKey, storedAnswer } from './idempotency.ts';
 import { type Problem, problemOfRefusal } from './problems.ts';

@@ -1,6 +1,6 @@
 import type { FastifyReply } from 'fastify';
 import { type ErrorCode, ERRORS, type Refusal } from '#contracts/errors.ts';
-import { isTransient } from '#platform/database/database.ts';
+import { isTransient } from '#platform/database/failures.ts';
 
 export interface FieldError {
   /** JSON pointer into the body (RFC 6901). */

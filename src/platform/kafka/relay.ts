@@ -1,4 +1,5 @@
-import { ConflictError, type Database, isTransient } from '#platform/database/database.ts';
+import { ConflictError, type Database } from '#platform/database/database.ts';
+import { isTransient } from '#platform/database/failures.ts';
 import type { UnparkChange } from '#platform/log/parked.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
 import { type Backoff, backoffMs } from '#platform/runtime/backoff.ts';

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ConflictError, type Database, isTransient } from '#platform/database/database.ts';
+import { ConflictError, type Database } from '#platform/database/database.ts';
+import { isMisfit, isTransient, misfitReason } from '#platform/database/failures.ts';
 import { type Backoff, backoffMs } from '#platform/runtime/backoff.ts';
 import type { Health } from '#platform/runtime/health.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
@@ -151,7 +152,8 @@ export class Follower {
         await this.#subscription?.reset();
         return;
       } catch (error) {
-        if (!isTransient(error)) throw error;
+        if (!isTransient(error) && !isMisfit(error)) throw error;
+        this.failure = isMisfit(error) ? misfitReason(error) : (error as Error).message;
         await sleep(backoffMs(attempt, DATABASE_RETRY));
       }
     }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Envelope } from '#contracts/envelope.ts';
-import { ConflictError, type Database, isTransient } from '#platform/database/database.ts';
+import { ConflictError, type Database } from '#platform/database/database.ts';
+import { isTransient } from '#platform/database/failures.ts';
 import { insertRows, updateRows, type Write } from '#platform/database/statement.ts';
 import { type LogPosition, isAfter, readOffsets, type StoredOffset } from './bus.ts';
 

@@ -1,5 +1,6 @@
 import type { Envelope } from '#contracts/envelope.ts';
 import type { Database } from '#platform/database/database.ts';
+import { isTransient } from '#platform/database/failures.ts';
 import { insertRows, type Write } from '#platform/database/statement.ts';
 import { type Bus, moveOffsets, type OffsetMove } from '#platform/log/bus.ts';
 import type { Follower } from '#platform/log/follower.ts';
@@ -62,6 +63,15 @@ export interface ProcessorOptions<State, Command, Effect, Value> {
   readonly lingerMs?: number;
 }
 
+/**
+ * A plan that was given to the database, and no reply came: its connection was lost. The statement is whole or not at all,
+ * so one of its events in the log says that all of it happened.
+ */
+export interface Doubt<State, Command, Effect, Value> {
+  readonly plan: Plan<State, Effect, Value, WaitingCommand<State, Command>>;
+  readonly moves: readonly OffsetMove[];
+}
+
 /** Within an order's own queue nothing waits behind anything else. */
 const NONE: ReadonlySet<string> = new Set();
 
@@ -92,9 +102,17 @@ export class Committer<State, Command, Effect, Value> {
     moves: readonly OffsetMove[],
     parked: readonly ParkedEvent[],
     trustOpening: boolean,
+    doubts: Doubt<State, Command, Effect, Value>[] = [],
   ): Promise<void> {
     const startedMs = performance.now();
     const { name, store, metrics } = this.#options;
+    const done = await this.#happened(doubts);
+    if (done) {
+      if (done.moves === moves) this.#follower.saved(moves);
+      this.#follower.parking.add(done.plan.parked);
+      this.#finish(done.plan);
+      return;
+    }
     let loaded = await loadBatch(this.#options, this.#remembered, batch, trustOpening);
     let plan = this.#decide(batch, loaded);
     const doubtful = this.#remembered.doubtful(plan, loaded);
@@ -108,7 +126,13 @@ export class Committer<State, Command, Effect, Value> {
     const writes = writesOf(store, plan);
     if (plan.parked.length > 0) writes.push(this.#follower.parking.park(plan.parked));
     if (moves.length > 0) writes.push(moveOffsets(name, moves));
-    await commitWrites(this.#options, writes, plan.events);
+    try {
+      await commitWrites(this.#options, writes, plan.events);
+    } catch (error) {
+      // Without events there is nothing by which it could be recognized, nor anything that would happen twice.
+      if (plan.events.length > 0 && isTransient(error)) doubts.push({ plan, moves });
+      throw error;
+    }
     this.#follower.saved(moves);
     this.#follower.parking.add(plan.parked);
     this.#committed(plan, loaded);
@@ -134,6 +158,24 @@ export class Committer<State, Command, Effect, Value> {
 
   #committed(plan: Plan<State, Effect, Value, WaitingCommand<State, Command>>, loaded: Loaded<State, Value>): void {
     this.#remembered.keep(loaded, plan);
+    this.#finish(plan);
+  }
+
+  /** Which of these plans was committed after all; at most one of a batch can be. */
+  async #happened(
+    doubts: readonly Doubt<State, Command, Effect, Value>[],
+  ): Promise<Doubt<State, Command, Effect, Value> | undefined> {
+    if (doubts.length === 0) return undefined;
+    const firsts = doubts.map(({ plan }) => plan.events[0]!);
+    const rows = await this.#options.database.query<{ id: string }>(
+      'select id from log.order_outbox where subject = any($1::uuid[]) and id = any($2::uuid[])',
+      [firsts.map(({ subject }) => subject), firsts.map(({ id }) => id)],
+    );
+    return doubts.find(({ plan }) => rows.some(({ id }) => id === plan.events[0]!.id));
+  }
+
+  /** Answers the commands of a plan that is saved, and starts its effects. */
+  #finish(plan: Plan<State, Effect, Value, WaitingCommand<State, Command>>): void {
     for (const answer of plan.answers) {
       if ('error' in answer) answer.request.reject(answer.error);
       else answer.request.resolve(answer.answer);

@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Envelope } from '#contracts/envelope.ts';
 import type { OrderEvent } from '#contracts/order-events.ts';
 import type { Refusal } from '#contracts/errors.ts';
-import { ConflictError, isTransient, isUniqueViolation } from '#platform/database/database.ts';
+import { ConflictError } from '#platform/database/database.ts';
+import { failureKind, isUniqueViolation, misfitReason } from '#platform/database/failures.ts';
 import type { Lag, OffsetMove } from '#platform/log/bus.ts';
 import { DATABASE_RETRY, Follower, UPKEEP_EVERY_MS } from '#platform/log/follower.ts';
 import type { UnparkChange } from '#platform/log/parked.ts';
@@ -10,7 +11,7 @@ import { backoffMs } from '#platform/runtime/backoff.ts';
 import type { Health } from '#platform/runtime/health.ts';
 import { emptyRow, type Row } from './aggregate.ts';
 import type { Batch, CommandRequest, Done, ParkedEvent } from './batch.ts';
-import { Committer, type ProcessorOptions } from './commit.ts';
+import { Committer, type Doubt, type ProcessorOptions } from './commit.ts';
 import { Inbox, rejectExpired, type WaitingCommand } from './inbox.ts';
 import { Remembered } from './rows.ts';
 
@@ -24,6 +25,9 @@ import { Remembered } from './rows.ts';
 const CONFLICT_ATTEMPTS_MAX = 30;
 /** With each attempt, two processes that conflict wait up to this much longer, each for itself. */
 const CONFLICT_WAIT_MS = 5;
+
+/** A single event whose statement takes too long so often is at fault. */
+const LATE_ATTEMPTS_MAX = 3;
 
 const NOTHING = { events: [], commands: [] };
 
@@ -183,13 +187,17 @@ export class Processor<State, Command, Effect = never, Value = never> {
   /** Commits a batch, splitting it where one of its items is the cause of a failure. */
   async #process(batch: Batch<WaitingCommand<State, Command>>, moves: readonly OffsetMove[]): Promise<void> {
     let { events, commands } = batch;
+    let late = 0;
+    const doubts: Doubt<State, Command, Effect, Value>[] = [];
     for (let attempt = 0; ; attempt++) {
       try {
-        await this.#committer.commit({ events, commands }, moves, [], attempt === 0);
+        await this.#committer.commit({ events, commands }, moves, [], attempt === 0, doubts);
         this.#follower.failure = undefined;
         return;
       } catch (error) {
         this.#remembered.forgetBatch({ events, commands });
+        const kind = failureKind(error);
+        const size = events.length + commands.length;
         if (error instanceof ConflictError) {
           this.#options.metrics.conflict();
           if (error.write === 'offsets') {
@@ -203,9 +211,13 @@ export class Processor<State, Command, Effect = never, Value = never> {
             attempt = 0;
           }
           if (attempt > 2) await sleep(Math.random() * CONFLICT_WAIT_MS * attempt);
-        } else if (isTransient(error)) {
-          this.#follower.failure = (error as Error).message;
-          if (attempt === 0) this.#options.logger.warn({ err: error }, 'the database is not reachable; waiting');
+        } else if (kind === 'late' && (size > 1 || ++late >= LATE_ATTEMPTS_MAX) && size > 0) {
+          await this.#isolate({ events, commands }, moves, error);
+          return;
+        } else if (kind !== 'data') {
+          this.#waitsFor(error, kind);
+          // What no attempt cures before somebody mends the database keeps no caller waiting.
+          if (kind === 'misfit') commands = rejectExpired(commands, error);
           commands = rejectExpired(commands, error, this.#options.clock.nowMs());
           if (commands.length === 0 && events.length === 0 && moves.length === 0) return;
           if (this.#stopping) {
@@ -223,7 +235,19 @@ export class Processor<State, Command, Effect = never, Value = never> {
     }
   }
 
-  /** A batch the database refuses for its data: halve it until the item at fault stands alone. */
+  /** Says once why the database is waited for. */
+  #waitsFor(error: unknown, kind: 'away' | 'late' | 'misfit'): void {
+    const { logger } = this.#options;
+    const { message } = error as Error;
+    const failure = kind === 'misfit' ? misfitReason(error) : message;
+    if (this.#follower.failure === failure) return;
+    this.#follower.failure = failure;
+    if (kind === 'misfit') logger.error({ err: error }, 'the database does not fit this version; waiting');
+    else if (kind === 'late') logger.warn({ err: error }, 'the database takes too long');
+    else logger.warn({ err: error }, 'the database is away or takes no writes; waiting');
+  }
+
+  /** A batch the database refuses for its data, or takes too long for: halve it until the item at fault stands alone. */
   async #isolate(
     { events, commands }: Batch<WaitingCommand<State, Command>>,
     moves: readonly OffsetMove[],

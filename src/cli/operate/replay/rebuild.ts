@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Envelope } from '#contracts/envelope.ts';
-import { isTransient } from '#platform/database/database.ts';
+import { isTransient } from '#platform/database/failures.ts';
 import { insertRows } from '#platform/database/statement.ts';
 import type { Projection, ProjectionTable } from '#platform/processor/projection.ts';
 import { recordReplay, CannotReplay } from '#platform/log/rewind.ts';

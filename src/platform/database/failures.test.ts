@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { isTransient } from './database.ts';
+import { isTransient } from './failures.ts';
 
 const withCode = (code: string): Error => Object.assign(new Error('failed'), { code });
 
