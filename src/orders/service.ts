@@ -33,6 +33,7 @@ export const orders: ServiceDefinition = {
   summary: 'The order, from the request to the end; the only writer of an order',
   tags: [{ name: 'orders', description: 'Orders, from the request to the end' }],
   paths: [{ path: '/orders' }, { path: '/orders/*' }, { path: '/dashboard' }],
+  vital: true,
   emits: SOURCES.orders,
   needs: ['lookupProducts', 'renamedProducts', 'checkArrival', 'paymentProviders'],
   migrations: fileURLToPath(new URL('migrations', import.meta.url)),

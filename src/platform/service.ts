@@ -79,6 +79,8 @@ export interface ServiceDefinition {
   readonly tags?: readonly Tag[];
   /** What it answers behind the gateway. Without it nobody calls the service by way of the gateway. */
   readonly paths?: readonly ServedPath[];
+  /** Without it no order is taken: a gateway is not ready while none of its processes is. */
+  readonly vital?: true;
   /** True for the one that knows who may call, and hands on what services in other processes answer. */
   readonly frontDoor?: true;
   /** Source of the events that it writes to the log, such as `/olms/orders`; undefined where it writes none. */

@@ -1,12 +1,22 @@
 import type { Cache } from '#platform/cache/cache.ts';
 import { type Check, databaseCheck } from '#platform/http/operations.ts';
+import type { RemoteService } from '#platform/http/remote/client.ts';
 import type { Consumer } from '#platform/log/consumer.ts';
 import type { Service } from '#platform/service.ts';
 import type { Databases } from './databases.ts';
 import type { Messaging } from './messaging.ts';
 import type { Remote } from './remote.ts';
 
-/** What else a process depends on. What other processes do is shown, but makes nobody unready for the rest. */
+/**
+ * A gateway is ready for the first time when every service behind it has been: until then requests would be refused.
+ * Afterwards a service that is away takes only its own calls with it, unless without it no order is taken.
+ */
+async function behindGateway(service: RemoteService, isVital: boolean): Promise<Check> {
+  const { ok, detail, ready, wasReady } = await service.readiness();
+  return { ok, detail, ...(wasReady && (ready || !isVital) && { optional: true as const }) };
+}
+
+/** What else a process depends on. What other processes do is shown, but makes nobody unready for the rest; see {@link behindGateway}. */
 export async function readinessChecks(
   databases: Databases,
   { bus, apart }: Messaging,
@@ -14,6 +24,7 @@ export async function readinessChecks(
   remote: Remote,
   cache: Cache,
   services: Iterable<Service>,
+  { frontDoor, vital }: { readonly frontDoor: boolean; readonly vital: ReadonlySet<string> },
 ): Promise<Record<string, Check>> {
   const checks: Record<string, Check> = {};
   for (const { database, services } of databases.distinct.slice(1))
@@ -23,7 +34,9 @@ export async function readinessChecks(
   if (relay) checks['relay'] = { ...relay.healthy(), optional: true };
   await Promise.all(
     [...remote.services.values()].map(async (service) => {
-      checks[`service ${service.name}`] = { ...(await service.reachable()), optional: true };
+      checks[`service ${service.name}`] = frontDoor
+        ? await behindGateway(service, vital.has(service.name))
+        : { ...(await service.reachable()), optional: true };
     }),
   );
   // Without it the system is slower, and says so.

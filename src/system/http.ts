@@ -84,6 +84,7 @@ export async function createApp({
     for (const [further, consumer] of Object.entries(service.consumers ?? {})) consumers.set(further, consumer);
   }
   const relay = relayConsumer(messaging.relays);
+  const vital = new Set(definitions.filter((definition) => definition.vital).map(({ name }) => name));
   const elsewhere = definitions.flatMap(({ name, paths }) =>
     paths && !services.has(name) ? [{ name, paths, remote: remote.services.get(name) }] : [],
   );
@@ -98,7 +99,11 @@ export async function createApp({
       publicUrl,
       metricsToken: config.metricsToken,
       metricsOpenHere: config.environment !== 'production',
-      moreChecks: () => readinessChecks(databases, messaging, relay, remote, cache, services.values()),
+      moreChecks: () =>
+        readinessChecks(databases, messaging, relay, remote, cache, services.values(), {
+          frontDoor: frontDoor !== undefined,
+          vital,
+        }),
       ...(frontDoor && elsewhere.length > 0 && { document: () => describeApi(definitions, packageVersion) }),
     });
     const parking = relay ? new Map([...consumers, ['relay', relay]]) : consumers;

@@ -28,6 +28,11 @@ async function start(services: readonly string[], env: Readonly<Record<string, s
   return startSystem({ services, env: all, logger });
 }
 
+interface Readiness {
+  readonly status: string;
+  readonly checks: Readonly<Record<string, { readonly ok: boolean; readonly detail: string }>>;
+}
+
 describe('the gateway', () => {
   let first: StandIn;
   let second: StandIn;
@@ -193,23 +198,60 @@ describe('the gateway', () => {
   });
 
   test('answers 503 while a service is dead, without harm to the others, and recovers with it', async () => {
+    await until('the gateway to be ready', async () => {
+      const { status } = await api.as(undefined).call('GET', '/health/readiness');
+      return status === 200;
+    });
     await only.stop();
     const dead = await api.call<Problem>('GET', '/payments');
     expect([dead.status, dead.body.code]).toEqual([503, 'UNAVAILABLE']);
     expect(Number(dead.headers['retry-after'])).toBeGreaterThanOrEqual(1);
     expect(dead.headers['content-type']).toContain('application/problem+json');
     expect((await api.call('GET', '/stock')).status).toBe(200);
-    const readiness = await api
-      .as(undefined)
-      .call<{ status: string; checks: Record<string, { ok: boolean; detail: string }> }>('GET', '/health/readiness');
-    expect([readiness.status, readiness.body.status]).toEqual([200, 'degraded']);
+    const readiness = await until('the gateway to say so', async () => {
+      const found = await api.as(undefined).call<Readiness>('GET', '/health/readiness');
+      return found.body.status === 'degraded' && found;
+    });
+    expect(readiness.status).toBe(200);
     expect(readiness.body.checks['service payments']).toMatchObject({
       ok: false,
       detail: expect.stringContaining('ECONNREFUSED') as string,
     });
-    expect(readiness.body.checks['service inventory']).toMatchObject({ ok: true, detail: '2 of 2 replicas answer' });
+    expect(readiness.body.checks['service inventory']).toMatchObject({ ok: true, detail: '2 of 2 replicas are ready' });
     await only.start();
     await until('the service to be reached again', async () => (await api.call('GET', '/payments')).status === 200);
+  });
+
+  test('is not ready before each service behind it has been, and says what they say', async () => {
+    const ask = async (): Promise<[number, string]> => {
+      const { status, body } = await api.as(undefined).call<Readiness>('GET', '/health/readiness');
+      return [status, body.checks['service payments']!.detail];
+    };
+    await only.stop();
+    expect(await ask()).toEqual([
+      503,
+      expect.stringMatching(
+        /^0 of 1 replicas are ready; it has not been ready since this process began; .*ECONNREFUSED/,
+      ),
+    ]);
+    await only.start();
+    only.answer = (_request, response) => {
+      response.statusCode = 503;
+      response.end(
+        JSON.stringify({ status: 'unavailable', checks: { database: { ok: false, detail: 'only reads' } } }),
+      );
+    };
+    await until('the reason to be shown', async () => (await ask())[1].endsWith(': database: only reads'));
+    expect((await ask())[0]).toBe(503);
+    only.answer = (_request, response) =>
+      void response.end(JSON.stringify({ status: 'degraded', checks: { relay: { ok: false, detail: 'stuck' } } }));
+    await until('the gateway to be ready', async () => (await ask())[0] === 200);
+    // It can do its work, and what is wrong there is named here.
+    expect(await ask()).toEqual([200, `1 of 1 replicas are ready; ${only.url}: relay: stuck`]);
+    await only.stop();
+    await until('its end to be noticed', async () => (await ask())[1].includes('ECONNREFUSED'));
+    expect((await ask())[0]).toBe(200);
+    await only.start();
   });
 
   test('opens its breaker after failures in a row, and then sends one call at a time to find out', async () => {

@@ -97,10 +97,16 @@ export interface ClaimedAct<Mark, Answer> {
   readonly happened: (mark: Mark) => Promise<Answer | undefined>;
 }
 
+/** A claim as whoever holds it knows it: when it was made or taken over, to the microsecond. */
+interface Claim<Mark> {
+  readonly mark: Mark;
+  readonly claimedAt: string;
+}
+
 /**
  * Does once under a key what cannot be saved in one statement with it: the key is claimed, then the act is done,
- * then its answer is kept. A repeat that comes meanwhile waits for that; one that finds an abandoned claim looks
- * whether the act happened, and does it where it did not.
+ * then its answer is kept. A repeat that comes meanwhile waits for that; one that finds an abandoned claim takes it over,
+ * which one of several does, looks whether the act happened, and does it where it did not.
  */
 export async function actOnce<Mark, Answer>(
   database: Database,
@@ -115,35 +121,50 @@ export async function actOnce<Mark, Answer>(
     ]);
     return answer;
   };
-  const letGo = (): Promise<unknown> =>
-    database.query('delete from log.idempotency_keys where key = $1 and status = $2', [key.key, IN_FLIGHT]);
+  const actAs = async ({ claimedAt }: Claim<Mark>): Promise<Answer> => {
+    const answer = await act().catch(async (error: unknown) => {
+      // Only this claim: somebody may have taken it over from us.
+      await database.query(
+        'delete from log.idempotency_keys where key = $1 and status = $2 and created_at::text = $3',
+        [key.key, IN_FLIGHT, claimedAt],
+      );
+      throw error;
+    });
+    return keep(answer);
+  };
   const deadlineMs = Date.now() + IN_FLIGHT_PATIENCE_MS;
   for (;;) {
-    const claimed = await database.query(
-      'insert into log.idempotency_keys (key, request_hash, status, answer) values ($1, $2, $3, $4) on conflict do nothing returning key',
-      [key.key, key.requestHash, IN_FLIGHT, JSON.stringify(await mark())],
-    );
-    if (claimed.length > 0) {
-      const answer = await act().catch(async (error: unknown) => {
-        await letGo();
-        throw error;
-      });
-      return keep(answer);
-    }
+    const claimed = await makeClaim(database, key, await mark());
+    if (claimed) return actAs(claimed);
     const before = await storedReply<Mark | Answer>(database, key);
     if (before && before.status !== IN_FLIGHT) return before.answer as Answer;
-    const abandoned = await database.query<{ answer: Mark }>(
-      'select answer from log.idempotency_keys where key = $1 and status = $2 and created_at < now() - make_interval(secs => $3)',
-      [key.key, IN_FLIGHT, ABANDONED_MS / 1000],
-    );
-    if (abandoned[0]) {
-      const answer = await happened(abandoned[0].answer);
-      if (answer !== undefined) return keep(answer);
-      await letGo();
-      continue;
+    const taken = await takeOverClaim<Mark>(database, key);
+    if (taken) {
+      const answer = await happened(taken.mark);
+      return answer === undefined ? actAs(taken) : keep(answer);
     }
     if (Date.now() > deadlineMs)
       throw new Problem('UNAVAILABLE', 'The first request with this Idempotency-Key is still being worked on.');
     await sleep(POLL_MS);
   }
+}
+
+/** Undefined where somebody has claimed the key. */
+async function makeClaim<Mark>(database: Database, key: RequestKey, mark: Mark): Promise<Claim<Mark> | undefined> {
+  const [row] = await database.query<{ claimed_at: string }>(
+    'insert into log.idempotency_keys (key, request_hash, status, answer) values ($1, $2, $3, $4) on conflict do nothing returning created_at::text as claimed_at',
+    [key.key, key.requestHash, IN_FLIGHT, JSON.stringify(mark)],
+  );
+  return row && { mark, claimedAt: row.claimed_at };
+}
+
+/** An abandoned claim, from now on ours; undefined where there is none, or somebody else was faster. */
+async function takeOverClaim<Mark>(database: Database, key: RequestKey): Promise<Claim<Mark> | undefined> {
+  const [row] = await database.query<{ mark: Mark; claimed_at: string }>(
+    `update log.idempotency_keys set created_at = clock_timestamp()
+     where key = $1 and status = $2 and created_at < clock_timestamp() - make_interval(secs => $3)
+     returning answer as mark, created_at::text as claimed_at`,
+    [key.key, IN_FLIGHT, ABANDONED_MS / 1000],
+  );
+  return row && { mark: row.mark, claimedAt: row.claimed_at };
 }

@@ -37,13 +37,17 @@ export interface Check extends Health {
 }
 
 const DATABASE_CHECK_MS = 2_000;
+/** Of a standby, and of a server that was told to take no writes. */
+const READ_ONLY = "select current_setting('transaction_read_only')::boolean as read_only";
+const ONLY_READS =
+  'it takes no writes: it is read-only, as during a failover. Everything waits; bring the primary back or promote a standby';
 
 export async function databaseCheck(database: Database): Promise<Check> {
   const late = new Promise<Check>((resolve) =>
     setTimeout(() => resolve({ ok: false, detail: 'no answer in 2 s' }), DATABASE_CHECK_MS).unref(),
   );
-  const asked = database.query('select 1').then(
-    (): Check => ({ ok: true, detail: 'answers' }),
+  const asked = database.query<{ read_only: boolean }>(READ_ONLY).then(
+    ([row]): Check => (row?.read_only ? { ok: false, detail: ONLY_READS } : { ok: true, detail: 'answers' }),
     (error: unknown): Check => ({ ok: false, detail: (error as Error).message }),
   );
   return Promise.race([asked, late]);

@@ -53,7 +53,19 @@ export interface Call {
   readonly repeatable?: boolean;
 }
 
+const READINESS_TIMEOUT_MS = 3_000;
+/** Whoever asks more often gets the same answer: each question is one to every replica and its database. */
+const READINESS_EVERY_MS = 500;
+const READINESS: Call = { method: 'GET', path: '/health/readiness', headers: {}, timeoutMs: READINESS_TIMEOUT_MS };
 const LIVENESS: Call = { method: 'GET', path: '/health/liveness', headers: {}, timeoutMs: PROBE_TIMEOUT_MS };
+
+/** How a service in other processes is; `ok` where every replica is ready and has nothing to report. */
+export interface RemoteReadiness extends Health {
+  /** Some replica can do its work now. */
+  readonly ready: boolean;
+  /** Some replica could, at least once since this process began. */
+  readonly wasReady: boolean;
+}
 
 export interface Answer {
   readonly statusCode: number;
@@ -89,6 +101,9 @@ export class RemoteService {
     breaker: new ConsecutiveBreaker(FAILURES_TO_OPEN),
   });
   #turn = 0;
+  #readiness: Promise<RemoteReadiness> | undefined;
+  #readinessMs = Number.NEGATIVE_INFINITY;
+  #wasReady = false;
 
   constructor(options: RemoteServiceOptions) {
     this.name = options.name;
@@ -206,6 +221,43 @@ export class RemoteService {
     return { ok: alive > 0, detail: [`${alive} of ${this.#replicas.length} replicas answer`, ...dead].join('; ') };
   }
 
+  /** What the readiness of its replicas says, asked beside the breaker. */
+  async readiness(): Promise<RemoteReadiness> {
+    const nowMs = performance.now();
+    if (nowMs - this.#readinessMs > READINESS_EVERY_MS) {
+      this.#readinessMs = nowMs;
+      this.#readiness = this.#askReadiness();
+    }
+    return this.#readiness!;
+  }
+
+  async #askReadiness(): Promise<RemoteReadiness> {
+    const problems: string[] = [];
+    let ready = 0;
+    await Promise.all(
+      this.#replicas.map(async ({ url, pool }) => {
+        try {
+          const { statusCode, body } = await ask(pool, READINESS);
+          if (statusCode === 200) ready++;
+          const text = Buffer.isBuffer(body) ? body.toString() : await body.text();
+          problems.push(...failuresIn(text).map((failure) => `${url}: ${failure}`));
+          if (statusCode !== 200 && problems.length === 0) problems.push(`${url} answers ${statusCode}`);
+        } catch (error) {
+          problems.push(`${url}: ${reasonOf(error)}`);
+        }
+      }),
+    );
+    if (ready > 0) this.#wasReady = true;
+    const count = `${ready} of ${this.#replicas.length} replicas are ready`;
+    const began = this.#wasReady ? [] : ['it has not been ready since this process began'];
+    return {
+      ok: problems.length === 0 && ready > 0,
+      detail: [count, ...began, ...problems].join('; '),
+      ready: ready > 0,
+      wasReady: this.#wasReady,
+    };
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.#replicas.map(({ pool }) => pool.destroy()));
   }
@@ -213,6 +265,16 @@ export class RemoteService {
 
 export function unavailable(service: string, reason = 'try again shortly'): Problem {
   return new Problem('UNAVAILABLE', `The ${service} service is not reachable: ${reason}.`, { members: { service } });
+}
+
+/** What a readiness document reports as wrong; nothing where it is none. */
+function failuresIn(text: string): string[] {
+  try {
+    const { checks = {} } = JSON.parse(text) as { checks?: Record<string, { ok?: boolean; detail?: string }> };
+    return Object.entries(checks).flatMap(([name, { ok, detail }]) => (ok === false ? `${name}: ${detail}` : []));
+  } catch {
+    return [];
+  }
 }
 
 async function ask(pool: Pool, call: Call): Promise<Answer> {
