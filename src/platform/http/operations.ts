@@ -37,7 +37,7 @@ export interface Check extends Health {
 }
 
 const DATABASE_CHECK_MS = 2_000;
-/** Of a standby, and of a server that was told to take no writes. */
+/** Of a standby, and of a server that is set to take no writes. */
 const READ_ONLY = "select current_setting('transaction_read_only')::boolean as read_only";
 const ONLY_READS =
   'it takes no writes: it is read-only, as during a failover. Everything waits; bring the primary back or promote a standby';
