@@ -96,7 +96,8 @@ export async function debianProgram(
     )
   ).trim();
   const libraries = [join(folder, 'usr/lib', architecture), join(folder, 'lib', architecture)];
-  return { command: join(folder, 'usr/bin', program), env: { LD_LIBRARY_PATH: libraries.join(delimiter) } };
+  const command = ['usr/bin', 'usr/sbin'].map((place) => join(folder, place, program)).find(existsSync)!;
+  return { command, env: { LD_LIBRARY_PATH: libraries.join(delimiter) } };
 }
 
 async function unpackWithDependencies(packageName: string, folder: string): Promise<void> {

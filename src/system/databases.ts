@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { Database } from '#platform/database/database.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '#platform/database/embedded/server.ts';
 import { migrate } from '#platform/database/migrate.ts';
+import { assertOwnSessions } from '#platform/database/sessions.ts';
 import { LOG_MIGRATIONS } from '#platform/log/migrations.ts';
 import { keepPartitions } from '#platform/log/partitions.ts';
 import type { Job } from '#platform/runtime/job.ts';
@@ -79,6 +80,7 @@ export async function openDatabases({
   for (const [configured, services] of byUrl) {
     if (configured === '') embedded = await startEmbedded(config, logger, closers);
     const url = configured || embedded!.url;
+    if (configured !== '') await assertOwnSessions(url, config.statementTimeoutMs);
     const applied = await migrate(url, migrationSets(services));
     if (applied.length > 0)
       logger.info({ migrations: applied.map(({ owner, name }) => `${owner}/${name}`) }, 'migrated');
