@@ -76,7 +76,7 @@ export class KafkaUnderTest {
     database: Database,
     config: KafkaConfig,
     url: string,
-    options: Pick<RelayOptions, 'recentCommits' | 'afterAcknowledged' | 'metrics'> = {},
+    options: Pick<Partial<RelayOptions>, 'recentCommits' | 'afterAcknowledged' | 'metrics' | 'logger'> = {},
   ): Promise<Relay> {
     const relay = await Relay.start({ config, database, url, logger, ...options });
     this.#relays.push(relay);

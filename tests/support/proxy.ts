@@ -12,6 +12,8 @@ export class Proxy {
   #target: Target;
   #lost: string | undefined;
   #frozen = false;
+  /** How many connections there have been. */
+  connections = 0;
 
   private constructor(target: Target) {
     this.#target = target;
@@ -57,6 +59,7 @@ export class Proxy {
   }
 
   #join(client: Socket): void {
+    this.connections++;
     const server = connect(this.#target);
     const pair = [client, server] as const;
     this.#pairs.add(pair);
