@@ -1,3 +1,4 @@
+import { orderNumber } from '#contracts/ids.ts';
 import type { Contact, OrderEvent, OrderItem } from '#contracts/order-events.ts';
 import { isoTime } from '#contracts/time.ts';
 import { ignore, type Rules } from '#platform/processor/aggregate.ts';
@@ -142,7 +143,7 @@ function namesOf(items: readonly OrderItem[]): Pick<Correspondence, 'names'> {
 /** How the customer knows the order: the reference, or the end of its id, which differs between orders of one day. */
 function labelOf(orderId: string, about: Correspondence | undefined): string {
   const reference = about?.reference === undefined ? '' : cut(clean(about.reference), LABEL_MAX);
-  return reference === '' ? orderId.slice(-12).toUpperCase() : reference;
+  return reference === '' ? orderNumber(orderId) : reference;
 }
 
 type Addressee = Pick<Notification, 'channel' | 'recipient' | 'body' | 'status' | 'detail'>;

@@ -1,8 +1,9 @@
+import { orderNumber } from '#contracts/ids.ts';
 import type { Environment } from '#platform/runtime/settings.ts';
 import { Problem, type Review } from '#client/client.ts';
 import { type ApiClient, withClient } from '#cli/client.ts';
 import { ageOf, facts, minuteOf, momentOf, print, printJson, table, wrapped } from '#cli/output.ts';
-import { numberOf, orderNamed } from './find.ts';
+import { orderNamed } from './find.ts';
 import { paymentText } from './order-text.ts';
 import type { OrderOptions } from './orders.ts';
 
@@ -23,7 +24,7 @@ export async function listReviews(options: ReviewListOptions, env: Environment):
     if (items.length === 0) return print(status === undefined ? 'there are no reviews' : `no review is ${status}`);
     const rows = items.map((review) => [
       review.id,
-      numberOf(review.orderId),
+      orderNumber(review.orderId),
       ageOf(review.openedAt),
       review.status === 'pending'
         ? `until ${minuteOf(review.deadlineAt)}`
@@ -53,7 +54,7 @@ export async function decideReview(
         ? await client.approveReview({ id }, { reason })
         : await client.rejectReview({ id }, { reason, ...(customerMessage !== undefined && { customerMessage }) });
     if (options.json) printJson(review);
-    else print(`review ${review.id} of order ${numberOf(review.orderId)} is ${review.status}`);
+    else print(`review ${review.id} of order ${orderNumber(review.orderId)} is ${review.status}`);
   });
 }
 
@@ -115,7 +116,7 @@ export async function showNotification(
     const head = facts([
       ['to', item.recipient ?? 'nobody'],
       ['by', item.channel],
-      ['about', `${item.eventType} of order ${numberOf(item.orderId)}`],
+      ['about', `${item.eventType} of order ${orderNumber(item.orderId)}`],
       ['status', `${item.status}${item.detail === null ? '' : `: ${item.detail}`}`],
       ['written', momentOf(item.createdAt)],
       ['sent', item.sentAt === null ? undefined : momentOf(item.sentAt)],

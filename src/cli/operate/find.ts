@@ -1,5 +1,5 @@
 import type { Environment } from '#platform/runtime/settings.ts';
-import { isUuid } from '#contracts/ids.ts';
+import { isUuid, orderNumber } from '#contracts/ids.ts';
 import { type OrderSummary, Problem } from '#client/client.ts';
 import { type ApiClient, type ClientOptions, withClient } from '#cli/client.ts';
 import { ageOf, minuteOf, print, printJson, table } from '#cli/output.ts';
@@ -9,15 +9,10 @@ import { ageOf, minuteOf, print, printJson, table } from '#cli/output.ts';
 const NUMBER = /^[0-9a-f]{12}$/i;
 const FOUND_MAX = 20;
 
-/** The last digits of an id: what mails call an order that has no reference. */
-export function numberOf(id: string): string {
-  return id.slice(-12).toUpperCase();
-}
-
 /** A row of a list of orders, under {@link ORDER_COLUMNS}. */
 export function orderRow(order: OrderSummary): unknown[] {
   return [
-    numberOf(order.id),
+    orderNumber(order.id),
     order.reference,
     order.status,
     order.paymentStatus,

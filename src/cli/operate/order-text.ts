@@ -1,6 +1,6 @@
+import { orderNumber } from '#contracts/ids.ts';
 import type { Order, ParkedOrder, Payment, Shipment } from '#client/client.ts';
 import { facts, momentOf, table } from '#cli/output.ts';
-import { numberOf } from './find.ts';
 
 /** One order as a page for people: where it stands, what it holds, its money, its parcels, and what may be done. */
 
@@ -41,7 +41,7 @@ const INDENT = 2;
 
 function headOf(order: Order, parked: readonly ParkedOrder[], unknown: readonly string[]): string {
   const { contact = {}, shippingAddress: address } = order;
-  const title = `Order ${numberOf(order.id)}${order.reference === undefined ? '' : `, ${order.reference}`}`;
+  const title = `Order ${orderNumber(order.id)}${order.reference === undefined ? '' : `, ${order.reference}`}`;
   return `${title}\n${indented(
     facts(
       [

@@ -1,8 +1,9 @@
+import { orderNumber } from '#contracts/ids.ts';
 import type { Environment } from '#platform/runtime/settings.ts';
 import type { ListOrdersParameters, Order, OrderSummary } from '#client/client.ts';
 import { type ApiClient, type ClientOptions, withClient } from '#cli/client.ts';
 import { print, printJson, table } from '#cli/output.ts';
-import { numberOf, ORDER_COLUMNS, orderNamed, orderRow } from './find.ts';
+import { ORDER_COLUMNS, orderNamed, orderRow } from './find.ts';
 import { type OrderPage, orderPage } from './order-text.ts';
 
 /** `olms orders …`: what an operator asks of orders, over the API. */
@@ -139,7 +140,7 @@ export async function commandOrder(
   await withClient(options, env, async (client) => {
     const order = await give(client, action, await orderNamed(client, name), options);
     if (options.json) printJson(order);
-    else print(`${numberOf(order.id)} is ${order.status}, payment ${order.paymentStatus}, version ${order.version}`);
+    else print(`${orderNumber(order.id)} is ${order.status}, payment ${order.paymentStatus}, version ${order.version}`);
   });
 }
 

@@ -1,3 +1,4 @@
+import { orderNumber } from '#contracts/ids.ts';
 import { spawnSync } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -5,7 +6,7 @@ import { join } from 'node:path';
 import type { Environment } from '#platform/runtime/settings.ts';
 import { type ApiClient, type ClientOptions, withClient } from '#cli/client.ts';
 import { ageOf, minuteOf, print, printJson, table } from '#cli/output.ts';
-import { numberOf, orderNamed } from './find.ts';
+import { orderNamed } from './find.ts';
 
 /** `olms park …`: orders whose event a service could not digest, and what to do about them. */
 
@@ -20,7 +21,7 @@ export async function listParked(options: ParkOptions, env: Environment): Promis
     if (parked.length === 0) return print('no order is parked');
     const rows = parked.map((entry) => [
       entry.consumer,
-      numberOf(entry.orderId),
+      orderNumber(entry.orderId),
       entry.eventType,
       entry.events,
       minuteOf(entry.parkedAt),
