@@ -7,6 +7,7 @@ import { type Redis, startRedis } from '#dev/brokers/redis.ts';
 import { SERVICES } from '#system/services.ts';
 import { answersReady, Member } from './member.ts';
 import { ClusterState, writeJson } from './state.ts';
+import { isAlive } from '#platform/database/embedded/process-identity.ts';
 
 /**
  * The production shape on one machine: Kafka, Redis, PostgreSQL with a database per service, and every service in
@@ -349,14 +350,5 @@ export class Cluster {
       databases: Object.fromEntries(SERVICES.map(({ name }) => [name, this.databaseUrl(name)])),
       members: this.#members.map(({ name, service, pid, url, logFile }) => ({ name, service, pid, url, logFile })),
     });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
   }
 }

@@ -7,6 +7,7 @@ import { Api } from '#tests/support/api.ts';
 import { freePort } from '#tests/support/ports.ts';
 import { DEFAULT_ENV } from '#tests/support/system.ts';
 import { until } from '#tests/support/until.ts';
+import { isAlive } from '#platform/database/embedded/process-identity.ts';
 
 /** `olms cluster` as a person uses it: started, interrupted, killed, started again. */
 
@@ -29,15 +30,6 @@ const map = (): Map => JSON.parse(readFileSync(join(folder, 'cluster', 'cluster.
 function pids(): number[] {
   const { brokers, members } = map();
   return [...brokers, ...members].flatMap(({ pid }) => pid ?? []);
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 async function start(port: number): Promise<{ api: Api; output: () => string }> {

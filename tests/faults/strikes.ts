@@ -14,6 +14,7 @@ import { childrenOf } from '#tests/support/killable.ts';
 import { loseTail } from '#tests/support/power-cut.ts';
 import type { Seeded } from '#tests/support/seeded.ts';
 import { until } from '#tests/support/until.ts';
+import { isAlive } from '#platform/database/embedded/process-identity.ts';
 
 /** What is done to a cluster under load. */
 
@@ -280,15 +281,6 @@ function killPostgres({ cluster, random, most }: Field): Strikes {
 
 function pidOf(cluster: Cluster, broker: string): number | undefined {
   return cluster.brokers.find(({ name }) => name === broker)?.pid;
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 async function answers(url: string): Promise<boolean> {

@@ -1,10 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Database } from '#platform/database/database.ts';
-import { startEmbeddedPostgres } from '#platform/database/embedded/server.ts';
+import { isAlive } from '#platform/database/embedded/process-identity.ts';
 import type { ServiceAudit } from '#platform/audit.ts';
 import { type Environment, readSettings } from '#platform/runtime/settings.ts';
 import type { ServiceDefinition } from '#platform/service.ts';
+import { openStored } from '#cli/operate/stored.ts';
 import { findRunning } from '#cli/running.ts';
 import { sandboxUrl } from '#sandbox/settings.ts';
 import { databaseUrlOf, processSettings } from '#system/settings.ts';
@@ -45,7 +46,8 @@ export async function openPlaces(
   environment: Environment,
   definitions: readonly ServiceDefinition[],
 ): Promise<OpenPlaces> {
-  const { env, providerUrl } = whereabouts(environment);
+  const { dataFolder } = readSettings(processSettings, environment);
+  const { env, providerUrl } = whereabouts(environment, dataFolder);
   const byUrl = new Map<string, AuditedService[]>();
   for (const { name, emits, audit } of definitions) {
     if (!audit) continue;
@@ -60,7 +62,7 @@ export async function openPlaces(
     const all: Place[] = [];
     const missing: (AuditedService & { reason: string })[] = [];
     for (const [configured, services] of byUrl) {
-      const url = configured || (await embeddedUrl(env, closers));
+      const url = configured || (await embeddedUrl(dataFolder, closers));
       const database = new Database({
         url,
         poolSize: 1,
@@ -115,14 +117,8 @@ async function openedAt(
   }
 }
 
-async function embeddedUrl(env: Environment, closers: (() => Promise<void>)[]): Promise<string> {
-  const { dataFolder } = readSettings(processSettings, env);
-  const dataDir = join(dataFolder, 'postgres');
-  if (!existsSync(dataDir))
-    throw new Error(
-      `There is no data in ${dataFolder}; name it with OLMS_DATA, or set DATABASE_URL, or <SERVICE>_DATABASE_URL for each service.`,
-    );
-  const postgres = await startEmbeddedPostgres({ dataDir });
+async function embeddedUrl(dataFolder: string, closers: (() => Promise<void>)[]): Promise<string> {
+  const postgres = await openStored(dataFolder);
   closers.push(() => postgres.stop());
   return postgres.url;
 }
@@ -135,10 +131,10 @@ interface ClusterMap {
 }
 
 /** The environment with the databases of a cluster that runs in the data folder, where it names none itself. */
-function whereabouts(env: Environment): { env: Environment; providerUrl: string } {
+function whereabouts(env: Environment, dataFolder: string): { env: Environment; providerUrl: string } {
   const named = Object.keys(env).some((name) => /^(\w+_)?DATABASE_URL$/.test(name) && env[name] !== '');
-  const cluster = named ? undefined : runningCluster(env);
-  const running = findRunning(readSettings(processSettings, env).dataFolder);
+  const cluster = named ? undefined : runningCluster(dataFolder);
+  const running = findRunning(dataFolder);
   if (!cluster) return { env, providerUrl: running?.providerUrl ?? sandboxUrl(env) };
   const urls = Object.entries(cluster.databases).map(([service, url]) => [
     `${service.toUpperCase()}_DATABASE_URL`,
@@ -147,15 +143,10 @@ function whereabouts(env: Environment): { env: Environment; providerUrl: string 
   return { env: { ...env, ...Object.fromEntries(urls) }, providerUrl: cluster.providerUrl };
 }
 
-function runningCluster(env: Environment): ClusterMap | undefined {
-  const file = join(readSettings(processSettings, env).dataFolder, 'cluster', 'cluster.json');
+function runningCluster(dataFolder: string): ClusterMap | undefined {
+  const file = join(dataFolder, 'cluster', 'cluster.json');
   if (!existsSync(file)) return undefined;
   const map = JSON.parse(readFileSync(file, 'utf8')) as ClusterMap;
-  try {
-    process.kill(map.launcher, 0);
-    return map;
-  } catch {
-    // Left behind by a launcher that was killed.
-    return undefined;
-  }
+  // One whose launcher was killed is left behind.
+  return isAlive(map.launcher) ? map : undefined;
 }

@@ -1,8 +1,5 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { type Environment, readSettings } from '#platform/runtime/settings.ts';
 import { Database } from '#platform/database/database.ts';
-import { startEmbeddedPostgres } from '#platform/database/embedded/server.ts';
 import { kafkaReplayLog } from '#platform/kafka/rewind.ts';
 import { kafkaSettings } from '#platform/kafka/settings.ts';
 import { postgresReplayLog } from '#platform/log/postgres-rewind.ts';
@@ -12,6 +9,7 @@ import type { Replayable } from '#platform/processor/preview.ts';
 import { databaseUrlOf, processSettings } from '#system/settings.ts';
 import type { ServiceDefinition } from '#platform/service.ts';
 import { consumersOf, SERVICES } from '#system/services.ts';
+import { openStored } from '#cli/operate/stored.ts';
 
 /** A consumer, its database, and the log it reads, as the environment says; beside the running system or without it. */
 export interface OpenReplay extends AsyncDisposable {
@@ -34,11 +32,7 @@ export async function openReplay(
   const { service, replayable } = find(consumer, env, definitions);
   const kafka = readSettings(kafkaSettings, env);
   const url = databaseUrlOf(service, env);
-  const { dataFolder } = readSettings(processSettings, env);
-  const dataDir = join(dataFolder, 'postgres');
-  if (url === '' && !existsSync(dataDir))
-    throw new Error(`There is no data in ${dataFolder}; name it with OLMS_DATA, or set DATABASE_URL.`);
-  const embedded = url === '' ? await startEmbeddedPostgres({ dataDir }) : undefined;
+  const embedded = url === '' ? await openStored(readSettings(processSettings, env).dataFolder) : undefined;
   const database = new Database({
     url: embedded?.url ?? url,
     poolSize: POOL_SIZE,

@@ -1,6 +1,16 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
+/** Whether there is a process of this number that we may signal. The number may be another process's by now: {@link processIdentity}. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /**
  * A process number is given to another process sooner or later; together with the time that process started it is unique.
  * Answers undefined for a process that does not exist or is only waiting to be collected by its parent.
