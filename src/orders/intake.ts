@@ -68,15 +68,12 @@ export class Intake {
   readonly #options: IntakeOptions;
   readonly #batcher: Batcher<Placement, Taken | Error>;
   readonly #providers: PaymentProviders;
-  readonly #policy: PlacementPolicy;
   readonly #products: KnownProducts;
 
   constructor(options: IntakeOptions) {
     this.#options = options;
     this.#products = new KnownProducts(options.peers);
-    const providers = new PaymentProviders(options.peers);
-    this.#providers = providers;
-    this.#policy = Object.defineProperty({ ...options.policy }, 'providers', { get: () => providers.known });
+    this.#providers = new PaymentProviders(options.peers);
     this.#batcher = new Batcher({
       flush: (placements) => this.#flush(placements),
       batchMax: BATCH_MAX,
@@ -97,7 +94,7 @@ export class Intake {
     await this.#products.learn(request.items);
     await this.#providers.learn(request.payment.provider);
     const context = contextAt(this.#options.clock);
-    const placed = place(request, this.#products, this.#policy, context);
+    const placed = place(request, this.#products, this.policy, context);
     if ('length' in placed) return this.#unlessTaken(placed, key);
     const data = followUp ? { ...placed, replaces: followUp.replaces } : placed;
     assertFits(request, data);
@@ -129,7 +126,7 @@ export class Intake {
 
   /** How orders are priced. */
   get policy(): PlacementPolicy {
-    return this.#policy;
+    return { ...this.#options.policy, providers: this.#providers.known };
   }
 
   /** The products and providers that orders name, as far as they exist. */

@@ -1,4 +1,5 @@
 import { SOURCES } from '#contracts/order-events.ts';
+import { REVIEW_DEADLINE } from '#contracts/review-deadline.ts';
 import { fileURLToPath } from 'node:url';
 import { type Environment, readSettings } from '#platform/runtime/settings.ts';
 import { AT_INTERVAL, type DuePoller, startDuePoller } from '#platform/processor/due.ts';
@@ -7,7 +8,7 @@ import { type ProcessorParts, replayable } from '#platform/processor/preview.ts'
 import type { Service, ServiceDefinition, ServiceDependencies } from '#platform/service.ts';
 import { uuidv7 } from '#platform/runtime/uuid.ts';
 import { ordersAudit } from './audit.ts';
-import { deadlinesOf, ordersSettings, reviewSettings } from './settings.ts';
+import { deadlinesOf, ordersSettings } from './settings.ts';
 import { startFollowUps } from './follow-ups.ts';
 import { HISTORY_CONSUMER, HistoryMirror, historyReplay } from './history.ts';
 import { Imports } from './imports.ts';
@@ -63,6 +64,7 @@ function createOrders({
   backlogMs = () => 0,
 }: ServiceDependencies): Service {
   const config = readSettings(ordersSettings, env);
+  const mayRepeat = parseRepeatedReferences(config.repeatedReferences);
   const processor = new Processor<Order, OrderCommand>({
     ...partsOf(env),
     database,
@@ -78,11 +80,11 @@ function createOrders({
     peers,
     policy: {
       createdDeadlineMs: config.createdDeadlineMs,
-      reviewDeadlineMs: readSettings(reviewSettings, env).deadlineMs,
+      reviewDeadlineMs: readSettings({ deadlineMs: REVIEW_DEADLINE } as const, env).deadlineMs,
       reviewTotals: parseReviewTotals(config.reviewTotals),
       defaultProvider: 'sandbox',
     },
-    mayRepeat: parseRepeatedReferences(config.repeatedReferences),
+    mayRepeat,
     queueMax: config.intakeQueueMax,
     closed: () => {
       const behindMs = backlogMs();
@@ -125,7 +127,7 @@ function createOrders({
         database,
         processor,
         peers,
-        mayRepeat: parseRepeatedReferences(config.repeatedReferences),
+        mayRepeat,
         intake,
         imports: new Imports({ database, clock, intake }),
         waiters,

@@ -94,16 +94,6 @@ export const ordersSettings = {
   },
 } as const satisfies Settings;
 
-/** What orders must know of reviews; it is their setting and documented with them. */
-export const reviewSettings = {
-  deadlineMs: {
-    type: 'integer',
-    env: 'REVIEW_DEADLINE_MS',
-    default: 72 * HOUR_MS,
-    meaning: 'A review that nobody decided is rejected after this time',
-  },
-} as const satisfies Settings;
-
 export type OrdersConfig = Values<typeof ordersSettings>;
 
 export function deadlinesOf(config: OrdersConfig): Deadlines {
