@@ -1,4 +1,4 @@
-import { amountMinor, formatAmount, lineAmount } from '#contracts/money.ts';
+import { formatAmount, lineAmount, sumOf } from '#contracts/money.ts';
 import type { OrderRequest } from '#orders/rules/placement.ts';
 import type { Random } from './random.ts';
 
@@ -65,7 +65,7 @@ export function varied(request: OrderRequest, random: Random): OrderRequest {
     Array.from({ length: count }, () => ({ amount: formatAmount(BigInt(random.below(Number(most) + 1)), currency) }));
   const taxLines = random.chance(0.5) ? lines(goods / 4n + 3n, random.between(1, 2)) : [];
   const shippingLines = random.chance(0.5) ? lines(700n, random.between(1, 2)) : [];
-  const charges = [...taxLines, ...shippingLines].reduce((sum, { amount }) => sum + amountMinor(amount, currency), 0n);
+  const charges = sumOf([...taxLines, ...shippingLines], currency);
   const off = random.chance(0.1) ? goods + charges : goods;
   const discountLines = random.chance(0.5) ? lines(random.chance(0.2) ? off : off / 3n, 1) : [];
   const { discountLines: _discounts, shippingLines: _shipping, ...rest } = request;

@@ -1,4 +1,5 @@
 import type { Allocation, SkuQuantity } from './order-events.ts';
+import { piecesBy } from './pieces.ts';
 
 /**
  * Which of the goods set aside for an order are given back when pieces are taken off it. Orders decides it and says so;
@@ -10,10 +11,8 @@ import type { Allocation, SkuQuantity } from './order-events.ts';
  * Taking some and then more releases what taking all at once does.
  */
 export function releasedFor(pieces: readonly SkuQuantity[], from: readonly Allocation[]): Allocation[] {
-  const left = new Map<string, number>();
-  for (const { sku, quantity } of pieces) left.set(sku, (left.get(sku) ?? 0) + quantity);
   const released: Allocation[] = [];
-  for (const [sku, quantity] of left) {
+  for (const [sku, quantity] of piecesBy('sku', pieces)) {
     let wanted = quantity;
     const smallestFirst = from
       .filter((one) => one.sku === sku)

@@ -59,6 +59,13 @@ export function amountMinor(text: string, currency: string): bigint {
   return minor;
 }
 
+/** The sum of amounts that this system wrote itself, in minor units. */
+export function sumOf(lines: Iterable<{ readonly amount: string }> | undefined, currency: string): bigint {
+  let sum = 0n;
+  for (const { amount } of lines ?? []) sum += amountMinor(amount, currency);
+  return sum;
+}
+
 /** A unit price in ten-thousandths of the major unit, or undefined where malformed, negative, or finer than four decimals. */
 export function parseUnitPrice(text: string): bigint | undefined {
   const scaled = parseScaled(text, UNIT_PRICE_DECIMALS);

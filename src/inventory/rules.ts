@@ -1,6 +1,7 @@
 import { releasedFor, withoutReleased } from '#contracts/allocations.ts';
 import type { Allocation, EventData, SkuQuantity } from '#contracts/order-events.ts';
 import { SOURCES } from '#contracts/order-events.ts';
+import { piecesBy, skuQuantities } from '#contracts/pieces.ts';
 import { refuse } from '#contracts/errors.ts';
 import { ignore, type Ignored, type Outcome, type Rules, type Shared } from '#platform/processor/aggregate.ts';
 import { type MarkShort, withShortages } from './rules/shortages.ts';
@@ -103,9 +104,7 @@ export const inventoryRules = withShortages(reservationRules);
 
 /** Quantities by SKU, sorted, so that equal orders touch stock in the same order everywhere. */
 export function demandOf(order: Pick<EventData<'OrderCreated'>, 'items'>): SkuQuantity[] {
-  const demand = new Map<string, number>();
-  for (const { sku, quantity } of order.items) demand.set(sku, (demand.get(sku) ?? 0) + quantity);
-  return [...demand].map(([sku, quantity]) => ({ sku, quantity })).sort((a, b) => (a.sku < b.sku ? -1 : 1));
+  return skuQuantities(piecesBy('sku', order.items)).sort((a, b) => (a.sku < b.sku ? -1 : 1));
 }
 
 function reserve(demand: readonly SkuQuantity[], allowBackorder: boolean, shared: Shared<StockOfSku>): Decision {

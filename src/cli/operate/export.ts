@@ -3,7 +3,7 @@ import { createWriteStream, type WriteStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { ListOrdersParameters, Order } from '#client/client.ts';
 import { ENDS, type ImportedOrder } from '#orders/rules/imports.ts';
-import { amountMinor, formatAmount } from '#contracts/money.ts';
+import { amountMinor, formatAmount, sumOf } from '#contracts/money.ts';
 import type { Environment } from '#platform/runtime/settings.ts';
 import { type ApiClient, type ClientOptions, connect } from '#cli/client.ts';
 import { Progress } from '#cli/output.ts';
@@ -138,7 +138,7 @@ function importable(order: Order): ImportedOrder {
 
 function csvOf(order: Order): string {
   const sum = (lines: readonly { readonly amount: string }[]): string => {
-    const minor = lines.reduce((total, { amount }) => total + amountMinor(amount, order.currency), 0n);
+    const minor = sumOf(lines, order.currency);
     return minor === 0n ? '' : formatAmount(minor, order.currency);
   };
   const { shippingAddress: address = {}, contact } = order;

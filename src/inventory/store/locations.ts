@@ -1,5 +1,6 @@
 import { refuse, type Refusal } from '#contracts/errors.ts';
 import type { Arrival } from '#contracts/peers.ts';
+import { piecesBy } from '#contracts/pieces.ts';
 import type { Database } from '#platform/database/database.ts';
 import type { View } from '#platform/http/schemas.ts';
 import type { RequestKey } from '#platform/http/idempotency.ts';
@@ -72,8 +73,7 @@ export function locationUnknown(location: string): Refusal {
 
 /** Why goods cannot be taken in at a place; undefined where they can: it exists, and they fit there. */
 export async function arrivalRefusal(database: Database, { location, items }: Arrival): Promise<Refusal | undefined> {
-  const pieces = new Map<string, number>();
-  for (const { sku, quantity } of items) pieces.set(sku, (pieces.get(sku) ?? 0) + quantity);
+  const pieces = piecesBy('sku', items);
   const rows = await database.query<{ sku: string | null; on_hand: number | null }>(
     `select s.sku, s.on_hand from inventory.locations l
      left join inventory.stock s on s.location = l.name and s.sku = any($2::text[]) where l.name = $1`,

@@ -1,7 +1,8 @@
 import { releasedFor, withoutReleased } from '#contracts/allocations.ts';
 import { type Refusal, refuse } from '#contracts/errors.ts';
-import { amountMinor, formatAmount } from '#contracts/money.ts';
+import { amountMinor, formatAmount, sumOf } from '#contracts/money.ts';
 import type { Allocation, LineQuantity, NewEvent, SkuQuantity } from '#contracts/order-events.ts';
+import { piecesBy, skuQuantities } from '#contracts/pieces.ts';
 import { isoTime } from '#contracts/time.ts';
 import { type Ignored, ignore } from '#platform/processor/aggregate.ts';
 import type { DecideContext, OrderCommand } from './commands.ts';
@@ -44,12 +45,10 @@ export function piecesToCancel(
   const open = openPieces(order);
   if (items === undefined)
     return open.size > 0 ? open : refuse('QUANTITY_EXCEEDS_OPEN', 'Nothing of the order can be stopped any more.');
-  const wanted = new Map<number, number>();
-  for (const { line, quantity } of items) {
+  const wanted = piecesBy('line', items);
+  for (const line of wanted.keys())
     if (!order.items.some((item) => item.line === line))
       return refuse('UNKNOWN_LINE', `The order has no line ${line}; its lines are 1 to ${order.items.length}.`);
-    wanted.set(line, (wanted.get(line) ?? 0) + quantity);
-  }
   for (const [line, quantity] of wanted) {
     const most = open.get(line) ?? 0;
     if (quantity <= most) continue;
@@ -136,11 +135,9 @@ export function lapsed(order: Order, reason: string): NewEvent {
 /** What stays set aside of a reservation that a cancellation was faster than. */
 export function stillWanted(order: Order, allocations: readonly Allocation[]): Allocation[] {
   if (order.cancelled === undefined) return [...allocations];
-  const excess = new Map<string, number>();
-  for (const { sku, quantity } of allocations) excess.set(sku, (excess.get(sku) ?? 0) + quantity);
+  const excess = piecesBy('sku', allocations);
   for (const { sku, quantity } of bySku(order, openPieces(order))) excess.set(sku, (excess.get(sku) ?? 0) - quantity);
-  const pieces = [...excess].map(([sku, quantity]) => ({ sku, quantity }));
-  return withoutReleased(allocations, releasedFor(pieces, allocations));
+  return withoutReleased(allocations, releasedFor(skuQuantities(excess), allocations));
 }
 
 /** The change that takes these pieces away and gives these goods back. */
@@ -157,8 +154,7 @@ export function changed(
     const { amount, tax } = cancelledPart(ruler, quantity, order.currency);
     return [{ line: ruler.line!, sku: ruler.sku!, quantity, amount, ...(tax !== undefined && { tax }) }];
   });
-  let total = amountMinor(order.totalAmount, order.currency);
-  for (const { amount } of removed) total -= amountMinor(amount, order.currency);
+  const total = amountMinor(order.totalAmount, order.currency) - sumOf(removed, order.currency);
   const totalAmount = formatAmount(total, order.currency);
   // Where all that has left came back before, nothing of the order is left to be sent for what shipping cost.
   const cancelled = [...(order.cancelled ?? []), ...removed];

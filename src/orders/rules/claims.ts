@@ -1,5 +1,6 @@
 import { type Refusal, refuse } from '#contracts/errors.ts';
-import type { LineQuantity, NewEvent, SkuQuantity } from '#contracts/order-events.ts';
+import type { LineQuantity, NewEvent } from '#contracts/order-events.ts';
+import { piecesBy } from '#contracts/pieces.ts';
 import { type Ignored, ignore } from '#platform/processor/aggregate.ts';
 import type { DecideContext, OrderCommand } from './commands.ts';
 import type { OrderRequest } from './placement.ts';
@@ -15,14 +16,9 @@ import type { Claim, Order } from './state.ts';
 type OpenClaim = Extract<OrderCommand, { type: 'openClaim' }>;
 type Parcel = Order['shipments'][number];
 
-function added(pieces: Iterable<SkuQuantity>, to = new Map<string, number>()): Map<string, number> {
-  for (const { sku, quantity } of pieces) to.set(sku, (to.get(sku) ?? 0) + quantity);
-  return to;
-}
-
 /** Pieces of a parcel that no claim is about, by SKU; SKUs without any are missing. */
 function unclaimed(order: Order, parcel: Parcel): Map<string, number> {
-  const left = added(parcel.items);
+  const left = piecesBy('sku', parcel.items);
   for (const claim of order.claims ?? [])
     if (claim.shipmentId === parcel.shipmentId)
       for (const { sku, quantity } of claim.items) left.set(sku, left.get(sku)! - quantity);
@@ -50,8 +46,8 @@ export function piecesToClaim(
     );
   const left = unclaimed(order, parcel);
   if (left.size === 0) return refuse('CLAIM_EXISTS', 'Everything in this parcel is claimed already.');
-  const wanted = items === undefined ? left : added(items);
-  const inside = added(parcel.items);
+  const wanted = items === undefined ? left : piecesBy('sku', items);
+  const inside = piecesBy('sku', parcel.items);
   for (const [sku, quantity] of wanted) {
     const most = inside.get(sku) ?? 0;
     if (quantity > most) return refuse('RETURN_EXCEEDS_SHIPPED', `The parcel holds ${most} of ${sku}.`);
@@ -59,7 +55,7 @@ export function piecesToClaim(
       return refuse('CLAIM_EXISTS', `Of ${sku} in this parcel ${left.get(sku) ?? 0} are not claimed yet.`);
   }
   const lines = linesOf(order, wanted);
-  const found = added(lines);
+  const found = piecesBy('sku', lines);
   for (const [sku, quantity] of items === undefined ? [] : wanted) {
     const most = found.get(sku) ?? 0;
     if (most < quantity)

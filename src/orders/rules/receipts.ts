@@ -1,5 +1,6 @@
 import { type Refusal, refuse } from '#contracts/errors.ts';
 import type { Allocation, NewEvent, ReceivedPieces, SkuQuantity } from '#contracts/order-events.ts';
+import { piecesBy, skuQuantities } from '#contracts/pieces.ts';
 import type { OrderCommand } from './commands.ts';
 import { byLine } from './returns.ts';
 import { creditedParts } from './ruler.ts';
@@ -25,10 +26,8 @@ export interface Receipt {
 
 /** Pieces that were to come with a return and have not arrived, by line; nothing of one that is closed. */
 export function awaitedPieces(order: Order, entry: Return): Map<number, number> {
-  const awaited = new Map<number, number>();
-  if (entry.closed || (entry.received && !entry.receipts)) return awaited;
-  for (const { line, quantity } of entry.lines ?? linesOfOld(order, entry))
-    awaited.set(line, (awaited.get(line) ?? 0) + quantity);
+  if (entry.closed || (entry.received && !entry.receipts)) return new Map();
+  const awaited = piecesBy('line', entry.lines ?? linesOfOld(order, entry));
   for (const { line, quantity, condition } of entry.receipts ?? [])
     if (condition !== 'missing') awaited.set(line, awaited.get(line)! - quantity);
   for (const [line, quantity] of awaited) if (quantity <= 0) awaited.delete(line);
@@ -130,13 +129,12 @@ function shelvesFor(order: Order, received: readonly ReceivedPieces[], location:
 
 /** Pieces by SKU that earlier receipts have put back. */
 function shelvedBefore({ returns }: Order): Map<string, number> {
-  const shelved = new Map<string, number>();
-  const add = ({ sku, quantity }: SkuQuantity): unknown => shelved.set(sku, (shelved.get(sku) ?? 0) + quantity);
-  for (const { received, receipts, items } of returns) {
-    for (const piece of receipts ?? []) if (piece.disposition === 'restock') add(piece);
-    if (received && !receipts) for (const item of items) add(item);
-  }
-  return shelved;
+  return piecesBy(
+    'sku',
+    returns.flatMap(({ received, receipts, items }): readonly SkuQuantity[] =>
+      receipts ? receipts.filter(({ disposition }) => disposition === 'restock') : received ? items : [],
+    ),
+  );
 }
 
 /** The receipt that the policies allow. What arrived is credited; `more: false` closes the return with it. */
@@ -145,11 +143,9 @@ export function receiveReturn(command: ReceiveReturn, order: Order): NewEvent[] 
   const { received, shelved } = receiptOf(order, command) as Receipt;
   const arrived = received.filter(({ condition }) => condition !== 'missing');
   const places = new Set(shelved.map(({ location }) => location));
-  const items = new Map<string, number>();
-  for (const { sku, quantity } of shelved) items.set(sku, (items.get(sku) ?? 0) + quantity);
   const data = {
     returnId,
-    items: [...items].map(([sku, quantity]) => ({ sku, quantity })),
+    items: skuQuantities(piecesBy('sku', shelved)),
     location: shelved[0]?.location ?? command.location ?? DEFAULT_LOCATION,
     received: [...received],
     ...(places.size > 1 && { shelved: [...shelved] }),

@@ -1,6 +1,7 @@
 import { type Refusal, refuse } from '#contracts/errors.ts';
 import { formatAmount } from '#contracts/money.ts';
 import type { ReturnedLine, SkuQuantity } from '#contracts/order-events.ts';
+import { piecesBy, skuQuantities } from '#contracts/pieces.ts';
 import type { OrderCommand, RefundKind, ReturnedItem } from './commands.ts';
 import { marksOf, returnablePieces } from './ruler.ts';
 import { mostToRefund } from './settle.ts';
@@ -21,7 +22,7 @@ export function returnable(order: Order, rulers = marksOf(order)): SkuQuantity[]
   for (const shipment of order.shipments) for (const { sku } of shipment.items) left.set(sku, 0);
   for (const ruler of rulers)
     if (ruler.sku !== undefined) left.set(ruler.sku, (left.get(ruler.sku) ?? 0) + returnablePieces(ruler));
-  return [...left].filter(([, quantity]) => quantity > 0).map(([sku, quantity]) => ({ sku, quantity }));
+  return skuQuantities(left).filter(({ quantity }) => quantity > 0);
 }
 
 /** The pieces of a return by line: a SKU fills the lines that have pieces of it with the customer, in ascending order. */
@@ -54,12 +55,11 @@ export function returnOf(
       lines: byLine(order, wanted).map(coded),
     };
   }
-  const bySku = new Map<string, number>();
-  for (const { line, quantity } of lines) {
-    const { sku } = order.items.find((item) => item.line === line)!;
-    bySku.set(sku, (bySku.get(sku) ?? 0) + quantity);
-  }
-  return { items: [...bySku].map(([sku, quantity]) => ({ sku, quantity })), lines: lines.map(coded) };
+  const pieces = lines.map(({ line, quantity }) => ({
+    sku: order.items.find((item) => item.line === line)!.sku,
+    quantity,
+  }));
+  return { items: skuQuantities(piecesBy('sku', pieces)), lines: lines.map(coded) };
 }
 
 /** Refuses a refund that a person asks for, where it is more than may be given. */

@@ -1,5 +1,6 @@
-import { amountMinor, formatAmount, largestRemainder, part } from '#contracts/money.ts';
-import type { ChargeLine, LinePart } from '#contracts/order-events.ts';
+import { amountMinor, formatAmount, largestRemainder, part, sumOf } from '#contracts/money.ts';
+import type { LinePart } from '#contracts/order-events.ts';
+import { piecesBy } from '#contracts/pieces.ts';
 import type { Order } from './state.ts';
 
 /**
@@ -48,13 +49,11 @@ type Moved = Pick<Order, 'shipments' | 'returns' | 'refunds' | 'cancelled' | 'cr
  */
 export function rulersOf({ currency, items, taxLines, discountLines, shippingLines = [] }: Priced): Ruler[] {
   const minor = (amount: string): bigint => amountMinor(amount, currency);
-  const sum = (lines: readonly ChargeLine[] | undefined): bigint =>
-    (lines ?? []).reduce((total, line) => total + minor(line.amount), 0n);
   const goods = items.map((item) => minor(item.amount));
   const shipping = shippingLines.map((line) => minor(line.amount));
   const pieces = [...items.map((item) => item.quantity), ...shippingLines.map(() => 1)];
 
-  let discount = sum(discountLines);
+  let discount = sumOf(discountLines, currency);
   const taken = (amounts: readonly bigint[]): bigint[] => {
     const most = amounts.reduce((total, amount) => total + amount, 0n);
     const here = discount < most ? discount : most;
@@ -63,7 +62,7 @@ export function rulersOf({ currency, items, taxLines, discountLines, shippingLin
   };
   const discounts = [...taken(goods), ...taken(shipping)];
   const bases = [...goods, ...shipping].map((amount, index) => amount - discounts[index]!);
-  const taxes = largestRemainder(sum(taxLines) - discount, bases, pieces);
+  const taxes = largestRemainder(sumOf(taxLines, currency) - discount, bases, pieces);
 
   return bases.map((base, index) => {
     const item = items[index];
@@ -196,8 +195,7 @@ function expectBack(
   if (closed || (received && !receipts)) return;
   if (!lines) {
     // Without lines nothing says of which ones the receipts are; what came is no longer expected.
-    const left = new Map<string, number>();
-    for (const { sku, quantity } of items) left.set(sku, (left.get(sku) ?? 0) + quantity);
+    const left = piecesBy('sku', items);
     for (const { sku, quantity, condition } of receipts ?? [])
       if (condition !== 'missing') left.set(sku, (left.get(sku) ?? 0) - quantity);
     for (const [sku, quantity] of left) if (quantity > 0) fill(bySku, { sku, quantity }, 'returning', atHome);
@@ -253,9 +251,7 @@ export function creditedParts(
   waived = false,
 ): LinePart[] {
   const rulers = marksOf(order);
-  const quantities = new Map<number, number>();
-  for (const { line, quantity } of lines) quantities.set(line, (quantities.get(line) ?? 0) + quantity);
-  const parts = [...quantities].map(([line, quantity]): LinePart => {
+  const parts = [...piecesBy('line', lines)].map(([line, quantity]): LinePart => {
     const ruler = rulerOf(rulers, { line, amount: '' });
     const { shipMark, creditMark, shipped, back } = ruler;
     const left = shipMark - creditMark;

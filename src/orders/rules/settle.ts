@@ -1,4 +1,4 @@
-import { amountMinor, formatAmount } from '#contracts/money.ts';
+import { amountMinor, formatAmount, sumOf } from '#contracts/money.ts';
 import type { LinePart, NewEvent } from '#contracts/order-events.ts';
 import type { DecideContext } from './commands.ts';
 import { rowsFor } from './lifecycle.ts';
@@ -54,18 +54,17 @@ function askedToCapture({ shipments, currency }: Order): bigint {
 
 export function accountOf(order: Order): Account {
   const minor = (amount: string): bigint => amountMinor(amount, order.currency);
-  const sum = (parts: readonly LinePart[] | undefined, of: (part: LinePart) => boolean = () => true): bigint =>
-    (parts ?? []).reduce((total, part) => (of(part) ? total + minor(part.amount) : total), 0n);
-  const isWaived = ({ waived }: LinePart): boolean => waived === true;
+  const sum = (parts: readonly LinePart[] | undefined): bigint => sumOf(parts, order.currency);
+  const waivedOf = (parts: readonly LinePart[] | undefined): bigint => sum(parts?.filter(({ waived }) => waived));
   const captured = capturedOf(order);
   const total = minor(order.totalAmount);
   let refundable = captured - minor(order.refundedAmount);
   let credited = sum(order.credits);
-  let leftToPerson = sum(order.credits, isWaived);
+  let leftToPerson = waivedOf(order.credits);
   let uninvoiced = captured - total;
   for (const entry of order.returns) {
     credited += sum(entry.credited);
-    leftToPerson += sum(entry.credited, isWaived);
+    leftToPerson += waivedOf(entry.credited);
   }
   for (const { status, amount, cause, credited: parts, uninvoiced: isUninvoiced } of order.refunds) {
     const credits = cause === undefined ? (parts ? sum(parts) : minor(amount)) : 0n;

@@ -1,4 +1,4 @@
-import { amountMinor, formatAmount, largestRemainder, part } from '#contracts/money.ts';
+import { amountMinor, formatAmount, largestRemainder, part, sumOf } from '#contracts/money.ts';
 import type { ChargeLine, EventData, OrderItem } from '#contracts/order-events.ts';
 import { marksOf, type MarkedRuler } from './ruler.ts';
 import type { Order } from './state.ts';
@@ -124,7 +124,6 @@ export function saleOf(
 
 /** The sum of a content: lines, taxes and shipping less discounts. */
 export function totalOf({ items, taxLines, discountLines, shippingLines }: Content, currency: string): string {
-  const sum = (lines: readonly ChargeLine[] = []): bigint =>
-    lines.reduce((total, { amount }) => total + amountMinor(amount, currency), 0n);
+  const sum = (lines: readonly ChargeLine[] | undefined): bigint => sumOf(lines, currency);
   return formatAmount(sum(items) + sum(taxLines) + sum(shippingLines) - sum(discountLines), currency);
 }

@@ -1,4 +1,5 @@
 import type { Allocation, EventData, SkuQuantity } from '#contracts/order-events.ts';
+import { piecesBy, skuQuantities } from '#contracts/pieces.ts';
 import { cancelled, hasLeft, isWaiting, type Shipment, type Shipping } from './model.ts';
 
 /**
@@ -15,16 +16,16 @@ export function frozen(
   changeId: string,
 ): { readonly shipping: Shipping; readonly answer: EventData<'ShipmentsFrozen'> } {
   const holds = shipping.holds.includes(CHANGE) ? shipping.holds : [...shipping.holds, CHANGE];
-  const gone = new Map<string, number>();
-  const here: Allocation[] = [];
-  for (const shipment of shipping.shipments) {
-    if (hasLeft(shipment))
-      for (const { sku, quantity } of shipment.items) gone.set(sku, (gone.get(sku) ?? 0) + quantity);
-    if (isWaiting(shipment))
-      for (const { sku, quantity } of shipment.items) here.push({ sku, location: shipment.location, quantity });
-  }
-  const left: SkuQuantity[] = [...gone].map(([sku, quantity]) => ({ sku, quantity }));
-  return { shipping: { ...shipping, holds }, answer: { changeId, gone: left, here } };
+  const gone = skuQuantities(
+    piecesBy(
+      'sku',
+      shipping.shipments.filter(hasLeft).flatMap(({ items }) => items),
+    ),
+  );
+  const here = shipping.shipments
+    .filter(isWaiting)
+    .flatMap(({ items, location }) => items.map(({ sku, quantity }) => ({ sku, location, quantity })));
+  return { shipping: { ...shipping, holds }, answer: { changeId, gone, here } };
 }
 
 /** The change is decided: what it released is taken out of its parcels, and the rest may go. */

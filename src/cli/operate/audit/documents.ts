@@ -1,5 +1,5 @@
 import { billingAudit } from '#billing/audit.ts';
-import { amountMinor, formatAmount } from '#contracts/money.ts';
+import { amountMinor, formatAmount, sumOf } from '#contracts/money.ts';
 import type { Order } from '#orders/rules/state.ts';
 import type { Findings } from './findings.ts';
 import type { OrderFile } from './pages.ts';
@@ -31,8 +31,7 @@ export function examineDocuments(file: OrderFile, order: Order, findings: Findin
       `invoice ${invoice.number} is over ${invoice.total} ${invoice.currency}, the order over ${order.totalAmount} ${order.currency}`,
     );
   // That the total was captured, and that the order knows what was refunded, are checks of their own.
-  let credited = 0n;
-  for (const { amount } of invoice.credit_notes) credited += amountMinor(amount, order.currency);
+  const credited = sumOf(invoice.credit_notes, order.currency);
   const invoiced = amountMinor(order.refundedAmount, order.currency) - refundedUninvoiced(order);
   if (credited !== invoiced)
     findings.reportAfter(
@@ -46,7 +45,8 @@ export function examineDocuments(file: OrderFile, order: Order, findings: Findin
 
 /** Refunded of what no invoice was ever over. */
 function refundedUninvoiced({ refunds, currency }: Order): bigint {
-  return refunds
-    .filter(({ status, uninvoiced }) => status === 'DONE' && uninvoiced)
-    .reduce((sum, { amount }) => sum + amountMinor(amount, currency), 0n);
+  return sumOf(
+    refunds.filter(({ status, uninvoiced }) => status === 'DONE' && uninvoiced),
+    currency,
+  );
 }
