@@ -1,36 +1,27 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createLogger } from '#platform/telemetry/logger.ts';
-import { startSystem, type System } from '#system/system.ts';
-import { freePort } from '#tests/support/ports.ts';
+import type { System } from '#system/system.ts';
+import { FolderSystem } from '#tests/support/folder-system.ts';
 
 /** docs/moving-in.md, followed word by word: every command of its steps is run as it stands. */
 
 const KEY = 'moving-in-test-moving-in-test-key';
 const LIMIT_MS = 120_000;
 
+let running: FolderSystem;
 let folder: string;
 let system: System;
 let env: Record<string, string>;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'olms-moving-in-'));
-  env = {
-    PORT: '0',
-    OLMS_DATA: join(folder, 'data'),
-    OLMS_BOOTSTRAP_API_KEY: KEY,
-    SANDBOX_PROVIDER_PORT: String(await freePort()),
-    SANDBOX_CARRIER_DELAY_MS: '0',
-  };
-  system = await startSystem({ env, logger: createLogger('silent') });
+  running = await FolderSystem.start(KEY, { SANDBOX_CARRIER_DELAY_MS: '0' });
+  ({ system, env, folder } = running);
 });
 
 afterAll(async () => {
-  await system?.stop();
-  await rm(folder, { recursive: true, force: true });
+  await running?.remove();
 });
 
 /** The shell blocks of the document, in its order, without what they are indented by. */

@@ -11,7 +11,7 @@ import { type Kafka, startKafka } from '#dev/brokers/kafka.ts';
 import { freePort } from '#tests/support/ports.ts';
 import { KafkaUnderTest } from './kafka-support.ts';
 import { powerCutStory } from './power-cut-story.ts';
-import { append, disorder, stories, TestConsumer, until, untilEffects } from './support.ts';
+import { append, disorder, stories, TestConsumer, until, untilEffects, untilWell } from './support.ts';
 
 /** A broker that is killed, one that loses its power, and one whose disk gives back something else than was written. */
 
@@ -47,17 +47,8 @@ test('nothing is lost when the broker is killed and comes back', async () => {
   const backMs = Date.now();
   expect(disorder(await untilEffects(database, 'outage', 40 + during.length, 60_000))).toEqual([]);
   console.log(`flow back ${((Date.now() - backMs) / 1000).toFixed(1)} s after the broker`);
-  await until(
-    'the relay to recover',
-    () => relay.healthy(),
-    ({ ok }) => ok,
-  );
-  await until(
-    'the bus to recover',
-    () => bus.healthy(),
-    ({ ok }) => ok,
-    30_000,
-  );
+  await untilWell('the relay to recover', relay);
+  await untilWell('the bus to recover', bus, 30_000);
   await consumer.stop();
 }, 120_000);
 
@@ -126,11 +117,7 @@ test('a batch that a flipped byte has damaged stops its partition, is named, and
     (n) => n === 3 * offset,
   );
   expect(disorder(await untilEffects(database, 'damaged', consumer.delivered.length))).toEqual([]);
-  await until(
-    'the bus to be well',
-    () => bus.healthy(),
-    ({ ok }) => ok,
-  );
+  await untilWell('the bus to be well', bus);
   await consumer.stop();
   await appender.close();
 }, 60_000);

@@ -5,7 +5,7 @@ import { createMetrics } from '#platform/telemetry/metrics.ts';
 import { loseTail } from '#tests/support/power-cut.ts';
 import { KafkaCluster } from '#tests/support/kafka-cluster.ts';
 import { KafkaUnderTest } from './kafka-support.ts';
-import { append, disorder, stories, TestConsumer, until, untilEffects } from './support.ts';
+import { append, disorder, stories, TestConsumer, until, untilEffects, untilWell } from './support.ts';
 
 /** Three brokers, of which some are away, or come back without what they had acknowledged. */
 
@@ -83,18 +83,8 @@ test('one partition of twelve without a leader waits and is named; the others go
   await cluster.startNode(3);
   const effects = await untilEffects(database, 'lost', events.length + extra.length, 60_000);
   expect(disorder(effects)).toEqual([]);
-  await until(
-    'the relay to be well',
-    () => next.healthy(),
-    ({ ok }) => ok,
-    30_000,
-  );
-  await until(
-    'the bus to be well',
-    () => bus.healthy(),
-    ({ ok }) => ok,
-    30_000,
-  );
+  await untilWell('the relay to be well', next, 30_000);
+  await untilWell('the bus to be well', bus, 30_000);
   expect(await database.query('select * from log.published_behind')).toEqual([]);
   await consumer.stop();
   await next.stop();

@@ -7,7 +7,7 @@ import { type Kafka, startKafka } from '#dev/brokers/kafka.ts';
 import { freePort } from '#tests/support/ports.ts';
 import { KafkaUnderTest } from './kafka-support.ts';
 import { powerCutStory } from './power-cut-story.ts';
-import { append, disorder, stories, TestConsumer, until, untilEffects } from './support.ts';
+import { append, disorder, stories, TestConsumer, until, untilEffects, untilWell } from './support.ts';
 
 let broker: Kafka;
 let port: number;
@@ -50,12 +50,7 @@ test('a damaged batch that stays so is mended by making the topic again, and not
   expect(await renewTopic(config)).toEqual({ partitions: 12, replicas: 1 });
   await append(database, events.slice(120), 20);
   expect(disorder(await untilEffects(database, 'mended', events.length, 60_000))).toEqual([]);
-  await until(
-    'the bus to be well',
-    () => bus.healthy(),
-    ({ ok }) => ok,
-    30_000,
-  );
+  await untilWell('the bus to be well', bus, 30_000);
   // With the settings that it had: a topic that deletes events would be refused.
   await ensureTopic(config);
   await consumer.stop();

@@ -6,7 +6,7 @@ import { type Kafka, startKafka } from '#dev/brokers/kafka.ts';
 import { freePort } from '#tests/support/ports.ts';
 import { Proxy } from '#tests/support/proxy.ts';
 import { KafkaUnderTest } from './kafka-support.ts';
-import { append, disorder, stories, TestConsumer, until, untilEffects } from './support.ts';
+import { append, disorder, stories, TestConsumer, until, untilEffects, untilWell } from './support.ts';
 
 /** A network that takes everything and brings nothing, and a relay that cannot begin. */
 
@@ -60,18 +60,8 @@ test('over dead connections, health says within seconds that nothing goes on, an
   expect([relay.healthy().ok, bus.healthy().ok]).toEqual([false, false]);
   proxy.thaw();
   expect(disorder(await untilEffects(database, 'silence', events.length, 60_000))).toEqual([]);
-  await until(
-    'the relay to be well',
-    () => relay.healthy(),
-    ({ ok }) => ok,
-    60_000,
-  );
-  await until(
-    'the bus to be well',
-    () => bus.healthy(),
-    ({ ok }) => ok,
-    60_000,
-  );
+  await untilWell('the relay to be well', relay, 60_000);
+  await untilWell('the bus to be well', bus, 60_000);
   await consumer.stop();
   await relay.stop();
 }, 180_000);

@@ -11,6 +11,7 @@ import { LOG_MIGRATIONS } from '#platform/log/migrations.ts';
 import { insertRows } from '#platform/database/statement.ts';
 import { type Bus, type Delivery, moveOffsets, type Subscription } from '#platform/log/bus.ts';
 import { appendEvents } from '#platform/log/outbox.ts';
+import type { Health } from '#platform/runtime/health.ts';
 import { startTestPostgres } from '#tests/support/postgres.ts';
 
 export const ROOT = join(import.meta.dirname, '..', '..');
@@ -205,6 +206,16 @@ export async function until<T>(
       throw new Error(`${what}: not within ${timeoutMs / 1000} s; last seen: ${JSON.stringify(seen)?.slice(0, 500)}`);
     await sleep(20);
   }
+}
+
+/** Waits until a part of the bus reports that it is well. */
+export async function untilWell(what: string, part: { healthy(): Health }, timeoutMs?: number): Promise<void> {
+  await until(
+    what,
+    () => part.healthy(),
+    ({ ok }) => ok,
+    timeoutMs,
+  );
 }
 
 export async function untilEffects(

@@ -1,12 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createLogger } from '#platform/telemetry/logger.ts';
-import { startSystem, type System } from '#system/system.ts';
+import type { System } from '#system/system.ts';
 import { type AuditReport, type Check, CHECKS, runAudit } from './audit.ts';
 import { ApiClient } from '#cli/client.ts';
-import { freePort } from '#tests/support/ports.ts';
+import { FolderSystem } from '#tests/support/folder-system.ts';
 
 const TABLES = [
   'orders.orders',
@@ -29,6 +26,7 @@ const TABLES = [
 ];
 
 describe('the audit', () => {
+  let running: FolderSystem;
   let folder: string;
   let env: Record<string, string>;
   let system: System;
@@ -38,21 +36,13 @@ describe('the audit', () => {
   const stranger = '01a20000-0000-7000-8000-000000000000';
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'olms-audit-test-'));
-    env = {
-      PORT: '0',
-      OLMS_DATA: join(folder, 'data'),
-      OLMS_BOOTSTRAP_API_KEY: 'audit-test',
-      SANDBOX_PROVIDER_PORT: String(await freePort()),
-      SANDBOX_CARRIER_DELAY_MS: 'off',
-    };
-    system = await startSystem({ env, logger: createLogger('silent') });
+    running = await FolderSystem.start('audit-test', { SANDBOX_CARRIER_DELAY_MS: 'off' });
+    ({ system, env, folder } = running);
     api = new ApiClient(system.url, 'audit-test');
     await prepare();
     // Nothing is consumed from here on: what is planted would be read, and put back beneath the reader.
     await api.close();
-    await system.stop();
-    system = await startSystem({ env: { ...env, OLMS_CONSUME: 'false' }, logger: createLogger('silent') });
+    system = await running.restart({ OLMS_CONSUME: 'false' });
     api = new ApiClient(system.url, 'audit-test');
     // Some faults below are what constraints prevent; the audit must not depend on them.
     await system.database.queryOnce(`do $$ declare r record; begin
@@ -67,8 +57,7 @@ describe('the audit', () => {
 
   afterAll(async () => {
     await api?.close();
-    await system?.stop();
-    await rm(folder, { recursive: true, force: true });
+    await running?.remove();
   });
 
   async function prepare(): Promise<void> {

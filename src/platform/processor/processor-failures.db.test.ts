@@ -4,7 +4,6 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 import type { Envelope } from '#contracts/envelope.ts';
 import { isRefusal } from '#contracts/errors.ts';
 import { Database } from '#platform/database/database.ts';
-import { type Columns, insertRows, updateRows, type Write } from '#platform/database/statement.ts';
 import { LOG_MIGRATIONS } from '#platform/log/migrations.ts';
 import { appendEvents } from '#platform/log/outbox.ts';
 import { listParked } from '#platform/log/parked.ts';
@@ -13,9 +12,9 @@ import { systemClock } from '#platform/runtime/clock.ts';
 import { createLogger } from '#platform/telemetry/logger.ts';
 import { startTestPostgres, type TestPostgres } from '#tests/support/postgres.ts';
 import { Proxy } from '#tests/support/proxy.ts';
+import { rowStore } from '#tests/support/row-store.ts';
 import { until } from '#tests/support/until.ts';
-import type { Row, Rules } from './aggregate.ts';
-import type { ProcessorStore } from './commit.ts';
+import type { Rules } from './aggregate.ts';
 import { Processor } from './processor.ts';
 
 /** What a processor makes of the failures of a real PostgreSQL: what waits, what parks, and what must not happen twice. */
@@ -33,32 +32,7 @@ const rules: Rules<Tally, 'count'> = {
   decide: (_, tally) => ({ state: { count: (tally?.count ?? 0) + 1 }, events: [invoice] }),
 };
 
-const COLUMNS: Columns = {
-  order_id: 'uuid',
-  revision: 'integer',
-  sequence: 'integer',
-  consumed: 'json',
-  state: 'json',
-};
-const store: ProcessorStore<Tally, never> = {
-  async load(database, ids) {
-    const rows = await database.query<{ order_id: string } & Omit<Row<Tally>, 'id'>>(
-      'select order_id, revision, sequence, consumed, state from tally where order_id = any($1::uuid[])',
-      [ids],
-    );
-    return new Map(rows.map(({ order_id: id, ...row }) => [id, { id, ...row }]));
-  },
-  save(changes) {
-    const rowOf = ({ id, ...row }: Row<Tally>): Record<string, unknown> => ({ order_id: id, ...row });
-    const fresh = changes.filter(({ before }) => before.revision === 0).map(({ after }) => rowOf(after));
-    const changed = changes.filter(({ before }) => before.revision > 0).map(({ after }) => rowOf(after));
-    const writes: Write[] = [];
-    if (fresh.length > 0) writes.push(insertRows('fresh', 'tally', COLUMNS, fresh));
-    if (changed.length > 0)
-      writes.push(updateRows('changed', 'tally', ['order_id'], COLUMNS, changed, { revision: 'revision' }));
-    return writes;
-  },
-};
+const store = rowStore<Tally>('tally');
 
 const TABLES = `
   create table tally (order_id uuid primary key, revision integer, sequence integer, consumed json, state json);

@@ -9,15 +9,15 @@ import type { Envelope } from '#contracts/envelope.ts';
 import { isRefusal, refuse } from '#contracts/errors.ts';
 import type { EventData } from '#contracts/order-events.ts';
 import { isoTime } from '#contracts/time.ts';
+import { ROW_COLUMNS, rowStore } from '#tests/support/row-store.ts';
 import { until } from '#tests/support/until.ts';
-import type { Row, Rules } from './aggregate.ts';
+import type { Rules } from './aggregate.ts';
 import { systemClock } from '#platform/runtime/clock.ts';
 import { Database } from '#platform/database/database.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '#platform/database/embedded/server.ts';
 import { migrate } from '#platform/database/migrate.ts';
-import { type Columns, insertRows, updateRows, type Write } from '#platform/database/statement.ts';
+import { insertRows } from '#platform/database/statement.ts';
 import type { CommandRequest } from './batch.ts';
-import type { ProcessorStore } from './commit.ts';
 import { Processor } from './processor.ts';
 import { appendEvents } from '#platform/log/outbox.ts';
 import { listParked } from '#platform/log/parked.ts';
@@ -63,37 +63,10 @@ const rules: Rules<Notes, AddCommand> = {
   },
 };
 
-const COLUMNS: Columns = {
-  order_id: 'uuid',
-  revision: 'integer',
-  sequence: 'integer',
-  consumed: 'json',
-  state: 'json',
-};
-const store: ProcessorStore<Notes, never> = {
-  async load(database, ids) {
-    const rows = await database.query<{ order_id: string } & Omit<Row<Notes>, 'id'>>(
-      'select order_id, revision, sequence, consumed, state from notes where order_id = any($1::uuid[])',
-      [ids],
-    );
-    return new Map(rows.map(({ order_id: id, ...row }) => [id, { id, ...row }]));
-  },
-  save(changes) {
-    const rowOf = ({ id, ...row }: Row<Notes>): Record<string, unknown> => ({ order_id: id, ...row });
-    const fresh = changes.filter(({ before }) => before.revision === 0).map(({ after }) => rowOf(after));
-    const changed = changes.filter(({ before }) => before.revision > 0).map(({ after }) => rowOf(after));
-    const writes: Write[] = [];
-    if (fresh.length > 0) {
-      writes.push({
-        ...insertRows('fresh', 'notes', COLUMNS, fresh, { onConflict: 'do nothing' }),
-        expect: fresh.length,
-      });
-    }
-    if (changed.length > 0)
-      writes.push(updateRows('changed', 'notes', ['order_id'], COLUMNS, changed, { revision: 'revision' }));
-    return writes;
-  },
-};
+const store = rowStore<Notes>('notes', (rows) => ({
+  ...insertRows('fresh', 'notes', ROW_COLUMNS, rows, { onConflict: 'do nothing' }),
+  expect: rows.length,
+}));
 
 const folder = mkdtempSync(join(tmpdir(), 'olms-processor-'));
 const dataDir = join(folder, 'postgres');

@@ -1,40 +1,28 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ApiClient } from '#cli/client.ts';
 import { type AuditReport, runAudit } from '#cli/operate/audit.ts';
-import { createLogger } from '#platform/telemetry/logger.ts';
-import { startSystem, type System } from '#system/system.ts';
-import { freePort } from '#tests/support/ports.ts';
+import type { System } from '#system/system.ts';
+import { FolderSystem } from '#tests/support/folder-system.ts';
 import { until } from '#tests/support/until.ts';
 
 /** What a skipped event leads to is found, whatever else agrees. */
 
 const KEY = 'audit-of-what-was-left-out';
 const RESERVED_MS = 1_500;
-let folder: string;
+let running: FolderSystem;
 let system: System;
 let api: ApiClient;
 let env: Record<string, string>;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'olms-left-out-'));
-  env = {
-    PORT: '0',
-    OLMS_DATA: join(folder, 'data'),
-    OLMS_BOOTSTRAP_API_KEY: KEY,
-    SANDBOX_PROVIDER_PORT: String(await freePort()),
-    SANDBOX_CARRIER_DELAY_MS: 'off',
-  };
-  system = await startSystem({ env, logger: createLogger('silent') });
+  running = await FolderSystem.start(KEY, { SANDBOX_CARRIER_DELAY_MS: 'off' });
+  ({ system, env } = running);
   api = new ApiClient(system.url, KEY);
 }, 60_000);
 
 afterAll(async () => {
   await api?.close();
-  await system?.stop();
-  await rm(folder, { recursive: true, force: true });
+  await running?.remove();
 });
 
 const audited = (): Promise<AuditReport> => runAudit({ patience: 1 }, { ...env, DATABASE_URL: system.databaseUrl });

@@ -1,13 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { createLogger } from '#platform/telemetry/logger.ts';
-import { startSystem } from '#system/system.ts';
-import { freePort } from '#tests/support/ports.ts';
+import { FolderSystem } from '#tests/support/folder-system.ts';
 
 /** 300,000 lines, 130,000 of them refused, in a heap that could not hold them. */
 
@@ -21,14 +18,8 @@ const LIMIT_MS = 240_000;
 test(
   'a large file is imported in constant memory, each refused order named',
   async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'olms-large-'));
-    const env = {
-      PORT: '0',
-      OLMS_DATA: join(folder, 'data'),
-      OLMS_BOOTSTRAP_API_KEY: KEY,
-      SANDBOX_PROVIDER_PORT: String(await freePort()),
-    };
-    const system = await startSystem({ env, logger: createLogger('silent') });
+    const running = await FolderSystem.start(KEY);
+    const { folder, system } = running;
     try {
       const file = join(folder, 'large.csv');
       await writeLarge(file);
@@ -76,8 +67,7 @@ test(
       );
       expect(row).toEqual({ orders: ORDERS });
     } finally {
-      await system.stop();
-      await rm(folder, { recursive: true, force: true });
+      await running.remove();
     }
   },
   LIMIT_MS,

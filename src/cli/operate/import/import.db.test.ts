@@ -1,13 +1,11 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { createLogger } from '#platform/telemetry/logger.ts';
-import { startSystem, type System } from '#system/system.ts';
+import type { System } from '#system/system.ts';
 import { runReplay } from '#cli/operate/replay.ts';
 import { runAudit } from '#cli/operate/audit.ts';
 import { type ImportOptions, importOrders, runImport } from '#cli/operate/import.ts';
-import { freePort } from '#tests/support/ports.ts';
+import { FolderSystem } from '#tests/support/folder-system.ts';
 
 const LINES = [
   'InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country',
@@ -23,28 +21,21 @@ const LINES = [
 ];
 
 describe('an import into a running system', () => {
+  let running: FolderSystem;
   let folder: string;
   let file: string;
   let env: Record<string, string>;
   let system: System;
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'olms-import-test-'));
+    running = await FolderSystem.start('import-test', { SANDBOX_CARRIER_DELAY_MS: '0' });
+    ({ system, env, folder } = running);
     file = join(folder, 'lines.csv');
     await writeFile(file, `${LINES.join('\r\n')}\r\n`);
-    env = {
-      PORT: '0',
-      OLMS_DATA: join(folder, 'data'),
-      OLMS_BOOTSTRAP_API_KEY: 'import-test',
-      SANDBOX_PROVIDER_PORT: String(await freePort()),
-      SANDBOX_CARRIER_DELAY_MS: '0',
-    };
-    system = await startSystem({ env, logger: createLogger('silent') });
   });
 
   afterAll(async () => {
-    await system?.stop();
-    await rm(folder, { recursive: true, force: true });
+    await running?.remove();
   });
 
   const imported = (options: ImportOptions = {}, from = file): ReturnType<typeof runImport> =>

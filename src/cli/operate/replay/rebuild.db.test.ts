@@ -1,15 +1,11 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { join } from 'node:path';
 import { uuidv7 } from 'uuidv7';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createLogger } from '#platform/telemetry/logger.ts';
-import { freePort } from '#tests/support/ports.ts';
+import { FolderSystem } from '#tests/support/folder-system.ts';
 import { atRest } from '#tests/support/at-rest.ts';
 import { placeMug } from '#tests/support/mug-orders.ts';
 import { until } from '#tests/support/until.ts';
-import { startSystem, type System } from '#system/system.ts';
+import type { System } from '#system/system.ts';
 import { runAudit } from '#cli/operate/audit.ts';
 import { ApiClient } from '#cli/client.ts';
 import { type ReplayOptions, runReplay } from '#cli/operate/replay.ts';
@@ -18,7 +14,7 @@ import type { RebuildReport } from './rebuild.ts';
 const REBUILDABLE = ['orders', 'notifications', 'billing'] as const;
 
 describe('olms replay --rebuild', { timeout: 90_000 }, () => {
-  let folder: string;
+  let running: FolderSystem;
   let env: Record<string, string>;
   let system: System;
   let api: ApiClient;
@@ -27,15 +23,8 @@ describe('olms replay --rebuild', { timeout: 90_000 }, () => {
   let held = '';
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'olms-rebuild-test-'));
-    env = {
-      PORT: '0',
-      OLMS_DATA: join(folder, 'data'),
-      OLMS_BOOTSTRAP_API_KEY: 'rebuild-test',
-      SANDBOX_PROVIDER_PORT: String(await freePort()),
-      SANDBOX_CARRIER_DELAY_MS: '0',
-    };
-    system = await startSystem({ env, logger: createLogger(process.env['TEST_LOG_LEVEL'] ?? 'silent') });
+    running = await FolderSystem.start('rebuild-test', { SANDBOX_CARRIER_DELAY_MS: '0' });
+    ({ system, env } = running);
     api = new ApiClient(system.url, 'rebuild-test');
     await api.putProduct({ sku: 'MUG' }, { name: 'Mug' });
     await api.adjustStock({ sku: 'MUG', delta: 100_000, reason: 'test' });
@@ -59,8 +48,7 @@ describe('olms replay --rebuild', { timeout: 90_000 }, () => {
 
   afterAll(async () => {
     await api?.close();
-    await system?.stop();
-    await rm(folder, { recursive: true, force: true });
+    await running?.remove();
   });
 
   const place = (token: string, more: object = {}): Promise<string> => placeMug(api, token, more);
