@@ -4,6 +4,7 @@ import { insertRows, type Write } from '#platform/database/statement.ts';
 import { LOG_START, type LogPosition } from '#platform/log/bus.ts';
 import { BrokerError } from './errors.ts';
 import { type FetchedPartition, NO_RECORDS, type ReadPort, UNKNOWN_EPOCH } from './ports.ts';
+import { TopicReplacedError } from './publisher.ts';
 import { topicNumber } from './topic-offsets.ts';
 import type { TopicView } from './topic-view.ts';
 
@@ -112,7 +113,7 @@ export class PublishedMarks {
     );
   }
 
-  /** Throws {@link LogCut} where partitions have lost what was acknowledged. Answers those whose leader could not be asked. */
+  /** Throws {@link LogCut} where partitions have lost what was acknowledged, {@link TopicReplacedError} where the topic is another one. Answers those whose leader could not be asked. */
   async verify(): Promise<ReadonlySet<number>> {
     const { lost, unasked } = await this.#compare(this.#marks, PATIENCE_MS);
     if (lost.size === 0) return unasked;
@@ -197,6 +198,8 @@ export class PublishedMarks {
   async #ask(round: Round): Promise<void> {
     const { open, missing, lost, unasked } = round;
     const metadata = await this.#topic.metadata();
+    // Of another topic of the same name nothing was ever acknowledged, and nothing is lost.
+    if (topicNumber(metadata.id) !== this.#topicNumber) throw new TopicReplacedError(this.#topic.name);
     missing.clear();
     const leave = (partition: number): void => {
       open.delete(partition);

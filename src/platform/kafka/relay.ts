@@ -218,7 +218,10 @@ export class Relay {
     const { txid, position } = offsets.get(0)!;
     this.#cursor.begin({ txid, position });
     await this.#behind.load(database);
-    if (startedOver) this.#behind.clear();
+    if (startedOver) {
+      this.#behind.clear();
+      this.#faults.forget();
+    }
     await this.#watch.begin(topicId);
     await this.#parked.parking.refresh();
     await this.#output.check();

@@ -8,18 +8,18 @@ const LATEST = -1n;
 
 /** What the brokers say of the topic: who leads its partitions, and where they begin and end. It reads no record. */
 export class TopicView {
-  readonly #name: string;
+  readonly name: string;
   readonly #client: Consumer;
   readonly #onReplaced: () => void;
   #id: string | undefined;
 
   /** `name` is that of a group which nobody joins; `onReplaced`: another topic has the name by now. */
   constructor(config: KafkaConfig, name: string, onReplaced: () => void = () => {}) {
-    this.#name = config.topic;
+    this.name = config.topic;
     this.#onReplaced = onReplaced;
     // A client of its own: a fetch waits at the broker, and a heartbeat behind it on one connection would be late.
     this.#client = new Consumer({ ...clientOptions(config), groupId: name, retries: 0 });
-    this.#client.topics.track(this.#name);
+    this.#client.topics.track(this.name);
   }
 
   /** The id of the topic; undefined until a broker has answered. */
@@ -29,12 +29,12 @@ export class TopicView {
 
   /** Partitions and brokers as they were when they were asked for last, a few minutes ago at most. */
   async metadata(): Promise<TopicMetadata> {
-    const metadata = await this.#client.metadata({ topics: [this.#name] });
-    const { id } = metadata.topics.get(this.#name)!;
+    const metadata = await this.#client.metadata({ topics: [this.name] });
+    const { id } = metadata.topics.get(this.name)!;
     const isReplaced = this.#id !== undefined && this.#id !== id;
     this.#id = id;
     if (isReplaced) this.#onReplaced();
-    return new TopicMetadata(metadata, this.#name);
+    return new TopicMetadata(metadata, this.name);
   }
 
   /** The next question about the partitions goes to the brokers. */
@@ -61,7 +61,7 @@ export class TopicView {
     const lost = (await this.metadata()).leaderless;
     if (lost.length > 0) {
       this.forget();
-      throw new BrokerError('LEADER_NOT_AVAILABLE', leaderlessReason(this.#name, lost));
+      throw new BrokerError('LEADER_NOT_AVAILABLE', leaderlessReason(this.name, lost));
     }
     return this.#ask(timestamp);
   }
@@ -79,9 +79,9 @@ export class TopicView {
   }
 
   async #ask(timestamp: bigint, partitions?: readonly number[]): Promise<number[]> {
-    const only = partitions && { partitions: { [this.#name]: [...partitions] } };
-    const offsets = await this.#client.listOffsets({ topics: [this.#name], timestamp, ...only });
-    return (offsets.get(this.#name) ?? []).map(Number);
+    const only = partitions && { partitions: { [this.name]: [...partitions] } };
+    const offsets = await this.#client.listOffsets({ topics: [this.name], timestamp, ...only });
+    return (offsets.get(this.name) ?? []).map(Number);
   }
 
   async close(): Promise<void> {
