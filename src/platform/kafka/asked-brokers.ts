@@ -1,3 +1,5 @@
+import type { Logger } from '#platform/telemetry/logger.ts';
+
 /** A broker that has not answered so long after it should have is named. */
 const SILENCE_MS = 5_000;
 
@@ -6,6 +8,7 @@ export class AskedBrokers {
   /** Since when they owe an answer; those that rest owe none. */
   readonly #busy = new Map<number, number>();
   readonly #failed = new Map<number, { readonly attempts: number; readonly reason: string }>();
+  #reported: string | undefined;
 
   isBusy(node: number): boolean {
     return this.#busy.has(node);
@@ -19,13 +22,21 @@ export class AskedBrokers {
   /** It answered; until it is {@link released} nobody asks it again. */
   answered(node: number): void {
     this.#failed.delete(node);
+    if (this.#failed.size === 0) this.#reported = undefined;
     this.#busy.set(node, Number.POSITIVE_INFINITY);
   }
 
+  /** Logs why nothing can be read, once until something can; returns the reason. */
+  report(reason: string, logger: Logger): string {
+    if (this.#reported !== reason) logger.warn({ reason }, 'Kafka gives no events; trying again');
+    this.#reported = reason;
+    return reason;
+  }
+
   /** It did not answer; returns how often in a row. Until it is {@link released} nobody asks it again. */
-  failed(node: number, reason: string): number {
+  failed(node: number, reason: string, logger: Logger): number {
     const attempts = (this.#failed.get(node)?.attempts ?? 0) + 1;
-    this.#failed.set(node, { attempts, reason });
+    this.#failed.set(node, { attempts, reason: this.report(reason, logger) });
     this.#busy.set(node, Number.POSITIVE_INFINITY);
     return attempts;
   }

@@ -194,7 +194,7 @@ export class KafkaReader {
         this.#failures = 0;
       }
     } catch (error) {
-      this.#failure = diagnose(error, this.#options.config).reason;
+      this.#failure = this.#asked.report(diagnose(error, this.#options.config).reason, this.#options.logger);
       this.topic.forget();
       this.#later(backoffMs(this.#failures++, RETRY), () => {});
     } finally {
@@ -281,7 +281,7 @@ export class KafkaReader {
   /** A broker does not answer, or not as it should: it rests, and the others are read meanwhile. */
   #failed(error: unknown, node: number): void {
     if (this.#closed) return;
-    const attempts = this.#asked.failed(node, diagnose(error, this.#options.config).reason);
+    const attempts = this.#asked.failed(node, diagnose(error, this.#options.config).reason, this.#options.logger);
     // Leaders and brokers may have changed: the next request starts from fresh metadata.
     this.topic.forget();
     this.#later(backoffMs(attempts - 1, RETRY), () => this.#asked.released(node));
