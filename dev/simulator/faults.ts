@@ -23,6 +23,8 @@ export interface Faults {
   readonly billing?: (rules: BillingRules) => BillingRules;
   /** False: services do not recognize what they have read before. */
   readonly dedupe?: false;
+  /** False: backorders are given their turn whoever stands before them. */
+  readonly turnsInOrder?: false;
   /** False: nothing in the database refuses a second notification for the same event and channel. */
   readonly uniqueNotifications?: false;
   /** False: the database takes whatever stock levels it is given. */
@@ -221,6 +223,7 @@ export const PLANTED: Readonly<Record<string, Faults>> = {
   },
   'nobody recognizes repeated events': { dedupe: false },
   'the mailbox takes a notification twice': { uniqueNotifications: false },
+  'a backorder is served before those that stand before it': { turnsInOrder: false },
   'stock levels are not guarded': { stockGuard: false },
   'rows are overwritten whatever their version': { versions: false },
   'a replica parks an order for what it remembers of it': { freshRefusals: false },

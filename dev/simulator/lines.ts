@@ -1,3 +1,4 @@
+import type { Envelope } from '#contracts/envelope.ts';
 import type { RowChange } from '#platform/processor/batch.ts';
 import { type Reservation, type Turn, wantedOf } from '#inventory/rules.ts';
 import { availableOf } from '#inventory/rules/stock.ts';
@@ -25,12 +26,12 @@ function ahead(waiting: Waiting, orderId: string, sku: string): number {
 }
 
 /** Backorders whose turn has come in all of their lines, first come first served. */
-export function ready(story: Story): { readonly orderId: string; readonly turns: readonly Turn[] }[] {
-  const waiting = waitingIn(story);
+function ready(story: Story, waiting: Waiting): { readonly orderId: string; readonly turns: readonly Turn[] }[] {
   const { shared } = story.services.inventory.store;
+  const before = story.faults.turnsInOrder === false ? (): number => 0 : ahead;
   return [...waiting]
     .filter(([id, wanted]) =>
-      [...wanted].every(([sku, quantity]) => ahead(waiting, id, sku) + quantity <= availableOf(shared.get(sku))),
+      [...wanted].every(([sku, quantity]) => before(waiting, id, sku) + quantity <= availableOf(shared.get(sku))),
     )
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([orderId, wanted]) => ({
@@ -39,19 +40,49 @@ export function ready(story: Story): { readonly orderId: string; readonly turns:
     }));
 }
 
-/** Whoever was just given goods left enough for those who had waited for them before, and wait on. */
-export function checkLines(story: Story, changes: readonly RowChange<Reservation>[]): void {
-  const { shared } = story.services.inventory.store;
-  const now = waitingIn(story);
+/** Those whose turn has come ask again; who stood in the lines then is kept with the request, for {@link checkLines}. */
+export function giveTurns(story: Story): void {
+  const { inventory } = story.services;
+  if (!inventory.replicas.some(({ alive }) => alive)) return;
+  const waiting = waitingIn(story);
+  for (const { orderId, turns } of ready(story, waiting)) {
+    const id = story.ids.next(story.scheduler.nowMs);
+    story.turnsGiven.set(id, waiting);
+    const cause = { causationid: id, correlationid: id };
+    inventory.submit(orderId, { type: 'retryBackorder', turns }, { cause });
+  }
+}
+
+/** Those who wait now and stood in the same lines then already. */
+function stayed(now: Waiting, then: Waiting): Waiting {
   const since = new Map<string, ReadonlyMap<string, number>>();
   for (const [id, wanted] of now) {
-    const before = story.waitedBefore.get(id);
+    const before = then.get(id);
     if (before) since.set(id, new Map([...wanted].filter(([sku]) => before.has(sku))));
   }
+  return since;
+}
+
+/**
+ * Whoever was just given goods left enough for those before it who had waited for them before, and wait on: where it
+ * stood in line, before its turn came, for a turn that has come stays; where it did not, before it was given them.
+ */
+export function checkLines(
+  story: Story,
+  changes: readonly RowChange<Reservation>[],
+  events: readonly Envelope[],
+): void {
+  const { shared } = story.services.inventory.store;
+  const now = waitingIn(story);
+  const sinceBefore = stayed(now, story.waitedBefore);
   for (const { before, after } of changes) {
     if (before.state?.status === 'RESERVED' || after.state!.status !== 'RESERVED') continue;
+    const served = events.find(({ subject, type }) => subject === after.id && type === 'StockReserved');
+    const turn = story.turnsGiven.get(served!.causationid);
+    const sinceTurn = turn && stayed(now, turn);
     for (const { sku } of after.state!.demand) {
-      const pieces = ahead(since, after.id, sku);
+      const stoodInLine = before.state?.waitsFor?.includes(sku);
+      const pieces = ahead((stoodInLine && sinceTurn) || sinceBefore, after.id, sku);
       const left = availableOf(shared.get(sku));
       if (pieces > left)
         fail(`${story.nameOf(after.id)} was given ${sku}; those before it wait for ${pieces}, and ${left} are left`);

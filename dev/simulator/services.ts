@@ -70,7 +70,7 @@ export function createServices(story: Story): Services {
       saveShared: (stored, changes) => saveStock(stored, changes, faults),
       onSaved: (changes, events) => {
         checkReservations(story);
-        checkLines(story, changes);
+        checkLines(story, changes, events);
         const left = changes.some(
           ({ before, after: { state } }) =>
             (state!.status === 'RELEASED' && state!.demand.length > 0) ||

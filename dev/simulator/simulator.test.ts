@@ -20,6 +20,7 @@ const REGRESSIONS: readonly (readonly [seed: number, because: string])[] = [
     'stock changed from outside while a batch was under way, and inventory went on with what it knew before that batch',
   ],
   [20_000_859, 'goods given back in the same batch hid that a newcomer took what others wait for'],
+  [30_014_803, 'an order was read, and joined the line, after the turn of one behind it had come'],
   [19_219, 'payments counted twice that a call never left, and gave up a charge that was made'],
 ];
 

@@ -1,22 +1,19 @@
 import type { Envelope } from '#contracts/envelope.ts';
-import { amountMinor, formatAmount } from '#contracts/money.ts';
-import { type EventData, EXTERNAL, type NewEvent, SOURCES } from '#contracts/order-events.ts';
+import { type EventData, SOURCES } from '#contracts/order-events.ts';
 import type { Row } from '#platform/processor/aggregate.ts';
 import { STATUSES } from '#orders/rules/lifecycle.ts';
-import { paymentRequest } from '#orders/rules/events.ts';
-import { created, evolve, imported } from '#orders/rules/evolve.ts';
-import { historyOrder } from '#orders/rules/imports.ts';
 import type { Order } from '#orders/rules/state.ts';
 import { isOpen, type Operation } from '#payments/rules/operation.ts';
 import { People } from './people.ts';
 import { checkEnd } from './checks.ts';
 import type { Faults } from './faults.ts';
-import { ready, type Waiting } from './lines.ts';
+import { giveTurns, type Waiting } from './lines.ts';
 import { unreported } from './shortages.ts';
 import { fail, Log, StoryFailure } from './log.ts';
 import { PaymentOutside } from './outside.ts';
 import { type Plan, planOf, START_MS } from './plan.ts';
 import { Ids, Random, timeText } from './random.ts';
+import { begun, ended } from './begin.ts';
 import { Scheduler } from './scheduler.ts';
 import { createServices, type Services } from './services.ts';
 import type { Service } from './service.ts';
@@ -82,6 +79,8 @@ export class Story implements World {
   readonly orderIds: string[] = [];
   /** Who waited for which goods when inventory saved last. */
   waitedBefore: Waiting = new Map();
+  /** Who waited for which goods when a backorder was given its turn, by the request's cause. */
+  readonly turnsGiven = new Map<string, Waiting>();
   /** Those of them that follow others, or are about to. */
   readonly followUps = new Set<string>();
   /** Somebody looks after an order that came when nobody looked any more. */
@@ -340,58 +339,13 @@ export class Story implements World {
   #retryBackorders(): void {
     const { inventory } = this.services;
     for (const { orderId, missing } of unreported(this)) inventory.submit(orderId, { type: 'markShort', missing });
-    for (const { orderId, turns } of ready(this)) inventory.submit(orderId, { type: 'retryBackorder', turns });
+    giveTurns(this);
   }
 
   isOpen(orderId: string): boolean {
     const order = this.services.orders.state(orderId);
     return order !== undefined && !STATUSES[order.status].final;
   }
-}
-
-interface Begun {
-  readonly order: Order;
-  readonly events: readonly NewEvent[];
-}
-
-const ORIGIN = { kind: 'import', source: 'old-shop', number: '1' } as const;
-const PAID_ELSEWHERE = { provider: EXTERNAL, token: EXTERNAL };
-
-/** An order as its first events leave it. */
-function begun(placed: EventData<'OrderCreated'>, open: boolean): Begun {
-  const data = open
-    ? { ...placed, origin: ORIGIN, payment: PAID_ELSEWHERE, reviewReasons: [], allowBackorder: true }
-    : placed;
-  const order = created(data);
-  const taken: NewEvent = { type: 'OrderCreated', data };
-  if (!open) return { order, events: [taken] };
-  const asked = paymentRequest(order);
-  return { order: evolve(order, asked), events: [taken, asked] };
-}
-
-/** An order that ended elsewhere, the dearer ones cancelled there. */
-function ended(placed: EventData<'OrderCreated'>, newId: () => string): Begun {
-  const total = amountMinor(placed.totalAmount, placed.currency);
-  const back = total > 1n ? [{ amount: formatAmount(total > 1_000n ? total : total / 2n, placed.currency) }] : [];
-  const data = historyOrder(
-    {
-      ...placed,
-      payment: PAID_ELSEWHERE,
-      number: ORIGIN.number,
-      createdAt: '2020-02-29T12:00:00Z',
-      refunds: back,
-      ...ending(total),
-    },
-    ORIGIN,
-    { createdDeadlineMs: 0, reviewDeadlineMs: 0, reviewTotals: new Map(), defaultProvider: 'sandbox' },
-    { nowMs: START_MS, newId },
-  );
-  if ('length' in data) return fail(`an order of the past is not taken: ${data[0]!.detail}`);
-  return { order: imported(data), events: [{ type: 'OrderImported', data }] };
-}
-
-function ending(total: bigint): { status: 'COMPLETED' | 'CANCELLED'; paidAmount?: string } {
-  return { status: total > 1_000n ? 'CANCELLED' : 'COMPLETED' };
 }
 
 export function runStory(options: StoryOptions): StoryResult {
