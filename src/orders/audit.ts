@@ -5,9 +5,12 @@ import type { Database } from '#platform/database/database.ts';
 import { fold } from './rules/evolve.ts';
 import type { Order } from './rules/state.ts';
 import { loadOrders, type StoredRow } from './store.ts';
+import { type FollowUp, followUpsOf } from './store/follow-ups.ts';
 
 /** An order as it is stored. A row that cannot even be read is a finding, not the end of the audit. */
-export type AuditedRow = { readonly stored: StoredRow } | { readonly stored?: undefined; readonly unreadable: string };
+export type AuditedRow =
+  | { readonly stored: StoredRow; readonly followUps: ReadonlyMap<string, FollowUp> }
+  | { readonly stored?: undefined; readonly followUps?: undefined; readonly unreadable: string };
 
 /** An order is what its events say, and nothing else. */
 export const ordersAudit = {
@@ -27,19 +30,29 @@ export const ordersAudit = {
 
 async function readRows(database: Database, ids: readonly string[]): Promise<ReadonlyMap<string, AuditedRow>> {
   try {
-    return new Map((await loadOrders(database, ids)).map((stored) => [stored.id, { stored }]));
+    return await readOrders(database, ids);
   } catch {
     // One of them is broken: each by itself shows which.
     const rows = new Map<string, AuditedRow>();
     for (const id of ids) {
       try {
-        for (const stored of await loadOrders(database, [id])) rows.set(id, { stored });
+        for (const [, row] of await readOrders(database, [id])) rows.set(id, row);
       } catch (error) {
         rows.set(id, { unreadable: (error as Error).message });
       }
     }
     return rows;
   }
+}
+
+/** Orders, and what is stored of those that are to send goods again for them. */
+async function readOrders(database: Database, ids: readonly string[]): Promise<Map<string, AuditedRow>> {
+  const orders = await loadOrders(database, ids);
+  const followUps = await followUpsOf(
+    database,
+    orders.flatMap(({ state }) => state!.claims?.flatMap(({ followUpId }) => followUpId ?? []) ?? []),
+  );
+  return new Map(orders.map((stored) => [stored.id, { stored, followUps }]));
 }
 
 function examineFold({ events }: AuditedOrder, row: AuditedRow | undefined, report: (detail: string) => void): void {

@@ -1,11 +1,12 @@
-import { isRefusal } from '#contracts/errors.ts';
+import { ERRORS, isRefusal } from '#contracts/errors.ts';
 import type { Database } from '#platform/database/database.ts';
+import { Problem } from '#platform/http/problems.ts';
 import { type DuePoller, startDuePoller } from '#platform/processor/due.ts';
 import type { Processor } from '#platform/processor/processor.ts';
 import type { Clock } from '#platform/runtime/clock.ts';
 import { uuidv7 } from '#platform/runtime/uuid.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
-import { type OpenFollowUp, openFollowUps } from './store/follow-ups.ts';
+import { keepRefusal, type OpenFollowUp, openFollowUps } from './store/follow-ups.ts';
 import type { Intake } from './intake.ts';
 import { replacementOf } from './rules/claims.ts';
 import type { OrderCommand } from './rules/commands.ts';
@@ -51,6 +52,14 @@ export function startFollowUps({ database, processor, intake, clock, logger }: F
     await processor.submit({ orderId, command, cause: { causationid: id, correlationid: id } });
   }
 
+  /** Tried again at the next run. Where the order itself cannot be taken, that is kept for `olms audit`, and said once. */
+  async function failed({ order_id: orderId, refusal }: OpenFollowUp, error: Error): Promise<void> {
+    const lasting = error instanceof Problem && ERRORS[error.code].status < 500;
+    if (lasting && error.message === refusal) return;
+    logger.error({ orderId, err: error }, 'a follow-up order failed');
+    if (lasting) await keepRefusal(database, orderId, error.message);
+  }
+
   const poller = startDuePoller({
     name: 'orders follow-ups',
     everyMs: POLL_MS,
@@ -60,8 +69,8 @@ export function startFollowUps({ database, processor, intake, clock, logger }: F
       const open = await openFollowUps(database, OPEN_PER_RUN);
       const done = await Promise.allSettled(open.map((one) => (one.status === null ? placed(one) : ended(one))));
       // One that cannot be placed keeps none of the others from it.
-      for (const result of done)
-        if (result.status === 'rejected') logger.error({ err: result.reason as Error }, 'a follow-up order failed');
+      for (const [index, result] of done.entries())
+        if (result.status === 'rejected') await failed(open[index]!, result.reason as Error);
     },
   });
   processor.onChange((_, events) => {

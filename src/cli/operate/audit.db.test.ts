@@ -3,11 +3,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { System } from '#system/system.ts';
 import { type AuditReport, type Check, CHECKS, runAudit } from './audit.ts';
 import { ApiClient } from '#cli/client.ts';
+import { until } from '#tests/support/until.ts';
 import { FolderSystem } from '#tests/support/folder-system.ts';
 
 const TABLES = [
   'orders.orders',
   'orders.order_states',
+  'orders.follow_ups',
   'inventory.stock',
   'inventory.waiting',
   'inventory.reservations',
@@ -32,7 +34,16 @@ describe('the audit', () => {
   let system: System;
   let api: ApiClient;
   /** One order of every kind that a check is about. */
-  const ids = { completed: '', refunded: '', returned: '', cancelled: '', declined: '', rejected: '', open: '' };
+  const ids = {
+    completed: '',
+    refunded: '',
+    returned: '',
+    cancelled: '',
+    declined: '',
+    rejected: '',
+    open: '',
+    lost: '',
+  };
   const stranger = '01a20000-0000-7000-8000-000000000000';
 
   beforeAll(async () => {
@@ -78,17 +89,26 @@ describe('the audit', () => {
     ids.returned = await place('tok_approve');
     ids.cancelled = await place('tok_approve');
     ids.open = await place('tok_approve');
+    ids.lost = await place('tok_approve');
     ids.declined = await place('tok_decline');
     ids.rejected = await place('tok_approve', 1000);
     await system.settle();
-    for (const id of [ids.completed, ids.refunded, ids.returned]) {
+    for (const id of [ids.completed, ids.refunded, ids.returned, ids.lost]) {
       const { items } = await api.listShipments({ orderId: id });
       for (const shipment of items) {
         await api.dispatchShipment({ id: shipment.id }, { carrier: 'dhl', trackingNumber: 'T1' });
-        await api.deliverShipment({ id: shipment.id }, {});
+        if (id !== ids.lost) await api.deliverShipment({ id: shipment.id }, {});
+        else await api.loseShipment({ id: shipment.id }, {});
       }
     }
     await system.settle();
+    const [parcel] = (await api.readOrder({ id: ids.lost })).shipments;
+    const claim = { shipmentId: parcel!.shipmentId, kind: 'lost', resolution: 'reship', reason: 'test' } as const;
+    const { claims } = await api.openClaim({ id: ids.lost }, claim);
+    await until('the goods to be sent again', async () => {
+      const { items } = await api.listShipments({ orderId: claims![0]!.followUpId! });
+      return items.length > 0;
+    });
     await api.requestRefund({ id: ids.refunded }, { amount: '5.00', reason: 'test' });
     await api.cancelOrder({ id: ids.cancelled }, { reason: 'test' });
     const { returns } = await api.requestReturn({ id: ids.returned }, { reason: 'test' });
@@ -100,6 +120,7 @@ describe('the audit', () => {
       returned: 'COMPLETED',
       cancelled: 'CANCELLED',
       open: 'READY_FOR_SHIPMENT',
+      lost: 'COMPLETED',
       declined: 'PAYMENT_FAILED',
       rejected: 'REJECTED',
     };
@@ -117,7 +138,7 @@ describe('the audit', () => {
   test('finds nothing wrong with a system that nobody touched, and looks at everything', async () => {
     const report = await audited();
     expect(violated(report)).toEqual([]);
-    expect(report).toMatchObject({ ok: true, outcome: 'agrees', orders: 7, leftOut: [] });
+    expect(report).toMatchObject({ ok: true, outcome: 'agrees', orders: 9, leftOut: [] });
     for (const { check, examined, skipped } of report.checks) {
       expect(skipped, check).toBeUndefined();
       expect(examined, check).toBeGreaterThan(0);
@@ -237,6 +258,16 @@ describe('the audit', () => {
       'a refund that payments never heard of',
       'refunds',
       `update payments.payments set operations = replace(operations::text, 'refundId', 'forgotten')::json where order_id = $refunded; update orders.order_states set detail = replace(detail::text, '"status":"DONE"', '"status":"REQUESTED"')::json where order_id = $refunded`,
+    ],
+    [
+      'goods that nobody is to send again',
+      'replacements',
+      'update orders.follow_ups set order_id = $stranger; update orders.orders set id = gen_random_uuid() where id = (select order_id from untouched.orders_follow_ups); update orders.order_states set order_id = gen_random_uuid() where order_id = (select order_id from untouched.orders_follow_ups)',
+    ],
+    [
+      'goods to be sent again by an order that cannot be placed',
+      'replacements',
+      `update orders.follow_ups set refusal = '/items/0/sku names no product'; update orders.order_states set order_id = gen_random_uuid() where order_id = (select order_id from orders.follow_ups)`,
     ],
     [
       'stock reserved for nobody',
@@ -440,6 +471,21 @@ describe('the audit', () => {
     );
     const money = (await audited()).checks.find((one) => one.check === 'ended-money')!;
     expect(money).toMatchObject({ violations: 0, moving: 1 });
+  });
+
+  test('names goods that are being sent again, and is not done', async () => {
+    await run(
+      'update orders.order_states set order_id = $stranger where order_id = (select order_id from orders.follow_ups)',
+    );
+    try {
+      const { checks, outcome } = await audited();
+      const replacements = checks.find((one) => one.check === 'replacements')!;
+      expect(replacements).toMatchObject({ violations: 0, moving: 1, unsettled: [{ subject: ids.lost }] });
+      expect(replacements.unsettled[0]!.detail).toContain('is being placed');
+      expect(outcome).toBe('differs');
+    } finally {
+      await restore();
+    }
   });
 
   test('says what it could not look at', async () => {

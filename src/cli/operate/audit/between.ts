@@ -7,12 +7,15 @@ import { ENDED_WITHOUT_SALE, examineGoods } from './goods.ts';
 import { examineMoney } from './money.ts';
 import type { OrderFile } from './pages.ts';
 import type { Reading } from './reading.ts';
+import { examineReplacements, reshipments } from './replacements.ts';
 import type { Tallies } from './tallies.ts';
 
 /** Counts the checks between services that an order is held against. */
 export function tallyBetween(file: OrderFile, { examined }: Tallies): void {
-  const status = file.rowOf(ordersAudit)?.stored?.state?.status;
-  if (!status) return;
+  const order = file.rowOf(ordersAudit)?.stored?.state;
+  if (!order) return;
+  const { status } = order;
+  examined('replacements', reshipments(order).length);
   for (const check of ['reviews', 'set-aside', 'parcels', 'shipped-stock', 'returned-stock']) examined(check);
   if (file.rowOf(paymentsAudit))
     for (const check of ['refunds', 'payment-status', 'owed', 'shipped-paid']) examined(check);
@@ -39,6 +42,7 @@ export function examineBetween(file: OrderFile, reading: Reading): Finding[] {
     findings.report('money', (error as Error).message);
   }
   examineDocuments(file, order, findings);
+  examineReplacements(file, order, findings);
   return findings.all;
 }
 

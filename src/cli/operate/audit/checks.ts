@@ -26,6 +26,7 @@ export const CHECKS = {
   owed: 'what customers have to get back was asked for, or is left to a person',
   'payment-status': 'an order knows where its payment stands',
   refunds: 'an order knows what was refunded, and payments know every refund that it asked for',
+  replacements: 'goods that are to be sent again have an order that does so',
   provider: "the provider's books say the same as ours",
   ...notificationsAudit.checks,
   invoices: 'every completed order has one invoice over its total',

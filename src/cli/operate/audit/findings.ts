@@ -19,7 +19,7 @@ export interface Finding {
   readonly read?: boolean | undefined;
   /** Of what is known about the order; another one later means that it moves. */
   readonly fingerprint: string;
-  /** An operation at the provider is open: reconciliation will see to it. */
+  /** It comes right by itself: a call of the provider is open that reconciliation will see to, or an order is being placed. */
   readonly open?: boolean;
 }
 
@@ -46,6 +46,12 @@ export class Findings {
   /** Wrong whatever is still to be read. */
   report(check: Check, detail: string): void {
     this.all.push({ check, subject: this.#file.id, detail, fingerprint: this.#file.fingerprint });
+  }
+
+  /** Not at rest: something is under way that will see to it. */
+  reportOpen(check: Check, detail: string): void {
+    const { id: subject, fingerprint } = this.#file;
+    this.all.push({ check, subject, detail, consumer: 'orders', read: true, open: true, fingerprint });
   }
 
   /** Wrong once the service has read these events. */
