@@ -2,7 +2,7 @@ import { formatAmount } from '#contracts/money.ts';
 import type { SkuQuantity } from '#contracts/order-events.ts';
 import type { Product } from '#contracts/peers.ts';
 import { NO_STOCK } from '#inventory/rules/stock.ts';
-import type { OrderCommand } from '#orders/rules/commands.ts';
+import type { OrderCommand, RefundedLine } from '#orders/rules/commands.ts';
 import { refundable, returnable } from '#orders/rules/returns.ts';
 import { place } from '#orders/rules/placement.ts';
 import type { Order } from '#orders/rules/state.ts';
@@ -47,6 +47,7 @@ const REGARDLESS_ROUND = 12;
 /** Enough that most orders with more lines find what they want. */
 const STOCK_MORE = 30;
 const IMPORTS_SEED = 0x0badcafe;
+const LATER_SEED = 0x71ab5e9d;
 
 export class People {
   readonly #story: Story;
@@ -57,10 +58,13 @@ export class People {
   #supervised = false;
   /** Imports came later; with numbers of their own, they left every story without them as it was. */
   readonly #imports: Random;
+  /** Refunds of lines came later still. */
+  readonly #later: Random;
 
   constructor(story: Story, seed: number) {
     this.#story = story;
     this.#imports = new Random(seed ^ IMPORTS_SEED);
+    this.#later = new Random(seed ^ LATER_SEED);
   }
 
   begin(): void {
@@ -181,6 +185,8 @@ export class People {
       }
       case 'refund': {
         const most = refundable(order);
+        const lines = this.#refundedLines(order, most);
+        if (lines.length > 0) return this.#order(id, { type: 'requestRefund', reason, by, lines });
         const amount = random.chance(0.5) && most > 1n ? formatAmount(most / 2n, order.currency) : undefined;
         return this.#order(id, { type: 'requestRefund', reason, by, ...(amount !== undefined && { amount }) });
       }
@@ -228,6 +234,19 @@ export class People {
       .filter(() => variety.chance(0.7))
       .map(({ line, quantity }) => ({ line, quantity: variety.between(1, variety.chance(0.5) ? 1 : quantity) }));
     return { items: undefined, lines };
+  }
+
+  /** Now and then money is given for lines: what pieces are worth, or an amount, perhaps more than there is. */
+  #refundedLines({ items, currency }: Order, most: bigint): RefundedLine[] {
+    const chances = this.#later;
+    if (chances.chance(0.6)) return [];
+    return items
+      .filter(() => chances.chance(0.5))
+      .map(({ line, quantity }) =>
+        most < 4n || chances.chance(0.5)
+          ? { line, quantity: chances.between(1, quantity) }
+          : { line, amount: formatAmount(most / BigInt(chances.between(1, 4)), currency) },
+      );
   }
 
   /** Somebody looks after what waits, ever more rarely; a careless one only after what is paid. */

@@ -212,8 +212,10 @@ export class Worth {
     let own = 0n;
     for (const part of credited) {
       const line = this.#lineOf(part);
-      line.creditMark += this.#minor(part.amount);
-      own += this.#minor(part.amount);
+      const given = this.#minor(part.amount);
+      this.#step(`what is given for ${line.name} is`, line, line.creditMark, line.creditMark + given, part);
+      line.creditMark += given;
+      own += given;
       if (line.creditMark > line.cancelMark) fail(`${this.#name}: more is given for ${line.name} than it is worth`);
     }
     const pays = this.#minor(amount) - own;

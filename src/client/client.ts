@@ -414,6 +414,8 @@ export class OlmsClient extends ClientCore {
     body: {
       /** As many of them as can still be stopped, instead of all or none */
       readonly atMost?: boolean;
+      /** Mailed to the customer, who reads nothing else of why */
+      readonly customerMessage?: string;
       /** Without them, everything that can still be stopped */
       readonly items?: readonly {
         readonly line: number;
@@ -483,9 +485,20 @@ export class OlmsClient extends ClientCore {
     body: {
       /** Decimal string, e.g. "19.90" */
       readonly amount?: string;
+      /** Mailed to the customer, who reads nothing else of why */
+      readonly customerMessage?: string;
       /** `owed`: pays what is owed and left to a person; `goodwill`: gives more; neither: first the one, then the other */
       readonly kind?: 'goodwill' | 'owed';
+      /** Money for lines of which nothing comes back, beyond what is owed; instead of `amount` */
+      readonly lines?: readonly {
+        /** Decimal string, e.g. "19.90" */
+        readonly amount?: string;
+        readonly line: number;
+        /** What so many of its pieces are worth */
+        readonly quantity?: number;
+      }[];
       readonly reason: string;
+      readonly reasonCode?: ReasonCode;
     },
     options?: ChangeOptions<'If-Match'>,
   ): Promise<Order> {

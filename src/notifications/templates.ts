@@ -132,6 +132,7 @@ export const TEMPLATES = {
     render: (data, about) => ({
       subject: `A part of your order ${about.label} was cancelled`,
       sentence: `We have cancelled ${pieces(data.removed)} of your order ${about.label}; the rest stays as ordered. If you have paid for what was cancelled, the money is being returned to you.`,
+      note: noteOf(data.customerMessage),
       facts: [['New total', money(data.totalAmount, about)]],
     }),
   },
@@ -157,6 +158,7 @@ export const TEMPLATES = {
     render: (data, about) => ({
       subject: `We have refunded ${money(data.amount, about)} for your order ${about.label}`,
       sentence: `We have returned ${money(data.amount, about)} for your order ${about.label}. Depending on your bank it takes a few days to arrive.`,
+      note: noteOf(data.customerMessage),
       facts: [
         ['Refunded now', money(data.amount, about)],
         ['Refunded in all', money(data.refundedAmount, about)],

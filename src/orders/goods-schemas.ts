@@ -9,13 +9,21 @@ import {
   ReturnedLine,
   SkuQuantity,
 } from '#contracts/order-events.ts';
-import { Id, IdText, Reason, strict, Time } from '#platform/http/schemas.ts';
+import { CustomerMessage, Id, IdText, Reason, strict, Time } from '#platform/http/schemas.ts';
+import { REASON_CODES } from './rules/commands.ts';
 import { EXAMPLE_ID } from './example-order.ts';
 
 /** Schemas of the orders API about pieces of an order: what is asked about them, and what is answered. */
 
 export const ITEMS_MAX = 2_000;
 export const QUANTITY_MAX = 1_000_000;
+
+export const Decimal = Type.String({
+  pattern: '^-?\\d{1,16}(\\.\\d{1,18})?$',
+  description: 'Decimal string, e.g. "19.90"',
+});
+/** Why goods or money go back. */
+export const ReasonCode = Type.String({ title: 'ReasonCode', enum: [...REASON_CODES] });
 
 /** Pieces by the number of their line. */
 const LineQuantities = Type.Array(
@@ -38,6 +46,7 @@ export const CancelItems = Type.Object(
       Type.Boolean({ description: 'As many of them as can still be stopped, instead of all or none' }),
     ),
     reason: Reason,
+    customerMessage: Type.Optional(CustomerMessage),
   },
   { ...strict, examples: [{ items: [{ line: 1, quantity: 1 }], reason: 'ordered twice' }] },
 );
@@ -83,6 +92,7 @@ export const ChangeView = Type.Object(
     atMost: Type.Optional(Type.Boolean()),
     reason: Type.String(),
     by: Type.String(),
+    customerMessage: Type.Optional(Type.String()),
     deadlineAt: Time,
   },
   { description: 'A cancellation of items the warehouse is deciding on' },

@@ -6,7 +6,6 @@ import {
   Allocation,
   ChargeLine,
   Contact,
-  LinePart,
   ParcelFailure,
   PaymentStatus,
   Shortage,
@@ -28,10 +27,20 @@ import {
   TimeText,
 } from '#platform/http/schemas.ts';
 import { EXAMPLE_ID, EXAMPLE_ORDER } from './example-order.ts';
-import { ChangeView, ClaimView, ITEMS_MAX, ItemView, OriginView, QUANTITY_MAX, ReturnView } from './goods-schemas.ts';
+import {
+  ChangeView,
+  ClaimView,
+  Decimal,
+  ITEMS_MAX,
+  ItemView,
+  OriginView,
+  QUANTITY_MAX,
+  ReasonCode,
+  ReturnView,
+} from './goods-schemas.ts';
 import { METADATA_MAX } from './rules/amend.ts';
-import { REASON_CODES } from './rules/commands.ts';
 import { ACTIONS, STATUSES } from './rules/lifecycle.ts';
+import { RefundView } from './refund-schemas.ts';
 import { PARKED_ACTIONS, ParkedView } from './parked.ts';
 import { FULFILLMENT_STATUSES } from './rules/state.ts';
 
@@ -39,7 +48,6 @@ import { FULFILLMENT_STATUSES } from './rules/state.ts';
 
 // What is asked ------------------------------------------------------------------------------------------------
 
-const Decimal = Type.String({ pattern: '^-?\\d{1,16}(\\.\\d{1,18})?$', description: 'Decimal string, e.g. "19.90"' });
 /** Whatever a channel names its customer by, on one line. */
 const CustomerId = Text(100, {
   minLength: 1,
@@ -122,7 +130,6 @@ export const PlaceOrder = Type.Object(
   },
 );
 
-const ReasonCode = Type.String({ title: 'ReasonCode', enum: [...REASON_CODES] });
 const ReturnedQuantity = Type.Integer({ minimum: 1, maximum: QUANTITY_MAX });
 const ReturnedItems = Type.Array(
   Type.Object({ sku: Sku, quantity: ReturnedQuantity, reasonCode: Type.Optional(ReasonCode) }, strict),
@@ -153,20 +160,6 @@ export const RequestReturn = Type.Object(
     lines: Type.Optional(ReturnedLines),
     reason: Reason,
     reasonCode: Type.Optional(ReasonCode),
-  },
-  strict,
-);
-export const RequestRefund = Type.Object(
-  {
-    amount: Type.Optional(Decimal),
-    kind: Type.Optional(
-      Type.String({
-        enum: ['goodwill', 'owed'],
-        description:
-          '`owed`: pays what is owed and left to a person; `goodwill`: gives more; neither: first the one, then the other',
-      }),
-    ),
-    reason: Reason,
   },
   strict,
 );
@@ -338,24 +331,7 @@ export const OrderView = Type.Object(
       }),
     ),
     returns: Type.Array(ReturnView),
-    refunds: Type.Array(
-      Type.Object({
-        refundId: Id,
-        amount: Amount,
-        reason: Type.String(),
-        status: Type.String({ enum: ['REQUESTED', 'DONE', 'FAILED'] }),
-        cause: Type.Optional(
-          Type.String({
-            enum: ['owed'],
-            description: 'It pays what came back or was cancelled; absent: a person asked',
-          }),
-        ),
-        credited: Type.Optional(Type.Array(LinePart, { description: 'What it gives beyond what was owed' })),
-        uninvoiced: Type.Optional(
-          Type.Boolean({ description: 'True: no invoice is over it, so no credit note either' }),
-        ),
-      }),
-    ),
+    refunds: Type.Array(RefundView),
     deadlineAt: Type.Optional(
       Type.String({ format: 'date-time', description: 'When the present waiting ends by itself' }),
     ),

@@ -7,7 +7,7 @@ import { PARKED_ACTIONS, type ParkedOfOrder } from './parked.ts';
 import { actionsOf } from './rules/policies.ts';
 import { marksOf, returnablePieces, unshippedPieces } from './rules/ruler.ts';
 import { accountOf } from './rules/settle.ts';
-import { isDeciding, type Order } from './rules/state.ts';
+import { because, isDeciding, type Order } from './rules/state.ts';
 import { type Action, rowsFor } from './rules/lifecycle.ts';
 import type { OrderSummary, OrderView } from './schemas.ts';
 
@@ -41,7 +41,7 @@ export function orderView(
     allocations: order.allocations,
     shortages: order.shortages,
     endReason: order.endReason,
-    cancellation: order.cancellation && { reason: order.cancellation.reason, by: order.cancellation.by },
+    cancellation: order.cancellation && because(order.cancellation),
     change: order.change,
     shipments: order.shipments,
     claims: order.claims,

@@ -406,6 +406,7 @@ export type Order = {
     readonly atMost?: boolean;
     readonly by: string;
     readonly changeId: string;
+    readonly customerMessage?: string;
     /** RFC 3339, UTC */
     readonly deadlineAt: string;
     readonly reason: string;
@@ -526,7 +527,10 @@ export type Order = {
       /** True: came back without a refund */
       readonly waived?: boolean;
     }[];
+    /** What was written for the customer */
+    readonly customerMessage?: string;
     readonly reason: string;
+    readonly reasonCode?: string;
     readonly refundId: string;
     readonly status: 'REQUESTED' | 'DONE' | 'FAILED';
     /** True: no invoice is over it, so no credit note either */

@@ -3,6 +3,7 @@ import { defineEvent, type EventDefinition } from '#contracts/envelope.ts';
 import {
   Allocation,
   Amount,
+  CustomerMessage,
   Id,
   LinePart,
   LineQuantity,
@@ -31,6 +32,7 @@ export const ORDER_CHANGE_EVENTS = {
       atMost: Type.Optional(Type.Boolean({ description: 'As many of them as can still be stopped' })),
       reason: Reason,
       by: Type.String(),
+      customerMessage: Type.Optional(CustomerMessage),
       deadlineAt: Time,
     }),
     example: {
@@ -57,6 +59,7 @@ export const ORDER_CHANGE_EVENTS = {
       totalAmount: Amount,
       reason: Reason,
       by: Type.String(),
+      customerMessage: Type.Optional(CustomerMessage),
     }),
     example: {
       changeId: exampleId,

@@ -14,10 +14,11 @@ import type { Row } from '#platform/processor/aggregate.ts';
 import { decisionOutcome, orderAsOf } from '#orders/as-of.ts';
 import type { OrderRoutesOptions } from '#orders/routes.ts';
 import { type MayRepeat, referenceHolders, referenceKey, referenceTaken } from '#orders/references.ts';
-import type { ArrivedPieces, OrderCommand, RefundKind } from '#orders/rules/commands.ts';
+import type { ArrivedPieces, OrderCommand, RefundedLine, RefundKind } from '#orders/rules/commands.ts';
 import { receiptOf } from '#orders/rules/receipts.ts';
 import { isDeciding, type Order } from '#orders/rules/state.ts';
 import * as goods from '#orders/goods-schemas.ts';
+import { RequestRefund } from '#orders/refund-schemas.ts';
 import * as schemas from '#orders/schemas.ts';
 import { allowedActions } from '#orders/view.ts';
 import { loadOne, orderId, orderNotFound, sendOrder } from './answers.ts';
@@ -86,7 +87,7 @@ export function commandRoutes(
       'ORDER_FINAL',
     ],
     maybeLater: 'The warehouse is deciding on the cancellation',
-    commandOf: ({ items, atMost, reason }, by) => ({ type: 'cancelItems', items, atMost, reason, by }),
+    commandOf: (body, by) => ({ type: 'cancelItems', ...body, by }),
   });
   command({
     operationId: 'openClaim',
@@ -190,16 +191,25 @@ export function commandRoutes(
     operationId: 'requestRefund',
     url: '/orders/:id/refunds',
     summary: 'Give money back',
-    body: schemas.RequestRefund,
+    body: RequestRefund,
     idempotencyKey: 'required',
-    refusals: ['AMOUNT_INVALID', 'ORDER_FINAL', 'REFUND_EXCEEDS_CAPTURED'],
-    commandOf: ({ amount, kind, reason }, by) => ({
-      type: 'requestRefund',
-      amount,
-      kind: kind as RefundKind | undefined,
-      reason,
-      by,
-    }),
+    refusals: ['AMOUNT_INVALID', 'ORDER_FINAL', 'REFUND_EXCEEDS_CAPTURED', 'UNKNOWN_LINE'],
+    commandOf: ({ kind, lines, ...body }, by) => {
+      const beside = !lines ? undefined : body.amount !== undefined ? '/amount' : kind === 'owed' ? '/kind' : undefined;
+      if (beside)
+        throw new Problem(
+          'VALIDATION_FAILED',
+          'A refund of `lines` gives beyond what is owed, and its amount is theirs: leave out `amount` and `"kind": "owed"`.',
+          { errors: [{ pointer: beside, detail: 'must not stand beside /lines' }] },
+        );
+      return {
+        type: 'requestRefund',
+        ...body,
+        kind: kind as RefundKind | undefined,
+        lines: lines as readonly RefundedLine[] | undefined,
+        by,
+      };
+    },
   });
   command({
     operationId: 'amendOrder',
@@ -286,13 +296,20 @@ export function commandRoutes(
 
 /** The currency is only known with the order, so the scale of an amount is checked there. */
 async function checkAmount(database: Database, id: string, command: OrderCommand): Promise<void> {
-  if (command.type !== 'requestRefund' || command.amount === undefined) return;
-  const { state } = await loadOne(database, id);
-  const minor = parseAmount(command.amount, state!.currency);
-  if (minor === undefined || minor <= 0n)
-    throw new Problem('AMOUNT_INVALID', `"${command.amount}" is not a positive amount in ${state!.currency}.`, {
-      errors: [{ pointer: '/amount', detail: 'is not a positive amount' }],
-    });
+  if (command.type !== 'requestRefund') return;
+  const named = [
+    { pointer: '/amount', amount: command.amount },
+    ...(command.lines ?? []).map(({ amount }, index) => ({ pointer: `/lines/${index}/amount`, amount })),
+  ];
+  if (named.every(({ amount }) => amount === undefined)) return;
+  const { currency } = (await loadOne(database, id)).state!;
+  for (const { pointer, amount } of named) {
+    const minor = amount === undefined ? 1n : parseAmount(amount, currency);
+    if (minor === undefined || minor <= 0n)
+      throw new Problem('AMOUNT_INVALID', `"${amount}" is not a positive amount in ${currency}.`, {
+        errors: [{ pointer, detail: 'is not a positive amount' }],
+      });
+  }
 }
 
 /** Pieces by SKU and by line as one list; undefined where neither is given. */

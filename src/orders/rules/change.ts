@@ -7,7 +7,7 @@ import { isoTime } from '#contracts/time.ts';
 import { type Ignored, ignore } from '#platform/processor/aggregate.ts';
 import type { DecideContext, OrderCommand } from './commands.ts';
 import { cancelledPart, marksOf, shippingParts, unshippedPieces } from './ruler.ts';
-import type { Order } from './state.ts';
+import { type Because, because, type Order } from './state.ts';
 
 /**
  * Cancelling pieces of an order. Before the warehouse has them they go at once. With the warehouse only shipping knows
@@ -17,7 +17,6 @@ import type { Order } from './state.ts';
  */
 
 type CancelItems = Extract<OrderCommand, { type: 'cancelItems' }>;
-type By = { readonly reason: string; readonly by: string };
 
 /** Pieces by line that are neither cancelled nor have left; lines without any are missing. */
 export function openPieces(order: Order): Map<number, number> {
@@ -72,19 +71,17 @@ export function takesAll(order: Order, pieces: ReadonlyMap<number, number>): boo
 
 /** The events of a cancellation of pieces that the policies allow. */
 export function cancelItems(command: CancelItems, order: Order, context: DecideContext): NewEvent[] {
-  const { items, atMost, reason, by } = command;
+  const { items, atMost } = command;
   const pieces = piecesToCancel(order, command) as Map<number, number>;
   const withWarehouse = order.status === 'READY_FOR_SHIPMENT' || order.status === 'PARTIALLY_SHIPPED';
   if (takesAll(order, pieces)) {
-    if (!withWarehouse) return [{ type: 'OrderCancelled', data: { reason, by } }];
+    if (!withWarehouse) return [{ type: 'OrderCancelled', data: because(command) }];
     const rest = items === undefined || atMost === true;
-    return [{ type: 'OrderCancellationRequested', data: { reason, by, ...(rest && { rest }) } }];
+    return [{ type: 'OrderCancellationRequested', data: { ...because(command), ...(rest && { rest }) } }];
   }
   if (!withWarehouse)
-    return [
-      changed(order, context.newId(), pieces, releasedFor(bySku(order, pieces), order.allocations), { reason, by }),
-    ];
-  return [changeRequested(order, pieces, items === undefined || atMost === true, { reason, by }, context)];
+    return [changed(order, context.newId(), pieces, releasedFor(bySku(order, pieces), order.allocations), command)];
+  return [changeRequested(order, pieces, items === undefined || atMost === true, command, context)];
 }
 
 /** Asks shipping what of these pieces is still here. */
@@ -92,7 +89,7 @@ export function changeRequested(
   order: Order,
   pieces: ReadonlyMap<number, number>,
   atMost: boolean,
-  { reason, by }: By,
+  why: Because,
   context: DecideContext,
 ): NewEvent {
   return {
@@ -102,8 +99,7 @@ export function changeRequested(
       kind: 'cancellation',
       removes: named(order, pieces),
       ...(atMost && { atMost }),
-      reason,
-      by,
+      ...because(why),
       deadlineAt: isoTime(context.nowMs + context.deadlines.change),
     },
   };
@@ -146,7 +142,7 @@ export function changed(
   changeId: string,
   pieces: ReadonlyMap<number, number>,
   released: readonly Allocation[],
-  { reason, by }: By,
+  why: Because,
 ): NewEvent {
   const removed = marksOf(order).flatMap((ruler) => {
     const quantity = ruler.line === undefined ? undefined : pieces.get(ruler.line);
@@ -169,8 +165,7 @@ export function changed(
       released: [...released],
       ...(credited.length > 0 && { credited }),
       totalAmount,
-      reason,
-      by,
+      ...because(why),
     },
   };
 }

@@ -8,7 +8,7 @@ import type {
   SkuQuantity,
 } from '#contracts/order-events.ts';
 import type { OrderPatch } from './amend.ts';
-import type { LineWish } from './state.ts';
+import type { Because, LineWish } from './state.ts';
 
 /** What may be asked of an order, and what a decision needs beside it. */
 
@@ -61,6 +61,12 @@ export type ArrivedPieces = { readonly quantity: number } & (
   Partial<Pick<ReceivedPieces, 'condition' | 'disposition'>>;
 
 export type RefundKind = 'goodwill' | 'owed';
+
+/** Money for a line without goods coming back: an amount, or what so many of its pieces are worth. */
+export type RefundedLine = { readonly line: number } & (
+  | { readonly amount: string; readonly quantity?: undefined }
+  | { readonly quantity: number; readonly amount?: undefined }
+);
 
 export type OrderCommand =
   | { readonly type: 'recordReservation'; readonly allocations: readonly Allocation[] }
@@ -116,23 +122,14 @@ export type OrderCommand =
       readonly reason: string;
       readonly by: string;
     }
-  | {
+  | ({
       readonly type: 'cancelItems';
       /** Pieces by line; undefined: everything that can still be stopped. */
       readonly items?: readonly LineWish[] | undefined;
       /** As many of them as can still be stopped, instead of all or none. */
       readonly atMost?: boolean | undefined;
-      readonly reason: string;
-      readonly by: string;
-    }
-  | {
-      readonly type: 'cancel';
-      readonly reason: string;
-      /** For the customer, who reads nothing else of why. */
-      readonly customerMessage?: string | undefined;
-      readonly by: string;
-      readonly fact?: boolean;
-    }
+    } & Because)
+  | ({ readonly type: 'cancel'; readonly fact?: boolean } & Because)
   | { readonly type: 'hold'; readonly hold: string; readonly reason: string; readonly by: string }
   | {
       readonly type: 'release';
@@ -172,14 +169,15 @@ export type OrderCommand =
       readonly reason: string;
       readonly by: string;
     }
-  | {
+  | ({
       readonly type: 'requestRefund';
       readonly amount?: string | undefined;
+      /** Instead of an amount: what of it is for which line. */
+      readonly lines?: readonly RefundedLine[] | undefined;
       /** `owed`: pays what is owed and left to a person, `goodwill`: gives more; neither: first the one, then the other. */
       readonly kind?: RefundKind | undefined;
-      readonly reason: string;
-      readonly by: string;
-    };
+      readonly reasonCode?: string | undefined;
+    } & Because);
 
 /** True where another service reports what happened; a person who asks for something is refused, not ignored. */
 export function isFact(command: OrderCommand): boolean {

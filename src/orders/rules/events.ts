@@ -12,8 +12,8 @@ import { rowsFor } from './lifecycle.ts';
 import { closed, isAwaited, receiveReturn } from './receipts.ts';
 import { returnOf } from './returns.ts';
 import { saleOf, shippedContent, standingContent, totalOf, unshippedContent } from './standing.ts';
-import { amountToCapture, mostToRefund, refundByPerson } from './settle.ts';
-import { HOLD_STEPS, isPaused, type Order } from './state.ts';
+import { amountToCapture, mostToRefund, refundByPerson, refundOfLines } from './settle.ts';
+import { because, HOLD_STEPS, isPaused, type Order } from './state.ts';
 
 /** The hold of an order whose reserved goods are not there. */
 const SHORTAGE = 'shortage';
@@ -72,8 +72,15 @@ export const EVENTS_OF: Emitters = {
       const reason = order.endReason ?? 'the order ended';
       return paymentRecorded(paymentStatus, { refundedAmount: refunded, refund: { refundId, amount, reason } });
     }
-    const uninvoiced = known.uninvoiced ? { uninvoiced: true } : {};
-    const data = { refundId, amount, refundedAmount: refunded, paymentStatus, ...uninvoiced };
+    const { uninvoiced, customerMessage } = known;
+    const data = {
+      refundId,
+      amount,
+      refundedAmount: refunded,
+      paymentStatus,
+      ...(uninvoiced && { uninvoiced }),
+      ...(customerMessage !== undefined && { customerMessage }),
+    };
     return [{ type: 'OrderRefunded', data }];
   },
   recordRefundFailure: ({ refundId, reason }) => [{ type: 'OrderRefundFailed', data: { refundId, reason } }],
@@ -110,22 +117,14 @@ export const EVENTS_OF: Emitters = {
   recordFollowUp,
   complete: ({ by }, order) => completed(order, by),
   recordShipmentsStopped: (_, order) => {
-    const { reason, by, customerMessage } = order.cancellation ?? {
-      reason: 'stopped by the warehouse',
-      by: 'shipping',
-    };
-    return [
-      { type: 'OrderCancelled', data: { reason, by, ...(customerMessage !== undefined && { customerMessage }) } },
-    ];
+    const why = order.cancellation ?? { reason: 'stopped by the warehouse', by: 'shipping' };
+    return [{ type: 'OrderCancelled', data: because(why) }];
   },
 
-  cancel: ({ reason, by, customerMessage }, order) => {
+  cancel: (command, order) => {
     // With the warehouse it is asked for, before that it is done: the table says which.
     const type = rowsFor(order.status, 'cancel')[0]!.event as 'OrderCancellationRequested' | 'OrderCancelled';
-    const cancelled: NewEvent = {
-      type,
-      data: { reason, by, ...(customerMessage !== undefined && { customerMessage }) },
-    };
+    const cancelled: NewEvent = { type, data: because(command) };
     // Asked for first, so that nothing leaves in between.
     return order.change ? [cancelled, lapsed(order, 'the whole order is being cancelled')] : [cancelled];
   },
@@ -184,9 +183,12 @@ export const EVENTS_OF: Emitters = {
   ],
   receiveReturn,
   closeReturn: ({ returnId, reason, by }) => [closed(returnId, reason, by)],
-  requestRefund: ({ amount, kind, reason, by }, order, context) => {
+  requestRefund: (command, order, context) => {
+    const { amount, lines, kind, reasonCode } = command;
+    const why = { ...because(command), ...(reasonCode !== undefined && { reasonCode }) };
+    if (lines) return refundOfLines(order, lines, why, context);
     const minor = amount === undefined ? mostToRefund(order, kind) : amountMinor(amount, order.currency);
-    return refundByPerson(order, minor, kind, { reason, by }, context);
+    return refundByPerson(order, minor, kind, why, context);
   },
 };
 

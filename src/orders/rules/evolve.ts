@@ -3,7 +3,7 @@ import { formatAmount } from '#contracts/money.ts';
 import { type EventData, EXTERNAL, type ParcelFailure } from '#contracts/order-events.ts';
 import { INITIAL, type OrderOwnEvent, nextStatus, type Status } from './lifecycle.ts';
 import { capturedOf } from './settle.ts';
-import { HOLD_STEPS, type Hold, type Order } from './state.ts';
+import { because, HOLD_STEPS, type Hold, type Order } from './state.ts';
 
 /** A new order out of its first event. */
 export function created(data: EventData<'OrderCreated'>): Order {
@@ -127,10 +127,10 @@ export const EVOLVERS: Evolver = {
     claims: order.claims!.map((claim) => (claim.claimId === claimId ? { ...claim, status } : claim)),
     ...(credited && { credits: [...(order.credits ?? []), ...credited] }),
   }),
-  OrderChangeRequested: (order, { changeId, removes, atMost, reason, by, deadlineAt }) => ({
-    change: { changeId, removes, ...(atMost && { atMost }), reason, by, deadlineAt },
+  OrderChangeRequested: (order, { changeId, removes, atMost, deadlineAt, ...why }) => ({
+    change: { changeId, removes, ...(atMost && { atMost }), ...because(why), deadlineAt },
     restWanted: undefined,
-    holds: [...order.holds, { type: 'change', reason, by, steps: ['shipment'] }],
+    holds: [...order.holds, { type: 'change', reason: why.reason, by: why.by, steps: ['shipment'] }],
   }),
   OrderChanged: (order, { removed, released, credited, totalAmount }) => ({
     ...changeEnded(order),
@@ -149,15 +149,13 @@ export const EVOLVERS: Evolver = {
     deadlineAt,
     restWanted: undefined,
   }),
-  OrderCancellationRequested: (order, { reason, by, rest, customerMessage }) => ({
-    cancellation: { reason, by, ...(rest && { rest }), ...(customerMessage !== undefined && { customerMessage }) },
-    holds: [...order.holds, { type: 'cancellation', reason, by, steps: ['shipment'] }],
+  OrderCancellationRequested: (order, { rest, ...why }) => ({
+    cancellation: { ...because(why), ...(rest && { rest }) },
+    holds: [...order.holds, { type: 'cancellation', reason: why.reason, by: why.by, steps: ['shipment'] }],
   }),
   OrderCancellationLapsed: (order) => ({
     cancellation: undefined,
-    ...(order.cancellation?.rest && {
-      restWanted: { reason: order.cancellation.reason, by: order.cancellation.by },
-    }),
+    ...(order.cancellation?.rest && { restWanted: because(order.cancellation) }),
     holds: order.holds.filter((hold) => hold.type !== 'cancellation'),
   }),
   OrderCancelled: (_, { reason }) => ({
@@ -204,19 +202,8 @@ export const EVOLVERS: Evolver = {
           : entry,
       ),
     ),
-  OrderRefundRequested: (order, { refundId, amount, reason, cause, credited, uninvoiced }) => ({
-    refunds: [
-      ...order.refunds,
-      {
-        refundId,
-        amount,
-        reason,
-        status: 'REQUESTED',
-        ...(cause && { cause }),
-        ...(credited && { credited }),
-        ...(uninvoiced && { uninvoiced }),
-      },
-    ],
+  OrderRefundRequested: (order, { by: _by, ...refund }) => ({
+    refunds: [...order.refunds, { ...refund, status: 'REQUESTED' }],
   }),
   OrderRefunded: (order, { refundId, refundedAmount, paymentStatus }) => ({
     refunds: withRefund(order, refundId, 'DONE'),

@@ -1,5 +1,4 @@
 import { type ErrorCode, isRefusal, type Refusal, refuse } from '#contracts/errors.ts';
-import { amountMinor } from '#contracts/money.ts';
 import { amendmentRefused } from './amend.ts';
 import { piecesToCancel, takesAll } from './change.ts';
 import { piecesToClaim } from './claims.ts';
@@ -84,12 +83,7 @@ export const POLICIES: Policies = {
     return refuse('ACTION_NOT_ALLOWED', `${endsOtherwise}${which}.`);
   },
   amend: (order, command) => amendmentRefused(order, command.changes),
-  requestRefund: (order, command) =>
-    refundWithinCaptured(
-      order,
-      command.amount === undefined ? undefined : amountMinor(command.amount, order.currency),
-      command.kind,
-    ),
+  requestRefund: refundWithinCaptured,
   requestReturn: returnWithinShipped,
   receiveReturn: (order, command) => {
     const receipt = receiptOf(order, command);
@@ -148,7 +142,7 @@ const ACTION_PROBES: Partial<Record<Action, (order: Order) => Refusal | undefine
     }
     return refused;
   },
-  requestRefund: (order) => refundWithinCaptured(order, undefined),
+  requestRefund: (order) => refundWithinCaptured(order),
   requestReturn: (order) => returnWithinShipped(order, {}),
   receiveReturn: returnExpected,
   closeReturn: returnExpected,

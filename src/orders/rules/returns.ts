@@ -1,14 +1,15 @@
-import { type Refusal, refuse } from '#contracts/errors.ts';
-import { formatAmount } from '#contracts/money.ts';
+import { isRefusal, type Refusal, refuse } from '#contracts/errors.ts';
+import { amountMinor, formatAmount, sumOf } from '#contracts/money.ts';
 import type { ReturnedLine, SkuQuantity } from '#contracts/order-events.ts';
 import { piecesBy, skuQuantities } from '#contracts/pieces.ts';
-import type { OrderCommand, RefundKind, ReturnedItem } from './commands.ts';
-import { marksOf, returnablePieces } from './ruler.ts';
-import { mostToRefund } from './settle.ts';
+import type { OrderCommand, ReturnedItem } from './commands.ts';
+import { givenParts, marksOf, returnablePieces } from './ruler.ts';
+import { capturesOnDispatch, mostToRefund } from './settle.ts';
 import type { Order } from './state.ts';
 
 /** How much of an order may come back: goods that were shipped, money that was captured. */
 
+type RequestRefund = Extract<OrderCommand, { type: 'requestRefund' }>;
 type RequestReturn = Extract<OrderCommand, { type: 'requestReturn' }>;
 
 /** What may still be refunded, in minor units: captured less refunds done or under way. */
@@ -63,7 +64,18 @@ export function returnOf(
 }
 
 /** Refuses a refund that a person asks for, where it is more than may be given. */
-export function refundWithinCaptured(order: Order, amount: bigint | undefined, kind?: RefundKind): Refusal | undefined {
+export function refundWithinCaptured(
+  order: Order,
+  { amount: named, lines, kind: wanted }: Pick<RequestRefund, 'amount' | 'lines' | 'kind'> = {},
+): Refusal | undefined {
+  const parts = lines && givenParts(order, lines, capturesOnDispatch(order));
+  if (parts && isRefusal(parts)) return parts;
+  const kind = parts ? 'goodwill' : wanted;
+  const amount = parts
+    ? sumOf(parts, order.currency)
+    : named === undefined
+      ? undefined
+      : amountMinor(named, order.currency);
   const most = mostToRefund(order, kind);
   if (most <= 0n || (amount !== undefined && (amount > most || amount <= 0n))) {
     const can = kind === 'owed' ? 'is owed and left to a person' : 'can be refunded';

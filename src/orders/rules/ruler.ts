@@ -1,6 +1,8 @@
+import { type Refusal, refuse } from '#contracts/errors.ts';
 import { amountMinor, formatAmount, largestRemainder, part, sumOf } from '#contracts/money.ts';
 import type { LinePart } from '#contracts/order-events.ts';
 import { piecesBy } from '#contracts/pieces.ts';
+import type { RefundedLine } from './commands.ts';
 import type { Order } from './state.ts';
 
 /**
@@ -292,6 +294,40 @@ export function goodwillParts(order: Priced & Moved, amount: bigint, shippedOnly
   return rulers.flatMap((ruler, index) =>
     shares[index]! > 0n ? [way(ruler, ruler.creditMark, ruler.creditMark + shares[index]!, order.currency)] : [],
   );
+}
+
+/**
+ * Money given for lines without goods coming back: an amount each, or what so many of the pieces are worth that are
+ * neither cancelled nor back, or that were paid for as they left (`shippedOnly`). Refuses more than a line has left.
+ */
+export function givenParts(
+  order: Priced & Moved,
+  wishes: readonly RefundedLine[],
+  shippedOnly: boolean,
+): LinePart[] | Refusal {
+  const { currency } = order;
+  const rulers = new Map(marksOf(order).map((ruler) => [ruler.line, ruler]));
+  const parts: LinePart[] = [];
+  for (const { line, amount, quantity } of wishes) {
+    const ruler = rulers.get(line);
+    if (!ruler)
+      return refuse('UNKNOWN_LINE', `The order has no line ${line}; its lines are 1 to ${order.items.length}.`);
+    const room = roomOf(ruler, shippedOnly);
+    const pieces = (shippedOnly ? ruler.shipped : ruler.pieces - ruler.cancelled) - ruler.back;
+    if (quantity !== undefined && quantity > pieces)
+      return refuse('REFUND_EXCEEDS_CAPTURED', `Of line ${line} at most ${pieces} pieces can be refunded.`);
+    const given = quantity === undefined ? amountMinor(amount, currency) : part(room, quantity, pieces);
+    if (given > room || given <= 0n)
+      return refuse(
+        'REFUND_EXCEEDS_CAPTURED',
+        `Of line ${line} at most ${formatAmount(room, currency)} ${currency} can be refunded.`,
+      );
+    const creditMark = ruler.creditMark + given;
+    parts.push(way(ruler, ruler.creditMark, creditMark, currency));
+    // A line may be named more than once.
+    rulers.set(line, { ...ruler, creditMark, back: ruler.back + (quantity ?? 0) });
+  }
+  return parts;
 }
 
 function roomOf({ shipMark, cancelMark, creditMark }: MarkedRuler, shippedOnly: boolean): bigint {

@@ -1,9 +1,9 @@
 import { amountMinor, formatAmount, sumOf } from '#contracts/money.ts';
 import type { LinePart, NewEvent } from '#contracts/order-events.ts';
-import type { DecideContext } from './commands.ts';
+import type { DecideContext, RefundedLine } from './commands.ts';
 import { rowsFor } from './lifecycle.ts';
-import { creditRoom, goodwillParts, marksOf } from './ruler.ts';
-import type { Order } from './state.ts';
+import { creditRoom, givenParts, goodwillParts, marksOf } from './ruler.ts';
+import { type Because, because, type Order } from './state.ts';
 
 /**
  * What an order was paid, and what of it is owed back. Nothing else asks for refunds: after every decision `settle` asks
@@ -89,18 +89,17 @@ export function accountOf(order: Order): Account {
 }
 
 /** Asks for what is owed to the customer and not left to a person. */
-export function settle(order: Order, { reason, by }: Occasion, context: DecideContext): NewEvent[] {
+export function settle(order: Order, occasion: Occasion, context: DecideContext): NewEvent[] {
   if (!hasMoved(order) || !rowsFor(order.status, 'proceed').some(({ event }) => event === 'OrderRefundRequested'))
     return [];
   const account = accountOf(order);
   const amount = account.owed - account.leftToPerson;
-  return refundEvents(order, account, amount, { reason, by, cause: 'owed' }, context);
+  return refundEvents(order, account, amount, { ...because(occasion), cause: 'owed' }, context);
 }
 
 /** Why money is owed now, and who brought it about. */
-export interface Occasion {
-  readonly reason: string;
-  readonly by: string;
+export interface Occasion extends Because {
+  readonly reasonCode?: string;
 }
 
 /** False for most orders: nothing came back, nothing was given, and what was captured is the total. */
@@ -125,13 +124,25 @@ export function refundByPerson(
   order: Order,
   amount: bigint,
   kind: 'owed' | 'goodwill' | undefined,
-  { reason, by }: Occasion,
+  occasion: Occasion,
   context: DecideContext,
 ): NewEvent[] {
   const account = accountOf(order);
   const pays = kind === 'goodwill' || account.owed <= 0n ? 0n : lesser(amount, account.owed);
   const credited = amount > pays ? goodwillParts(order, amount - pays, capturesOnDispatch(order)) : [];
-  return refundEvents(order, account, amount, { reason, by, credited }, context, pays);
+  return refundEvents(order, account, amount, { ...occasion, credited }, context, pays);
+}
+
+/** The refund of these lines that the policies allow: nothing of it was owed, and each part lies on the line it is for. */
+export function refundOfLines(
+  order: Order,
+  lines: readonly RefundedLine[],
+  occasion: Occasion,
+  context: DecideContext,
+): NewEvent[] {
+  const credited = givenParts(order, lines, capturesOnDispatch(order)) as LinePart[];
+  const amount = sumOf(credited, order.currency);
+  return refundEvents(order, accountOf(order), amount, { ...occasion, credited }, context, 0n);
 }
 
 /** One refund, or two where a part of it is for what no invoice is over. `pays`: how much of it was owed. */

@@ -41,6 +41,19 @@ export const FULFILLMENT_STATUSES = [
   'CANCELLED',
 ] as const;
 
+/** Why somebody does something, and what the customer reads of it. */
+export interface Because {
+  readonly reason: string;
+  readonly by: string;
+  /** For the customer, who reads nothing else of why. */
+  readonly customerMessage?: string | undefined;
+}
+
+/** The same as events say it. */
+export function because({ reason, by, customerMessage }: Because) {
+  return { reason, by, ...(customerMessage !== undefined && { customerMessage }) };
+}
+
 /** Pieces of a line of the order. */
 export interface LineWish {
   readonly line: number;
@@ -48,13 +61,11 @@ export interface LineWish {
 }
 
 /** A change of the items that the warehouse is deciding on. */
-export interface Change {
+export interface Change extends Because {
   readonly changeId: string;
   readonly removes: readonly LineQuantity[];
   /** As many of them as can still be stopped, instead of all or none. */
   readonly atMost?: boolean | undefined;
-  readonly reason: string;
-  readonly by: string;
   /** When it lapses by itself (RFC 3339). */
   readonly deadlineAt: string;
 }
@@ -108,16 +119,13 @@ export interface Order {
   readonly endReason?: string | undefined;
   /** A cancellation the warehouse is deciding on. */
   readonly cancellation?:
-    | {
-        readonly reason: string;
-        readonly by: string;
-        readonly customerMessage?: string | undefined;
+    | (Because & {
         /** Where not everything can be stopped, what still can. */
         readonly rest?: boolean | undefined;
-      }
+      })
     | undefined;
   /** A cancellation that came too late for everything goes on with what can still be stopped. */
-  readonly restWanted?: { readonly reason: string; readonly by: string } | undefined;
+  readonly restWanted?: Because | undefined;
   /** A change of the items that the warehouse is deciding on. */
   readonly change?: Change | undefined;
   /** The total at placement, once what stands differs from it. */
@@ -162,6 +170,8 @@ export interface Order {
     readonly credited?: readonly LinePart[] | undefined;
     /** It pays back what no invoice will be over. */
     readonly uninvoiced?: boolean | undefined;
+    readonly reasonCode?: string | undefined;
+    readonly customerMessage?: string | undefined;
   }[];
   /** Pieces of lines that were cancelled, with what they took off the total. */
   readonly cancelled?: readonly LinePart[] | undefined;
