@@ -7,7 +7,7 @@ import { clientFiles } from './client.ts';
 import { incompatibilities, isWidening } from './compatibility.ts';
 import { type Json, type JsonObject, jsonText, sorted } from './json.ts';
 import { lifecycleDocument } from './lifecycle.ts';
-import { packageVersion } from '#system/http.ts';
+import { packageVersion } from '#system/version.ts';
 import { openApi } from './openapi.ts';
 import { roomsOf, roomsPicture } from './rooms.ts';
 import { configurationDocument, errorsDocument } from './tables.ts';

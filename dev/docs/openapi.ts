@@ -1,5 +1,5 @@
 import { describeApi } from '#system/description.ts';
-import { packageVersion } from '#system/http.ts';
+import { packageVersion } from '#system/version.ts';
 import { SERVICES } from '#system/services.ts';
 import { type Json, sorted } from './json.ts';
 

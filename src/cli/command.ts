@@ -50,6 +50,12 @@ export function positiveNumber(text: string): number {
   return value;
 }
 
+export function percent(text: string): number {
+  const value = wholeNumber(text);
+  if (value < 1 || value > 100) throw new InvalidArgumentError('Give a number from 1 to 100.');
+  return value;
+}
+
 export function signedNumber(text: string): number {
   if (!/^[+-]?\d{1,9}$/.test(text)) throw new InvalidArgumentError('Give a whole number, such as 5 or -2.');
   return Number(text);

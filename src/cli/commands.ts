@@ -1,4 +1,13 @@
-import { another, type CommandDefinition, JSON_OUTPUT, type Option, option, required, wholeNumber } from './command.ts';
+import {
+  another,
+  type CommandDefinition,
+  JSON_OUTPUT,
+  type Option,
+  option,
+  percent,
+  required,
+  wholeNumber,
+} from './command.ts';
 import type { ReplayOptions } from './operate/replay.ts';
 import { MOVING_COMMANDS, MOVING_GROUPS } from './moving-commands.ts';
 import { OPERATOR_COMMANDS, OPERATOR_GROUPS } from './operator-commands.ts';
@@ -44,8 +53,16 @@ export const COMMANDS: readonly CommandDefinition[] = [
   },
   {
     name: 'migrate',
-    description: 'apply database migrations and stop',
-    run: async (env) => (await import('./serve/migrate.ts')).migrateDatabase(env),
+    description: 'bring the databases up to what this version needs, while the previous one runs, and stop',
+    options: [
+      option('--dry-run', 'say what would be done, and do nothing'),
+      option(
+        '--contract',
+        'instead: remove what only previous versions use; refused while a process of one is connected',
+      ),
+      option('--busy <percent>', 'how much of the time filling rows may keep a database busy (50)', percent),
+    ],
+    run: async (env, options) => (await import('./serve/migrate.ts')).migrateDatabase(options, env),
   },
   {
     name: 'topics',

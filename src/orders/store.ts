@@ -68,7 +68,7 @@ function pick(order: Order, names: readonly (keyof Order)[]): Partial<Order> {
 export const ORDER_COLUMNS: Columns = {
   id: 'uuid',
   customer_id: 'uuid',
-  customer: 'text',
+  customer_id_text: 'text',
   channel: 'text',
   reference: 'text',
   currency: 'text',
@@ -147,9 +147,9 @@ function contentRow(id: string, order: Order): Record<string, unknown> {
 }
 
 /** A customer is kept as a UUID where the channel names them by one, else as text; a guest is neither. */
-export function customerColumns(customerId: string | undefined): { customer_id?: string; customer?: string } {
+export function customerColumns(customerId: string | undefined): { customer_id?: string; customer_id_text?: string } {
   if (customerId === undefined) return {};
-  return isUuid(customerId) ? { customer_id: customerId } : { customer: customerId };
+  return isUuid(customerId) ? { customer_id: customerId } : { customer_id_text: customerId };
 }
 
 /** What an order was placed with, but for the caller's key. */
@@ -187,7 +187,7 @@ export function insertOrders(placements: readonly Placement[]): Write[] {
 interface StoredOrder extends Record<string, unknown> {
   id: string;
   customer_id: string | null;
-  customer: string | null;
+  customer_id_text: string | null;
   channel: string;
   reference: string | null;
   currency: string;
@@ -211,7 +211,7 @@ export interface StoredRow extends Row<Order> {
 }
 
 const ROW_COLUMNS =
-  'o.id, o.customer_id, o.customer, o.channel, o.reference, o.currency, trim_scale(o.total_amount)::text as total_amount, o.body, s.status, s.payment_status, s.fulfillment_status, s.return_status, s.deadline_at, s.updated_at, s.version, s.sequence, s.seen, s.detail';
+  'o.id, o.customer_id, o.customer_id_text, o.channel, o.reference, o.currency, trim_scale(o.total_amount)::text as total_amount, o.body, s.status, s.payment_status, s.fulfillment_status, s.return_status, s.deadline_at, s.updated_at, s.version, s.sequence, s.seen, s.detail';
 
 function fromStored(stored: StoredOrder): StoredRow {
   const { waitsUntil, ...detail } = stored.detail;
@@ -219,7 +219,7 @@ function fromStored(stored: StoredOrder): StoredRow {
   // NUMERIC drops what the currency's scale adds ("19.9"); the refunded amount always carries the full scale.
   const decimals = refunded.includes('.') ? refunded.length - refunded.indexOf('.') - 1 : 0;
   const [whole, fraction = ''] = stored.total_amount.split('.');
-  const customerId = stored.customer_id ?? stored.customer;
+  const customerId = stored.customer_id ?? stored.customer_id_text;
   const state = {
     ...stored.body,
     ...detail,

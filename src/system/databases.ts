@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import { Database } from '#platform/database/database.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '#platform/database/embedded/server.ts';
-import { migrate } from '#platform/database/migrate.ts';
+import { assertMigrated, migrate } from '#platform/database/migrate.ts';
+import { labelOf, readMigrations } from '#platform/database/migration-files.ts';
+import { processName } from '#platform/database/process-names.ts';
 import { assertOwnSessions } from '#platform/database/sessions.ts';
 import { LOG_MIGRATIONS } from '#platform/log/migrations.ts';
 import { keepPartitions } from '#platform/log/partitions.ts';
@@ -11,6 +13,7 @@ import type { ServiceDefinition } from '#platform/service.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
 import { SERVICES, usesLog } from './services.ts';
 import { databaseUrlOf, type ProcessConfig } from './settings.ts';
+import { packageVersion } from './version.ts';
 
 /** What was opened is closed by these, last first. */
 export type Closers = (() => Promise<unknown>)[];
@@ -76,19 +79,18 @@ export async function openDatabases({
     const url = urls.get(definition.name)!;
     byUrl.set(url, [...(byUrl.get(url) ?? []), definition]);
   }
+  const knownFiles = (await readMigrations(migrationSets(definitions))).length;
   const distinct: OpenDatabase[] = [];
   for (const [configured, services] of byUrl) {
     if (configured === '') embedded = await startEmbedded(config, logger, closers);
     const url = configured || embedded!.url;
     if (configured !== '') await assertOwnSessions(url, config.statementTimeoutMs);
-    const applied = await migrate(url, migrationSets(services));
-    if (applied.length > 0)
-      logger.info({ migrations: applied.map(({ owner, name }) => `${owner}/${name}`) }, 'migrated');
+    await bringUpToDate(url, services, config, logger);
     const database = new Database({
       url,
       poolSize: config.poolSize,
       statementTimeoutMs: config.statementTimeoutMs,
-      applicationName: all ? 'olms' : `olms ${services.map(({ name }) => name).join(' ')}`.slice(0, 60),
+      applicationName: processName(knownFiles, all ? [] : services.map(({ name }) => name)),
       soleWriter: configured === '' && all && !kafka && embedded!.owned,
     });
     closers.push(() => database.close());
@@ -103,6 +105,20 @@ export async function openDatabases({
     of: (service) => distinct.find(({ services }) => services.some(({ name }) => name === service))!,
     logsAreSeparate,
   };
+}
+
+/** Migrates a database, or, where that is left to `olms migrate`, throws if that was not done. */
+async function bringUpToDate(
+  url: string,
+  services: readonly ServiceDefinition[],
+  config: ProcessConfig,
+  logger: Logger,
+): Promise<void> {
+  const sets = migrationSets(services);
+  if (!config.migrateOnStart) return assertMigrated(url, sets, packageVersion);
+  const report = (line: string): void => logger.info(line);
+  const applied = await migrate(url, sets, { release: packageVersion, report });
+  if (applied.length > 0) logger.info({ migrations: applied.map(labelOf) }, 'migrated');
 }
 
 function assertOneLog([first, ...others]: readonly (readonly [service: string, url: string])[]): void {

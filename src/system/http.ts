@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Peers } from '#contracts/peers.ts';
 import type { Cache } from '#platform/cache/cache.ts';
@@ -18,14 +17,7 @@ import { describeApi } from './description.ts';
 import { type Messaging, relayConsumer } from './messaging.ts';
 import { peerRoutes, type Remote } from './remote.ts';
 import type { ProcessConfig } from './settings.ts';
-
-/**
- * The version of the program and of its API. Of all files outside of src, package.json alone is read while the program
- * runs: it is part of every image, because it also says what `#platform` and the like lead to.
- */
-export const { version: packageVersion } = JSON.parse(
-  readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
-) as { version: string };
+import { packageVersion } from './version.ts';
 
 export interface AppParts {
   readonly config: ProcessConfig;

@@ -73,6 +73,13 @@ export const processSettings = {
     default: 15_000,
     meaning: 'Limit for one SQL statement; long transactions hold every reader of the log back',
   },
+  migrateOnStart: {
+    type: 'boolean',
+    env: 'DATABASE_MIGRATE_ON_START',
+    default: true,
+    meaning:
+      'false: a start changes no tables, which needs no right to, and refuses a database that olms migrate has not brought up to date',
+  },
   dataFolder: {
     type: 'string',
     env: 'OLMS_DATA',

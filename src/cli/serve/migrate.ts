@@ -1,24 +1,54 @@
 import type { Environment } from '#platform/runtime/settings.ts';
-import { migrate } from '#platform/database/migrate.ts';
+import { contract, migrate, migrationPlan, type MigrateOptions } from '#platform/database/migrate.ts';
+import { labelOf, readMigrations } from '#platform/database/migration-files.ts';
 import type { ServiceDefinition } from '#platform/service.ts';
 import { databaseUrlOf } from '#system/settings.ts';
 import { SERVICES } from '#system/services.ts';
 import { migrationSets } from '#system/databases.ts';
+import { packageVersion } from '#system/version.ts';
 
-/** `olms migrate`: for deployments that migrate before the new version starts. */
-export async function migrateDatabase(env: Environment): Promise<void> {
+export interface MigrateCommand {
+  /** Says what would be done, and does nothing. */
+  readonly dryRun?: boolean;
+  /** Removes what only earlier versions use. */
+  readonly contract?: boolean;
+  /** Percent of the time that a backfill may keep a database busy. */
+  readonly busy?: number;
+}
+
+/** `olms migrate`: expands and fills before the new version starts; contracts when all of the previous one is gone. */
+export async function migrateDatabase(options: MigrateCommand, env: Environment): Promise<void> {
   const byUrl = new Map<string, ServiceDefinition[]>();
   for (const service of SERVICES) {
     const url = databaseUrlOf(service.name, env);
     if (url !== '') byUrl.set(url, [...(byUrl.get(url) ?? []), service]);
   }
   if (byUrl.size === 0) throw new Error('Set DATABASE_URL. The embedded database is migrated by every start.');
-  let count = 0;
+  const print = (line: string): void => void process.stdout.write(`${line}\n`);
+  const common: MigrateOptions = {
+    release: packageVersion,
+    report: print,
+    ...(options.busy && { busyPercent: options.busy }),
+  };
+  const knownFiles = (await readMigrations(migrationSets())).length;
+  let applied = 0;
+  let prepared = 0;
   for (const [url, services] of byUrl) {
-    for (const { owner, name } of await migrate(url, migrationSets(services))) {
-      process.stdout.write(`applied ${owner}/${name}\n`);
-      count++;
+    const sets = migrationSets(services);
+    if (options.dryRun) {
+      const { pending, contracts } = await migrationPlan(url, sets, packageVersion);
+      for (const file of pending) print(`would apply ${labelOf(file)} (${file.phase})`);
+      for (const file of contracts)
+        print(`${options.contract ? 'would apply' : 'would leave to --contract'} ${labelOf(file)} (contract)`);
+      applied += pending.length + (options.contract ? contracts.length : 0);
+      continue;
     }
+    applied += (options.contract ? await contract(url, sets, knownFiles, common) : await migrate(url, sets, common))
+      .length;
+    if (!options.contract) prepared += (await migrationPlan(url, sets, packageVersion)).contracts.length;
   }
-  process.stdout.write(count === 0 ? 'nothing to apply\n' : `${count} applied\n`);
+  if (options.dryRun) return print(applied === 0 ? 'nothing to apply' : `${applied} to apply`);
+  print(applied === 0 ? `nothing to ${options.contract ? 'remove' : 'apply'}` : `${applied} applied`);
+  if (prepared > 0)
+    print(`${prepared} prepared for olms migrate --contract, once every process of the previous version is gone`);
 }

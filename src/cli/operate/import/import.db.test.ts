@@ -104,7 +104,7 @@ describe('an import into a running system', () => {
 
   test('has kept lines, references, dates and customers', async () => {
     const [order] = await system.database.query<{ body: unknown; total: string; customer: string }>(
-      "select body, trim_scale(total_amount)::text as total, coalesce(customer, customer_id::text) as customer from orders.orders where reference = '536365'",
+      "select body, trim_scale(total_amount)::text as total, coalesce(customer_id_text, customer_id::text) as customer from orders.orders where reference = '536365'",
     );
     expect(order).toMatchObject({
       total: '35.68',
