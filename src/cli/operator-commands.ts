@@ -8,12 +8,15 @@ import {
   wholeNumber,
 } from './command.ts';
 
+import type { ClaimOptions } from './operate/claims.ts';
+
 /** Commands for who works with orders: each asks the API of a running system. An order is named by its id, its number or its reference. */
 
 export const OPERATOR_GROUPS: Readonly<Record<string, string>> = {
   orders: 'look at orders and act on them',
   reviews: 'orders that wait for a person to look at them',
   shipments: 'parcels of an order',
+  claims: 'parcels that did not arrive as they should',
   returns: 'goods that come back',
   stock: 'what is there, set aside and to be had',
   payments: 'money of an order',
@@ -23,6 +26,7 @@ export const OPERATOR_GROUPS: Readonly<Record<string, string>> = {
 
 const orders = () => import('./operate/orders.ts');
 const park = () => import('./operate/park.ts');
+const claims = () => import('./operate/claims.ts');
 const warehouse = () => import('./operate/warehouse.ts');
 const desk = () => import('./operate/desk.ts');
 
@@ -31,14 +35,36 @@ const REASON_REQUIRED = required('--reason <text>', 'for colleagues; customers n
 const CUSTOMER_MESSAGE = option('--customer-message <text>', 'mailed to the customer, who reads nothing else of why');
 const HOLD_TYPE = option('--type <name>', 'name of the hold (default: manual)');
 const ORDER_ACTIONS = {
-  cancel: { description: 'end an order before it ships', options: [REASON, CUSTOMER_MESSAGE] },
+  cancel: {
+    description: 'end an order before it ships, or cancel pieces of it',
+    options: [
+      REASON,
+      CUSTOMER_MESSAGE,
+      option('--line <line[=quantity]>', 'only these pieces; repeatable (2=1; 2: all of line 2)', another),
+      option('--rest', 'everything that can still be stopped'),
+      option('--at-most', 'of the pieces as many as can still be stopped, instead of all or none'),
+    ],
+  },
   hold: { description: 'pause payment and shipment', options: [REASON_REQUIRED, HOLD_TYPE] },
   release: { description: 'end a hold', options: [REASON, HOLD_TYPE] },
   complete: { description: 'declare a shipped order complete', options: [] },
   refund: {
     description: 'give money back',
-    options: [REASON_REQUIRED, option('--amount <amount>', 'default: everything that is left')],
+    options: [
+      REASON_REQUIRED,
+      CUSTOMER_MESSAGE,
+      option('--amount <amount>', 'default: everything that is left'),
+      option('--line <line=amount>', 'instead of --amount: what of it is for which line; repeatable (2=4.50)', another),
+      option('--kind <kind>', 'owed: what is owed and left to a person; goodwill: more than that'),
+      option('--reason-code <code>', 'such as late, damaged, defective, other'),
+    ],
   },
+} as const;
+
+const SHIPMENT_FAILURES = {
+  lost: 'a parcel was lost on its way',
+  damaged: 'a parcel was damaged',
+  'returned-to-sender': 'a parcel came back undelivered',
 } as const;
 
 const PARK_ACTIONS = {
@@ -131,6 +157,36 @@ export const OPERATOR_COMMANDS: readonly CommandDefinition[] = [
     remote: true,
     run: async (env, options, id) => (await warehouse()).moveShipment('deliver', id!, options, env),
   },
+  ...(['lost', 'damaged', 'returned-to-sender'] as const).map((action): CommandDefinition => ({
+    name: `shipments ${action} <shipment>`,
+    description: SHIPMENT_FAILURES[action],
+    remote: true,
+    options: [
+      REASON,
+      ...(action === 'returned-to-sender' ? [option('--no-restock', 'the goods do not go back to their shelf')] : []),
+    ],
+    run: async (env, options, id) => (await warehouse()).moveShipment(action, id!, options, env),
+  })),
+  {
+    name: 'claims list <order>',
+    description: 'what is done about parcels of an order that did not arrive as they should',
+    remote: true,
+    isDefault: true,
+    run: async (env, options, order) => (await claims()).listClaims(order!, options, env),
+  },
+  {
+    name: 'claims open <order> <shipment>',
+    description: 'give the money back, or send the goods again',
+    remote: true,
+    options: [
+      required('--kind <kind>', 'lost, damaged or returned_to_sender'),
+      required('--resolution <resolution>', 'refund or reship'),
+      REASON_REQUIRED,
+      option('--item <sku=quantity>', 'repeatable (default: everything in the parcel)', another),
+    ],
+    run: async (env, options, order, shipment) =>
+      (await claims()).openClaim(order!, shipment!, options as ClaimOptions, env),
+  },
   {
     name: 'returns list <order>',
     description: 'what comes back of an order',
@@ -155,6 +211,13 @@ export const OPERATOR_COMMANDS: readonly CommandDefinition[] = [
     options: [option('--location <name>', 'where they are put'), option('--no-refund', 'give no money back')],
     run: async (env, options, order, id) =>
       (await warehouse()).receiveReturn(order!, id!, options as { refund: boolean }, env),
+  },
+  {
+    name: 'returns close <order> <return>',
+    description: 'nothing more is expected of it; what never came may be sent back again',
+    remote: true,
+    options: [REASON],
+    run: async (env, options, order, id) => (await warehouse()).closeReturn(order!, id!, options, env),
   },
   {
     name: 'stock list [sku]',

@@ -125,6 +125,47 @@ describe('olms', () => {
     expect(JSON.parse(await olms('payments', number, '--json'))).toMatchObject([{ orderId: id }]);
   });
 
+  test('cancels pieces, claims a lost parcel, gives money for a line, and closes a return', async () => {
+    const { api } = system;
+    const sku = await api.product(20, 'SCREW');
+    const { id } = await api.placeOrder({
+      items: [
+        { sku, quantity: 3, unitPrice: '10.00' },
+        { sku, quantity: 2, unitPrice: '5.00' },
+      ],
+    });
+    const number = numberOf(id);
+    await api.untilStatus(id, 'READY_FOR_SHIPMENT');
+    const shipment = await api.firstShipment(id);
+    const cancel = ['orders', 'cancel', number, '--line', '1=1', '--line', '2'];
+    await expect(olms(...cancel)).rejects.toThrow('--reason');
+    await expect(olms(...cancel, '--rest', '--reason', 'x')).rejects.toThrow('either --line or --rest');
+    await expect(olms('orders', 'cancel', number, '--line', 'x', '--reason', 'x')).rejects.toThrow(
+      'such as 2=1, not x',
+    );
+    expect(await olms(...cancel, '--reason', 'sold out')).toContain('total 20.00 EUR');
+    const parcel = (await api.shipments(id)).find(({ status }) => status !== 'CANCELLED')!;
+    expect(parcel.id).toBe(shipment.id);
+    await olms('shipments', 'dispatch', parcel.id, '--carrier', 'DHL', '--tracking', 'JD1');
+    await api.untilStatus(id, 'SHIPPED');
+    expect(await olms('claims', number)).toContain('nothing of this order is claimed');
+    expect(await olms('shipments', 'lost', parcel.id, '--reason', 'traced in vain')).toContain('is LOST');
+    await api.untilOrder(id, 'known to be lost', ({ shipments }) => !!shipments[0]?.problem);
+    const claim = ['claims', 'open', number, parcel.id, '--kind', 'lost', '--reason', 'traced', '--item', `${sku}=1`];
+    expect(await olms(...claim, '--resolution', 'reship')).toMatch(/lost +reship: \w{12}/);
+    expect(await olms('claims', number, '--json')).toContain('"followUpId"');
+    await olms('shipments', 'deliver', parcel.id);
+    await api.untilStatus(id, 'COMPLETED');
+    const refund = ['orders', 'refund', number, '--reason', 'scratched', '--reason-code', 'damaged'];
+    await expect(olms(...refund, '--line', '1')).rejects.toThrow('such as 2=4.50, not 1');
+    await olms(...refund, '--line', '1=2.50', '--customer-message', 'Sorry.');
+    expect((await api.order(id)).refunds.at(-1)).toMatchObject({ amount: '2.50', reasonCode: 'damaged' });
+    await olms('returns', 'request', number, '--reason', 'too small', '--item', `${sku}=1`);
+    const [back] = (await api.order(id)).returns;
+    expect(await olms('returns', 'close', number, back!.returnId, '--reason', 'never came')).toContain('closed');
+    expect(await olms('orders', 'show', number)).toMatch(/Claims\n(.*\n)+.*Returns/);
+  });
+
   test('counts and moves stock', async () => {
     const { api } = system;
     const sku = await api.product(3);

@@ -21,6 +21,7 @@ export function orderPage({ order, payment, shipments, parked, unknown }: OrderP
     linesOf(order),
     section('Payment', payment && paymentText(payment)),
     section('Parcels', shipments.length === 0 ? undefined : shipmentTable(shipments)),
+    section('Claims', order.claims === undefined ? undefined : claimTable(order.claims)),
     section('Returns', order.returns.length === 0 ? undefined : returnTable(order)),
     section('Refunds', order.refunds.length === 0 ? undefined : refundTable(order)),
     actionsOf(order),
@@ -152,10 +153,24 @@ export function shipmentTable(shipments: readonly Shipment[]): string {
   });
 }
 
+export function claimTable(claims: NonNullable<Order['claims']>): string {
+  const rows = claims.map(({ claimId, kind, resolution, items, followUpId, status, reason }) => [
+    claimId,
+    kind,
+    followUpId === undefined ? resolution : listed(`${resolution}: ${orderNumber(followUpId)}`, status),
+    items.map(({ sku, quantity }) => `${quantity} × ${sku}`).join(', '),
+    reason,
+  ]);
+  return table(['claim', 'parcel', 'resolution', 'items', 'reason'], rows, {
+    flexible: ['items', 'reason', 'resolution'],
+    width: 100 - INDENT,
+  });
+}
+
 export function returnTable({ returns }: Order): string {
   const rows = returns.map((entry) => [
     entry.returnId,
-    entry.received ? 'received' : 'on its way',
+    entry.closed ? 'closed' : entry.received ? 'received' : 'on its way',
     entry.items.map(({ sku, quantity }) => `${quantity} × ${sku}`).join(', '),
     entry.reason,
   ]);

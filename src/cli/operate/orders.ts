@@ -4,6 +4,7 @@ import type { ListOrdersParameters, Order, OrderSummary } from '#client/client.t
 import { type ApiClient, type ClientOptions, withClient } from '#cli/client.ts';
 import { print, printJson, table } from '#cli/output.ts';
 import { ORDER_COLUMNS, orderNamed, orderRow } from './find.ts';
+import { amountsByLine, piecesByLine } from './pieces.ts';
 import { type OrderPage, orderPage } from './order-text.ts';
 
 /** `olms orders …`: what an operator asks of orders, over the API. */
@@ -126,6 +127,14 @@ export interface ActionOptions extends OrderOptions {
   readonly customerMessage?: string;
   readonly type?: string;
   readonly amount?: string;
+  /** Of a cancellation `line` or `line=quantity`, of a refund `line=amount`. */
+  readonly line?: readonly string[];
+  /** Everything that can still be stopped. */
+  readonly rest?: boolean;
+  /** As many of them as can still be stopped. */
+  readonly atMost?: boolean;
+  readonly kind?: string;
+  readonly reasonCode?: string;
 }
 
 export type OrderAction = 'cancel' | 'hold' | 'release' | 'complete' | 'refund';
@@ -140,20 +149,21 @@ export async function commandOrder(
   await withClient(options, env, async (client) => {
     const order = await give(client, action, await orderNamed(client, name), options);
     if (options.json) printJson(order);
-    else print(`${orderNumber(order.id)} is ${order.status}, payment ${order.paymentStatus}, version ${order.version}`);
+    else
+      print(
+        `${orderNumber(order.id)} is ${order.status}, payment ${order.paymentStatus}, total ${order.totalAmount} ${order.currency}, version ${order.version}`,
+      );
   });
 }
 
-function give(
-  client: ApiClient,
-  action: OrderAction,
-  id: string,
-  { reason, customerMessage, type, amount }: ActionOptions,
-): Promise<Order> {
+function give(client: ApiClient, action: OrderAction, id: string, options: ActionOptions): Promise<Order> {
+  const { reason, customerMessage, type, amount, line = [], rest } = options;
   const because = reason === undefined ? {} : { reason };
+  const message = customerMessage === undefined ? {} : { customerMessage };
   switch (action) {
     case 'cancel':
-      return client.cancelOrder({ id }, { ...because, ...(customerMessage !== undefined && { customerMessage }) });
+      if (line.length > 0 || rest) return cancelItems(client, id, options);
+      return client.cancelOrder({ id }, { ...because, ...message });
     case 'hold':
       return client.holdOrder({ id }, { reason: reason!, ...(type !== undefined && { type }) });
     case 'release':
@@ -161,6 +171,42 @@ function give(
     case 'complete':
       return client.completeOrder({ id }, {});
     case 'refund':
-      return client.requestRefund({ id }, { reason: reason!, ...(amount !== undefined && { amount }) });
+      return client.requestRefund(
+        { id },
+        {
+          reason: reason!,
+          ...message,
+          ...(amount !== undefined && { amount }),
+          ...(line.length > 0 && { lines: amountsByLine(line, '--line') }),
+          ...(options.kind !== undefined && { kind: options.kind as 'owed' }),
+          ...(options.reasonCode !== undefined && { reasonCode: options.reasonCode as 'other' }),
+        },
+      );
   }
+}
+
+/** Pieces of lines, or all that can still be stopped. A line without a quantity: all of it that has not left. */
+async function cancelItems(
+  client: ApiClient,
+  id: string,
+  { reason, customerMessage, line = [], rest, atMost }: ActionOptions,
+): Promise<Order> {
+  if (reason === undefined) throw new Error('Give --reason: a cancellation of a part says why.');
+  if (rest && line.length > 0) throw new Error('Give either --line or --rest.');
+  const named = piecesByLine(line, '--line');
+  const { items } = await client.readOrder({ id });
+  const pieces = named.map(({ line: number, quantity }) => {
+    const item = items.find((candidate) => candidate.line === number);
+    // What there is none of is refused by the system, with all that it says.
+    return { line: number, quantity: quantity ?? (item?.allowed.cancel || item?.quantity || 1) };
+  });
+  return client.cancelItems(
+    { id },
+    {
+      reason,
+      ...(pieces.length > 0 && { items: pieces }),
+      ...(atMost && { atMost }),
+      ...(customerMessage !== undefined && { customerMessage }),
+    },
+  );
 }

@@ -1,10 +1,11 @@
 import type { Environment } from '#platform/runtime/settings.ts';
-import type { Stock } from '#client/client.ts';
-import { withClient } from '#cli/client.ts';
+import type { Shipment, Stock } from '#client/client.ts';
+import { type ApiClient, withClient } from '#cli/client.ts';
 import { print, printJson, table } from '#cli/output.ts';
 import { orderNamed } from './find.ts';
 import { returnTable, shipmentTable } from './order-text.ts';
 import type { OrderOptions } from './orders.ts';
+import { piecesBySku } from './pieces.ts';
 
 /** `olms shipments`, `olms returns` and `olms stock`: goods, over the API. */
 
@@ -21,21 +22,47 @@ export interface DispatchOptions extends OrderOptions {
   readonly tracking: string;
 }
 
-/** Records that a parcel was handed over, or that it arrived. */
+export type ShipmentAction = 'dispatch' | 'deliver' | 'lost' | 'damaged' | 'returned-to-sender';
+
+export interface MoveOptions extends OrderOptions, Partial<DispatchOptions> {
+  readonly reason?: string;
+  /** False: what came back does not go back to its shelf. */
+  readonly restock?: boolean;
+}
+
+/** Records that a parcel was handed over, that it arrived, or what went wrong with it. */
 export async function moveShipment(
-  action: 'dispatch' | 'deliver',
+  action: ShipmentAction,
   id: string,
-  options: OrderOptions & Partial<DispatchOptions>,
+  options: MoveOptions,
   env: Environment,
 ): Promise<void> {
   await withClient(options, env, async (client) => {
-    const shipment =
-      action === 'dispatch'
-        ? await client.dispatchShipment({ id }, { carrier: options.carrier!, trackingNumber: options.tracking! })
-        : await client.deliverShipment({ id }, {});
+    const shipment = await moved(client, action, id, options);
     if (options.json) printJson(shipment);
     else print(`shipment ${shipment.id} is ${shipment.status}`);
   });
+}
+
+function moved(
+  client: ApiClient,
+  action: ShipmentAction,
+  id: string,
+  { carrier, tracking, reason, restock }: MoveOptions,
+): Promise<Shipment> {
+  const because = reason === undefined ? {} : { reason };
+  switch (action) {
+    case 'dispatch':
+      return client.dispatchShipment({ id }, { carrier: carrier!, trackingNumber: tracking! });
+    case 'deliver':
+      return client.deliverShipment({ id }, {});
+    case 'lost':
+      return client.loseShipment({ id }, because);
+    case 'damaged':
+      return client.damageShipment({ id }, because);
+    case 'returned-to-sender':
+      return client.returnShipment({ id }, { ...because, ...(restock === false && { restock }) });
+  }
 }
 
 export async function listReturns(name: string, options: OrderOptions, env: Environment): Promise<void> {
@@ -54,13 +81,7 @@ export interface ReturnOptions extends OrderOptions {
 
 export async function requestReturn(name: string, options: ReturnOptions, env: Environment): Promise<void> {
   const { reason, item = [] } = options;
-  const items = item.map((text) => {
-    const split = text.lastIndexOf('=');
-    const quantity = Number(text.slice(split + 1));
-    if (split < 1 || !Number.isInteger(quantity) || quantity < 1)
-      throw new Error(`--item takes SKU=quantity, such as MUG-1=2, not ${text}.`);
-    return { sku: text.slice(0, split), quantity };
-  });
+  const items = piecesBySku(item, '--item');
   await withClient(options, env, async (client) => {
     const id = await orderNamed(client, name);
     const order = await client.requestReturn({ id }, { reason, ...(items.length > 0 && { items }) });
@@ -86,6 +107,20 @@ export async function receiveReturn(
     const order = await client.receiveReturn({ id, returnId }, body);
     if (options.json) printJson(order);
     else print(`${returnTable(order)}\n\nrefunded ${order.refundedAmount} ${order.currency} so far`);
+  });
+}
+
+export async function closeReturn(
+  name: string,
+  returnId: string,
+  { reason, ...options }: OrderOptions & { readonly reason?: string },
+  env: Environment,
+): Promise<void> {
+  await withClient(options, env, async (client) => {
+    const id = await orderNamed(client, name);
+    const order = await client.closeReturn({ id, returnId }, reason === undefined ? {} : { reason });
+    if (options.json) printJson(order.returns);
+    else print(returnTable(order));
   });
 }
 
