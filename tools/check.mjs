@@ -13,6 +13,7 @@ const checks = {
   unused: 'knip --no-progress --no-config-hints',
   lines: 'node tools/check-text.mjs lines',
   words: 'node tools/check-text.mjs words',
+  migrations: 'node tools/check-migrations.ts',
   lockfile: 'node tools/check-lockfile.mjs',
   docs: 'node dev/main.ts docs --check',
 };
