@@ -45,8 +45,10 @@ export class Worth {
     this.#lines = linesOf(created, this.#minor);
     for (const { total } of this.#lines) this.standing += total;
     this.#same('its total is', created.totalAmount, this.standing);
-    // What was refunded elsewhere lies on all of it.
+    // What was refunded elsewhere lies on all of it, and all of it was shipped there.
     if ('refundedAmount' in created) {
+      if (created.status === 'COMPLETED')
+        for (const line of this.#lines) [line.shipped, line.shipMark] = [line.pieces, line.total];
       const totals = this.#lines.map(({ total }) => total);
       spread(this.#minor(created.refundedAmount), totals).forEach(
         (share, index) => (this.#lines[index]!.creditMark += share),

@@ -79,9 +79,9 @@ const reservationRules: ReservationRules = {
         return takeBack(reservation, shipmentId, restocked, shared);
       }
       case 'OrderReturnReceived': {
-        const { returnId, items, location, shelved } = event.data;
+        const { returnId, items, location, shelved, elsewhere } = event.data;
         return takeBack(
-          reservation,
+          reservation ?? (elsewhere ? SHIPPED_ELSEWHERE : undefined),
           returnId,
           shelved ?? items.map(({ sku, quantity }) => ({ sku, location, quantity })),
           shared,
@@ -241,6 +241,9 @@ function less(demand: readonly SkuQuantity[], gone: readonly SkuQuantity[]): Sku
     return left > 0 ? [{ sku, quantity: left }] : [];
   });
 }
+
+/** Of an order that ended in another system: its goods were never here. */
+const SHIPPED_ELSEWHERE: Reservation = { status: 'SHIPPED', demand: [], allocations: [] };
 
 /** Goods are on their shelves again: of a return, or of a parcel that came back undelivered. */
 function takeBack(

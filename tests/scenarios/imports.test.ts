@@ -202,6 +202,53 @@ describe('an order of the past', () => {
     const unknown = `/payments/${id}/operations/${id}/record`;
     expect((await api.call('POST', unknown, { body: { outcome: 'done' } })).status).toBe(404);
   });
+
+  test('takes its goods back: what is sellable is in stock again, and what it is worth is left to a person', async () => {
+    const { api } = system;
+    const source = `shop-${randomUUID().slice(0, 8)}`;
+    const sku = await api.product({ east: 1 });
+    const items = [
+      { sku, quantity: 2, unitPrice: '9.95' },
+      { sku: `gone-${source}`, quantity: 1, unitPrice: '5.00' },
+    ];
+    const { orders } = await bring('history', source, [
+      orderOf('1', { status: 'COMPLETED', items, taxLines: [{ amount: '2.49' }] }),
+      orderOf('2', { status: 'CANCELLED', items }),
+    ]);
+    const [id, cancelled] = orders.map((order) => order.id!) as [string, string];
+    expect((await api.order(id)).shipments).toMatchObject([{ carrier: 'external', delivered: true }]);
+    expect((await api.command(cancelled, 'returns', { reason: 'too small' })).status).toBe(409);
+
+    const asked = await api.command(id, 'returns', { reason: 'too small' });
+    expect([asked.status, asked.body.returns[0]!.items.length]).toEqual([200, 2]);
+    const receive = `returns/${asked.body.returns[0]!.returnId}/receive`;
+    const refused = await api.command(id, receive);
+    expect([refused.status, refused.body]).toMatchObject([
+      422,
+      { code: 'UNKNOWN_SKU', errors: [{ pointer: '/items' }] },
+    ]);
+    const some = await api.command(id, receive, { lines: [{ line: 1, quantity: 1 }], location: 'east' });
+    expect(some.body.returns[0]!.credited).toEqual([{ line: 1, quantity: 1, amount: '10.95', tax: '1.00' }]);
+    await until('it is in stock', async () => (await api.stock(sku)).onHand === 2);
+    const rest = await api.command(id, receive, {
+      lines: [
+        { line: 1, quantity: 1 },
+        { line: 2, quantity: 1, disposition: 'hold' },
+      ],
+    });
+    expect(rest.body.returns[0]).toMatchObject({ received: true });
+    await until('the rest is in stock', async () => (await api.stock(sku)).onHand === 3);
+    for (const amount of ['10.95', '16.44']) {
+      const refund = await until('the refund is known to payments', async () =>
+        (await api.payment(id))?.operations.find((one) => one.kind === 'refund' && one.amount === amount),
+      );
+      await api.ok('POST', `/payments/${id}/operations/${refund.id}/record`, { body: { outcome: 'done' } });
+    }
+    const done = await api.untilOrder(id, 'settled', ({ paymentStatus }) => paymentStatus === 'REFUNDED');
+    expect([done.refundedAmount, done.owedAmount]).toEqual(['27.39', undefined]);
+    expectSoundLog(id, await api.events(id));
+    expect((await api.get<{ items: unknown[] }>(`/shipments?orderId=${id}`)).items).toEqual([]);
+  });
 });
 
 describe('an open order', () => {

@@ -41,6 +41,9 @@ export const IMPORT_EVENTS = {
       refundedAmount: Amount,
       refunds: Type.Array(Type.Object({ refundId: Id, amount: Amount, reason: Reason })),
       endReason: Type.Optional(Reason),
+      shipmentId: Type.Optional(
+        Type.String({ format: 'uuid', description: 'The parcel that stands for all that reached the customer there' }),
+      ),
       shippingAddress: Type.Optional(Address),
       contact: Type.Optional(Contact),
       metadata: Type.Optional(Type.Record(Type.String(), Type.Unknown())),

@@ -345,6 +345,9 @@ export const ORDERS_EVENTS = {
       credited: Type.Optional(
         Type.Array(LinePart, { description: 'What came back and what it is worth, shipping with the last piece' }),
       ),
+      elsewhere: Type.Optional(
+        Type.Boolean({ description: 'True: another system had shipped them, so nothing was set aside for them here' }),
+      ),
       by: Type.Optional(Actor),
     }),
     example: { returnId: exampleId, items: [{ sku: 'MUG-1', quantity: 1 }], location: 'main' },

@@ -71,16 +71,23 @@ export function locationUnknown(location: string): Refusal {
   );
 }
 
-/** Why goods cannot be taken in at a place; undefined where they can: it exists, and they fit there. */
+/** Why goods cannot be taken in at a place; undefined where they can: it exists, they are products, and they fit there. */
 export async function arrivalRefusal(database: Database, { location, items }: Arrival): Promise<Refusal | undefined> {
   const pieces = piecesBy('sku', items);
-  const rows = await database.query<{ sku: string | null; on_hand: number | null }>(
-    `select s.sku, s.on_hand from inventory.locations l
-     left join inventory.stock s on s.location = l.name and s.sku = any($2::text[]) where l.name = $1`,
+  const rows = await database.query<{ sku: string | null; known: boolean; on_hand: number | null }>(
+    `select k.sku, p.sku is not null as known, s.on_hand from inventory.locations l
+     left join unnest($2::text[]) as k(sku) on true left join inventory.products p on p.sku = k.sku
+     left join inventory.stock s on s.location = l.name and s.sku = k.sku where l.name = $1`,
     [location, [...pieces.keys()]],
   );
   if (rows.length === 0) return locationUnknown(location);
-  const full = rows.find(({ sku, on_hand }) => sku !== null && on_hand! + pieces.get(sku)! > PIECES_MAX);
+  const unknown = rows.find(({ sku, known }) => sku !== null && !known)?.sku;
+  if (typeof unknown === 'string')
+    return refuse(
+      'UNKNOWN_SKU',
+      `There is no product ${unknown}; create it with PUT /products/${unknown} first, or receive its pieces with the disposition "hold".`,
+    );
+  const full = rows.find(({ sku, on_hand }) => sku !== null && (on_hand ?? 0) + pieces.get(sku)! > PIECES_MAX);
   if (!full && [...pieces.values()].every((quantity) => quantity <= PIECES_MAX)) return undefined;
   return refuse('STOCK_TOO_LARGE', `${full?.sku ?? 'So many pieces'} would be more than ${PIECES_MAX} at ${location}.`);
 }

@@ -162,6 +162,7 @@ export function commandRoutes(
       'ORDER_FINAL',
       'LOCATION_UNKNOWN',
       'STOCK_TOO_LARGE',
+      'UNKNOWN_SKU',
     ],
     commandOf: ({ location, items, lines, more, refund = true }, by, params) => ({
       type: 'receiveReturn',
@@ -340,7 +341,11 @@ async function checkArrival(
     .find((refused) => refused !== undefined);
   if (refusal)
     throw new Problem(refusal.refused, refusal.detail, {
-      errors: [{ pointer: '/location', detail: 'cannot take the goods in' }],
+      errors: [
+        refusal.refused === 'UNKNOWN_SKU'
+          ? { pointer: '/items', detail: 'are no product here' }
+          : { pointer: '/location', detail: 'cannot take the goods in' },
+      ],
     });
 }
 

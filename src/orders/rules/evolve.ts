@@ -1,6 +1,7 @@
 import { withoutReleased } from '#contracts/allocations.ts';
 import { formatAmount } from '#contracts/money.ts';
 import { type EventData, EXTERNAL, type ParcelFailure } from '#contracts/order-events.ts';
+import { piecesBy, skuQuantities } from '#contracts/pieces.ts';
 import { INITIAL, type OrderOwnEvent, nextStatus, type Status } from './lifecycle.ts';
 import { capturedOf } from './settle.ts';
 import { because, HOLD_STEPS, type Hold, type Order } from './state.ts';
@@ -48,7 +49,13 @@ function reviewHold({ reviewReasons, review }: EventData<'OrderCreated'>): Hold 
 /** An order that ended elsewhere, out of its one event: what it was, and nothing that waits. */
 export function imported(data: EventData<'OrderImported'>): Order {
   const payment = { provider: EXTERNAL, token: EXTERNAL };
-  const { status, paymentStatus, refundedAmount, refunds, endReason } = data;
+  const { status, paymentStatus, refundedAmount, refunds, endReason, shipmentId, items } = data;
+  const parcel = {
+    carrier: EXTERNAL,
+    trackingNumber: '',
+    delivered: true,
+    items: skuQuantities(piecesBy('sku', items)),
+  };
   return {
     ...created({ ...data, payment, reviewReasons: [], allowBackorder: false, deadlineAt: '' }),
     status: status as Status,
@@ -57,6 +64,7 @@ export function imported(data: EventData<'OrderImported'>): Order {
     ...(data.paidAmount !== data.totalAmount && { capturedAmount: data.paidAmount }),
     refundedAmount,
     refunds: refunds.map((refund) => ({ ...refund, status: 'DONE' })),
+    shipments: shipmentId === undefined ? [] : [{ shipmentId, ...parcel }],
     endReason,
     deadlineAt: undefined,
   };

@@ -97,6 +97,7 @@ export function historyOrder(
       reason,
     })),
     ...(endReason !== undefined && { endReason }),
+    ...(status === 'COMPLETED' && { shipmentId: context.newId() }),
   };
 }
 

@@ -150,6 +150,7 @@ export function receiveReturn(command: ReceiveReturn, order: Order): NewEvent[] 
     received: [...received],
     ...(places.size > 1 && { shelved: [...shelved] }),
     credited: creditedParts(order, arrived, !refund),
+    ...(isShippedElsewhere(order) && { elsewhere: true }),
     by,
   };
   const receipt: NewEvent = { type: 'OrderReturnReceived', data };
@@ -158,6 +159,11 @@ export function receiveReturn(command: ReceiveReturn, order: Order): NewEvent[] 
   for (const quantity of awaitedPieces(order, entry).values()) left += quantity;
   for (const { quantity } of arrived) left -= quantity;
   return more === false && left > 0 ? [receipt, closed(returnId, 'nothing more is to come', by)] : [receipt];
+}
+
+/** Another system shipped the goods of the order, and nothing was ever set aside for it here. */
+function isShippedElsewhere({ origin, allocations }: Order): boolean {
+  return origin?.kind === 'import' && allocations.length === 0;
 }
 
 /** Nothing more of the return is expected. */

@@ -90,8 +90,9 @@ function examineParcels(file: OrderFile, order: Order, findings: Findings): void
       );
   }
   if (!file.has(shippingAudit)) return;
+  const elsewhere = new Set(eventsOf(file, 'OrderImported').map(({ shipmentId }) => shipmentId));
   for (const { shipmentId } of order.shipments)
-    if (!left.some(({ id }) => id === shipmentId))
+    if (!elsewhere.has(shipmentId) && !left.some(({ id }) => id === shipmentId))
       findings.report('parcels', `lists parcel ${shipmentId}, which has not left`);
   if (!WITH_THE_WAREHOUSE.has(order.status)) return;
   const packed = piecesAt(
