@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isUuid } from '#contracts/ids.ts';
 import { parseAmount } from '#contracts/money.ts';
-import { listenError } from '#platform/runtime/listen.ts';
+import { listenError, urlOf } from '#platform/runtime/listen.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
 import type { Provider } from './provider.ts';
 import { type ChangeKind, type Charge, scriptOf, type StoredChange } from './rules.ts';
@@ -11,6 +11,7 @@ import { type ChangeKind, type Charge, scriptOf, type StoredChange } from './rul
 
 export interface SandboxServerOptions {
   readonly provider: Provider;
+  readonly host: string;
   readonly port: number;
   readonly slowMs: number;
   readonly outage: boolean;
@@ -121,18 +122,25 @@ export class SandboxServer {
   }
 
   async start(): Promise<number> {
-    const { port, logger } = this.#options;
+    const { host, port, logger } = this.#options;
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', (error) =>
-        reject(listenError(error, { host: '127.0.0.1', port, portSetting: 'SANDBOX_PROVIDER_PORT' }) as Error),
+        reject(
+          listenError(error, {
+            host,
+            port,
+            portSetting: 'SANDBOX_PROVIDER_PORT',
+            hostSetting: 'SANDBOX_PROVIDER_HOST',
+          }) as Error,
+        ),
       );
-      this.#server.listen(port, '127.0.0.1', () => {
+      this.#server.listen(port, host, () => {
         this.#server.removeAllListeners('error');
         resolve();
       });
     });
     const address = this.#server.address() as { port: number };
-    logger.info({ url: `http://127.0.0.1:${address.port}` }, 'sandbox payment provider listens');
+    logger.info({ url: urlOf(host, address.port) }, 'sandbox payment provider listens');
     return address.port;
   }
 

@@ -23,6 +23,7 @@ export const sandbox: ServiceDefinition = {
     let webhooks: DuePoller | undefined;
     const server = new SandboxServer({
       provider,
+      host: config.host,
       port: config.port,
       slowMs: config.slowMs,
       outage: config.outage,

@@ -9,6 +9,13 @@ export const settings = {
     default: 4010,
     meaning: 'Port of the sandbox payment provider',
   },
+  host: {
+    type: 'string',
+    env: 'SANDBOX_PROVIDER_HOST',
+    default: '127.0.0.1',
+    meaning:
+      'Address that the sandbox provider listens on; it knows no keys, so 0.0.0.0 only where nobody else reaches it',
+  },
   enabled: {
     type: 'boolean',
     env: 'SANDBOX_ENABLED',
@@ -51,6 +58,7 @@ export const settings = {
 
 export interface SandboxConfig {
   readonly runs: boolean;
+  readonly host: string;
   readonly port: number;
   readonly outage: boolean;
   readonly webhookUrl: () => string;
