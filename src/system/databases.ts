@@ -4,7 +4,7 @@ import { type EmbeddedPostgres, startEmbeddedPostgres } from '#platform/database
 import { assertMigrated, migrate } from '#platform/database/migrate.ts';
 import { labelOf, readMigrations } from '#platform/database/migration-files.ts';
 import { processName } from '#platform/database/process-names.ts';
-import { assertOwnSessions } from '#platform/database/sessions.ts';
+import { assertSessions } from '#platform/database/sessions.ts';
 import { LOG_MIGRATIONS } from '#platform/log/migrations.ts';
 import { keepPartitions } from '#platform/log/partitions.ts';
 import type { Job } from '#platform/runtime/job.ts';
@@ -12,7 +12,7 @@ import type { Environment } from '#platform/runtime/settings.ts';
 import type { ServiceDefinition } from '#platform/service.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
 import { SERVICES, usesLog } from './services.ts';
-import { databaseUrlOf, type ProcessConfig } from './settings.ts';
+import { databaseUrlOf, directDatabaseUrlOf, type ProcessConfig } from './settings.ts';
 import { packageVersion } from './version.ts';
 
 /** What was opened is closed by these, last first. */
@@ -32,6 +32,8 @@ export function migrationSets(
 
 export interface OpenDatabase {
   readonly url: string;
+  /** Past the pooler, where there is one: for LISTEN and locks. */
+  readonly directUrl: string;
   readonly database: Database;
   /** Services of this process whose data it holds. */
   readonly services: readonly ServiceDefinition[];
@@ -84,19 +86,22 @@ export async function openDatabases({
   for (const [configured, services] of byUrl) {
     if (configured === '') embedded = await startEmbedded(config, logger, closers);
     const url = configured || embedded!.url;
-    if (configured !== '') await assertOwnSessions(url, config.statementTimeoutMs);
-    await bringUpToDate(url, services, config, logger);
+    const directUrl = directDatabaseUrlOf(services[0]!.name, env) || embedded!.url;
+    const { statementTimeoutMs } = config;
+    if (configured !== '') await assertSessions({ url, directUrl, statementTimeoutMs });
+    await bringUpToDate(directUrl, services, config, logger);
     const database = new Database({
       url,
+      sharedSessions: directUrl !== url,
       poolSize: config.poolSize,
-      statementTimeoutMs: config.statementTimeoutMs,
+      statementTimeoutMs,
       applicationName: processName(knownFiles, all ? [] : services.map(({ name }) => name)),
       soleWriter: configured === '' && all && !kafka && embedded!.owned,
     });
     closers.push(() => database.close());
     const retention: Job = await keepPartitions(database, logger);
     closers.push(() => retention.stop());
-    distinct.push({ url, database, services });
+    distinct.push({ url, directUrl, database, services });
   }
   // With Kafka, other processes may have databases that this one knows nothing of.
   const logsAreSeparate = kafka && !(all && byUrl.size === 1);

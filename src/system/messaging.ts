@@ -34,8 +34,8 @@ export async function startMessaging({
 }: MessagingOptions): Promise<Messaging> {
   if (kafka.brokers === '') {
     // A database that holds no log is one the gateway or the sandbox has for itself.
-    const { url, database } = databases.distinct.find(hasLog) ?? databases.distinct[0]!;
-    const coordinator = database.soleWriter ? undefined : consumerCoordinator(url, logger);
+    const { directUrl, database } = databases.distinct.find(hasLog) ?? databases.distinct[0]!;
+    const coordinator = database.soleWriter ? undefined : consumerCoordinator(directUrl, logger);
     if (coordinator) closers.push(() => coordinator.stop());
     const bus = await PostgresBus.open(database, coordinator);
     closers.push(() => bus.close());
@@ -50,12 +50,12 @@ export async function startMessaging({
   const bus = await KafkaBus.open(kafka, logger, metrics);
   closers.push(() => bus.close());
   const relays: Relay[] = [];
-  for (const { url, database, services } of databases.distinct.filter(hasLog)) {
+  for (const { directUrl, database, services } of databases.distinct.filter(hasLog)) {
     if (services.every(({ emits }) => emits === undefined)) continue;
     const relay = await Relay.start({
       config: kafka,
       database: database.reserved,
-      url,
+      url: directUrl,
       logger,
       metrics,
       recentCommits: bus.recentCommits,

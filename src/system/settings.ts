@@ -60,6 +60,13 @@ export const processSettings = {
     default: '',
     meaning: 'PostgreSQL to use; empty: an embedded one with its data in OLMS_DATA',
   },
+  databaseDirectUrl: {
+    type: 'secret',
+    env: 'DATABASE_DIRECT_URL',
+    default: '',
+    meaning:
+      'The same database without the pooler that DATABASE_URL leads through: for LISTEN, locks and migrations; empty: DATABASE_URL leads to PostgreSQL itself, or to a pooler whose clients keep their session',
+  },
   poolSize: {
     type: 'integer',
     min: 1,
@@ -138,6 +145,15 @@ function databaseSetting(service: string) {
   } as const satisfies Setting;
 }
 
+function directDatabaseSetting(service: string) {
+  return {
+    type: 'secret',
+    env: `${service.toUpperCase()}_DATABASE_DIRECT_URL`,
+    default: '',
+    meaning: `The database of the ${service} service without its pooler; empty: DATABASE_DIRECT_URL, where ${service.toUpperCase()}_DATABASE_URL is empty too`,
+  } as const satisfies Setting;
+}
+
 /** Where a service is that runs in processes of its own. */
 function urlSetting(service: string) {
   return {
@@ -154,7 +170,10 @@ export function deploymentSettings(definitions: readonly ServiceDefinition[]): S
     ...definitions.filter(({ paths }) => paths).map(({ name }) => [`${name}Url`, urlSetting(name)]),
     ...definitions
       .filter(({ migrations }) => migrations)
-      .map(({ name }) => [`${name}DatabaseUrl`, databaseSetting(name)]),
+      .flatMap(({ name }) => [
+        [`${name}DatabaseUrl`, databaseSetting(name)],
+        [`${name}DatabaseDirectUrl`, directDatabaseSetting(name)],
+      ]),
   ]) as Settings;
 }
 
@@ -165,6 +184,28 @@ export function databaseUrlOf(service: string, env: Environment): string {
     env,
   );
   return own || databaseUrl;
+}
+
+/**
+ * The database of a service without a pooler: the same as {@link databaseUrlOf} where none is named beside it. Throws
+ * where only the way around a pooler is named.
+ */
+export function directDatabaseUrlOf(service: string, env: Environment): string {
+  const { own, ownDirect, direct } = readSettings(
+    {
+      own: databaseSetting(service),
+      ownDirect: directDatabaseSetting(service),
+      direct: processSettings.databaseDirectUrl,
+    },
+    env,
+  );
+  // The way around the pooler of all services says nothing about a database that a service has for itself.
+  const found = ownDirect || (own === '' && direct) || databaseUrlOf(service, env);
+  if (found !== '' && databaseUrlOf(service, env) === '')
+    throw new Error(
+      'Configuration: a DATABASE_DIRECT_URL goes beside a DATABASE_URL. Set that to the same database, through its pooler or not.',
+    );
+  return found;
 }
 
 /** Base URLs of a service's replicas in other processes; none where it has no processes of its own. */

@@ -136,6 +136,7 @@ test('is given before anything leaves, too, of what stands; what is cancelled la
   await api.untilOrder(id, 'refunded', ({ refundedAmount }) => refundedAmount === '10.00');
   const { status, body } = await api.command(id, 'cancellations', { reason: 'too late' });
   expect([status, body.status]).toEqual([200, 'CANCELLED']);
+  await api.untilOrder(id, 'refunded whole', ({ refundedAmount }) => refundedAmount === '20.00');
   expect(await expectBooksAgree(system, id)).toMatchObject([{ captured: '20.00', refunded: '20.00' }]);
 });
 

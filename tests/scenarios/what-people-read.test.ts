@@ -67,7 +67,7 @@ describe('a customer', () => {
       shippingLines: [{ amount: '4.50' }],
       totalAmount: '14.50',
     });
-    await api.untilStatus(order.id, 'READY_FOR_SHIPMENT');
+    await api.untilOrder(order.id, 'scheduled', ({ fulfillmentStatus }) => fulfillmentStatus === 'SCHEDULED');
     for (const shipment of await api.shipments(order.id)) await api.dispatch(shipment.id);
     await api.untilStatus(order.id, 'SHIPPED');
     const items = await api.untilNotified(order.id, 'OrderShipped');

@@ -145,36 +145,39 @@ async function startInProcess(env: TestEnvironment): Promise<RunningSystem> {
   const server = await postgres;
   const databaseUrl = await server.createDatabase();
   const before = resourceCounts();
+  const running = await startOnDatabase({ ...env, DATABASE_URL: databaseUrl });
+  systems++;
+  return {
+    ...running,
+    async stop() {
+      await running.stop();
+      try {
+        await expectNothingLeft(server, databaseUrl, before);
+      } finally {
+        if (--systems === 0) {
+          postgres = undefined;
+          await server.stop();
+        }
+      }
+    },
+  };
+}
+
+/** Everything in this process, on the database that the settings name. */
+export async function startOnDatabase(env: TestEnvironment): Promise<RunningSystem> {
   const key = `test-key-${randomBytes(12).toString('hex')}`;
   for (let attempt = 1; ; attempt++) {
     // The provider sends its webhooks to PORT, so both ports are chosen here.
     const [port, providerPort] = [await freePort(), await freePort()];
     const all = {
       ...env,
-      DATABASE_URL: databaseUrl,
       PORT: String(port),
       SANDBOX_PROVIDER_PORT: String(providerPort),
       OLMS_BOOTSTRAP_API_KEY: key,
     };
     try {
       const system = await startSystem({ env: all, logger: createLogger(process.env['TEST_LOG_LEVEL'] ?? 'silent') });
-      systems++;
-      return {
-        url: system.url,
-        key,
-        providerUrl: `http://127.0.0.1:${providerPort}`,
-        async stop() {
-          await system.stop();
-          try {
-            await expectNothingLeft(server, databaseUrl, before);
-          } finally {
-            if (--systems === 0) {
-              postgres = undefined;
-              await server.stop();
-            }
-          }
-        },
-      };
+      return { url: system.url, key, providerUrl: `http://127.0.0.1:${providerPort}`, stop: () => system.stop() };
     } catch (error) {
       if ((error as { code?: string }).code !== 'EADDRINUSE' || attempt === START_ATTEMPTS) throw error;
     }

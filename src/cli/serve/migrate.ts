@@ -2,7 +2,7 @@ import type { Environment } from '#platform/runtime/settings.ts';
 import { contract, migrate, migrationPlan, type MigrateOptions } from '#platform/database/migrate.ts';
 import { labelOf, readMigrations } from '#platform/database/migration-files.ts';
 import type { ServiceDefinition } from '#platform/service.ts';
-import { databaseUrlOf } from '#system/settings.ts';
+import { directDatabaseUrlOf } from '#system/settings.ts';
 import { SERVICES } from '#system/services.ts';
 import { migrationSets } from '#system/databases.ts';
 import { packageVersion } from '#system/version.ts';
@@ -20,7 +20,7 @@ export interface MigrateCommand {
 export async function migrateDatabase(options: MigrateCommand, env: Environment): Promise<void> {
   const byUrl = new Map<string, ServiceDefinition[]>();
   for (const service of SERVICES) {
-    const url = databaseUrlOf(service.name, env);
+    const url = directDatabaseUrlOf(service.name, env);
     if (url !== '') byUrl.set(url, [...(byUrl.get(url) ?? []), service]);
   }
   if (byUrl.size === 0) throw new Error('Set DATABASE_URL. The embedded database is migrated by every start.');

@@ -19,6 +19,11 @@ export class ConflictError extends Error {
 
 export interface DatabaseOptions {
   readonly url: string;
+  /**
+   * Behind a pooler that gives every transaction another session: nothing is prepared by name, and the time limit of
+   * statements is that of the role or of the pooler, see {@link assertSessions}.
+   */
+  readonly sharedSessions?: boolean;
   readonly poolSize: number;
   /** Limit for every statement: a long write transaction anywhere holds all readers of the log back. */
   readonly statementTimeoutMs: number;
@@ -41,7 +46,8 @@ interface Common {
   readonly pool: pg.Pool;
   statements: number;
   readonly afterWrite: Set<() => void>;
-  readonly statementNames: Map<string, string>;
+  /** Undefined where a session does not last as long as what is prepared in it. */
+  readonly statementNames: Map<string, string> | undefined;
 }
 
 /**
@@ -65,13 +71,14 @@ export class Database {
       this.pool = common.pool;
       return;
     }
-    const { poolSize } = options;
+    const { poolSize, sharedSessions = false } = options;
     this.pool = new pg.Pool({
       connectionString: options.url,
       max: poolSize,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       idleTimeoutMillis: 0,
-      statement_timeout: options.statementTimeoutMs,
+      // As a parameter of the session's start, which poolers refuse or set on sessions of others.
+      ...(!sharedSessions && { statement_timeout: options.statementTimeoutMs }),
       // The server gives up first; this is for a connection whose other end is gone, and which would wait for hours.
       ...(options.statementTimeoutMs > 0 && { query_timeout: options.statementTimeoutMs + ANSWER_LATE_MS }),
       application_name: options.applicationName,
@@ -84,7 +91,7 @@ export class Database {
       pool: this.pool,
       statements: 0,
       afterWrite: new Set(),
-      statementNames: new Map(),
+      statementNames: sharedSessions ? undefined : new Map(),
     };
     this.#reserved = new Database(options, this.#common);
   }
@@ -99,7 +106,7 @@ export class Database {
     return this.#common.statements;
   }
 
-  /** Rows of a read, prepared by its text. Throws what PostgreSQL says. */
+  /** Rows of a read, prepared by its text where sessions are our own. Throws what PostgreSQL says. */
   async query<Row extends QueryRow = QueryRow>(text: string, values: unknown[] = []): Promise<Row[]> {
     return this.#read<Row>({ name: this.#nameOf(text), text, values });
   }
@@ -120,7 +127,9 @@ export class Database {
     if (writes.length === 0) return;
     this.#common.statements++;
     try {
-      await this.pool.query(joinWrites(writes));
+      const statement = joinWrites(writes);
+      const { text, values } = statement;
+      await this.pool.query(this.#common.statementNames ? statement : { text, values });
     } catch (error) {
       const { code, constraint } = error as { code?: string; constraint?: string };
       if (code === CONFLICT_SQLSTATE) throw new ConflictError((error as Error).message, error);
@@ -141,6 +150,7 @@ export class Database {
 
   #nameOf(text: string): string | undefined {
     const names = this.#common.statementNames;
+    if (!names) return undefined;
     let name = names.get(text);
     if (name === undefined) {
       // Texts built from filters are finitely many; the bound is against a bug, not against load.

@@ -63,7 +63,7 @@ const STOP_TIMEOUT_MS = 8_000;
 export interface RelayOptions {
   readonly config: KafkaConfig;
   readonly database: Database;
-  /** Where the session for the election goes. */
+  /** Where the session for the election goes: the database itself, past any pooler. */
   readonly url: string;
   readonly logger: Logger;
   readonly metrics?: Metrics;

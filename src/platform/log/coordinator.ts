@@ -24,7 +24,7 @@ const QUERY_TIMEOUT_MS = 5_000;
 const END_TIMEOUT_MS = 2_000;
 
 export interface CoordinatorOptions {
-  /** Of the database, where the session of its own goes. */
+  /** Of the database itself, past any pooler: where the session of its own goes. */
   readonly url: string;
   readonly logger: Logger;
   readonly applicationName: string;

@@ -8,7 +8,7 @@ import type { ServiceDefinition } from '#platform/service.ts';
 import { openStored } from '#cli/operate/stored.ts';
 import { findRunning } from '#cli/running.ts';
 import { sandboxUrl } from '#sandbox/settings.ts';
-import { databaseUrlOf, processSettings } from '#system/settings.ts';
+import { directDatabaseUrlOf, processSettings } from '#system/settings.ts';
 
 /**
  * Where the tables of each service are: all in one database, or in several where services have databases of their own.
@@ -51,7 +51,8 @@ export async function openPlaces(
   const byUrl = new Map<string, AuditedService[]>();
   for (const { name, emits, audit } of definitions) {
     if (!audit) continue;
-    const url = databaseUrlOf(name, env);
+    // One transaction for everything, with a cursor: past a pooler.
+    const url = directDatabaseUrlOf(name, env);
     byUrl.set(url, [...(byUrl.get(url) ?? []), { name, audit, ...(emits !== undefined && { emits }) }]);
   }
   const closers: (() => Promise<void>)[] = [];

@@ -6,7 +6,7 @@ import { postgresReplayLog } from '#platform/log/postgres-rewind.ts';
 import { RELAY_CONSUMER } from '#platform/kafka/relay.ts';
 import { CannotReplay, type ReplayLog } from '#platform/log/rewind.ts';
 import type { Replayable } from '#platform/processor/preview.ts';
-import { databaseUrlOf, processSettings } from '#system/settings.ts';
+import { directDatabaseUrlOf, processSettings } from '#system/settings.ts';
 import type { ServiceDefinition } from '#platform/service.ts';
 import { consumersOf, SERVICES } from '#system/services.ts';
 import { openStored } from '#cli/operate/stored.ts';
@@ -31,7 +31,8 @@ export async function openReplay(
 ): Promise<OpenReplay> {
   const { service, replayable } = find(consumer, env, definitions);
   const kafka = readSettings(kafkaSettings, env);
-  const url = databaseUrlOf(service, env);
+  // Transactions, locks and tables that last as long as a session: past a pooler.
+  const url = directDatabaseUrlOf(service, env);
   const embedded = url === '' ? await openStored(readSettings(processSettings, env).dataFolder) : undefined;
   const database = new Database({
     url: embedded?.url ?? url,
