@@ -31,7 +31,7 @@ export const billing: ServiceDefinition = {
   settings: billingSettings,
   replays: () => [replayable(PARTS, billingProjection)],
   audit: billingAudit,
-  create({ database, bus, clock, logger, metrics, soleWriter }) {
+  create({ database, bus, clock, logger, metrics, tracing, soleWriter }) {
     const processor = new Processor<Invoice, never, never, number>({
       ...PARTS,
       opensWith: ['OrderCompleted', 'OrderPartSold'],
@@ -42,6 +42,7 @@ export const billing: ServiceDefinition = {
       clock,
       logger,
       metrics: metrics.processor('billing'),
+      tracing,
       lingerMs: LINGER_MS,
     });
     return {

@@ -1642,6 +1642,8 @@ export type ProblemDetails = {
   readonly service?: string;
   readonly status: number;
   readonly title: string;
+  /** The trace of the request, where requests are traced */
+  readonly traceId?: string;
   /** Leads to the meaning of the code */
   readonly type: string;
 };

@@ -49,7 +49,7 @@ const PARTS: ProcessorParts<Reservation, InventoryCommand, never, StockOfSku> = 
   sharedKeys: skusOf,
 };
 
-function createInventory({ database, bus, clock, logger, metrics, soleWriter }: ServiceDependencies): Service {
+function createInventory({ database, bus, clock, logger, metrics, tracing, soleWriter }: ServiceDependencies): Service {
   const processor = new Processor<Reservation, InventoryCommand, never, StockOfSku>({
     ...PARTS,
     opensWith: ['OrderCreated'],
@@ -59,6 +59,7 @@ function createInventory({ database, bus, clock, logger, metrics, soleWriter }: 
     clock,
     logger,
     metrics: metrics.processor('inventory'),
+    tracing,
   });
   const submit = (orderId: string, command: InventoryCommand): Promise<unknown> => {
     const id = uuidv7();

@@ -6,8 +6,9 @@ import type { Database } from '#platform/database/database.ts';
 import { isTransient } from '#platform/database/failures.ts';
 import { startDuePoller } from '#platform/processor/due.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
+import type { Tracing } from '#platform/telemetry/tracing.ts';
 import { htmlMail } from './html-mail.ts';
-import { claimMails, type MailResult, markMails, nextMailMs, type StoredNotification } from './store.ts';
+import { type ClaimedMail, claimMails, type MailResult, markMails, nextMailMs } from './store.ts';
 
 /**
  * Sends queued mails over SMTP. A mail is claimed in the database, then sent, then marked. A crash between
@@ -45,6 +46,7 @@ export interface MailSenderOptions {
   readonly database: Database;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly tracing?: Tracing | undefined;
 }
 
 /** Waiting time after a failed attempt; the first attempt is number 1. */
@@ -72,7 +74,7 @@ function isDefinite({ code, responseCode }: SmtpError): boolean {
   return (code === 'EENVELOPE' || code === 'EMESSAGE') && responseCode !== undefined && responseCode >= 500;
 }
 
-export function startMailSender({ smtpUrl, from, database, clock, logger }: MailSenderOptions): MailSender {
+export function startMailSender({ smtpUrl, from, database, clock, logger, tracing }: MailSenderOptions): MailSender {
   const transport = createTransport({
     url: smtpUrl,
     pool: true,
@@ -86,8 +88,20 @@ export function startMailSender({ smtpUrl, from, database, clock, logger }: Mail
   const domain = domainOf(from);
   let stopping = false;
 
-  const send = async (mail: StoredNotification): Promise<MailResult> => {
+  const send = async (mail: ClaimedMail): Promise<MailResult> => {
     const attempt = { id: mail.id, attempts: mail.attempts };
+    const span =
+      mail.traceparent === null
+        ? undefined
+        : tracing?.begin('notifications mail', {
+            kind: 'client',
+            parent: mail.traceparent,
+            attributes: {
+              'olms.order.id': mail.orderId,
+              'olms.notification.id': mail.id,
+              'olms.event.type': mail.eventType,
+            },
+          });
     try {
       await transport.sendMail({
         from,
@@ -100,6 +114,7 @@ export function startMailSender({ smtpUrl, from, database, clock, logger }: Mail
         date: new Date(mail.createdAt),
         headers: { 'Auto-Submitted': 'auto-generated', 'X-Order-Id': mail.orderId },
       });
+      span?.end();
       return {
         ...attempt,
         status: 'sent',
@@ -110,6 +125,7 @@ export function startMailSender({ smtpUrl, from, database, clock, logger }: Mail
     } catch (error) {
       const failure = error as SmtpError;
       const detail = reasonOf(failure);
+      span?.end(error as Error);
       const final = isDefinite(failure) || mail.attempts >= ATTEMPTS_MAX;
       logger.warn(
         { notificationId: mail.id, attempt: mail.attempts, reason: detail, final },

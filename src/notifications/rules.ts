@@ -26,6 +26,8 @@ export interface Notification {
   readonly orderId: string;
   readonly eventId: string;
   readonly eventType: NotifiedType;
+  /** W3C trace context of the event, where it has one. */
+  readonly traceparent?: string | undefined;
   readonly channel: Channel;
   readonly recipient?: string;
   readonly subject: string;
@@ -91,8 +93,8 @@ export function notificationRules(channels: Channels): NotificationRules {
         currency: after?.currency,
         names: after?.names,
       });
-      const { subject: orderId, id: eventId, type: eventType } = event;
-      const about = { orderId, eventId, eventType, subject: message.subject, createdAt: isoTime(nowMs) };
+      const { subject: orderId, id: eventId, type: eventType, traceparent } = event;
+      const about = { orderId, eventId, eventType, traceparent, subject: message.subject, createdAt: isoTime(nowMs) };
       const notifications = addressees(after?.contact, message, channels).map((addressee): Notification => ({
         id: newId(),
         ...about,

@@ -33,7 +33,7 @@ export const notifications: ServiceDefinition = {
       : [],
   replays: (env) => [replayable(partsOf(env), notificationProjection, notifiedEvents)],
   audit: notificationsAudit,
-  create({ env, database, bus, clock, logger, metrics }) {
+  create({ env, database, bus, clock, logger, metrics, tracing }) {
     const { smtpUrl, mailFrom } = readSettings(notificationsSettings, env);
     let sender: MailSender | undefined;
     const processor = new Processor<Correspondence, never, MailQueued, readonly Notification[]>({
@@ -43,6 +43,7 @@ export const notifications: ServiceDefinition = {
       clock,
       logger,
       metrics: metrics.processor('notifications'),
+      tracing,
       perform: () => sender?.queued(),
       lingerMs: LINGER_MS,
     });
@@ -50,7 +51,7 @@ export const notifications: ServiceDefinition = {
       routes: (app) => notificationRoutes(app, { database }),
       consumer: processor,
       async start() {
-        if (smtpUrl !== '') sender = startMailSender({ smtpUrl, from: mailFrom, database, clock, logger });
+        if (smtpUrl !== '') sender = startMailSender({ smtpUrl, from: mailFrom, database, clock, logger, tracing });
         await processor.start();
       },
       async stop() {

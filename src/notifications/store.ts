@@ -20,10 +20,11 @@ export const NOTIFICATION_COLUMNS: Columns = {
   detail: 'text',
   next_attempt_at: 'timestamptz',
   created_at: 'timestamptz',
+  traceparent: 'text',
 };
 
 export function rowOf(notification: Notification): Record<string, unknown> {
-  const { id, orderId, eventId, eventType, channel, recipient, subject, body, status, detail, createdAt } =
+  const { id, orderId, eventId, eventType, channel, recipient, subject, body, status, detail, createdAt, traceparent } =
     notification;
   return {
     id,
@@ -38,6 +39,7 @@ export function rowOf(notification: Notification): Record<string, unknown> {
     detail,
     next_attempt_at: status === 'queued' ? createdAt : null,
     created_at: createdAt,
+    traceparent,
   };
 }
 
@@ -114,6 +116,12 @@ export interface StoredNotification {
   readonly sentAt: string | null;
 }
 
+/** A mail that is to be sent now. */
+export interface ClaimedMail extends StoredNotification {
+  /** W3C trace context of the event it is about. */
+  readonly traceparent: string | null;
+}
+
 interface StoredRow extends Record<string, unknown> {
   id: string;
   order_id: string;
@@ -181,14 +189,14 @@ export async function claimMails(
   nowMs: number,
   untilMs: number,
   limit: number,
-): Promise<StoredNotification[]> {
-  const rows = await database.query<StoredRow>(
+): Promise<ClaimedMail[]> {
+  const rows = await database.query<StoredRow & { traceparent: string | null }>(
     `update notifications.notifications set attempts = attempts + 1, next_attempt_at = $2
      where id in (select id from notifications.notifications where status = 'queued' and next_attempt_at <= $1 order by next_attempt_at limit $3 for update skip locked)
-     returning ${FIELDS}`,
+     returning ${FIELDS}, traceparent`,
     [isoTime(nowMs), isoTime(untilMs), limit],
   );
-  return rows.map(fromStored);
+  return rows.map((row) => ({ ...fromStored(row), traceparent: row.traceparent }));
 }
 
 /** How an attempt ended. */

@@ -6,11 +6,13 @@ import type { Peers } from '#contracts/peers.ts';
 import { isoTime } from '#contracts/time.ts';
 import type { Cause, Row } from '#platform/processor/aggregate.ts';
 import { Batcher } from '#platform/processor/batcher.ts';
+import { beginCommit } from '#platform/processor/batch-spans.ts';
 import { contextAt, type Clock } from '#platform/runtime/clock.ts';
 import { ConflictError, type Database } from '#platform/database/database.ts';
 import { isMisfit, isTransient, isUniqueViolation } from '#platform/database/failures.ts';
 import { assertSameRequest, type RequestKey } from '#platform/http/idempotency.ts';
 import { Problem } from '#platform/http/problems.ts';
+import type { Tracing } from '#platform/telemetry/tracing.ts';
 import type { Bus } from '#platform/log/bus.ts';
 import { appendEvents } from '#platform/log/outbox.ts';
 import { type Claim, claimOf, type MayRepeat, referenceHolders, referenceKey, referenceTaken } from './references.ts';
@@ -54,6 +56,7 @@ export interface IntakeOptions {
   readonly database: Database;
   readonly bus: Bus;
   readonly clock: Clock;
+  readonly tracing?: Tracing | undefined;
   readonly peers: Peers;
   readonly policy: Omit<PlacementPolicy, 'providers'>;
   /** Channels whose orders may share a reference. */
@@ -256,16 +259,24 @@ export class Intake {
    * knows whether the commit happened: the next attempt finds the keys and compares ids.
    */
   async #insert(placements: readonly Placement[]): Promise<Map<string, Before>> {
-    const { database, bus } = this.#options;
+    const { database, bus, tracing } = this.#options;
     const before = new Map<string, Before>();
     let remaining = placements;
     for (let attempt = 1; remaining.length > 0; attempt++) {
       const events = remaining.flatMap(({ event, following = [] }) => [event, ...following]);
+      const commit = beginCommit(
+        tracing,
+        'orders',
+        events.map(({ traceparent }) => traceparent),
+        events.length,
+      );
       try {
         bus.remember(events);
         await database.write([...insertOrders(remaining), appendEvents(events)]);
+        commit?.end();
         return before;
       } catch (error) {
+        commit?.end(error as Error);
         bus.forget(events);
         const retry = isUniqueViolation(error) || error instanceof ConflictError || isTransient(error);
         if (!retry || attempt >= UNKNOWN_OUTCOME_TRIES) throw error;

@@ -57,6 +57,7 @@ function createOrders({
   clock,
   logger,
   metrics,
+  tracing,
   peers,
   publicUrl = () => '',
   separateLogs,
@@ -72,11 +73,13 @@ function createOrders({
     clock,
     logger,
     metrics: metrics.processor('orders'),
+    tracing,
   });
   const intake = new Intake({
     database,
     bus,
     clock,
+    tracing,
     peers,
     policy: {
       createdDeadlineMs: config.createdDeadlineMs,

@@ -11,6 +11,7 @@ interface JsonRequest {
   readonly path: string;
   readonly key?: string;
   readonly body?: string;
+  readonly traceparent?: string | undefined;
 }
 
 export interface JsonClientOptions {
@@ -103,10 +104,11 @@ export class JsonClient {
     });
   }
 
-  call({ method, path, key, body }: JsonRequest): Promise<JsonReply> {
+  call({ method, path, key, body, traceparent }: JsonRequest): Promise<JsonReply> {
     const headers = ['accept', 'application/json'];
     if (body !== undefined) headers.push('content-type', 'application/json');
     if (key !== undefined) headers.push('idempotency-key', key);
+    if (traceparent !== undefined) headers.push('traceparent', traceparent);
     return new Promise((resolve, reject) => {
       this.#pool.dispatch(
         { method, path, headers, body: body ?? null, headersTimeout: 0, bodyTimeout: 0 },

@@ -7,6 +7,7 @@ import {
   handleType,
 } from 'cockatiel';
 import type { Logger } from '#platform/telemetry/logger.ts';
+import type { Tracing, TraceSpan } from '#platform/telemetry/tracing.ts';
 import type { PaymentsMetrics } from './metrics.ts';
 import { type PaymentProvider, ProviderUnreachable } from './provider.ts';
 import type { PaymentEffect } from './rules/model.ts';
@@ -26,6 +27,7 @@ export interface ProviderCallsOptions {
   readonly nowMs: () => number;
   readonly logger: Logger;
   readonly metrics: PaymentsMetrics;
+  readonly tracing?: Tracing | undefined;
   /** Takes what became known. */
   readonly onOutcome: (effect: PaymentEffect, result: ProviderResult) => Promise<unknown>;
 }
@@ -175,17 +177,21 @@ export class ProviderCalls {
     // The provider was removed from the configuration while its operations are open.
     if (!line) return { type: 'unknown', reason: 'provider not configured', unsent: true };
     const startedMs = performance.now();
+    const span = this.#trace(effect);
     let result: ProviderResult;
     try {
       // The policy would let others wait for the trial call; they are better refused at once.
       if (line.breaker.state === CircuitState.HalfOpen) throw new BrokenCircuitError();
-      result = await line.breaker.execute(() => this.#send(line.provider, effect));
+      result = await line.breaker.execute(() => this.#send(line.provider, effect, span?.traceparent));
     } catch (error) {
+      span?.end(error as Error);
       if (error instanceof BrokenCircuitError) return { type: 'unknown', reason: UNAVAILABLE, unsent: true };
       if (!(error instanceof ProviderUnreachable))
         this.#options.logger.error({ err: error, orderId: effect.orderId }, 'a provider call failed in our code');
       result = { type: 'unknown', reason: error instanceof ProviderUnreachable ? error.message : 'internal_error' };
     }
+    span?.set({ 'olms.payment.result': result.type });
+    span?.end();
     this.#observe(line, effect, result, (performance.now() - startedMs) / 1000);
     return result;
   }
@@ -193,8 +199,9 @@ export class ProviderCalls {
   #send(
     provider: PaymentProvider,
     { call, operation, orderId, token, currency, chargeReference }: PaymentEffect,
+    traceparent: string | undefined,
   ): Promise<ProviderResult> {
-    if (call === 'find') return provider.find(operation.key);
+    if (call === 'find') return provider.find(operation.key, traceparent);
     return provider[operation.kind]({
       orderId,
       amount: operation.amount,
@@ -202,6 +209,19 @@ export class ProviderCalls {
       token,
       key: operation.key,
       chargeReference,
+      traceparent,
+    });
+  }
+
+  /** The call's span in the trace of what asked for it, however long ago that was. */
+  #trace({ call, provider, operation, orderId }: PaymentEffect): TraceSpan | undefined {
+    const { traceparent: parent, kind } = operation;
+    if (parent === undefined) return undefined;
+    const attributes = { 'olms.order.id': orderId, 'olms.payment.provider': provider };
+    return this.#options.tracing?.begin(`payments ${call === 'find' ? 'find' : kind}`, {
+      kind: 'client',
+      parent,
+      attributes,
     });
   }
 

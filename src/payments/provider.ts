@@ -12,6 +12,8 @@ export interface ProviderCall {
   readonly key: string;
   /** The provider's name of the charge; undefined only where the call makes it. */
   readonly chargeReference: string | undefined;
+  /** W3C trace context of the call, for a provider that takes one. */
+  readonly traceparent?: string | undefined;
 }
 
 /** A webhook as a provider means it. */
@@ -31,7 +33,7 @@ export interface PaymentProvider extends Readonly<
 > {
   readonly name: string;
   /** What became of the operation under a key. */
-  find(key: string): Promise<ProviderResult>;
+  find(key: string, traceparent?: string): Promise<ProviderResult>;
   /** Signs its webhooks; undefined: none are accepted. */
   readonly webhookSecret: string | undefined;
   /** The meaning of a verified webhook; undefined where it is about nothing of ours. */

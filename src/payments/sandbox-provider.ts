@@ -40,12 +40,13 @@ function resultOf({ status, body }: JsonReply): ProviderResult {
 export function createSandboxProvider(options: SandboxProviderOptions): PaymentProvider {
   const client = new JsonClient(options);
   const create = async (call: ProviderCall, capture: boolean): Promise<ProviderResult> => {
-    const { amount, currency, token, key, orderId } = call;
+    const { amount, currency, token, key, orderId, traceparent } = call;
     return resultOf(
       await client.call({
         method: 'POST',
         path: '/v1/charges',
         key,
+        traceparent,
         body: JSON.stringify({ amount, currency, token, capture, reference: orderId }),
       }),
     );
@@ -54,7 +55,13 @@ export function createSandboxProvider(options: SandboxProviderOptions): PaymentP
     if (call.chargeReference === undefined) throw new Error(`A ${action} needs the reference of its charge`);
     const path = `/v1/charges/${encodeURIComponent(call.chargeReference)}/${action}`;
     return resultOf(
-      await client.call({ method: 'POST', path, key: call.key, body: JSON.stringify({ amount: call.amount }) }),
+      await client.call({
+        method: 'POST',
+        path,
+        key: call.key,
+        traceparent: call.traceparent,
+        body: JSON.stringify({ amount: call.amount }),
+      }),
     );
   };
   return {
@@ -65,8 +72,12 @@ export function createSandboxProvider(options: SandboxProviderOptions): PaymentP
     capture: (call) => change(call, 'capture'),
     void: (call) => change(call, 'void'),
     refund: (call) => change(call, 'refund'),
-    async find(key) {
-      const reply = await client.call({ method: 'GET', path: `/v1/charges?key=${encodeURIComponent(key)}` });
+    async find(key, traceparent) {
+      const reply = await client.call({
+        method: 'GET',
+        path: `/v1/charges?key=${encodeURIComponent(key)}`,
+        traceparent,
+      });
       if (reply.status === 404) return { type: 'not_found' };
       // A refused question is no answer about the operation.
       if (reply.status >= 400) return { type: 'unknown', reason: `http_${reply.status}` };

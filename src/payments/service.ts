@@ -70,7 +70,7 @@ export const payments: ServiceDefinition = {
   replays: (env) => [replayable(partsOf(readConfig(env)), NO_REBUILD)],
   audit: paymentsAudit,
   create(dependencies: ServiceDependencies): Service {
-    const { env, database, bus, clock, logger, metrics } = dependencies;
+    const { env, database, bus, clock, logger, metrics, tracing } = dependencies;
     const config = readConfig(env, dependencies.processSecret);
     const providers = createProviders(config);
     const parts = partsOf(config);
@@ -84,6 +84,7 @@ export const payments: ServiceDefinition = {
       nowMs: () => clock.nowMs(),
       logger,
       metrics: paymentsMetrics(metrics),
+      tracing,
       onOutcome: (effect, result) =>
         submit(
           effect.orderId,
@@ -99,6 +100,7 @@ export const payments: ServiceDefinition = {
       clock,
       logger,
       metrics: metrics.processor('payments'),
+      tracing,
       perform: (effects) => calls.perform(effects),
     });
 

@@ -14,6 +14,7 @@ import type { Consumer } from '#platform/log/consumer.ts';
 import type { Replayable } from './processor/preview.ts';
 import type { Logger } from './telemetry/logger.ts';
 import type { Metrics } from './telemetry/metrics.ts';
+import type { Tracing } from './telemetry/tracing.ts';
 
 /** What a service gets from whoever runs it. */
 export interface ServiceDependencies {
@@ -23,6 +24,8 @@ export interface ServiceDependencies {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Undefined where nothing is traced. */
+  readonly tracing?: Tracing | undefined;
   /** What processes remember together; by default each for itself. */
   readonly cache?: Cache;
   /** True where no other process writes to this database: values read once may then be kept. */

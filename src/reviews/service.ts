@@ -32,7 +32,7 @@ export const reviews: ServiceDefinition = {
   settings: reviewsSettings,
   replays: (env) => [replayable(partsOf(env), NO_REBUILD)],
   audit: reviewsAudit,
-  create({ env, database, bus, clock, logger, metrics }) {
+  create({ env, database, bus, clock, logger, metrics, tracing }) {
     let deadlines: ReviewDeadlines | undefined;
     const processor = new Processor<Review, ReviewCommand, ReviewOpened>({
       ...partsOf(env),
@@ -42,6 +42,7 @@ export const reviews: ServiceDefinition = {
       clock,
       logger,
       metrics: metrics.processor('reviews'),
+      tracing,
       perform: (effects) => deadlines?.opened(effects),
       lingerMs: LINGER_MS,
     });

@@ -35,7 +35,7 @@ export const shipping: ServiceDefinition = {
       : ['parcels: a sandbox carrier, which dispatches and delivers by itself (SANDBOX_CARRIER_DELAY_MS)'],
   replays: (env) => [replayable(partsOf(env), NO_REBUILD)],
   audit: shippingAudit,
-  create({ env, database, bus, clock, logger, metrics }) {
+  create({ env, database, bus, clock, logger, metrics, tracing }) {
     const config = shippingConfig(env);
     let sandboxCarrier: SandboxCarrier | undefined;
     const processor = new Processor<Shipping, ShippingCommand, CarrierDue>({
@@ -46,6 +46,7 @@ export const shipping: ServiceDefinition = {
       clock,
       logger,
       metrics: metrics.processor('shipping'),
+      tracing,
       perform: (effects) => sandboxCarrier?.due(effects),
     });
     return {

@@ -11,6 +11,7 @@ import type { Consumer } from '#platform/log/consumer.ts';
 import type { Service, ServiceDefinition } from '#platform/service.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
 import type { Metrics } from '#platform/telemetry/metrics.ts';
+import type { Tracing } from '#platform/telemetry/tracing.ts';
 import { readinessChecks } from './checks.ts';
 import { type Databases, hasLog } from './databases.ts';
 import { describeApi } from './description.ts';
@@ -34,6 +35,7 @@ export interface AppParts {
   readonly peers: Peers;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  readonly tracing?: Tracing | undefined;
 }
 
 /** The HTTP API of a process: the routes of its services, what every process answers, and the way to services elsewhere. */
@@ -50,6 +52,7 @@ export async function createApp({
   peers,
   logger,
   metrics,
+  tracing,
 }: AppParts): Promise<FastifyInstance> {
   const frontDoor = [...services.values()].find((service) => service.authenticate);
   const { identities } = remote;
@@ -66,6 +69,7 @@ export async function createApp({
     tags: chosen.flatMap(({ tags = [] }) => tags),
     logger,
     metrics,
+    tracing,
     authenticate,
     behindGateway: frontDoor === undefined,
     limits: config,

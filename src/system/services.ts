@@ -12,6 +12,7 @@ import { reviews } from '#reviews/service.ts';
 import { sandbox } from '#sandbox/service.ts';
 import { shipping } from '#shipping/service.ts';
 import { clientSettings, deploymentSettings, processSettings } from './settings.ts';
+import { tracingSettings } from './tracing.ts';
 
 /**
  * The map of the system, in the order of starting: who is asked before who asks. What each is for, it says itself
@@ -61,6 +62,7 @@ export function settingsByOwner(definitions: readonly ServiceDefinition[]): Read
   return {
     process: processSettings,
     kafka: kafkaSettings,
+    traces: tracingSettings,
     'a process per service': deploymentSettings(definitions),
     ...Object.fromEntries(definitions.map(({ name, settings }) => [name, settings])),
     'programs that call the API': clientSettings,

@@ -17,6 +17,8 @@ import { startMessaging } from './messaging.ts';
 import { createRemote } from './remote.ts';
 import { chooseServices, SERVICES, settingsByOwner } from './services.ts';
 import { type ProcessConfig, processSettings } from './settings.ts';
+import { openTracing } from './tracing.ts';
+import { packageVersion } from './version.ts';
 
 /** One process of the system: some services, or all of them, as one thing that starts and stops. */
 export interface System {
@@ -66,6 +68,9 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   };
   try {
     const configuredUrl = publicUrlOf(config);
+    const processName = chosen.length === 1 ? `olms-${chosen[0]!.name}` : 'olms';
+    const tracing = await openTracing(env, processName, packageVersion);
+    if (tracing) closers.push(() => tracing.stop());
     // Events may be published before anybody can be asked for their schemas.
     const kafka = {
       ...readSettings(kafkaSettings, env),
@@ -94,6 +99,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
         clock,
         logger: logger.child({ service: definition.name }),
         metrics,
+        tracing,
         cache,
         peers: peers as Peers,
         soleWriter: database.soleWriter,
@@ -120,6 +126,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       remote,
       logger,
       metrics,
+      tracing,
       peers: peers as Peers,
     });
     for (const service of services.values()) {

@@ -1,6 +1,7 @@
 import type { FastifyReply } from 'fastify';
 import { type ErrorCode, ERRORS, type Refusal } from '#contracts/errors.ts';
 import { isTransient } from '#platform/database/failures.ts';
+import { traceIdOf } from '#platform/telemetry/tracing.ts';
 
 export interface FieldError {
   /** JSON pointer into the body (RFC 6901). */
@@ -92,7 +93,7 @@ export function problemOf(error: unknown, errorsMax: number, bodyLimit = 0): Pro
 }
 
 /** The document a caller gets. */
-export function problemDocument(problem: Problem, correlationId: string): Record<string, unknown> {
+export function problemDocument(problem: Problem, correlationId: string, traceId?: string): Record<string, unknown> {
   const { status, title } = ERRORS[problem.code];
   const { errors, members } = problem.extras;
   return {
@@ -102,6 +103,7 @@ export function problemDocument(problem: Problem, correlationId: string): Record
     detail: problem.message,
     code: problem.code,
     correlationId,
+    ...(traceId !== undefined && { traceId }),
     ...(errors && { errors }),
     ...members,
   };
@@ -113,6 +115,7 @@ export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply
   if (headers) reply.headers(headers);
   if (status === 503) reply.header('retry-after', String(RETRY_AFTER_S));
   if (status === 401 && !headers?.['www-authenticate']) reply.header('www-authenticate', 'Bearer realm="olms"');
-  const body = problemDocument(problem, reply.request.correlationId);
+  const { correlationId, span } = reply.request;
+  const body = problemDocument(problem, correlationId, span && traceIdOf(span.traceparent));
   return reply.code(status).header('content-type', 'application/problem+json').send(JSON.stringify(body));
 }

@@ -87,6 +87,7 @@ export const Problem = Type.Object(
     detail: Type.String({ description: 'What was wrong, and what to do' }),
     code: Type.String({ enum: Object.keys(ERRORS), description: 'Stable; programs decide by it' }),
     correlationId: Type.String(),
+    traceId: Type.Optional(Type.String({ description: 'The trace of the request, where requests are traced' })),
     errors: Type.Optional(
       Type.Array(
         Type.Object({ pointer: Type.String({ description: 'JSON pointer (RFC 6901)' }), detail: Type.String() }),

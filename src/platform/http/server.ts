@@ -1,4 +1,3 @@
-import { randomFillSync } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
@@ -7,6 +6,7 @@ import { uuidv7 } from '#platform/runtime/uuid.ts';
 import type { Cause } from '#platform/processor/aggregate.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
 import type { Metrics } from '#platform/telemetry/metrics.ts';
+import type { Tracing } from '#platform/telemetry/tracing.ts';
 import { describeRoutes, type Tag } from './description/openapi.ts';
 import { finishAnswers } from './finished-answers.ts';
 import { parseJsonBodies } from './json-body.ts';
@@ -14,6 +14,7 @@ import { type ConnectionLimits, limitConnections } from './limits/connections.ts
 import { Admission } from './limits/admission.ts';
 import { closeUnread } from './limits/answered.ts';
 import { headProblem } from './request-head.ts';
+import { beginRequestTrace, endRequestTrace } from './request-trace.ts';
 import { Problem, problemDocument, problemOf, sendProblem } from './problems.ts';
 import { isText, TEXT_FORMAT } from './schemas.ts';
 
@@ -53,7 +54,6 @@ const RANKS: Record<Principal['role'], number> = {
 /** What machines ask a process itself, and not the system behind it. */
 const OPEN_ROUTES: ReadonlySet<string | undefined> = new Set(['/health/liveness', '/health/readiness', '/metrics']);
 const CORRELATION_ID = /^[A-Za-z0-9._:/+=-]{1,128}$/;
-const TRACEPARENT = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 export const BODY_LIMIT_BYTES = 1024 * 1024;
 const REQUEST_TIMEOUT_MS = 30_000;
 const HEADERS_TIMEOUT_MS = 10_000;
@@ -68,6 +68,7 @@ export interface HttpOptions {
   readonly tags?: readonly Tag[];
   readonly logger: Logger;
   readonly metrics: Metrics;
+  readonly tracing?: Tracing | undefined;
   /**
    * The caller behind a request, or undefined; asked for every route that is not public. `beforeLookup` is called where
    * that has to be looked up, and may throw.
@@ -87,32 +88,9 @@ export interface HttpLimits extends ConnectionLimits {
   readonly changesPerKeyMax: number;
 }
 
-const POOL_BYTES = 4096;
-const SPAN_BYTES = 8;
-const TRACE_BYTES = 16;
-const randomPool = Buffer.alloc(POOL_BYTES);
-let randomUsed = POOL_BYTES;
-
-/** Random hex digits out of a pool: one system call serves many requests. */
-function randomHex(bytes: number): string {
-  if (randomUsed + bytes > POOL_BYTES) {
-    randomFillSync(randomPool);
-    randomUsed = 0;
-  }
-  return randomPool.toString('hex', randomUsed, (randomUsed += bytes));
-}
-
-/** A W3C trace context: the caller's, with this hop as parent, or a new trace. */
-function traceparentOf(header: unknown): string {
-  const spanId = randomHex(SPAN_BYTES);
-  if (typeof header === 'string' && TRACEPARENT.test(header))
-    return `${header.slice(0, 36)}${spanId}${header.slice(52)}`;
-  return `00-${randomHex(TRACE_BYTES)}-${spanId}-01`;
-}
-
 /** A Fastify instance with what every route shares: correlation, authentication, problem+json, metrics. */
 export function createHttp(options: HttpOptions): FastifyInstance {
-  const { logger, metrics, version = '', tags = [], behindGateway = false } = options;
+  const { logger, metrics, tracing, version = '', tags = [], behindGateway = false } = options;
   const seconds = metrics.histogram({
     name: 'olms_http_request_seconds',
     help: 'HTTP requests by route',
@@ -159,6 +137,7 @@ export function createHttp(options: HttpOptions): FastifyInstance {
   app.decorateRequest('principal', null as never);
   app.decorateRequest('correlationId', '');
   app.decorateRequest('cause', null as never);
+  app.decorateRequest('span', undefined);
 
   app.addHook('onRequest', async (request, reply) => {
     const given = request.headers['x-correlation-id'];
@@ -167,7 +146,7 @@ export function createHttp(options: HttpOptions): FastifyInstance {
     request.cause = {
       causationid: commandId,
       correlationid: request.correlationId,
-      traceparent: traceparentOf(request.headers.traceparent),
+      traceparent: beginRequestTrace(tracing, request, OPEN_ROUTES.has(request.routeOptions.url)),
     };
     reply.header('x-correlation-id', request.correlationId);
     const problem = headProblem(request);
@@ -194,6 +173,7 @@ export function createHttp(options: HttpOptions): FastifyInstance {
   app.addHook('onResponse', async (request, reply) => {
     const route = request.routeOptions.url ?? 'unknown';
     seconds.labels(request.method, route, String(reply.statusCode)).observe(reply.elapsedTime / 1000);
+    endRequestTrace(request, reply.statusCode);
     if (!request.raw.complete) closeUnread(request);
   });
   app.setErrorHandler((error, request, reply) => {

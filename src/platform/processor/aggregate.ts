@@ -61,7 +61,11 @@ export function ignore(because: string): Ignored {
 export interface RulesContext<Value = never> extends Context {
   /** Shared values as the events and commands before this one left them. */
   readonly shared: Shared<Value>;
+  /** The trace context for what an event causes; by default the event's own. */
+  readonly traceOf?: TraceOf | undefined;
 }
+
+export type TraceOf = (event: Envelope) => string | undefined;
 
 export interface Rules<State, Command, Effect = never, Value = never> {
   readonly source: string;
@@ -153,7 +157,9 @@ export function foldEvent<State, Command, Effect, Value>(
     const marked = row.revision === 0 ? row : { ...row, revision: row.revision + 1, consumed };
     return { row: marked, events: [], effects: [], shared: undefined, ignored: outcome.ignored };
   }
-  const cause: Cause = { causationid: event.id, correlationid: event.correlationid, traceparent: event.traceparent };
+  const { traceOf } = context;
+  const traceparent = traceOf ? traceOf(event) : event.traceparent;
+  const cause: Cause = { causationid: event.id, correlationid: event.correlationid, traceparent };
   return applied(rules.source, row, consumed, outcome, cause, context);
 }
 

@@ -1,7 +1,16 @@
 import type { Envelope } from '#contracts/envelope.ts';
 import { isRefusal, refuse, type Refusal } from '#contracts/errors.ts';
 import type { Context } from '#platform/runtime/clock.ts';
-import { type Cause, emptyRow, type Folded, foldCommand, foldEvent, type Row, type Rules } from './aggregate.ts';
+import {
+  type Cause,
+  emptyRow,
+  type Folded,
+  foldCommand,
+  foldEvent,
+  type Row,
+  type Rules,
+  type TraceOf,
+} from './aggregate.ts';
 
 /**
  * The decision of a batch: events and commands, the rows and shared values they meet, and what has to be saved in the
@@ -94,7 +103,7 @@ export function decideBatch<State, Command, Effect, Value, Request extends Comma
   { events, commands }: Batch<Request>,
   rows: Lookup<Row<State>>,
   values: Lookup<Value>,
-  { nowMs, newId }: Context,
+  { nowMs, newId, traceOf }: Context & { readonly traceOf?: TraceOf | undefined },
   { parked, skipped }: LeftOut = NOTHING_LEFT_OUT,
 ): Plan<State, Effect, Value, Request> {
   const plan: Plan<State, Effect, Value, Request> = {
@@ -111,7 +120,12 @@ export function decideBatch<State, Command, Effect, Value, Request extends Comma
   const changedRows = new Map<string, Row<State>>();
   const changedValues = new Map<string, Value>();
   const newlyParked = new Set<string>();
-  const context = { nowMs, newId, shared: { get: (key: string) => changedValues.get(key) ?? values.get(key) } };
+  const context = {
+    nowMs,
+    newId,
+    traceOf,
+    shared: { get: (key: string) => changedValues.get(key) ?? values.get(key) },
+  };
   const rowOf = (id: string): Row<State> => changedRows.get(id) ?? rows.get(id) ?? emptyRow(id);
   const take = (row: Row<State>, folded: Folded<State, Effect, Value>): void => {
     if (folded.row !== row) changedRows.set(row.id, folded.row);

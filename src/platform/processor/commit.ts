@@ -8,6 +8,7 @@ import { appendEvents } from '#platform/log/outbox.ts';
 import { type Clock, contextAt } from '#platform/runtime/clock.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
 import type { ProcessorMetrics } from '#platform/telemetry/metrics.ts';
+import type { Tracing } from '#platform/telemetry/tracing.ts';
 import type { Row, Rules } from './aggregate.ts';
 import {
   type Batch,
@@ -19,6 +20,7 @@ import {
   type RowChange,
   type SharedChange,
 } from './batch.ts';
+import { BatchSpans, inTheirTraces } from './batch-spans.ts';
 import type { WaitingCommand, WaitingUnpark } from './inbox.ts';
 import type { Loaded, Remembered, SharedKeys } from './rows.ts';
 
@@ -50,6 +52,7 @@ export interface ProcessorOptions<State, Command, Effect, Value> {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: ProcessorMetrics;
+  readonly tracing?: Tracing | undefined;
   /**
    * Event types that are the first this service hears of an order: its row is taken to be absent without
    * asking. Where that is wrong (a repeat), the insert meets the row, and the batch is decided once more with what is stored.
@@ -98,14 +101,14 @@ export class Committer<State, Command, Effect, Value> {
 
   /** Commits a batch together with moves of offsets and with events that have to be parked, and answers its commands. */
   async commit(
-    batch: Batch<WaitingCommand<State, Command>>,
+    given: Batch<WaitingCommand<State, Command>>,
     moves: readonly OffsetMove[],
     parked: readonly ParkedEvent[],
     trustOpening: boolean,
     doubts: Doubt<State, Command, Effect, Value>[] = [],
   ): Promise<void> {
     const startedMs = performance.now();
-    const { name, store, metrics } = this.#options;
+    const { name, metrics, tracing, database } = this.#options;
     const done = await this.#happened(doubts);
     if (done) {
       if (done.moves === moves) this.#follower.saved(moves);
@@ -113,19 +116,43 @@ export class Committer<State, Command, Effect, Value> {
       this.#finish(done.plan);
       return;
     }
+    const batch = tracing ? { ...given, commands: await inTheirTraces(database, given.commands) } : given;
+    const spans = BatchSpans.begin(tracing, name, batch);
+    try {
+      const plan = await this.#save(batch, moves, parked, trustOpening, doubts, spans);
+      spans?.end();
+      const items = batch.events.length + batch.commands.length;
+      metrics.committed(items, plan.events.length, (performance.now() - startedMs) / 1000);
+    } catch (error) {
+      spans?.end(error as Error);
+      throw error;
+    }
+  }
+
+  async #save(
+    batch: Batch<WaitingCommand<State, Command>>,
+    moves: readonly OffsetMove[],
+    parked: readonly ParkedEvent[],
+    trustOpening: boolean,
+    doubts: Doubt<State, Command, Effect, Value>[],
+    spans: BatchSpans | undefined,
+  ): Promise<Plan<State, Effect, Value, WaitingCommand<State, Command>>> {
+    const { name, store } = this.#options;
     let loaded = await loadBatch(this.#options, this.#remembered, batch, trustOpening);
-    let plan = this.#decide(batch, loaded);
+    let plan = this.#decide(batch, loaded, spans);
     const doubtful = this.#remembered.doubtful(plan, loaded);
     if (doubtful.length > 0) {
       this.#remembered.forgetRows(doubtful);
       loaded = await loadBatch(this.#options, this.#remembered, batch, false);
-      plan = this.#decide(batch, loaded);
+      plan = this.#decide(batch, loaded, spans);
     }
     this.#logParked(plan.parked);
+    spans?.parked(plan.parked);
     plan.parked.push(...parked);
     const writes = writesOf(store, plan);
     if (plan.parked.length > 0) writes.push(this.#follower.parking.park(plan.parked));
     if (moves.length > 0) writes.push(moveOffsets(name, moves));
+    spans?.committing();
     try {
       await commitWrites(this.#options, writes, plan.events);
     } catch (error) {
@@ -136,17 +163,18 @@ export class Committer<State, Command, Effect, Value> {
     this.#follower.saved(moves);
     this.#follower.parking.add(plan.parked);
     this.#committed(plan, loaded);
-    const items = batch.events.length + batch.commands.length;
-    metrics.committed(items, plan.events.length, (performance.now() - startedMs) / 1000);
+    return plan;
   }
 
   #decide<Request extends CommandRequest<Command>>(
     batch: Batch<Request>,
     { rows, values }: Loaded<State, Value>,
+    spans?: BatchSpans,
     leftOut: LeftOut = this.#follower.parking,
   ): Plan<State, Effect, Value, Request> {
     const { rules, clock } = this.#options;
-    return decideBatch(rules, batch, rows, values, contextAt(clock), leftOut);
+    const context = spans ? { ...contextAt(clock), traceOf: spans.traceOf } : contextAt(clock);
+    return decideBatch(rules, batch, rows, values, context, leftOut);
   }
 
   #logParked(parked: readonly ParkedEvent[]): void {
@@ -200,7 +228,7 @@ export class Committer<State, Command, Effect, Value> {
       const batch = { events: queue.events, commands: [] };
       this.#remembered.forgetBatch(batch);
       const loaded = await loadBatch(this.#options, this.#remembered, batch, false);
-      const plan = this.#decide<never>(batch, loaded, { parked: NONE, skipped: parking.skipped });
+      const plan = this.#decide<never>(batch, loaded, undefined, { parked: NONE, skipped: parking.skipped });
       this.#logParked(plan.parked);
       const writes = [...writesOf(this.#options.store, plan), ...parking.release(queue, plan.parked)];
       await commitWrites(this.#options, writes, plan.events);
