@@ -100,7 +100,8 @@ describe.each(written)('%s', (file) => {
     expect(events.filter((event) => !known.has(event) && !sources.some((source) => source.includes(event)))).toEqual(
       [],
     );
-    const metrics = named(text, /\b(olms_[a-z_]+)\b/g);
+    // A table has its schema before it.
+    const metrics = named(text, /(?<![.\w])(olms_[a-z_]+)\b/g);
     expect(metrics.filter((metric) => !sources.some((source) => source.includes(`'${metric}'`)))).toEqual([]);
   });
 
