@@ -3,6 +3,7 @@ import type { SkuQuantity } from '#contracts/order-events.ts';
 import type { Product } from '#contracts/peers.ts';
 import { NO_STOCK } from '#inventory/rules/stock.ts';
 import type { OrderCommand, RefundedLine } from '#orders/rules/commands.ts';
+import { ONCE_PAID, OPEN_STATUSES } from '#orders/rules/lifecycle.ts';
 import { refundable, returnable } from '#orders/rules/returns.ts';
 import { place } from '#orders/rules/placement.ts';
 import type { Order } from '#orders/rules/state.ts';
@@ -281,7 +282,7 @@ export class People {
     const { services, random, plan } = this.#story;
     checkThawed(this.#story, id);
     const order = services.orders.state(id)!;
-    const paid = ['PAID', 'READY_FOR_SHIPMENT', 'PARTIALLY_SHIPPED', 'SHIPPED'].includes(order.status);
+    const paid = ONCE_PAID.has(order.status) && OPEN_STATUSES.has(order.status);
     if (plan.careless && !paid) return;
     if (random.chance(0.5) && this.#rounds < REGARDLESS_ROUND) return;
     const review = services.reviews.state(id);

@@ -1,5 +1,3 @@
-import { isoTime } from '#contracts/time.ts';
-
 /**
  * Everything a story leaves to chance comes from here, so that one number replays all of it. The generator
  * is sfc32, seeded by splitmix32: small, fast, and without a relation between neighbouring seeds.
@@ -76,15 +74,4 @@ export class Ids {
     const high = hex(0x8000 | ((count >>> 12) & 0x3fff), 4);
     return `${time.slice(0, 8)}-${time.slice(8)}-7${hex(count & 0xfff, 3)}-${high}-${hex(this.#random.next(), 8)}${hex(count & 0xffff, 4)}`;
   }
-}
-
-let lastMs = Number.NaN;
-let lastText = '';
-/** RFC 3339 text of a time; a story asks for the same one many times in a row. */
-export function timeText(ms: number): string {
-  if (ms !== lastMs) {
-    lastMs = ms;
-    lastText = isoTime(ms);
-  }
-  return lastText;
 }

@@ -1,8 +1,7 @@
 import type { Envelope } from '#contracts/envelope.ts';
-import { type EventData, SOURCES } from '#contracts/order-events.ts';
-import type { Row } from '#platform/processor/aggregate.ts';
+import type { EventData } from '#contracts/order-events.ts';
+import { beginning } from '#orders/beginning.ts';
 import { STATUSES } from '#orders/rules/lifecycle.ts';
-import type { Order } from '#orders/rules/state.ts';
 import { isOpen, type Operation } from '#payments/rules/operation.ts';
 import { People } from './people.ts';
 import { checkEnd } from './checks.ts';
@@ -12,7 +11,7 @@ import { unreported } from './shortages.ts';
 import { fail, Log, StoryFailure } from './log.ts';
 import { PaymentOutside } from './outside.ts';
 import { type Plan, planOf, START_MS } from './plan.ts';
-import { Ids, Random, timeText } from './random.ts';
+import { Ids, Random } from './random.ts';
 import { begun, ended } from './begin.ts';
 import { Scheduler } from './scheduler.ts';
 import { createServices, type Services } from './services.ts';
@@ -271,21 +270,11 @@ export class Story implements World {
     const cause = this.ids.next(now);
     this.orderIds.push(id);
     this.log.commanded(cause);
-    const taken = elsewhere === 'history' ? ended(data, () => this.ids.next(now)) : begun(data, elsewhere === 'open');
-    const row: Row<Order> = { id, revision: 1, sequence: taken.events.length, consumed: {}, state: taken.order };
-    orders.insert(
-      row,
-      taken.events.map((event, index) => ({
-        id: this.ids.next(now),
-        source: SOURCES.orders,
-        subject: id,
-        sequence: index + 1,
-        time: timeText(now),
-        correlationid: cause,
-        causationid: cause,
-        ...event,
-      })),
-    );
+    const newId = (): string => this.ids.next(now);
+    const events = elsewhere === 'history' ? ended(data, newId) : begun(data, elsewhere === 'open');
+    const causes = { causationid: cause, correlationid: cause };
+    const { row, event, following = [] } = beginning(id, events, causes, { nowMs: now, newId });
+    orders.insert(row, [event, ...following]);
     return id;
   }
 

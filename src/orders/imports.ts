@@ -1,17 +1,21 @@
 import { createHash } from 'node:crypto';
-import type { Envelope } from '#contracts/envelope.ts';
-import { type EventData, type Origin, SOURCES } from '#contracts/order-events.ts';
-import { isoTime } from '#contracts/time.ts';
+import type { Origin } from '#contracts/order-events.ts';
 import type { Database } from '#platform/database/database.ts';
 import { Problem, problemOfRefusal } from '#platform/http/problems.ts';
-import type { Cause, Row } from '#platform/processor/aggregate.ts';
+import type { Cause } from '#platform/processor/aggregate.ts';
 import { type Clock, type Context, contextAt } from '#platform/runtime/clock.ts';
 import { uuidv7At } from '#platform/runtime/uuid.ts';
+import { beginning } from './beginning.ts';
 import { assertFits, type Intake, placementProblem, type Taken } from './intake.ts';
 import { referenceHolders, referenceKey, referenceTaken } from './references.ts';
-import { paymentRequest } from './rules/events.ts';
-import { created, evolve, imported } from './rules/evolve.ts';
-import { historyOrder, type ImportedOrder, type ImportKind, liveRequest, openOrder } from './rules/imports.ts';
+import {
+  firstEvents,
+  historyOrder,
+  type ImportedOrder,
+  type ImportKind,
+  liveRequest,
+  openOrder,
+} from './rules/imports.ts';
 import { type Catalog, place } from './rules/placement.ts';
 import type { Order } from './rules/state.ts';
 import type { Placement } from './store.ts';
@@ -43,8 +47,6 @@ export interface ImportsOptions {
   readonly clock: Clock;
   readonly intake: Intake;
 }
-
-type FirstEvent = 'OrderCreated' | 'OrderImported';
 
 /** A clock elsewhere may be a little ahead of ours. */
 const AHEAD_MAX_MS = 24 * 3_600_000;
@@ -147,28 +149,13 @@ export class Imports {
     if ('length' in priced) throw placementProblem(priced);
     assertFits(order, priced);
     const id = as === 'live' ? context.newId() : uuidv7At(atMs);
-    const event = (type: Envelope['type'], sequence: number, data: unknown): Envelope => ({
-      id: context.newId(),
-      source: SOURCES.orders,
-      type,
-      subject: id,
-      sequence,
-      time: isoTime(as === 'history' ? atMs : nowMs),
-      ...cause,
-      data,
+    const begun = beginning(id, firstEvents(as, priced), cause, {
+      ...context,
+      // What is past happened then; open and live orders begin now.
+      nowMs: as === 'history' ? atMs : nowMs,
     });
-    const first: FirstEvent = as === 'history' ? 'OrderImported' : 'OrderCreated';
-    let state =
-      as === 'history' ? imported(priced as EventData<'OrderImported'>) : created(priced as EventData<'OrderCreated'>);
-    const following: Envelope[] = [];
-    if (as === 'open') {
-      const asked = paymentRequest(state);
-      following.push(event(asked.type, 2, asked.data));
-      state = evolve(state, asked);
-    }
-    const row: Row<Order> = { id, revision: 1, sequence: 1 + following.length, consumed: {}, state };
-    const claim = this.#options.intake.claimOf(row);
-    return { row, event: event(first, 1, priced), following, key, requestHash: hash, claim };
+    const claim = this.#options.intake.claimOf(begun.row);
+    return { ...begun, key, requestHash: hash, claim };
   }
 }
 

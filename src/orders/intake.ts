@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { refuse, type Refusal } from '#contracts/errors.ts';
-import { type Envelope, EVENT_MAX_BYTES } from '#contracts/envelope.ts';
+import { EVENT_MAX_BYTES } from '#contracts/envelope.ts';
 import { SOURCES } from '#contracts/order-events.ts';
 import type { Peers } from '#contracts/peers.ts';
-import { isoTime } from '#contracts/time.ts';
 import type { Cause, Row } from '#platform/processor/aggregate.ts';
 import { Batcher } from '#platform/processor/batcher.ts';
 import { beginCommit } from '#platform/processor/batch-spans.ts';
@@ -15,6 +14,7 @@ import { Problem } from '#platform/http/problems.ts';
 import type { Tracing } from '#platform/telemetry/tracing.ts';
 import type { Bus } from '#platform/log/bus.ts';
 import { appendEvents } from '#platform/log/outbox.ts';
+import { beginning } from './beginning.ts';
 import { type Claim, claimOf, type MayRepeat, referenceHolders, referenceKey, referenceTaken } from './references.ts';
 import { KnownProducts } from './products.ts';
 import { PaymentProviders } from './providers.ts';
@@ -102,19 +102,9 @@ export class Intake {
     const data = followUp ? { ...placed, replaces: followUp.replaces } : placed;
     assertFits(request, data);
     const id = followUp?.id ?? context.newId();
-    const event: Envelope = {
-      id: context.newId(),
-      source: SOURCES.orders,
-      type: 'OrderCreated',
-      subject: id,
-      sequence: 1,
-      time: isoTime(context.nowMs),
-      ...cause,
-      data,
-    };
-    const row: Row<Order> = { id, revision: 1, sequence: 1, consumed: {}, state: created(data) };
-    const claim = this.claimOf(row);
-    const taken = await this.#batcher.add({ row, event, key: key.key, requestHash: key.requestHash, claim });
+    const begun = beginning(id, [{ type: 'OrderCreated', data }], cause, context);
+    const claim = this.claimOf(begun.row);
+    const taken = await this.#batcher.add({ ...begun, key: key.key, requestHash: key.requestHash, claim });
     if (taken instanceof Error) throw taken;
     return taken;
   }

@@ -1,4 +1,5 @@
-import { type Api, OPEN_STATUSES } from '#tests/support/api.ts';
+import { OPEN_STATUSES } from '#orders/rules/lifecycle.ts';
+import type { Api } from '#tests/support/api.ts';
 import { burden, units } from '#tests/support/amounts.ts';
 import { logFaults } from '#tests/support/log.ts';
 import type { BookEntry, SandboxBooks } from '#tests/support/provider.ts';
@@ -49,7 +50,7 @@ export class Comparison {
 
   /** Orders that are not final or whose payment is not settled; a page of each kind says enough. */
   async #openOrders(): Promise<OrderSummary[]> {
-    const filters = [...OPEN_STATUSES.map((status) => `status=${status}`), 'paymentStatus=PENDING'];
+    const filters = [...[...OPEN_STATUSES].map((status) => `status=${status}`), 'paymentStatus=PENDING'];
     const pages = await Promise.all(filters.map((filter) => this.#api.orders(`limit=200&${filter}`)));
     return pages.flatMap(({ items }) => items);
   }

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { FINAL_STATUSES, OPEN_STATUSES } from '#orders/rules/lifecycle.ts';
 import { Api } from '#tests/support/api.ts';
 import { readiness } from '#tests/support/cluster.ts';
 import { freePort } from '#tests/support/ports.ts';
@@ -28,17 +29,8 @@ const PATIENCE_MS = 600_000;
 const IN_EACH_STATUS = 5;
 
 /** What can be waited in; the ends come with the load. */
-const WAITING = [
-  'CREATED',
-  'BACKORDERED',
-  'RESERVED',
-  'PAYMENT_PENDING',
-  'PAID',
-  'READY_FOR_SHIPMENT',
-  'PARTIALLY_SHIPPED',
-  'SHIPPED',
-] as const;
-const ENDS = ['COMPLETED', 'REJECTED', 'PAYMENT_FAILED', 'CANCELLED'] as const;
+const WAITING = [...OPEN_STATUSES];
+const ENDS = [...FINAL_STATUSES];
 
 interface Running {
   readonly api: Api;

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Agent, request } from 'undici';
 import { OlmsClient, type ParkedOrder, type Role, type StockAdjustment } from '#client/client.ts';
+import { FINAL_STATUSES, type Status } from '#orders/rules/lifecycle.ts';
 import { expectDocumented } from './contract.ts';
 import { until } from './until.ts';
 import type {
@@ -67,18 +68,7 @@ export function orderBody(wishes: OrderWishes & { readonly sku?: string }): Reco
   };
 }
 
-const FINAL = new Set(['COMPLETED', 'REJECTED', 'PAYMENT_FAILED', 'CANCELLED']);
-export const OPEN_STATUSES = [
-  'CREATED',
-  'BACKORDERED',
-  'RESERVED',
-  'PAYMENT_PENDING',
-  'PAID',
-  'READY_FOR_SHIPMENT',
-  'PARTIALLY_SHIPPED',
-  'SHIPPED',
-];
-export const isFinal = (order: { readonly status: string }): boolean => FINAL.has(order.status);
+export const isFinal = (order: { readonly status: string }): boolean => FINAL_STATUSES.has(order.status as Status);
 
 export class ApiFailure extends Error {
   readonly answer: Answer;

@@ -1,3 +1,4 @@
+import { FINAL_STATUSES } from '#orders/rules/lifecycle.ts';
 import type { System } from '#system/system.ts';
 import { until } from './until.ts';
 
@@ -15,10 +16,10 @@ export async function atRest(system: System, held: readonly string[] = []): Prom
       const [row] = await system.database.queryOnce<{ orders: number; payments: number; mails: number }>(
         `select
            (select count(*)::int from orders.order_states
-            where status not in ('COMPLETED', 'CANCELLED', 'REJECTED', 'PAYMENT_FAILED') and not (order_id = any($1::uuid[]))) as orders,
+            where status <> all($2::text[]) and not (order_id = any($1::uuid[]))) as orders,
            (select count(*)::int from payments.payments where next_attempt_at is not null) as payments,
            (select count(*)::int from notifications.notifications where status = 'queued') as mails`,
-        [held],
+        [held, [...FINAL_STATUSES]],
       );
       open = row;
       return row!.orders === 0 && row!.payments === 0 && row!.mails === 0;

@@ -6,6 +6,7 @@ import { piecesBy, skuQuantities } from '#contracts/pieces.ts';
 import { isoTime } from '#contracts/time.ts';
 import { type Ignored, ignore } from '#platform/processor/aggregate.ts';
 import type { DecideContext, OrderCommand } from './commands.ts';
+import { WITH_WAREHOUSE } from './lifecycle.ts';
 import { cancelledPart, marksOf, shippingParts, unshippedPieces } from './ruler.ts';
 import { type Because, because, type Order } from './state.ts';
 
@@ -73,7 +74,7 @@ export function takesAll(order: Order, pieces: ReadonlyMap<number, number>): boo
 export function cancelItems(command: CancelItems, order: Order, context: DecideContext): NewEvent[] {
   const { items, atMost } = command;
   const pieces = piecesToCancel(order, command) as Map<number, number>;
-  const withWarehouse = order.status === 'READY_FOR_SHIPMENT' || order.status === 'PARTIALLY_SHIPPED';
+  const withWarehouse = WITH_WAREHOUSE.has(order.status);
   if (takesAll(order, pieces)) {
     if (!withWarehouse) return [{ type: 'OrderCancelled', data: because(command) }];
     const rest = items === undefined || atMost === true;

@@ -1,5 +1,7 @@
 import { amountMinor, formatAmount, parseAmount } from '#contracts/money.ts';
-import { type EventData, EXTERNAL, type Origin, type PaymentStatus } from '#contracts/order-events.ts';
+import { type EventData, EXTERNAL, type NewEvent, type Origin, type PaymentStatus } from '#contracts/order-events.ts';
+import { paymentRequest } from './events.ts';
+import { created } from './evolve.ts';
 import { type Catalog, type OrderRequest, place, type PlacementProblem, type PlacementPolicy } from './placement.ts';
 
 /** What becomes of an order that another system took: how it is priced, and what it is here. */
@@ -142,4 +144,15 @@ function paymentStatusOf(status: (typeof ENDS)[number], paid: bigint, refunded: 
   if (refunded > 0n) return refunded === paid ? 'REFUNDED' : 'PARTIALLY_REFUNDED';
   if (status === 'PAYMENT_FAILED') return 'FAILED';
   return paid > 0n || (status === 'COMPLETED' && total === 0n) ? 'CAPTURED' : 'NONE';
+}
+
+/** What is said of an order that is taken: one that is open was paid for, which payments hears at once. */
+export function firstEvents(
+  as: ImportKind,
+  priced: EventData<'OrderCreated'> | EventData<'OrderImported'>,
+): readonly [NewEvent, ...NewEvent[]] {
+  if (as === 'history') return [{ type: 'OrderImported', data: priced as EventData<'OrderImported'> }];
+  const data = priced as EventData<'OrderCreated'>;
+  const first: NewEvent = { type: 'OrderCreated', data };
+  return as === 'open' ? [first, paymentRequest(created(data))] : [first];
 }

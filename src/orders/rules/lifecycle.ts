@@ -41,7 +41,27 @@ const goodsToGo = ['PAID', ...withWarehouse] as const;
 const open = [...beforeShipment, 'PARTIALLY_SHIPPED'] as const;
 const withGoods = ['RESERVED', 'PAYMENT_PENDING', 'PAID', 'READY_FOR_SHIPMENT', 'PARTIALLY_SHIPPED'] as const;
 const onceShipping = ['PARTIALLY_SHIPPED', 'SHIPPED', 'COMPLETED'] as const;
-const oncePaid = ['PAID', 'READY_FOR_SHIPMENT', ...onceShipping] as const;
+const onceWithWarehouse = ['READY_FOR_SHIPMENT', ...onceShipping] as const;
+const oncePaid = ['PAID', ...onceWithWarehouse] as const;
+
+const statusesThat = (are: (status: Status) => boolean): ReadonlySet<Status> =>
+  new Set((Object.keys(STATUSES) as Status[]).filter(are));
+/** An order in one of these goes on. */
+export const OPEN_STATUSES = statusesThat((status) => !STATUSES[status].final);
+/** An order in one of these has ended. */
+export const FINAL_STATUSES = statusesThat((status) => STATUSES[status].final);
+/** Those of them in which nothing was sold. */
+export const ENDED_WITHOUT_SALE = statusesThat((status) => STATUSES[status].final && status !== 'COMPLETED');
+/** The total is secured. */
+export const ONCE_PAID: ReadonlySet<Status> = new Set(oncePaid);
+/** Goods are promised to the order, and whether they have left or not. */
+export const ONCE_PROMISED: ReadonlySet<Status> = new Set([...withGoods, ...onceShipping]);
+/** Its goods are with the warehouse, or were. */
+export const ONCE_WITH_WAREHOUSE: ReadonlySet<Status> = new Set(onceWithWarehouse);
+/** Its goods are with the warehouse, all or some of them. */
+export const WITH_WAREHOUSE: ReadonlySet<Status> = new Set(withWarehouse);
+/** Paid, with goods that are still to leave. */
+export const GOODS_TO_GO: ReadonlySet<Status> = new Set(goodsToGo);
 
 /** Rows of: status · command · event · next status · who may. */
 // prettier-ignore

@@ -2,6 +2,7 @@ import { amountMinor } from '#contracts/money.ts';
 import type { NewEvent } from '#contracts/order-events.ts';
 import type { DecideContext } from './commands.ts';
 import { deadlineUnder } from './deadlines.ts';
+import { GOODS_TO_GO } from './lifecycle.ts';
 import { accountOf } from './settle.ts';
 import { HOLD_STEPS, type Order } from './state.ts';
 
@@ -9,8 +10,6 @@ import { HOLD_STEPS, type Order } from './state.ts';
 
 /** The hold that stops them; a person releases it, or cancels the order. */
 export const REFUNDED = 'refunded';
-
-const GOODS_TO_GO: ReadonlySet<string> = new Set(['PAID', 'READY_FOR_SHIPMENT', 'PARTIALLY_SHIPPED']);
 
 /** True where goods are still to leave, and all that was paid for the order went back or is going back. */
 function isUnpaid(order: Order): boolean {

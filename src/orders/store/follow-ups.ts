@@ -2,13 +2,11 @@ import type { Envelope } from '#contracts/envelope.ts';
 import type { EventData } from '#contracts/order-events.ts';
 import type { Database } from '#platform/database/database.ts';
 import { insertRows, type Write } from '#platform/database/statement.ts';
-import { STATUSES } from '#orders/rules/lifecycle.ts';
+import { FINAL_STATUSES } from '#orders/rules/lifecycle.ts';
 
 /** SQL of orders that follow another one. */
 
-const FINAL = Object.entries(STATUSES)
-  .filter(([, { final }]) => final)
-  .map(([status]) => status);
+const FINAL = [...FINAL_STATUSES];
 
 /** What events of orders mean for the table of follow-up orders; nothing, for nearly all. */
 export function followUpWrites(events: readonly Envelope[]): Write[] {

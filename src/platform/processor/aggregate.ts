@@ -93,7 +93,8 @@ export interface Folded<State, Effect, Value = never> {
   readonly ignored?: string;
 }
 
-function recorded(
+/** Events as a source emits them about an order, numbered from `firstSequence`, at the time of the context. */
+export function recorded(
   source: string,
   id: string,
   firstSequence: number,

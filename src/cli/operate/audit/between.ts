@@ -1,9 +1,10 @@
+import { ENDED_WITHOUT_SALE } from '#orders/rules/lifecycle.ts';
 import { ordersAudit } from '#orders/audit.ts';
 import { paymentsAudit } from '#payments/audit.ts';
 import { reviewsAudit } from '#reviews/audit.ts';
 import { examineDocuments } from './documents.ts';
 import { type Finding, Findings } from './findings.ts';
-import { ENDED_WITHOUT_SALE, examineGoods } from './goods.ts';
+import { examineGoods } from './goods.ts';
 import { examineMoney } from './money.ts';
 import type { OrderFile } from './pages.ts';
 import type { Reading } from './reading.ts';

@@ -1,5 +1,6 @@
 import type { Allocation, EventData, SkuQuantity } from '#contracts/order-events.ts';
 import { inventoryAudit } from '#inventory/audit.ts';
+import { ENDED_WITHOUT_SALE, FINAL_STATUSES, ONCE_PROMISED, ONCE_WITH_WAREHOUSE } from '#orders/rules/lifecycle.ts';
 import type { Order } from '#orders/rules/state.ts';
 import { parcelsThatLeft, shippingAudit } from '#shipping/audit.ts';
 import type { Findings } from './findings.ts';
@@ -7,23 +8,8 @@ import type { OrderFile } from './pages.ts';
 
 /** Goods: what an order was promised, what is set aside for it, what has left, and what came back. */
 
-export const ENDED_WITHOUT_SALE = new Set<Order['status']>(['CANCELLED', 'REJECTED', 'PAYMENT_FAILED']);
-const PROMISED = new Set<Order['status']>([
-  'RESERVED',
-  'PAYMENT_PENDING',
-  'PAID',
-  'READY_FOR_SHIPMENT',
-  'PARTIALLY_SHIPPED',
-  'SHIPPED',
-  'COMPLETED',
-]);
-const WITH_THE_WAREHOUSE = new Set<Order['status']>([
-  'READY_FOR_SHIPMENT',
-  'PARTIALLY_SHIPPED',
-  'SHIPPED',
-  'COMPLETED',
-]);
-const OVER = new Set<Order['status']>([...ENDED_WITHOUT_SALE, 'SHIPPED', 'COMPLETED']);
+/** The order holds nothing any more. */
+const OVER = new Set<Order['status']>([...FINAL_STATUSES, 'SHIPPED']);
 
 export function examineGoods(file: OrderFile, order: Order, findings: Findings): void {
   examineStock(file, order, findings);
@@ -46,7 +32,7 @@ function examineStock(file: OrderFile, order: Order, findings: Findings): void {
       'OrderChanged',
       'ShipmentDispatched',
     );
-  if (!PROMISED.has(order.status)) return;
+  if (!ONCE_PROMISED.has(order.status)) return;
   const kept = summed(held, gone);
   const promised = piecesAt(order.allocations);
   if (!equal(kept, promised))
@@ -94,7 +80,7 @@ function examineParcels(file: OrderFile, order: Order, findings: Findings): void
   for (const { shipmentId } of order.shipments)
     if (!elsewhere.has(shipmentId) && !left.some(({ id }) => id === shipmentId))
       findings.report('parcels', `lists parcel ${shipmentId}, which has not left`);
-  if (!WITH_THE_WAREHOUSE.has(order.status)) return;
+  if (!ONCE_WITH_WAREHOUSE.has(order.status)) return;
   const packed = piecesAt(
     (shipping?.shipments ?? [])
       .filter(({ status }) => status !== 'CANCELLED')

@@ -1,11 +1,12 @@
 import { amountMinor, formatAmount } from '#contracts/money.ts';
 import type { EventData } from '#contracts/order-events.ts';
+import { ENDED_WITHOUT_SALE, ONCE_PAID } from '#orders/rules/lifecycle.ts';
 import { accountOf } from '#orders/rules/settle.ts';
 import type { Order } from '#orders/rules/state.ts';
 import { type PaymentRow, paymentsAudit, type Totals, totalsOf } from '#payments/audit.ts';
 import { parcelsThatLeft, shippingAudit } from '#shipping/audit.ts';
 import type { Findings } from './findings.ts';
-import { ENDED_WITHOUT_SALE, eventsOf } from './goods.ts';
+import { eventsOf } from './goods.ts';
 import type { OrderFile } from './pages.ts';
 
 /** Money: what payments hold beside what the order is worth, and what each knows of the other. */
@@ -81,7 +82,7 @@ function askedToPay({ events }: OrderFile): bigint | undefined {
 
 /** Whether the customer has to get back what nobody has asked for. An order that ended is held against its payment. */
 function examineOwed(order: Order, findings: Findings): void {
-  if (!SETTLED.has(order.status)) return;
+  if (!ONCE_PAID.has(order.status)) return;
   const { owed, leftToPerson } = accountOf(order);
   if (owed > leftToPerson)
     findings.report(
@@ -89,8 +90,6 @@ function examineOwed(order: Order, findings: Findings): void {
       `owes ${formatAmount(owed - leftToPerson, order.currency)} ${order.currency} that nobody has asked for`,
     );
 }
-
-const SETTLED = new Set<Order['status']>(['PAID', 'READY_FOR_SHIPMENT', 'PARTIALLY_SHIPPED', 'SHIPPED', 'COMPLETED']);
 
 /** What the order knows of its payment, and the payment of the refunds that the order asked for. */
 function examineKnown(order: Order, payment: PaymentRow, { refunded }: Totals, findings: Findings): void {
