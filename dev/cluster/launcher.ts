@@ -233,6 +233,8 @@ export class Cluster {
       LOG_LEVEL: env['LOG_LEVEL'] || 'info',
       DATABASE_POOL_SIZE: env['DATABASE_POOL_SIZE'] || POOL_SIZE,
       OLMS_ENV: env['OLMS_ENV'] || 'development',
+      // Who stops a cluster waits for it.
+      HTTP_DRAIN_MS: env['HTTP_DRAIN_MS'] || '0',
       OLMS_DATA: this.#folder,
       OLMS_PUBLIC_URL: env['OLMS_PUBLIC_URL'] || this.urls[0],
       OLMS_INTERNAL_SECRET: env['OLMS_INTERNAL_SECRET'] || this.#state.internalSecret,

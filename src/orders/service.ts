@@ -151,6 +151,7 @@ function createOrders({
       });
       followUps = startFollowUps({ database, processor, intake, clock, logger });
     },
+    answerNow: () => waiters.close(),
     async stop() {
       await deadlines?.stop();
       await followUps?.stop();

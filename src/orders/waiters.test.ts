@@ -82,3 +82,12 @@ test('what other processes saved is looked up for all callers in one query, and 
   await vi.advanceTimersByTimeAsync(5_000);
   expect(queries.length).toBeLessThanOrEqual(3);
 });
+
+test('when the process is about to stop, everybody learns how far their order is, and nobody waits any more', async () => {
+  const { waiters, change } = setUp();
+  const answers = ['a', 'a', 'b'].map((id) => waiters.waitFor(known(id), 30_000, isPaid));
+  change(row('a', 2, 'RESERVED'), 'second');
+  waiters.close();
+  expect((await Promise.all(answers)).map((answer) => answer.row.sequence)).toEqual([2, 2, 1]);
+  expect((await waiters.waitFor(known('c'), 30_000, isPaid)).row.sequence).toBe(1);
+});

@@ -36,6 +36,7 @@ export class Waiters {
   readonly #database: Database;
   readonly #waiting = new Map<string, Set<Waiting>>();
   #lookingUp = false;
+  #closed = false;
 
   constructor(database: Database, processor: Pick<Processor<Order, OrderCommand>, 'onChange'>) {
     this.#database = database;
@@ -48,7 +49,7 @@ export class Waiters {
   /** The order once the condition holds, or as it is known when the time is over. `known` is where the waiting begins. */
   waitFor(known: Known, timeoutMs: number, condition: (order: Order) => boolean): Promise<Known> {
     const { id } = known.row;
-    if (condition(known.row.state!)) return Promise.resolve(known);
+    if (this.#closed || condition(known.row.state!)) return Promise.resolve(known);
     return new Promise((resolve) => {
       const timer = setTimeout(() => this.#end(id, waiting), timeoutMs);
       const waiting: Waiting = { known, condition, newsMs: performance.now(), resolve, timer };
@@ -74,6 +75,12 @@ export class Waiters {
     others?.delete(waiting);
     if (others?.size === 0) this.#waiting.delete(id);
     waiting.resolve(waiting.known);
+  }
+
+  /** Answers everybody with what is known, and later ones at once. */
+  close(): void {
+    this.#closed = true;
+    for (const [id, waiting] of this.#waiting) for (const one of [...waiting]) this.#end(id, one);
   }
 
   #lookUpLater(): void {

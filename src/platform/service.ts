@@ -63,6 +63,8 @@ export interface Service {
   /** Further consumers, by name. */
   readonly consumers?: Readonly<Record<string, Consumer>>;
   start(): Promise<void>;
+  /** Answers callers that wait for something, and later ones at once: the process is about to stop. */
+  answerNow?(): void;
   /** Stop taking work, finish what is in flight, let go of everything. */
   stop(): Promise<void>;
   /** Resolves when nothing this service can do now is left to do; tests wait on it instead of sleeping. */

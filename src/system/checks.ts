@@ -24,9 +24,14 @@ export async function readinessChecks(
   remote: Remote,
   cache: Cache,
   services: Iterable<Service>,
-  { frontDoor, vital }: { readonly frontDoor: boolean; readonly vital: ReadonlySet<string> },
+  {
+    frontDoor,
+    vital,
+    stopping,
+  }: { readonly frontDoor: boolean; readonly vital: ReadonlySet<string>; readonly stopping: boolean },
 ): Promise<Record<string, Check>> {
   const checks: Record<string, Check> = {};
+  if (stopping) checks['process'] = { ok: false, detail: 'it was asked to stop, and serves what still comes' };
   for (const { database, services } of databases.distinct.slice(1))
     checks[`database ${services.map(({ name }) => name).join(' ')}`] = await databaseCheck(database);
   // Without Kafka requests are taken as ever: what they cause waits in the outbox.

@@ -3,6 +3,7 @@ import type { Peers } from '#contracts/peers.ts';
 import type { Cache } from '#platform/cache/cache.ts';
 import { auditEntryRoutes } from '#platform/http/audit-entries.ts';
 import { operationsRoutes } from '#platform/http/operations.ts';
+import type { Drain } from '#platform/http/drain.ts';
 import { parkedRoutes } from '#platform/http/parked-routes.ts';
 import { IDENTITY_HEADER } from '#platform/http/remote/identity.ts';
 import { proxyRoutes } from '#platform/http/remote/proxy.ts';
@@ -32,6 +33,7 @@ export interface AppParts {
   readonly messaging: Messaging;
   readonly cache: Cache;
   readonly remote: Remote;
+  readonly drain: Drain;
   readonly peers: Peers;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -49,6 +51,7 @@ export async function createApp({
   messaging,
   cache,
   remote,
+  drain,
   peers,
   logger,
   metrics,
@@ -99,6 +102,7 @@ export async function createApp({
         readinessChecks(databases, messaging, relay, remote, cache, services.values(), {
           frontDoor: frontDoor !== undefined,
           vital,
+          stopping: drain.active,
         }),
       ...(frontDoor && elsewhere.length > 0 && { document: () => describeApi(definitions, packageVersion) }),
     });

@@ -34,6 +34,14 @@ export const processSettings = {
     meaning:
       'Bearer token that opens GET /metrics of every process; empty: an API key does, and outside of production this machine needs none',
   },
+  drainMs: {
+    type: 'integer',
+    max: 300_000,
+    env: 'HTTP_DRAIN_MS',
+    default: 5_000,
+    meaning:
+      'After SIGTERM olms start serves on for so long, not ready any more, until load balancers and gateways have noticed; then it answers what is in flight and ends, 25 s later at the latest',
+  },
   connectionsMax: {
     type: 'integer',
     env: 'HTTP_CONNECTIONS_MAX',

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Peers } from '#contracts/peers.ts';
 import { openCache } from '#platform/cache/open-cache.ts';
 import type { Database } from '#platform/database/database.ts';
+import { Drain } from '#platform/http/drain.ts';
 import { kafkaSettings } from '#platform/kafka/settings.ts';
 import { pausedBus } from '#platform/log/bus.ts';
 import { type Clock, systemClock } from '#platform/runtime/clock.ts';
@@ -29,6 +30,11 @@ export interface System {
   readonly services: ReadonlyMap<string, Service>;
   /** Resolves when nothing that the system can do now is left to do. */
   settle(): Promise<void>;
+  /**
+   * Not ready any more, but serving on for `forMs` milliseconds, so that whoever hands requests to it takes another one
+   * meanwhile; then callers that wait for something get what is known. {@link stop} comes afterwards.
+   */
+  drain(forMs: number): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -114,6 +120,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       Object.assign(peers, service.peer);
       services.set(definition.name, service);
     }
+    const drain = new Drain();
     const app = await createApp({
       config,
       publicUrl,
@@ -124,6 +131,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       messaging,
       cache,
       remote,
+      drain,
       logger,
       metrics,
       tracing,
@@ -140,7 +148,20 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     const { port } = app.server.address() as { port: number };
     url = urlOf(config.host, port);
     const { url: databaseUrl, database } = databases.distinct[0]!;
-    return { url, databaseUrl, database, metrics, services, settle: () => settle(services), stop };
+    return {
+      url,
+      databaseUrl,
+      database,
+      metrics,
+      services,
+      settle: () => settle(services),
+      async drain(forMs) {
+        drain.begin(app.server);
+        await sleep(forMs);
+        for (const service of services.values()) service.answerNow?.();
+      },
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;

@@ -43,6 +43,7 @@ async function member(
       NODE_COMPILE_CACHE,
       ...DEFAULT_ENV,
       OLMS_ENV: 'development',
+      HTTP_DRAIN_MS: '0',
       LOG_LEVEL: 'warn',
       DATABASE_URL: databaseUrl,
       OLMS_INTERNAL_SECRET: 'the secret that all processes share in this test',

@@ -14,6 +14,8 @@ export interface KillableOptions {
   readonly providerPort: number;
   readonly key: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** `start` runs it as in production, `dev` as on the machine of a developer. */
+  readonly command?: 'dev' | 'start';
 }
 
 export class KillableSystem {
@@ -43,13 +45,13 @@ export class KillableSystem {
 
   /** Starts the program; it is not ready yet. */
   spawn(): void {
-    const { port, providerPort, key, env } = this.#options;
+    const { port, providerPort, key, env, command = 'dev' } = this.#options;
     const log = openSync(this.logFile, 'a');
     const { PATH, HOME, TMPDIR, LANG, NODE_COMPILE_CACHE } = process.env;
     const inherited = Object.fromEntries(
       Object.entries({ PATH, HOME, TMPDIR, LANG, NODE_COMPILE_CACHE }).filter(([, value]) => value !== undefined),
     );
-    this.#child = spawn(process.execPath, [join(ROOT, 'src', 'main.ts'), 'dev'], {
+    this.#child = spawn(process.execPath, [join(ROOT, 'src', 'main.ts'), command], {
       cwd: ROOT,
       // A process group of its own, so that all of it can be killed at once.
       detached: true,
@@ -130,6 +132,19 @@ export class KillableSystem {
     const victims = [this.#child?.pid === undefined ? undefined : -this.#child.pid, this.#postmaster()];
     for (const pid of victims) if (pid !== undefined) send(pid);
   };
+
+  /** Asks it to stop, as an orchestrator does. */
+  terminate(): void {
+    this.#child!.kill('SIGTERM');
+  }
+
+  /** Resolves to how the program ended: its exit code, or the signal. */
+  async ended(): Promise<number | NodeJS.Signals> {
+    const child = this.#child!;
+    if (child.exitCode === null && child.signalCode === null)
+      await new Promise((resolve) => child.once('exit', resolve));
+    return child.signalCode ?? child.exitCode!;
+  }
 
   /** Stops as Ctrl-C does. */
   async stop(): Promise<void> {

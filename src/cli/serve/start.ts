@@ -38,10 +38,10 @@ export async function start(given: Environment, services: readonly string[]): Pr
   const env = inProductionByDefault(given);
   const system = await startSystem({ env, services });
   const names = [...system.services.keys()];
-  const { environment } = readSettings(processSettings, env);
+  const { environment, drainMs } = readSettings(processSettings, env);
   process.stdout.write(`OLMS (${names.join(', ')}; ${environment}) listens on ${system.url}\n`);
   for (const standIn of standInsOf(env, names)) process.stdout.write(`  not the real thing: ${standIn}\n`);
-  await untilSignal(system, env);
+  await untilSignal(system, env, drainMs);
 }
 
 /** What of these services is not the real thing under these settings, in words for whoever starts them. */
@@ -90,21 +90,37 @@ function banner(system: System, env: Environment, key: string, tookMs: number): 
   ].join('\n');
 }
 
-const STOP_TIMEOUT_MS = 30_000;
+/** From the end of the drain to the end of the process, by force if need be. */
+const STOP_TIMEOUT_MS = 25_000;
+/** npm and shells may send one signal twice. */
+const SAME_SIGNAL_MS = 1_000;
 
-async function untilSignal(system: System, env: Environment): Promise<void> {
+/** Serves until a signal comes. SIGTERM, as orchestrators send it, drains; Ctrl-C does not; a second signal ends the process at once. */
+async function untilSignal(system: System, env: Environment, drainMs = 0): Promise<void> {
   const forget = system.services.has('gateway')
     ? recordRunning(readSettings(processSettings, env).dataFolder, {
         url: system.url,
         ...(system.services.has('sandbox') && sandboxRuns(env) && { providerUrl: sandboxUrl(env) }),
       })
     : undefined;
-  await new Promise<void>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
+  let stoppingSinceMs: number | undefined;
+  const signal = await new Promise<NodeJS.Signals>((resolve) => {
+    for (const each of ['SIGINT', 'SIGTERM'] as const)
+      process.on(each, () => {
+        if (stoppingSinceMs === undefined) {
+          stoppingSinceMs = performance.now();
+          resolve(each);
+        } else if (performance.now() - stoppingSinceMs > SAME_SIGNAL_MS) {
+          process.stderr.write('stopped by force\n');
+          process.exit(1);
+        }
+      });
   });
   process.stderr.write('stopping\n');
   forget?.();
-  setTimeout(() => process.exit(1), STOP_TIMEOUT_MS).unref();
+  const servesMs = signal === 'SIGTERM' ? drainMs : 0;
+  setTimeout(() => process.exit(1), servesMs + STOP_TIMEOUT_MS).unref();
+  await system.drain(servesMs);
   await system.stop();
   process.exit(0);
 }

@@ -8,6 +8,7 @@ import {
 } from 'cockatiel';
 import { type Dispatcher, Pool } from 'undici';
 import type { Health } from '#platform/runtime/health.ts';
+import { DRAINING_HEADER } from '#platform/http/drain.ts';
 import { Problem } from '#platform/http/problems.ts';
 import type { Principal } from '#platform/http/server.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
@@ -28,6 +29,8 @@ const PROBE_TIMEOUT_MS = 1_000;
 const CONNECTIONS_MAX = 512;
 const FAILURES_TO_OPEN = 5;
 const OPEN_MS = { initialDelay: 500, maxDelay: 5_000 } as const;
+/** A replica that is about to stop is asked last for so long; until then it is gone, or back. */
+const DRAINING_MS = 5_000;
 const EJECT_MS = { first: 500, longest: 10_000 } as const;
 /** Answers up to this size are read whole: cheaper than a stream, and one that breaks off can be asked for again. */
 const WHOLE_BYTES_MAX = 64 * 1024;
@@ -157,7 +160,7 @@ export class RemoteService {
       try {
         const answer = await ask(replica.pool, call);
         replica.failures = 0;
-        replica.ejectedUntilMs = 0;
+        replica.ejectedUntilMs = answer.headers[DRAINING_HEADER] === undefined ? 0 : Date.now() + DRAINING_MS;
         return answer;
       } catch (error) {
         const failure = new Unreachable(error);
@@ -235,9 +238,11 @@ export class RemoteService {
     const problems: string[] = [];
     let ready = 0;
     await Promise.all(
-      this.#replicas.map(async ({ url, pool }) => {
+      this.#replicas.map(async (replica) => {
+        const { url, pool } = replica;
         try {
-          const { statusCode, body } = await ask(pool, READINESS);
+          const { statusCode, headers, body } = await ask(pool, READINESS);
+          if (headers[DRAINING_HEADER] !== undefined) replica.ejectedUntilMs = Date.now() + DRAINING_MS;
           if (statusCode === 200) ready++;
           const text = Buffer.isBuffer(body) ? body.toString() : await body.text();
           problems.push(...failuresIn(text).map((failure) => `${url}: ${failure}`));

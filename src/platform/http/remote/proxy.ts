@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyInstance } from 'fastify';
+import { DRAINING_HEADER } from '#platform/http/drain.ts';
 import type { Problem } from '#platform/http/problems.ts';
 import type { FastifyReply, FastifyRequest } from '#platform/http/server.ts';
 import { ANSWER_TIMEOUT_MS, type RemoteService, unavailable } from './client.ts';
@@ -78,7 +79,15 @@ const NOT_FORWARDED = new Set([
   IDENTITY_HEADER,
   'x-forwarded-for',
 ]);
-const NOT_ANSWERED = new Set(['connection', 'keep-alive', 'transfer-encoding', 'trailer', 'upgrade', 'date']);
+const NOT_ANSWERED = new Set([
+  'connection',
+  'keep-alive',
+  'transfer-encoding',
+  'trailer',
+  'upgrade',
+  'date',
+  DRAINING_HEADER,
+]);
 
 /** Hands a request on to a service as it came, and its answer back. The body must be the bytes as received. */
 async function forward(service: RemoteService, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
