@@ -80,7 +80,7 @@ export class Waiters {
   /** Answers everybody with what is known, and later ones at once. */
   close(): void {
     this.#closed = true;
-    for (const [id, waiting] of this.#waiting) for (const one of [...waiting]) this.#end(id, one);
+    for (const [id, waiting] of this.#waiting) for (const one of waiting) this.#end(id, one);
   }
 
   #lookUpLater(): void {
