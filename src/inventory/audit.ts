@@ -17,6 +17,14 @@ export const inventoryAudit = {
     line: 'whoever waits for stock stands in line for it, and the line of an article wants what they want',
   },
   tables: ['inventory.reservations'],
+  state: {
+    of: 'stock',
+    rows: [
+      `select concat_ws('|', sku, location, on_hand, reserved, short) as row from inventory.stock
+       order by sku collate "C", location collate "C"`,
+      "select concat_ws('|', order_id, status, detail->'allocations') as row from inventory.reservations order by order_id",
+    ],
+  },
   orders: {
     source: SOURCES.inventory,
     read: (database, ids) =>

@@ -16,6 +16,14 @@ export type AuditedRow =
 export const ordersAudit = {
   checks: { fold: "folding an order's own events gives exactly the stored row" },
   tables: ['orders.order_states'],
+  state: {
+    of: 'orders',
+    rows: [
+      `select concat_ws('|', o.id, o.currency, o.total_amount, md5(o.body::text), s.status, s.payment_status,
+         s.fulfillment_status, s.return_status, s.sequence, md5(s.detail::text)) as row
+       from orders.orders o left join orders.order_states s on s.order_id = o.id order by o.id`,
+    ],
+  },
   orders: {
     source: SOURCES.orders,
     read: readRows,

@@ -43,6 +43,13 @@ export const paymentsAudit = {
     'one-charge': 'an order is charged at most once',
   },
   tables: ['payments.payments'],
+  state: {
+    of: 'money',
+    rows: [
+      `select concat_ws('|', order_id, provider, currency, status, amount, authorized, captured, voided, refunded,
+         charge_reference) as row from payments.payments order by order_id`,
+    ],
+  },
   orders: {
     source: SOURCES.payments,
     read: (database, ids) => rowsByOrder<PaymentRow>(database, 'payments.payments', PAYMENT_COLUMNS, ids),

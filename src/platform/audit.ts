@@ -44,11 +44,24 @@ export interface ServiceAudit<Row = unknown> {
   /** Its tables with a column `order_id`, the first one always there: each of their rows must belong to an order. */
   readonly tables: readonly string[];
   readonly orders?: OrderRows<Row>;
+  /** What its state comes to. */
+  readonly state?: AuditedState;
   /** Everything that is not about one order. */
   run?(context: AuditContext): Promise<void>;
 }
 
-/** Columns that every row about an order has. */
+/** What is stored, as rows of text in an order that is always the same: equal states give equal digests. */
+export interface AuditedState {
+  /** `orders`, `stock`, `money`: what the digest is of. */
+  readonly of: string;
+  /**
+   * Queries with one column `row`. They leave out what says nothing about the state: when a row was written, how often,
+   * and what it has read.
+   */
+  readonly rows: readonly string[];
+}
+
+/** Columns that every row about an order has.
 export interface CountedRow extends Record<string, unknown>, RowMark {
   readonly sequence: number;
 }

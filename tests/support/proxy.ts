@@ -2,8 +2,8 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 
-/** Where the proxy leads: a port, or the socket of a server on this machine. */
-export type Target = { readonly port: number } | { readonly path: string };
+/** Where the proxy leads: a port, of this machine where no host is named, or the socket of a server on this machine. */
+export type Target = { readonly port: number; readonly host?: string } | { readonly path: string };
 
 /** A network between a client and a server that does what networks do. */
 export class Proxy {

@@ -466,6 +466,34 @@ describe('the audit', () => {
     expect(violated(await audited())).toEqual([]);
   });
 
+  test.each([
+    [
+      'an amount that was captured',
+      ['money'],
+      'update payments.payments set captured = captured - 1, refunded = 0 where order_id = $completed',
+    ],
+    ['a piece of stock', ['stock'], "update inventory.stock set on_hand = on_hand + 1 where sku = 'A'"],
+    ['what is reserved', ['stock'], "update inventory.reservations set detail = '{}' where order_id = $open"],
+    ['a status', ['orders'], "update orders.order_states set status = 'PAID' where order_id = $open"],
+    ['an order', ['orders'], 'delete from orders.orders where id = $open'],
+    [
+      'nothing but when rows were written and what they have read',
+      [],
+      "update orders.order_states set updated_at = now(), version = version + 1, seen = '{}'; update payments.payments set version = version + 1",
+    ],
+  ])('digests what is stored: %s changes them', async (_, changed, change) => {
+    const { digests } = await audited();
+    expect(Object.keys(digests).sort()).toEqual(['money', 'orders', 'stock']);
+    await run(change);
+    try {
+      const after = (await audited()).digests;
+      expect(Object.keys(digests).filter((of) => after[of] !== digests[of])).toEqual(changed);
+    } finally {
+      await restore();
+    }
+    expect((await audited()).digests).toEqual(digests);
+  });
+
   test('has a fault for every check', () => {
     expect(new Set(faults.map(([, check]) => check))).toEqual(new Set(Object.keys(CHECKS)));
   });

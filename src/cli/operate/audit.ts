@@ -59,7 +59,7 @@ const CONCLUSIONS = {
   incomplete: 'Nothing that was checked differs, but not everything could be checked.',
 } as const satisfies Record<AuditReport['outcome'], string>;
 
-function textOf({ outcome, orders, seconds, checks, leftOut }: AuditReport): string {
+function textOf({ outcome, orders, seconds, checks, digests, leftOut }: AuditReport): string {
   const rows = checks.map(({ examined, violations, moving, skipped, meaning }) => [
     violations > 0 ? 'FAIL' : skipped !== undefined ? 'SKIP' : moving > 0 ? 'OPEN' : 'ok',
     skipped === undefined ? examined : '',
@@ -81,6 +81,14 @@ function textOf({ outcome, orders, seconds, checks, leftOut }: AuditReport): str
         ...leftOut.map(
           ({ consumer, orderId, eventType, actor, at }) => `  ${orderId} ${eventType} by ${consumer} (${actor}, ${at})`,
         ),
+      ].join('\n'),
+    );
+  const states = Object.entries(digests);
+  if (states.length > 0)
+    parts.push(
+      [
+        'DIGESTS of what is stored; equal states have equal ones:',
+        ...states.map(([of, digest]) => `  ${of} ${digest}`),
       ].join('\n'),
     );
   parts.push(CONCLUSIONS[outcome]);

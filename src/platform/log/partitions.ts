@@ -10,9 +10,7 @@ const AUDIT_DAYS = 731;
 /** Creates the log's monthly partitions ahead of time and forgets idempotency keys and audit entries of long ago. */
 export async function keepPartitions(database: Database, logger: Logger): Promise<Job> {
   const run = async (): Promise<void> => {
-    const now = new Date();
-    for (let ahead = 0; ahead <= AHEAD_MONTHS; ahead++)
-      await createPartition(database, now.getUTCFullYear(), now.getUTCMonth() + ahead, logger);
+    for (let ahead = 0; ahead <= AHEAD_MONTHS; ahead++) await makePartition(database, ahead, logger);
     await database.query(`delete from log.idempotency_keys where created_at < now() - make_interval(days => $1)`, [
       KEY_DAYS,
     ]);
@@ -22,16 +20,11 @@ export async function keepPartitions(database: Database, logger: Logger): Promis
   return startJob({ name: 'log partitions', everyMs: EVERY_MS, logger, run });
 }
 
-async function createPartition(database: Database, year: number, month: number, logger: Logger): Promise<void> {
-  const from = new Date(Date.UTC(year, month, 1));
-  const to = new Date(Date.UTC(year, month + 1, 1));
-  const name = `order_outbox_${from.toISOString().slice(0, 7).replace('-', '_')}`;
+async function makePartition(database: Database, ahead: number, logger: Logger): Promise<void> {
   try {
-    await database.queryOnce(
-      `create table if not exists log.${name} partition of log.order_outbox for values from ('${from.toISOString()}') to ('${to.toISOString()}')`,
-    );
+    await database.queryOnce('select log.make_partition($1)', [ahead]);
   } catch (error) {
     // Events of that month are in the default partition already: they stay there, and nothing is lost.
-    logger.warn({ err: error, partition: name }, 'partition not created');
+    logger.warn({ err: error, monthsAhead: ahead }, 'partition not created');
   }
 }

@@ -6,6 +6,7 @@ import type { Progress } from '#cli/output.ts';
 import { examineBetween, tallyBetween } from './between.ts';
 import { auditBooks } from './books.ts';
 import { allChecks, type Check, NEEDED_SERVICES } from './checks.ts';
+import { digestsOf } from './digests.ts';
 import type { Finding } from './findings.ts';
 import { auditOrphans } from './orphans.ts';
 import { filesOf, type OrderFile } from './pages.ts';
@@ -23,6 +24,8 @@ export interface AuditReport {
   readonly orders: number;
   readonly seconds: number;
   readonly checks: readonly (Tally & { readonly check: Check; readonly meaning: string })[];
+  /** SHA-256 of what is stored, by what it is of (`orders`, `stock`, `money`); without those that were not found. */
+  readonly digests: Readonly<Record<string, string>>;
   /** Events that somebody had a service skip, the latest first. */
   readonly leftOut: readonly LeftOutEvent[];
 }
@@ -51,7 +54,7 @@ export async function auditPlaces(
   const audits = places.all.flatMap(({ services }) => services.map(({ audit }) => audit));
   const suspects: Finding[] = [];
   skipMissing(tallies, places.missing);
-  const { orders, leftOut } = await inSnapshots(places, async () => {
+  const { orders, digests, leftOut } = await inSnapshots(places, async () => {
     const examined = await auditOrders(places, tallies, audits, (finding) => {
       if (finding.consumer === undefined || (finding.read === true && !finding.open))
         tallies.violation(finding.check, finding.subject, finding.detail);
@@ -61,7 +64,8 @@ export async function auditPlaces(
     await auditOrphans(places, tallies);
     for (const { database, services } of places.all)
       for (const { audit } of services) await audit.run?.(tallies.contextIn(database));
-    return { orders: examined, leftOut: await auditParked(places, tallies) };
+    const digests = await digestsOf(places);
+    return { orders: examined, digests, leftOut: await auditParked(places, tallies) };
   });
   await settle(places, tallies, suspects, patienceMs);
   await auditBooks(places, tallies, patienceMs);
@@ -79,6 +83,7 @@ export async function auditPlaces(
     orders,
     seconds: Math.round(performance.now() - startedMs) / 1000,
     checks,
+    digests,
     leftOut,
   };
 }
