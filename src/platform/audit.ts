@@ -61,7 +61,7 @@ export interface AuditedState {
   readonly rows: readonly string[];
 }
 
-/** Columns that every row about an order has.
+/** Columns that every row about an order has. */
 export interface CountedRow extends Record<string, unknown>, RowMark {
   readonly sequence: number;
 }

@@ -473,7 +473,7 @@ describe('the audit', () => {
       'update payments.payments set captured = captured - 1, refunded = 0 where order_id = $completed',
     ],
     ['a piece of stock', ['stock'], "update inventory.stock set on_hand = on_hand + 1 where sku = 'A'"],
-    ['what is reserved', ['stock'], "update inventory.reservations set detail = '{}' where order_id = $open"],
+    ['what is reserved', ['stock'], "update inventory.reservations set status = 'RELEASED' where order_id = $open"],
     ['a status', ['orders'], "update orders.order_states set status = 'PAID' where order_id = $open"],
     ['an order', ['orders'], 'delete from orders.orders where id = $open'],
     [
