@@ -1,5 +1,5 @@
 import { execFile, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -22,6 +22,7 @@ interface Service {
   readonly networks?: readonly string[];
   readonly ports?: readonly string[];
   readonly volumes?: readonly string[];
+  readonly secrets?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
   readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>;
   readonly deploy?: { readonly resources?: { readonly limits?: { readonly memory?: string; readonly cpus?: string } } };
@@ -85,6 +86,19 @@ describe.each(FILES)('%s', (file) => {
       expect(service, name).toMatchObject({ cap_drop: ['ALL'], security_opt: ['no-new-privileges:true'] });
       expect(service['logging'], name).toMatchObject({ options: { 'max-size': '50m' } });
       if (service.build) expect(service, name).toMatchObject({ read_only: true, user: '10001:10001', tmpfs: ['/tmp'] });
+    }
+  });
+
+  test('names no network, volume or secret that it does not declare', () => {
+    const whole = read(file) as unknown as Record<string, object>;
+    const declared = (kind: string): string[] => Object.keys(whole[kind] ?? {});
+    for (const [name, { networks = [], volumes = [], secrets = [] }] of Object.entries(read(file).services)) {
+      for (const network of networks) expect(declared('networks'), name).toContain(network);
+      for (const secret of secrets) expect(declared('secrets'), name).toContain(secret);
+      for (const volume of volumes.map((text) => text.split(':')[0]!)) {
+        if (volume.startsWith('./')) expect(existsSync(join(DEPLOY, volume)), volume).toBe(true);
+        else if (!volume.startsWith('/')) expect(declared('volumes'), name).toContain(volume);
+      }
     }
   });
 

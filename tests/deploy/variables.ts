@@ -11,13 +11,15 @@ export interface Container {
   /** Arguments of `olms`. */
   readonly command: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  /** Services that this deployment does not run. */
+  readonly without?: readonly string[];
 }
 
 const KNOWN = new Set(allSettings().map(({ env }) => env));
 const SECRET_MIN = 32;
 
 /** What is wrong with the variables of a container, in words; nothing where it can start and work. */
-export function faultsOf({ name, command, env }: Container): string[] {
+export function faultsOf({ name, command, env, without = [] }: Container): string[] {
   const [subcommand, ...names] = command;
   const unknown = Object.keys(env).filter((variable) => !KNOWN.has(variable));
   const faults = unknown.map((variable) => `${variable} is no setting`);
@@ -29,16 +31,16 @@ export function faultsOf({ name, command, env }: Container): string[] {
     }
   }
   if (env['OLMS_ENV'] !== 'production') faults.push('OLMS_ENV is not production');
-  const missing = subcommand === 'start' ? missingForStart(names, env) : missingForMigrate(env);
+  const missing = subcommand === 'start' ? missingForStart(names, env) : missingForMigrate(env, without);
   return [...new Set([...faults, ...missing.map((variable) => `${variable} is missing`)])].map(
     (fault) => `${name}: ${fault}`,
   );
 }
 
-function missingForMigrate(env: Container['env']): string[] {
-  return SERVICES.filter(({ migrations, name }) => migrations && databaseUrlOf(name, env) === '').map(
-    ({ name }) => `${name.toUpperCase()}_DATABASE_URL`,
-  );
+function missingForMigrate(env: Container['env'], without: readonly string[]): string[] {
+  return SERVICES.filter(
+    ({ migrations, name }) => migrations && !without.includes(name) && databaseUrlOf(name, env) === '',
+  ).map(({ name }) => `${name.toUpperCase()}_DATABASE_URL`);
 }
 
 function missingForStart(names: readonly string[], env: Container['env']): string[] {
