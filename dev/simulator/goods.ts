@@ -44,8 +44,8 @@ export function actOnGoods(story: Story, id: string, action: GoodsAction): void 
   }
 }
 
-/** Somebody settles parcels that did not arrive. */
-export function claim(story: Story, id: string, order: Order): void {
+/** Somebody settles parcels that did not arrive, perhaps only some pieces of one (`whole` is false). */
+export function claim(story: Story, id: string, order: Order, whole = false): void {
   const { services, variety, ids, scheduler } = story;
   const failed = order.shipments.filter(({ problem }) => problem !== undefined);
   const parcels = failed.length > 0 ? failed : order.shipments;
@@ -53,7 +53,7 @@ export function claim(story: Story, id: string, order: Order): void {
   const { shipmentId, problem = 'damaged', items } = variety.pick(parcels);
   // A replacement that goes wrong is not replaced again, or a story might never end.
   const resolution = order.origin === undefined && variety.chance(0.5) ? 'reship' : 'refund';
-  const some = variety.chance(0.3) ? { items: [{ ...variety.pick(items), quantity: 1 }] } : {};
+  const some = !whole && variety.chance(0.3) ? { items: [{ ...variety.pick(items), quantity: 1 }] } : {};
   services.orders.submit(
     id,
     { type: 'openClaim', shipmentId, kind: problem, resolution, ...some, ...REASON },

@@ -311,6 +311,6 @@ export class People {
     if (order.status === 'PARTIALLY_SHIPPED' && variety.chance(0.4)) actOnGoods(this.#story, id, 'cancelRest');
     if (variety.chance(0.2)) actOnGoods(this.#story, id, variety.pick(GOODS_ACTIONS));
     if (order.shipments.some(({ problem, delivered }) => problem !== undefined && !delivered) && variety.chance(0.5))
-      claim(this.#story, id, order);
+      claim(this.#story, id, order, this.#rounds >= REGARDLESS_ROUND);
   }
 }

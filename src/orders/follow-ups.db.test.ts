@@ -46,8 +46,11 @@ const stored = async (id: string): Promise<FollowUp | undefined> => (await follo
 test('a replacement that cannot be placed is kept with the reason, and is placed once it can be', async () => {
   const { id, shipmentId } = await lostOrder(await one.start({}, { peers: WITH_PRODUCTS }));
   await one.stopAll();
-  // A process that has not met the product, while nobody knows it.
-  const service = await one.start({}, { peers: NO_PEERS });
+  // A process that has not met the product, which is gone after the claim was taken.
+  let asked = 0;
+  const lookupProducts: typeof WITH_PRODUCTS.lookupProducts = async (keys) =>
+    asked++ === 0 ? WITH_PRODUCTS.lookupProducts(keys) : [];
+  const service = await one.start({}, { peers: { ...NO_PEERS, lookupProducts } });
   const claim = { shipmentId, kind: 'lost', resolution: 'reship', reason: 'traced in vain' };
   const { claims } = (await post(service, `/orders/${id}/claims`, claim)) as { claims: { followUpId: string }[] };
   const { followUpId } = claims[0]!;

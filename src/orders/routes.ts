@@ -21,7 +21,7 @@ import type { Waiters } from './waiters.ts';
 export interface OrderRoutesOptions {
   readonly database: Database;
   readonly processor: Processor<Order, OrderCommand>;
-  readonly peers: Pick<Peers, 'checkArrival'>;
+  readonly peers: Pick<Peers, 'checkArrival' | 'lookupProducts'>;
   readonly mayRepeat: MayRepeat;
   readonly intake: Intake;
   readonly imports: Imports;

@@ -219,6 +219,14 @@ describe('an order of the past', () => {
     expect((await api.order(id)).shipments).toMatchObject([{ carrier: 'external', delivered: true }]);
     expect((await api.command(cancelled, 'returns', { reason: 'too small' })).status).toBe(409);
 
+    const [parcel] = (await api.order(id)).shipments;
+    const claim = { shipmentId: parcel!.shipmentId, kind: 'damaged', resolution: 'reship', reason: 'came broken' };
+    const reship = await api.command(id, 'claims', claim);
+    expect([reship.status, reship.body]).toMatchObject([
+      422,
+      { code: 'UNKNOWN_SKU', errors: [{ pointer: '/resolution' }] },
+    ]);
+
     const asked = await api.command(id, 'returns', { reason: 'too small' });
     expect([asked.status, asked.body.returns[0]!.items.length]).toEqual([200, 2]);
     const receive = `returns/${asked.body.returns[0]!.returnId}/receive`;

@@ -1,9 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Static, TSchema } from 'typebox';
-import { EVENT_MAX_BYTES } from '#contracts/envelope.ts';
-import { type ErrorCode, isRefusal, type Refusal } from '#contracts/errors.ts';
-import { parseAmount } from '#contracts/money.ts';
-import type { Peers } from '#contracts/peers.ts';
+import type { ErrorCode, Refusal } from '#contracts/errors.ts';
 import type { Database } from '#platform/database/database.ts';
 import { commandOnce } from '#platform/http/commands.ts';
 import { ifMatch, TAGS_PATTERN } from '#platform/http/conditional.ts';
@@ -13,14 +10,13 @@ import { emptyBodyIsObject } from '#platform/http/server.ts';
 import type { Row } from '#platform/processor/aggregate.ts';
 import { decisionOutcome, orderAsOf } from '#orders/as-of.ts';
 import type { OrderRoutesOptions } from '#orders/routes.ts';
-import { type MayRepeat, referenceHolders, referenceKey, referenceTaken } from '#orders/references.ts';
 import type { ArrivedPieces, OrderCommand, RefundedLine, RefundKind } from '#orders/rules/commands.ts';
-import { receiptOf } from '#orders/rules/receipts.ts';
 import { isDeciding, type Order } from '#orders/rules/state.ts';
 import * as goods from '#orders/goods-schemas.ts';
 import { RequestRefund } from '#orders/refund-schemas.ts';
 import * as schemas from '#orders/schemas.ts';
 import { allowedActions } from '#orders/view.ts';
+import { checkCommand } from './checks.ts';
 import { loadOne, orderId, orderNotFound, sendOrder } from './answers.ts';
 
 /** A cancellation that the warehouse decides on is answered with its outcome, if that comes soon. */
@@ -95,7 +91,7 @@ export function commandRoutes(
     summary: 'Refund or send again what did not arrive as it should',
     body: goods.OpenClaim,
     created: true,
-    refusals: ['SHIPMENT_NOT_CLAIMABLE', 'CLAIM_EXISTS', 'RETURN_EXCEEDS_SHIPPED', 'ORDER_FINAL'],
+    refusals: ['SHIPMENT_NOT_CLAIMABLE', 'CLAIM_EXISTS', 'RETURN_EXCEEDS_SHIPPED', 'UNKNOWN_SKU', 'ORDER_FINAL'],
     commandOf: ({ shipmentId, kind, items, resolution, reason }, by) => ({
       type: 'openClaim',
       shipmentId: shipmentId.toLowerCase(),
@@ -254,10 +250,7 @@ export function commandRoutes(
           database,
           processor,
           async wanted() {
-            await checkAmount(database, id, command);
-            await checkArrival(database, peers, id, command);
-            await checkReference(database, mayRepeat, id, command);
-            assertFits(command);
+            await checkCommand(command, id, { database, peers, mayRepeat });
             return { orderId: id, command, expectedSequence: await expectedSequence(request, database, id) };
           },
           answer: ({ row, events }) => outcomeOf(command, row, events.at(-1)?.time ?? new Date().toISOString()),
@@ -295,73 +288,12 @@ export function commandRoutes(
   }
 }
 
-/** The currency is only known with the order, so the scale of an amount is checked there. */
-async function checkAmount(database: Database, id: string, command: OrderCommand): Promise<void> {
-  if (command.type !== 'requestRefund') return;
-  const named = [
-    { pointer: '/amount', amount: command.amount },
-    ...(command.lines ?? []).map(({ amount }, index) => ({ pointer: `/lines/${index}/amount`, amount })),
-  ];
-  if (named.every(({ amount }) => amount === undefined)) return;
-  const { currency } = (await loadOne(database, id)).state!;
-  for (const { pointer, amount } of named) {
-    const minor = amount === undefined ? 1n : parseAmount(amount, currency);
-    if (minor === undefined || minor <= 0n)
-      throw new Problem('AMOUNT_INVALID', `"${amount}" is not a positive amount in ${currency}.`, {
-        errors: [{ pointer, detail: 'is not a positive amount' }],
-      });
-  }
-}
-
 /** Pieces by SKU and by line as one list; undefined where neither is given. */
 function piecesOf(
   items: Static<typeof goods.ReceiveReturn>['items'],
   lines: Static<typeof goods.ReceiveReturn>['lines'],
 ): readonly ArrivedPieces[] | undefined {
   return items || lines ? ([...(items ?? []), ...(lines ?? [])] as ArrivedPieces[]) : undefined;
-}
-
-/** Goods are only received where inventory can take them in: once the receipt is accepted, they are there. */
-async function checkArrival(
-  database: Database,
-  peers: Pick<Peers, 'checkArrival'>,
-  id: string,
-  command: OrderCommand,
-): Promise<void> {
-  if (command.type !== 'receiveReturn') return;
-  const { state } = await loadOne(database, id);
-  const receipt = receiptOf(state!, command);
-  // What is refused there is refused by the order, with all that it says.
-  if (isRefusal(receipt)) return;
-  const places = Map.groupBy(receipt.shelved, ({ location }) => location);
-  if (command.location !== undefined && !places.has(command.location)) places.set(command.location, []);
-  const arrivals = [...places].map(([location, items]) => peers.checkArrival({ location, items }));
-  const refusal = (await Promise.all(arrivals))
-    .map((answer) => answer.refusal)
-    .find((refused) => refused !== undefined);
-  if (refusal)
-    throw new Problem(refusal.refused, refusal.detail, {
-      errors: [
-        refusal.refused === 'UNKNOWN_SKU'
-          ? { pointer: '/items', detail: 'are no product here' }
-          : { pointer: '/location', detail: 'cannot take the goods in' },
-      ],
-    });
-}
-
-/** A reference that another order holds is refused with that order; the save would only say that somebody was faster. */
-async function checkReference(
-  database: Database,
-  mayRepeat: MayRepeat,
-  id: string,
-  command: OrderCommand,
-): Promise<void> {
-  if (command.type !== 'amend' || typeof command.changes.reference !== 'string') return;
-  const { channel } = (await loadOne(database, id)).state!;
-  const claim = { channel, reference: command.changes.reference };
-  const holder = mayRepeat(channel) ? undefined : (await referenceHolders(database, [claim])).get(referenceKey(claim));
-  if (holder !== undefined && holder !== id)
-    throw new Problem('REFERENCE_TAKEN', referenceTaken(claim, holder), { members: { orderId: holder } });
 }
 
 /** What no order has. */
@@ -376,12 +308,4 @@ async function expectedSequence(request: FastifyRequest, database: Database, id:
   if (versions.length <= 1) return versions[0] ?? NEVER;
   const { sequence } = await loadOne(database, id);
   return versions.includes(sequence) ? sequence : NEVER;
-}
-
-/** An amendment must fit into an event that every broker takes. */
-function assertFits(command: OrderCommand): void {
-  if (command.type !== 'amend') return;
-  const bytes = Buffer.byteLength(JSON.stringify(command.changes));
-  if (bytes > EVENT_MAX_BYTES)
-    throw new Problem('PAYLOAD_TOO_LARGE', `The changes take ${bytes} bytes, of at most ${EVENT_MAX_BYTES}.`);
 }
