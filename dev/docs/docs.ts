@@ -8,6 +8,7 @@ import { incompatibilities, isWidening } from './compatibility.ts';
 import { type Json, type JsonObject, jsonText, sorted } from './json.ts';
 import { lifecycleDocument } from './lifecycle.ts';
 import { packageVersion } from '#system/version.ts';
+import { metricsDocument } from './metrics.ts';
 import { openApi } from './openapi.ts';
 import { roomsOf, roomsPicture } from './rooms.ts';
 import { configurationDocument, errorsDocument } from './tables.ts';
@@ -38,6 +39,7 @@ export async function generatedFiles(): Promise<Map<string, string>> {
   const files = new Map<string, string>([
     ['docs/lifecycle.md', lifecycleDocument()],
     ['docs/configuration.md', configurationDocument()],
+    ['docs/metrics.md', metricsDocument()],
     ['docs/api/errors.md', errorsDocument()],
     ['docs/rooms.svg', roomsPicture(roomsOf(ROOT))],
     ['docs/api/openapi.json', jsonText(document)],

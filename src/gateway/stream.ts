@@ -6,6 +6,7 @@ import { Problem } from '#platform/http/problems.ts';
 import type { Bus } from '#platform/log/bus.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
 import type { Metrics } from '#platform/telemetry/metrics.ts';
+import { gatewayMetrics } from './metrics.ts';
 import { type Entry, FanOut, type Feed, isBehind, LogFeed, type Place } from './stream-feeds.ts';
 
 /**
@@ -72,11 +73,9 @@ export class Stream {
     this.#options = options;
     // A log that every process reads needs nobody to fan it out, and is right whatever becomes of Redis.
     this.#feed = bus.log ? new LogFeed(bus, bus.log, publicUrl) : new FanOut(bus, cache, publicUrl);
-    this.#gauge = metrics.gauge({ name: 'olms_stream_clients', help: 'Clients of GET /stream' });
-    this.#dropped = metrics.counter({
-      name: 'olms_stream_dropped_total',
-      help: 'Clients of GET /stream that were disconnected because they read too slowly',
-    });
+    const { clients, dropped } = gatewayMetrics(metrics);
+    this.#gauge = clients;
+    this.#dropped = dropped;
   }
 
   /** Throws a {@link Problem} where one more client of this key cannot be served. */

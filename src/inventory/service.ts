@@ -10,6 +10,7 @@ import { Shortages } from './shortages.ts';
 import { Backorders } from './backorders.ts';
 import { inventoryAudit } from './audit.ts';
 import { type InventoryCommand, inventoryRules, type Reservation, type StockOfSku } from './rules.ts';
+import { measureLine, stockCounter } from './metrics.ts';
 import { inventoryRoutes } from './routes.ts';
 import { inventoryStore } from './store.ts';
 import { arrivalRefusal } from './store/locations.ts';
@@ -60,7 +61,9 @@ function createInventory({ database, bus, clock, logger, metrics, tracing, soleW
     logger,
     metrics: metrics.processor('inventory'),
     tracing,
+    committed: stockCounter(metrics),
   });
+  measureLine(metrics, database);
   const submit = (orderId: string, command: InventoryCommand): Promise<unknown> => {
     const id = uuidv7();
     return processor.submit({ orderId, command, cause: { causationid: id, correlationid: id } });

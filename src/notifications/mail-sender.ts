@@ -6,8 +6,10 @@ import type { Database } from '#platform/database/database.ts';
 import { isTransient } from '#platform/database/failures.ts';
 import { startDuePoller } from '#platform/processor/due.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
+import type { Metrics } from '#platform/telemetry/metrics.ts';
 import type { Tracing } from '#platform/telemetry/tracing.ts';
 import { htmlMail } from './html-mail.ts';
+import { notificationsMetrics } from './metrics.ts';
 import { type ClaimedMail, claimMails, type MailResult, markMails, nextMailMs } from './store.ts';
 
 /**
@@ -47,6 +49,7 @@ export interface MailSenderOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly tracing?: Tracing | undefined;
+  readonly metrics: Metrics;
 }
 
 /** Waiting time after a failed attempt; the first attempt is number 1. */
@@ -74,7 +77,8 @@ function isDefinite({ code, responseCode }: SmtpError): boolean {
   return (code === 'EENVELOPE' || code === 'EMESSAGE') && responseCode !== undefined && responseCode >= 500;
 }
 
-export function startMailSender({ smtpUrl, from, database, clock, logger, tracing }: MailSenderOptions): MailSender {
+export function startMailSender(options: MailSenderOptions): MailSender {
+  const { smtpUrl, from, database, clock, logger, metrics, tracing } = options;
   const transport = createTransport({
     url: smtpUrl,
     pool: true,
@@ -86,6 +90,7 @@ export function startMailSender({ smtpUrl, from, database, clock, logger, tracin
     disableUrlAccess: true,
   });
   const domain = domainOf(from);
+  const { outcomes } = notificationsMetrics(metrics);
   let stopping = false;
 
   const send = async (mail: ClaimedMail): Promise<MailResult> => {
@@ -140,7 +145,9 @@ export function startMailSender({ smtpUrl, from, database, clock, logger, tracin
   const mark = async (results: readonly MailResult[], untilMs: number): Promise<void> => {
     for (;;) {
       try {
-        return await database.write([markMails(results)]);
+        await database.write([markMails(results)]);
+        for (const { status } of results) outcomes.labels('email', status === 'queued' ? 'delayed' : status).inc();
+        return;
       } catch (error) {
         if (!isTransient(error) || stopping || clock.nowMs() + MARK_AGAIN_MS > untilMs) throw error;
         await sleep(MARK_AGAIN_MS);

@@ -6,6 +6,7 @@ import type { ServiceDefinition } from '#platform/service.ts';
 import { notificationsAudit } from './audit.ts';
 import { notificationsSettings } from './settings.ts';
 import { type MailSender, startMailSender } from './mail-sender.ts';
+import { measureMails, notificationCounter } from './metrics.ts';
 import { notificationProjection } from './projection.ts';
 import { notificationRoutes } from './routes.ts';
 import { type Correspondence, type MailQueued, type Notification, notificationRules } from './rules.ts';
@@ -46,12 +47,15 @@ export const notifications: ServiceDefinition = {
       tracing,
       perform: () => sender?.queued(),
       lingerMs: LINGER_MS,
+      committed: notificationCounter(metrics),
     });
+    measureMails(metrics, database, () => clock.nowMs());
     return {
       routes: (app) => notificationRoutes(app, { database }),
       consumer: processor,
       async start() {
-        if (smtpUrl !== '') sender = startMailSender({ smtpUrl, from: mailFrom, database, clock, logger, tracing });
+        const sending = { smtpUrl, from: mailFrom, database, clock, logger, metrics, tracing };
+        if (smtpUrl !== '') sender = startMailSender(sending);
         await processor.start();
       },
       async stop() {

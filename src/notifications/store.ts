@@ -240,3 +240,15 @@ export async function nextMailMs(database: Database): Promise<number | undefined
   );
   return row?.next?.getTime();
 }
+
+const QUEUED_MAX = 10_000;
+
+/** How many mails are queued, and for how long the next has been due that nobody has sent. */
+export async function queuedMails(database: Database, nowMs: number): Promise<{ queued: number; lateSeconds: number }> {
+  const [row] = await database.query<{ queued: number; late: number }>(
+    `select count(*)::int as queued, coalesce(greatest(extract(epoch from $1::timestamptz - min(next_attempt_at)), 0), 0)::float8 as late
+     from (select next_attempt_at from notifications.notifications where status = 'queued' order by next_attempt_at limit ${QUEUED_MAX}) queued`,
+    [isoTime(nowMs)],
+  );
+  return { queued: row!.queued, lateSeconds: row!.late };
+}

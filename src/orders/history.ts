@@ -84,6 +84,10 @@ export class HistoryMirror implements Consumer {
     return this.#follower.lag();
   }
 
+  lagByPartition(): ReadonlyMap<number, number> {
+    return this.#follower.lagByPartition();
+  }
+
   healthy(): Health {
     return this.#follower.healthy();
   }

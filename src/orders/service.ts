@@ -12,6 +12,7 @@ import { deadlinesOf, ordersSettings } from './settings.ts';
 import { startFollowUps } from './follow-ups.ts';
 import { HISTORY_CONSUMER, HistoryMirror, historyReplay } from './history.ts';
 import { Imports } from './imports.ts';
+import { measureOpenOrders, orderCounter, ordersMetrics } from './metrics.ts';
 import { Intake } from './intake.ts';
 import type { Order } from './rules/state.ts';
 import type { OrderCommand } from './rules/commands.ts';
@@ -74,7 +75,10 @@ function createOrders({
     logger,
     metrics: metrics.processor('orders'),
     tracing,
+    committed: orderCounter(metrics),
   });
+  const { created } = ordersMetrics(metrics);
+  measureOpenOrders(metrics, database, () => clock.nowMs());
   const intake = new Intake({
     database,
     bus,
@@ -94,7 +98,10 @@ function createOrders({
       if (behindMs <= config.intakeLagMaxMs) return undefined;
       return `Orders are taken again when those before them are through: the log is ${Math.round(behindMs / 1000)} s behind.`;
     },
-    onTaken: (rows) => processor.remember(rows),
+    onTaken(rows) {
+      created.inc(rows.length);
+      processor.remember(rows);
+    },
   });
   const waiters = new Waiters(database, processor);
   const shown = cache?.shared

@@ -284,6 +284,10 @@ function amendmentWrites(amended: readonly RowChange<Order>[], mayRepeat: MayRep
   return writes;
 }
 
+/** Since when the order is in its status, wherever an event comes with the time of the change. */
+const STATUS_SINCE =
+  'status_since = case when t.status = r.status then coalesce(t.status_since, t.updated_at) else r.updated_at end';
+
 /** What changes more of an order than where it stands. */
 const AMENDING: ReadonlySet<string> = new Set(['OrderAmended', 'OrderChanged']);
 
@@ -311,6 +315,7 @@ export const orderStore = (mayRepeat: MayRepeat): ProcessorStore<Order, never> =
       writes.push(
         updateRows('states', 'orders.order_states', ['order_id'], STATE_COLUMNS, rows(changed), {
           revision: 'version',
+          set: [STATUS_SINCE],
         }),
       );
     if (marked.length > 0)

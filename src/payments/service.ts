@@ -10,7 +10,7 @@ import { type ProcessorParts, replayable } from '#platform/processor/preview.ts'
 import type { Service, ServiceDefinition, ServiceDependencies } from '#platform/service.ts';
 import { paymentsAudit } from './audit.ts';
 import { type PaymentsConfig, readConfig, settings } from './settings.ts';
-import { paymentsMetrics } from './metrics.ts';
+import { measureWaiting, moneyCounter, paymentsMetrics } from './metrics.ts';
 import { byHandRoute } from './by-hand.ts';
 import { ProviderCalls } from './provider-calls.ts';
 import { createProviders, providerNames } from './providers.ts';
@@ -102,7 +102,9 @@ export const payments: ServiceDefinition = {
       metrics: metrics.processor('payments'),
       tracing,
       perform: (effects) => calls.perform(effects),
+      committed: moneyCounter(metrics),
     });
+    measureWaiting(metrics, database, [...providers.keys()], () => clock.nowMs());
 
     /** Looks after every operation whose time has come: after a lost reply, an outage, or a crash between saving and calling. */
     async function reconcile(): Promise<void> {

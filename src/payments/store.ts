@@ -143,6 +143,26 @@ export async function duePayments(
   return rows.map((row) => row.order_id);
 }
 
+const WAITING_MAX = 10_000;
+
+/** By provider: payments with an operation of unknown outcome, those in doubt, and for how long the next attempt has been due. */
+export async function waitingPayments(
+  database: Database,
+  nowMs: number,
+): Promise<Map<string, { waiting: number; inDoubt: number; lateSeconds: number }>> {
+  const rows = await database.query<{ provider: string; waiting: number; in_doubt: number; late: number }>(
+    `select provider, count(*)::int as waiting,
+       count(*) filter (where operations::text like '%"in_doubt"%')::int as in_doubt,
+       greatest(extract(epoch from $1::timestamptz - min(next_attempt_at)), 0)::float8 as late
+     from (select provider, operations, next_attempt_at from ${TABLE} where next_attempt_at is not null order by next_attempt_at limit ${WAITING_MAX}) open
+     group by provider`,
+    [isoTime(nowMs)],
+  );
+  return new Map(
+    rows.map(({ provider, waiting, in_doubt, late }) => [provider, { waiting, inDoubt: in_doubt, lateSeconds: late }]),
+  );
+}
+
 /** Payments that wait for a provider which is none of these: nothing settles them. */
 export async function waitingForOtherProviders(
   database: Database,

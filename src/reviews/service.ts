@@ -7,6 +7,7 @@ import type { ServiceDefinition } from '#platform/service.ts';
 import { reviewsAudit } from './audit.ts';
 import { reviewsSettings } from './settings.ts';
 import { type ReviewDeadlines, watchReviewDeadlines } from './deadlines.ts';
+import { measureReviews } from './metrics.ts';
 import { reviewRoutes } from './routes.ts';
 import { type Review, type ReviewCommand, type ReviewOpened, reviewRules } from './rules.ts';
 import { reviewStore } from './store.ts';
@@ -46,6 +47,7 @@ export const reviews: ServiceDefinition = {
       perform: (effects) => deadlines?.opened(effects),
       lingerMs: LINGER_MS,
     });
+    measureReviews(metrics, database, () => clock.nowMs());
     return {
       routes: (app) => reviewRoutes(app, { processor, database }),
       consumer: processor,

@@ -1,3 +1,4 @@
+import { isoTime } from '#contracts/time.ts';
 import type { Row } from '#platform/processor/aggregate.ts';
 import type { Database } from '#platform/database/database.ts';
 import { type Columns, insertRows, updateRows, type Write } from '#platform/database/statement.ts';
@@ -134,4 +135,20 @@ export async function nextDeadlines(
     [limit],
   );
   return rows.map((row) => ({ orderId: row.order_id, deadlineMs: row.deadline_at.getTime() }));
+}
+
+const PENDING_MAX = 10_000;
+
+/** How many reviews wait for a person, how many of them past their time, and for how long the oldest of all has been open. */
+export async function pendingReviews(
+  database: Database,
+  nowMs: number,
+): Promise<{ pending: number; late: number; oldestSeconds: number }> {
+  const [row] = await database.query<{ pending: number; late: number; oldest: number }>(
+    `select count(*)::int as pending, count(*) filter (where deadline_at < $1)::int as late,
+       coalesce(greatest(extract(epoch from $1::timestamptz - min(opened_at)), 0), 0)::float8 as oldest
+     from (select deadline_at, opened_at from reviews.reviews where status = 'pending' order by deadline_at limit ${PENDING_MAX}) pending`,
+    [isoTime(nowMs)],
+  );
+  return { pending: row!.pending, late: row!.late, oldestSeconds: row!.oldest };
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { Database } from '#platform/database/database.ts';
+import { databaseMetrics, databaseName } from '#platform/database/metrics.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '#platform/database/embedded/server.ts';
 import { assertMigrated, migrate } from '#platform/database/migrate.ts';
 import { labelOf, readMigrations } from '#platform/database/migration-files.ts';
@@ -11,6 +12,7 @@ import type { Job } from '#platform/runtime/job.ts';
 import type { Environment } from '#platform/runtime/settings.ts';
 import type { ServiceDefinition } from '#platform/service.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
+import type { Metrics } from '#platform/telemetry/metrics.ts';
 import { SERVICES, usesLog } from './services.ts';
 import { databaseUrlOf, directDatabaseUrlOf, type ProcessConfig } from './settings.ts';
 import { packageVersion } from './version.ts';
@@ -59,6 +61,7 @@ export interface DatabasesOptions {
   readonly chosen: readonly ServiceDefinition[];
   readonly kafka: boolean;
   readonly logger: Logger;
+  readonly metrics: Metrics;
   readonly closers: Closers;
 }
 
@@ -70,6 +73,7 @@ export async function openDatabases({
   chosen,
   kafka,
   logger,
+  metrics,
   closers,
 }: DatabasesOptions): Promise<Databases> {
   const urls = new Map(definitions.map(({ name }) => [name, databaseUrlOf(name, env)]));
@@ -96,6 +100,7 @@ export async function openDatabases({
       poolSize: config.poolSize,
       statementTimeoutMs,
       applicationName: processName(knownFiles, all ? [] : services.map(({ name }) => name)),
+      observe: databaseMetrics(metrics).observer(databaseName(url)),
       soleWriter: configured === '' && all && !kafka && embedded!.owned,
     });
     closers.push(() => database.close());

@@ -16,6 +16,7 @@ import type { Tracing } from '#platform/telemetry/tracing.ts';
 import { readinessChecks } from './checks.ts';
 import { type Databases, hasLog } from './databases.ts';
 import { describeApi } from './description.ts';
+import { measureSystem } from './measurements.ts';
 import { type Messaging, relayConsumer } from './messaging.ts';
 import { peerRoutes, type Remote } from './remote.ts';
 import type { ProcessConfig } from './settings.ts';
@@ -82,7 +83,8 @@ export async function createApp({
     if (service.consumer) consumers.set(name, service.consumer);
     for (const [further, consumer] of Object.entries(service.consumers ?? {})) consumers.set(further, consumer);
   }
-  const relay = relayConsumer(messaging.relays);
+  const relay = relayConsumer(messaging.relays.map((each) => each.relay));
+  measureSystem({ metrics, databases, messaging, consumers });
   const vital = new Set(definitions.filter((definition) => definition.vital).map(({ name }) => name));
   const elsewhere = definitions.flatMap(({ name, paths }) =>
     paths && !services.has(name) ? [{ name, paths, remote: remote.services.get(name) }] : [],

@@ -11,7 +11,8 @@ import { type Closers, type Databases, hasLog } from './databases.ts';
 
 export interface Messaging {
   readonly bus: Bus;
-  readonly relays: readonly Relay[];
+  /** Of each log that services of this process write to, with the address of its database. */
+  readonly relays: readonly { readonly url: string; readonly relay: Relay }[];
   /** The log can be away while everything else is there. */
   readonly apart: boolean;
 }
@@ -49,8 +50,8 @@ export async function startMessaging({
   ]);
   const bus = await KafkaBus.open(kafka, logger, metrics);
   closers.push(() => bus.close());
-  const relays: Relay[] = [];
-  for (const { directUrl, database, services } of databases.distinct.filter(hasLog)) {
+  const relays: { url: string; relay: Relay }[] = [];
+  for (const { url, directUrl, database, services } of databases.distinct.filter(hasLog)) {
     if (services.every(({ emits }) => emits === undefined)) continue;
     const relay = await Relay.start({
       config: kafka,
@@ -61,7 +62,7 @@ export async function startMessaging({
       recentCommits: bus.recentCommits,
     });
     closers.push(() => relay.stop());
-    relays.push(relay);
+    relays.push({ url, relay });
   }
   return { bus, relays, apart: true };
 }

@@ -87,7 +87,16 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     const cache = await openCache(config, logger, metrics);
     closers.push(() => cache.close());
     const withKafka = kafka.brokers !== '';
-    const databases = await openDatabases({ env, config, definitions, chosen, kafka: withKafka, logger, closers });
+    const databases = await openDatabases({
+      env,
+      config,
+      definitions,
+      chosen,
+      kafka: withKafka,
+      logger,
+      metrics,
+      closers,
+    });
     const messaging = await startMessaging({ kafka, databases, logger, metrics, closers });
     const bus = config.consume ? messaging.bus : pausedBus(messaging.bus);
 

@@ -6,7 +6,7 @@ import type { KafkaUnderTest } from './kafka-support.ts';
 import { append, disorder, stories, TestConsumer, until, untilEffects } from './support.ts';
 
 async function faultsOf(metrics: Metrics): Promise<Record<string, number>> {
-  const { values } = await metrics.registry.getSingleMetric('olms_log_faults_total')!.get();
+  const values = await metrics.values('olms_log_faults_total');
   return Object.fromEntries(values.map(({ labels, value }) => [String(labels['kind']), value]));
 }
 

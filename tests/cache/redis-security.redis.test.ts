@@ -200,7 +200,7 @@ test.concurrent.for<[string, () => [string, Partial<TlsFiles>], RegExp]>([
   await until('the reason', () => reason.test(cache.healthy().detail), { describe: () => cache.healthy().detail });
   expect(cache.healthy().ok).toBe(false);
   expect(await cache.getVersioned('k')).toEqual({ lease: undefined });
-  expect(await metrics.registry.metrics()).toContain('olms_cache_up 0');
+  expect((await metrics.text()).body).toContain('olms_cache_up 0');
   // It does not come and go while nothing changes.
   const reported = lines.length;
   await sleep(1_500);
@@ -251,7 +251,7 @@ test('a user who is removed while it runs, and comes back', async () => {
   await until('it to be reported', () => /REDIS_AUTHENTICATION_FAILED/.test(cache.healthy().detail), {
     describe: () => cache.healthy().detail,
   });
-  expect(await metrics.registry.metrics()).toContain('olms_cache_up 0');
+  expect((await metrics.text()).body).toContain('olms_cache_up 0');
   await admin.call('ACL', 'SETUSER', 'olms', 'on', `>${PASSWORDS.olms}`, ...RIGHTS);
   await until('it to be back', () => cache.healthy().ok, { describe: () => cache.healthy().detail });
 });

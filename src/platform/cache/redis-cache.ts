@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { Redis, type RedisOptions } from 'ioredis';
-import type { Counter, Gauge } from 'prom-client';
 import type { Health } from '#platform/runtime/health.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
 import type { Metrics } from '#platform/telemetry/metrics.ts';
@@ -16,6 +15,7 @@ import {
   takenOf,
   type Versioned,
 } from './cache.ts';
+import { type CacheMetrics, cacheMetrics } from './metrics.ts';
 import type { TlsFiles } from '#platform/runtime/tls.ts';
 import { Connector, redisReason, tlsOptionsOf } from './redis-connection.ts';
 import { type Scripted, SCRIPTS } from './redis-scripts.ts';
@@ -66,10 +66,7 @@ export class RedisCache implements Cache {
   readonly #client: Redis & Scripted;
   readonly #listeners = new Set<(up: boolean) => void>();
   readonly #followers = new Set<() => void>();
-  readonly #gauge: Gauge;
-  readonly #hits: Counter;
-  readonly #misses: Counter;
-  readonly #errors: Counter;
+  readonly #metrics: CacheMetrics;
   #up = false;
   #failures = 0;
   #reason = 'not connected yet';
@@ -80,10 +77,7 @@ export class RedisCache implements Cache {
   private constructor(options: RedisCacheOptions) {
     this.#options = options;
     const { metrics } = options;
-    this.#gauge = metrics.gauge({ name: 'olms_cache_up', help: '1 while Redis answers' });
-    this.#hits = metrics.counter({ name: 'olms_cache_hits_total', help: 'Values found in Redis' });
-    this.#misses = metrics.counter({ name: 'olms_cache_misses_total', help: 'Values not found in Redis' });
-    this.#errors = metrics.counter({ name: 'olms_cache_errors_total', help: 'Calls to Redis that failed' });
+    this.#metrics = cacheMetrics(metrics);
     const tls = tlsOptionsOf(options.url, options.tls ?? NO_FILES);
     this.#client = new Redis(options.url, { ...CLIENT_OPTIONS, ...tls, scripts: SCRIPTS }) as Redis & Scripted;
     this.#client.on('error', (error: Error) => {
@@ -156,7 +150,7 @@ export class RedisCache implements Cache {
     this.#up = true;
     this.#failures = 0;
     this.#lastAnswerMs = performance.now();
-    this.#gauge.set(1);
+    this.#metrics.up.set(1);
     this.#options.logger.info('Redis answers');
     for (const listener of this.#listeners) listener(true);
   }
@@ -165,7 +159,7 @@ export class RedisCache implements Cache {
     if (!this.#up || this.#closed) return;
     this.#up = false;
     this.#reason = reason;
-    this.#gauge.set(0);
+    this.#metrics.up.set(0);
     this.#options.logger.warn({ reason }, 'Redis is away; going on without it');
     for (const listener of this.#listeners) listener(false);
     clearTimeout(this.#probe);
@@ -175,13 +169,15 @@ export class RedisCache implements Cache {
   /** One call; undefined where Redis is away or did not answer well. */
   async #call<Answer>(send: () => Promise<unknown>): Promise<Answer | undefined> {
     if (!this.#up) return undefined;
+    const startedMs = performance.now();
     try {
       const answer = await send();
       this.#failures = 0;
       this.#lastAnswerMs = performance.now();
+      this.#metrics.seconds.observe((this.#lastAnswerMs - startedMs) / 1000);
       return answer as Answer;
     } catch (error) {
-      this.#errors.inc();
+      this.#metrics.errors.inc();
       if (++this.#failures >= FAILURES_MAX) this.#down(this.#reasonOf(error as Error));
       return undefined;
     }
@@ -197,10 +193,10 @@ export class RedisCache implements Cache {
       this.#client.olmsGet(this.#key(key), lease, LEASE_MS),
     );
     if (found?.length === 2) {
-      this.#hits.inc();
+      this.#metrics.hits.inc();
       return { version: Number(found[0]), value: found[1] };
     }
-    this.#misses.inc();
+    this.#metrics.misses.inc();
     return { lease: found?.length === 1 ? lease : undefined };
   }
 

@@ -30,6 +30,8 @@ export interface DatabaseOptions {
   readonly applicationName: string;
   /** No other process writes here: what was read once is true until this process changes it. */
   readonly soleWriter?: boolean;
+  /** Takes each statement that ended, well or not, with the seconds it took. */
+  readonly observe?: (kind: 'read' | 'write', seconds: number) => void;
 }
 
 type QueryRow = Record<string, unknown>;
@@ -44,6 +46,7 @@ function reservedOf(poolSize: number): number {
 /** What the database is for callers and for consumers alike. */
 interface Common {
   readonly pool: pg.Pool;
+  readonly observe: NonNullable<DatabaseOptions['observe']>;
   statements: number;
   readonly afterWrite: Set<() => void>;
   /** Undefined where a session does not last as long as what is prepared in it. */
@@ -89,6 +92,7 @@ export class Database {
     this.#reads = new Gate(poolSize - reservedOf(poolSize), CONNECT_TIMEOUT_MS);
     this.#common = {
       pool: this.pool,
+      observe: options.observe ?? (() => {}),
       statements: 0,
       afterWrite: new Set(),
       statementNames: sharedSessions ? undefined : new Map(),
@@ -99,6 +103,11 @@ export class Database {
   /** The same database for consumers: their reads wait behind nobody else's. */
   get reserved(): Database {
     return this.#reserved ?? this;
+  }
+
+  /** Statements that wait for a connection. */
+  get waiting(): number {
+    return this.pool.waitingCount + (this.#reads?.waiting ?? 0);
   }
 
   /** Statements sent by this process, for the statement budget of the benchmark. */
@@ -118,14 +127,20 @@ export class Database {
 
   async #read<Row extends QueryRow>(query: pg.QueryConfig): Promise<Row[]> {
     this.#common.statements++;
-    const asked = this.#reads ? this.#reads.through(() => this.pool.query<Row>(query)) : this.pool.query<Row>(query);
-    return (await asked).rows;
+    const startedMs = performance.now();
+    try {
+      const asked = this.#reads ? this.#reads.through(() => this.pool.query<Row>(query)) : this.pool.query<Row>(query);
+      return (await asked).rows;
+    } finally {
+      this.#common.observe('read', (performance.now() - startedMs) / 1000);
+    }
   }
 
   /** Commits all writes as one statement, or none. Throws {@link ConflictError} where an expectation fails. */
   async write(writes: readonly Write[]): Promise<void> {
     if (writes.length === 0) return;
     this.#common.statements++;
+    const startedMs = performance.now();
     try {
       const statement = joinWrites(writes);
       const { text, values } = statement;
@@ -137,6 +152,7 @@ export class Database {
       if (code === CHECK_VIOLATION && constraint?.startsWith('guard_')) throw new ConflictError(constraint, error);
       throw error;
     } finally {
+      this.#common.observe('write', (performance.now() - startedMs) / 1000);
       for (const listener of this.#common.afterWrite) listener();
     }
   }

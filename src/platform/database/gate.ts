@@ -10,6 +10,11 @@ export class Gate {
     this.#waitMaxMs = waitMaxMs;
   }
 
+  /** How many wait in line. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
   /** Does it once there is room. Throws where that takes too long. */
   async through<Result>(work: () => Promise<Result>): Promise<Result> {
     if (this.#inside < this.#max) this.#inside++;

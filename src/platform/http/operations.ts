@@ -124,7 +124,7 @@ export function operationsRoutes(app: FastifyInstance, options: OperationsOption
         tags,
         summary: 'Prometheus metrics',
         description:
-          'Needs the token of METRICS_TOKEN or an API key; outside of production neither from the same machine.',
+          'As OpenMetrics, with ids of traces, to whoever accepts `application/openmetrics-text`. Needs the token of METRICS_TOKEN or an API key; outside of production neither from the same machine.',
         response: { 200: answer('The metrics', Type.String(), { media: 'text/plain' }) },
       },
     },
@@ -136,9 +136,8 @@ export function operationsRoutes(app: FastifyInstance, options: OperationsOption
         !(await options.authenticate(request))
       )
         throw new Problem('UNAUTHENTICATED', 'Send the token of METRICS_TOKEN, or an API key, as a bearer.');
-      return reply
-        .header('content-type', options.metrics.registry.contentType)
-        .send(await options.metrics.registry.metrics());
+      const { contentType, body } = await options.metrics.text(request.headers.accept);
+      return reply.header('content-type', contentType).send(body);
     },
   );
   descriptionRoutes(app, options.document ?? (() => app.openApi()), options.publicUrl ?? (() => ''));

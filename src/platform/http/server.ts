@@ -13,6 +13,7 @@ import { parseJsonBodies } from './json-body.ts';
 import { type ConnectionLimits, limitConnections } from './limits/connections.ts';
 import { Admission } from './limits/admission.ts';
 import { closeUnread } from './limits/answered.ts';
+import { exemplarOf, httpMetrics } from './metrics.ts';
 import { headProblem } from './request-head.ts';
 import { beginRequestTrace, endRequestTrace } from './request-trace.ts';
 import { Problem, problemDocument, problemOf, sendProblem } from './problems.ts';
@@ -91,16 +92,7 @@ export interface HttpLimits extends ConnectionLimits {
 /** A Fastify instance with what every route shares: correlation, authentication, problem+json, metrics. */
 export function createHttp(options: HttpOptions): FastifyInstance {
   const { logger, metrics, tracing, version = '', tags = [], behindGateway = false } = options;
-  const seconds = metrics.histogram({
-    name: 'olms_http_request_seconds',
-    help: 'HTTP requests by route',
-    labelNames: ['method', 'route', 'status'],
-  });
-  const refused = metrics.counter({
-    name: 'olms_refused_total',
-    help: 'Requests refused, by error code',
-    labelNames: ['code'],
-  });
+  const { seconds, refused } = httpMetrics(metrics);
   const app = fastify({
     logger: false,
     // What is no URL, or one with a part too long for any route, meets no route and none of its hooks.
@@ -172,7 +164,16 @@ export function createHttp(options: HttpOptions): FastifyInstance {
   finishAnswers(app, (request, length) => admission.answered(request, length));
   app.addHook('onResponse', async (request, reply) => {
     const route = request.routeOptions.url ?? 'unknown';
-    seconds.labels(request.method, route, String(reply.statusCode)).observe(reply.elapsedTime / 1000);
+    seconds.observe({
+      labels: {
+        method: request.method,
+        route,
+        status: String(reply.statusCode),
+        role: request.principal?.role ?? 'anonymous',
+      },
+      value: reply.elapsedTime / 1000,
+      exemplarLabels: exemplarOf(request.cause?.traceparent),
+    });
     endRequestTrace(request, reply.statusCode);
     if (!request.raw.complete) closeUnread(request);
   });

@@ -19,9 +19,10 @@ import {
 } from '#platform/log/bus.ts';
 import type { KafkaConfig } from './settings.ts';
 import { diagnose } from './errors.ts';
+import { type KafkaMetrics, kafkaMetrics } from './metrics.ts';
 import { KafkaMembership } from './membership.ts';
 import { UNKNOWN_EPOCH } from './ports.ts';
-import { KafkaReader } from './reader.ts';
+import { KafkaReader, type ReaderOptions } from './reader.ts';
 import { ensureTopic } from './topic.ts';
 import { loadTopicOffsets } from './topic-offsets.ts';
 
@@ -39,24 +40,27 @@ export class KafkaBus implements Bus {
   readonly #config: KafkaConfig;
   readonly #logger: Logger;
   readonly #faults: LogFaults;
+  readonly #metrics: KafkaMetrics | undefined;
   readonly #subscriptions = new Set<KafkaSubscription>();
   readonly #observers = new Set<(event: Envelope, position: LogPosition) => void>();
   #live: LiveReader | undefined;
 
-  private constructor(config: KafkaConfig, logger: Logger, faults: LogFaults) {
+  private constructor(config: KafkaConfig, logger: Logger, faults: LogFaults, metrics: KafkaMetrics | undefined) {
     this.#config = config;
     this.#logger = logger;
     this.#faults = faults;
+    this.#metrics = metrics;
   }
 
   /** Makes or checks the topic; throws with what to do where the brokers or the topic do not fit. */
   static async open(config: KafkaConfig, logger: Logger, metrics?: Metrics): Promise<KafkaBus> {
     await ensureTopic(config);
-    return new KafkaBus(config, logger, new LogFaults(metrics));
+    return new KafkaBus(config, logger, new LogFaults(metrics), metrics && kafkaMetrics(metrics));
   }
 
   async subscribe(options: SubscribeOptions): Promise<Subscription> {
-    const subscription = new KafkaSubscription(this.#config, options, this.#logger, this.#faults, () =>
+    const counted = { faults: this.#faults, metrics: this.#metrics };
+    const subscription = new KafkaSubscription(this.#config, options, this.#logger, counted, () =>
       this.#subscriptions.delete(subscription),
     );
     this.#subscriptions.add(subscription);
@@ -124,7 +128,13 @@ class KafkaSubscription implements Subscription {
   #failure: string | undefined;
   #closed = false;
 
-  constructor(config: KafkaConfig, options: SubscribeOptions, logger: Logger, faults: LogFaults, onClose: () => void) {
+  constructor(
+    config: KafkaConfig,
+    options: SubscribeOptions,
+    logger: Logger,
+    counted: Pick<ReaderOptions, 'faults' | 'metrics'>,
+    onClose: () => void,
+  ) {
     this.#config = config;
     this.#options = options;
     this.#logger = logger.child({ consumer: options.consumer });
@@ -136,7 +146,7 @@ class KafkaSubscription implements Subscription {
       types: options.types,
       encoded: options.encoded,
       logger: this.#logger,
-      faults,
+      ...counted,
       onReady: options.onReady,
       onReplaced: () => this.#reload(),
     });
@@ -294,6 +304,10 @@ class KafkaSubscription implements Subscription {
       ? [...this.#owned.values()].filter(({ stored }) => stored === undefined).length
       : 1;
     return { events: unread.events + unknown, ageMs: unread.ageMs };
+  }
+
+  lagByPartition(): ReadonlyMap<number, number> {
+    return this.#reader.unreadByPartition();
   }
 
   failure(): string | undefined {

@@ -60,6 +60,11 @@ export class PartitionBuffer {
     return this.bytes < PARTITION_BYTES_MAX && this.queue.length < PARTITION_EVENTS_MAX;
   }
 
+  /** Records not given out yet; 1 while the end is not known, because there may be one. */
+  get unread(): number {
+    return this.end === undefined ? 1 : Math.max(0, this.end - this.taken);
+  }
+
   /** The epoch under which the record before an offset was written, as far as it is known. */
   epochBefore(offset: number): number {
     return this.#epochs.findLast(({ from }) => from < offset)?.epoch ?? UNKNOWN_EPOCH;
@@ -131,6 +136,24 @@ export class PartitionBuffer {
 
 function bytesOf(record: FetchedRecord): number {
   return record.length + RECORD_OVERHEAD_BYTES;
+}
+
+/** Records of partitions not given out yet, and the age in ms of the oldest buffered one at or behind the offset of `unreadFrom`. */
+export function unreadIn(
+  partitions: Iterable<PartitionBuffer>,
+  timeOf: (record: FetchedRecord) => number | undefined,
+  unreadFrom: (partition: number) => number = () => 0,
+): { events: number; ageMs: number } {
+  let events = 0;
+  let oldestMs = Number.POSITIVE_INFINITY;
+  for (const { number, unread, queue } of partitions) {
+    events += unread;
+    const [first] = queue;
+    if (first && first.offset < unreadFrom(number)) continue;
+    const time = first && timeOf(first);
+    if (time !== undefined) oldestMs = Math.min(oldestMs, time);
+  }
+  return { events, ageMs: Number.isFinite(oldestMs) ? Math.max(0, Date.now() - oldestMs) : 0 };
 }
 
 /** At most so many reasons make one text. */

@@ -5,7 +5,8 @@ import { LogFaults } from '#platform/log/faults.ts';
 import type { KafkaConfig } from './settings.ts';
 import { AskedBrokers } from './asked-brokers.ts';
 import { BrokerError, damagedReason, diagnose, gapReason, truncatedReason } from './errors.ts';
-import { type Damage, PartitionBuffer, standingOf, type Stop } from './partition-buffer.ts';
+import type { KafkaMetrics } from './metrics.ts';
+import { type Damage, PartitionBuffer, standingOf, type Stop, unreadIn } from './partition-buffer.ts';
 import { type Divergence, type FetchedPartition, NO_RECORDS, type ReadPort, UNKNOWN_EPOCH } from './ports.ts';
 import { type TopicMetadata, TopicView } from './topic-view.ts';
 import { openReadPort } from './transport.ts';
@@ -50,6 +51,7 @@ export interface ReaderOptions {
   readonly logger: Logger;
   /** What is met of damage and loss is counted here. */
   readonly faults?: LogFaults | undefined;
+  readonly metrics?: KafkaMetrics | undefined;
   readonly onReady: () => void;
   /** The topic was deleted and made once more: no offset on it holds any longer. */
   readonly onReplaced: () => void;
@@ -90,7 +92,7 @@ export class KafkaReader {
     this.#read = options.encoded ? (json) => json : parseData;
     this.#faults = options.faults ?? new LogFaults();
     this.topic = new TopicView(options.config, options.name, () => this.#replaced());
-    this.#port = openReadPort(options.config, options.types);
+    this.#port = openReadPort(options.config, options.types, options);
   }
 
   /** Reads a partition from an offset, forgetting what was read of it before; see {@link PartitionBuffer} for `epoch`. */
@@ -153,18 +155,14 @@ export class KafkaReader {
     this.#bytes += partition.bytes;
   }
 
+  /** Records of each partition not given out yet, as far as the broker has reported. */
+  unreadByPartition(): ReadonlyMap<number, number> {
+    return new Map([...this.#partitions].map(([number, { unread }]) => [number, unread]));
+  }
+
   /** Records not given out yet, as far as the broker has reported, and the age of the oldest buffered one that was not read before. */
-  unread(unreadFrom: (partition: number) => number = () => 0): { events: number; ageMs: number } {
-    let events = 0;
-    let oldestMs = Number.POSITIVE_INFINITY;
-    for (const partition of this.#partitions.values()) {
-      events += partition.end === undefined ? 1 : Math.max(0, partition.end - partition.taken);
-      const first = partition.queue[0];
-      if (first && first.offset < unreadFrom(partition.number)) continue;
-      const time = first && this.#port.timeOf(first);
-      if (time !== undefined) oldestMs = Math.min(oldestMs, time);
-    }
-    return { events, ageMs: Number.isFinite(oldestMs) ? Math.max(0, Date.now() - oldestMs) : 0 };
+  unread(unreadFrom?: (partition: number) => number): { events: number; ageMs: number } {
+    return unreadIn(this.#partitions.values(), (record) => this.#port.timeOf(record), unreadFrom);
   }
 
   get failure(): string | undefined {

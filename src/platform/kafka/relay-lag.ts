@@ -8,8 +8,14 @@ const COUNT_EVERY_MS = 2_000;
 
 /** How far a relay is behind: what it read last says so, and while there is more than it reads at once, it is counted now and then. */
 export class RelayLag {
-  current: Lag = { events: 0, ageMs: 0 };
+  #events = 0;
+  #oldestMs: number | undefined;
   #countedMs = 0;
+
+  /** As it is now: what waits for brokers that take nothing grows older. */
+  get current(): Lag {
+    return { events: this.#events, ageMs: this.#oldestMs === undefined ? 0 : Math.max(0, Date.now() - this.#oldestMs) };
+  }
 
   /**
    * @param oldest id of the first event that was read, where one was
@@ -26,15 +32,13 @@ export class RelayLag {
   ): Promise<void> {
     let waiting = events;
     if (isFull) {
-      waiting = Math.max(events, this.current.events);
+      waiting = Math.max(events, this.#events);
       if (Date.now() - this.#countedMs > COUNT_EVERY_MS) {
         this.#countedMs = Date.now();
         waiting = (await tailLength(database, after, COUNT_MAX)).rows;
       }
     }
-    this.current = {
-      events: waiting,
-      ageMs: oldest === undefined ? 0 : Math.max(0, Date.now() - idTimeMs(oldest)),
-    };
+    this.#events = waiting;
+    this.#oldestMs = oldest === undefined ? undefined : idTimeMs(oldest);
   }
 }

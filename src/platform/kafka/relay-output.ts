@@ -1,11 +1,13 @@
 import type { Logger } from '#platform/telemetry/logger.ts';
 import { backoffMs, type Backoff } from '#platform/runtime/backoff.ts';
+import type { Metrics } from '#platform/telemetry/metrics.ts';
 import type { LogPosition } from '#platform/log/bus.ts';
 import type { LogFaults } from '#platform/log/faults.ts';
 import type { BehindPartitions } from './behind-partitions.ts';
 import { diagnose, leaderlessReason, lostReason } from './errors.ts';
 import { type KafkaPublisher, type Outgoing, TopicReplacedError } from './publisher.ts';
 import type { LogWatch } from './log-watch.ts';
+import { type KafkaMetrics, kafkaMetrics } from './metrics.ts';
 import { LogCut } from './published-marks.ts';
 import type { RelayParked } from './relay-parked.ts';
 import type { KafkaConfig } from './settings.ts';
@@ -26,6 +28,7 @@ export interface RelayOutputOptions {
   readonly parked: RelayParked;
   readonly behind: BehindPartitions;
   readonly faults: LogFaults;
+  readonly metrics?: Metrics | undefined;
   readonly logger: Logger;
   /** Throws where this process may not publish any more. */
   readonly assertElected: () => void;
@@ -55,9 +58,11 @@ export class RelayOutput {
   /** Why the brokers take nothing at all. */
   #failure: string | undefined;
   #sinceMs: number | undefined;
+  readonly #metrics: KafkaMetrics | undefined;
 
   constructor(options: RelayOutputOptions) {
     this.#options = options;
+    this.#metrics = options.metrics && kafkaMetrics(options.metrics);
   }
 
   get failure(): string | undefined {
@@ -135,6 +140,7 @@ export class RelayOutput {
   /** Sends until every partition took its part or is left behind. Answers the reason where the content is refused. */
   async #send(batch: readonly Outgoing[], page: Page): Promise<string | undefined> {
     const { publisher, assertElected, watch, logger, pause } = this.#options;
+    const metrics = this.#metrics;
     this.#sinceMs = performance.now();
     try {
       for (let attempt = 0; ; attempt++) {
@@ -144,8 +150,11 @@ export class RelayOutput {
           // A partition may have been left behind since the page was read.
           const open = batch.filter(({ partition }) => isOpen(page, partition));
           if (open.length === 0) return undefined;
+          const startedMs = performance.now();
           const { refusal, failed } = await publisher.send(open);
           this.#failure = undefined;
+          metrics?.publishSeconds.observe((performance.now() - startedMs) / 1000);
+          if (refusal === undefined && failed.size === 0) metrics?.published.inc(open.length);
           for (const [partition, error] of failed) this.#leave(page, partition, error);
           return refusal;
         } catch (error) {
@@ -155,6 +164,7 @@ export class RelayOutput {
             for (const { partition } of error.cuts) page.left.add(partition);
             continue;
           }
+          metrics?.publishFailures.inc();
           if (!page.patient) {
             for (const { partition } of batch) if (isOpen(page, partition)) this.#leave(page, partition, error);
             return undefined;
@@ -172,6 +182,7 @@ export class RelayOutput {
   #leave({ from, left }: Page, partition: number, error: unknown): void {
     const { behind, config, logger } = this.#options;
     const { reason } = diagnose(error, config);
+    this.#metrics?.partitionFailures.inc();
     if (!behind.has(partition)) logger.warn({ partition, reason }, 'a partition takes no events; the others go on');
     behind.hold(partition, behind.positionOf(partition) ?? from, reason);
     left.add(partition);

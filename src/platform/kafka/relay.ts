@@ -133,6 +133,7 @@ export class Relay {
       parked: this.#parked,
       behind: this.#behind,
       faults: this.#faults,
+      metrics: options.metrics,
       logger: options.logger,
       assertElected: () => this.#assertElected(),
       watch: this.#watch,

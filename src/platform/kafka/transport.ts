@@ -1,5 +1,6 @@
 import { ClientAppender } from './client/produce.ts';
 import { ClientFetcher } from './client/fetch.ts';
+import { type KafkaMetrics, metered } from './metrics.ts';
 import type { AppendPort, ReadPort } from './ports.ts';
 import type { KafkaConfig } from './settings.ts';
 import { WireFetcher } from './wire/fetch.ts';
@@ -12,9 +13,14 @@ import { WireAppender } from './wire/produce.ts';
  * `client` stays for the day on which brokers change the protocol.
  */
 
-/** `types`: those whose records are wanted; undefined: every type. */
-export function openReadPort(config: KafkaConfig, types: ReadonlySet<string> | undefined): ReadPort {
-  return config.transport === 'client' ? new ClientFetcher(config, types) : new WireFetcher(config, types);
+/** `types`: those whose records are wanted; undefined: every type. `counted`: under which group what is fetched is counted. */
+export function openReadPort(
+  config: KafkaConfig,
+  types: ReadonlySet<string> | undefined,
+  counted: { readonly name?: string; readonly metrics?: KafkaMetrics | undefined } = {},
+): ReadPort {
+  const port = config.transport === 'client' ? new ClientFetcher(config, types) : new WireFetcher(config, types);
+  return counted.metrics ? metered(port, counted.name ?? '', counted.metrics) : port;
 }
 
 export function openAppendPort(config: KafkaConfig): AppendPort {

@@ -72,6 +72,8 @@ export interface Subscription {
    */
   moved(): Promise<boolean>;
   lag(): Lag;
+  /** Events not yet given by each partition that this process reads; only where the log has several. */
+  lagByPartition?(): ReadonlyMap<number, number>;
   /** Stops reading and lets another process read; nothing is saved. */
   close(): Promise<void>;
 }

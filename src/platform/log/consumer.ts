@@ -5,6 +5,8 @@ import type { UnparkChange } from './parked.ts';
 /** A reader of the log as operations see it, be it a service's processor, the relay or the history. */
 export interface Consumer {
   lag(): Lag;
+  /** See {@link Subscription.lagByPartition}. */
+  lagByPartition?(): ReadonlyMap<number, number>;
   healthy(): Health;
   /** Resolves when nothing that it can read now is left to do. */
   settled(): Promise<void>;

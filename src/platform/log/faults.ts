@@ -1,3 +1,4 @@
+import type { Counter } from 'prom-client';
 import type { Metrics } from '#platform/telemetry/metrics.ts';
 
 /**
@@ -12,17 +13,22 @@ const SHOWN_MS = 60_000;
 /** More faults than these at a time say nothing more. */
 const SHOWN_MAX = 5;
 
+/** The counter of faults. */
+export function logFaultsMetric(metrics: Pick<Metrics, 'counter'>): Counter<'kind'> {
+  return metrics.counter({
+    name: 'olms_log_faults_total',
+    help: 'Damaged, lost or missing parts of the log that a consumer or the relay met',
+    labelNames: ['kind'],
+  });
+}
+
 export class LogFaults {
   readonly #count: (kind: LogFaultKind) => void;
   #recent: { readonly text: string; readonly untilMs: number }[] = [];
 
   /** Without metrics, as for a program that reads the log once, faults are only remembered. */
   constructor(metrics?: Pick<Metrics, 'counter'>) {
-    const counter = metrics?.counter({
-      name: 'olms_log_faults_total',
-      help: 'Damaged, lost or missing parts of the log that a consumer or the relay met',
-      labelNames: ['kind'],
-    });
+    const counter = metrics && logFaultsMetric(metrics);
     // A counter that is not there looks like one that stands at zero.
     for (const kind of LOG_FAULT_KINDS) counter?.labels(kind).inc(0);
     this.#count = (kind) => counter?.labels(kind).inc();

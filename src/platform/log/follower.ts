@@ -16,6 +16,8 @@ const SAVE_IDLE_EVERY_MS = 5_000;
 /** A rewind moves stored offsets from outside: a consumer that has not moved them for so long compares them. */
 const COMPARE_EVERY_MS = 2_000;
 
+const NO_PARTITIONS: ReadonlyMap<number, number> = new Map();
+
 export interface FollowerOptions {
   readonly consumer: string;
   /** Event types to be given; where there are none, nothing is read. */
@@ -96,6 +98,10 @@ export class Follower {
 
   lag(): Lag {
     return this.#subscription?.lag() ?? { events: 0, ageMs: 0 };
+  }
+
+  lagByPartition(): ReadonlyMap<number, number> {
+    return this.#subscription?.lagByPartition?.() ?? NO_PARTITIONS;
   }
 
   healthy(): Health {

@@ -60,6 +60,8 @@ export interface ProcessorOptions<State, Command, Effect, Value> {
   readonly opensWith?: readonly string[];
   /** Starts external effects after their cause is saved. Must not throw; what fails is found again by recovery. */
   readonly perform?: (effects: readonly Effect[]) => void;
+  /** What a batch changed, once it is saved: for counting, and nothing that takes long. Must not throw. */
+  readonly committed?: (plan: Pick<Plan<State, Effect, Value, unknown>, 'changes' | 'shared' | 'events'>) => void;
   /** Keep shared values between batches; only where no other process changes them. */
   readonly keepShared?: boolean;
   /** Wait this long for company before folding events; for services nobody waits for. */
@@ -122,7 +124,7 @@ export class Committer<State, Command, Effect, Value> {
       const plan = await this.#save(batch, moves, parked, trustOpening, doubts, spans);
       spans?.end();
       const items = batch.events.length + batch.commands.length;
-      metrics.committed(items, plan.events.length, (performance.now() - startedMs) / 1000);
+      metrics.committed(items, plan.events, (performance.now() - startedMs) / 1000);
     } catch (error) {
       spans?.end(error as Error);
       throw error;
@@ -214,6 +216,7 @@ export class Committer<State, Command, Effect, Value> {
       }
     }
     if (plan.effects.length > 0) this.#options.perform?.(plan.effects);
+    this.#options.committed?.(plan);
   }
 
   /** Takes in what an operator releases: in a batch of its own, whose failure is the operator's to see. */

@@ -127,6 +127,10 @@ export class Processor<State, Command, Effect = never, Value = never> {
     return this.#follower.lag();
   }
 
+  lagByPartition(): ReadonlyMap<number, number> {
+    return this.#follower.lagByPartition();
+  }
+
   get parkedCount(): number {
     return this.#follower.parking.parked.size;
   }

@@ -1,6 +1,7 @@
 import type { Server } from 'node:http';
 import { isIPv6 } from 'node:net';
 import type { Metrics } from '#platform/telemetry/metrics.ts';
+import { httpMetrics } from '../metrics.ts';
 
 /** How many connections a process has open at most, in all and with one address. What is more is closed unanswered. */
 export interface ConnectionLimits {
@@ -28,11 +29,7 @@ export function networkOf(address: string | undefined): string {
 /** Holds a server to these limits from now on. */
 export function limitConnections(server: Server, limits: ConnectionLimits, metrics: Metrics): void {
   const { connectionsMax, connectionsPerAddressMax } = limits;
-  const dropped = metrics.counter({
-    name: 'olms_http_connections_dropped_total',
-    help: 'Connections closed unanswered, because the process or one address had too many',
-    labelNames: ['limit'],
-  });
+  const { dropped } = httpMetrics(metrics);
   if (connectionsMax > 0) server.maxConnections = connectionsMax;
   server.on('drop', () => dropped.labels('process').inc());
   if (connectionsPerAddressMax <= 0) return;

@@ -10,6 +10,7 @@ import { type Dispatcher, Pool } from 'undici';
 import type { Health } from '#platform/runtime/health.ts';
 import { DRAINING_HEADER } from '#platform/http/drain.ts';
 import { Problem } from '#platform/http/problems.ts';
+import { httpMetrics } from '#platform/http/metrics.ts';
 import type { Principal } from '#platform/http/server.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
 import type { Metrics } from '#platform/telemetry/metrics.ts';
@@ -122,13 +123,7 @@ export class RemoteService {
       });
       return { url: origin, pool, failures: 0, ejectedUntilMs: 0, suspected: false };
     });
-    const gauge = options.metrics
-      .gauge({
-        name: 'olms_service_breaker_open',
-        help: '1 while calls to a service in other processes are answered without it',
-        labelNames: ['service'],
-      })
-      .labels(options.name);
+    const gauge = httpMetrics(options.metrics).breakerOpen.labels(options.name);
     gauge.set(0);
     this.#breaker.onStateChange((state) => {
       gauge.set(state === CircuitState.Closed ? 0 : 1);

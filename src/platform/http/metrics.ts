@@ -1,0 +1,45 @@
+import type { Counter, Gauge, Histogram } from 'prom-client';
+import type { Metrics } from '#platform/telemetry/metrics.ts';
+
+export interface HttpMetrics {
+  readonly seconds: Histogram<'method' | 'route' | 'status' | 'role'>;
+  readonly refused: Counter<'code'>;
+  readonly dropped: Counter<'limit'>;
+  readonly breakerOpen: Gauge<'service'>;
+}
+
+/** What is measured of requests, and of calls to other processes. */
+export function httpMetrics(metrics: Metrics): HttpMetrics {
+  return {
+    seconds: metrics.histogram({
+      name: 'olms_http_request_seconds',
+      help: 'HTTP requests by route, and by role of the caller',
+      labelNames: ['method', 'route', 'status', 'role'],
+      exemplars: true,
+    }),
+    refused: metrics.counter({
+      name: 'olms_refused_total',
+      help: 'Requests refused, by error code',
+      labelNames: ['code'],
+    }),
+    dropped: metrics.counter({
+      name: 'olms_http_connections_dropped_total',
+      help: 'Connections closed unanswered, because the process or one address had too many',
+      labelNames: ['limit'],
+    }),
+    breakerOpen: metrics.gauge({
+      name: 'olms_service_breaker_open',
+      help: '1 while calls to a service in other processes are answered without it',
+      labelNames: ['service'],
+    }),
+  };
+}
+
+const NONE = {};
+const TRACE_START = 3;
+const TRACE_END = 35;
+
+/** The exemplar of a request: its trace, where there is one and it is kept (`…-01`). */
+export function exemplarOf(traceparent: string | undefined): Record<string, string> {
+  return traceparent?.endsWith('1') ? { trace_id: traceparent.slice(TRACE_START, TRACE_END) } : NONE;
+}
