@@ -125,7 +125,9 @@ export function operationsRoutes(app: FastifyInstance, options: OperationsOption
         summary: 'Prometheus metrics',
         description:
           'As OpenMetrics, with ids of traces, to whoever accepts `application/openmetrics-text`. Needs the token of METRICS_TOKEN or an API key; outside of production neither from the same machine.',
-        response: { 200: answer('The metrics', Type.String(), { media: 'text/plain' }) },
+        response: {
+          200: answer('The metrics', Type.String(), { media: ['text/plain', 'application/openmetrics-text'] }),
+        },
       },
     },
     async (request, reply) => {

@@ -67,6 +67,8 @@ export const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
 export const SIZES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000];
 /** The types of the library bind a registry to the format it was made for. */
 const OPEN_TYPE = Registry.OPENMETRICS_CONTENT_TYPE as never;
+/** Gauges of the library that are called like counters; they are sums of those without `_total`. */
+const SUMS = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total'];
 const OPEN_METRICS = /\bapplication\/openmetrics-text\b/;
 
 export function createMetrics(): Metrics {
@@ -74,6 +76,7 @@ export function createMetrics(): Metrics {
   const registry = new Registry();
   registry.setContentType(OPEN_TYPE);
   collectDefaultMetrics({ register: registry });
+  for (const name of SUMS) registry.removeSingleMetric(name);
   const registers = [registry];
   const known = <Kind>(name: string, make: () => Kind): Kind =>
     (registry.getSingleMetric(name) as Kind | undefined) ?? make();

@@ -69,8 +69,8 @@ type HeaderName = keyof typeof MEANINGS;
 
 export interface AnswerOptions {
   readonly headers?: readonly HeaderName[];
-  /** `application/json` by default. */
-  readonly media?: string;
+  /** `application/json` by default; where the caller has a choice, all of them. */
+  readonly media?: string | readonly string[];
   /** Operations by id that can go on from here: parameter → where the answer has its value. */
   readonly links?: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
@@ -81,7 +81,7 @@ export function answer(description: string, schema?: TSchema, options: AnswerOpt
   return {
     description,
     ...(headers.length > 0 && { headers: Object.fromEntries(headers.map((name) => [name, headerRef(name)])) }),
-    ...(schema && { content: { [media]: { schema } } }),
+    ...(schema && { content: Object.fromEntries([media].flat().map((type) => [type, { schema }])) }),
     ...(Object.keys(links).length > 0 && {
       links: Object.fromEntries(
         Object.entries(links).map(([operationId, parameters]) => [operationId, { operationId, parameters }]),
