@@ -7,7 +7,7 @@ import { Drain } from '#platform/http/drain.ts';
 import { kafkaSettings } from '#platform/kafka/settings.ts';
 import { pausedBus } from '#platform/log/bus.ts';
 import { type Clock, systemClock } from '#platform/runtime/clock.ts';
-import { listenError, urlOf } from '#platform/runtime/listen.ts';
+import { listenError, urlOf, WAITING_CONNECTIONS_MAX } from '#platform/runtime/listen.ts';
 import { type Environment, readSettings, unknownVariables } from '#platform/runtime/settings.ts';
 import type { Service, ServiceDefinition } from '#platform/service.ts';
 import { createLogger, type Logger } from '#platform/telemetry/logger.ts';
@@ -151,7 +151,8 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       closers.push(() => service.stop());
     }
     closers.push(() => app.close());
-    await app.listen({ port: config.port, host: config.host }).catch((error: unknown) => {
+    const { port: wanted, host } = config;
+    await app.listen({ port: wanted, host, backlog: WAITING_CONNECTIONS_MAX }).catch((error: unknown) => {
       throw listenError(error, { ...config, portSetting: 'PORT', hostSetting: 'HOST' });
     });
     const { port } = app.server.address() as { port: number };

@@ -2,6 +2,7 @@ import type { FastifyReply } from 'fastify';
 import { type ErrorCode, ERRORS, type Refusal } from '#contracts/errors.ts';
 import { isTransient } from '#platform/database/failures.ts';
 import { traceIdOf } from '#platform/telemetry/tracing.ts';
+import { leaveUnread } from './limits/answered.ts';
 
 export interface FieldError {
   /** JSON pointer into the body (RFC 6901). */
@@ -110,6 +111,7 @@ export function problemDocument(problem: Problem, correlationId: string, traceId
 }
 
 export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
+  leaveUnread(reply.request);
   const { status } = ERRORS[problem.code];
   const { headers } = problem.extras;
   if (headers) reply.headers(headers);

@@ -2,6 +2,12 @@ import { createServer } from 'node:net';
 
 /** Addresses that a process listens on. */
 
+/**
+ * How many connections may wait to be taken, as far as the system allows. Where a burst fills the line, the callers behind
+ * it wait a second or more, because they only try again then.
+ */
+export const WAITING_CONNECTIONS_MAX = 4_096;
+
 const EVERYWHERE: ReadonlySet<string> = new Set(['0.0.0.0', '::', '']);
 
 /** The base URL under which this machine reaches what listens on a host and port; IPv6 addresses stand in brackets. */

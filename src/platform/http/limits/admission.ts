@@ -4,7 +4,7 @@ import { Problem } from '#platform/http/problems.ts';
 import type { Principal } from '#platform/http/server.ts';
 import { Bodies } from './bodies.ts';
 import { networkOf } from './connections.ts';
-import { Guesses } from './guesses.ts';
+import { Guesses, keyPrefix } from './guesses.ts';
 import { LargeAnswers } from './large-answers.ts';
 import { Turns } from './turns.ts';
 
@@ -51,6 +51,7 @@ export class Admission {
       if (!principal)
         await this.#guesses.refused(address(), {
           route: request.routeOptions.url,
+          keyPrefix: keyPrefix(request.headers.authorization),
           correlationId: request.correlationId,
         });
       return principal;

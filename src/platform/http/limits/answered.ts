@@ -27,14 +27,31 @@ export function onceAnswered(request: FastifyRequest, reply: FastifyReply, callb
   reply.raw.once('close', once);
 }
 
+/** Whether the rest of a request's body is more than anybody reads who has refused it; a chunked one may be. */
+function isLargeRest({ raw }: FastifyRequest): boolean {
+  return !raw.complete && !(Number(raw.headers['content-length'] ?? 'chunked') <= UNREAD_BYTES_MAX);
+}
+
 /**
- * Closes the connection of a request that was answered before its body had come, unless the rest comes soon. A large rest
- * is not read at all: meanwhile the caller can read the answer.
+ * Takes no more of a large body that is still on its way, because the request is being refused. Without this, Node reads
+ * what is left of an answered request to throw it away, and every piece is memory that the garbage collector must free.
+ * Call it before the answer is sent, and `closeUnread` afterwards.
+ */
+export function leaveUnread(request: FastifyRequest): void {
+  const { raw } = request;
+  if (!(raw.socket instanceof Socket) || !isLargeRest(request)) return;
+  // By reading, the request would make its connection flow again.
+  raw._read = () => {};
+  raw.socket.pause();
+}
+
+/**
+ * Closes the connection of a request that was answered before its body had come, unless the rest comes soon. Until then
+ * the caller can read the answer.
  */
 export function closeUnread({ raw }: FastifyRequest): void {
   // What is asked of an app in the same process comes on no connection.
   if (!(raw.socket instanceof Socket)) return;
-  if (!(Number(raw.headers['content-length']) <= UNREAD_BYTES_MAX)) raw.socket.pause();
   setTimeout(() => {
     if (!raw.complete) raw.socket.destroy();
   }, UNREAD_MS).unref();

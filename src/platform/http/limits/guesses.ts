@@ -15,6 +15,14 @@ const LONGEST_MS = 2_000;
 const LOG_EVERY_MS = 10_000;
 const ADDRESSES_MAX = 10_000;
 
+/** How our own keys begin, and four characters more, which say whose old key it may be and open nothing. */
+const KEY_PREFIX = /^bearer +(olms_[\w-]{4})[\w-]{8}/i;
+
+/** The beginning of a key of ours that was offered; undefined for anything else, which may be a secret of another system. */
+export function keyPrefix(authorization: string | undefined): string | undefined {
+  return KEY_PREFIX.exec(authorization ?? '')?.[1];
+}
+
 interface Guesser {
   count: number;
   sinceMs: number;
