@@ -65,6 +65,8 @@ export interface IntakeOptions {
   /** Why nothing can be taken now, if so. */
   readonly closed: () => string | undefined;
   readonly onTaken: (rows: readonly Row<Order>[]) => void;
+  /** Takes the seconds until an order was committed. */
+  readonly observe?: (seconds: number) => void;
 }
 
 export class Intake {
@@ -94,6 +96,7 @@ export class Intake {
   ): Promise<Taken | Refusal> {
     const refused = this.refusal();
     if (refused) return refused;
+    const startedMs = performance.now();
     await this.#products.learn(request.items);
     await this.#providers.learn(request.payment.provider);
     const context = contextAt(this.#options.clock);
@@ -106,6 +109,7 @@ export class Intake {
     const claim = this.claimOf(begun.row);
     const taken = await this.#batcher.add({ ...begun, key: key.key, requestHash: key.requestHash, claim });
     if (taken instanceof Error) throw taken;
+    this.#options.observe?.((performance.now() - startedMs) / 1000);
     return taken;
   }
 

@@ -11,6 +11,7 @@ import { openOrders } from './store/open-orders.ts';
 
 export interface OrdersMetrics {
   readonly created: Counter;
+  readonly takingSeconds: Histogram;
   readonly statusSeconds: Histogram<'status'>;
   readonly decisionSeconds: Histogram<'decision'>;
   readonly ended: Counter<'status' | 'reason'>;
@@ -28,6 +29,10 @@ const DECISION = [0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300];
 export function ordersMetrics(metrics: Metrics): OrdersMetrics {
   return {
     created: metrics.counter({ name: 'olms_orders_created_total', help: 'Orders taken' }),
+    takingSeconds: metrics.histogram({
+      name: 'olms_order_taking_seconds',
+      help: 'Time to check, price and commit an order that was taken, without what its caller asks to wait for',
+    }),
     statusSeconds: metrics.histogram({
       name: 'olms_order_status_seconds',
       help: 'Time from the taking of an order until it reached a status; the count is how many reached it',
@@ -79,6 +84,7 @@ const OPEN_EVERY_MS = 10_000;
 export function orderCounter(metrics: Metrics): (plan: CommittedOrders) => void {
   const { statusSeconds, decisionSeconds, ended, overdue } = ordersMetrics(metrics);
   const byStatus = new Map([...new Set(STATUS_OF.values())].map((status) => [status, statusSeconds.labels(status)]));
+  for (const status of OPEN_STATUSES) overdue.labels(status).inc(0);
   for (const decision of ['RESERVED', 'REJECTED', 'BACKORDERED']) decisionSeconds.zero({ decision });
   return ({ changes, events }) => {
     const nowMs = Date.now();

@@ -77,7 +77,7 @@ function createOrders({
     tracing,
     committed: orderCounter(metrics),
   });
-  const { created } = ordersMetrics(metrics);
+  const { created, takingSeconds } = ordersMetrics(metrics);
   measureOpenOrders(metrics, database, () => clock.nowMs());
   const intake = new Intake({
     database,
@@ -98,6 +98,7 @@ function createOrders({
       if (behindMs <= config.intakeLagMaxMs) return undefined;
       return `Orders are taken again when those before them are through: the log is ${Math.round(behindMs / 1000)} s behind.`;
     },
+    observe: (seconds) => takingSeconds.observe(seconds),
     onTaken(rows) {
       created.inc(rows.length);
       processor.remember(rows);

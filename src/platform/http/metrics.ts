@@ -1,4 +1,5 @@
 import type { Counter, Gauge, Histogram } from 'prom-client';
+import type { ErrorCode } from '#contracts/errors.ts';
 import type { Metrics } from '#platform/telemetry/metrics.ts';
 
 export interface HttpMetrics {
@@ -8,19 +9,24 @@ export interface HttpMetrics {
   readonly breakerOpen: Gauge<'service'>;
 }
 
+const WATCHED = ['INTERNAL', 'OVERLOADED', 'UNAVAILABLE', 'RATE_LIMITED'] as const satisfies readonly ErrorCode[];
+
 /** What is measured of requests, and of calls to other processes. */
 export function httpMetrics(metrics: Metrics): HttpMetrics {
+  const refused = metrics.counter({
+    name: 'olms_refused_total',
+    help: 'Requests refused, by error code',
+    labelNames: ['code'],
+  });
+  // A first increase from nothing is none for Prometheus, and these are watched.
+  for (const code of WATCHED) refused.labels(code).inc(0);
   return {
+    refused,
     seconds: metrics.histogram({
       name: 'olms_http_request_seconds',
       help: 'HTTP requests by route, and by role of the caller',
       labelNames: ['method', 'route', 'status', 'role'],
       exemplars: true,
-    }),
-    refused: metrics.counter({
-      name: 'olms_refused_total',
-      help: 'Requests refused, by error code',
-      labelNames: ['code'],
     }),
     dropped: metrics.counter({
       name: 'olms_http_connections_dropped_total',
