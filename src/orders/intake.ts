@@ -8,7 +8,7 @@ import { Batcher } from '#platform/processor/batcher.ts';
 import { beginCommit } from '#platform/processor/batch-spans.ts';
 import { contextAt, type Clock } from '#platform/runtime/clock.ts';
 import { ConflictError, type Database } from '#platform/database/database.ts';
-import { isMisfit, isTransient, isUniqueViolation } from '#platform/database/failures.ts';
+import { isMisfit, isTransient, isUniqueViolation, isUnstorable } from '#platform/database/failures.ts';
 import { assertSameRequest, type RequestKey } from '#platform/http/idempotency.ts';
 import { Problem } from '#platform/http/problems.ts';
 import type { Tracing } from '#platform/telemetry/tracing.ts';
@@ -305,11 +305,6 @@ export function assertFits({ items, metadata }: Pick<OrderRequest, 'items' | 'me
       'PAYLOAD_TOO_LARGE',
       `The order takes ${bytes} bytes, of at most ${EVENT_MAX_BYTES}. Send fewer lines, shorter names, or less metadata.`,
     );
-}
-
-/** SQLSTATE classes 22 (data exception) and 54 (limit exceeded): the database cannot hold what was sent. */
-function isUnstorable(error: unknown): boolean {
-  return /^(22|54)...$/.test(String((error as { code?: unknown }).code));
 }
 
 function takenElsewhere({ claim }: Placement, orderId: string): Problem {

@@ -13,17 +13,8 @@ import { appendEvents } from '#platform/log/outbox.ts';
 import { listParked } from '#platform/log/parked.ts';
 import { createLogger } from '#platform/telemetry/logger.ts';
 import { createMetrics } from '#platform/telemetry/metrics.ts';
-import {
-  append,
-  disorder,
-  newEvent,
-  save,
-  stories,
-  type TestDatabase,
-  TestConsumer,
-  until,
-  untilEffects,
-} from './support.ts';
+import { untilSeen } from '#tests/support/until.ts';
+import { append, disorder, newEvent, save, stories, type TestDatabase, TestConsumer, untilEffects } from './support.ts';
 
 /** What every bus promises, whichever carries the log. An adapter's test file hands in how to set one up. */
 export interface BusUnderTest {
@@ -72,7 +63,7 @@ export function busContract(name: string, setUp: () => Promise<BusUnderTest>): v
       const effects = await untilEffects(database, consumer, mine.length + theirs.length);
       expect(disorder(effects)).toEqual([]);
       expect(new Set(effects.map(({ event }) => event))).toEqual(new Set([...mine, ...theirs].map(({ id }) => id)));
-      await until(
+      await untilSeen(
         'no lag',
         () => running.lag,
         (lag) => lag === 0,
@@ -91,7 +82,7 @@ export function busContract(name: string, setUp: () => Promise<BusUnderTest>): v
       const running = await TestConsumer.start(otherBus, elsewhere, consumer, type);
       await untilEffects(database, consumer, 1);
       expect(running.delivered).toEqual([wanted]);
-      await until(
+      await untilSeen(
         'no lag',
         () => running.lag,
         (lag) => lag === 0,
@@ -135,7 +126,7 @@ export function busContract(name: string, setUp: () => Promise<BusUnderTest>): v
       const events = stories(5, 4, type);
       await append(database, events);
       const crashed = await bus.subscribe({ consumer, types: new Set([type]), database, onReady: () => {} });
-      const taken = await until(
+      const taken = await untilSeen(
         'a delivery',
         () => crashed.take(7),
         (delivery) => delivery !== undefined,
@@ -143,7 +134,7 @@ export function busContract(name: string, setUp: () => Promise<BusUnderTest>): v
       expect(idlePartitions(crashed), 'progress behind an unsaved delivery').not.toContain(taken!.moves[0]!.partition);
       await save(database, consumer, taken!);
       crashed.saved(taken!.moves);
-      const unsaved = await until(
+      const unsaved = await untilSeen(
         'a delivery',
         () => crashed.take(7),
         (delivery) => delivery !== undefined,
@@ -169,12 +160,12 @@ export function busContract(name: string, setUp: () => Promise<BusUnderTest>): v
       const paused = await bus.subscribe({ consumer, types: new Set([type]), database, onReady: () => {} });
       const late = await takeAll(paused, events.length);
       const successor = await TestConsumer.start(otherBus, elsewhere, consumer, type);
-      await until(
+      await untilSeen(
         'the successor to save something',
         () => successor.delivered.length,
         (n) => n > 0,
       );
-      const before = await until(
+      const before = await untilSeen(
         'its effects',
         async () => (await untilEffects(database, consumer, 1)).length,
         (n) => n === successor.delivered.length,
@@ -214,7 +205,7 @@ export function busContract(name: string, setUp: () => Promise<BusUnderTest>): v
       const processor = newLane(bus, database, consumer, type);
       await processor.start();
       await append(database, events, 25, bus);
-      const parked = await until(
+      const parked = await untilSeen(
         'the order to be parked',
         () => listParked(database),
         (list) => list.some((entry) => entry.consumer === consumer && entry.events === 4),
@@ -248,7 +239,7 @@ export function busContract(name: string, setUp: () => Promise<BusUnderTest>): v
       expect(disorder(effects)).toEqual([]);
       await append(database, [newEvent(uuidv7(), 1, type)], 1, bus);
       await untilEffects(database, consumer, events.length + 1);
-      await until(
+      await untilSeen(
         'no lag',
         () => running.lag,
         (lag) => lag === 0,
@@ -262,7 +253,7 @@ export function busContract(name: string, setUp: () => Promise<BusUnderTest>): v
       const stop = bus.observe((event) => {
         if (event.type === type) seen.push(event);
       });
-      await until(
+      await untilSeen(
         'the observer to be live',
         async () => {
           await append(database, [newEvent(uuidv7(), 1, type)]);
@@ -273,7 +264,7 @@ export function busContract(name: string, setUp: () => Promise<BusUnderTest>): v
       const events = stories(10, 5, type);
       await append(elsewhere, events, 7);
       const last = new Set(events.map(({ id }) => id));
-      await until(
+      await untilSeen(
         'all events',
         () => seen.filter(({ id }) => last.has(id)).length,
         (n) => n === events.length,
@@ -289,7 +280,7 @@ export function busContract(name: string, setUp: () => Promise<BusUnderTest>): v
       await append(database, events);
       const first = await TestConsumer.start(bus, database, consumer, type);
       await untilEffects(database, consumer, events.length);
-      await until(
+      await untilSeen(
         'no lag',
         () => first.lag,
         (lag) => lag === 0,
@@ -298,7 +289,7 @@ export function busContract(name: string, setUp: () => Promise<BusUnderTest>): v
 
       const reading = { consumer, types: new Set([type]), database, onReady: () => {} };
       const subscription = await bus.subscribe(reading);
-      await until(
+      await untilSeen(
         'no lag',
         () => subscription.lag().events,
         (lag) => lag === 0,
@@ -316,7 +307,7 @@ export function busContract(name: string, setUp: () => Promise<BusUnderTest>): v
         subscription.take(0);
         return subscription.lag();
       };
-      await until(
+      await untilSeen(
         'the old events to be there',
         () => lag().events,
         (count) => count >= events.length,
@@ -335,7 +326,7 @@ export function busContract(name: string, setUp: () => Promise<BusUnderTest>): v
         [consumer],
       );
       await subscription.reset();
-      await until(
+      await untilSeen(
         'their age',
         () => lag().ageMs,
         (age) => age > 0,
@@ -398,7 +389,7 @@ async function secondTrap(target: BusUnderTest, type: string, checked: boolean):
     () => false,
     (error: { code?: string }) => error.code === 'OL001',
   );
-  await until(
+  await untilSeen(
     'the early transaction to wait',
     async () =>
       await target.database.client().then(async (client) => {
@@ -441,7 +432,7 @@ async function takeAll(
     for (const move of delivery?.moves ?? []) moves.set(move.partition, move);
     return events.length;
   };
-  await until(`${count} events`, look, (n) => n >= count);
+  await untilSeen(`${count} events`, look, (n) => n >= count);
   return { events, moves: [...moves.values()] };
 }
 

@@ -7,8 +7,9 @@ import { uuidv7 } from 'uuidv7';
 import { describe, expect, test } from 'vitest';
 import type { KafkaConfig } from '#platform/kafka/settings.ts';
 import { describeTopics } from '#platform/kafka/topic.ts';
+import { untilSeen } from '#tests/support/until.ts';
 import { KafkaUnderTest, TRANSPORTS } from './kafka-support.ts';
-import { append, disorder, ROOT, stories, TestConsumer, until, untilEffects } from './support.ts';
+import { append, disorder, ROOT, stories, TestConsumer, untilEffects } from './support.ts';
 
 const kafka = new KafkaUnderTest();
 
@@ -23,7 +24,7 @@ describe('consumers on Kafka', () => {
     );
     const messages: { kind: string; count?: number }[] = [];
     paused.on('message', (message) => messages.push(message as { kind: string }));
-    await until(
+    await untilSeen(
       'the process to consume',
       () => messages.some(({ kind }) => kind === 'joined'),
       (joined) => joined,
@@ -31,7 +32,7 @@ describe('consumers on Kafka', () => {
     );
     const early = stories(40, 2, 'Paused');
     await append(database, early);
-    await until(
+    await untilSeen(
       'the process to hold a delivery',
       () => messages.some(({ kind }) => kind === 'holding'),
       (holding) => holding,
@@ -45,7 +46,7 @@ describe('consumers on Kafka', () => {
       `partitions of a paused process were served by another after ${((Date.now() - stoppedMs) / 1000).toFixed(1)} s`,
     );
     paused.kill('SIGCONT');
-    await until(
+    await untilSeen(
       'the late save to be refused',
       () => messages.some(({ kind }) => kind === 'refused'),
       (refused) => refused,
@@ -53,7 +54,7 @@ describe('consumers on Kafka', () => {
     );
 
     // Back in the group, it gets its share of what comes now.
-    await until(
+    await untilSeen(
       'it to consume again',
       async () => {
         await append(database, stories(20, 1, 'Paused'));
@@ -75,14 +76,14 @@ describe('consumers on Kafka', () => {
     const { database, url, config, bus } = await kafka.newService();
     await kafka.startRelay(database, config, url);
     const first = await TestConsumer.start(bus, database, 'shared', 'Shared');
-    await until(
+    await untilSeen(
       'partitions',
       async () => (await groupOf(config, 'olms-shared'))?.members.map(({ partitions }) => partitions.length),
       (sizes) => sizes?.[0] === 12,
     );
     const startedMs = Date.now();
     const second = await TestConsumer.start(bus, database, 'shared', 'Shared');
-    await until(
+    await untilSeen(
       'equal shares',
       async () => (await groupOf(config, 'olms-shared'))?.members.map(({ partitions }) => partitions.length),
       (sizes) => sizes?.length === 2 && sizes.every((size) => size === 6),
@@ -93,7 +94,7 @@ describe('consumers on Kafka', () => {
     await append(database, events);
     expect(disorder(await untilEffects(database, 'shared', events.length))).toEqual([]);
     expect(first.conflicts + second.conflicts).toBe(0);
-    await until(
+    await untilSeen(
       'the lag to be reported to the broker',
       async () => (await groupOf(config, 'olms-shared'))?.lag.reduce((sum, { lag }) => sum + lag, 0),
       (lag) => lag === 0,
@@ -187,7 +188,7 @@ describe('consumers on Kafka', () => {
     await untilEffects(database, 'strange', 1);
     // What cannot be parsed is left to the rules to refuse, and what we do not know is kept.
     expect(consumer.delivered).toMatchObject([{ ...good, sequence: 1, data: 'not JSON', priority: 'high' }]);
-    await until(
+    await untilSeen(
       'no lag',
       () => consumer.lag,
       (lag) => lag === 0,

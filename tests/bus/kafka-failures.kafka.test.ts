@@ -9,9 +9,10 @@ import { partitionOf } from '#platform/kafka/partitioner.ts';
 import { listParked } from '#platform/log/parked.ts';
 import { type Kafka, startKafka } from '#dev/brokers/kafka.ts';
 import { freePort } from '#tests/support/ports.ts';
+import { untilSeen } from '#tests/support/until.ts';
 import { KafkaUnderTest } from './kafka-support.ts';
 import { powerCutStory } from './power-cut-story.ts';
-import { append, disorder, stories, TestConsumer, until, untilEffects, untilWell } from './support.ts';
+import { append, disorder, stories, TestConsumer, untilEffects, untilWell } from './support.ts';
 
 /** A broker that is killed, one that loses its power, and one whose disk gives back something else than was written. */
 
@@ -36,7 +37,7 @@ test('nothing is lost when the broker is killed and comes back', async () => {
   await broker.kill();
   const during = stories(50, 5, 'Outage');
   await append(database, during, 50);
-  await until(
+  await untilSeen(
     'the relay to say so',
     () => relay.healthy(),
     ({ ok }) => !ok,
@@ -91,7 +92,7 @@ test('a batch that a flipped byte has damaged stops its partition, is named, and
   const offset = before.filter(isThere).length;
   const readable = events.filter((event) => event.sequence === 1 || !isThere(event)).length;
   await untilEffects(database, 'damaged', readable);
-  const { detail } = await until(
+  const { detail } = await untilSeen(
     'the bus to name the batch',
     () => bus.healthy(),
     ({ ok }) => !ok,
@@ -111,7 +112,7 @@ test('a batch that a flipped byte has damaged stops its partition, is named, and
   expect(await listParked(database)).toEqual([]);
 
   flipLastByte();
-  await until(
+  await untilSeen(
     'the rest',
     () => consumer.delivered.filter(isThere).length,
     (n) => n === 3 * offset,

@@ -4,8 +4,9 @@ import { listParked } from '#platform/log/parked.ts';
 import { createMetrics } from '#platform/telemetry/metrics.ts';
 import { loseTail } from '#tests/support/power-cut.ts';
 import { KafkaCluster } from '#tests/support/kafka-cluster.ts';
+import { untilSeen } from '#tests/support/until.ts';
 import { KafkaUnderTest } from './kafka-support.ts';
-import { append, disorder, stories, TestConsumer, until, untilEffects, untilWell } from './support.ts';
+import { append, disorder, stories, TestConsumer, untilEffects, untilWell } from './support.ts';
 
 /** Three brokers, of which some are away, or come back without what they had acknowledged. */
 
@@ -42,13 +43,13 @@ test('one partition of twelve without a leader waits and is named; the others go
   const others = events.slice(0, 960).filter((event) => !isLost(event)).length;
   await untilEffects(database, 'lost', 240 + others - events.slice(0, 240).filter((event) => !isLost(event)).length);
   const named = `LEADER_NOT_AVAILABLE: no broker leads partition ${PARTITION} of topic ${config.topic}`;
-  await until(
+  await untilSeen(
     'the relay to name it',
     () => relay.healthy().detail,
     (detail) => detail.includes(named),
     30_000,
   );
-  await until(
+  await untilSeen(
     'the bus to name it',
     () => bus.healthy().detail,
     (detail) => detail.includes(named),
@@ -58,7 +59,7 @@ test('one partition of twelve without a leader waits and is named; the others go
   const startedMs = performance.now();
   const extra = stories(60, 1, 'Led').filter((event) => !isLost(event));
   await append(database, extra, 10);
-  await until(
+  await untilSeen(
     'the others',
     () => consumer.delivered.filter(({ id }) => extra.some((event) => event.id === id)).length,
     (n) => n === extra.length,
@@ -69,13 +70,13 @@ test('one partition of twelve without a leader waits and is named; the others go
   // A relay that begins meanwhile knows what waits.
   await relay.stop();
   const next = await kafka.startRelay(database, config, url);
-  await until(
+  await untilSeen(
     'the next relay',
     () => next.active,
     (active) => active,
   );
   await append(database, events.slice(960), 30);
-  await until(
+  await untilSeen(
     'it to name the partition',
     () => next.healthy().detail,
     (detail) => detail.includes(named),

@@ -5,9 +5,10 @@ import { partitionOf } from '#platform/kafka/partitioner.ts';
 import { ensureTopic, renewTopic } from '#platform/kafka/topic.ts';
 import { type Kafka, startKafka } from '#dev/brokers/kafka.ts';
 import { freePort } from '#tests/support/ports.ts';
+import { untilSeen } from '#tests/support/until.ts';
 import { KafkaUnderTest } from './kafka-support.ts';
 import { powerCutStory } from './power-cut-story.ts';
-import { append, disorder, stories, TestConsumer, until, untilEffects, untilWell } from './support.ts';
+import { append, disorder, stories, TestConsumer, untilEffects, untilWell } from './support.ts';
 
 let broker: Kafka;
 let port: number;
@@ -41,7 +42,7 @@ test('a damaged batch that stays so is mended by making the topic again, and not
   bytes[bytes.length - 1]! ^= 1;
   writeFileSync(file, bytes, { flag: 'r+' });
   const consumer = await TestConsumer.start(bus, database, 'mended', 'Mended');
-  await until(
+  await untilSeen(
     'the bus to name the batch',
     () => bus.healthy().detail,
     (detail) => detail.includes('CORRUPT_MESSAGE'),

@@ -10,8 +10,9 @@ import { listParked } from '#platform/log/parked.ts';
 import { partitionOf } from '#platform/kafka/partitioner.ts';
 import { openAppendPort } from '#platform/kafka/transport.ts';
 import { readTopic } from '#dev/brokers/kcat.ts';
+import { untilSeen } from '#tests/support/until.ts';
 import { KafkaUnderTest, TRANSPORTS } from './kafka-support.ts';
-import { append, disorder, newEvent, ROOT, stories, TestConsumer, until, untilEffects } from './support.ts';
+import { append, disorder, newEvent, ROOT, stories, TestConsumer, untilEffects } from './support.ts';
 
 const kafka = new KafkaUnderTest();
 
@@ -31,7 +32,7 @@ describe('the relay', () => {
       `written and published ${events.length} events in ${seconds.toFixed(1)} s (${Math.round(events.length / seconds)}/s)`,
     );
     // A transaction of any database on this server holds the end of the log back for a moment, and the relay rests.
-    const messages = await until(
+    const messages = await untilSeen(
       'everything to be on the topic',
       () => readTopic(kafka.brokers, config.topic, (line) => console.log(line)),
       (all) => new Set(all.map(({ headers }) => headers['ce_id'])).size >= events.length,
@@ -81,7 +82,7 @@ describe('the relay', () => {
     await doomed.settled();
     crashing = true;
     await append(database, events.slice(300), 20);
-    await until(
+    await untilSeen(
       'the crash',
       () => reached,
       (isReached) => isReached,
@@ -90,14 +91,14 @@ describe('the relay', () => {
     crash.reject(new Error('crashed'));
     await stopped;
     const survivor = await kafka.startRelay(database, config, url);
-    await until(
+    await untilSeen(
       'the next relay',
       () => survivor.active,
       (active) => active,
       5_000,
     );
     await survivor.settled();
-    const ids = await until(
+    const ids = await untilSeen(
       'everything to be on the topic',
       async () => (await readTopic(kafka.brokers, config.topic)).map(({ headers }) => headers['ce_id']!),
       (all) => new Set(all).size >= events.length,
@@ -106,7 +107,7 @@ describe('the relay', () => {
     expect(new Set(ids).size).toBe(events.length);
     const consumer = await TestConsumer.start(bus, database, 'repeated', 'Repeated');
     expect(disorder(await untilEffects(database, 'repeated', events.length))).toEqual([]);
-    await until(
+    await untilSeen(
       'the repeats',
       () => consumer.delivered.length,
       (n) => n === ids.length,
@@ -117,7 +118,7 @@ describe('the relay', () => {
   test('is one per database, and another one takes over within 2 s when its connection dies', async () => {
     const { database, testDatabase, url, config } = await kafka.newService();
     const first = await kafka.startRelay(database, config, url);
-    await until(
+    await untilSeen(
       'the first to be active',
       () => first.active,
       (active) => active,
@@ -136,8 +137,8 @@ describe('the relay', () => {
     const before = await holder();
     const killedMs = Date.now();
     await client.query('select pg_terminate_backend($1)', [before]);
-    await until('another session to hold the lease', holder, (pid) => pid !== undefined && pid !== before, 2_000);
-    await until(
+    await untilSeen('another session to hold the lease', holder, (pid) => pid !== undefined && pid !== before, 2_000);
+    await untilSeen(
       'its relay',
       () => [first, second].filter((relay) => relay.active).length,
       (n) => n === 1,
@@ -146,7 +147,7 @@ describe('the relay', () => {
     console.log(`relay taken over after ${Date.now() - killedMs} ms`);
     const events = stories(5, 3, 'TakenOver');
     await append(database, events);
-    await until(
+    await untilSeen(
       'the events',
       async () => (await readTopic(kafka.brokers, config.topic)).length,
       (n) => n >= events.length,
@@ -162,7 +163,7 @@ describe('the relay', () => {
     const standby = await kafka.startRelay(testDatabase.connect(), config, url);
     const events = stories(30, 6, 'Handed');
     await append(database, events.slice(0, 90), 10);
-    await until(
+    await untilSeen(
       'the other process to publish',
       async () => (await readTopic(kafka.brokers, config.topic)).length,
       (n) => n > 0,
@@ -170,7 +171,7 @@ describe('the relay', () => {
     paused.kill('SIGSTOP');
     const stoppedMs = Date.now();
     await append(database, events.slice(90), 10);
-    await until(
+    await untilSeen(
       'the takeover',
       () => standby.active,
       (active) => active,
@@ -198,7 +199,7 @@ describe('the relay', () => {
     const consumer = await TestConsumer.start(bus, database, 'sized', 'Sized');
     await append(database, events, 10);
     expect(disorder(await untilEffects(database, 'sized', events.length - 3))).toEqual([]);
-    const [parked] = await until(
+    const [parked] = await untilSeen(
       'the order to be parked',
       () => listParked(database),
       (list) => list[0]?.events === 3,
@@ -206,7 +207,7 @@ describe('the relay', () => {
     expect(parked).toMatchObject({ consumer: 'relay', orderId: huge.subject, eventId: huge.id });
     expect(parked!.reason).toMatch(/max\.message\.bytes/);
     await append(database, [newEvent(huge.subject, 5, 'Sized')]);
-    await until(
+    await untilSeen(
       'the fifth event to queue behind',
       () => listParked(database),
       (list) => list[0]?.events === 4,
@@ -226,7 +227,7 @@ describe('the relay', () => {
     const big = events.find(({ sequence }) => sequence === 3)!;
     (big.data as { note?: string }).note = 'x'.repeat(30_000);
     await append(database, events, 120);
-    await until(
+    await untilSeen(
       'the order to be parked',
       () => listParked(database),
       (list) => list[0]?.events === 2,
@@ -234,7 +235,7 @@ describe('the relay', () => {
     await relay.settled();
     const published = async (): Promise<number> =>
       new Set((await readTopic(kafka.brokers, config.topic)).map(({ headers }) => headers['ce_id'])).size;
-    await until('the others to be published', published, (n) => n >= events.length - 2);
+    await untilSeen('the others to be published', published, (n) => n >= events.length - 2);
     expect(await published()).toBe(events.length - 2);
     expect((await listParked(database))[0]!.reason).toMatch(/MESSAGE_TOO_LARGE/);
   });

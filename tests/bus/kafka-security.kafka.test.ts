@@ -15,16 +15,8 @@ import { secureContexts } from '#platform/runtime/tls.ts';
 import { type Kafka, type Listener, startKafka } from '#dev/brokers/kafka.ts';
 import { type KcatMessage, readTopic } from '#dev/brokers/kcat.ts';
 import { type Authority, type Certificate, newAuthority, selfSigned } from '#tests/support/certificates.ts';
-import {
-  append,
-  disorder,
-  startTestServer,
-  stories,
-  TestConsumer,
-  type TestServer,
-  until,
-  untilEffects,
-} from './support.ts';
+import { untilSeen } from '#tests/support/until.ts';
+import { append, disorder, startTestServer, stories, TestConsumer, type TestServer, untilEffects } from './support.ts';
 
 /**
  * A real broker that asks who we are, in every way we can answer: with a password over TLS and without, and with a
@@ -181,7 +173,7 @@ describe('events go to the brokers and come back', () => {
     await append(service.database, events);
     expect(disorder(await untilEffects(service.database, consumer, events.length))).toEqual([]);
     // The relay counts once more when it next reads the log, which may come after the events have arrived.
-    await until(
+    await untilSeen(
       'the relay has nothing left to publish',
       () => healthOf(service),
       (text) => text.startsWith('relaying, 0 events to publish, 0 orders parked; 1 consumers'),
@@ -208,7 +200,7 @@ describe('events go to the brokers and come back', () => {
     const idsOf = (read: readonly KcatMessage[]): Set<string | undefined> =>
       new Set(read.map(({ headers }) => headers['ce_id']));
     // Settled is also a relay that is not elected, or from which a transaction elsewhere holds back the end of the log.
-    const messages = await until(
+    const messages = await untilSeen(
       'kcat to read everything',
       () => readTopic(config.brokers, config.topic, (line) => console.log(line), settings),
       (read) => idsOf(read).size >= events.length,
@@ -231,7 +223,7 @@ describe('events go to the brokers and come back', () => {
     }
     expect(Date.now() - startedMs).toBeGreaterThan(2.5 * REAUTHENTICATE_MS);
     expect(disorder(await untilEffects(service.database, 'asked-again', events.length))).toEqual([]);
-    await until(
+    await untilSeen(
       'all well',
       () => healthOf(service),
       () => isWell(service),
@@ -411,7 +403,7 @@ describe('rights and credentials that change while processes run', () => {
     const events = stories(10, 3, 'Secured');
     await append(service.database, events);
     const untilReported = (pattern: RegExp): Promise<string> =>
-      until(
+      untilSeen(
         String(pattern),
         () => healthOf(service),
         (text) => pattern.test(text),
@@ -424,7 +416,7 @@ describe('rights and credentials that change while processes run', () => {
       /allowed: GROUP_AUTHORIZATION_FAILED: user "mallory" may not read in the consumer groups olms-\*/,
     );
     await allow('mallory', [{ on: 'topic', operations: ['WRITE'] }]);
-    await until(
+    await untilSeen(
       'the relay to publish',
       () => service.relay.healthy(),
       ({ ok }) => ok,
@@ -435,7 +427,7 @@ describe('rights and credentials that change while processes run', () => {
     expect(service.consumer.delivered).toEqual([]);
     await allow('mallory', [{ on: 'topic', operations: ['READ'] }]);
     expect(disorder(await untilEffects(service.database, 'allowed', events.length))).toEqual([]);
-    await until(
+    await untilSeen(
       'all well',
       () => healthOf(service),
       () => isWell(service),
@@ -452,13 +444,13 @@ describe('rights and credentials that change while processes run', () => {
     const carol = ['--alter', '--entity-type', 'users', '--entity-name', 'carol'];
     await kafka.configure([...carol, '--delete-config', 'SCRAM-SHA-256']);
     const reported = (detail: string): boolean => /SASL_AUTHENTICATION_FAILED: .*user \\?"carol/.test(detail);
-    await until(
+    await untilSeen(
       'relay and consumer to say so',
       () => [service.relay.healthy().detail, service.bus.healthy().detail],
       (details) => details.every(reported),
       40_000,
     );
-    await until(
+    await untilSeen(
       'the log to say so',
       () => logLines,
       (lines) => lines.some((line) => line.includes('gives no events') && reported(line)),
@@ -471,7 +463,7 @@ describe('rights and credentials that change while processes run', () => {
     const backMs = Date.now();
     expect(disorder(await untilEffects(service.database, 'revoked', events.length, 60_000))).toEqual([]);
     console.log(`flow back ${((Date.now() - backMs) / 1000).toFixed(1)} s after the credentials`);
-    await until(
+    await untilSeen(
       'all well',
       () => healthOf(service),
       () => isWell(service),

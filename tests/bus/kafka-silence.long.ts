@@ -5,8 +5,9 @@ import { afterAll, expect, test } from 'vitest';
 import { type Kafka, startKafka } from '#dev/brokers/kafka.ts';
 import { freePort } from '#tests/support/ports.ts';
 import { Proxy } from '#tests/support/proxy.ts';
+import { untilSeen } from '#tests/support/until.ts';
 import { KafkaUnderTest } from './kafka-support.ts';
-import { append, disorder, stories, TestConsumer, until, untilEffects, untilWell } from './support.ts';
+import { append, disorder, stories, TestConsumer, untilEffects, untilWell } from './support.ts';
 
 /** A network that takes everything and brings nothing, and a relay that cannot begin. */
 
@@ -40,7 +41,7 @@ test('over dead connections, health says within seconds that nothing goes on, an
   proxy.freeze();
   const frozenMs = performance.now();
   await append(database, events.slice(60), 10);
-  await until(
+  await untilSeen(
     'the relay to say so',
     () => relay.healthy(),
     ({ ok }) => !ok,
@@ -49,7 +50,7 @@ test('over dead connections, health says within seconds that nothing goes on, an
   expect(relay.healthy().detail).toMatch(
     /^NO_ANSWER: Kafka at .* has acknowledged nothing for \d+ s|no answer|timed out/i,
   );
-  await until(
+  await untilSeen(
     'the bus to say so',
     () => bus.healthy(),
     ({ ok }) => !ok,
@@ -72,7 +73,7 @@ test('a relay that cannot begin says so once, waits longer each time, and begins
   const logger = pino({ level: 'warn' }, { write: (line: string) => void lines.push(line) });
   await database.query('alter table log.published rename to published_elsewhere');
   const relay = await kafka.startRelay(database, config, url, { logger });
-  await until(
+  await untilSeen(
     'the relay to say so',
     () => relay.healthy(),
     ({ ok }) => !ok,
@@ -84,7 +85,7 @@ test('a relay that cannot begin says so once, waits longer each time, and begins
   expect(proxy.connections - before).toBeLessThanOrEqual(6);
   expect(lines.filter((line) => line.includes('the relay stopped'))).toHaveLength(1);
   await database.query('alter table log.published_elsewhere rename to published');
-  await until(
+  await untilSeen(
     'the relay to begin',
     () => relay.active,
     (active) => active,

@@ -3,8 +3,9 @@ import { ensureTopic } from '#platform/kafka/topic.ts';
 import { readTopic } from '#dev/brokers/kcat.ts';
 import { freePort } from '#tests/support/ports.ts';
 import { KAFKA_USERS } from '#tests/support/shared-servers.ts';
+import { untilSeen } from '#tests/support/until.ts';
 import { KafkaUnderTest } from './kafka-support.ts';
-import { append, disorder, stories, TestConsumer, until, untilEffects } from './support.ts';
+import { append, disorder, stories, TestConsumer, untilEffects } from './support.ts';
 
 const kafka = new KafkaUnderTest();
 
@@ -25,7 +26,7 @@ test('a topic that is replaced under its readers is read from its start, and not
   await relay.settled();
   await kafka.withAdmin(async (admin) => {
     await admin.deleteTopics({ topics: [config.topic] });
-    await until(
+    await untilSeen(
       'the topic to be gone',
       () => admin.listTopics(),
       (names) => !names.includes(config.topic),
@@ -35,7 +36,7 @@ test('a topic that is replaced under its readers is read from its start, and not
   await kafka.setTopic(config, 'retention.ms', '-1');
   // More than was ever on the old one: a stored offset would lie in the middle of it.
   await append(database, stories(100, 3, 'Renewed'));
-  await until(
+  await untilSeen(
     'the new topic to be filled',
     async () => (await readTopic(kafka.brokers, config.topic)).length,
     (n) => n >= 400,
@@ -44,7 +45,7 @@ test('a topic that is replaced under its readers is read from its start, and not
   const second = await TestConsumer.start(bus, database, 'renewed', 'Renewed');
   await append(database, events.slice(100));
   expect(disorder(await untilEffects(database, 'renewed', events.length + 300))).toEqual([]);
-  await until(
+  await untilSeen(
     'no lag',
     () => second.lag,
     (lag) => lag === 0,
@@ -141,7 +142,7 @@ describe.concurrent('a broker that does not fit is refused with what to do', () 
     const relay = await kafka.startRelay(database, config, url);
     await append(database, stories(30, 1, 'Mapped'));
     await relay.settled();
-    await until(
+    await untilSeen(
       'everything to be on the topic',
       async () => (await readTopic(kafka.brokers, config.topic)).length,
       (n) => n >= 30,

@@ -2,7 +2,7 @@ import { Database } from '#platform/database/database.ts';
 import type { KafkaConfig } from '#platform/kafka/settings.ts';
 import { Relay } from '#platform/kafka/relay.ts';
 import { createLogger } from '#platform/telemetry/logger.ts';
-import { until } from './support.ts';
+import { untilSeen } from '#tests/support/until.ts';
 
 // A relay in a process of its own, so that it can be paused.
 const [url, config] = process.argv.slice(2) as [string, string];
@@ -13,7 +13,7 @@ const relay = await Relay.start({
   url,
   logger: createLogger('silent'),
 });
-await until(
+await untilSeen(
   'the lease',
   () => relay.active,
   (active) => active,

@@ -2,8 +2,9 @@ import { expect } from 'vitest';
 import { createMetrics, type Metrics } from '#platform/telemetry/metrics.ts';
 import type { Kafka } from '#dev/brokers/kafka.ts';
 import { loseTail } from '#tests/support/power-cut.ts';
+import { untilSeen } from '#tests/support/until.ts';
 import type { KafkaUnderTest } from './kafka-support.ts';
-import { append, disorder, stories, TestConsumer, until, untilEffects } from './support.ts';
+import { append, disorder, stories, TestConsumer, untilEffects } from './support.ts';
 
 async function faultsOf(metrics: Metrics): Promise<Record<string, number>> {
   const values = await metrics.values('olms_log_faults_total');
@@ -49,7 +50,7 @@ export async function powerCutStory(
   expect(bus.healthy()).toMatchObject({ ok: false, detail: expect.stringContaining('LOG_TRUNCATED') as string });
   const late = await TestConsumer.start(bus, database, 'resting', 'Lost');
   expect(disorder(await untilEffects(database, 'resting', events.length, 60_000))).toEqual([]);
-  await until(
+  await untilSeen(
     'no lag',
     () => reading.lag + late.lag,
     (lag) => lag === 0,

@@ -13,6 +13,7 @@ import { type Bus, type Delivery, moveOffsets, type Subscription } from '#platfo
 import { appendEvents } from '#platform/log/outbox.ts';
 import type { Health } from '#platform/runtime/health.ts';
 import { startTestPostgres } from '#tests/support/postgres.ts';
+import { untilSeen } from '#tests/support/until.ts';
 
 export const ROOT = join(import.meta.dirname, '..', '..');
 
@@ -191,26 +192,9 @@ export class TestConsumer {
   }
 }
 
-/** Waits for a condition; the error says what was seen last. */
-export async function until<T>(
-  what: string,
-  look: () => T | Promise<T>,
-  good: (seen: T) => boolean,
-  timeoutMs = 20_000,
-): Promise<T> {
-  const deadlineMs = Date.now() + timeoutMs;
-  for (;;) {
-    const seen = await look();
-    if (good(seen)) return seen;
-    if (Date.now() > deadlineMs)
-      throw new Error(`${what}: not within ${timeoutMs / 1000} s; last seen: ${JSON.stringify(seen)?.slice(0, 500)}`);
-    await sleep(20);
-  }
-}
-
 /** Waits until a part of the bus reports that it is well. */
 export async function untilWell(what: string, part: { healthy(): Health }, timeoutMs?: number): Promise<void> {
-  await until(
+  await untilSeen(
     what,
     () => part.healthy(),
     ({ ok }) => ok,
@@ -228,7 +212,7 @@ export async function untilEffects(
     (
       await database.query<{ n: number }>('select count(*)::int as n from test.effects where consumer = $1', [consumer])
     )[0]!.n;
-  await until(`${count} effects of ${consumer}`, look, (n) => n >= count, timeoutMs);
+  await untilSeen(`${count} effects of ${consumer}`, look, (n) => n >= count, timeoutMs);
   return effectsOf(database, consumer);
 }
 

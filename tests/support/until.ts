@@ -39,3 +39,20 @@ export async function until<Value>(
     waiting--;
   }
 }
+
+/** Waits until what is read is good, and returns it; the error says what was seen last. */
+export async function untilSeen<Seen>(
+  what: string,
+  look: () => Promise<Seen> | Seen,
+  good: (seen: Seen) => boolean,
+  timeoutMs = 20_000,
+): Promise<Seen> {
+  let last: Seen | undefined;
+  const read = async (): Promise<{ seen: Seen } | false> => {
+    const seen = await look();
+    last = seen;
+    return good(seen) && { seen };
+  };
+  const describe = (): string => JSON.stringify(last)?.slice(0, 500) ?? 'nothing';
+  return (await until(what, read, { timeoutMs, describe })).seen;
+}

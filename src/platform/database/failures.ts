@@ -54,6 +54,18 @@ export function misfitReason(error: unknown): string {
   return `the database does not fit this version (${code}): ${message}. Run its migrations (olms migrate), or give the role its rights; nothing is lost meanwhile.`;
 }
 
+/**
+ * What PostgreSQL cannot hold: too much of something (class 54), and texts, numbers and times that are none or out of its
+ * range. Other data exceptions, such as a division by zero, are mistakes of a statement.
+ */
+const UNSTORABLE = /^(54...|22001|22003|22007|22008|22021|22P02|22P05)$/;
+
+/** True where what was sent cannot be stored: the database refused it for what it holds, or it is nested deeper than we can follow. */
+export function isUnstorable(error: unknown): boolean {
+  if (error instanceof RangeError) return error.message.includes('call stack');
+  return UNSTORABLE.test(String((error as { code?: unknown } | undefined)?.code));
+}
+
 export function isUniqueViolation(error: unknown): boolean {
   return (error as { code?: unknown })?.code === '23505';
 }

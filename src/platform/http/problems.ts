@@ -1,6 +1,6 @@
 import type { FastifyReply } from 'fastify';
 import { type ErrorCode, ERRORS, type Refusal } from '#contracts/errors.ts';
-import { isTransient } from '#platform/database/failures.ts';
+import { isTransient, isUnstorable } from '#platform/database/failures.ts';
 import { traceIdOf } from '#platform/telemetry/tracing.ts';
 import { leaveUnread } from './limits/answered.ts';
 
@@ -49,12 +49,6 @@ function fieldError(failure: ValidationFailure): FieldError {
       detail: 'is not a known property',
     };
   return { pointer: failure.instancePath, detail: failure.message ?? failure.keyword };
-}
-
-/** Nested deeper than we or PostgreSQL can follow (SQLSTATE class 54), or text that is none (22021, 22P05). */
-function isUnstorable(error: unknown): boolean {
-  if (error instanceof RangeError) return error.message.includes('call stack');
-  return /^(54...|22021|22P05)$/.test(String((error as { code?: unknown }).code));
 }
 
 /** The one place that turns whatever was thrown into a problem. `bodyLimit` is that of the route, in bytes. */
