@@ -11,6 +11,8 @@ import { ConflictError, type Database } from '#platform/database/database.ts';
 import { isMisfit, isTransient, isUniqueViolation, isUnstorable } from '#platform/database/failures.ts';
 import { assertSameRequest, type RequestKey } from '#platform/http/idempotency.ts';
 import { Problem } from '#platform/http/problems.ts';
+import { logEvents } from '#platform/telemetry/event-lines.ts';
+import type { Logger } from '#platform/telemetry/logger.ts';
 import type { Tracing } from '#platform/telemetry/tracing.ts';
 import type { Bus } from '#platform/log/bus.ts';
 import { appendEvents } from '#platform/log/outbox.ts';
@@ -56,6 +58,7 @@ export interface IntakeOptions {
   readonly database: Database;
   readonly bus: Bus;
   readonly clock: Clock;
+  readonly logger: Logger;
   readonly tracing?: Tracing | undefined;
   readonly peers: Peers;
   readonly policy: Omit<PlacementPolicy, 'providers'>;
@@ -253,11 +256,12 @@ export class Intake {
    * knows whether the commit happened: the next attempt finds the keys and compares ids.
    */
   async #insert(placements: readonly Placement[]): Promise<Map<string, Before>> {
-    const { database, bus, tracing } = this.#options;
+    const { database, bus, logger, tracing } = this.#options;
     const before = new Map<string, Before>();
     let remaining = placements;
     for (let attempt = 1; remaining.length > 0; attempt++) {
       const events = remaining.flatMap(({ event, following = [] }) => [event, ...following]);
+      const startedMs = performance.now();
       const commit = beginCommit(
         tracing,
         'orders',
@@ -268,6 +272,7 @@ export class Intake {
         bus.remember(events);
         await database.write([...insertOrders(remaining), appendEvents(events)]);
         commit?.end();
+        logEvents(logger, events, performance.now() - startedMs);
         return before;
       } catch (error) {
         commit?.end(error as Error);

@@ -83,6 +83,7 @@ function createOrders({
     database,
     bus,
     clock,
+    logger,
     tracing,
     peers,
     policy: {

@@ -120,7 +120,13 @@ export const processSettings = {
     choices: LOG_LEVELS,
     env: 'LOG_LEVEL',
     default: 'info',
-    meaning: 'How much is logged, to standard error',
+    meaning: 'How much is logged, to standard error; SIGUSR2 makes it everything for ten minutes',
+  },
+  logEventsPerSecond: {
+    type: 'integer',
+    env: 'LOG_EVENTS_PER_SECOND',
+    default: 100,
+    meaning: 'Lines a second that say what happened to orders, one for each event and command; more are counted',
   },
   ...cacheSettings,
 } as const satisfies Settings;

@@ -10,7 +10,7 @@ import { type Clock, systemClock } from '#platform/runtime/clock.ts';
 import { listenError, urlOf, WAITING_CONNECTIONS_MAX } from '#platform/runtime/listen.ts';
 import { type Environment, readSettings, unknownVariables } from '#platform/runtime/settings.ts';
 import type { Service, ServiceDefinition } from '#platform/service.ts';
-import { createLogger, type Logger } from '#platform/telemetry/logger.ts';
+import { createLogger, type Logger, loggerOf } from '#platform/telemetry/logger.ts';
 import { createMetrics, type Metrics } from '#platform/telemetry/metrics.ts';
 import { type Closers, openDatabases } from './databases.ts';
 import { createApp } from './http.ts';
@@ -59,7 +59,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   const { env, definitions = SERVICES, clock = systemClock } = options;
   const config = readSettings(processSettings, env);
   const chosen = chooseServices(definitions, options.services);
-  const logger = options.logger ?? createLogger(config.logLevel);
+  const logger = options.logger ?? createLogger(config.logLevel, { eventsPerSecond: config.logEventsPerSecond });
   warnOfUnknown(env, definitions, logger);
   const metrics = createMetrics();
   const closers: Closers = [];
@@ -112,7 +112,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
         database,
         bus,
         clock,
-        logger: logger.child({ service: definition.name }),
+        logger: loggerOf(logger, definition.name),
         metrics,
         tracing,
         cache,

@@ -10,6 +10,7 @@ import { sandboxRuns, sandboxUrl, settings as sandboxSettings } from '#sandbox/s
 import { SERVICES } from '#system/services.ts';
 import { databaseUrlOf, processSettings } from '#system/settings.ts';
 import { startSystem, type System } from '#system/system.ts';
+import { changeLevelOnSignal } from './log-level.ts';
 
 /** `npm start`: everything in one process, with a key that is made once and kept in the data folder. */
 export async function dev(environment: Environment): Promise<void> {
@@ -20,7 +21,9 @@ export async function dev(environment: Environment): Promise<void> {
   const { logLevel } = readSettings({ logLevel: { ...processSettings.logLevel, default: 'warn' } } as const, env);
   const key = bootstrapApiKey || (await generatedKey(dataFolder));
   const startedMs = performance.now();
-  const system = await startSystem({ env, adminKey: key, logger: createLogger(logLevel) });
+  const logger = createLogger(logLevel);
+  changeLevelOnSignal(logger);
+  const system = await startSystem({ env, adminKey: key, logger });
   process.stdout.write(banner(system, env, key, Math.round(performance.now() - startedMs)));
   await untilSignal(system, env);
 }
@@ -36,9 +39,11 @@ async function besideOthers(env: Environment): Promise<Environment> {
 /** `olms start`: as the environment says, which is production unless it says otherwise. */
 export async function start(given: Environment, services: readonly string[]): Promise<void> {
   const env = inProductionByDefault(given);
-  const system = await startSystem({ env, services });
+  const { logLevel, logEventsPerSecond: eventsPerSecond, environment, drainMs } = readSettings(processSettings, env);
+  const logger = createLogger(logLevel, { eventsPerSecond });
+  changeLevelOnSignal(logger);
+  const system = await startSystem({ env, services, logger });
   const names = [...system.services.keys()];
-  const { environment, drainMs } = readSettings(processSettings, env);
   process.stdout.write(`OLMS (${names.join(', ')}; ${environment}) listens on ${system.url}\n`);
   for (const standIn of standInsOf(env, names)) process.stdout.write(`  not the real thing: ${standIn}\n`);
   await untilSignal(system, env, drainMs);

@@ -6,6 +6,7 @@ import { type Bus, moveOffsets, type OffsetMove } from '#platform/log/bus.ts';
 import type { Follower } from '#platform/log/follower.ts';
 import { appendEvents } from '#platform/log/outbox.ts';
 import { type Clock, contextAt } from '#platform/runtime/clock.ts';
+import { logCommands, logEvents } from '#platform/telemetry/event-lines.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
 import type { ProcessorMetrics } from '#platform/telemetry/metrics.ts';
 import type { Tracing } from '#platform/telemetry/tracing.ts';
@@ -110,12 +111,13 @@ export class Committer<State, Command, Effect, Value> {
     doubts: Doubt<State, Command, Effect, Value>[] = [],
   ): Promise<void> {
     const startedMs = performance.now();
-    const { name, metrics, tracing, database } = this.#options;
+    const { name, metrics, logger, tracing, database } = this.#options;
     const done = await this.#happened(doubts);
     if (done) {
       if (done.moves === moves) this.#follower.saved(moves);
       this.#follower.parking.add(done.plan.parked);
       this.#finish(done.plan);
+      logPlan(logger, done.plan, performance.now() - startedMs);
       return;
     }
     const batch = tracing ? { ...given, commands: await inTheirTraces(database, given.commands) } : given;
@@ -124,7 +126,9 @@ export class Committer<State, Command, Effect, Value> {
       const plan = await this.#save(batch, moves, parked, trustOpening, doubts, spans);
       spans?.end();
       const items = batch.events.length + batch.commands.length;
-      metrics.committed(items, plan.events, (performance.now() - startedMs) / 1000);
+      const tookMs = performance.now() - startedMs;
+      metrics.committed(items, plan.events, tookMs / 1000);
+      logPlan(logger, plan, tookMs);
     } catch (error) {
       spans?.end(error as Error);
       throw error;
@@ -242,6 +246,16 @@ export class Committer<State, Command, Effect, Value> {
       reject(error);
     }
   }
+}
+
+/** What happened to orders, and what was decided about commands. */
+function logPlan<State, Effect, Value, Command>(
+  logger: Logger,
+  { events, answers }: Plan<State, Effect, Value, CommandRequest<Command>>,
+  tookMs: number,
+): void {
+  logEvents(logger, events, tookMs);
+  logCommands(logger, answers, tookMs);
 }
 
 /** Rows and shared values of a batch: those remembered, and the others in one query each. */

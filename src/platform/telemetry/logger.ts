@@ -1,26 +1,142 @@
-import { type Logger, pino } from 'pino';
+import { createRequire } from 'node:module';
+import { type Bindings, type Logger, type LoggerOptions as PinoOptions, pino } from 'pino';
 
 export type { Logger } from 'pino';
 
 /** How much is logged, from everything to nothing. */
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** How lines are written. */
+export interface LoggerOptions {
+  /** Of the lines that say what happened to orders (those with the field `event`), so many a second; more are counted. */
+  readonly eventsPerSecond?: number;
+  /** Where lines go; by default standard error, so that a program's standard output stays its own. */
+  readonly destination?: { write(line: string): void };
+  /** For people instead of programs: by default where standard error is a terminal. */
+  readonly pretty?: boolean;
+}
+
+const EVENTS_PER_SECOND = 100;
+const INFO = 30;
+
+/** Our names beside those of the Elastic Common Schema, by which log stores know them. */
+const ECS_NAMES: Readonly<Record<string, string>> = {
+  traceId: 'trace.id',
+  spanId: 'span.id',
+  event: 'event.action',
+  orderId: 'labels.order_id',
+  correlationId: 'labels.correlation_id',
+};
+const NANOSECONDS_PER_MS = 1_000_000;
+
+/** What never belongs into a line, wherever a caller forgets it. The rule is that nobody passes it. */
+const PERSONAL_OR_SECRET = [
+  'email',
+  'phone',
+  'address',
+  'recipient',
+  'contact',
+  'shippingAddress',
+  'billingAddress',
+  'token',
+  'password',
+  'secret',
+  'authorization',
+  'apiKey',
+];
+
+/** The loggers that came of one, so that its level is theirs. */
+const families = new WeakMap<Logger, Set<Logger>>();
 
 /**
- * Structured JSON logs on standard error, so that a program's standard output stays its own. No personal
- * data is ever passed to a logger; the redaction list is the safety net, not the rule.
+ * Structured logs, a line of JSON each: `timestamp, level, service, orderId, correlationId, traceId, spanId, event, message,
+ * durationMs`, where they apply, and beside them the names of the Elastic Common Schema. No personal data is ever passed to
+ * a logger; the redaction list is the safety net, not the rule.
  */
-export function createLogger(level: string): Logger {
-  return pino(
+export function createLogger(level: string, options: LoggerOptions = {}): Logger {
+  const { eventsPerSecond = EVENTS_PER_SECOND, destination } = options;
+  const { pretty = destination === undefined && process.stderr.isTTY } = options;
+  const family = new Set<Logger>();
+  const logger = pino(
     {
       level,
       base: { pid: process.pid },
-      timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }) },
-      redact: {
-        paths: ['email', 'phone', 'token', '*.email', '*.phone', '*.token', 'authorization', '*.authorization'],
-        censor: '[redacted]',
+      messageKey: 'message',
+      timestamp: timestamps,
+      formatters: {
+        level: (label) => ({ level: label, 'log.level': label }),
+        log: withEcsNames,
       },
+      hooks: { logMethod: sampled(eventsPerSecond) },
+      redact: { paths: PERSONAL_OR_SECRET.flatMap((name) => [name, `*.${name}`]), censor: '[redacted]' },
+      onChild: (child) => void family.add(child),
     },
-    pino.destination({ fd: 2, sync: false }),
+    pretty ? forPeople(destination) : (destination ?? pino.destination({ fd: 2, sync: false })),
   );
+  families.set(logger, family.add(logger));
+  return logger;
+}
+
+/** The logger of a service: its lines say so. */
+export function loggerOf(logger: Logger, service: string): Logger {
+  return logger.child({ service, 'service.name': service });
+}
+
+/** Changes how much is logged, by this logger and all that came of it. */
+export function setLogLevel(logger: Logger, level: LogLevel): void {
+  for (const one of families.get(logger) ?? [logger]) one.level = level;
+}
+
+function timestamps(): string {
+  const now = new Date().toISOString();
+  return `,"timestamp":"${now}","@timestamp":"${now}"`;
+}
+
+function withEcsNames(fields: Bindings): Bindings {
+  const named: Bindings = { ...fields };
+  for (const [ours, theirs] of Object.entries(ECS_NAMES)) if (fields[ours] !== undefined) named[theirs] = fields[ours];
+  const { durationMs } = fields;
+  if (typeof durationMs === 'number') named['event.duration'] = Math.round(durationMs * NANOSECONDS_PER_MS);
+  return named;
+}
+
+/** Lets through so many lines with the field `event` a second, and counts the others in the next that passes. */
+function sampled(perSecond: number): NonNullable<PinoOptions['hooks']>['logMethod'] {
+  let second = 0;
+  let left = perSecond;
+  let skipped = 0;
+  return function log(args, method, level) {
+    const [fields] = args as [unknown];
+    if (level === INFO && typeof fields === 'object' && fields !== null && 'event' in fields) {
+      const now = Math.floor(Date.now() / 1_000);
+      if (now !== second) [second, left] = [now, perSecond];
+      if (left <= 0) {
+        skipped++;
+        return;
+      }
+      left--;
+      if (skipped > 0) {
+        args[0] = { ...fields, skippedLines: skipped } as never;
+        skipped = 0;
+      }
+    }
+    method.apply(this, args);
+  };
+}
+
+/** Short colored lines, without what programs alone want. */
+function forPeople(destination: LoggerOptions['destination']): { write(line: string): void } {
+  const hidden = ['pid', 'log.level', '@timestamp', 'service.name', 'event.duration', ...Object.values(ECS_NAMES)];
+  const pretty = createRequire(import.meta.url)('pino-pretty') as typeof import('pino-pretty');
+  return pretty({
+    colorize: true,
+    messageKey: 'message',
+    timestampKey: 'timestamp',
+    translateTime: 'SYS:HH:MM:ss.l',
+    // Names with a dot are paths, unless the dot is escaped.
+    ignore: hidden.map((name) => name.replaceAll('.', String.raw`\.`)).join(','),
+    singleLine: true,
+    destination: (destination ?? 2) as never,
+  });
 }
