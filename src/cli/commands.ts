@@ -5,6 +5,7 @@ import {
   type Option,
   option,
   percent,
+  positiveNumber,
   required,
   wholeNumber,
 } from './command.ts';
@@ -89,6 +90,24 @@ export const COMMANDS: readonly CommandDefinition[] = [
       ),
     ],
     run: async (env, options) => (await import('./operate/audit.ts')).audit(options, env),
+  },
+  {
+    name: 'smoke',
+    description:
+      'does a deployment work? An order for a product of its own is followed to its end and cleaned up. Exit code 0: it works, 1: it does not, 2: wrong call, 3: the system is away or not ready, 4: it works, but cleaning up did not',
+    remote: true,
+    usageExit: 2,
+    options: [
+      option(
+        '--until <end>',
+        'complete: shipped and invoiced; cancel: paid, cancelled, given back (default: complete)',
+      ),
+      option('--token <token>', 'payment token', undefined, 'tok_approve'),
+      option('--provider <name>', 'payment provider (default: the one there is)'),
+      option('--location <name>', 'where its stock is put (default: main)'),
+      option('--timeout <seconds>', 'for the order to reach its end', positiveNumber, 60),
+    ],
+    run: async (env, options) => (await import('./operate/smoke.ts')).smoke(options, env),
   },
   ...OPERATOR_COMMANDS,
   {
