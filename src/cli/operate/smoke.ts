@@ -168,8 +168,8 @@ class Smoke {
     });
     await this.#step('invoiced', async () => {
       const invoice = await this.#poll(untilMs, 'an invoice', () => this.#found(this.#client.readInvoice({ id })));
-      this.#stays.push(`invoice ${invoice.number}`);
-      return invoice.number;
+      this.#stays.push(`invoice ${invoice.invoiceNumber}`);
+      return invoice.invoiceNumber;
     });
     await this.#step('notified', () => this.#notified(untilMs));
     const { onHand } = await this.#client.readStock({ sku: this.#sku });
