@@ -82,7 +82,7 @@ interface ApiOptions {
   readonly agent?: Agent;
   /** False for what answers in the place of a service: its answers need not be those of the API's description. */
   readonly documented?: boolean;
-  /** True for a version in which stock may be anywhere: no place has to be made for it. */
+  /** True for a version that may know no places: there stock may be anywhere, and none has to be made for it. */
   readonly anyLocation?: boolean;
 }
 
@@ -174,8 +174,12 @@ export class Api {
 
   /** Makes a place for stock; `main` is there from the beginning. */
   async location(name: string): Promise<void> {
-    if (this.#anyLocation || this.#locations.has(name)) return;
-    await this.client.putLocation({ name }, {});
+    if (this.#locations.has(name)) return;
+    try {
+      await this.client.putLocation({ name }, {});
+    } catch (error) {
+      if (!this.#anyLocation || (error as { readonly status?: number }).status !== 404) throw error;
+    }
     this.#locations.add(name);
   }
 
