@@ -11,7 +11,8 @@ describe('a payment', () => {
     expect(s.operation).toMatchObject({
       state: 'pending',
       calls: 1,
-      key: s.operation.id,
+      // Nothing in it is by chance: decided again after a restore, it is the same.
+      key: `${s.payment.orderId}-0-charge-19.90`,
       nextAttemptAt: START_MS + 5_000,
     });
     s.approved().emits('PaymentSucceeded').calls();

@@ -59,8 +59,10 @@ function imported(
 ): Outcome<Payment, PaymentEffect> {
   const { currency, paidAmount, refundedAmount, refunds, origin } = data;
   const captured = amountMinor(paidAmount, currency);
-  const operation = (kind: OperationKind, amount: string, refundId?: string): Operation =>
-    succeeded(newOperation(newId(), kind, amount, { correlationid, traceparent }, refundId), origin.number);
+  const operation = (kind: OperationKind, amount: string, refundId?: string): Operation => {
+    const id = newId();
+    return succeeded(newOperation(id, id, { kind, amount, refundId }, { correlationid, traceparent }), origin.number);
+  };
   const payment: Payment = {
     orderId: subject,
     provider: EXTERNAL,

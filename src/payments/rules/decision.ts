@@ -10,6 +10,7 @@ import {
   holdsMoney,
   inDoubt,
   isOpen,
+  firstKey,
   newOperation,
   type OpenCall,
   type Operation,
@@ -62,13 +63,19 @@ export class Decision {
 
   /** Adds a logical operation and its first call. */
   begin(kind: OperationKind, amount: bigint, cause: Cause, refundId?: string): void {
-    const operation = newOperation(this.#context.newId(), kind, this.text(amount), cause, refundId);
+    const operation = this.#newOperation(kind, amount, cause, refundId);
     const { payment } = this;
     // Nobody can be asked: it waits until a person has done it where the order was paid, and says so.
     const byHand = payment.provider === EXTERNAL;
     const begun: Operation = byHand ? { ...operation, state: 'awaiting_provider' } : operation;
     this.payment = { ...payment, operations: [...payment.operations, begun] };
     if (!byHand) this.send(operation, 'pending');
+  }
+
+  #newOperation(kind: OperationKind, amount: bigint, cause: Cause, refundId?: string): Operation {
+    const { orderId, operations } = this.payment;
+    const wanted = { kind, amount: this.text(amount), refundId };
+    return newOperation(this.#context.newId(), firstKey(orderId, operations.length, wanted), wanted, cause);
   }
 
   /** Calls the provider under the operation's key, which is the same for every repetition. */
@@ -190,7 +197,7 @@ export class Decision {
 
   /** The money was taken where the order comes from. */
   settleElsewhere(amount: bigint, cause: Cause): void {
-    const operation = newOperation(this.#context.newId(), 'charge', this.text(amount), cause);
+    const operation = this.#newOperation('charge', amount, cause);
     this.payment = { ...this.payment, operations: [...this.payment.operations, operation] };
     this.succeed(operation, EXTERNAL);
   }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { payment, type PaymentStory, START_MS } from '#tests/support/payment-story.ts';
+import { paid, payment, type PaymentStory, START_MS } from '#tests/support/payment-story.ts';
 import { doubled, type ProviderResult } from './operation.ts';
 
 describe('a payment in doubt', () => {
@@ -20,6 +20,13 @@ describe('a payment in doubt', () => {
     s.timedOut().emits().due().notFound().calls('send charge 19.90');
     expect(s.operation).toMatchObject({ key, calls: 3 });
     s.declined().emits('PaymentFailed');
+  });
+
+  test('that gives money back and is refused goes out under the next key, however often', () => {
+    const s = paid().orderCancelled();
+    const { key } = s.operation;
+    expect(key).toBe(`${s.payment.orderId}-1-refund-19.90`);
+    for (const next of [2, 3, 4]) (expect(s.declined().operation.key).toBe(`${key}-${next}`), s.due());
   });
 
   test('is asked for ever more slowly, but never given up', () => {

@@ -90,19 +90,34 @@ export interface Cause {
   readonly traceparent?: string | undefined;
 }
 
-/** An operation that was never sent. Its id is its first key. */
+/** What an operation is to do. */
+export interface Wanted {
+  readonly kind: OperationKind;
+  readonly amount: string;
+  readonly refundId?: string | undefined;
+}
+
+/**
+ * The key of an operation that a payment begins as its `number`th. It follows from what the operation is: where a database
+ * was restored to an earlier time, what was asked of the provider since is decided again under the same key, and so not
+ * done twice.
+ */
+export function firstKey(orderId: string, number: number, { kind, amount, refundId }: Wanted): string {
+  return [orderId, number, kind, refundId, amount].filter((part) => part !== undefined).join('-');
+}
+
+/** An operation that was never sent. */
 export function newOperation(
   id: string,
-  kind: OperationKind,
-  amount: string,
+  key: string,
+  { kind, amount, refundId }: Wanted,
   { correlationid, traceparent }: Cause,
-  refundId?: string,
 ): Operation {
   return {
     id,
     kind,
     amount,
-    key: id,
+    key,
     state: 'pending',
     calls: 0,
     attempts: 0,
@@ -143,10 +158,13 @@ export function failed(operation: Operation, reason: string): Operation {
 /** Refused under its key, which is thereby used up: it is sent once more under the next key, after a growing pause. */
 export function refusedForNow(operation: Operation, reason: string, nowMs: number): Operation {
   const refusals = operation.refusals + 1;
+  // From the second refusal on the key ends in their number.
+  const { key } = operation;
+  const first = operation.refusals === 0 ? key : key.slice(0, key.lastIndexOf('-'));
   return {
     ...failed(operation, reason),
     state: 'pending',
-    key: `${operation.id}-${refusals + 1}`,
+    key: `${first}-${refusals + 1}`,
     calls: 0,
     sentAt: undefined,
     attempts: 0,
