@@ -26,7 +26,10 @@ describe('a payment in doubt', () => {
     const s = paid().orderCancelled();
     const { key } = s.operation;
     expect(key).toBe(`${s.payment.orderId}-1-refund-19.90`);
-    for (const next of [2, 3, 4]) (expect(s.declined().operation.key).toBe(`${key}-${next}`), s.due());
+    for (const next of [2, 3, 4]) {
+      expect(s.declined().operation.key).toBe(`${key}-${next}`);
+      s.due();
+    }
   });
 
   test('is asked for ever more slowly, but never given up', () => {
