@@ -27,6 +27,8 @@ export interface ClusterOptions {
   readonly port?: number;
   readonly postgresSettings?: Readonly<Record<string, string>>;
   readonly report?: (line: string) => void;
+  /** Folder of the version that the services run at first; this one by default. */
+  readonly checkout?: string;
 }
 
 export interface Broker {
@@ -159,6 +161,14 @@ export class Cluster {
     return member;
   }
 
+  /** Stops a process and starts it in its place from another version; the others go on. */
+  async replace(member: Member, checkout: string): Promise<void> {
+    await member.stop();
+    member.runFrom(checkout);
+    await member.start(this.#envOf(member));
+    this.#writeMap();
+  }
+
   async removeReplica(member: Member): Promise<void> {
     await member.stop();
     this.#members.splice(this.#members.indexOf(member), 1);
@@ -198,7 +208,7 @@ export class Cluster {
     const { replicas } = SERVICES.find((definition) => definition.name === service)!;
     const name = replicas === 'one' ? service : `${service}-${number}`;
     const url = `http://127.0.0.1:${await this.#port(name)}`;
-    return new Member({
+    const member = new Member({
       name,
       service,
       command: ['src/main.ts', 'start', service],
@@ -211,6 +221,8 @@ export class Cluster {
         this.#writeMap();
       },
     });
+    if (this.#options.checkout !== undefined) member.runFrom(this.#options.checkout);
+    return member;
   }
 
   #urlsOf(service: string): string[] {

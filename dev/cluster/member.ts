@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { serviceFlags } from '../../tools/node-flags.mjs';
@@ -36,6 +37,8 @@ export interface MemberOptions {
 
 export class Member {
   readonly #options: MemberOptions;
+  /** Folder of the version that it runs. */
+  #checkout = fileURLToPath(ROOT);
   #env: MemberOptions['env'];
   #child: ChildProcess | undefined;
   #exited: Promise<void> = Promise.resolve();
@@ -70,6 +73,11 @@ export class Member {
     return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
+  /** From its next start on it runs the version in this folder. */
+  runFrom(checkout: string): void {
+    this.#checkout = checkout;
+  }
+
   /** Starts it and waits until it is ready. */
   async start(env = this.#env): Promise<void> {
     this.#env = env;
@@ -98,7 +106,7 @@ export class Member {
     const [file, ...args] = this.#options.command;
     // A pipe nobody writes to: it closes when this process ends, however that happens, and then the member stops.
     // In a group of its own, so that Ctrl-C in a terminal reaches it through us, in the right order.
-    const program = fileURLToPath(new URL(file!, ROOT));
+    const program = join(this.#checkout, file!);
     const child = spawn(
       process.execPath,
       [...process.execArgv, ...serviceFlags, '--import', FOLLOW_LAUNCHER, program, ...args],

@@ -48,6 +48,8 @@ export interface Assortment {
   readonly plenty: readonly string[];
   readonly scarce: string;
   readonly tokens: readonly string[];
+  /** Ids of customers that are no UUID, where some orders are theirs. */
+  readonly customers?: readonly string[];
 }
 
 export interface LoadRate {
@@ -60,6 +62,9 @@ export interface LoadRate {
 const DECIDED_TIMEOUT_MS = 120_000;
 const BUSY: LoadRate = { workers: 10, thinkMs: [0, 25] };
 
+/** What requests are handed to: a gateway, or what stands before several. */
+export type Caller = Pick<Api, 'call'>;
+
 export class Load {
   readonly acknowledged = new Map<string, PlaceIntent>();
   /** Cancellations answered with a cancelled order. */
@@ -70,7 +75,7 @@ export class Load {
   readonly unanswered: Intent[] = [];
   #running = false;
   #workers: Promise<void>[] = [];
-  readonly #gateways: readonly Api[];
+  readonly #gateways: readonly Caller[];
   readonly #random: Seeded;
   readonly #assortment: Assortment;
   readonly #rate: LoadRate;
@@ -80,7 +85,7 @@ export class Load {
   #turn = 0;
 
   /** Callers take the gateways in turn. `name` begins their keys: two loads on one system need two. */
-  constructor(gateways: readonly Api[], random: Seeded, assortment: Assortment, rate: LoadRate = BUSY, name = '') {
+  constructor(gateways: readonly Caller[], random: Seeded, assortment: Assortment, rate: LoadRate = BUSY, name = '') {
     this.#gateways = gateways;
     this.#random = random;
     this.#assortment = assortment;
@@ -150,6 +155,7 @@ export class Load {
 
   #order(): unknown {
     const random = this.#random;
+    const { customers } = this.#assortment;
     const lines = random.between(1, 3);
     const items = Array.from({ length: lines }, () => ({
       sku: random.pick(this.#assortment.plenty),
@@ -163,6 +169,7 @@ export class Load {
       token: random.pick(this.#assortment.tokens),
       reference: `${this.#name}K-${this.#number}`,
       contact: { email: 'buyer@example.com', ...(random.chance(0.3) && { phone: '+49 30 123456' }) },
+      ...(customers && random.chance(0.5) && { customerId: random.pick(customers) }),
       ...(random.chance(0.05) && { requiresReview: true }),
       ...(scarce && random.chance(0.5) && { allowBackorder: true }),
     });

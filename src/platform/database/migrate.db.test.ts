@@ -5,6 +5,7 @@ import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { startTestPostgres, type TestPostgres } from '#tests/support/postgres.ts';
 import { until } from '#tests/support/until.ts';
+import { LOCKS } from './locks.ts';
 import { assertMigrated, contract, migrate, type MigrateOptions, migrationPlan } from './migrate.ts';
 import { processName } from './process-names.ts';
 
@@ -118,7 +119,7 @@ test('one process migrates, others wait for it, and not for ever', async () => {
   expect(both.map((applied) => applied.length).sort()).toEqual([0, 0, 1]);
   await file('0002-more.sql', 'alter table things add column more text');
   const holder = await connected();
-  await holder.query('select pg_advisory_lock(7113002)');
+  await holder.query('select pg_advisory_lock($1)', [LOCKS.migration]);
   await expect(run({ patienceMs: 300 })).rejects.toThrow(/Another process has been migrating this database/);
   await holder.end();
 });

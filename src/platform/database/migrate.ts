@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { type Backoff, backoffMs } from '#platform/runtime/backoff.ts';
 import { runBackfill } from './backfill.ts';
+import { LOCKS } from './locks.ts';
 import { labelOf, type MigrationFile, type MigrationSet, readMigrations } from './migration-files.ts';
 import { ensureRecords, noteApplied, type Plan, planOf, readRecords } from './migration-records.ts';
 import { earlierProcesses } from './process-names.ts';
@@ -25,9 +26,9 @@ export interface MigrateOptions {
 }
 
 /** One process at a time applies files; held while it runs, backfills included. */
-const RUN_LOCK = 7_113_002;
+const RUN_LOCK = LOCKS.migration;
 /** Versions without phases wait for this one at their start, so it is held only while a transaction applies a file. */
-const FILE_LOCK = 7_113_001;
+const FILE_LOCK = LOCKS.migrationFile;
 const CONNECT_TIMEOUT_MS = 10_000;
 const PATIENCE_MS = 600_000;
 const LOCK_POLL_MS = 100;

@@ -1,9 +1,10 @@
 import { randomInt } from 'node:crypto';
 import pg from 'pg';
+import { LOCKS } from './locks.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const ROUNDS = 5;
-const LOCK_CLASS = 7_113_005;
+const LOCK_CLASS = LOCKS.sessions;
 const LOCK_KEYS = 2 ** 31 - 1;
 
 const DIRECT = 'DATABASE_DIRECT_URL (or the <SERVICE>_DATABASE_DIRECT_URL)';

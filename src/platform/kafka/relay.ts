@@ -27,6 +27,7 @@ import { checkMapping } from './partition-mapping.ts';
 import { readMissed, readUnpublished } from './unpublished.ts';
 import { loadTopicOffsets } from './topic-offsets.ts';
 import type { Parked } from '#platform/log/parked.ts';
+import { LOCKS } from '#platform/database/locks.ts';
 
 /**
  * Publishes a service's outbox to Kafka, in the order of the log. One process per database is elected (coordinator.ts).
@@ -40,7 +41,7 @@ import type { Parked } from '#platform/log/parked.ts';
 
 export const RELAY_CONSUMER = 'relay';
 /** Also the lock's key of the version before: its relay and this one must exclude each other. */
-const LOCK_KEY = 7_113_002;
+const LOCK_KEY = LOCKS.relay;
 /** Of a process that is paused another one takes over after this time. */
 const SILENCE_MAX_MS = 1_500;
 const PING_MS = 300;

@@ -3,6 +3,7 @@ import pg from 'pg';
 import { Pause } from '#platform/runtime/pause.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
 import { Notifier } from './notifier.ts';
+import { LOCKS } from '#platform/database/locks.ts';
 
 /**
  * Leader election among the processes of one PostgreSQL, without Kafka: for each name one process is elected. Votes
@@ -12,7 +13,7 @@ import { Notifier } from './notifier.ts';
  * what guards the data is that offsets move by compare-and-set.
  */
 
-const LOCK_CLASS = 7_113_003;
+const LOCK_CLASS = LOCKS.coordinator;
 const CHANNEL = 'olms_log';
 const TRY_LOCKS =
   'select name, case when key is null then pg_try_advisory_lock($1, hashtext(name)) else pg_try_advisory_lock(key) end as locked from unnest($2::text[], $3::bigint[]) as c(name, key)';

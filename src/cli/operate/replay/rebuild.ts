@@ -8,6 +8,7 @@ import { Progress } from '#cli/output.ts';
 import type { OpenReplay } from './open.ts';
 import { type EventSource, openSource } from './source.ts';
 import { type Session, sessionOf } from './session.ts';
+import { LOCKS } from '#platform/database/locks.ts';
 
 /**
  * Rebuilds the tables of a projection from the log beside the live ones, compares them, and mends the live ones
@@ -63,7 +64,7 @@ const IDLE_TIMEOUT_MS = 15_000;
 const ATTEMPTS_MAX = 10;
 const ATTEMPT_WAIT_MS = 250;
 /** One rebuild of a schema at a time. */
-const LOCK_CLASS = 7_113_004;
+const LOCK_CLASS = LOCKS.rebuild;
 
 export async function rebuild(opened: OpenReplay, options: RebuildOptions): Promise<RebuildReport> {
   const { replayable, database } = opened;
