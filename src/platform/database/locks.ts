@@ -5,7 +5,7 @@
 export const LOCKS = {
   /** Of one number: one file of migrations is applied. */
   migrationFile: 7_113_001,
-  /** Of one number: a relay publishes. */
+  /** Of one number: a relay publishes; those of two versions must exclude each other. */
   relay: 7_113_002,
   /** A class: who reads for which consumer. */
   coordinator: 7_113_003,

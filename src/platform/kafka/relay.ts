@@ -40,8 +40,6 @@ import { LOCKS } from '#platform/database/locks.ts';
  */
 
 export const RELAY_CONSUMER = 'relay';
-/** Also the lock's key of the version before: its relay and this one must exclude each other. */
-const LOCK_KEY = LOCKS.relay;
 /** Of a process that is paused another one takes over after this time. */
 const SILENCE_MAX_MS = 1_500;
 const PING_MS = 300;
@@ -197,7 +195,7 @@ export class Relay {
     const endPause = (): void => this.#sleeping.end();
     this.#candidacy = this.#coordinator.campaign({
       name: RELAY_CONSUMER,
-      key: LOCK_KEY,
+      key: LOCKS.relay,
       onElected: endPause,
       onDeposed: endPause,
     });
