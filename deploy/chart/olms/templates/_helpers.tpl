@@ -58,7 +58,7 @@ seccompProfile: { type: RuntimeDefault }
 {{- define "olms.secret" -}}
 - name: {{ .name }}
   valueFrom:
-    secretKeyRef: { name: {{ .root.Values.existingSecret }}, key: {{ .key | default .name }}{{ if .optional }}, optional: true{{ end }} }
+    secretKeyRef: { name: {{ .secret | default .root.Values.existingSecret }}, key: {{ .key | default .name }}{{ if .optional }}, optional: true{{ end }} }
 {{- end }}
 
 {{- define "olms.settings" -}}
