@@ -103,8 +103,11 @@ describe('the audit', () => {
       }
     }
     await system.settle();
-    const [parcel] = (await api.readOrder({ id: ids.lost })).shipments;
-    const claim = { shipmentId: parcel!.shipmentId, kind: 'lost', resolution: 'reship', reason: 'test' } as const;
+    const parcel = await until('the parcel to be known to be lost', async () => {
+      const { shipments } = await api.readOrder({ id: ids.lost });
+      return shipments.find(({ problem }) => problem === 'lost');
+    });
+    const claim = { shipmentId: parcel.shipmentId, kind: 'lost', resolution: 'reship', reason: 'test' } as const;
     const { claims } = await api.openClaim({ id: ids.lost }, claim);
     await until('the goods to be sent again', async () => {
       const { items } = await api.listShipments({ orderId: claims![0]!.followUpId! });
