@@ -148,6 +148,14 @@ export class Cluster {
     return url.toString();
   }
 
+  /** Past its pooler, where the environment names one; else empty. */
+  #directDatabaseUrl(service: string): string {
+    const { env } = this.#options;
+    const variable = service.toUpperCase();
+    const shared = env[`${variable}_DATABASE_URL`] ? '' : env['DATABASE_DIRECT_URL'];
+    return env[`${variable}_DATABASE_DIRECT_URL`] || shared || '';
+  }
+
   // Changes while it runs -----------------------------------------------------------------------------------
 
   /** One more process of a service; a gateway learns of it with its next start. */
@@ -236,6 +244,7 @@ export class Cluster {
     const all: Record<string, string | undefined> = { ...env };
     for (const { name, paths } of SERVICES) {
       delete all[`${name.toUpperCase()}_DATABASE_URL`];
+      delete all[`${name.toUpperCase()}_DATABASE_DIRECT_URL`];
       if (paths) all[`${name.toUpperCase()}_URL`] = this.#urlsOf(name).join(',');
     }
     // What a runner of tests passes to its own processes is not for these.
@@ -258,6 +267,7 @@ export class Cluster {
       KAFKA_BROKERS: this.#kafka?.brokers ?? '',
       REDIS_URL: this.#redis?.url ?? '',
       DATABASE_URL: this.databaseUrl(service),
+      DATABASE_DIRECT_URL: this.#directDatabaseUrl(service),
       HOST: '127.0.0.1',
       PORT: new URL(member.url).port,
       ...this.#overrides.get(service),
