@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type DeployTools, installTools, kubernetesVersion } from '../../tools/deploy-tools.mjs';
@@ -183,6 +184,14 @@ writeFileSync(
   'on: push\njobs:\n  one:\n    runs-on: ubuntu-24.04\n    steps:\n      - run: echo ${{ nothing.here }}\n',
 );
 finds('actionlint, a value that is not there', 'nothing', run('actionlint', ['-shellcheck=', '-pyflakes=', workflow]));
+
+// Secrets ----------------------------------------------------------------------------------------------------
+
+check('gitleaks', run('gitleaks', ['git', '.', '--redact', '--exit-code', '1']));
+const leak = join(scratch, 'leak');
+mkdirSync(leak, { recursive: true });
+writeFileSync(join(leak, 'settings.txt'), `token = "ghp_${randomBytes(18).toString('hex')}"\n`);
+finds('gitleaks, a token', 'leaks found', run('gitleaks', ['dir', leak, '--redact', '--exit-code', '1']));
 
 if (failures.length > 0) {
   log(`\n${failures.join('\n\n')}\n\n${failures.length} failed`);
