@@ -10,6 +10,7 @@ import { lifecycleDocument } from './lifecycle.ts';
 import { packageVersion } from '#system/version.ts';
 import { metricsDocument } from './metrics.ts';
 import { openApi } from './openapi.ts';
+import { dashboardFiles } from '#dev/observability/grafana.ts';
 import { ruleFiles } from '#dev/observability/rules.ts';
 import { roomsOf, roomsPicture } from './rooms.ts';
 import { configurationDocument, errorsDocument } from './tables.ts';
@@ -47,6 +48,7 @@ export async function generatedFiles(): Promise<Map<string, string>> {
     ['docs/api/asyncapi.json', jsonText(sorted(asyncApi(packageVersion) as Json))],
     ...(await clientFiles(document, ROOT)),
     ...ruleFiles(),
+    ...dashboardFiles(),
   ]);
   for (const type of EVENT_TYPES)
     files.set(`${EVENTS_FOLDER}/${type}.json`, jsonText(sorted(eventSchema(type) as Json)));
