@@ -52,38 +52,40 @@ const SCHEMA = {
           gridPos,
           datasource,
         },
-        if: { properties: { type: { const: 'row' } } },
-        then: { required: ['collapsed', 'panels'] },
-        else: {
-          required: ['datasource', 'targets', 'fieldConfig', 'options'],
-          properties: {
-            targets: {
-              type: 'array',
-              minItems: 1,
-              items: {
-                type: 'object',
-                required: ['refId', 'expr', 'legendFormat', 'datasource'],
-                properties: {
-                  refId: { type: 'string', pattern: '^[A-Z]$' },
-                  expr: { type: 'string', minLength: 1 },
-                  legendFormat: { type: 'string', minLength: 1 },
-                  datasource,
+        oneOf: [
+          { required: ['collapsed', 'panels'], properties: { type: { const: 'row' } } },
+          {
+            required: ['datasource', 'targets', 'fieldConfig', 'options'],
+            properties: {
+              type: { not: { const: 'row' } },
+              targets: {
+                type: 'array',
+                minItems: 1,
+                items: {
+                  type: 'object',
+                  required: ['refId', 'expr', 'legendFormat', 'datasource'],
+                  properties: {
+                    refId: { type: 'string', pattern: '^[A-Z]$' },
+                    expr: { type: 'string', minLength: 1 },
+                    legendFormat: { type: 'string', minLength: 1 },
+                    datasource,
+                  },
                 },
               },
-            },
-            fieldConfig: {
-              type: 'object',
-              required: ['defaults', 'overrides'],
-              properties: {
-                defaults: {
-                  type: 'object',
-                  required: ['unit'],
-                  properties: { unit: { enum: ['ops', 'reqps', 's', 'short', 'bytes', 'percentunit'] } },
+              fieldConfig: {
+                type: 'object',
+                required: ['defaults', 'overrides'],
+                properties: {
+                  defaults: {
+                    type: 'object',
+                    required: ['unit'],
+                    properties: { unit: { enum: ['ops', 'reqps', 's', 'short', 'bytes', 'percentunit'] } },
+                  },
                 },
               },
             },
           },
-        },
+        ],
       },
     },
   },
