@@ -18,20 +18,22 @@ export function httpMetrics(metrics: Metrics): HttpMetrics {
     help: 'Requests refused, by error code',
     labelNames: ['code'],
   });
+  const dropped = metrics.counter({
+    name: 'olms_http_connections_dropped_total',
+    help: 'Connections closed unanswered, because the process or one address had too many',
+    labelNames: ['limit'],
+  });
   // A first increase from nothing is none for Prometheus, and these are watched.
   for (const code of WATCHED) refused.labels(code).inc(0);
+  for (const limit of ['process', 'address']) dropped.labels(limit).inc(0);
   return {
     refused,
+    dropped,
     seconds: metrics.histogram({
       name: 'olms_http_request_seconds',
       help: 'HTTP requests by route, and by role of the caller',
       labelNames: ['method', 'route', 'status', 'role'],
       exemplars: true,
-    }),
-    dropped: metrics.counter({
-      name: 'olms_http_connections_dropped_total',
-      help: 'Connections closed unanswered, because the process or one address had too many',
-      labelNames: ['limit'],
     }),
     breakerOpen: metrics.gauge({
       name: 'olms_service_breaker_open',
