@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { SERVICES } from '#system/services.ts';
+import { processSettings } from '#system/settings.ts';
 import { DEPLOY, readDocuments } from './files.ts';
 import { type Container, faultsOf } from './variables.ts';
 
@@ -36,7 +37,8 @@ interface Document {
   readonly spec: { readonly template?: { readonly spec: Pod }; readonly [key: string]: unknown };
 }
 
-const STOP_TIMEOUT_S = 30;
+/** What the program takes at most: it serves on for its drain, and then has this long to finish. */
+const STOP_TIMEOUT_S = processSettings.drainMs.default / 1000 + 25;
 const SHAPES = readdirSync(join(DEPLOY, 'kubernetes'));
 const documents = (shape: string): Document[] => readDocuments(`kubernetes/${shape}`) as Document[];
 
