@@ -268,6 +268,8 @@ async function startApart(
 }
 
 if (import.meta.main) {
+  // What was started ends with this process, also where it is interrupted.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
   const { values } = parseArgs({
     options: {
       cluster: { type: 'boolean', default: false },
