@@ -11,7 +11,7 @@ import { packageVersion } from '#system/version.ts';
 import { metricsDocument } from './metrics.ts';
 import { openApi } from './openapi.ts';
 import { dashboardFiles } from '#dev/observability/grafana.ts';
-import { ruleFiles } from '#dev/observability/rules.ts';
+import { chartFiles, ruleFiles } from '#dev/observability/rules.ts';
 import { roomsOf, roomsPicture } from './rooms.ts';
 import { configurationDocument, errorsDocument } from './tables.ts';
 
@@ -38,6 +38,7 @@ export class DocsError extends Error {}
 /** The generated files by path. */
 export async function generatedFiles(): Promise<Map<string, string>> {
   const document = await openApi();
+  const watched = new Map([...ruleFiles(), ...dashboardFiles()]);
   const files = new Map<string, string>([
     ['docs/lifecycle.md', lifecycleDocument()],
     ['docs/configuration.md', configurationDocument()],
@@ -47,8 +48,8 @@ export async function generatedFiles(): Promise<Map<string, string>> {
     ['docs/api/openapi.json', jsonText(document)],
     ['docs/api/asyncapi.json', jsonText(sorted(asyncApi(packageVersion) as Json))],
     ...(await clientFiles(document, ROOT)),
-    ...ruleFiles(),
-    ...dashboardFiles(),
+    ...watched,
+    ...chartFiles(watched),
   ]);
   for (const type of EVENT_TYPES)
     files.set(`${EVENTS_FOLDER}/${type}.json`, jsonText(sorted(eventSchema(type) as Json)));

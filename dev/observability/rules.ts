@@ -64,10 +64,23 @@ function alertRule({ name, severity, expr, for: duration = '0m', summary, runboo
 
 const yaml = (groups: readonly Group[]): string => HEAD + stringify({ groups }, { lineWidth: 0 });
 
+/** What the chart gives to Kubernetes must lie inside of it. */
+export const CHART_FOLDER = 'deploy/chart/olms/observability';
+
 /** The files by path. */
 export function ruleFiles(): Map<string, string> {
   return new Map([
     [`${FOLDER}/rules/objectives.yaml`, yaml(objectiveGroups())],
     [`${FOLDER}/rules/alerts.yaml`, yaml(ALERTS.map(({ name, alerts }) => ({ name, rules: alerts.map(alertRule) })))],
   ]);
+}
+
+/** The same for the chart. */
+export function chartFiles(files: ReadonlyMap<string, string>): Map<string, string> {
+  return new Map(
+    [...files].map(([path, text]) => [
+      path.replace(FOLDER, CHART_FOLDER),
+      path.endsWith('.json') ? `${JSON.stringify(JSON.parse(text))}\n` : text,
+    ]),
+  );
 }
