@@ -43,6 +43,8 @@ const sources = ['src', 'dev', 'tests'].flatMap((folder) =>
 );
 const scripts = Object.keys((JSON.parse(read('package.json')) as { scripts: object }).scripts);
 const variables = new Set(allSettings().map((row) => row.env));
+/** What the compose files ask for beside the settings. */
+const deployed = ['compose.yaml', 'compose.single.yaml'].map((file) => read(`deploy/${file}`));
 /** Variables of the command line and of this program's own environment. */
 const OTHERS = new Set(['OLMS', 'KEY', 'OLMS_URL', 'OLMS_API_KEY', 'EDITOR', 'PWD', 'PGPASSWORD', 'BEGIN', 'UPDATE']);
 
@@ -90,7 +92,10 @@ describe.each(written)('%s', (file) => {
   test('names variables and codes that exist', () => {
     const names = named(text, /(?<![\w"'-])\$?([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)\b/g);
     const known = (name: string): boolean =>
-      variables.has(name) || OTHERS.has(name) || name in ERRORS || sources.some((source) => source.includes(name));
+      variables.has(name) ||
+      OTHERS.has(name) ||
+      name in ERRORS ||
+      [...sources, ...deployed].some((source) => source.includes(name));
     expect(names.filter((name) => !known(name))).toEqual([]);
   });
 
