@@ -64,7 +64,7 @@ test('the orders that are open are counted by indexes, however many have ended',
 });
 
 test('an order has been in its status since it came there, whatever else happened to it meanwhile', async () => {
-  const lookupProducts: typeof NO_PEERS.lookupProducts = async ({ skus = [] }) =>
+  const lookupProducts: typeof NO_PEERS.lookupProducts = async ({ skus }) =>
     skus.map((sku) => ({ id: randomUUID(), sku, name: sku }));
   const service = await one.start({}, { peers: { ...NO_PEERS, lookupProducts } });
   const api = one.api(service);

@@ -45,11 +45,11 @@ export class Measurements {
   /** Resolves when all that is due was looked up, or after a while without what takes longer. Never rejects. */
   async refresh(): Promise<void> {
     const nowMs = performance.now();
-    const due = this.#all.filter((each) => each.running || each.dueMs <= nowMs);
-    for (const each of due) each.running ??= this.#look(each);
+    const due = this.#all.filter((each) => each.running !== undefined || each.dueMs <= nowMs);
+    const looking = due.map((each) => (each.running ??= this.#look(each)));
     let late: NodeJS.Timeout | undefined;
     const patience = new Promise<void>((resolve) => (late = setTimeout(resolve, PATIENCE_MS)));
-    await Promise.race([Promise.all(due.map((each) => each.running)), patience]);
+    await Promise.race([Promise.all(looking), patience]);
     clearTimeout(late);
   }
 
