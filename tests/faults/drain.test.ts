@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { Api } from '#tests/support/api.ts';
 import { KillableSystem } from '#tests/support/killable.ts';
 import { freePort } from '#tests/support/ports.ts';
@@ -17,15 +17,17 @@ const NOTICED_MS = 100;
 let folder: string;
 let system: KillableSystem;
 let api: Api;
+/** Orders that were acknowledged. */
+const placed: string[] = [];
 
-beforeEach(() => {
+beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'olms-drain-'));
 });
 afterEach(async () => {
   await api.close();
   await system.stop();
-  rmSync(folder, { recursive: true, force: true });
 });
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 async function start(drainMs: number): Promise<void> {
   system = new KillableSystem({
@@ -52,7 +54,6 @@ test('after SIGTERM no request fails, and the process ends by itself', async () 
   await start(4_000);
   const sku = await api.product(1_000_000);
   const failures: string[] = [];
-  const placed: string[] = [];
   const answers: Record<number, number> = {};
   let sending = true;
   const caller = async (number: number): Promise<void> => {
@@ -98,14 +99,12 @@ test('after SIGTERM no request fails, and the process ends by itself', async () 
   console.log(`SIGTERM under load: ${JSON.stringify(answers)} answers, ${placed.length - before} orders since`);
   expect(failures).toEqual([]);
   expect(await system.ended()).toBe(0);
+}, 120_000);
 
-  system.spawn();
-  await system.ready();
-  for (const id of placed.slice(-50)) expect((await api.call('GET', `/orders/${id}`)).status).toBe(200);
-}, 90_000);
-
-test('a second SIGTERM ends it at once', async () => {
+test('what was acknowledged meanwhile is there afterwards, and a second SIGTERM ends it at once', async () => {
   await start(300_000);
+  expect(placed.length).toBeGreaterThan(0);
+  for (const id of placed.slice(-20)) expect((await api.call('GET', `/orders/${id}`)).status).toBe(200);
   system.terminate();
   await until('it not to be ready', async () => !(await isReady()));
   expect((await api.call('GET', '/orders')).headers['connection']).toBe('close');
@@ -113,4 +112,4 @@ test('a second SIGTERM ends it at once', async () => {
   await sleep(1_100);
   system.terminate();
   expect(await system.ended()).toBe(1);
-}, 60_000);
+}, 120_000);
