@@ -5,9 +5,11 @@ import { createProgram } from '#cli/program.ts';
 import { useSystem } from '#tests/support/system.ts';
 import type { SmokeReport } from './smoke.ts';
 
-/** `olms smoke` against a real system, where parcels move only when somebody moves them. */
+/** `olms smoke` against a real system, where parcels move only when somebody moves them, and late is very late. */
 
-const system = useSystem({ env: { SANDBOX_CARRIER_DELAY_MS: 'off' } });
+const system = useSystem({
+  env: { SANDBOX_CARRIER_DELAY_MS: 'off', SANDBOX_SLOW_MS: '4000', PAYMENTS_TIMEOUT_MS: '20000' },
+});
 
 let printed = '';
 let complained = '';
