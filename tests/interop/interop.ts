@@ -11,9 +11,10 @@ import { freePort } from '#tests/support/ports.ts';
 /**
  * Programs that others wrote, against a running system: its events given to the official CloudEvents SDKs for JavaScript
  * and Go, and clients generated from its description by openapi-typescript, openapi-python-client and openapi-generator
- * for Java, which compile, place an order and read it until it is complete.
+ * for Java, which compile, place an order and read it until it is complete. Spectral reads the description by the rules
+ * of OWASP.
  *
- *   npm run interop [-- js go typescript python java]
+ *   npm run interop [-- js go typescript python java spectral]
  *
  * Needs Go, Python and Java with Maven, and installs the rest, at the versions below, in .cache.
  */
@@ -25,6 +26,8 @@ const VERSIONS = {
   'openapi-python-client': '0.29.1',
   'openapi-generator-cli': '7.25.0',
   'github.com/cloudevents/sdk-go/v2': 'v2.16.2',
+  '@stoplight/spectral-cli': '6.16.3',
+  '@stoplight/spectral-owasp-ruleset': '2.0.1',
 } as const;
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -60,7 +63,7 @@ function folderWith(name: string, program: string, as = program): string {
 async function npm(folder: string, packages: readonly (keyof typeof VERSIONS)[]): Promise<void> {
   writeFileSync(join(folder, 'package.json'), '{"private":true,"type":"module"}');
   const wanted = packages.map((name) => `${name}@${VERSIONS[name]}`);
-  await run(folder, 'npm', ['install', '--no-audit', '--no-fund', '--no-save', ...wanted]);
+  await run(folder, 'npm', ['install', '--no-audit', '--no-fund', '--no-save', '--ignore-scripts', ...wanted]);
 }
 
 function jarOf(): string {
@@ -133,6 +136,19 @@ const CLIENTS: Readonly<Record<string, (given: Given) => Promise<string>>> = {
     const jars = readdirSync(join(client, 'jars')).map((jar) => join(client, 'jars', jar));
     const classes = [join(client, 'target', 'classes'), ...jars].join(delimiter);
     return run(folder, 'java', ['-cp', classes, 'Place.java', url, KEY, sku]);
+  },
+  async spectral() {
+    const folder = folderWith('spectral', 'spectral.mjs');
+    await npm(folder, ['@stoplight/spectral-cli', '@stoplight/spectral-owasp-ruleset']);
+    const document = join(ROOT, 'docs', 'api', 'openapi.json');
+    return run(folder, 'node_modules/.bin/spectral', [
+      'lint',
+      '--fail-severity',
+      'hint',
+      '-r',
+      'spectral.mjs',
+      document,
+    ]);
   },
 };
 

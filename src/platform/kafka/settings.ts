@@ -42,7 +42,7 @@ export const kafkaSettings = {
     env: 'KAFKA_TRANSPORT',
     default: 'wire',
     meaning:
-      'What carries records to the brokers and back: wire, our own code, which is faster and checks what it reads; or client, that of the Kafka client, should a broker not understand ours',
+      'What carries records to the brokers and back: wire, our own code, which is faster and checks what it reads; or client, that of the Kafka client, should a broker not understand ours; it checks no checksums',
   },
   saslMechanism: {
     type: 'choice',

@@ -154,7 +154,7 @@ function documentOf(routes: readonly RouteOptions[], { version, tags }: OpenApiI
       headers: Object.fromEntries(
         Object.entries(MEANINGS).map(([name, description]) => [
           name,
-          { description, required: !SOMETIMES.has(name), schema: { type: 'string' } },
+          { description, required: !SOMETIMES.has(name), schema: { type: 'string', maxLength: HEADER_MAX } },
         ]),
       ),
       securitySchemes: { apiKey: { type: 'http', scheme: 'bearer', description: 'An API key' } },

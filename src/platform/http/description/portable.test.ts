@@ -34,7 +34,14 @@ test.each([
   ],
   ['any names', { type: 'object', patternProperties: { '^.*$': {} } }, { type: 'object', additionalProperties: true }],
   ['no bounds', { type: 'string' }, { type: 'string', maxLength: 1_000_000 }],
-  ['bounds of its own', { type: 'string', format: 'uuid' }, { type: 'string', format: 'uuid' }],
+  ['an id', { type: 'string', format: 'uuid' }, { type: 'string', format: 'uuid', maxLength: 36 }],
+  ['a text or null without bounds', { type: ['string', 'null'] }, { type: ['string', 'null'], maxLength: 1_000_000 }],
+  ['bounds of its own', text, text],
+  [
+    'a small number',
+    { type: 'integer', minimum: 1, maximum: 2_147_483_647 },
+    { type: 'integer', minimum: 1, maximum: 2_147_483_647, format: 'int32' },
+  ],
   [
     'a number',
     { type: 'integer', minimum: 0 },

@@ -16,6 +16,15 @@ const SIMPLE: ReadonlySet<string> = new Set(['string', 'integer', 'number', 'boo
 /** Bounds where a schema has none: every answer has some size. */
 const TEXT_MAX = 1_000_000;
 const LIST_MAX = 100_000;
+/** Texts that their format bounds. */
+const FORMAT_MAX: Readonly<Record<string, number>> = {
+  uuid: 36,
+  date: 10,
+  'date-time': 40,
+  uri: 2_000,
+  'uri-reference': 2_000,
+};
+const INT32_MAX = 2 ** 31 - 1;
 
 /** The same schema, its members left as they are. */
 export function portable(schema: Json): Json {
@@ -60,10 +69,13 @@ function merged(choices: readonly Json[]): Json | undefined {
 function bounded(schema: Json): Json {
   const types = [schema['type']].flat();
   const counts = (key: string): boolean => types.includes(key);
-  if (counts('string') && !['enum', 'const', 'format', 'maxLength'].some((key) => key in schema))
-    return { ...schema, maxLength: TEXT_MAX };
-  if (counts('integer') && !('maximum' in schema))
-    return { minimum: Number.MIN_SAFE_INTEGER, ...schema, maximum: Number.MAX_SAFE_INTEGER, format: 'int64' };
+  if (counts('string') && !['enum', 'const', 'maxLength'].some((key) => key in schema))
+    return { ...schema, maxLength: FORMAT_MAX[String(schema['format'])] ?? TEXT_MAX };
+  if (counts('integer') && !['enum', 'const'].some((key) => key in schema)) {
+    const { minimum = Number.MIN_SAFE_INTEGER, maximum = Number.MAX_SAFE_INTEGER } = schema;
+    const isSmall = Number(minimum) >= -INT32_MAX && Number(maximum) <= INT32_MAX;
+    return { ...schema, minimum, maximum, format: isSmall ? 'int32' : 'int64' };
+  }
   if (counts('array') && !('maxItems' in schema)) return { ...schema, maxItems: LIST_MAX };
   return schema;
 }
