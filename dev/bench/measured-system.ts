@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
-import { STATUSES } from '#orders/rules/lifecycle.ts';
+import { OPEN_STATUSES } from '#orders/rules/lifecycle.ts';
 import type { LoadPlan, LoadResult } from './load-generator.ts';
 
 export const KEY = 'bench-key';
@@ -15,9 +15,7 @@ export const MEASURED_ENV = {
   LOG_LEVEL: 'error',
 };
 const PRODUCTS = 300;
-const OPEN = Object.entries(STATUSES)
-  .filter(([, { final }]) => !final)
-  .map(([status]) => status);
+const OPEN = [...OPEN_STATUSES];
 const POLL_MS = 50;
 const GENERATOR = join(import.meta.dirname, 'load-generator.ts');
 const GENERATOR_TIMEOUT_MS = 900_000;

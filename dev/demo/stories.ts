@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type OlmsClient, Problem } from '#client/client.ts';
+import { FINAL_STATUSES } from '#orders/rules/lifecycle.ts';
 import { ARTICLES, BERLIN, type Line, LYON } from './catalogue.ts';
 import type { DemoOptions } from './demo.ts';
 import { orderOf, seeded } from './orders.ts';
@@ -22,7 +23,6 @@ export interface RunStory {
   readonly orderId: string;
 }
 
-const ENDS: ReadonlySet<string> = new Set(['COMPLETED', 'REJECTED', 'PAYMENT_FAILED', 'CANCELLED']);
 const STORIES_MAX = 200;
 const RESTOCK_EVERY = 200;
 const POLL_MS = 400;
@@ -109,7 +109,7 @@ function storyOf(
         signal.throwIfAborted();
         const { status } = await client.readOrder({ id });
         if (statuses.includes(status)) return;
-        if (ENDS.has(status)) throw new Error(`it ended as ${status}`);
+        if (FINAL_STATUSES.has(status)) throw new Error(`it ended as ${status}`);
         if (Date.now() > deadlineMs) throw new Error(`it is still ${status}`);
         await sleep(POLL_MS * stretch, undefined, { signal });
       }

@@ -1,5 +1,6 @@
 import type { Counter, Gauge } from 'prom-client';
 import type { Database } from '#platform/database/database.ts';
+import { QUERY_EVERY_MS } from '#platform/telemetry/measurements.ts';
 import { countBy, type Metrics } from '#platform/telemetry/metrics.ts';
 import { waitingInLine } from './store/line-length.ts';
 
@@ -46,14 +47,12 @@ export function stockCounter(
   };
 }
 
-const LINE_EVERY_MS = 10_000;
-
 /** Measures the line of orders that wait for goods. */
 export function measureLine(metrics: Metrics, database: Database): void {
   const { waiting } = inventoryMetrics(metrics);
   metrics.measure({
     name: 'stock_line',
-    everyMs: LINE_EVERY_MS,
+    everyMs: QUERY_EVERY_MS,
     clear: () => waiting.reset(),
     async read() {
       const count = await waitingInLine(database);

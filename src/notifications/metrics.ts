@@ -1,6 +1,7 @@
 import type { Counter, Gauge } from 'prom-client';
 import type { Database } from '#platform/database/database.ts';
 import type { SharedChange } from '#platform/processor/batch.ts';
+import { QUERY_EVERY_MS } from '#platform/telemetry/measurements.ts';
 import { countBy, type Metrics } from '#platform/telemetry/metrics.ts';
 import type { Notification } from './rules.ts';
 import { queuedMails } from './store.ts';
@@ -47,14 +48,12 @@ export function notificationCounter(
   };
 }
 
-const QUEUE_EVERY_MS = 10_000;
-
 /** Measures the mails that are to be sent. */
 export function measureMails(metrics: Metrics, database: Database, nowMs: () => number): void {
   const { queued, late } = notificationsMetrics(metrics);
   metrics.measure({
     name: 'queued_mails',
-    everyMs: QUEUE_EVERY_MS,
+    everyMs: QUERY_EVERY_MS,
     clear() {
       for (const gauge of [queued, late]) gauge.reset();
     },

@@ -4,8 +4,9 @@ import { idTimeMs } from '#contracts/ids.ts';
 import type { EventData } from '#contracts/order-events.ts';
 import type { Database } from '#platform/database/database.ts';
 import type { RowChange } from '#platform/processor/batch.ts';
+import { QUERY_EVERY_MS } from '#platform/telemetry/measurements.ts';
 import { countBy, type Metrics } from '#platform/telemetry/metrics.ts';
-import { type Status, STATUSES, TRANSITIONS } from './rules/lifecycle.ts';
+import { OPEN_STATUSES, type Status, TRANSITIONS } from './rules/lifecycle.ts';
 import type { Order } from './rules/state.ts';
 import { openOrders } from './store/open-orders.ts';
 
@@ -77,9 +78,6 @@ export function ordersMetrics(metrics: Metrics): OrdersMetrics {
 const STATUS_OF = new Map<string, Status>(
   TRANSITIONS.flatMap(({ event, to }) => (to === 'same' ? [] : [[event, to] as const])),
 );
-const OPEN_STATUSES = (Object.keys(STATUSES) as Status[]).filter((status) => !STATUSES[status].final);
-const OPEN_EVERY_MS = 10_000;
-
 /** Counts what batches did to orders. */
 export function orderCounter(metrics: Metrics): (plan: CommittedOrders) => void {
   const { statusSeconds, decisionSeconds, ended, overdue } = ordersMetrics(metrics);
@@ -144,12 +142,12 @@ export function measureOpenOrders(metrics: Metrics, database: Database, nowMs: (
   const { open, age, pastDeadline } = ordersMetrics(metrics);
   metrics.measure({
     name: 'open_orders',
-    everyMs: OPEN_EVERY_MS,
+    everyMs: QUERY_EVERY_MS,
     clear() {
       for (const gauge of [open, age, pastDeadline]) gauge.reset();
     },
     async read() {
-      const { statuses, late } = await openOrders(database, OPEN_STATUSES, nowMs());
+      const { statuses, late } = await openOrders(database, [...OPEN_STATUSES], nowMs());
       return () => {
         pastDeadline.labels('orders').set(late);
         for (const { status, count, seconds } of statuses) {

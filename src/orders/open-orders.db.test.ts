@@ -4,7 +4,7 @@ import { firstIdAt } from '#contracts/ids.ts';
 import { orderBody } from '#tests/support/api.ts';
 import { useOneService } from '#tests/support/one-service.ts';
 import { NO_PEERS } from '#tests/support/peers.ts';
-import { STATUSES } from './rules/lifecycle.ts';
+import { OPEN_STATUSES } from './rules/lifecycle.ts';
 import { orders } from './service.ts';
 import { LATE_ORDERS, OPEN_ORDERS, openOrders } from './store/open-orders.ts';
 
@@ -12,7 +12,7 @@ import { LATE_ORDERS, OPEN_ORDERS, openOrders } from './store/open-orders.ts';
 
 const one = useOneService(orders);
 const ENDED = 60_000;
-const OPEN = Object.entries(STATUSES).flatMap(([status, { final }]) => (final ? [] : [status]));
+const OPEN = [...OPEN_STATUSES];
 
 interface Plan {
   readonly 'Node Type': string;

@@ -2,6 +2,7 @@ import type { Counter, Gauge, Histogram } from 'prom-client';
 import { formatAmount } from '#contracts/money.ts';
 import type { Database } from '#platform/database/database.ts';
 import type { RowChange } from '#platform/processor/batch.ts';
+import { QUERY_EVERY_MS } from '#platform/telemetry/measurements.ts';
 import type { Metrics } from '#platform/telemetry/metrics.ts';
 import type { Payment } from './rules/model.ts';
 import { waitingPayments } from './store.ts';
@@ -71,8 +72,6 @@ export function moneyCounter(metrics: Metrics): (plan: { readonly changes: reado
   };
 }
 
-const WAITING_EVERY_MS = 10_000;
-
 /** Measures the payments whose outcome is not known. `providers`: those configured, which are shown with zero too. */
 export function measureWaiting(
   metrics: Metrics,
@@ -83,7 +82,7 @@ export function measureWaiting(
   const { waiting, inDoubt, late } = paymentsMetrics(metrics);
   metrics.measure({
     name: 'waiting_payments',
-    everyMs: WAITING_EVERY_MS,
+    everyMs: QUERY_EVERY_MS,
     clear() {
       for (const gauge of [waiting, inDoubt, late]) gauge.reset();
     },

@@ -1,5 +1,6 @@
 import type { Gauge } from 'prom-client';
 import type { Database } from '#platform/database/database.ts';
+import { QUERY_EVERY_MS } from '#platform/telemetry/measurements.ts';
 import type { Metrics } from '#platform/telemetry/metrics.ts';
 import { pendingReviews } from './store.ts';
 
@@ -24,14 +25,12 @@ export function reviewsMetrics(metrics: Metrics): ReviewsMetrics {
   };
 }
 
-const PENDING_EVERY_MS = 10_000;
-
 /** Measures the reviews that wait for a person. */
 export function measureReviews(metrics: Metrics, database: Database, nowMs: () => number): void {
   const { pending, age } = reviewsMetrics(metrics);
   metrics.measure({
     name: 'pending_reviews',
-    everyMs: PENDING_EVERY_MS,
+    everyMs: QUERY_EVERY_MS,
     clear() {
       for (const gauge of [pending, age]) gauge.reset();
     },

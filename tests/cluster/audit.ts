@@ -2,11 +2,11 @@ import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import pg from 'pg';
 import { type AuditReport, runAudit } from '#cli/operate/audit.ts';
 import type { Cluster } from '#dev/cluster/launcher.ts';
 import { Api } from '#tests/support/api.ts';
 import { sharedCluster } from '#tests/support/cluster.ts';
+import { withClient } from '#tests/support/sql.ts';
 import { DEFAULT_ENV } from '#tests/support/system.ts';
 import { SERVICES } from '#system/services.ts';
 
@@ -43,13 +43,7 @@ const found = ({ checks }: AuditReport): string[] =>
   );
 
 async function inDatabase(service: string, sql: string, values: unknown[] = []): Promise<void> {
-  const client = new pg.Client({ connectionString: cluster.databaseUrl(service) });
-  await client.connect();
-  try {
-    await client.query(sql, values);
-  } finally {
-    await client.end();
-  }
+  await withClient(cluster.databaseUrl(service), (client) => client.query(sql, values));
 }
 
 test('everything that all the stories left agrees, and everything was looked at', async () => {

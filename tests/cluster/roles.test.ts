@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { SERVICES } from '#system/services.ts';
-import { as, databaseWithRoles, withClient } from '#tests/support/least-rights.ts';
+import { as, databaseWithRoles } from '#tests/support/least-rights.ts';
 import { startTestPostgres, type TestPostgres } from '#tests/support/postgres.ts';
+import { withClient } from '#tests/support/sql.ts';
 
 /** The roles of deploy/postgres/roles.sql: enough for every operation of the API, and for nothing else. */
 

@@ -3,12 +3,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import pg from 'pg';
 import { answersReady, Member } from '#dev/cluster/member.ts';
 import { Api, orderBody } from '#tests/support/api.ts';
 import { expectSoundLog } from '#tests/support/events.ts';
 import { freePort } from '#tests/support/ports.ts';
 import { startTestPostgres, type TestPostgres } from '#tests/support/postgres.ts';
+import { withClient } from '#tests/support/sql.ts';
 import { DEFAULT_ENV } from '#tests/support/system.ts';
 import { until } from '#tests/support/until.ts';
 import type { Order } from '#tests/support/views.ts';
@@ -90,17 +90,13 @@ afterAll(async () => {
 
 /** For every consumer that somebody reads for, the process that does, as the database itself knows it. */
 async function readers(): Promise<number[]> {
-  const client = new pg.Client({ connectionString: databaseUrl });
-  await client.connect();
-  try {
-    const { rows } = await client.query<{ pid: number }>(
+  const { rows } = await withClient(databaseUrl, (client) =>
+    client.query<{ pid: number }>(
       `select split_part(a.application_name, ' ', 2)::int as pid from pg_locks l join pg_stat_activity a on a.pid = l.pid
        where l.locktype = 'advisory' and l.classid = 7113003 and l.granted and a.datname = current_database()`,
-    );
-    return rows.map(({ pid }) => pid);
-  } finally {
-    await client.end();
-  }
+    ),
+  );
+  return rows.map(({ pid }) => pid);
 }
 
 test('an order lives its whole life across two processes, in little time', async () => {

@@ -1,7 +1,6 @@
 import { chownSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '#platform/database/embedded/server.ts';
 import { createLogger } from '#platform/telemetry/logger.ts';
@@ -10,6 +9,7 @@ import { newAuthority, selfSigned } from '#tests/support/certificates.ts';
 import { freePort } from '#tests/support/ports.ts';
 import { Proxy } from '#tests/support/proxy.ts';
 import { FAST_POSTGRES } from '#tests/support/shared-servers.ts';
+import { withClient } from '#tests/support/sql.ts';
 
 /** A PostgreSQL that takes encrypted connections only, and what the URL says about whom it is believed. */
 
@@ -64,13 +64,12 @@ async function startOn(url: string): Promise<unknown> {
   } catch (error) {
     return (error as Error).message;
   }
-  const client = new pg.Client({ connectionString: postgres.url });
-  await client.connect();
-  const { rows } = await client.query(
-    `select bool_and(s.ssl) as encrypted, count(*) > 0 as there from pg_stat_ssl s join pg_stat_activity a using (pid)
-     where a.application_name like 'olms%'`,
+  const { rows } = await withClient(postgres.url, (client) =>
+    client.query(
+      `select bool_and(s.ssl) as encrypted, count(*) > 0 as there from pg_stat_ssl s join pg_stat_activity a using (pid)
+       where a.application_name like 'olms%'`,
+    ),
   );
-  await client.end();
   await system.stop();
   return rows[0];
 }

@@ -1,4 +1,3 @@
-import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { PgBouncer } from '#dev/brokers/pgbouncer.ts';
 import { createLogger } from '#platform/telemetry/logger.ts';
@@ -7,6 +6,7 @@ import { Api } from '#tests/support/api.ts';
 import { documentedSettings, limitStatements, startPooler } from '#tests/support/pooled.ts';
 import { freePort } from '#tests/support/ports.ts';
 import { startTestPostgres, type TestPostgres } from '#tests/support/postgres.ts';
+import { withClient } from '#tests/support/sql.ts';
 
 /** A real PgBouncer between the system and its database: what can work does, and what cannot is refused with the setting to change. */
 
@@ -84,13 +84,12 @@ test('transaction mode with a direct URL beside it carries everything; locks are
     const sku = await api.product(10);
     const order = await api.placeOrder({ sku });
     await api.untilFinal(order.id);
-    const client = new pg.Client({ connectionString: limited });
-    await client.connect();
-    const { rows } = await client.query<{ name: string }>(
-      `select distinct a.application_name as name from pg_locks l join pg_stat_activity a using (pid)
-       where l.locktype = 'advisory' and a.datname = current_database()`,
+    const { rows } = await withClient(limited, (client) =>
+      client.query<{ name: string }>(
+        `select distinct a.application_name as name from pg_locks l join pg_stat_activity a using (pid)
+         where l.locktype = 'advisory' and a.datname = current_database()`,
+      ),
     );
-    await client.end();
     expect(rows.map(({ name }) => name)).toEqual([expect.stringMatching(/^olms-coordinator /)]);
   });
   expect(said).toBe('it started');

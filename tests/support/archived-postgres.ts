@@ -1,8 +1,9 @@
 import { chownSync, copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import pg from 'pg';
+import type pg from 'pg';
 import { run } from '#dev/brokers/programs.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '#platform/database/embedded/server.ts';
+import { withClient } from './sql.ts';
 import { until } from './until.ts';
 
 /**
@@ -129,14 +130,8 @@ export class ArchivedPostgres {
     return join(this.#folder, name);
   }
 
-  async #ask<Result>(work: (client: pg.Client) => Promise<Result>): Promise<Result> {
-    const client = new pg.Client({ connectionString: this.#server.url });
-    await client.connect();
-    try {
-      return await work(client);
-    } finally {
-      await client.end();
-    }
+  #ask<Result>(work: (client: pg.Client) => Promise<Result>): Promise<Result> {
+    return withClient(this.#server.url, work);
   }
 }
 

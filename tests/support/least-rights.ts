@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import pg from 'pg';
 import { migrate } from '#platform/database/migrate.ts';
 import { createLogger } from '#platform/telemetry/logger.ts';
 import { migrationSets } from '#system/databases.ts';
@@ -8,6 +7,7 @@ import { SERVICES } from '#system/services.ts';
 import { startSystem, type System } from '#system/system.ts';
 import { freePort } from './ports.ts';
 import { startTestPostgres, type TestPostgres } from './postgres.ts';
+import { withClient } from './sql.ts';
 import type { RunningSystem, TestEnvironment } from './system.ts';
 
 /**
@@ -18,17 +18,6 @@ import type { RunningSystem, TestEnvironment } from './system.ts';
 const ROLES = readFileSync(join(import.meta.dirname, '..', '..', 'deploy', 'postgres', 'roles.sql'), 'utf8');
 const KEY = 'test-key-of-least-rights';
 export const PASSWORD = 'right';
-
-/** Does something as whoever the URL names. */
-export async function withClient<Result>(url: string, work: (client: pg.Client) => Promise<Result>): Promise<Result> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
-    return await work(client);
-  } finally {
-    await client.end();
-  }
-}
 
 /** The same database as another role. */
 export function as(role: string, url: string): string {

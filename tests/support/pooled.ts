@@ -7,6 +7,7 @@ import { freePort } from './ports.ts';
 import { startTestPostgres, type TestPostgres } from './postgres.ts';
 import { Proxy, type Target } from './proxy.ts';
 import { type RunningSystem, startOnDatabase, type TestEnvironment } from './system.ts';
+import { withClient } from './sql.ts';
 
 /**
  * The system through a PgBouncer in transaction mode, with the settings of deploy/postgres/pgbouncer.ini: a launcher for
@@ -53,10 +54,9 @@ export async function startPooler(
 
 /** Sessions of a pool get no limit at their start: the database has it. */
 export async function limitStatements(url: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  await client.query(`alter database ${client.database} set statement_timeout = ${STATEMENT_TIMEOUT_MS}`);
-  await client.end();
+  await withClient(url, (client) =>
+    client.query(`alter database ${client.database} set statement_timeout = ${STATEMENT_TIMEOUT_MS}`),
+  );
 }
 
 interface Shared {

@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { chownSync, copyFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import pg from 'pg';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '#platform/database/embedded/server.ts';
 import type { Target } from './proxy.ts';
+import { withClient } from './sql.ts';
 import { until } from './until.ts';
 
 const STANDBY = 'standby';
@@ -42,7 +42,7 @@ export async function startTwoServers(folder: string): Promise<TwoServers> {
       primary_conninfo: `host=${host} port=${port} user=${user} password=${password} application_name=${STANDBY}`,
     },
   });
-  await withClient(primary, async (client) => {
+  await withClient(primary.url, async (client) => {
     await client.query(`alter system set synchronous_standby_names = '${STANDBY}'`);
     await client.query('select pg_reload_conf()');
     await until('the standby to have everything', async () => {
@@ -53,20 +53,12 @@ export async function startTwoServers(folder: string): Promise<TwoServers> {
   return {
     primary,
     standby,
-    promote: () => withClient(standby, (client) => client.query('select pg_promote()')),
+    async promote() {
+      await withClient(standby.url, (client) => client.query('select pg_promote()'));
+    },
     async stop() {
       await standby.stop();
       await primary.stop();
     },
   };
-}
-
-async function withClient({ url }: EmbeddedPostgres, work: (client: pg.Client) => Promise<unknown>): Promise<void> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
-    await work(client);
-  } finally {
-    await client.end();
-  }
 }

@@ -1,34 +1,26 @@
 import { randomUUID } from 'node:crypto';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { createProgram } from '#cli/program.ts';
 import { WIDTH } from '#cli/output.ts';
 import { useSystem } from '#tests/support/system.ts';
+import { useTerminal } from '#tests/support/terminal.ts';
 
 /** The commands of people who work with orders, against a real system, as they appear on a terminal. */
 
 const system = useSystem({ env: { SANDBOX_CARRIER_DELAY_MS: 'off' } });
 
-let printed = '';
-let complained = '';
-beforeEach(() => {
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => ((printed += String(text)), true));
-  vi.spyOn(process.stderr, 'write').mockImplementation((text) => ((complained += String(text)), true));
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-  process.exitCode = 0;
-});
+const terminal = useTerminal();
 
 /** What a command prints; every line of it fits a terminal. */
 async function olms(...words: string[]): Promise<string> {
-  printed = complained = '';
+  terminal.clear();
   const program = createProgram();
   for (const command of [program, ...program.commands.flatMap((each) => [each, ...each.commands])])
     command.exitOverride();
   await program.parseAsync([...words, '--url', system.api.url, '--key', system.key], { from: 'user' });
   if (!words.includes('--json'))
-    for (const line of printed.split('\n')) expect(line.length, line).toBeLessThanOrEqual(WIDTH);
-  return printed;
+    for (const line of terminal.printed.split('\n')) expect(line.length, line).toBeLessThanOrEqual(WIDTH);
+  return terminal.printed;
 }
 
 const numberOf = (id: string): string => id.slice(-12).toUpperCase();
@@ -86,7 +78,7 @@ describe('olms', () => {
     expect(await olms('orders', 'events', `Web ${some}`)).toContain('OrderReadyForShipment');
     await expect(olms('orders', 'show', `nothing-${some}`)).rejects.toThrow('No order is called');
     expect(await olms('find', `nothing-${some}`)).toBe('');
-    expect([process.exitCode, complained]).toEqual([1, expect.stringContaining('Nothing is called')]);
+    expect([process.exitCode, terminal.complained]).toEqual([1, expect.stringContaining('Nothing is called')]);
   });
 
   test('asks which one is meant where several orders are called the same', async () => {
@@ -182,9 +174,9 @@ describe('olms', () => {
   });
 
   test('prints its settings within a terminal', async () => {
-    printed = '';
+    terminal.clear();
     await createProgram().parseAsync(['config'], { from: 'user' });
-    for (const line of printed.split('\n')) expect(line.length, line).toBeLessThanOrEqual(WIDTH);
-    expect(printed).toContain('ORDERS_REVIEW_TOTALS');
+    for (const line of terminal.printed.split('\n')) expect(line.length, line).toBeLessThanOrEqual(WIDTH);
+    expect(terminal.printed).toContain('ORDERS_REVIEW_TOTALS');
   });
 });

@@ -1,8 +1,9 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { createProgram } from '#cli/program.ts';
 import { useSystem } from '#tests/support/system.ts';
+import { useTerminal } from '#tests/support/terminal.ts';
 import type { SmokeReport } from './smoke.ts';
 
 /** `olms smoke` against a real system, where parcels move only when somebody moves them, and late is very late. */
@@ -11,24 +12,15 @@ const system = useSystem({
   env: { SANDBOX_CARRIER_DELAY_MS: 'off', SANDBOX_SLOW_MS: '4000', PAYMENTS_TIMEOUT_MS: '20000' },
 });
 
-let printed = '';
-let complained = '';
-beforeEach(() => {
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => ((printed += String(text)), true));
-  vi.spyOn(process.stderr, 'write').mockImplementation((text) => ((complained += String(text)), true));
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-  process.exitCode = 0;
-});
+const terminal = useTerminal();
 
 async function smoke(...words: string[]): Promise<{ code: unknown; report: SmokeReport }> {
-  printed = complained = '';
+  terminal.clear();
   const address = words.includes('--url') ? [] : ['--url', system.api.url, '--key', system.key];
   await createProgram().parseAsync(['smoke', '--json', ...address, ...words], { from: 'user' });
   return {
     code: process.exitCode,
-    report: printed === '' ? ({} as SmokeReport) : (JSON.parse(printed) as SmokeReport),
+    report: terminal.printed === '' ? ({} as SmokeReport) : (JSON.parse(terminal.printed) as SmokeReport),
   };
 }
 
@@ -105,6 +97,6 @@ describe('olms smoke', () => {
 
   test('refuses an end that there is not', async () => {
     expect((await smoke('--until', 'delivery')).code).toBe(2);
-    expect(complained).toContain('complete or cancel');
+    expect(terminal.complained).toContain('complete or cancel');
   });
 });

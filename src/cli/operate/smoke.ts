@@ -4,6 +4,7 @@ import type { Environment } from '#platform/runtime/settings.ts';
 import { type Order, type OrderStatus, Problem, UnreachableError } from '#client/client.ts';
 import { type ApiClient, type ClientOptions, withClient } from '#cli/client.ts';
 import { print, printJson, table } from '#cli/output.ts';
+import { FINAL_STATUSES } from '#orders/rules/lifecycle.ts';
 
 /**
  * `olms smoke`: does a deployment work? An order for a product of its own is placed over the API and followed to its
@@ -55,7 +56,6 @@ const CLEAN_UP_MS = 20_000;
 const POLL_MS = 200;
 const PRICE = '1.00';
 const CURRENCY = 'EUR';
-const FINAL: readonly string[] = ['COMPLETED', 'REJECTED', 'PAYMENT_FAILED', 'CANCELLED'] satisfies OrderStatus[];
 
 /** Prints how it went, and exits by {@link EXIT_CODES}. Ctrl-C cleans up first. */
 export async function smoke(options: SmokeOptions, env: Environment): Promise<void> {
@@ -212,7 +212,7 @@ class Smoke {
     return this.#poll(untilMs, statuses[0]!, async () => {
       const { status, paymentStatus, holds } = await this.#read();
       if (statuses.includes(status)) return `${status}, payment ${paymentStatus}`;
-      this.#assert(!FINAL.includes(status), `the order became ${status} (payment ${paymentStatus})`);
+      this.#assert(!FINAL_STATUSES.has(status), `the order became ${status} (payment ${paymentStatus})`);
       this.#assert(holds.length === 0, `the order is on hold: ${holds.map(({ type }) => type).join(', ')}`);
       return false;
     });
@@ -223,14 +223,15 @@ class Smoke {
     what: string,
     look: () => Promise<Value | false | 0 | undefined>,
   ): Promise<Value> {
-    for (;;) {
+    const lookOn = (): ReturnType<typeof look> => {
       this.#signal.throwIfAborted();
-      const found = await look();
-      if (found !== false && found !== undefined && found !== 0) return found as Value;
-      if (Date.now() > untilMs)
-        throw new Error(`${what} did not come within ${this.#options.timeout ?? TIMEOUT_S} s${this.#whereItStands()}`);
-      await sleep(POLL_MS);
-    }
+      return look();
+    };
+    return polled(
+      untilMs,
+      lookOn,
+      () => `${what} did not come within ${this.#options.timeout ?? TIMEOUT_S} s${this.#whereItStands()}`,
+    );
   }
 
   #whereItStands(): string {
@@ -271,18 +272,15 @@ class Smoke {
       }
     };
     const untilMs = Date.now() + CLEAN_UP_MS;
-    const again = async (work: () => Promise<boolean>): Promise<void> => {
-      while (!(await work())) {
-        if (Date.now() > untilMs) throw new Error(`not within ${CLEAN_UP_MS / 1000} s${this.#whereItStands()}`);
-        await sleep(POLL_MS);
-      }
-    };
+    // Also after a signal: what was made is taken away.
+    const again = (work: () => Promise<boolean>): Promise<unknown> =>
+      polled(untilMs, work, () => `not within ${CLEAN_UP_MS / 1000} s${this.#whereItStands()}`);
     if (this.#order)
       await attempt(`order ${this.#order.id} is not final`, async () => {
         const { id, status } = await this.#read();
-        if (!FINAL.includes(status))
+        if (!FINAL_STATUSES.has(status))
           await this.#unlessDone(() => this.#client.cancelOrder({ id }, { reason: 'smoke test' }));
-        await again(async () => FINAL.includes((await this.#read()).status));
+        await again(async () => FINAL_STATUSES.has((await this.#read()).status));
       });
     if (this.#steps.length > 1)
       await attempt(`stock of ${this.#sku} is not 0`, () =>
@@ -311,6 +309,20 @@ class Smoke {
         ...this.#stays,
       ],
     };
+  }
+}
+
+/** Looks until there is something (not false, undefined or 0). Throws what `late` says when the time is over. */
+async function polled<Value>(
+  untilMs: number,
+  look: () => Promise<Value | false | 0 | undefined>,
+  late: () => string,
+): Promise<Value> {
+  for (;;) {
+    const found = await look();
+    if (found !== false && found !== undefined && found !== 0) return found as Value;
+    if (Date.now() > untilMs) throw new Error(late());
+    await sleep(POLL_MS);
   }
 }
 

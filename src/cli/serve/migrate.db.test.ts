@@ -1,9 +1,9 @@
-import pg from 'pg';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { createLogger } from '#platform/telemetry/logger.ts';
 import { startSystem } from '#system/system.ts';
 import { freePort } from '#tests/support/ports.ts';
 import { startTestPostgres, type TestPostgres } from '#tests/support/postgres.ts';
+import { withClient } from '#tests/support/sql.ts';
 import { migrateDatabase, type MigrateCommand } from './migrate.ts';
 
 let postgres: TestPostgres;
@@ -50,12 +50,10 @@ test('a start that may not migrate refuses an older database, and one that was c
   await expect(start()).rejects.toThrow(/lacks platform\/0001-log\.sql.*Run olms migrate of this version first/);
   await printed(url);
   await (await start()).stop();
-  const client = new pg.Client({ connectionString: url });
-  client.on('error', () => {});
-  await client.connect();
-  await client.query(
-    "insert into public.olms_migrations (owner, name, checksum, phase, applied_by) values ('orders', '9999-later.sql', '', 'contract', '9.0.0')",
+  await withClient(url, (client) =>
+    client.query(
+      "insert into public.olms_migrations (owner, name, checksum, phase, applied_by) values ('orders', '9999-later.sql', '', 'contract', '9.0.0')",
+    ),
   );
-  await client.end();
   await expect(start()).rejects.toThrow('contracted by OLMS 9.0.0 (orders/9999-later.sql)');
 });

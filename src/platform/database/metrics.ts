@@ -1,5 +1,6 @@
 import type { Gauge } from 'prom-client';
 import { withTimeout } from '#platform/runtime/timeout.ts';
+import { QUERY_EVERY_MS } from '#platform/telemetry/measurements.ts';
 import type { Metrics } from '#platform/telemetry/metrics.ts';
 import type { Database } from './database.ts';
 
@@ -54,7 +55,6 @@ export function databaseMetrics(metrics: Metrics): DatabaseMetrics {
   };
 }
 
-const STATE_EVERY_MS = 10_000;
 const STATE_TIMEOUT_MS = 1_500;
 const STATE = `select pg_database_size(current_database())::float8 as size,
   coalesce((select extract(epoch from max(now() - xact_start)) from pg_stat_activity where backend_xid is not null), 0)::float8 as oldest`;
@@ -74,7 +74,7 @@ export function measureDatabase(metrics: Metrics, name: string, database: Databa
   });
   metrics.measure({
     name: 'database',
-    everyMs: STATE_EVERY_MS,
+    everyMs: QUERY_EVERY_MS,
     clear() {
       up.labels(name).set(0);
       size.remove(name);

@@ -1,6 +1,7 @@
 import type { Counter, Gauge, Histogram } from 'prom-client';
 import type { ErrorCode } from '#contracts/errors.ts';
 import type { Metrics } from '#platform/telemetry/metrics.ts';
+import { isSampled, traceIdOf } from '#platform/telemetry/tracing.ts';
 
 export interface HttpMetrics {
   readonly seconds: Histogram<'method' | 'route' | 'status' | 'role'>;
@@ -44,10 +45,8 @@ export function httpMetrics(metrics: Metrics): HttpMetrics {
 }
 
 const NONE = {};
-const TRACE_START = 3;
-const TRACE_END = 35;
 
-/** The exemplar of a request: its trace, where there is one and it is kept (`…-01`). */
+/** The exemplar of a request: its trace, where there is one and it is recorded. */
 export function exemplarOf(traceparent: string | undefined): Record<string, string> {
-  return traceparent?.endsWith('1') ? { trace_id: traceparent.slice(TRACE_START, TRACE_END) } : NONE;
+  return isSampled(traceparent) ? { trace_id: traceIdOf(traceparent) } : NONE;
 }

@@ -1,6 +1,6 @@
 import { randomFillSync } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
-import type { Tracing, TraceSpan } from '#platform/telemetry/tracing.ts';
+import { TRACEPARENT, type Tracing, type TraceSpan } from '#platform/telemetry/tracing.ts';
 
 /** The trace that a request belongs to: the caller's, or a new one. */
 
@@ -11,7 +11,6 @@ declare module 'fastify' {
   }
 }
 
-const TRACEPARENT = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 const POOL_BYTES = 4096;
 const SPAN_BYTES = 8;
 const TRACE_BYTES = 16;

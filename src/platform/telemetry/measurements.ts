@@ -13,6 +13,8 @@ export interface Measurement {
   readonly read: () => Promise<() => void> | (() => void);
 }
 
+/** For what takes a query: between two of them, whoever asks for metrics, and however often. */
+export const QUERY_EVERY_MS = 10_000;
 /** Metrics are given out after this time in any case: with what was known before. */
 const PATIENCE_MS = 2_000;
 /** Looking things up takes at most one part in so many of the time. */

@@ -35,7 +35,8 @@ export interface Tracing {
   stop(): Promise<void>;
 }
 
-const TRACEPARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
+/** A W3C trace context of version 00, with its trace id, span id and flags. */
+export const TRACEPARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
 const FLAGS_AT = 53;
 const SAMPLED = 1;
 /** Of what a batch handled together; the standard's limit for the links of a span. */
