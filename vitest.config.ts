@@ -39,8 +39,6 @@ const common = {
   // Tests that wait for a bound run together where they say so.
   maxConcurrency: 20,
   testTimeout: 30_000,
-  // On a shared machine with two cores a broker can be late. One repetition, and only where nobody is looking; the report names it.
-  retry: process.env['CI'] ? 1 : 0,
   hookTimeout: 90_000,
 } as const;
 

@@ -5,9 +5,10 @@ import { openCache } from '#platform/cache/open-cache.ts';
 import type { Database } from '#platform/database/database.ts';
 import { Drain } from '#platform/http/drain.ts';
 import { kafkaSettings } from '#platform/kafka/settings.ts';
-import { pausedBus } from '#platform/log/bus.ts';
+import { type Bus, isSame, LOG_START, pausedBus } from '#platform/log/bus.ts';
 import { type Clock, systemClock } from '#platform/runtime/clock.ts';
 import { listenError, urlOf, WAITING_CONNECTIONS_MAX } from '#platform/runtime/listen.ts';
+import { withTimeout } from '#platform/runtime/timeout.ts';
 import { type Environment, readSettings, unknownVariables } from '#platform/runtime/settings.ts';
 import type { Service, ServiceDefinition } from '#platform/service.ts';
 import { createLogger, type Logger, loggerOf } from '#platform/telemetry/logger.ts';
@@ -164,7 +165,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       database,
       metrics,
       services,
-      settle: () => settle(services),
+      settle: () => settle(bus, services),
       async drain(forMs) {
         drain.begin(app.server);
         await sleep(forMs);
@@ -221,14 +222,17 @@ function backlogOf(services: ReadonlyMap<string, Service>, clock: Clock): () => 
   };
 }
 
-async function settle(services: ReadonlyMap<string, Service>): Promise<void> {
+async function settle(bus: Bus, services: ReadonlyMap<string, Service>): Promise<void> {
   const deadlineMs = Date.now() + SETTLE_TIMEOUT_MS;
+  let end = LOG_START;
   // One service's last event is another's next: quiet several times in a row means quiet.
   for (let quiet = 0; quiet < SETTLED_ROUNDS; quiet++) {
+    const reached = await withTimeout(bus.caughtUp?.() ?? Promise.resolve(end), deadlineMs - Date.now());
     const startedMs = performance.now();
     for (const service of services.values()) await service.settled?.();
     if (Date.now() > deadlineMs) throw new Error('The system did not settle in time');
-    if (performance.now() - startedMs > 5) quiet = -1;
+    if (!isSame(reached, end) || performance.now() - startedMs > 5) quiet = -1;
+    end = reached;
     await sleep(10);
   }
 }

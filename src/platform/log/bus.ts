@@ -108,6 +108,12 @@ export interface Bus {
   forget(events: readonly Envelope[]): void;
   /** Live events for observers, from now on, in the order of the log for each order; returns the way to stop. Nothing is stored. */
   observe(listener: (event: Envelope, cursor: LogPosition) => void): () => void;
+  /**
+   * Where the bus is a log in a database: resolves with the log's end when all that was committed before the call can
+   * be taken. An open transaction of anybody on the same server hides what was committed after it began, and no lag
+   * shows that.
+   */
+  caughtUp?(): Promise<LogPosition>;
   healthy(): Health;
   /** Stops reading; subscriptions are closed by their owners first. */
   close(): Promise<void>;

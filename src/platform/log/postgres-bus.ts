@@ -1,12 +1,13 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Envelope } from '#contracts/envelope.ts';
 import type { Database } from '#platform/database/database.ts';
 import type { Health } from '#platform/runtime/health.ts';
-import { type Bus, LOG_START, type LogPosition, type SubscribeOptions, type Subscription } from './bus.ts';
+import { type Bus, isAfter, LOG_START, type LogPosition, type SubscribeOptions, type Subscription } from './bus.ts';
 import type { Coordinator } from './coordinator.ts';
 import { fromRow, OUTBOX_COLUMNS } from './outbox.ts';
 import { PostgresSubscription } from './postgres-subscription.ts';
 import { RecentCommits } from './recent-commits.ts';
-import { readTailEvents, tailEnd } from './tail.ts';
+import { lastCommitted, readTailEvents, tailEnd } from './tail.ts';
 import { LogWindow } from './window.ts';
 
 /**
@@ -150,6 +151,15 @@ export class PostgresBus implements Bus {
     for (const subscription of this.#subscriptions) subscription.notify();
     for (const { event, cursor } of entries) for (const observer of this.#observers) observer(event, cursor);
     return entries.length;
+  }
+
+  async caughtUp(): Promise<LogPosition> {
+    const end = await lastCommitted(this.#database);
+    while (isAfter(end, this.#head) && !this.#closed) {
+      this.pollSoon();
+      await sleep(BLOCKED_POLL_MS);
+    }
+    return this.#head;
   }
 
   async close(): Promise<void> {

@@ -104,6 +104,14 @@ export async function tailEnd(database: Database): Promise<LogPosition> {
   return last ? cursorOf(last) : LOG_START;
 }
 
+/** The last position that was committed, be it readable by now or hidden behind somebody's open transaction. */
+export async function lastCommitted(database: Database): Promise<LogPosition> {
+  const [last] = await database.query<{ txid: number; position: number }>(
+    'select txid::text::bigint as txid, position from log.order_outbox order by order_outbox.txid desc, position desc limit 1',
+  );
+  return last ? cursorOf(last) : LOG_START;
+}
+
 /** How many rows wait after a cursor, counted up to a bound, and the time of the first. */
 export async function tailLength(
   database: Database,
