@@ -13,6 +13,7 @@ import { openApi } from './openapi.ts';
 import { dashboardFiles } from '#dev/observability/grafana.ts';
 import { chartFiles, ruleFiles } from '#dev/observability/rules.ts';
 import { roomsOf, roomsPicture } from './rooms.ts';
+import { permissionsDocument } from './permissions.ts';
 import { configurationDocument, errorsDocument } from './tables.ts';
 
 /**
@@ -44,6 +45,7 @@ export async function generatedFiles(): Promise<Map<string, string>> {
     ['docs/configuration.md', configurationDocument()],
     ['docs/metrics.md', metricsDocument()],
     ['docs/api/errors.md', errorsDocument()],
+    ['docs/api/permissions.md', permissionsDocument(document)],
     ['docs/rooms.svg', roomsPicture(roomsOf(ROOT))],
     ['docs/api/openapi.json', jsonText(document)],
     ['docs/api/asyncapi.json', jsonText(sorted(asyncApi(packageVersion) as Json))],

@@ -111,6 +111,7 @@ export function billingRoutes(app: FastifyInstance, { database }: BillingRoutesO
     '/orders/:id/invoice',
     {
       config: {
+        permission: 'invoices:read',
         headers: { Accept: { description: 'What the caller can read; `application/json`' } },
         refusals: ['INVOICE_NOT_ISSUED', 'NOT_ACCEPTABLE'],
       },

@@ -32,7 +32,7 @@ const KeyView = Type.Object(
 /** Keys of the API: who may call, and as what. */
 export function apiKeyRoutes(app: FastifyInstance, keys: ApiKeys): void {
   const tags = ['api keys'];
-  const config = { role: 'admin' } as const;
+  const config = { permission: 'keys:manage' } as const;
 
   app.post<{ Body: { name: string; client?: string; role: Principal['role'] } }>(
     '/api-keys',

@@ -56,6 +56,7 @@ export function streamRoutes(app: FastifyInstance, stream: Stream, authenticate:
     {
       exposeHeadRoute: false,
       config: {
+        permission: 'events:read',
         endless: true,
         headers: { 'Last-Event-ID': { description: 'The last id that was seen: goes on behind it' } },
         refusals: ['OVERLOADED'],

@@ -83,6 +83,7 @@ export function inventoryRoutes(app: FastifyInstance, { database, onAdjusted }: 
     '/products/:sku',
     {
       config: {
+        permission: 'products:write',
         idempotencyKey: 'accepted',
         headers: {
           'If-Match': { description: 'ETags, of which the product must have one', pattern: TAGS_PATTERN },
@@ -141,6 +142,7 @@ export function inventoryRoutes(app: FastifyInstance, { database, onAdjusted }: 
   app.get<{ Querystring: Static<typeof PageQuery> }>(
     '/products',
     {
+      config: { permission: 'products:read' },
       schema: {
         operationId: 'listProducts',
         tags,
@@ -156,7 +158,7 @@ export function inventoryRoutes(app: FastifyInstance, { database, onAdjusted }: 
   app.get<{ Params: { sku: string } }>(
     '/products/:sku',
     {
-      config: { headers: IF_NONE_MATCH, refusals: ['PRODUCT_NOT_FOUND'] },
+      config: { permission: 'products:read', headers: IF_NONE_MATCH, refusals: ['PRODUCT_NOT_FOUND'] },
       schema: {
         operationId: 'readProduct',
         tags,
@@ -176,6 +178,7 @@ export function inventoryRoutes(app: FastifyInstance, { database, onAdjusted }: 
     '/stock/adjustments',
     {
       config: {
+        permission: 'stock:adjust',
         idempotencyKey: 'required',
         refusals: ['UNKNOWN_SKU', 'LOCATION_UNKNOWN', 'STOCK_INSUFFICIENT', 'STOCK_TOO_LARGE'],
       },
@@ -210,7 +213,7 @@ export function inventoryRoutes(app: FastifyInstance, { database, onAdjusted }: 
   app.get<{ Params: { sku: string } }>(
     '/stock/:sku',
     {
-      config: { headers: IF_NONE_MATCH, refusals: ['PRODUCT_NOT_FOUND'] },
+      config: { permission: 'stock:read', headers: IF_NONE_MATCH, refusals: ['PRODUCT_NOT_FOUND'] },
       schema: {
         operationId: 'readStock',
         tags,
@@ -232,6 +235,7 @@ export function inventoryRoutes(app: FastifyInstance, { database, onAdjusted }: 
   app.get<{ Querystring: Static<typeof PageQuery> }>(
     '/stock',
     {
+      config: { permission: 'stock:read' },
       schema: {
         operationId: 'listStock',
         tags,

@@ -51,6 +51,7 @@ export function notificationRoutes(app: FastifyInstance, { database }: Notificat
   app.get<{ Querystring: Static<typeof ListQuery> }>(
     '/notifications',
     {
+      config: { permission: 'notifications:read' },
       schema: {
         operationId: 'listNotifications',
         tags,
@@ -72,7 +73,7 @@ export function notificationRoutes(app: FastifyInstance, { database }: Notificat
   app.get<{ Params: Static<typeof NotificationParams>; Querystring: Static<typeof NotificationQuery> }>(
     '/notifications/:id',
     {
-      config: { refusals: ['NOT_FOUND'] },
+      config: { permission: 'notifications:read', refusals: ['NOT_FOUND'] },
       schema: {
         operationId: 'readNotification',
         tags,

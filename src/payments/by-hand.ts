@@ -39,7 +39,11 @@ export function byHandRoute(app: FastifyInstance, { database, processor }: ByHan
   }>(
     '/payments/:orderId/operations/:operationId/record',
     {
-      config: { role: 'operator', idempotencyKey: 'accepted', refusals: ['NOT_FOUND', 'ACTION_NOT_ALLOWED'] },
+      config: {
+        permission: 'payments:record',
+        idempotencyKey: 'accepted',
+        refusals: ['NOT_FOUND', 'ACTION_NOT_ALLOWED'],
+      },
       schema: {
         operationId: 'recordPaymentOperation',
         tags: ['payments'],

@@ -81,6 +81,7 @@ export function paymentRoutes(app: FastifyInstance, payments: PaymentRoutesOptio
   app.get<{ Querystring: { orderId: string } }>(
     '/payments',
     {
+      config: { permission: 'payments:read' },
       schema: {
         operationId: 'listPayments',
         tags: ['payments'],

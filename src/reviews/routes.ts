@@ -116,6 +116,7 @@ export function reviewRoutes(app: FastifyInstance, { processor, database }: Revi
   app.get<{ Querystring: Static<typeof ListQuery> }>(
     '/reviews',
     {
+      config: { permission: 'reviews:read' },
       schema: {
         operationId: 'listReviews',
         tags,
@@ -140,7 +141,7 @@ export function reviewRoutes(app: FastifyInstance, { processor, database }: Revi
   app.get<{ Params: Static<typeof ReviewParams> }>(
     '/reviews/:id',
     {
-      config: { refusals: ['REVIEW_NOT_FOUND'] },
+      config: { permission: 'reviews:read', refusals: ['REVIEW_NOT_FOUND'] },
       schema: {
         operationId: 'readReview',
         tags,
@@ -158,7 +159,7 @@ export function reviewRoutes(app: FastifyInstance, { processor, database }: Revi
       `/reviews/:id/${type}`,
       {
         config: {
-          role: 'operator',
+          permission: 'reviews:decide',
           idempotencyKey: 'accepted',
           refusals: ['REVIEW_NOT_FOUND', 'REVIEW_DECIDED', 'OVERLOADED'],
         },

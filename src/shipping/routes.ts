@@ -111,6 +111,7 @@ export function shippingRoutes(app: FastifyInstance, { processor, database }: Sh
   app.get<{ Querystring: Static<typeof ListQuery> }>(
     '/shipments',
     {
+      config: { permission: 'shipments:read' },
       schema: {
         operationId: 'listShipments',
         tags,
@@ -134,7 +135,7 @@ export function shippingRoutes(app: FastifyInstance, { processor, database }: Sh
   app.get<{ Params: Static<typeof ShipmentParams> }>(
     '/shipments/:id',
     {
-      config: { refusals: ['SHIPMENT_NOT_FOUND'] },
+      config: { permission: 'shipments:read', refusals: ['SHIPMENT_NOT_FOUND'] },
       schema: {
         operationId: 'readShipment',
         tags,
@@ -154,7 +155,7 @@ export function shippingRoutes(app: FastifyInstance, { processor, database }: Sh
     '/shipments/:id/dispatch',
     {
       config: {
-        role: 'operator',
+        permission: 'shipments:move',
         idempotencyKey: 'accepted',
         refusals: [...MOVE_REFUSALS, 'SHIPMENT_NOT_DISPATCHABLE', 'SHIPMENT_ON_HOLD'],
       },
@@ -180,7 +181,7 @@ export function shippingRoutes(app: FastifyInstance, { processor, database }: Sh
     '/shipments/:id/deliver',
     {
       config: {
-        role: 'operator',
+        permission: 'shipments:move',
         idempotencyKey: 'accepted',
         refusals: [...MOVE_REFUSALS, 'SHIPMENT_NOT_DELIVERABLE'],
       },
@@ -203,7 +204,7 @@ export function shippingRoutes(app: FastifyInstance, { processor, database }: Sh
       `/shipments/:id/${path}`,
       {
         config: {
-          role: 'operator',
+          permission: 'shipments:move',
           idempotencyKey: 'accepted',
           refusals: [...MOVE_REFUSALS, 'SHIPMENT_NOT_CLAIMABLE'],
         },

@@ -102,8 +102,10 @@ function remoteCall(
 export function peerRoutes(app: FastifyInstance, chosen: readonly ServiceDefinition[], peers: Peers): void {
   for (const call of chosen.flatMap(({ offers = [] }) => offers)) {
     const { path, argument } = PEER_CALLS[call];
-    app.post(path, { config: { role: 'service' }, schema: { hide: true, body: argument } }, async (request) =>
-      (peers[call] as (argument: unknown) => Promise<unknown>)(request.body),
+    app.post(
+      path,
+      { config: { permission: 'services:call' }, schema: { hide: true, body: argument } },
+      async (request) => (peers[call] as (argument: unknown) => Promise<unknown>)(request.body),
     );
   }
 }

@@ -16,7 +16,7 @@ export function locationRoutes(app: FastifyInstance, database: Database): void {
   app.put<{ Params: { name: string } }>(
     '/locations/:name',
     {
-      config: { idempotencyKey: 'accepted' },
+      config: { permission: 'locations:write', idempotencyKey: 'accepted' },
       schema: {
         operationId: 'putLocation',
         tags: ['inventory'],
@@ -43,6 +43,7 @@ export function locationRoutes(app: FastifyInstance, database: Database): void {
   app.get<{ Querystring: Static<typeof PageQuery> }>(
     '/locations',
     {
+      config: { permission: 'stock:read' },
       schema: {
         operationId: 'listLocations',
         tags: ['inventory'],

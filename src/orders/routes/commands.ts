@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Static, TSchema } from 'typebox';
 import type { ErrorCode, Refusal } from '#contracts/errors.ts';
+import type { Permission } from '#contracts/permissions.ts';
 import type { Database } from '#platform/database/database.ts';
 import { commandOnce } from '#platform/http/commands.ts';
 import { ifMatch, TAGS_PATTERN } from '#platform/http/conditional.ts';
@@ -25,6 +26,7 @@ const IF_MATCH = { description: 'ETags, of which the order must have one', patte
 
 interface CommandRoute<Schema extends TSchema> {
   readonly operationId: string;
+  readonly permission: Permission;
   readonly method?: 'post' | 'patch';
   readonly url: string;
   readonly params?: TSchema;
@@ -56,6 +58,7 @@ export function commandRoutes(
 
   command({
     operationId: 'cancelOrder',
+    permission: 'orders:cancel',
     url: '/orders/:id/cancel',
     summary: 'Cancel an order before it ships',
     body: schemas.CancelOrder,
@@ -70,6 +73,7 @@ export function commandRoutes(
   });
   command({
     operationId: 'cancelItems',
+    permission: 'orders:cancel',
     url: '/orders/:id/cancellations',
     summary: 'Cancel pieces of an order, or everything that can still be stopped',
     body: goods.CancelItems,
@@ -87,6 +91,7 @@ export function commandRoutes(
   });
   command({
     operationId: 'openClaim',
+    permission: 'claims:open',
     url: '/orders/:id/claims',
     summary: 'Refund or send again what did not arrive as it should',
     body: goods.OpenClaim,
@@ -104,6 +109,7 @@ export function commandRoutes(
   });
   command({
     operationId: 'holdOrder',
+    permission: 'orders:hold',
     url: '/orders/:id/hold',
     summary: 'Pause payment and shipment',
     body: schemas.HoldOrder,
@@ -112,6 +118,7 @@ export function commandRoutes(
   });
   command({
     operationId: 'releaseOrder',
+    permission: 'orders:hold',
     url: '/orders/:id/release',
     summary: 'Release a hold',
     body: schemas.ReleaseOrder,
@@ -125,6 +132,7 @@ export function commandRoutes(
   });
   command({
     operationId: 'completeOrder',
+    permission: 'orders:complete',
     url: '/orders/:id/complete',
     summary: 'Declare a shipped order complete',
     body: schemas.CompleteOrder,
@@ -133,6 +141,7 @@ export function commandRoutes(
   });
   command({
     operationId: 'requestReturn',
+    permission: 'returns:request',
     url: '/orders/:id/returns',
     summary: 'Ask for a return',
     body: schemas.RequestReturn,
@@ -147,6 +156,7 @@ export function commandRoutes(
   });
   command({
     operationId: 'receiveReturn',
+    permission: 'returns:receive',
     url: '/orders/:id/returns/:returnId/receive',
     params: schemas.ReturnParams,
     summary: 'Record that returned goods arrived',
@@ -172,6 +182,7 @@ export function commandRoutes(
   });
   command({
     operationId: 'closeReturn',
+    permission: 'returns:receive',
     url: '/orders/:id/returns/:returnId/close',
     params: schemas.ReturnParams,
     summary: 'Expect nothing more of a return',
@@ -186,6 +197,7 @@ export function commandRoutes(
   });
   command({
     operationId: 'requestRefund',
+    permission: 'refunds:request',
     url: '/orders/:id/refunds',
     summary: 'Give money back',
     body: RequestRefund,
@@ -210,6 +222,7 @@ export function commandRoutes(
   });
   command({
     operationId: 'amendOrder',
+    permission: 'orders:amend',
     method: 'patch',
     url: '/orders/:id',
     summary:
@@ -226,6 +239,7 @@ export function commandRoutes(
       described.url,
       {
         config: {
+          permission: described.permission,
           idempotencyKey,
           headers: { 'If-Match': IF_MATCH },
           refusals: ['ORDER_NOT_FOUND', 'ACTION_NOT_ALLOWED', 'VERSION_MISMATCH', 'OVERLOADED', ...refusals],

@@ -35,6 +35,7 @@ export function dashboardRoute(app: FastifyInstance, database: Database, shared:
   app.get(
     '/dashboard',
     {
+      config: { permission: 'dashboard:read' },
       schema: {
         operationId: 'readDashboard',
         tags: ['operations'],

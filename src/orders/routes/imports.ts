@@ -17,7 +17,7 @@ export function importRoute(
   app.post<{ Body: ImportRequest }>(
     '/orders/imports',
     {
-      config: { role: 'operator', idempotencyKey: 'accepted', refusals: ['OVERLOADED'] },
+      config: { permission: 'orders:import', idempotencyKey: 'accepted', refusals: ['OVERLOADED'] },
       schema: {
         operationId: 'importOrders',
         tags: ['orders'],

@@ -16,6 +16,7 @@ export function listRoute(app: FastifyInstance, database: Database): void {
   app.get<{ Querystring: Static<typeof schemas.ListQuery> }>(
     '/orders',
     {
+      config: { permission: 'orders:read' },
       schema: {
         operationId: 'listOrders',
         tags: ['orders'],

@@ -35,6 +35,7 @@ export function placeRoute(
     '/orders',
     {
       config: {
+        permission: 'orders:place',
         idempotencyKey: 'required',
         headers: { Prefer: PREFER },
         refusals: PLACE_REFUSALS,

@@ -41,6 +41,7 @@ export function readRoutes(
     '/orders/:id',
     {
       config: {
+        permission: 'orders:read',
         headers: {
           'If-None-Match': {
             description: 'ETags: answered 304 while the order has one of them',
@@ -78,7 +79,7 @@ export function readRoutes(
   app.get<{ Params: { id: string } }>(
     '/orders/:id/events',
     {
-      config: { refusals: ['ORDER_NOT_FOUND'] },
+      config: { permission: 'events:read', refusals: ['ORDER_NOT_FOUND'] },
       schema: {
         operationId: 'listOrderEvents',
         tags: ['orders'],

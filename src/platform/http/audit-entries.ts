@@ -95,7 +95,7 @@ export function auditEntryRoutes(
   app.get<{ Querystring: Static<typeof EntryQuery> }>(
     '/audit-entries',
     {
-      config: { role: 'operator' },
+      config: { permission: 'audit:read' },
       schema: {
         operationId: 'listAuditEntries',
         tags: ['operations'],

@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
+import { can } from '#contracts/permissions.ts';
 import type { Health } from '#platform/runtime/health.ts';
 import type { Database } from '#platform/database/database.ts';
 import type { Bus } from '#platform/log/bus.ts';
@@ -11,7 +12,7 @@ import { PAGE_HEADERS } from './description/page-frame.ts';
 import { apiPage, errorsPage } from './description/pages.ts';
 import { answer, type Answer } from './description/openapi.ts';
 import { Problem } from './problems.ts';
-import type { Principal } from './server.ts';
+import { forbidden, type Principal } from './server.ts';
 
 export interface OperationsOptions {
   readonly database: Database;
@@ -118,13 +119,13 @@ export function operationsRoutes(app: FastifyInstance, options: OperationsOption
   app.get(
     '/metrics',
     {
-      config: { ...open, refusals: ['UNAUTHENTICATED'] },
+      config: { ...open, refusals: ['UNAUTHENTICATED', 'FORBIDDEN'] },
       schema: {
         operationId: 'readMetrics',
         tags,
         summary: 'Prometheus metrics',
         description:
-          'As OpenMetrics, with ids of traces, to whoever accepts `application/openmetrics-text`. Needs the token of METRICS_TOKEN or an API key; outside of production neither from the same machine.',
+          'As OpenMetrics, with ids of traces, to whoever accepts `application/openmetrics-text`. Needs the token of METRICS_TOKEN or an API key with the permission `metrics:read`; outside of production neither from the same machine.',
         response: {
           200: answer('The metrics', Type.String(), { media: ['text/plain', 'application/openmetrics-text'] }),
         },
@@ -132,12 +133,12 @@ export function operationsRoutes(app: FastifyInstance, options: OperationsOption
     },
     async (request, reply) => {
       const here = options.metricsOpenHere === true && isHere(request);
-      if (
-        !here &&
-        !isToken(request.headers.authorization, options.metricsToken) &&
-        !(await options.authenticate(request))
-      )
-        throw new Problem('UNAUTHENTICATED', 'Send the token of METRICS_TOKEN, or an API key, as a bearer.');
+      if (!here && !isToken(request.headers.authorization, options.metricsToken)) {
+        const principal = await options.authenticate(request);
+        if (!principal)
+          throw new Problem('UNAUTHENTICATED', 'Send the token of METRICS_TOKEN, or an API key, as a bearer.');
+        if (!can(principal, 'metrics:read')) throw forbidden(principal, 'metrics:read');
+      }
       const { contentType, body } = await options.metrics.text(request.headers.accept);
       return reply.header('content-type', contentType).send(body);
     },

@@ -42,7 +42,6 @@ export function parkedRoutes(
 ): void {
   const own = [databases].flat();
   const tags = ['operations'];
-  const config = { role: 'operator' } as const;
   const params = Type.Object({
     consumer: Type.String({ maxLength: 50, pattern: '^[A-Za-z0-9._-]+$', examples: ['orders'] }),
     orderId: IdText,
@@ -51,6 +50,7 @@ export function parkedRoutes(
   app.get(
     '/parked',
     {
+      config: { permission: 'parked:read' },
       schema: {
         operationId: 'listParkedOrders',
         tags,
@@ -73,7 +73,7 @@ export function parkedRoutes(
     app.post<{ Params: { consumer: string; orderId: string }; Body: { data?: unknown; reason?: string } }>(
       `/parked/:consumer/:orderId/${action}`,
       {
-        config: { ...config, idempotencyKey: 'accepted', refusals: ['NOT_FOUND'] },
+        config: { permission: 'parked:decide', idempotencyKey: 'accepted', refusals: ['NOT_FOUND'] },
         schema: {
           operationId: `${action}ParkedOrder`,
           tags,

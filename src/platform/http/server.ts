@@ -1,7 +1,8 @@
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify, type RouteOptions } from 'fastify';
 import { ERRORS } from '#contracts/errors.ts';
+import { can, type Entitled, type Permission, rolesWith } from '#contracts/permissions.ts';
 import { uuidv7 } from '#platform/runtime/uuid.ts';
 import type { Cause } from '#platform/processor/aggregate.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
@@ -19,12 +20,17 @@ import { beginRequestTrace, endRequestTrace } from './request-trace.ts';
 import { Problem, problemDocument, problemOf, sendProblem } from './problems.ts';
 import { isText, TEXT_FORMAT } from './schemas.ts';
 
-/** Who calls: the name and role of an API key; between processes also a service, or nobody that was asked. */
-export interface Principal {
+export type PrincipalKind = 'key' | 'person' | 'customer' | 'service';
+
+/** Who calls, and what they may: an API key, a person or a customer with a token; between processes also a service, or nobody that was asked. */
+export interface Principal extends Entitled {
   readonly name: string;
+  /** By default a key, or a service where the role says so. */
+  readonly kind?: PrincipalKind;
   /** Whom the key belongs to, where another key of the same client may follow it; by default the name. */
   readonly client?: string;
-  readonly role: 'service' | 'admin' | 'operator' | 'client' | 'reader' | 'anonymous';
+  /** The `customerId` whose orders are all that is there for this caller; undefined: all orders are. */
+  readonly customer?: string;
 }
 
 declare module 'fastify' {
@@ -39,19 +45,13 @@ declare module 'fastify' {
     public?: boolean;
     /** Answered without end, and counted by itself. */
     endless?: boolean;
-    /** The least role that may call; by default reading needs `reader`, everything else `client`. */
-    role?: Principal['role'];
+    /** What a caller must be permitted. A route that names none, and is neither public nor handed on, stops the start. */
+    permission?: Permission;
+    /** Handed on to another process, which knows the permission. */
+    handedOn?: true;
   }
 }
 
-const RANKS: Record<Principal['role'], number> = {
-  anonymous: -1,
-  reader: 0,
-  client: 1,
-  operator: 2,
-  admin: 3,
-  service: 4,
-};
 /** What machines ask a process itself, and not the system behind it. */
 const OPEN_ROUTES: ReadonlySet<string | undefined> = new Set(['/health/liveness', '/health/readiness', '/metrics']);
 const CORRELATION_ID = /^[A-Za-z0-9._:/+=-]{1,128}$/;
@@ -122,6 +122,7 @@ export function createHttp(options: HttpOptions): FastifyInstance {
       },
     },
   });
+  app.addHook('onRoute', demandPermission);
   describeRoutes(app, { version, tags });
   parseJsonBodies(app);
   const admission = new Admission(options.limits?.changesPerKeyMax ?? Number.POSITIVE_INFINITY, logger);
@@ -202,14 +203,27 @@ function unknownCondition({ method, headers, routeOptions }: FastifyRequest): Pr
   return name && new Problem('VALIDATION_FAILED', `This call takes no ${name}, so nothing was done.`);
 }
 
-/** Notes who calls; throws FORBIDDEN where the route needs more than their role. */
+/** Throws for a route of which nobody said who may call it. */
+function demandPermission({ method, url, config = {} }: RouteOptions): void {
+  if (config.permission === undefined && !config.public && !config.handedOn)
+    throw new Error(`${String(method)} ${url} names no permission: set config.permission, or config.public`);
+}
+
+/** Notes who calls; throws FORBIDDEN where they lack the permission of the route. */
 function admit(request: FastifyRequest, principal: Principal, config: FastifyRequest['routeOptions']['config']): void {
-  const needed = config?.role ?? (READING.has(request.method) ? 'reader' : 'client');
-  if (RANKS[principal.role] < RANKS[needed])
-    throw new Problem('FORBIDDEN', `This needs a key with the role ${needed}; yours has ${principal.role}.`, {
-      headers: { 'www-authenticate': 'Bearer realm="olms", error="insufficient_scope"' },
-    });
+  const { permission } = config;
+  if (permission !== undefined && !can(principal, permission)) throw forbidden(principal, permission);
   request.principal = principal;
+}
+
+/** Why a caller may not do something, and who may. */
+export function forbidden({ role, scopes = [] }: Principal, permission: Permission): Problem {
+  const yours = role === 'scoped' ? `the scopes ${scopes.join(', ')}` : `the role ${role}`;
+  return new Problem(
+    'FORBIDDEN',
+    `This needs the permission ${permission}, as these roles have it: ${rolesWith(permission).join(', ')}. You have ${yours}.`,
+    { headers: { 'www-authenticate': 'Bearer realm="olms", error="insufficient_scope"' } },
+  );
 }
 
 /** As RFC 6750 says: without a reason where no key was sent. */

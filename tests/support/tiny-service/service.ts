@@ -115,6 +115,7 @@ export const tiny: ServiceDefinition = {
         app.get<{ Params: { id: string } }>(
           '/wrappings/:id',
           {
+            config: { permission: 'shipments:read' },
             schema: {
               operationId: 'readWrapping',
               tags: ['wrappings'],

@@ -146,7 +146,7 @@ function documentOf(routes: readonly RouteOptions[], { version, tags }: OpenApiI
     info: { ...INFO, version },
     servers: [{ url: '/' }],
     tags: [...tags, OPERATIONS],
-    security: [{ apiKey: [] }],
+    security: [{ apiKey: [] }, { token: [] }],
     paths,
     components: {
       schemas,
@@ -157,7 +157,19 @@ function documentOf(routes: readonly RouteOptions[], { version, tags }: OpenApiI
           { description, required: !SOMETIMES.has(name), schema: { type: 'string', maxLength: HEADER_MAX } },
         ]),
       ),
-      securitySchemes: { apiKey: { type: 'http', scheme: 'bearer', description: 'An API key' } },
+      securitySchemes: {
+        apiKey: {
+          type: 'http',
+          scheme: 'bearer',
+          description: 'An API key. `x-permission` of an operation says what it must be permitted',
+        },
+        token: {
+          type: 'http',
+          scheme: 'bearer',
+          bearerFormat: 'JWT',
+          description: 'A token of the OpenID Connect issuer in OIDC_ISSUER, of a person or a customer',
+        },
+      },
     },
   };
 }
@@ -169,7 +181,7 @@ const KEY_MEANING =
   'A fresh value per intent, 1 to 200 printable characters; the same key and body get the same answer, the same key with another body 422. It belongs to the caller.';
 
 function operation({ method, schema = {}, config = {} }: RouteOptions, shared: Record<string, unknown>): Json {
-  const { idempotencyKey, headers = {}, public: open = false, role } = config;
+  const { idempotencyKey, headers = {}, public: open = false, permission } = config;
   const keyHeader = { type: 'string', minLength: 1, maxLength: 200, pattern: '^[\\x21-\\x7e]+$' };
   const parameters = [
     ...parametersOf('path', schema.params),
@@ -193,7 +205,7 @@ function operation({ method, schema = {}, config = {} }: RouteOptions, shared: R
       schema: { type: 'string', maxLength: HEADER_MAX, ...limits },
     })),
   ];
-  const needs = role === undefined ? '' : `Needs a key with the role \`${role}\`.`;
+  const needs = permission === undefined ? '' : `Needs the permission \`${permission}\`.`;
   const description = [schema.description, needs].filter(Boolean).join(' ');
   return {
     operationId: schema.operationId,
@@ -201,6 +213,7 @@ function operation({ method, schema = {}, config = {} }: RouteOptions, shared: R
     summary: schema.summary,
     ...(description !== '' && { description }),
     ...(open && { security: [] }),
+    ...(permission !== undefined && { 'x-permission': permission }),
     ...(parameters.length > 0 && { parameters }),
     ...requestBodyOf(schema),
     responses: responsesOf({ method: String(method), schema, config }, shared),
@@ -244,7 +257,7 @@ interface Described {
 
 /** Every code the route can refuse with: its own, and those that follow from what it takes. */
 function refusalsOf({ method, schema, config }: Described): ErrorCode[] {
-  const { refusals = [], idempotencyKey, public: open = false, role } = config;
+  const { refusals = [], idempotencyKey, public: open = false, permission } = config;
   const changes = method !== 'GET';
   const codes: ErrorCode[] = [...refusals];
   // A path can be no URL at all.
@@ -253,7 +266,7 @@ function refusalsOf({ method, schema, config }: Described): ErrorCode[] {
   if (idempotencyKey) codes.push('IDEMPOTENCY_KEY_REUSED');
   if (idempotencyKey === 'required') codes.push('IDEMPOTENCY_KEY_REQUIRED');
   if (!open) codes.push('UNAUTHENTICATED');
-  if (!open && (role ?? (changes ? 'client' : 'reader')) !== 'reader') codes.push('FORBIDDEN');
+  if (!open && permission !== 'me:read') codes.push('FORBIDDEN');
   codes.push('MALFORMED_REQUEST', 'RATE_LIMITED', 'UNAVAILABLE', 'INTERNAL');
   return [...new Set(codes)];
 }

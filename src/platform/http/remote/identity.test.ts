@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
+import type { Principal } from '#platform/http/server.ts';
 import { Identities } from './identity.ts';
 
 const SECRET = 'a secret of at least thirty-two characters';
@@ -74,6 +75,36 @@ describe('a signed identity', () => {
     expect(identities.verify(identities.sign(rotated, 'billing'))).toEqual(rotated);
     expect(identities.verify(identities.sign(rotated, 'payments'))).toBeUndefined();
     expect(identities.verify(identities.sign(CALLER, 'orders'))).toEqual(CALLER);
+  });
+
+  test('says what its caller may: one role, scopes, or the orders of one customer', () => {
+    const identities = at(Date.now);
+    const exp = Math.floor(Date.now() / 1000) + 50;
+    const callers: Principal[] = [
+      { name: 'export', role: 'scoped', scopes: ['orders:read', 'finance'] },
+      { name: 'ada', kind: 'person', client: 'oidc:1', role: 'support' },
+      { name: 'c 1', kind: 'customer', client: 'oidc:2', role: 'customer', customer: 'c-1' },
+    ];
+    for (const caller of callers) {
+      const header = identities.sign(caller, 'orders');
+      expect(identities.verify(header)).toEqual(caller);
+      expect(identities.sign({ ...caller, name: 'another' }, 'orders')).not.toBe(header);
+      expect(identities.sign({ ...caller, client: 'another' }, 'orders')).not.toBe(header);
+    }
+    expect(identities.sign({ ...callers[0]!, scopes: ['orders:read'] }, 'orders')).not.toBe(
+      identities.sign(callers[0]!, 'orders'),
+    );
+    expect(identities.sign({ ...callers[2]!, customer: 'c-2' }, 'orders')).not.toBe(
+      identities.sign(callers[2]!, 'orders'),
+    );
+    for (const unsound of [
+      { name: 'x', role: 'customer' },
+      { name: 'x', role: 'customer', customer: '' },
+      { name: 'x', role: 'scoped' },
+      { name: 'x', role: 'scoped', scopes: ['orders:read'], customer: 'c-1' },
+      { name: 'x', role: 'reader', customer: 'c-1' },
+    ])
+      expect(identities.verify(forged({ ...unsound, exp }, SECRET)), JSON.stringify(unsound)).toBeUndefined();
   });
 
   test('that was signed in the future, or lives longer from then on than any should, is refused', () => {

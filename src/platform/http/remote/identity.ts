@@ -1,10 +1,11 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
+import { isRole } from '#contracts/permissions.ts';
 import { Lru } from '#platform/runtime/lru.ts';
 import type { Principal } from '#platform/http/server.ts';
 
 /**
- * Who calls, passed on from one process to another: name, role and an early end, signed with the secret that the
- * processes of a deployment share. A service behind the gateway believes nothing else.
+ * Who calls and what they may, passed on from one process to another, with an early end, signed with the secret that
+ * the processes of a deployment share. A service behind the gateway believes nothing else.
  */
 
 export const IDENTITY_HEADER = 'x-olms-identity';
@@ -17,28 +18,25 @@ const LIFE_S = 60;
 /** A signature is used again for so long; what is sent is then good for at least the rest of its life. */
 const REUSE_S = 20;
 const CLOCK_SKEW_S = 5;
-const HEADER_LENGTH_MAX = 1_000;
+const HEADER_LENGTH_MAX = 4_000;
 const REMEMBERED_MAX = 10_000;
 const PURPOSE = 'olms-identity-1';
-const ROLES: ReadonlySet<string> = new Set<Principal['role']>([
-  'anonymous',
-  'reader',
-  'client',
-  'operator',
-  'admin',
-  'service',
-]);
 
-interface Claims {
-  readonly name: string;
-  readonly client?: string;
-  readonly role: Principal['role'];
+/** The previous version knows name, client and role, and refuses a role that it does not know. */
+interface Claims extends Principal {
   /** The service that is called; what is signed for one is void at another. Missing in what the previous version signs. */
   readonly aud?: string;
   /** Seconds since 1970 at which it was signed. Missing likewise. */
   readonly iat?: number;
   /** Seconds since 1970 after which the identity is void. */
   readonly exp: number;
+}
+
+/** Whether it says whose orders a customer's are, and otherwise what may be done. */
+function isSound({ role, scopes, customer }: Principal): boolean {
+  if (role === 'scoped') return Array.isArray(scopes) && customer === undefined;
+  if (role === 'customer') return typeof customer === 'string' && customer !== '';
+  return (role === 'anonymous' || isRole(role)) && customer === undefined;
 }
 
 export class Identities {
@@ -59,15 +57,19 @@ export class Identities {
   }
 
   /** The header that says to a process of this service who calls. */
-  sign({ name, client, role }: Principal, audience: string): string {
+  sign({ name, kind, client, role, scopes, customer }: Principal, audience: string): string {
     const nowS = Math.floor(this.#nowMs() / 1000);
-    const key = `${audience} ${role} ${client ?? ''} ${name}`;
+    // Nothing of it has a line break, whoever named it.
+    const key = [audience, role, kind, scopes, client, customer, name].join('\n');
     const known = this.#signed.get(key);
     if (known && known.untilS > nowS) return known.header;
     const claims: Claims = {
       name,
+      ...(kind !== undefined && { kind }),
       ...(client !== undefined && { client }),
       role,
+      ...(scopes !== undefined && { scopes }),
+      ...(customer !== undefined && { customer }),
       aud: audience,
       iat: nowS,
       exp: nowS + LIFE_S,
@@ -83,13 +85,13 @@ export class Identities {
     if (typeof header !== 'string' || header.length > HEADER_LENGTH_MAX) return undefined;
     const claims = this.#genuine.get(header) ?? this.#read(header);
     if (!claims) return undefined;
-    const { name, client, role, exp, aud, iat } = claims;
+    const { exp, aud, iat, ...principal } = claims;
     const nowS = this.#nowMs() / 1000;
     const leftS = exp - nowS;
-    if (!(leftS > 0) || leftS > LIFE_S + CLOCK_SKEW_S || !ROLES.has(role)) return undefined;
+    if (!(leftS > 0) || leftS > LIFE_S + CLOCK_SKEW_S || !isSound(principal)) return undefined;
     if (aud !== undefined && !this.#audiences.has(aud)) return undefined;
     if (iat !== undefined && (iat > nowS + CLOCK_SKEW_S || exp - iat > LIFE_S)) return undefined;
-    return client === undefined ? { name, role } : { name, client, role };
+    return principal;
   }
 
   #read(header: string): Claims | undefined {

@@ -39,7 +39,7 @@ export function proxyRoutes(app: FastifyInstance, services: readonly Elsewhere[]
         scope.route({
           method: [...METHODS],
           url: path,
-          config: { public: open },
+          config: open ? { public: true } : { handedOn: true },
           ...(bodyMaxBytes !== undefined && { bodyLimit: bodyMaxBytes }),
           ...(refuse && {
             onRequest: async ({ headers }) => {
