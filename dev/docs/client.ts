@@ -165,10 +165,18 @@ function parametersType(operation: Operation): string[] {
     const { name, required, description } = parameter;
     const schema = at(parameter, 'schema');
     // A query says numbers as digits.
-    const type = (schema['pattern'] as string | undefined)?.startsWith('^([1-9]') ? 'number | string' : typeOf(schema);
+    const type = (schema['pattern'] as string | undefined)?.startsWith('^([1-9]')
+      ? 'number | string'
+      : queryType(schema);
     return `${comment(description)}readonly ${JSON.stringify(name)}${required === true ? '' : '?'}: ${type}${required === true ? '' : ' | undefined'};`;
   });
   return [`export interface ${capital(operation.id)}Parameters {\n${members.join('\n')}\n}\n`];
+}
+
+/** A list in a query may be one value. */
+function queryType(schema: JsonObject): string {
+  const type = typeOf(schema);
+  return schema['type'] === 'array' ? `${typeOf(at(schema, 'items'))} | ${type}` : type;
 }
 
 /** The type of the items of a page; undefined for any other schema. */

@@ -4,15 +4,29 @@ import type { Database } from '#platform/database/database.ts';
 import { Address, ChargeLine, OrderItem } from '#contracts/order-events.ts';
 import { answer } from '#platform/http/description/openapi.ts';
 import { Problem } from '#platform/http/problems.ts';
-import { Amount, Currency, Id, IdText, Time, type View } from '#platform/http/schemas.ts';
+import { idCursor, idOfCursor, pageOf } from '#platform/http/paging.ts';
+import {
+  Amount,
+  Currency,
+  Id,
+  IdText,
+  limitOf,
+  PageOf,
+  pageParameters,
+  strict,
+  Time,
+  type View,
+} from '#platform/http/schemas.ts';
+import { idsOf, Several } from '#platform/http/several.ts';
 import { firstTotal, type Invoice } from './rules.ts';
-import { findInvoice } from './store.ts';
+import { findInvoice, listInvoices } from './store.ts';
 
 export interface BillingRoutesOptions {
   readonly database: Database;
 }
 
 const InvoiceParams = Type.Object({ id: { ...IdText, description: 'The order id' } as typeof IdText });
+const ListQuery = Type.Object({ orderId: Type.Optional(Several(IdText)), ...pageParameters }, strict);
 const document = {
   invoiceNumber: Type.String(),
   issuedAt: Time,
@@ -107,6 +121,34 @@ function view(orderId: string, invoice: Invoice): View<typeof InvoiceView> {
 }
 
 export function billingRoutes(app: FastifyInstance, { database }: BillingRoutesOptions): void {
+  app.get<{ Querystring: Static<typeof ListQuery> }>(
+    '/invoices',
+    {
+      schema: {
+        operationId: 'listInvoices',
+        tags: ['invoices'],
+        summary: 'Invoices with their credit notes, those of the newest orders first',
+        querystring: ListQuery,
+        response: { 200: answer('A page of invoices', PageOf(InvoiceView)) },
+      },
+    },
+    async (request) => {
+      const { orderId, limit, cursor } = request.query;
+      const size = limitOf(limit);
+      const invoices = await listInvoices(database, {
+        orderIds: idsOf(orderId),
+        after: cursor === undefined ? undefined : idOfCursor(cursor),
+        limit: size + 1,
+      });
+      return pageOf(
+        invoices,
+        size,
+        (found) => view(found.orderId, found.invoice),
+        (found) => idCursor(found.orderId),
+      );
+    },
+  );
+
   app.get<{ Params: Static<typeof InvoiceParams> }>(
     '/orders/:id/invoice',
     {

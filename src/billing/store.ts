@@ -1,5 +1,6 @@
 import type { Row } from '#platform/processor/aggregate.ts';
 import type { Database } from '#platform/database/database.ts';
+import { readKeyset } from '#platform/database/keyset.ts';
 import { arrayLiteral, type Columns, insertRows, updateRows, type Write } from '#platform/database/statement.ts';
 import type { SharedChange } from '#platform/processor/batch.ts';
 import type { ProcessorStore } from '#platform/processor/commit.ts';
@@ -22,6 +23,8 @@ export const COLUMNS: Columns = {
   issued_at: 'timestamptz',
   currency: 'text',
 };
+
+const FIELDS = Object.keys(COLUMNS).join(', ');
 
 interface StoredInvoice extends Record<string, unknown> {
   order_id: string;
@@ -46,6 +49,10 @@ export function rowOf({
   return { order_id: id, number, issued_at: issuedAt, currency, total: totalAmount, body, version, sequence, seen };
 }
 
+function stateOf({ body, number, currency, issued_at, total }: StoredInvoice): Invoice {
+  return { ...body, number, currency, issuedAt: issued_at.toISOString(), totalAmount: total };
+}
+
 /** Moves counters from the values the numbers were taken from; another value there makes the save a conflict. */
 function moveCounters(changes: readonly SharedChange<number>[]): Write {
   return {
@@ -64,20 +71,13 @@ function moveCounters(changes: readonly SharedChange<number>[]): Write {
 export const billingStore: ProcessorStore<Invoice, number> = {
   async load(database, ids) {
     const rows = await database.query<StoredInvoice>(
-      'select order_id, number, issued_at, currency, total, body, version, sequence, seen from billing.invoices where order_id = any($1::uuid[])',
+      `select ${FIELDS} from billing.invoices where order_id = any($1::uuid[])`,
       [ids],
     );
     return new Map(
       rows.map((row) => {
-        const { number, currency, body, version, sequence, seen } = row;
-        const state: Invoice = {
-          ...body,
-          number,
-          currency,
-          issuedAt: row.issued_at.toISOString(),
-          totalAmount: row.total,
-        };
-        return [row.order_id, { id: row.order_id, revision: version, sequence, consumed: seen, state }];
+        const { order_id: id, version: revision, sequence, seen: consumed } = row;
+        return [id, { id, revision, sequence, consumed, state: stateOf(row) }];
       }),
     );
   },
@@ -108,4 +108,28 @@ export const billingStore: ProcessorStore<Invoice, number> = {
 
 export async function findInvoice(database: Database, orderId: string): Promise<Invoice | undefined> {
   return (await billingStore.load(database, [orderId])).get(orderId)?.state;
+}
+
+export interface InvoiceFilter {
+  readonly orderIds: readonly string[] | undefined;
+  /** Continue behind the invoice of this order. */
+  readonly after: string | undefined;
+  readonly limit: number;
+}
+
+/** A page of invoices, those of the newest orders first. */
+export async function listInvoices(
+  database: Database,
+  { orderIds, after, limit }: InvoiceFilter,
+): Promise<{ readonly orderId: string; readonly invoice: Invoice }[]> {
+  const rows = await readKeyset<StoredInvoice>(database, {
+    columns: FIELDS,
+    table: 'billing.invoices t',
+    key: 'order_id',
+    newestFirst: true,
+    wanted: [{ column: 'order_id', type: 'uuid', values: orderIds }],
+    after,
+    limit,
+  });
+  return rows.map((row) => ({ orderId: row.order_id, invoice: stateOf(row) }));
 }

@@ -3,20 +3,20 @@ import { type Static, Type } from 'typebox';
 import type { Database } from '#platform/database/database.ts';
 import { answer } from '#platform/http/description/openapi.ts';
 import { Problem } from '#platform/http/problems.ts';
-import { Id, IdText, PageOf, strict, Time, type View } from '#platform/http/schemas.ts';
+import { idCursor, idOfCursor, pageOf } from '#platform/http/paging.ts';
+import { Id, IdText, limitOf, PageOf, pageParameters, strict, Time, type View } from '#platform/http/schemas.ts';
+import { idsOf, Several } from '#platform/http/several.ts';
 import { htmlMail } from './html-mail.ts';
-import { findNotification, notificationsOfOrder } from './store.ts';
+import { findNotification, listNotifications } from './store.ts';
 
 export interface NotificationRoutesOptions {
   readonly database: Database;
 }
 
-/** An order is notified about a dozen times; more than this only a mistake could make. */
-const NOTIFICATIONS_MAX = 500;
 /** The stored text is escaped; this is the second lock: the page may load nothing and run nothing. */
 const HTML_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'";
 
-const ListQuery = Type.Object({ orderId: IdText }, strict);
+const ListQuery = Type.Object({ orderId: Type.Optional(Several(IdText)), ...pageParameters }, strict);
 const NotificationParams = Type.Object({ id: IdText });
 const NotificationQuery = Type.Object(
   { format: Type.Optional(Type.String({ enum: ['json', 'html'], description: 'html: as the mail looks' })) },
@@ -55,19 +55,30 @@ export function notificationRoutes(app: FastifyInstance, { database }: Notificat
       schema: {
         operationId: 'listNotifications',
         tags,
-        summary: 'The notifications about an order, oldest first',
+        summary: 'Notifications about orders, oldest first',
         querystring: ListQuery,
         response: {
-          200: answer('All of them', NotificationPage, {
+          200: answer('A page of notifications', NotificationPage, {
             links: { readNotification: { id: '$response.body#/items/0/id' } },
           }),
         },
       },
     },
-    async (request): Promise<View<typeof NotificationPage>> => ({
-      items: await notificationsOfOrder(database, request.query.orderId.toLowerCase(), NOTIFICATIONS_MAX),
-      nextCursor: null,
-    }),
+    async (request): Promise<View<typeof NotificationPage>> => {
+      const { orderId, limit, cursor } = request.query;
+      const size = limitOf(limit);
+      const notifications = await listNotifications(database, {
+        orderIds: idsOf(orderId),
+        after: cursor === undefined ? undefined : idOfCursor(cursor),
+        limit: size + 1,
+      });
+      return pageOf(
+        notifications,
+        size,
+        (notification) => notification,
+        ({ id }) => idCursor(id),
+      );
+    },
   );
 
   app.get<{ Params: Static<typeof NotificationParams>; Querystring: Static<typeof NotificationQuery> }>(

@@ -1,5 +1,6 @@
 import { isoTime } from '#contracts/time.ts';
 import type { Database } from '#platform/database/database.ts';
+import { readKeyset } from '#platform/database/keyset.ts';
 import { type Columns, insertRows, type Write } from '#platform/database/statement.ts';
 import type { ProcessorStore } from '#platform/processor/commit.ts';
 import type { Channel, Correspondence, Notification, NotificationStatus } from './rules.ts';
@@ -160,16 +161,27 @@ function fromStored(row: StoredRow): StoredNotification {
   };
 }
 
-/** The first notifications of an order, oldest first. */
-export async function notificationsOfOrder(
+export interface NotificationFilter {
+  readonly orderIds: readonly string[] | undefined;
+  /** Continue behind this notification. */
+  readonly after: string | undefined;
+  readonly limit: number;
+}
+
+/** A page of notifications, oldest first. */
+export async function listNotifications(
   database: Database,
-  orderId: string,
-  limit: number,
+  { orderIds, after, limit }: NotificationFilter,
 ): Promise<StoredNotification[]> {
-  const rows = await database.query<StoredRow>(
-    `select ${FIELDS} from notifications.notifications where order_id = $1 order by id limit $2`,
-    [orderId, limit],
-  );
+  const rows = await readKeyset<StoredRow>(database, {
+    columns: FIELDS,
+    table: 'notifications.notifications t',
+    key: 'id',
+    newestFirst: false,
+    wanted: [{ column: 'order_id', type: 'uuid', values: orderIds }],
+    after,
+    limit,
+  });
   return rows.map(fromStored);
 }
 

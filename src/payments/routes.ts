@@ -1,24 +1,40 @@
 import type { FastifyInstance } from 'fastify';
-import { Type } from 'typebox';
+import { type Static, Type } from 'typebox';
 import { isRefusal, type Refusal } from '#contracts/errors.ts';
 import { formatAmount } from '#contracts/money.ts';
 import { PaymentStatus } from '#contracts/order-events.ts';
 import { isoTime } from '#contracts/time.ts';
 import { answer } from '#platform/http/description/openapi.ts';
 import { Problem, problemOfRefusal } from '#platform/http/problems.ts';
-import { Amount, Currency, Id, IdText, PageOf, strict, Time, type View } from '#platform/http/schemas.ts';
+import { idCursor, idOfCursor, pageOf } from '#platform/http/paging.ts';
+import {
+  Amount,
+  Currency,
+  Id,
+  IdText,
+  limitOf,
+  PageOf,
+  pageParameters,
+  strict,
+  Time,
+  type View,
+} from '#platform/http/schemas.ts';
+import { idsOf, Several } from '#platform/http/several.ts';
 import type { PaymentProvider, ProviderNotice } from './provider.ts';
 import type { Payment } from './rules/model.ts';
+import type { PaymentFilter } from './store.ts';
 import { signatureProblem, WEBHOOK_MAX_BYTES, webhookHeadProblem } from './webhook-signature.ts';
 
 export interface PaymentRoutesOptions {
   readonly providers: ReadonlyMap<string, PaymentProvider>;
   readonly nowMs: () => number;
-  readPayment(orderId: string): Promise<Payment | undefined>;
+  /** A page of payments, those of the newest orders first. */
+  listPayments(filter: PaymentFilter): Promise<readonly Payment[]>;
   /** Records the outcome that a webhook reported. */
   recordNotice(notice: ProviderNotice): Promise<unknown>;
 }
 
+const ListQuery = Type.Object({ orderId: Type.Optional(Several(IdText)), ...pageParameters }, strict);
 const OperationView = Type.Object({
   id: Id,
   kind: Type.String({ enum: ['charge', 'authorize', 'capture', 'void', 'refund'] }),
@@ -78,7 +94,7 @@ export function view(payment: Payment): View<typeof PaymentView> {
 }
 
 export function paymentRoutes(app: FastifyInstance, payments: PaymentRoutesOptions): void {
-  app.get<{ Querystring: { orderId: string } }>(
+  app.get<{ Querystring: Static<typeof ListQuery> }>(
     '/payments',
     {
       config: { permission: 'payments:read' },
@@ -86,14 +102,20 @@ export function paymentRoutes(app: FastifyInstance, payments: PaymentRoutesOptio
         operationId: 'listPayments',
         tags: ['payments'],
         summary:
-          'The payment of an order: what is authorized, captured, voided and refunded, and every operation behind it',
-        querystring: Type.Object({ orderId: IdText }, strict),
-        response: { 200: answer('None or one', PageOf(PaymentView)) },
+          'Payments of orders, the newest order first: what is authorized, captured, voided and refunded, and every operation behind it',
+        querystring: ListQuery,
+        response: { 200: answer('A page of payments, at most one per order', PageOf(PaymentView)) },
       },
     },
     async (request) => {
-      const payment = await payments.readPayment(request.query.orderId.toLowerCase());
-      return { items: payment ? [view(payment)] : [], nextCursor: null };
+      const { orderId, limit, cursor } = request.query;
+      const size = limitOf(limit);
+      const rows = await payments.listPayments({
+        orderIds: idsOf(orderId),
+        after: cursor === undefined ? undefined : idOfCursor(cursor),
+        limit: size + 1,
+      });
+      return pageOf(rows, size, view, (payment) => idCursor(payment.orderId));
     },
   );
 

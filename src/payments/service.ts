@@ -19,7 +19,7 @@ import { nextAttemptOf, type Payment, type PaymentCommand, type PaymentEffect } 
 import type { ProviderResult, Operation } from './rules/operation.ts';
 import { eventsToRead, paymentRules } from './rules.ts';
 import { WEBHOOK_MAX_BYTES, webhookHeadProblem } from './webhook-signature.ts';
-import { duePayments, hasAuthorizations, paymentStore, readPayment, waitingForOtherProviders } from './store.ts';
+import { duePayments, hasAuthorizations, listPayments, paymentStore, waitingForOtherProviders } from './store.ts';
 
 const RECONCILE_EVERY_MS = 1_000;
 const DUE_PER_BATCH = 500;
@@ -153,7 +153,7 @@ export const payments: ServiceDefinition = {
         paymentRoutes(app, {
           providers,
           nowMs: () => clock.nowMs(),
-          readPayment: (orderId) => readPayment(database, orderId),
+          listPayments: (filter) => listPayments(database, filter),
           recordNotice: ({ orderId, key, result }) => recordNotice(orderId, key, result),
         });
         byHandRoute(app, { database, processor });

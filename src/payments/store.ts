@@ -3,6 +3,7 @@ import type { PaymentStatus } from '#contracts/order-events.ts';
 import { isoTime } from '#contracts/time.ts';
 import type { Row } from '#platform/processor/aggregate.ts';
 import type { Database } from '#platform/database/database.ts';
+import { readKeyset } from '#platform/database/keyset.ts';
 import { type Columns, insertRows, updateRows, type Write } from '#platform/database/statement.ts';
 import type { RowChange } from '#platform/processor/batch.ts';
 import type { ProcessorStore } from '#platform/processor/commit.ts';
@@ -183,4 +184,28 @@ export async function hasAuthorizations(database: Database): Promise<boolean> {
 export async function readPayment(database: Database, orderId: string): Promise<Payment | undefined> {
   const [row] = await database.query<PaymentRow>(`${SELECT} where order_id = $1`, [orderId]);
   return row && toRow(row).state;
+}
+
+export interface PaymentFilter {
+  readonly orderIds: readonly string[] | undefined;
+  /** Continue behind the payment of this order. */
+  readonly after: string | undefined;
+  readonly limit: number;
+}
+
+/** A page of payments, those of the newest orders first. */
+export async function listPayments(
+  database: Database,
+  { orderIds, after, limit }: PaymentFilter,
+): Promise<readonly Payment[]> {
+  const rows = await readKeyset<PaymentRow>(database, {
+    columns: Object.keys(COLUMNS).join(', '),
+    table: `${TABLE} t`,
+    key: 'order_id',
+    newestFirst: true,
+    wanted: [{ column: 'order_id', type: 'uuid', values: orderIds }],
+    after,
+    limit,
+  });
+  return rows.map((row) => toRow(row).state!);
 }

@@ -60,6 +60,12 @@ describe('reviews on a real database', () => {
     );
     expect(rejected.items.map((item) => item.decidedBy)).toEqual(['timer', 'timer']);
     expect((await list('')).items).toHaveLength(4);
+    const several = await list('?status=closed,approved&limit=1');
+    const rest = await list(`?status=closed&status=approved&cursor=${several.nextCursor}`);
+    expect([...several.items, ...rest.items].map((item) => item.id)).toEqual([approved!.id, closed!.id]);
+    expect(rest.nextCursor).toBeNull();
+    const some = await list(`?orderId=${orders[0]},${orders[3]!.toUpperCase()},${uuidv7()}`);
+    expect(some.items.map((item) => item.orderId)).toEqual([orders[3], orders[0]]);
     expect((await one.emitted(orders[0]!)).map(({ type }) => type)).toEqual(['OrderOnHold', 'ReviewRejected']);
   });
 });

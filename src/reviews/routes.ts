@@ -17,6 +17,7 @@ import {
   Time,
   type View,
 } from '#platform/http/schemas.ts';
+import { idsOf, Several } from '#platform/http/several.ts';
 import type { Processor } from '#platform/processor/processor.ts';
 import { REVIEW_STATUSES, type Review, type ReviewCommand, type ReviewOpened, type ReviewStatus } from './rules.ts';
 import { findReview, listReviews, type OrderReview } from './store.ts';
@@ -30,8 +31,8 @@ const ReviewParams = Type.Object({ id: IdText });
 const Status = Type.String({ enum: [...REVIEW_STATUSES] });
 const ListQuery = Type.Object(
   {
-    status: Type.Optional(Status),
-    orderId: Type.Optional(IdText),
+    status: Type.Optional(Several(Status)),
+    orderId: Type.Optional(Several(IdText)),
     ...pageParameters,
   },
   strict,
@@ -129,8 +130,8 @@ export function reviewRoutes(app: FastifyInstance, { processor, database }: Revi
       const { status, orderId, limit, cursor } = request.query;
       const size = limitOf(limit);
       const reviews = await listReviews(database, {
-        status: status as ReviewStatus | undefined,
-        orderId: orderId?.toLowerCase(),
+        statuses: status as ReviewStatus[] | undefined,
+        orderIds: idsOf(orderId),
         after: cursor === undefined ? undefined : idOfCursor(cursor),
         limit: size + 1,
       });

@@ -1,6 +1,7 @@
 import { isoTime } from '#contracts/time.ts';
 import type { Row } from '#platform/processor/aggregate.ts';
 import type { Database } from '#platform/database/database.ts';
+import { readKeyset } from '#platform/database/keyset.ts';
 import { type Columns, insertRows, updateRows, type Write } from '#platform/database/statement.ts';
 import type { ProcessorStore } from '#platform/processor/commit.ts';
 import { splitChanges } from '#platform/processor/rows.ts';
@@ -23,8 +24,8 @@ const COLUMNS: Columns = {
   opened_at: 'timestamptz',
   deadline_at: 'timestamptz',
 };
-const SELECT =
-  'select order_id, review_id, version, sequence, seen, status, reasons, opened_at, deadline_at, decision from reviews.reviews';
+const FIELDS = Object.keys(COLUMNS).join(', ');
+const SELECT = `select ${FIELDS} from reviews.reviews`;
 
 interface StoredReview extends Record<string, unknown> {
   order_id: string;
@@ -103,8 +104,8 @@ export async function findReview(database: Database, reviewId: string): Promise<
 }
 
 export interface ReviewFilter {
-  readonly status: ReviewStatus | undefined;
-  readonly orderId: string | undefined;
+  readonly statuses: readonly ReviewStatus[] | undefined;
+  readonly orderIds: readonly string[] | undefined;
   /** Continue behind this review id. */
   readonly after: string | undefined;
   readonly limit: number;
@@ -113,15 +114,20 @@ export interface ReviewFilter {
 /** A page of reviews, newest first. */
 export async function listReviews(
   database: Database,
-  { status, orderId, after, limit }: ReviewFilter,
+  { statuses, orderIds, after, limit }: ReviewFilter,
 ): Promise<OrderReview[]> {
-  const values: unknown[] = [limit];
-  const conditions: string[] = [];
-  if (status !== undefined) conditions.push(`status = $${values.push(status)}`);
-  if (orderId !== undefined) conditions.push(`order_id = $${values.push(orderId)}`);
-  if (after !== undefined) conditions.push(`review_id < $${values.push(after)}`);
-  const where = conditions.length > 0 ? `where ${conditions.join(' and ')}` : '';
-  const rows = await database.query<StoredReview>(`${SELECT} ${where} order by review_id desc limit $1`, values);
+  const rows = await readKeyset<StoredReview>(database, {
+    columns: FIELDS,
+    table: 'reviews.reviews t',
+    key: 'review_id',
+    newestFirst: true,
+    wanted: [
+      { column: 'order_id', type: 'uuid', values: orderIds },
+      { column: 'status', type: 'text', values: statuses },
+    ],
+    after,
+    limit,
+  });
   return rows.map((row) => ({ orderId: row.order_id, ...stateOf(row) }));
 }
 

@@ -5,7 +5,19 @@ import { SkuQuantity } from '#contracts/order-events.ts';
 import { commandOnce } from '#platform/http/commands.ts';
 import { answer } from '#platform/http/description/openapi.ts';
 import { Problem } from '#platform/http/problems.ts';
-import { Id, IdText, PageOf, Reason, strict, Text, type View } from '#platform/http/schemas.ts';
+import { idCursor, idOfCursor, pageOf } from '#platform/http/paging.ts';
+import {
+  Id,
+  IdText,
+  limitOf,
+  PageOf,
+  pageParameters,
+  Reason,
+  strict,
+  Text,
+  type View,
+} from '#platform/http/schemas.ts';
+import { idsOf, Several } from '#platform/http/several.ts';
 import { emptyBodyIsObject } from '#platform/http/server.ts';
 import type { Processor } from '#platform/processor/processor.ts';
 import {
@@ -17,7 +29,7 @@ import {
   type Shipping,
   type ShippingCommand,
 } from './rules/model.ts';
-import { loadShipping, orderOfShipment } from './store.ts';
+import { loadShipping, listShipments, orderOfShipment } from './store.ts';
 
 export interface ShippingRoutesOptions {
   readonly processor: Processor<Shipping, ShippingCommand, CarrierDue>;
@@ -25,7 +37,7 @@ export interface ShippingRoutesOptions {
 }
 
 const ShipmentParams = Type.Object({ id: IdText });
-const ListQuery = Type.Object({ orderId: IdText }, strict);
+const ListQuery = Type.Object({ orderId: Type.Optional(Several(IdText)), ...pageParameters }, strict);
 const DispatchBody = Type.Object(
   {
     carrier: Text(100, { minLength: 1, description: 'Who carries it' }),
@@ -115,20 +127,29 @@ export function shippingRoutes(app: FastifyInstance, { processor, database }: Sh
       schema: {
         operationId: 'listShipments',
         tags,
-        summary: 'The shipments of an order',
+        summary: 'Shipments, those scheduled first at the beginning',
         querystring: ListQuery,
         response: {
-          200: answer('All of them', PageOf(ShipmentView), {
+          200: answer('A page of shipments', PageOf(ShipmentView), {
             links: { readShipment: FIRST, dispatchShipment: FIRST, deliverShipment: FIRST },
           }),
         },
       },
     },
     async (request) => {
-      const orderId = request.query.orderId.toLowerCase();
-      const shipping = await loadShipping(database, orderId);
-      const items = shipping?.shipments.map((shipment) => view(orderId, shipping, shipment)) ?? [];
-      return { items, nextCursor: null };
+      const { orderId, limit, cursor } = request.query;
+      const size = limitOf(limit);
+      const shipments = await listShipments(database, {
+        orderIds: idsOf(orderId),
+        after: cursor === undefined ? undefined : idOfCursor(cursor),
+        limit: size + 1,
+      });
+      return pageOf(
+        shipments,
+        size,
+        (found) => view(found.orderId, found.shipping, found.shipment),
+        ({ shipment }) => idCursor(shipment.id),
+      );
     },
   );
 

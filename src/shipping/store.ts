@@ -1,10 +1,11 @@
 import { isoTime } from '#contracts/time.ts';
 import type { Cause, Row } from '#platform/processor/aggregate.ts';
 import type { Database } from '#platform/database/database.ts';
+import { readKeyset } from '#platform/database/keyset.ts';
 import { type Columns, insertRows, updateRows, type Write } from '#platform/database/statement.ts';
 import type { ProcessorStore } from '#platform/processor/commit.ts';
 import { splitChanges } from '#platform/processor/rows.ts';
-import { nextDueMs, type Shipping } from './rules/model.ts';
+import { nextDueMs, type Shipment, type Shipping } from './rules/model.ts';
 
 /** SQL of the shipping service; nowhere else. */
 
@@ -103,4 +104,44 @@ export async function nextDueOrders(database: Database, limit: number): Promise<
     dueMs: row.carrier_due_at.getTime(),
     cause: row.cause ?? undefined,
   }));
+}
+
+/** A shipment with what shipping knows of its order. */
+export interface FoundShipment {
+  readonly orderId: string;
+  readonly shipping: Shipping;
+  readonly shipment: Shipment;
+}
+
+export interface ShipmentFilter {
+  readonly orderIds: readonly string[] | undefined;
+  /** Continue behind this shipment. */
+  readonly after: string | undefined;
+  readonly limit: number;
+}
+
+/** A page of shipments, those scheduled first at the beginning. */
+export async function listShipments(
+  database: Database,
+  { orderIds, after, limit }: ShipmentFilter,
+): Promise<readonly FoundShipment[]> {
+  const keys =
+    orderIds === undefined
+      ? await readKeyset<{ id: string; order_id: string }>(database, {
+          columns: 'id, order_id',
+          table: 'shipping.shipments t',
+          key: 'id',
+          newestFirst: false,
+          wanted: [],
+          after,
+          limit,
+        })
+      : undefined;
+  const orders = await shippingStore.load(database, orderIds ?? [...new Set(keys!.map(({ order_id }) => order_id))]);
+  const wanted = keys && new Set(keys.map(({ id }) => id));
+  return [...orders.values()]
+    .flatMap(({ id: orderId, state }) => state!.shipments.map((shipment) => ({ orderId, shipping: state!, shipment })))
+    .filter(({ shipment: { id } }) => (wanted ? wanted.has(id) : after === undefined || id > after))
+    .toSorted((a, b) => (a.shipment.id < b.shipment.id ? -1 : 1))
+    .slice(0, limit);
 }

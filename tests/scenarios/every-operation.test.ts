@@ -62,6 +62,7 @@ describe('every operation', () => {
     await api.stock(sku);
     await api.get('/stock?limit=2');
     await api.get('/locations?limit=2');
+    await api.get('/invoices?limit=2');
     await api.dashboard();
     await api.parked();
     await api.get('/api-keys');

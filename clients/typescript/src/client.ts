@@ -49,6 +49,12 @@ export interface ListAuditEntriesParameters {
   readonly limit?: number | string | undefined;
 }
 
+export interface ListInvoicesParameters {
+  readonly orderId?: string | readonly string[] | undefined;
+  /** Entries per page, at most 200; 50 by default */
+  readonly limit?: number | string | undefined;
+}
+
 export interface ListLocationsParameters {
   /** Entries per page, at most 200; 50 by default */
   readonly limit?: number | string | undefined;
@@ -59,7 +65,9 @@ export interface PutLocationParameters {
 }
 
 export interface ListNotificationsParameters {
-  readonly orderId: string;
+  readonly orderId?: string | readonly string[] | undefined;
+  /** Entries per page, at most 200; 50 by default */
+  readonly limit?: number | string | undefined;
 }
 
 export interface ReadNotificationParameters {
@@ -184,7 +192,9 @@ export interface SkipParkedOrderParameters {
 }
 
 export interface ListPaymentsParameters {
-  readonly orderId: string;
+  readonly orderId?: string | readonly string[] | undefined;
+  /** Entries per page, at most 200; 50 by default */
+  readonly limit?: number | string | undefined;
 }
 
 export interface ReceiveWebhookParameters {
@@ -210,8 +220,14 @@ export interface PutProductParameters {
 }
 
 export interface ListReviewsParameters {
-  readonly status?: 'pending' | 'approved' | 'rejected' | 'closed' | undefined;
-  readonly orderId?: string | undefined;
+  readonly status?:
+    | 'pending'
+    | 'approved'
+    | 'rejected'
+    | 'closed'
+    | readonly ('pending' | 'approved' | 'rejected' | 'closed')[]
+    | undefined;
+  readonly orderId?: string | readonly string[] | undefined;
   /** Entries per page, at most 200; 50 by default */
   readonly limit?: number | string | undefined;
 }
@@ -233,7 +249,9 @@ export interface ReadEventSchemaParameters {
 }
 
 export interface ListShipmentsParameters {
-  readonly orderId: string;
+  readonly orderId?: string | readonly string[] | undefined;
+  /** Entries per page, at most 200; 50 by default */
+  readonly limit?: number | string | undefined;
 }
 
 export interface ReadShipmentParameters {
@@ -331,6 +349,11 @@ export class OlmsClient extends ClientCore {
     return this.read({ method: 'GET', path: '/health/readiness' }, options);
   }
 
+  /** Invoices with their credit notes, those of the newest orders first */
+  listInvoices(parameters?: ListInvoicesParameters, options?: CallOptions): Pages<Invoice> {
+    return this.list({ method: 'GET', path: '/invoices', parameters }, options);
+  }
+
   /** List locations by name */
   listLocations(parameters?: ListLocationsParameters, options?: CallOptions): Pages<Location> {
     return this.list({ method: 'GET', path: '/locations', parameters }, options);
@@ -346,9 +369,9 @@ export class OlmsClient extends ClientCore {
     return this.read({ method: 'GET', path: '/metrics' }, options);
   }
 
-  /** The notifications about an order, oldest first */
-  listNotifications(parameters: ListNotificationsParameters, options?: CallOptions): Promise<Page<Notification>> {
-    return this.read({ method: 'GET', path: '/notifications', parameters }, options);
+  /** Notifications about orders, oldest first */
+  listNotifications(parameters?: ListNotificationsParameters, options?: CallOptions): Pages<Notification> {
+    return this.list({ method: 'GET', path: '/notifications', parameters }, options);
   }
 
   /** One notification */
@@ -638,9 +661,9 @@ export class OlmsClient extends ClientCore {
     );
   }
 
-  /** The payment of an order: what is authorized, captured, voided and refunded, and every operation behind it */
-  listPayments(parameters: ListPaymentsParameters, options?: CallOptions): Promise<Page<Payment>> {
-    return this.read({ method: 'GET', path: '/payments', parameters }, options);
+  /** Payments of orders, the newest order first: what is authorized, captured, voided and refunded, and every operation behind it */
+  listPayments(parameters?: ListPaymentsParameters, options?: CallOptions): Pages<Payment> {
+    return this.list({ method: 'GET', path: '/payments', parameters }, options);
   }
 
   /** Takes a notice of a payment provider, signed by Standard Webhooks; what is repeated or about nothing known is accepted and ignored */
@@ -732,9 +755,9 @@ export class OlmsClient extends ClientCore {
     return this.read({ method: 'GET', path: '/schemas/events/{type}/1', parameters }, options);
   }
 
-  /** The shipments of an order */
-  listShipments(parameters: ListShipmentsParameters, options?: CallOptions): Promise<Page<Shipment>> {
-    return this.read({ method: 'GET', path: '/shipments', parameters }, options);
+  /** Shipments, those scheduled first at the beginning */
+  listShipments(parameters?: ListShipmentsParameters, options?: CallOptions): Pages<Shipment> {
+    return this.list({ method: 'GET', path: '/shipments', parameters }, options);
   }
 
   /** One shipment */

@@ -262,7 +262,7 @@ function pathOf({ path, parameters = {} }: Call): string {
   for (const [name, value] of Object.entries(parameters)) {
     if (value === undefined) continue;
     if (path.includes(`{${name}}`)) filled = filled.replace(`{${name}}`, encodeURIComponent(String(value)));
-    else query.set(name, String(value));
+    else for (const one of [value].flat()) query.append(name, String(one));
   }
   return query.size === 0 ? filled : `${filled}?${query}`;
 }

@@ -19,6 +19,7 @@ import { headProblem } from './request-head.ts';
 import { beginRequestTrace, endRequestTrace } from './request-trace.ts';
 import { Problem, problemDocument, problemOf, sendProblem } from './problems.ts';
 import { isText, TEXT_FORMAT } from './schemas.ts';
+import { takeSeveral } from './several.ts';
 
 export type PrincipalKind = 'key' | 'person' | 'customer' | 'service';
 
@@ -125,6 +126,7 @@ export function createHttp(options: HttpOptions): FastifyInstance {
   app.addHook('onRoute', demandPermission);
   describeRoutes(app, { version, tags });
   parseJsonBodies(app);
+  takeSeveral(app);
   const admission = new Admission(options.limits?.changesPerKeyMax ?? Number.POSITIVE_INFINITY, logger);
   if (options.limits) limitConnections(app.server, options.limits, metrics);
   app.decorateRequest('principal', null as never);
