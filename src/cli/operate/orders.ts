@@ -82,7 +82,7 @@ const NOTHING_AROUND = { payment: undefined, shipments: [], parked: [], unknown:
 /** What other services know of an order; one that is away is named instead. */
 async function around(client: ApiClient, { id }: Order): Promise<Omit<OrderPage, 'order'>> {
   const unknown: string[] = [];
-  const ask = async <Answer>(what: string, answer: Promise<Answer>): Promise<Answer | undefined> => {
+  const ask = async <Answer>(what: string, answer: PromiseLike<Answer>): Promise<Answer | undefined> => {
     try {
       return await answer;
     } catch (error) {
