@@ -124,6 +124,7 @@ export function billingRoutes(app: FastifyInstance, { database }: BillingRoutesO
   app.get<{ Querystring: Static<typeof ListQuery> }>(
     '/invoices',
     {
+      config: { permission: 'invoices:read' },
       schema: {
         operationId: 'listInvoices',
         tags: ['invoices'],

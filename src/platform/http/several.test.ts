@@ -39,7 +39,11 @@ test.each<[query: string, answer: unknown]>([
     },
     strict,
   );
-  app.get('/', { schema: { querystring: schema } }, async (request) => request.query);
+  app.get(
+    '/',
+    { config: { permission: 'orders:read' }, schema: { querystring: schema } },
+    async (request) => request.query,
+  );
   const { statusCode, json } = await app.inject(`/?${query}`);
   expect(statusCode === 200 ? json() : statusCode).toEqual(answer);
 });
