@@ -17,7 +17,7 @@ export interface Objective {
  * Requests as callers see them: those that the front door answers, which is the gateway or the process that runs
  * everything. Behind a gateway each would be counted once more. Without the label `component` all processes count.
  */
-export const FRONT_DOOR = 'component=~"|gateway|olms",route!~"/metrics|/health/.*"';
+export const FRONT_DOOR = 'component=~"|gateway|olms",route!~"/metrics|/health/.*|/actuator/.*"';
 
 const share = (bad: string, all: string): string => `(${bad}) / (${all})`;
 const slowerThan = (metric: string, seconds: number, window: string): string =>

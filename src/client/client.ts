@@ -289,6 +289,28 @@ export interface ReadStockParameters {
 
 /** Every operation of the API by its operationId. */
 export class OlmsClient extends ClientCore {
+  /** The same as /health/readiness */
+  checkActuatorHealth(options?: CallOptions): Promise<Health> {
+    return this.read({ method: 'GET', path: '/actuator/health' }, options);
+  }
+
+  /** The same as /health/liveness */
+  checkActuatorLiveness(options?: CallOptions): Promise<{
+    readonly status: 'ok';
+  }> {
+    return this.read({ method: 'GET', path: '/actuator/health/liveness' }, options);
+  }
+
+  /** The same as /health/readiness */
+  checkActuatorReadiness(options?: CallOptions): Promise<Health> {
+    return this.read({ method: 'GET', path: '/actuator/health/readiness' }, options);
+  }
+
+  /** The same as /metrics */
+  readActuatorPrometheus(options?: CallOptions): Promise<string> {
+    return this.read({ method: 'GET', path: '/actuator/prometheus' }, options);
+  }
+
   /** List API keys */
   listApiKeys(options?: CallOptions): Promise<Page<ApiKey>> {
     return this.read({ method: 'GET', path: '/api-keys' }, options);

@@ -14,7 +14,8 @@ export function beginning(
   cause: Cause,
   context: Context,
 ): Pick<Placement, 'row' | 'event' | 'following'> {
-  const [event, ...following] = recorded(SOURCES.orders, id, 1, events, cause, context);
-  const row = { id, revision: 1, sequence: events.length, consumed: {}, state: fold(events) };
+  const all = recorded(SOURCES.orders, id, 1, events, cause, context);
+  const [event, ...following] = all;
+  const row = { id, revision: 1, sequence: all.length, consumed: {}, state: fold(all) };
   return { row, event: event!, following };
 }

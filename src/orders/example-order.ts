@@ -44,6 +44,7 @@ export const EXAMPLE_ORDER = {
   returns: [],
   refunds: [],
   deadlineAt: '2026-11-29T12:00:01.250Z',
+  traceId: '4bf92f3577b34da6a3ce929d0e0e4736',
   allowedActions: ['cancel', 'cancelItems', 'hold', 'amend', 'requestRefund'],
   refusedActions: {
     release: { code: 'HOLD_NOT_FOUND', reason: 'The order has no hold.' },

@@ -20,7 +20,7 @@ import { beginning } from './beginning.ts';
 import { type Claim, claimOf, type MayRepeat, referenceHolders, referenceKey, referenceTaken } from './references.ts';
 import { KnownProducts } from './products.ts';
 import { PaymentProviders } from './providers.ts';
-import { created } from './rules/evolve.ts';
+import { fold } from './rules/evolve.ts';
 import type { Order } from './rules/state.ts';
 import {
   type Catalog,
@@ -236,13 +236,24 @@ export class Intake {
 
   /** The same answer to the same request: the order as it was when it was taken. */
   async #original(orderId: string): Promise<Taken> {
-    const [row] = await this.#options.database.query<{ data: unknown; time: Date }>(
-      "select data, time from log.order_outbox where subject = $1 and type = 'OrderCreated' and source = $2",
+    const [row] = await this.#options.database.query<{
+      type: string;
+      data: unknown;
+      traceparent: string | null;
+      time: Date;
+    }>(
+      "select type, data, traceparent, time from log.order_outbox where subject = $1 and type = 'OrderCreated' and source = $2",
       [orderId, SOURCES.orders],
     );
     if (row)
       return {
-        row: { id: orderId, revision: 1, sequence: 1, consumed: {}, state: created(row.data as never) },
+        row: {
+          id: orderId,
+          revision: 1,
+          sequence: 1,
+          consumed: {},
+          state: fold([{ ...row, traceparent: row.traceparent ?? undefined }]),
+        },
         repeated: true,
         updatedAt: row.time.toISOString(),
       };

@@ -28,7 +28,8 @@ export const orderProjection: Projection = {
       order: 'id',
       key: ['id'],
       columns: BUILT_COLUMNS,
-      compared: Object.keys(BUILT_COLUMNS).filter((column) => column !== 'id'),
+      // An order may be older than its column for the trace.
+      compared: Object.keys(BUILT_COLUMNS).filter((column) => column !== 'id' && column !== 'trace_id'),
       // The caller's key is in no event: a request repeated under it would be a new order.
       notInLog: { idempotency_key: "'rebuilt ' || s.id", request_hash: "''" },
     },

@@ -335,6 +335,12 @@ export const OrderView = Type.Object(
     deadlineAt: Type.Optional(
       Type.String({ format: 'date-time', description: 'When the present waiting ends by itself' }),
     ),
+    traceId: Type.Optional(
+      Type.String({
+        pattern: '^[0-9a-f]{32}$',
+        description: 'The trace that its first event belongs to (W3C trace context), as log lines and problems name it',
+      }),
+    ),
     allowedActions: Type.Array(Action, { description: 'What may be asked of the order now' }),
     refusedActions: Type.Partial(
       Type.Object(

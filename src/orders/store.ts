@@ -76,6 +76,7 @@ export const ORDER_COLUMNS: Columns = {
   idempotency_key: 'text',
   request_hash: 'text',
   body: 'json',
+  trace_id: 'text',
 };
 export const TERM_COLUMNS: Columns = { term: 'text', order_id: 'uuid' };
 
@@ -160,6 +161,7 @@ export function placedRow(id: string, order: Order): Record<string, unknown> {
     channel: order.channel,
     currency: order.currency,
     total_amount: order.totalAmount,
+    trace_id: order.traceId,
   };
 }
 
@@ -193,6 +195,7 @@ interface StoredOrder extends Record<string, unknown> {
   currency: string;
   total_amount: string;
   body: Partial<Order>;
+  trace_id: string | null;
   status: Status;
   payment_status: Order['paymentStatus'];
   fulfillment_status: Order['fulfillmentStatus'];
@@ -211,7 +214,7 @@ export interface StoredRow extends Row<Order> {
 }
 
 const ROW_COLUMNS =
-  'o.id, o.customer_id, o.customer_id_text, o.channel, o.reference, o.currency, trim_scale(o.total_amount)::text as total_amount, o.body, s.status, s.payment_status, s.fulfillment_status, s.return_status, s.deadline_at, s.updated_at, s.version, s.sequence, s.seen, s.detail';
+  'o.id, o.customer_id, o.customer_id_text, o.channel, o.reference, o.currency, trim_scale(o.total_amount)::text as total_amount, o.body, o.trace_id, s.status, s.payment_status, s.fulfillment_status, s.return_status, s.deadline_at, s.updated_at, s.version, s.sequence, s.seen, s.detail';
 
 function fromStored(stored: StoredOrder): StoredRow {
   const { waitsUntil, ...detail } = stored.detail;
@@ -227,6 +230,7 @@ function fromStored(stored: StoredOrder): StoredRow {
     channel: stored.channel,
     ...(stored.reference === null ? {} : { reference: stored.reference }),
     currency: stored.currency,
+    ...(stored.trace_id === null ? {} : { traceId: stored.trace_id }),
     totalAmount: decimals === 0 ? whole! : `${whole}.${fraction.padEnd(decimals, '0')}`,
     status: stored.status,
     paymentStatus: stored.payment_status,

@@ -48,6 +48,7 @@ export function orderView(
     returns: order.returns,
     refunds: order.refunds,
     deadlineAt: firstDeadline(order),
+    traceId: order.traceId,
     allowedActions: parked ? [...allowed, ...PARKED_ACTIONS] : allowed,
     refusedActions: refused,
   };

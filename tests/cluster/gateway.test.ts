@@ -348,7 +348,9 @@ describe('a service behind a gateway', () => {
   });
 
   test('is open for health and metrics, and for nothing else that the gateway makes public', async () => {
-    for (const path of ['/health/liveness', '/health/readiness', '/metrics'])
+    const ours = ['/health/liveness', '/health/readiness', '/metrics'];
+    const actuator = ['/actuator/health', '/actuator/health/liveness', '/actuator/health/readiness'];
+    for (const path of [...ours, ...actuator, '/actuator/prometheus'])
       expect([path, (await api.call('GET', path)).status]).toEqual([path, 200]);
     expect((await api.call('GET', '/openapi.json')).status).toBe(401);
     expect((await api.call('POST', '/payments/webhooks/sandbox', { body: {} })).status).toBe(401);

@@ -125,7 +125,16 @@ describe('a caller', () => {
 });
 
 describe('what is open', () => {
-  test.each(['/health/liveness', '/health/readiness', '/openapi.json', '/metrics'])('%s needs no key', async (path) => {
+  test.each([
+    '/health/liveness',
+    '/health/readiness',
+    '/openapi.json',
+    '/metrics',
+    '/actuator/health',
+    '/actuator/health/liveness',
+    '/actuator/health/readiness',
+    '/actuator/prometheus',
+  ])('%s needs no key', async (path) => {
     const { api } = system;
     expect((await api.as(undefined).call('GET', path)).status).toBe(200);
   });

@@ -76,6 +76,10 @@ describe('every operation', () => {
       '/health/liveness',
       '/health/readiness',
       '/metrics',
+      '/actuator/health',
+      '/actuator/health/liveness',
+      '/actuator/health/readiness',
+      '/actuator/prometheus',
     ])
       expect((await api.as(undefined).call('GET', path)).status).toBe(200);
   });

@@ -57,8 +57,10 @@ describe('the trace of an order', () => {
   test('goes on with the one of its caller, through every service, the database, the provider and the mails', async () => {
     const { api } = system;
     const { traceId, traceparent } = newTraceparent('01');
-    const { id } = await api.placeOrder({ contact: { email: 'traced@example.com' } }, { headers: { traceparent } });
-    await api.untilStatus(id, 'COMPLETED');
+    const placed = await api.placeOrder({ contact: { email: 'traced@example.com' } }, { headers: { traceparent } });
+    const { id } = placed;
+    expect(placed.traceId).toBe(traceId);
+    expect((await api.untilStatus(id, 'COMPLETED')).traceId).toBe(traceId);
     const spans = await traceWith(traceId, [
       'POST /orders',
       'orders commit',

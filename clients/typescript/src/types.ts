@@ -1309,6 +1309,8 @@ export type Order = {
   }[];
   /** Decimal string in the scale of its currency */
   readonly totalAmount: string;
+  /** The trace that its first event belongs to (W3C trace context), as log lines and problems name it */
+  readonly traceId?: string;
   /** RFC 3339, UTC */
   readonly updatedAt: string;
   /** The ETag */

@@ -2,6 +2,7 @@ import { withoutReleased } from '#contracts/allocations.ts';
 import { formatAmount } from '#contracts/money.ts';
 import { type EventData, EXTERNAL, type ParcelFailure } from '#contracts/order-events.ts';
 import { piecesBy, skuQuantities } from '#contracts/pieces.ts';
+import { traceIdOf } from '#platform/telemetry/tracing.ts';
 import { INITIAL, type OrderOwnEvent, nextStatus, type Status } from './lifecycle.ts';
 import { capturedOf } from './settle.ts';
 import { because, HOLD_STEPS, type Hold, type Order } from './state.ts';
@@ -292,13 +293,24 @@ export function evolve(order: Order, event: { readonly type: string; readonly da
   return { ...order, ...change(order, event.data), status: nextStatus(order.status, event.type) };
 }
 
+/** What folding reads of an event. */
+interface FoldedEvent {
+  readonly type: string;
+  readonly data: unknown;
+  readonly traceparent?: string | undefined;
+}
+
 /** Folds an order's own events from the first; undefined where there are none. */
-export function fold(events: Iterable<{ readonly type: string; readonly data: unknown }>): Order | undefined {
+export function fold(events: Iterable<FoldedEvent>): Order | undefined {
   let order: Order | undefined;
   for (const event of events) {
-    if (event.type === 'OrderCreated') order = created(event.data as EventData<'OrderCreated'>);
-    else if (event.type === 'OrderImported') order = imported(event.data as EventData<'OrderImported'>);
+    if (event.type === 'OrderCreated') order = traced(created(event.data as EventData<'OrderCreated'>), event);
+    else if (event.type === 'OrderImported') order = traced(imported(event.data as EventData<'OrderImported'>), event);
     else if (order) order = evolve(order, event);
   }
   return order;
+}
+
+function traced(order: Order, { traceparent }: FoldedEvent): Order {
+  return traceparent === undefined ? order : { ...order, traceId: traceIdOf(traceparent) };
 }

@@ -179,6 +179,8 @@ export interface Order {
   readonly credits?: readonly LinePart[] | undefined;
   /** When the present waiting ends by itself (RFC 3339); undefined where nothing is waited for. */
   readonly deadlineAt?: string | undefined;
+  /** The trace of its first event; undefined where the order is older than this field, or nobody said. */
+  readonly traceId?: string | undefined;
 }
 
 /** The warehouse has been asked something about the order and has not answered. */

@@ -11,6 +11,7 @@ import { asyncApi, eventSchema, isEventType } from './description/asyncapi.ts';
 import { PAGE_HEADERS } from './description/page-frame.ts';
 import { apiPage, errorsPage } from './description/pages.ts';
 import { answer, type Answer } from './description/openapi.ts';
+import { LIVENESS_PATHS, METRICS_PATHS, READINESS_PATHS, summaryOf } from './process-paths.ts';
 import { Problem } from './problems.ts';
 import { forbidden, type Principal } from './server.ts';
 
@@ -73,77 +74,87 @@ const Health = Type.Object(
 
 /** Health, metrics and the API description: what operations and machines ask for. */
 export function operationsRoutes(app: FastifyInstance, options: OperationsOptions): void {
-  const open = { public: true } as const;
-
-  app.get(
-    '/health/liveness',
-    {
-      config: open,
-      schema: {
-        operationId: 'checkLiveness',
-        tags,
-        summary: 'The process runs',
-        response: { 200: answer('It runs', Type.Object({ status: Type.Literal('ok') })) },
-      },
-    },
-    async () => ({ status: 'ok' }),
-  );
-  app.get(
-    '/health/readiness',
-    {
-      config: open,
-      schema: {
-        operationId: 'checkReadiness',
-        tags,
-        summary: 'Everything a request needs is reachable',
-        response: {
-          200: answer('Requests are served; `degraded`: some more slowly or later', Health),
-          503: answer('Requests are not served here now', Health),
-        },
-      },
-    },
-    async (_request, reply) => {
-      const checks: Record<string, Check> = {
-        database: await databaseCheck(options.database),
-        log: options.bus.healthy(),
-      };
-      for (const [name, consumer] of options.consumers) checks[name] = consumer.healthy();
-      Object.assign(checks, await options.moreChecks?.());
-      const failed = Object.values(checks).filter((check) => !check.ok);
-      const ready = failed.every((check) => check.optional);
-      return reply
-        .code(ready ? 200 : 503)
-        .send({ status: failed.length === 0 ? 'ok' : ready ? 'degraded' : 'unavailable', checks });
-    },
-  );
-  app.get(
-    '/metrics',
-    {
-      config: { ...open, refusals: ['UNAUTHENTICATED', 'FORBIDDEN'] },
-      schema: {
-        operationId: 'readMetrics',
-        tags,
-        summary: 'Prometheus metrics',
-        description:
-          'As OpenMetrics, with ids of traces, to whoever accepts `application/openmetrics-text`. Needs the token of METRICS_TOKEN or an API key with the permission `metrics:read`; outside of production neither from the same machine.',
-        response: {
-          200: answer('The metrics', Type.String(), { media: ['text/plain', 'application/openmetrics-text'] }),
-        },
-      },
-    },
-    async (request, reply) => {
-      const here = options.metricsOpenHere === true && isHere(request);
-      if (!here && !isToken(request.headers.authorization, options.metricsToken)) {
-        const principal = await options.authenticate(request);
-        if (!principal)
-          throw new Problem('UNAUTHENTICATED', 'Send the token of METRICS_TOKEN, or an API key, as a bearer.');
-        if (!can(principal, 'metrics:read')) throw forbidden(principal, 'metrics:read');
-      }
-      const { contentType, body } = await options.metrics.text(request.headers.accept);
-      return reply.header('content-type', contentType).send(body);
-    },
-  );
+  healthRoutes(app, options);
+  metricsRoutes(app, options);
   descriptionRoutes(app, options.document ?? (() => app.openApi()), options.publicUrl ?? (() => ''));
+}
+
+function healthRoutes(app: FastifyInstance, options: OperationsOptions): void {
+  const config = { public: true } as const;
+  for (const [path, operationId] of Object.entries(LIVENESS_PATHS))
+    app.get(
+      path,
+      {
+        config,
+        schema: {
+          operationId,
+          tags,
+          summary: summaryOf(path, Object.keys(LIVENESS_PATHS), 'The process runs'),
+          response: { 200: answer('It runs', Type.Object({ status: Type.Literal('ok') })) },
+        },
+      },
+      async () => ({ status: 'ok' }),
+    );
+  for (const [path, operationId] of Object.entries(READINESS_PATHS))
+    app.get(
+      path,
+      {
+        config,
+        schema: {
+          operationId,
+          tags,
+          summary: summaryOf(path, Object.keys(READINESS_PATHS), 'Everything a request needs is reachable'),
+          response: {
+            200: answer('Requests are served; `degraded`: some more slowly or later', Health),
+            503: answer('Requests are not served here now', Health),
+          },
+        },
+      },
+      async (_request, reply) => {
+        const checks: Record<string, Check> = {
+          database: await databaseCheck(options.database),
+          log: options.bus.healthy(),
+        };
+        for (const [name, consumer] of options.consumers) checks[name] = consumer.healthy();
+        Object.assign(checks, await options.moreChecks?.());
+        const failed = Object.values(checks).filter((check) => !check.ok);
+        const ready = failed.every((check) => check.optional);
+        return reply
+          .code(ready ? 200 : 503)
+          .send({ status: failed.length === 0 ? 'ok' : ready ? 'degraded' : 'unavailable', checks });
+      },
+    );
+}
+
+function metricsRoutes(app: FastifyInstance, options: OperationsOptions): void {
+  for (const [path, operationId] of Object.entries(METRICS_PATHS))
+    app.get(
+      path,
+      {
+        config: { public: true, refusals: ['UNAUTHENTICATED', 'FORBIDDEN'] },
+        schema: {
+          operationId,
+          tags,
+          summary: summaryOf(path, Object.keys(METRICS_PATHS), 'Prometheus metrics'),
+          description:
+            'As OpenMetrics, with ids of traces, to whoever accepts `application/openmetrics-text`. Needs the token of METRICS_TOKEN or an API key with the permission `metrics:read`; outside of production neither from the same machine.',
+          response: {
+            200: answer('The metrics', Type.String(), { media: ['text/plain', 'application/openmetrics-text'] }),
+          },
+        },
+      },
+      async (request, reply) => {
+        const here = options.metricsOpenHere === true && isHere(request);
+        if (!here && !isToken(request.headers.authorization, options.metricsToken)) {
+          const principal = await options.authenticate(request);
+          if (!principal)
+            throw new Problem('UNAUTHENTICATED', 'Send the token of METRICS_TOKEN, or an API key, as a bearer.');
+          if (!can(principal, 'metrics:read')) throw forbidden(principal, 'metrics:read');
+        }
+        const { contentType, body } = await options.metrics.text(request.headers.accept);
+        return reply.header('content-type', contentType).send(body);
+      },
+    );
 }
 
 /** Called from this machine, and not through a proxy that says so. */

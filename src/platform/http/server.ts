@@ -17,6 +17,7 @@ import { closeUnread } from './limits/answered.ts';
 import { exemplarOf, httpMetrics } from './metrics.ts';
 import { headProblem } from './request-head.ts';
 import { beginRequestTrace, endRequestTrace } from './request-trace.ts';
+import { PROCESS_PATHS } from './process-paths.ts';
 import { Problem, problemDocument, problemOf, sendProblem } from './problems.ts';
 import { isText, TEXT_FORMAT } from './schemas.ts';
 import { takeSeveral } from './several.ts';
@@ -53,8 +54,6 @@ declare module 'fastify' {
   }
 }
 
-/** What machines ask a process itself, and not the system behind it. */
-const OPEN_ROUTES: ReadonlySet<string | undefined> = new Set(['/health/liveness', '/health/readiness', '/metrics']);
 const CORRELATION_ID = /^[A-Za-z0-9._:/+=-]{1,128}$/;
 export const BODY_LIMIT_BYTES = 1024 * 1024;
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -141,7 +140,7 @@ export function createHttp(options: HttpOptions): FastifyInstance {
     request.cause = {
       causationid: commandId,
       correlationid: request.correlationId,
-      traceparent: beginRequestTrace(tracing, request, OPEN_ROUTES.has(request.routeOptions.url)),
+      traceparent: beginRequestTrace(tracing, request, PROCESS_PATHS.has(request.routeOptions.url)),
     };
     reply.header('x-correlation-id', request.correlationId);
     const problem = headProblem(request);
@@ -152,7 +151,7 @@ export function createHttp(options: HttpOptions): FastifyInstance {
     const unknown = unknownCondition(request);
     if (unknown) throw unknown;
     const open = config?.public ?? false;
-    if (!open || (behindGateway && !OPEN_ROUTES.has(request.routeOptions.url))) {
+    if (!open || (behindGateway && !PROCESS_PATHS.has(request.routeOptions.url))) {
       const principal = await admission.authenticate(request, options.authenticate);
       if (!principal) throw unauthenticated(request, behindGateway);
       if (!open) admit(request, principal, config);

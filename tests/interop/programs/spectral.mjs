@@ -7,6 +7,9 @@ import owasp from '@stoplight/spectral-owasp-ruleset';
 
 /** What everybody may read, or what is protected by other means than an API key. */
 const OPEN = [
+  '/actuator/health',
+  '/actuator/health/liveness',
+  '/actuator/health/readiness',
   '/asyncapi.json',
   '/docs',
   '/docs/errors',
@@ -15,6 +18,7 @@ const OPEN = [
   '/openapi.json',
   '/schemas/events/{type}/1',
   // A bearer token of its own, or an API key: `METRICS_TOKEN`.
+  '/actuator/prometheus',
   '/metrics',
   // The signature of the provider.
   '/payments/webhooks/{provider}',
