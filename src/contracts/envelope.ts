@@ -20,6 +20,16 @@ export interface Envelope<Data = unknown> {
   readonly data: Data;
 }
 
+/** The trace id of a W3C trace context. */
+export function traceIdOf(traceparent: string): string {
+  return traceparent.slice(3, 35);
+}
+
+/** The id of the span in a W3C trace context. */
+export function spanIdOf(traceparent: string): string {
+  return traceparent.slice(36, 52);
+}
+
 /** Of 2^31 - 1, the largest number of the extension `sequence` with the type Integer. */
 const SEQUENCE_DIGITS = 10;
 

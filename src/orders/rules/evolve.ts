@@ -1,8 +1,8 @@
 import { withoutReleased } from '#contracts/allocations.ts';
+import { traceIdOf } from '#contracts/envelope.ts';
 import { formatAmount } from '#contracts/money.ts';
 import { type EventData, EXTERNAL, type ParcelFailure } from '#contracts/order-events.ts';
 import { piecesBy, skuQuantities } from '#contracts/pieces.ts';
-import { traceIdOf } from '#platform/telemetry/tracing.ts';
 import { INITIAL, type OrderOwnEvent, nextStatus, type Status } from './lifecycle.ts';
 import { capturedOf } from './settle.ts';
 import { because, HOLD_STEPS, type Hold, type Order } from './state.ts';

@@ -1,7 +1,8 @@
 import type { Counter, Gauge, Histogram } from 'prom-client';
 import type { ErrorCode } from '#contracts/errors.ts';
 import type { Metrics } from '#platform/telemetry/metrics.ts';
-import { isSampled, traceIdOf } from '#platform/telemetry/tracing.ts';
+import { traceIdOf } from '#contracts/envelope.ts';
+import { isSampled } from '#platform/telemetry/tracing.ts';
 
 export interface HttpMetrics {
   readonly seconds: Histogram<'method' | 'route' | 'status' | 'role'>;

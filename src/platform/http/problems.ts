@@ -1,7 +1,7 @@
 import type { FastifyReply } from 'fastify';
 import { type ErrorCode, ERRORS, type Refusal } from '#contracts/errors.ts';
 import { isTransient, isUnstorable } from '#platform/database/failures.ts';
-import { traceIdOf } from '#platform/telemetry/tracing.ts';
+import { traceIdOf } from '#contracts/envelope.ts';
 import { leaveUnread } from './limits/answered.ts';
 
 export interface FieldError {

@@ -1,7 +1,6 @@
-import type { Envelope } from '#contracts/envelope.ts';
+import { type Envelope, spanIdOf, traceIdOf } from '#contracts/envelope.ts';
 import { isRefusal, type Refusal } from '#contracts/errors.ts';
 import type { Logger } from './logger.ts';
-import { spanIdOf, traceIdOf } from './tracing.ts';
 
 /** The lines that say what happened to orders: one for each event that was committed and for each command that was decided. */
 

@@ -48,16 +48,6 @@ export function isSampled(traceparent: string | undefined): traceparent is strin
   return traceparent !== undefined && (Number.parseInt(traceparent.slice(FLAGS_AT), 16) & SAMPLED) === SAMPLED;
 }
 
-/** The trace id of a W3C trace context. */
-export function traceIdOf(traceparent: string): string {
-  return traceparent.slice(3, 35);
-}
-
-/** The id of the span in a W3C trace context. */
-export function spanIdOf(traceparent: string): string {
-  return traceparent.slice(36, 52);
-}
-
 function contextOf(traceparent: string | undefined): SpanContext | undefined {
   const [, traceId, spanId, flags] = TRACEPARENT.exec(traceparent ?? '') ?? [];
   return traceId === undefined
