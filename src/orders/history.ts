@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf } from '#contracts/error-text.ts';
 import type { Envelope } from '#contracts/envelope.ts';
 import { ORDER_EVENTS, SOURCES } from '#contracts/order-events.ts';
 import { ConflictError, type Database } from '#platform/database/database.ts';
@@ -158,7 +159,7 @@ export class HistoryMirror implements Consumer {
       } catch (error) {
         if (error instanceof ConflictError) return await follower.reset();
         if (isTransient(error) || isMisfit(error)) {
-          follower.failure = isMisfit(error) ? misfitReason(error) : (error as Error).message;
+          follower.failure = isMisfit(error) ? misfitReason(error) : messageOf(error);
           await sleep(backoffMs(attempt, DATABASE_RETRY));
         } else {
           const sorted = await this.#sortOut(stored);
@@ -194,7 +195,7 @@ export class HistoryMirror implements Consumer {
       return undefined;
     } catch (error) {
       if (isTransient(error) || isMisfit(error)) throw error;
-      return (error as Error).message;
+      return messageOf(error);
     }
   }
 

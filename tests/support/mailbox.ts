@@ -9,9 +9,16 @@ export class Mailbox {
   refusals: number[] = [];
   /** Between the arrival of a mail and the answer that it was taken. */
   beforeAnswer: (() => Promise<void>) | undefined;
+  /** Of its one user, where it asks who sends; what else is offered is refused. */
+  password: string | undefined;
   readonly #server = new SMTPServer({
     authOptional: true,
-    disabledCommands: ['AUTH', 'STARTTLS'],
+    allowInsecureAuth: true,
+    disabledCommands: ['STARTTLS'],
+    onAuth: ({ password }, _session, callback) => {
+      if (password === this.password) return callback(null, { user: 'olms' });
+      callback(Object.assign(new Error(`${password} opens nothing here`), { responseCode: 535 }));
+    },
     onRcptTo: (address, _session, callback) => {
       const code = this.refusals.shift();
       if (code === undefined) return callback();

@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { json } from 'node:stream/consumers';
+import { text } from 'node:stream/consumers';
 
 /** A span as a collector gets it. */
 export interface CollectedSpan {
@@ -48,12 +48,17 @@ function attributesOf(list: readonly KeyValue[] = []): Record<string, unknown> {
 /** Takes traces by OTLP over HTTP (JSON) and keeps them. */
 export class OtlpCollector {
   readonly spans: CollectedSpan[] = [];
+  /** What it was sent, as it was sent. */
+  readonly bodies: string[] = [];
   readonly #server: Server;
 
   private constructor() {
     this.#server = createServer((request, response) => {
-      void json(request).then((body) => {
-        if (request.url === '/v1/traces') this.#take(body as ExportRequest);
+      void text(request).then((body) => {
+        if (request.url === '/v1/traces') {
+          this.bodies.push(body);
+          this.#take(JSON.parse(body) as ExportRequest);
+        }
         response.writeHead(request.url === '/v1/traces' ? 200 : 404, { 'content-type': 'application/json' }).end('{}');
       });
     });

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { pathToFileURL } from 'node:url';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, expect } from 'vitest';
-import { createLogger } from '#platform/telemetry/logger.ts';
+import { createLogger, type Logger } from '#platform/telemetry/logger.ts';
 import { startSystem } from '#system/system.ts';
 import { Api } from './api.ts';
 import { freePort } from './ports.ts';
@@ -164,7 +164,10 @@ async function startInProcess(env: TestEnvironment): Promise<RunningSystem> {
 }
 
 /** Everything in this process, on the database that the settings name. */
-export async function startOnDatabase(env: TestEnvironment): Promise<RunningSystem> {
+export async function startOnDatabase(
+  env: TestEnvironment,
+  logger: Logger = createLogger(process.env['TEST_LOG_LEVEL'] ?? 'silent'),
+): Promise<RunningSystem> {
   const key = `test-key-${randomBytes(12).toString('hex')}`;
   for (let attempt = 1; ; attempt++) {
     // The provider sends its webhooks to PORT, so both ports are chosen here.
@@ -176,7 +179,7 @@ export async function startOnDatabase(env: TestEnvironment): Promise<RunningSyst
       OLMS_BOOTSTRAP_API_KEY: key,
     };
     try {
-      const system = await startSystem({ env: all, logger: createLogger(process.env['TEST_LOG_LEVEL'] ?? 'silent') });
+      const system = await startSystem({ env: all, logger });
       return { url: system.url, key, providerUrl: `http://127.0.0.1:${providerPort}`, stop: () => system.stop() };
     } catch (error) {
       if ((error as { code?: string }).code !== 'EADDRINUSE' || attempt === START_ATTEMPTS) throw error;

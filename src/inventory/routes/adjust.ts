@@ -32,13 +32,11 @@ export async function adjust(
 ): Promise<Done> {
   const { sku, location } = await known(database, adjustment);
   if (!sku)
-    throw new Problem(
-      'UNKNOWN_SKU',
-      `There is no product ${adjustment.sku}; create it with PUT /products/{sku} first.`,
-      { errors: [{ pointer: '/sku', detail: 'names no product' }] },
-    );
+    throw new Problem('UNKNOWN_SKU', 'There is no product with this SKU; create it with PUT /products/{sku} first.', {
+      errors: [{ pointer: '/sku', detail: 'names no product' }],
+    });
   if (!location) {
-    const { refused, detail } = locationUnknown(adjustment.location);
+    const { refused, detail } = locationUnknown();
     throw new Problem(refused, detail, { errors: [{ pointer: '/location', detail: 'names no location' }] });
   }
   for (let attempt = 1; ; attempt++) {

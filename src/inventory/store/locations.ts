@@ -64,10 +64,10 @@ export async function listLocations(database: Database, after: string, limit: nu
   return rows.map(toLocation);
 }
 
-export function locationUnknown(location: string): Refusal {
+export function locationUnknown(): Refusal {
   return refuse(
     'LOCATION_UNKNOWN',
-    `There is no location ${location}; create it with PUT /locations/${location}, or name one of GET /locations.`,
+    'There is no location of this name; create it with PUT /locations/{name}, or name one of GET /locations.',
   );
 }
 
@@ -80,7 +80,7 @@ export async function arrivalRefusal(database: Database, { location, items }: Ar
      left join inventory.stock s on s.location = l.name and s.sku = k.sku where l.name = $1`,
     [location, [...pieces.keys()]],
   );
-  if (rows.length === 0) return locationUnknown(location);
+  if (rows.length === 0) return locationUnknown();
   const unknown = rows.find(({ sku, known }) => sku !== null && !known)?.sku;
   if (typeof unknown === 'string')
     return refuse(

@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
+import { messageOf } from '#contracts/error-text.ts';
 import { can } from '#contracts/permissions.ts';
 import type { Health } from '#platform/runtime/health.ts';
 import type { Database } from '#platform/database/database.ts';
@@ -50,7 +51,7 @@ export async function databaseCheck(database: Database): Promise<Check> {
   );
   const asked = database.query<{ read_only: boolean }>(READ_ONLY).then(
     ([row]): Check => (row?.read_only ? { ok: false, detail: ONLY_READS } : { ok: true, detail: 'answers' }),
-    (error: unknown): Check => ({ ok: false, detail: (error as Error).message }),
+    (error: unknown): Check => ({ ok: false, detail: messageOf(error) }),
   );
   return Promise.race([asked, late]);
 }

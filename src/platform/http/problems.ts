@@ -41,13 +41,15 @@ interface ValidationFailure {
   readonly params: Record<string, unknown>;
 }
 
+/** What may be the name of a property, mistyped or of another version. Anything else may be what is meant for a value: it is not repeated. */
+const PROPERTY_NAME = /^[A-Za-z_][A-Za-z_.-]{0,39}\d{0,2}$/;
+
 function fieldError(failure: ValidationFailure): FieldError {
   const extra = failure.params['additionalProperty'];
   if (typeof extra === 'string')
-    return {
-      pointer: `${failure.instancePath}/${extra.replace(/~/g, '~0').replace(/\//g, '~1')}`,
-      detail: 'is not a known property',
-    };
+    return PROPERTY_NAME.test(extra)
+      ? { pointer: `${failure.instancePath}/${extra}`, detail: 'is not a known property' }
+      : { pointer: failure.instancePath, detail: 'has a property that is not known' };
   return { pointer: failure.instancePath, detail: failure.message ?? failure.keyword };
 }
 
@@ -71,6 +73,7 @@ export function problemOf(error: unknown, errorsMax: number, bodyLimit = 0): Pro
       { errors },
     );
   }
+  if (code === 'FST_ERR_BAD_URL') return new Problem('VALIDATION_FAILED', 'The URL is not percent-encoded.');
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE')
     return new Problem('PAYLOAD_TOO_LARGE', `Send at most ${bodyLimit / 1024} KiB.`);
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')

@@ -280,8 +280,10 @@ const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 /** Why no route takes a request: nothing is there, or nothing with this method. */
 function notFound(app: FastifyInstance, request: FastifyRequest): Problem {
   const path = request.url.split('?')[0]!;
+  // What is not there is not repeated: it may be somebody's name, or a key that was put into the wrong place.
   const others = METHODS.filter((method) => method !== request.method && app.findRoute({ method, url: path }));
-  if (others.length === 0) return new Problem('NOT_FOUND', `There is nothing at ${path.slice(0, 200)}.`);
+  if (others.length === 0)
+    return new Problem('NOT_FOUND', 'There is nothing at this path. GET /openapi.json lists what there is.');
   return new Problem('METHOD_NOT_ALLOWED', `Use ${others.join(' or ')} here.`, {
     headers: { allow: others.join(', ') },
   });

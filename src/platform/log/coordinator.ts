@@ -1,3 +1,4 @@
+import { messageOf } from '#contracts/error-text.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { Pause } from '#platform/runtime/pause.ts';
@@ -107,7 +108,7 @@ export class Coordinator {
       } catch (error) {
         if (this.#failure === undefined && !this.#stopping)
           this.#options.logger.warn({ err: error }, 'the session for leader election is lost; trying again');
-        this.#failure = (error as Error).message;
+        this.#failure = messageOf(error);
       }
       if (!this.#stopping) await this.#pause.wait(RETRY_MS);
     }

@@ -1,3 +1,4 @@
+import { messageOf } from '#contracts/error-text.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ConflictError, type Database } from '#platform/database/database.ts';
 import { isMisfit, isTransient, misfitReason } from '#platform/database/failures.ts';
@@ -159,7 +160,7 @@ export class Follower {
         return;
       } catch (error) {
         if (!isTransient(error) && !isMisfit(error)) throw error;
-        this.failure = isMisfit(error) ? misfitReason(error) : (error as Error).message;
+        this.failure = isMisfit(error) ? misfitReason(error) : messageOf(error);
         await sleep(backoffMs(attempt, DATABASE_RETRY));
       }
     }

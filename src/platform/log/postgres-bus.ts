@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf } from '#contracts/error-text.ts';
 import type { Envelope } from '#contracts/envelope.ts';
 import type { Database } from '#platform/database/database.ts';
 import type { Health } from '#platform/runtime/health.ts';
@@ -119,7 +120,7 @@ export class PostgresBus implements Bus {
         this.#failure = undefined;
       } catch (error) {
         // The database is away: the safety poll tries again, nothing is lost meanwhile.
-        this.#failure = (error as Error).message;
+        this.#failure = messageOf(error);
         return;
       }
     }

@@ -1,3 +1,4 @@
+import { messageOf } from '#contracts/error-text.ts';
 import type { Envelope } from '#contracts/envelope.ts';
 import { isRefusal, refuse, type Refusal } from '#contracts/errors.ts';
 import type { Context } from '#platform/runtime/clock.ts';
@@ -151,7 +152,7 @@ export function decideBatch<State, Command, Effect, Value, Request extends Comma
       // A bug, or data the rules were never meant to meet. Its order waits, others go on.
       newlyParked.add(id);
       plan.withoutWrite.push(id);
-      plan.parked.push({ event, reason: (error as Error).message, error });
+      plan.parked.push({ event, reason: messageOf(error), error });
     }
   }
   for (const request of commands) {

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf } from '#contracts/error-text.ts';
 import type { Envelope } from '#contracts/envelope.ts';
 import type { OrderEvent } from '#contracts/order-events.ts';
 import type { Refusal } from '#contracts/errors.ts';
@@ -242,8 +243,7 @@ export class Processor<State, Command, Effect = never, Value = never> {
   /** Says once why the database is waited for. */
   #waitsFor(error: unknown, kind: 'away' | 'late' | 'misfit'): void {
     const { logger } = this.#options;
-    const { message } = error as Error;
-    const failure = kind === 'misfit' ? misfitReason(error) : message;
+    const failure = kind === 'misfit' ? misfitReason(error) : messageOf(error);
     if (this.#follower.failure === failure) return;
     this.#follower.failure = failure;
     if (kind === 'misfit') logger.error({ err: error }, 'the database does not fit this version; waiting');
@@ -270,7 +270,7 @@ export class Processor<State, Command, Effect = never, Value = never> {
       const [event] = events;
       if (event) {
         this.#options.logger.error({ err: error, orderId: event.subject, eventType: event.type }, 'event parked');
-        await this.#processParking([{ event, reason: (error as Error).message }], fence);
+        await this.#processParking([{ event, reason: messageOf(error) }], fence);
       }
     }
     if (moves.some((move, index) => move.to !== fence[index]!.from)) await this.#process(NOTHING, moves);

@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { messageOf } from '#contracts/error-text.ts';
 import { type Bindings, type Logger, type LoggerOptions as PinoOptions, pino } from 'pino';
 
 export type { Logger } from 'pino';
@@ -69,6 +70,7 @@ export function createLogger(level: string, options: LoggerOptions = {}): Logger
         log: withEcsNames,
       },
       hooks: { logMethod: sampled(eventsPerSecond) },
+      serializers: { err: errorFields },
       redact: { paths: PERSONAL_OR_SECRET.flatMap((name) => [name, `*.${name}`]), censor: '[redacted]' },
       onChild: (child) => void family.add(child),
     },
@@ -86,6 +88,40 @@ export function loggerOf(logger: Logger, service: string): Logger {
 /** Changes how much is logged, by this logger and all that came of it. */
 export function setLogLevel(logger: Logger, level: LogLevel): void {
   for (const one of families.get(logger) ?? [logger]) one.level = level;
+}
+
+/** What a line says of an error beside its message: what it is about, by names and codes. */
+const ERROR_FIELDS = [
+  // Of PostgreSQL; what else it says, such as the row that failed, is data.
+  'severity',
+  'schema',
+  'table',
+  'column',
+  'constraint',
+  'routine',
+  // Of sockets.
+  'errno',
+  'syscall',
+  'hostname',
+  'port',
+] as const;
+const CAUSES_MAX = 4;
+
+/** An error as lines hold it, with those behind it; nothing that it may hold of a customer or a caller. */
+function errorFields(error: unknown, depth = 0): Bindings {
+  if (!(error instanceof Error)) return { message: messageOf(error) };
+  const { name, stack = '', cause } = error;
+  const all = error as unknown as Readonly<Record<string, unknown>>;
+  const fields: Bindings = { type: error.constructor.name || name, message: messageOf(error) };
+  for (const field of ['code', ...ERROR_FIELDS])
+    if (typeof all[field] === 'string' || typeof all[field] === 'number') fields[field] = all[field];
+  // The lines above the frames are the message.
+  fields['stack'] = stack.slice(Math.max(0, stack.search(/^ {4}at /m)));
+  if (depth >= CAUSES_MAX) return fields;
+  if (cause !== undefined) fields['cause'] = errorFields(cause, depth + 1);
+  if (error instanceof AggregateError)
+    fields['errors'] = error.errors.slice(0, CAUSES_MAX).map((each) => errorFields(each, depth + 1));
+  return fields;
 }
 
 function timestamps(): string {

@@ -54,7 +54,7 @@ export class Guesses {
     guesser.count++;
     guesser.unlogged++;
     if (nowMs - guesser.loggedMs >= LOG_EVERY_MS) {
-      this.#logger.warn({ ...about, address, refused: guesser.unlogged }, 'authentication refused');
+      this.#logger.warn({ ...about, remoteAddress: address, refused: guesser.unlogged }, 'authentication refused');
       guesser.unlogged = 0;
       guesser.loggedMs = nowMs;
     }

@@ -54,7 +54,7 @@ describe('a request that is refused before its body has come', () => {
     await until('the answer', () => heard().includes('WEBHOOK_SIGNATURE_INVALID'));
     client.write('x'.repeat(1_000));
     client.write('GET /nothing HTTP/1.1\r\nhost: x\r\n\r\n');
-    await until('the next answer', () => heard().includes('There is nothing at /nothing'));
+    await until('the next answer', () => heard().includes('There is nothing at this path'));
     client.destroy();
   });
 });
@@ -81,7 +81,7 @@ describe('keys that open nothing', () => {
         route: '/something',
         keyPrefix: 'olms_AbC-',
         correlationId: expect.any(String) as string,
-        address: '127.0.0.1',
+        remoteAddress: '127.0.0.1',
         refused: 1,
       },
     ]);
