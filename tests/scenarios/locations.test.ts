@@ -59,7 +59,7 @@ describe('stock at a location that does not exist', () => {
     const sku = await api.product(1);
     const refused = await adjust({ sku, location: 'mian', delta: 5 });
     expect([refused.status, refused.body.code]).toEqual([422, 'LOCATION_UNKNOWN']);
-    expect(refused.body.detail).toContain('PUT /locations/mian');
+    expect(refused.body.detail).toContain('PUT /locations/{name}');
     expect(refused.body.errors).toEqual([{ pointer: '/location', detail: 'names no location' }]);
     expect((await api.stock(sku)).locations.map(({ location }) => location)).toEqual(['main']);
     expect((await put('mian')).status).toBe(201);

@@ -42,13 +42,16 @@ interface ValidationFailure {
 }
 
 /** What may be the name of a property, mistyped or of another version. Anything else may be what is meant for a value: it is not repeated. */
-const PROPERTY_NAME = /^[A-Za-z_][A-Za-z_.-]{0,39}\d{0,2}$/;
+const PROPERTY_NAME = /^[A-Za-z_][A-Za-z_.~/-]{0,39}\d{0,2}$/;
 
 function fieldError(failure: ValidationFailure): FieldError {
   const extra = failure.params['additionalProperty'];
   if (typeof extra === 'string')
     return PROPERTY_NAME.test(extra)
-      ? { pointer: `${failure.instancePath}/${extra}`, detail: 'is not a known property' }
+      ? {
+          pointer: `${failure.instancePath}/${extra.replace(/~/g, '~0').replace(/\//g, '~1')}`,
+          detail: 'is not a known property',
+        }
       : { pointer: failure.instancePath, detail: 'has a property that is not known' };
   return { pointer: failure.instancePath, detail: failure.message ?? failure.keyword };
 }
