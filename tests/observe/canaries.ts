@@ -21,7 +21,7 @@ export function newCustomer() {
     name: `Canary ${name}`,
     email: `canary-${mail}@example.com`,
     phone: `+${phone}`,
-    street: `Canary Lane ${street}`,
+    street: `Canary Street ${street}`,
     /** What to search for, by what it is. */
     marks: { 'the name': name, 'the e-mail address': mail, 'the phone number': phone, 'the address': street },
   };
@@ -59,7 +59,7 @@ export function leaksIn(
   );
 }
 
-/** A caller that keeps every problem it is told of. */
+/** A caller that keeps every problem it is answered with. */
 export class ProblemKeeper extends Api {
   readonly problems: string[] = [];
 

@@ -181,7 +181,7 @@ async function wrongRequests({ api, customer, secrets }: Stage): Promise<void> {
   }
 }
 
-/** Changes of keys, products and stock, which audit entries tell of. */
+/** Changes of keys, products and stock, which leave audit entries. */
 async function isAudited({ api }: Stage): Promise<string> {
   const name = `shop-${randomUUID().slice(0, 8)}`;
   const { key } = await api.ok<{ key: string }>('POST', '/api-keys', { body: { name, role: 'client' } });
