@@ -60,6 +60,15 @@ function over(pool: Pool): Fetch {
   };
 }
 
+/** The base URL that options or environment name, else that of the system that runs on OLMS_DATA; undefined where none does. */
+export function urlFor(options: ClientOptions, env: Environment): string | undefined {
+  const { dataFolder, port, host } = readSettings(processSettings, env);
+  const { url: namedUrl } = readSettings(clientSettings, env);
+  const named =
+    options.url ?? (namedUrl || (env[processSettings.port.env] && port > 0 ? urlOf(host, port) : undefined));
+  return named ?? findRunning(dataFolder)?.url;
+}
+
 /**
  * The base URL and the key of the system that options and environment name; the key may be the one `npm start`
  * generated. With `running`, a URL that nobody named is that of a system that runs, or an error.
@@ -69,19 +78,17 @@ export async function addressOf(
   env: Environment,
   { running = false } = {},
 ): Promise<{ url: string; key: string }> {
-  const { dataFolder, port, host } = readSettings(processSettings, env);
+  const { dataFolder, host } = readSettings(processSettings, env);
   const { bootstrapApiKey } = readSettings(gatewaySettings, env);
-  const { url: namedUrl, apiKey } = readSettings(clientSettings, env);
-  const named =
-    options.url ?? (namedUrl || (env[processSettings.port.env] && port > 0 ? urlOf(host, port) : undefined));
-  const found = named === undefined ? findRunning(dataFolder)?.url : undefined;
-  if (running && named === undefined && found === undefined)
+  const { apiKey } = readSettings(clientSettings, env);
+  const url = urlFor(options, env);
+  if (running && url === undefined)
     throw new Error(
       `No system runs on the data in ${dataFolder}. Start one with npm start, or name its folder by OLMS_DATA.`,
     );
   const key = options.key ?? (apiKey || bootstrapApiKey || (await generatedKey(dataFolder)));
   if (!key) throw new Error('Name an API key with --key or OLMS_API_KEY; `npm start` prints one.');
-  return { url: named ?? found ?? urlOf(host, processSettings.port.default), key };
+  return { url: url ?? urlOf(host, processSettings.port.default), key };
 }
 
 /** A client of the system that {@link addressOf} finds. */

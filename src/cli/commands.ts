@@ -92,6 +92,17 @@ export const COMMANDS: readonly CommandDefinition[] = [
     run: async (env, options) => (await import('./operate/audit.ts')).audit(options, env),
   },
   {
+    name: 'doctor',
+    description:
+      'what is wrong, and what to do: settings, databases, Kafka, Redis, mail, provider, processes, lag, orders that stand still (exit code 0: nothing, 1: something, 2: not all could be checked)',
+    options: [
+      JSON_OUTPUT,
+      option('--url <url>', 'the API to look at (default: OLMS_URL, PORT, or the one that runs on OLMS_DATA)'),
+      option('--patience <seconds>', 'how long something may wait before it counts as stuck', wholeNumber, 60),
+    ],
+    run: async (env, options) => (await import('./operate/doctor.ts')).doctor(options, env),
+  },
+  {
     name: 'smoke',
     description:
       'does a deployment work? An order for a product of its own is followed to its end and cleaned up. Exit code 0: it works, 1: it does not, 2: wrong call, 3: the system is away or not ready, 4: it works, but cleaning up did not',

@@ -4,6 +4,7 @@ import { Processor } from '#platform/processor/processor.ts';
 import { type ProcessorParts, replayable } from '#platform/processor/preview.ts';
 import type { ServiceDefinition } from '#platform/service.ts';
 import { notificationsAudit } from './audit.ts';
+import { notificationsDiagnosis } from './diagnosis.ts';
 import { notificationsSettings } from './settings.ts';
 import { type MailSender, startMailSender } from './mail-sender.ts';
 import { measureMails, notificationCounter } from './metrics.ts';
@@ -34,6 +35,7 @@ export const notifications: ServiceDefinition = {
       : [],
   replays: (env) => [replayable(partsOf(env), notificationProjection, notifiedEvents)],
   audit: notificationsAudit,
+  diagnosis: notificationsDiagnosis,
   create({ env, database, bus, clock, logger, metrics, tracing }) {
     const { smtpUrl, mailFrom } = readSettings(notificationsSettings, env);
     let sender: MailSender | undefined;

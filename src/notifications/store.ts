@@ -255,6 +255,19 @@ export async function nextMailMs(database: Database): Promise<number | undefined
 
 const QUEUED_MAX = 10_000;
 
+/** Mails that were given up since then, counted to 10000, with the last of them. By the index on those that failed. */
+export async function failedMails(
+  database: Database,
+  sinceMs: number,
+): Promise<{ count: number; orderId: string; detail: string }> {
+  const [row] = await database.query<{ count: number; order_id: string | null; detail: string | null }>(
+    `select count(*)::int as count, (array_agg(order_id))[1] as order_id, (array_agg(detail))[1] as detail
+     from (select order_id, detail from notifications.notifications where status = 'failed' and created_at >= $1 order by created_at desc limit ${QUEUED_MAX}) failed`,
+    [isoTime(sinceMs)],
+  );
+  return { count: row!.count, orderId: row!.order_id ?? '', detail: row!.detail ?? '' };
+}
+
 /** How many mails are queued, and for how long the next has been due that nobody has sent. */
 export async function queuedMails(database: Database, nowMs: number): Promise<{ queued: number; lateSeconds: number }> {
   const [row] = await database.query<{ queued: number; late: number }>(

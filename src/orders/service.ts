@@ -8,6 +8,7 @@ import { type ProcessorParts, replayable } from '#platform/processor/preview.ts'
 import type { Service, ServiceDefinition, ServiceDependencies } from '#platform/service.ts';
 import { uuidv7 } from '#platform/runtime/uuid.ts';
 import { ordersAudit } from './audit.ts';
+import { ordersDiagnosis } from './diagnosis.ts';
 import { deadlinesOf, ordersSettings } from './settings.ts';
 import { startFollowUps } from './follow-ups.ts';
 import { HISTORY_CONSUMER, HistoryMirror, historyReplay } from './history.ts';
@@ -42,6 +43,7 @@ export const orders: ServiceDefinition = {
   settings: ordersSettings,
   replays: (env) => [replayable(partsOf(env), orderProjection), historyReplay],
   audit: ordersAudit,
+  diagnosis: ordersDiagnosis,
   create: createOrders,
 };
 

@@ -9,6 +9,7 @@ import { Processor } from '#platform/processor/processor.ts';
 import { type ProcessorParts, replayable } from '#platform/processor/preview.ts';
 import type { Service, ServiceDefinition, ServiceDependencies } from '#platform/service.ts';
 import { paymentsAudit } from './audit.ts';
+import { paymentsDiagnosis } from './diagnosis.ts';
 import { type PaymentsConfig, readConfig, settings } from './settings.ts';
 import { measureWaiting, moneyCounter, paymentsMetrics } from './metrics.ts';
 import { byHandRoute } from './by-hand.ts';
@@ -69,6 +70,7 @@ export const payments: ServiceDefinition = {
   ],
   replays: (env) => [replayable(partsOf(readConfig(env)), NO_REBUILD)],
   audit: paymentsAudit,
+  diagnosis: paymentsDiagnosis,
   create(dependencies: ServiceDependencies): Service {
     const { env, database, bus, clock, logger, metrics, tracing } = dependencies;
     const config = readConfig(env, dependencies.processSecret);

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { Peers } from '#contracts/peers.ts';
 import type { ServiceAudit } from './audit.ts';
+import type { ServiceCheck } from './diagnosis.ts';
 import type { Cache } from './cache/cache.ts';
 import type { Environment, Settings } from './runtime/settings.ts';
 import type { Clock } from './runtime/clock.ts';
@@ -104,6 +105,8 @@ export interface ServiceDefinition {
   readonly standIns?: (env: Environment) => readonly string[];
   /** What `olms audit` checks in its tables. */
   readonly audit?: ServiceAudit;
+  /** What `olms doctor` looks at. */
+  readonly diagnosis?: readonly ServiceCheck[];
   /** Makes it without starting it: no I/O, so that its routes can be described anywhere. */
   create(dependencies: ServiceDependencies): Service;
 }

@@ -5,6 +5,7 @@ import { Processor } from '#platform/processor/processor.ts';
 import { type ProcessorParts, replayable } from '#platform/processor/preview.ts';
 import type { ServiceDefinition } from '#platform/service.ts';
 import { reviewsAudit } from './audit.ts';
+import { reviewsDiagnosis } from './diagnosis.ts';
 import { reviewsSettings } from './settings.ts';
 import { type ReviewDeadlines, watchReviewDeadlines } from './deadlines.ts';
 import { measureReviews } from './metrics.ts';
@@ -33,6 +34,7 @@ export const reviews: ServiceDefinition = {
   settings: reviewsSettings,
   replays: (env) => [replayable(partsOf(env), NO_REBUILD)],
   audit: reviewsAudit,
+  diagnosis: reviewsDiagnosis,
   create({ env, database, bus, clock, logger, metrics, tracing }) {
     let deadlines: ReviewDeadlines | undefined;
     const processor = new Processor<Review, ReviewCommand, ReviewOpened>({

@@ -131,7 +131,8 @@ async function bringUpToDate(
   if (applied.length > 0) logger.info({ migrations: applied.map(labelOf) }, 'migrated');
 }
 
-function assertOneLog([first, ...others]: readonly (readonly [service: string, url: string])[]): void {
+/** Throws where services that need one log have different databases: without Kafka events stay in theirs. */
+export function assertOneLog([first, ...others]: readonly (readonly [service: string, url: string])[]): void {
   const apart = others.find(([, url]) => url !== first![1]);
   if (apart)
     throw new Error(

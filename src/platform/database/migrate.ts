@@ -4,8 +4,16 @@ import { type Backoff, backoffMs } from '#platform/runtime/backoff.ts';
 import { runBackfill } from './backfill.ts';
 import { LOCKS } from './locks.ts';
 import { labelOf, type MigrationFile, type MigrationSet, readMigrations } from './migration-files.ts';
-import { ensureRecords, noteApplied, type Plan, planOf, readRecords } from './migration-records.ts';
-import { earlierProcesses } from './process-names.ts';
+import {
+  ensureRecords,
+  type MigrationState,
+  noteApplied,
+  type Plan,
+  planOf,
+  readRecords,
+  stateOf,
+} from './migration-records.ts';
+import { earlierProcesses, type Session } from './process-names.ts';
 
 export type { MigrationSet } from './migration-files.ts';
 
@@ -53,6 +61,12 @@ const LIMITS = `set lock_timeout = ${LOCK_TIMEOUT_MS}; set statement_timeout = $
 export async function migrationPlan(url: string, sets: readonly MigrationSet[], release = ''): Promise<Plan> {
   const files = await readMigrations(sets);
   return withClient(url, async (client) => planOf(files, await readRecords(client), release));
+}
+
+/** How a database differs from what this version needs, whatever that means for it. */
+export async function migrationState(url: string, sets: readonly MigrationSet[]): Promise<MigrationState> {
+  const files = await readMigrations(sets);
+  return withClient(url, async (client) => stateOf(files, await readRecords(client)));
 }
 
 /** Throws, with what to do, where a database lacks what this version needs or was contracted beyond it. */
@@ -109,7 +123,7 @@ export async function contract(
         `Nothing was removed, because ${pending.map(labelOf).join(', ')} ${pending.length === 1 ? 'is' : 'are'} not applied yet. Run olms migrate first.`,
       );
     for (const file of contracts) {
-      const earlier = await earlierProcesses(client, knownFiles);
+      const earlier = await earlierProcesses(async (text) => (await client.query<Session>(text)).rows, knownFiles);
       if (earlier.length > 0)
         throw new Error(
           `${labelOf(file)} was not applied, because processes of an earlier version use the database: ${earlier.join('; ')}. Replace them, then run olms migrate --contract again.`,

@@ -57,26 +57,45 @@ export interface Plan {
   readonly contracts: readonly MigrationFile[];
 }
 
-/**
- * Compares the files of a version with what a database has. Throws where an applied file was changed afterwards, and
- * where the database was contracted by a later version: it lacks what this one uses.
- */
-export function planOf(files: readonly MigrationFile[], records: readonly MigrationRecord[], release: string): Plan {
+/** How the files of a version differ from what a database has. */
+export interface MigrationState extends Plan {
+  /** Applied with another content. */
+  readonly changed: readonly string[];
+  /** Applied by a version that knows more files. */
+  readonly unknown: readonly string[];
+  /** The contraction among those, which removed what this version uses. */
+  readonly contraction: MigrationRecord | undefined;
+}
+
+/** Compares the files of a version with what a database has. */
+export function stateOf(files: readonly MigrationFile[], records: readonly MigrationRecord[]): MigrationState {
   const known = new Map(files.map((file) => [labelOf(file), file]));
   const owners = new Set(files.map(({ owner }) => owner));
-  for (const record of records) {
-    const file = known.get(labelOf(record));
-    if (file && file.checksum !== record.checksum)
-      throw new Error(`Migration ${labelOf(file)} was changed after it had been applied. Add a new file instead.`);
-    if (!file && record.phase === 'contract' && owners.has(record.owner))
-      throw new Error(
-        `The database was contracted by OLMS ${record.applied_by} (${labelOf(record)}), which removed what this version${release && `, ${release},`} uses. Run ${record.applied_by} or a newer one.`,
-      );
-  }
+  const unknown = records.filter((record) => owners.has(record.owner) && !known.has(labelOf(record)));
+  const isChanged = (record: MigrationRecord): boolean =>
+    (known.get(labelOf(record))?.checksum ?? record.checksum) !== record.checksum;
   const applied = new Set(records.map(labelOf));
   const missing = files.filter((file) => !applied.has(labelOf(file)));
   return {
     pending: missing.filter(({ phase }) => phase !== 'contract'),
     contracts: missing.filter(({ phase }) => phase === 'contract'),
+    changed: records.filter(isChanged).map(labelOf),
+    unknown: unknown.map(labelOf),
+    contraction: unknown.find(({ phase }) => phase === 'contract'),
   };
+}
+
+/**
+ * What a version has to do with a database. Throws where an applied file was changed afterwards, and where the database
+ * was contracted by a later version: it lacks what this one uses.
+ */
+export function planOf(files: readonly MigrationFile[], records: readonly MigrationRecord[], release: string): Plan {
+  const { pending, contracts, changed, contraction } = stateOf(files, records);
+  if (changed.length > 0)
+    throw new Error(`Migration ${changed[0]} was changed after it had been applied. Add a new file instead.`);
+  if (contraction)
+    throw new Error(
+      `The database was contracted by OLMS ${contraction.applied_by} (${labelOf(contraction)}), which removed what this version${release && `, ${release},`} uses. Run ${contraction.applied_by} or a newer one.`,
+    );
+  return { pending, contracts };
 }

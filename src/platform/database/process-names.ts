@@ -1,5 +1,3 @@
-import type pg from 'pg';
-
 /**
  * What a process calls its connections: `olms/41 orders payments`. The number says how many migrations its version knows;
  * it only grows, so that by it earlier versions are found, which have none before they knew phases.
@@ -10,15 +8,18 @@ export function processName(knownFiles: number, services: readonly string[]): st
   return [`olms/${knownFiles}`, ...services].join(' ').slice(0, NAME_MAX);
 }
 
-interface Session extends Record<string, unknown> {
+export interface Session extends Record<string, unknown> {
   readonly name: string;
   readonly pid: number;
   readonly address: string | null;
 }
 
-/** Processes of earlier versions that are connected to the database, in words. */
-export async function earlierProcesses(client: pg.Client, knownFiles: number): Promise<string[]> {
-  const { rows } = await client.query<Session>(
+/** Processes of earlier versions that are connected to the database, in words. `read` asks that database. */
+export async function earlierProcesses(
+  read: (text: string) => Promise<readonly Session[]>,
+  knownFiles: number,
+): Promise<string[]> {
+  const rows = await read(
     `select application_name as name, min(pid) as pid, host(client_addr) as address from pg_stat_activity
      where datname = current_database() and application_name ~ '^olms(/[0-9]+)?( |$)'
      group by application_name, client_addr order by 1, 3`,

@@ -1,12 +1,10 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Database } from '#platform/database/database.ts';
-import { isAlive } from '#platform/database/embedded/process-identity.ts';
 import type { ServiceAudit } from '#platform/audit.ts';
 import { type Environment, readSettings } from '#platform/runtime/settings.ts';
 import type { ServiceDefinition } from '#platform/service.ts';
 import { openStored } from '#cli/operate/stored.ts';
 import { findRunning } from '#cli/running.ts';
+import { clusterOf, withDatabasesOf } from '#cli/whereabouts.ts';
 import { sandboxUrl } from '#sandbox/settings.ts';
 import { directDatabaseUrlOf, processSettings } from '#system/settings.ts';
 
@@ -124,30 +122,9 @@ async function embeddedUrl(dataFolder: string, closers: (() => Promise<void>)[])
   return postgres.url;
 }
 
-/** What a cluster on this machine writes about itself while it runs. */
-interface ClusterMap {
-  readonly launcher: number;
-  readonly providerUrl: string;
-  readonly databases: Readonly<Record<string, string>>;
-}
-
 /** The environment with the databases of a cluster that runs in the data folder, where it names none itself. */
 function whereabouts(env: Environment, dataFolder: string): { env: Environment; providerUrl: string } {
-  const named = Object.keys(env).some((name) => /^(\w+_)?DATABASE_URL$/.test(name) && env[name] !== '');
-  const cluster = named ? undefined : runningCluster(dataFolder);
-  const running = findRunning(dataFolder);
-  if (!cluster) return { env, providerUrl: running?.providerUrl ?? sandboxUrl(env) };
-  const urls = Object.entries(cluster.databases).map(([service, url]) => [
-    `${service.toUpperCase()}_DATABASE_URL`,
-    url,
-  ]);
-  return { env: { ...env, ...Object.fromEntries(urls) }, providerUrl: cluster.providerUrl };
-}
-
-function runningCluster(dataFolder: string): ClusterMap | undefined {
-  const file = join(dataFolder, 'cluster', 'cluster.json');
-  if (!existsSync(file)) return undefined;
-  const map = JSON.parse(readFileSync(file, 'utf8')) as ClusterMap;
-  // One whose launcher was killed is left behind.
-  return isAlive(map.launcher) ? map : undefined;
+  const cluster = clusterOf(env, dataFolder);
+  if (cluster) return { env: withDatabasesOf(cluster, env), providerUrl: cluster.providerUrl };
+  return { env, providerUrl: findRunning(dataFolder)?.providerUrl ?? sandboxUrl(env) };
 }
