@@ -10,9 +10,8 @@ import type { Surroundings } from './surroundings.ts';
 
 const SAFE_REPLICAS = 3;
 
-type Trouble = readonly [what: string, advice: string, isThere: boolean];
 /** What is wrong with the topic, by what looking for it says; the last one is everything else. */
-const TROUBLES: readonly (readonly [RegExp, ...Trouble])[] = [
+const TROUBLES: readonly (readonly [of: RegExp, what: string, advice: string, isThere: boolean])[] = [
   [/^Kafka topic /, 'the topic does not fit', 'Do what it says; bin/olms topics shows the topic.', true],
   [
     /unknown.topic/i,
@@ -41,7 +40,7 @@ export async function examineKafka(surroundings: Surroundings): Promise<Examined
     await findTopic(config);
   } catch (error) {
     const { message } = error as Error;
-    const [what, advice, isThere] = TROUBLES.find(([pattern]) => pattern.test(message))!.slice(1) as Trouble;
+    const [, what, advice, isThere] = TROUBLES.find(([pattern]) => pattern.test(message))!;
     findings.push({
       severity: 'error',
       what,
