@@ -38,8 +38,10 @@ const common = {
   setupFiles: 'tests/support/count-assertions.ts',
   // Tests that wait for a bound run together where they say so.
   maxConcurrency: 20,
-  testTimeout: 30_000,
+  testTimeout: 60_000,
   hookTimeout: 90_000,
+  // What other services make of an order is awaited, not met.
+  expect: { poll: { timeout: 30_000, interval: 20 } },
 } as const;
 
 export default defineConfig({

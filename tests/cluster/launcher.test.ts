@@ -97,7 +97,7 @@ test('a cluster heals, dies with its launcher, continues with its data, and stop
 
   const again = await start(port);
   expect(await again.api.order(id)).toMatchObject({ id, status: 'COMPLETED' });
-  expect(await again.api.stock(sku)).toMatchObject({ onHand: 3, reserved: 0 });
+  await expect.poll(() => again.api.stock(sku)).toMatchObject({ onHand: 3, reserved: 0 });
   const third = await again.api.placeOrder({ sku });
   await again.api.untilStatus(third.id, 'COMPLETED', 30_000);
   await again.api.close();

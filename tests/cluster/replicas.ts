@@ -91,7 +91,7 @@ test('one of two processes of the orders service is killed under load, and nothi
   expect(new Set(ids).size).toBe(ORDERS);
 
   await Promise.all(ids.map((id) => api.untilStatus(id, 'COMPLETED', 60_000)));
-  expect(await api.stock(sku)).toMatchObject({ onHand: 10_000 - ORDERS, reserved: 0 });
+  await expect.poll(() => api.stock(sku)).toMatchObject({ onHand: 10_000 - ORDERS, reserved: 0 });
   const mine = new Set(ids);
   const charges = (await provider.all()).filter((entry) => mine.has(entry.reference));
   expect(charges.map(({ status }) => status)).toEqual(Array.from({ length: ORDERS }, () => 'approved'));

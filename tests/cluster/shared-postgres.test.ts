@@ -138,7 +138,7 @@ test('the process that consumes is killed under load; another takes over, and no
     await Promise.all(Array.from({ length: 5 }, buy));
   }
   await Promise.all(ids.map((id) => api.untilStatus(id, 'COMPLETED', 30_000)));
-  expect(await api.stock(sku)).toMatchObject({ onHand: 900, reserved: 0 });
+  await expect.poll(() => api.stock(sku)).toMatchObject({ onHand: 900, reserved: 0 });
   expect(await api.parked()).toEqual([]);
   const now = await readers();
   expect(now).toHaveLength(7);

@@ -103,7 +103,7 @@ describe('a caller', () => {
     });
     expect(adjusted.status).toBe(403);
     expect((await reader.call('PUT', `/products/${sku}`, { body: { name: 'mine' } })).status).toBe(403);
-    expect(await api.stock(sku)).toMatchObject({ onHand: 1 });
+    await expect.poll(() => api.stock(sku)).toMatchObject({ onHand: 1 });
   });
 
   test('whose key is revoked is out, at the latest after the time a key is remembered', async () => {

@@ -28,8 +28,8 @@ test('an order that may wait is BACKORDERED, takes nothing, and is filled by an 
     shortages: [{ sku, requested: 3, available: 1 }],
     allocations: [],
   });
-  expect(await api.stock(sku)).toMatchObject({ onHand: 1, reserved: 0 });
-  expect(await api.stock(other)).toMatchObject({ onHand: 10, reserved: 0 });
+  await expect.poll(() => api.stock(sku)).toMatchObject({ onHand: 1, reserved: 0 });
+  await expect.poll(() => api.stock(other)).toMatchObject({ onHand: 10, reserved: 0 });
   expect(await provider.of(id)).toEqual([]);
   await api.untilNotified(id, 'OrderBackordered');
 
@@ -42,8 +42,8 @@ test('an order that may wait is BACKORDERED, takes nothing, and is filled by an 
   await expectChargedOnce(system, id);
   await untilOffTheBooks(sku);
   await untilOffTheBooks(other);
-  expect(await api.stock(sku)).toMatchObject({ onHand: 0, reserved: 0 });
-  expect(await api.stock(other)).toMatchObject({ onHand: 8, reserved: 0 });
+  await expect.poll(() => api.stock(sku)).toMatchObject({ onHand: 0, reserved: 0 });
+  await expect.poll(() => api.stock(other)).toMatchObject({ onHand: 8, reserved: 0 });
   const events = await api.events(id);
   expectSoundLog(id, events);
   expect(typesOf(events, 'inventory')).toEqual(['StockBackordered', 'StockReserved', 'StockShipped']);
@@ -64,7 +64,7 @@ test('who came first is served first', async () => {
   const rest = await Promise.all(ids.slice(2).map((id) => api.order(id)));
   expect(rest.map(({ status }) => status)).toEqual(['BACKORDERED', 'BACKORDERED', 'BACKORDERED']);
   await untilOffTheBooks(sku);
-  expect(await api.stock(sku)).toMatchObject({ onHand: 1, reserved: 0 });
+  await expect.poll(() => api.stock(sku)).toMatchObject({ onHand: 1, reserved: 0 });
 });
 
 test('a cancelled order gives its stock to the one that waits', async () => {
@@ -77,7 +77,7 @@ test('a cancelled order gives its stock to the one that waits', async () => {
   await api.cancel(holder.id);
   await api.untilStatus(waiting.id, 'COMPLETED');
   await untilOffTheBooks(sku);
-  expect(await api.stock(sku)).toMatchObject({ onHand: 0, reserved: 0 });
+  await expect.poll(() => api.stock(sku)).toMatchObject({ onHand: 0, reserved: 0 });
 });
 
 test('a count to a higher number fills the waiting too', async () => {
@@ -88,5 +88,5 @@ test('a count to a higher number fills the waiting too', async () => {
   await api.adjustStock(sku, { onHand: 4, location: 'north' });
   await api.untilStatus(id, 'COMPLETED');
   await untilOffTheBooks(sku);
-  expect(await api.stock(sku)).toMatchObject({ onHand: 0, reserved: 0 });
+  await expect.poll(() => api.stock(sku)).toMatchObject({ onHand: 0, reserved: 0 });
 });

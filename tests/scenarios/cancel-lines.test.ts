@@ -38,7 +38,7 @@ async function twoParcels(): Promise<{ order: Order; east: string; west: string;
 
 async function expectShelf(sku: string, onHand: number): Promise<void> {
   await until(`nothing of ${sku} to be reserved`, async () => (await system.api.stock(sku)).reserved === 0);
-  expect(await system.api.stock(sku)).toMatchObject({ onHand, reserved: 0 });
+  await expect.poll(() => system.api.stock(sku)).toMatchObject({ onHand, reserved: 0 });
 }
 
 describe('before the warehouse has the order', () => {

@@ -19,7 +19,7 @@ async function expectUndone(orderId: string, sku: string, onHand: number): Promi
     return emitted.includes('StockReserved') ? emitted.includes('StockReleased') : emitted.includes('StockBackordered');
   });
   await until(`the stock of ${sku} to be free`, async () => (await api.stock(sku)).reserved === 0);
-  expect(await api.stock(sku)).toMatchObject({ onHand, reserved: 0, available: onHand });
+  await expect.poll(() => api.stock(sku)).toMatchObject({ onHand, reserved: 0, available: onHand });
   await expectNoMoneyHeld(system, orderId);
   const events = await api.events(orderId);
   expectSoundLog(orderId, events);
@@ -218,7 +218,7 @@ describe('cancelling too late', () => {
         expect(order.cancellation).toBeUndefined();
         await api.deliver(shipment.id);
         await api.untilStatus(id, 'COMPLETED');
-        expect(await api.stock(sku)).toMatchObject({ onHand: 0, reserved: 0 });
+        await expect.poll(() => api.stock(sku)).toMatchObject({ onHand: 0, reserved: 0 });
       }
       expectSoundLog(id, await api.events(id));
     }

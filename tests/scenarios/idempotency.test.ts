@@ -338,7 +338,7 @@ describe('a change beside the orders', () => {
     const sku = await api.product(10);
     const key = randomUUID();
     await Promise.all(Array.from({ length: 10 }, () => api.adjustStock(sku, { delta: 5 }, key)));
-    expect(await api.stock(sku)).toMatchObject({ onHand: 15 });
+    await expect.poll(() => api.stock(sku)).toMatchObject({ onHand: 15 });
   });
 
   test('(that makes a key) under a key is made and shown once, works, and is tied to its body', async () => {

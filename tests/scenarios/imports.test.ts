@@ -280,7 +280,7 @@ describe('an open order', () => {
     await api.untilNotified(id, 'OrderCompleted');
     const heard = (await api.notifications(id)).map(({ eventType }) => eventType);
     expect(new Set(heard)).toEqual(new Set(['OrderShipped', 'OrderCompleted']));
-    expect(await api.stock(sku)).toMatchObject({ onHand: 8, reserved: 0 });
+    await expect.poll(() => api.stock(sku)).toMatchObject({ onHand: 8, reserved: 0 });
     expectSoundLog(id, await api.events(id));
   });
 

@@ -86,7 +86,7 @@ describe('a repeated line', () => {
     const order = await api.placeOrder({ items: [line, line, line] });
     expect(order).toMatchObject({ totalAmount: '6.00', itemCount: 3 });
     await api.untilStatus(order.id, 'COMPLETED');
-    expect(await api.stock(own)).toMatchObject({ onHand: 4, reserved: 0 });
+    await expect.poll(() => api.stock(own)).toMatchObject({ onHand: 4, reserved: 0 });
   });
 
   test('two thousand times is still one order', async () => {
@@ -195,11 +195,13 @@ describe('a SKU', () => {
     const location = String(put.headers['location']);
     expect(await api.get(location)).toEqual(put.body);
     await api.adjustStock(own, { onHand: 5, location: 'north' });
-    expect(await api.stock(own)).toMatchObject({
-      sku: own,
-      onHand: 5,
-      locations: [{ location: 'north', available: 5 }],
-    });
+    await expect
+      .poll(() => api.stock(own))
+      .toMatchObject({
+        sku: own,
+        onHand: 5,
+        locations: [{ location: 'north', available: 5 }],
+      });
     const order = await api.placeOrder({ sku: own });
     await api.untilStatus(order.id, 'COMPLETED');
     expect((await api.orders(`sku=${path}`)).items.map((item) => item.id)).toEqual([order.id]);

@@ -41,8 +41,8 @@ test('orders beyond the queue are refused with 503 and Retry-After, nothing half
   };
   // Exactly what was acknowledged exists.
   expect((await found()).sort()).toEqual(taken.map(({ answer }) => answer.body.id).sort());
-  await Promise.all(taken.map(({ answer }) => api.untilStatus(answer.body.id, 'COMPLETED', 30_000)));
-  expect(await api.stock(sku)).toMatchObject({ onHand: 100_000 - taken.length, reserved: 0 });
+  await Promise.all(taken.map(({ answer }) => api.untilStatus(answer.body.id, 'COMPLETED', 60_000)));
+  await expect.poll(() => api.stock(sku)).toMatchObject({ onHand: 100_000 - taken.length, reserved: 0 });
 
   // The same requests under the same keys, as Retry-After asks: each becomes one order.
   for (let left = refused.map(({ request }) => request); left.length > 0;) {

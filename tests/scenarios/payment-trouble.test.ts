@@ -24,7 +24,7 @@ describe('a card that is declined', () => {
       allowedActions: [],
     });
     await until('the stock to be released', async () => (await api.stock(sku)).reserved === 0);
-    expect(await api.stock(sku)).toMatchObject({ onHand: 3, reserved: 0, available: 3 });
+    await expect.poll(() => api.stock(sku)).toMatchObject({ onHand: 3, reserved: 0, available: 3 });
     await expectNoMoneyHeld(system, order.id);
     expect((await provider.of(order.id)).filter((entry) => entry.status === 'approved')).toEqual([]);
     const events = await api.events(order.id);
@@ -84,7 +84,7 @@ describe('a provider whose answer does not come', () => {
       const notified = await api.untilNotified(order.id, 'OrderCompleted');
       expect(notified.filter((item) => item.eventType === 'OrderPaymentPending')).toHaveLength(1);
       expect(notified.filter((item) => item.eventType === 'OrderPaid')).toHaveLength(1);
-      expect(await api.stock(sku)).toMatchObject({ onHand: 1, reserved: 0 });
+      await expect.poll(() => api.stock(sku)).toMatchObject({ onHand: 1, reserved: 0 });
     },
   );
 

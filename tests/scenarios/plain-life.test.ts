@@ -70,7 +70,7 @@ describe('an order that nothing happens to', () => {
       allocations: [{ sku, location: 'main', quantity: 3 }],
     });
     expect(ready.deadlineAt).toBeDefined();
-    expect(await api.stock(sku)).toMatchObject({ onHand: 10, reserved: 3, available: 7 });
+    await expect.poll(() => api.stock(sku)).toMatchObject({ onHand: 10, reserved: 3, available: 7 });
     expect(await api.payment(id)).toMatchObject({
       status: 'CAPTURED',
       amount: '71.25',
@@ -133,7 +133,7 @@ describe('an order that nothing happens to', () => {
       creditNotes: [],
     });
     expect(invoice.invoiceNumber).not.toBe('');
-    expect(await api.stock(sku)).toMatchObject({ onHand: 7, reserved: 0, available: 7 });
+    await expect.poll(() => api.stock(sku)).toMatchObject({ onHand: 7, reserved: 0, available: 7 });
 
     const events = await api.untilEvent(id, 'InvoiceIssued');
     expectSoundLog(id, events);
@@ -246,7 +246,7 @@ describe('an order that nothing happens to', () => {
     });
     expect(order.items.map((item) => item.sku)).toEqual([sku, sku]);
     await api.untilStatus(order.id, 'READY_FOR_SHIPMENT');
-    expect(await api.stock(sku)).toMatchObject({ onHand: 5, reserved: 5, available: 0 });
+    await expect.poll(() => api.stock(sku)).toMatchObject({ onHand: 5, reserved: 5, available: 0 });
   });
 
   test('is declared complete by an operator once it has shipped, and the late delivery changes nothing', async () => {

@@ -28,7 +28,7 @@ test('of 200 concurrent buyers of 50 units exactly 50 get one and 150 are reject
   expect({ completed: count('COMPLETED'), rejected: count('REJECTED') }).toEqual({ completed: 50, rejected: 150 });
   expect(tookMs).toBeLessThan(10_000);
   await until('the stock to be shipped', async () => (await api.stock(sku)).reserved === 0);
-  expect(await api.stock(sku)).toMatchObject({ onHand: 0, reserved: 0, available: 0 });
+  await expect.poll(() => api.stock(sku)).toMatchObject({ onHand: 0, reserved: 0, available: 0 });
   const winners = new Set(ended.filter(({ status }) => status === 'COMPLETED').map(({ id }) => id));
   const mine = new Set(placed.map(({ id }) => id));
   const charged = (await provider.all()).filter((entry) => mine.has(entry.reference));

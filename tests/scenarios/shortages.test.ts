@@ -52,13 +52,15 @@ describe('a count below what is reserved', () => {
       expect(holds.find(({ type }) => type === 'shortage')!.reason).toContain(`of ${sku} at main`);
     }
     expect((await api.order(first)).holds.map(({ type }) => type)).toEqual(['review']);
-    expect(await api.stock(sku)).toMatchObject({
-      onHand: 6,
-      reserved: 9,
-      available: 0,
-      short: 3,
-      locations: [{ location: 'main', onHand: 6, reserved: 9, available: 0, short: 3 }],
-    });
+    await expect
+      .poll(() => api.stock(sku))
+      .toMatchObject({
+        onHand: 6,
+        reserved: 9,
+        available: 0,
+        short: 3,
+        locations: [{ location: 'main', onHand: 6, reserved: 9, available: 0, short: 3 }],
+      });
     const shown = (await api.stock(sku)).shortOrders!;
     expect([...shown].sort((a, b) => b.quantity - a.quantity)).toEqual(short);
   });
@@ -87,7 +89,7 @@ describe('a count below what is reserved', () => {
     await api.untilStatus(unpaid, 'READY_FOR_SHIPMENT');
     await until('the shipment to go on', async () => !(await api.firstShipment(paid.id)).paused);
     expect((await api.dispatch(shipment.id)).status).toBe(200);
-    expect(await api.stock(sku)).toMatchObject({ short: 0 });
+    await expect.poll(() => api.stock(sku)).toMatchObject({ short: 0 });
     const events = await api.events(unpaid);
     expectSoundLog(unpaid, events);
     expect(typesOf(events, 'inventory')).toEqual(['StockReserved', 'StockLost', 'StockRecovered']);
@@ -104,11 +106,11 @@ describe('a count below what is reserved', () => {
     await api.untilStatus(next.id, 'REJECTED');
     await api.cancel(second);
     await until('what it had to be given back', async () => (await api.stock(sku)).reserved === 3);
-    expect(await api.stock(sku)).toMatchObject({ onHand: 2, available: 0, short: 1 });
+    await expect.poll(() => api.stock(sku)).toMatchObject({ onHand: 2, available: 0, short: 1 });
     await held(first);
     await api.adjustStock(sku, { delta: 2 });
     await free(first);
-    expect(await api.stock(sku)).toMatchObject({ onHand: 4, reserved: 3, available: 1, short: 0 });
+    await expect.poll(() => api.stock(sku)).toMatchObject({ onHand: 4, reserved: 3, available: 1, short: 0 });
     await api.untilStatus((await api.placeOrder({ sku, quantity: 1 })).id, 'READY_FOR_SHIPMENT');
   });
 
@@ -125,9 +127,9 @@ describe('a count below what is reserved', () => {
     await until('the shipment to go on', async () => !(await api.firstShipment(id)).paused);
     expect((await api.dispatch(shipment.id)).status).toBe(200);
     await until('the goods to be off the books', async () => (await api.stock(sku)).reserved === 0);
-    expect(await api.stock(sku)).toMatchObject({ onHand: -2, available: 0, short: 0 });
+    await expect.poll(() => api.stock(sku)).toMatchObject({ onHand: -2, available: 0, short: 0 });
     await count(sku, 3);
-    expect(await api.stock(sku)).toMatchObject({ onHand: 3, available: 3, short: 0 });
+    await expect.poll(() => api.stock(sku)).toMatchObject({ onHand: 3, available: 3, short: 0 });
   });
 
   test('is one of many: whatever is sold and counted at the same time, nobody gets what is not there', async () => {
@@ -169,5 +171,5 @@ test('a difference that would leave less than is reserved is refused: it is no c
   });
   expect([refused.status, refused.body.code]).toEqual([409, 'STOCK_INSUFFICIENT']);
   expect(refused.body.detail).toContain('onHand');
-  expect(await api.stock(sku)).toMatchObject({ onHand: 5, reserved: 4, available: 1, short: 0 });
+  await expect.poll(() => api.stock(sku)).toMatchObject({ onHand: 5, reserved: 4, available: 1, short: 0 });
 });

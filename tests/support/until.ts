@@ -21,7 +21,7 @@ export async function until<Value>(
   read: () => Promise<Value | undefined | false> | Value | undefined | false,
   options: UntilOptions = {},
 ): Promise<Value> {
-  const { timeoutMs = 15_000, everyMs } = options;
+  const { timeoutMs = 30_000, everyMs } = options;
   const beganMs = performance.now();
   waiting++;
   try {
@@ -45,7 +45,7 @@ export async function untilSeen<Seen>(
   what: string,
   look: () => Promise<Seen> | Seen,
   good: (seen: Seen) => boolean,
-  timeoutMs = 20_000,
+  timeoutMs = 30_000,
 ): Promise<Seen> {
   let last: Seen | undefined;
   const read = async (): Promise<{ seen: Seen } | false> => {

@@ -26,7 +26,7 @@ async function smoke(...words: string[]): Promise<{ code: unknown; report: Smoke
 
 /** Nothing is left that could be sold or is under way. */
 async function expectClean({ sku, orderId }: SmokeReport): Promise<void> {
-  expect(await system.api.stock(sku)).toMatchObject({ onHand: 0, reserved: 0 });
+  await expect.poll(() => system.api.stock(sku)).toMatchObject({ onHand: 0, reserved: 0 });
   const order = await system.api.order(orderId!);
   expect(['COMPLETED', 'CANCELLED', 'PAYMENT_FAILED', 'REJECTED']).toContain(order.status);
 }
