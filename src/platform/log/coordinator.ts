@@ -49,12 +49,15 @@ export interface Candidate {
 
 export interface Candidacy {
   readonly elected: boolean;
+  /** Whether it is known if another process is elected: not before the first vote of a session. */
+  readonly voted: boolean;
   /** Gives up the candidacy, and the office where it was elected, without calling back. */
   withdraw(): Promise<void>;
 }
 
 interface Campaign extends Candidate {
   elected: boolean;
+  voted: boolean;
 }
 
 export class Coordinator {
@@ -76,12 +79,15 @@ export class Coordinator {
 
   /** Stands for election, again and again, until withdrawn. */
   campaign(candidate: Candidate): Candidacy {
-    const campaign: Campaign = { ...candidate, elected: false };
+    const campaign: Campaign = { ...candidate, elected: false, voted: false };
     this.#campaigns.add(campaign);
     this.#pause.end();
     return {
       get elected() {
         return campaign.elected;
+      },
+      get voted() {
+        return campaign.voted;
       },
       withdraw: async () => {
         this.#campaigns.delete(campaign);
@@ -163,8 +169,10 @@ export class Coordinator {
       open.map(({ key }) => key ?? null),
     ]);
     for (const { name, locked } of rows) {
-      if (!locked || this.#client !== client) continue;
+      if (this.#client !== client) continue;
       const campaign = open.find((candidate) => candidate.name === name)!;
+      campaign.voted = true;
+      if (!locked) continue;
       if (!this.#campaigns.has(campaign)) {
         await this.#unlock(client, campaign);
         continue;
@@ -188,6 +196,7 @@ export class Coordinator {
   #depose(): void {
     this.#client = undefined;
     for (const campaign of this.#campaigns) {
+      campaign.voted = false;
       if (!campaign.elected) continue;
       campaign.elected = false;
       campaign.onDeposed();

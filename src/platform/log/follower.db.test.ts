@@ -25,9 +25,9 @@ interface FollowingProcess {
 }
 
 /** A process that follows the log under the name of a consumer. */
-async function followingProcess(url: string): Promise<FollowingProcess> {
+async function followingProcess(url: string, electionUrl = url): Promise<FollowingProcess> {
   const database = new Database({ url, poolSize: 2, statementTimeoutMs: 5_000, applicationName: 'test' });
-  const coordinator = consumerCoordinator(url, logger);
+  const coordinator = consumerCoordinator(electionUrl, logger);
   const bus = await PostgresBus.open(database, coordinator);
   const one: FollowingProcess = {
     follower: new Follower({
@@ -62,5 +62,19 @@ test('whoever reads on for another process forgets what it remembered: the other
     await until('the second to read on', () => second.forgotten > 0);
   } finally {
     await second.stop();
+  }
+});
+
+test('before it knows whether another process reads, it does not take itself for one that has nothing to read', async () => {
+  const url = await postgres.createDatabase();
+  const unknowing = await followingProcess(url, 'postgres://nobody@127.0.0.1:1/nothing');
+  const reading = await followingProcess(url);
+  const standingBy = await followingProcess(url);
+  try {
+    await until('one of the others to read', () => reading.forgotten + standingBy.forgotten > 0);
+    await until('both to know who reads', () => reading.follower.lag().events + standingBy.follower.lag().events === 0);
+    expect(unknowing.follower.lag()).toEqual({ events: 1, ageMs: 0 });
+  } finally {
+    for (const process of [unknowing, reading, standingBy]) await process.stop();
   }
 });

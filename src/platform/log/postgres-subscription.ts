@@ -211,8 +211,8 @@ export class PostgresSubscription implements Subscription {
   }
 
   lag(): Lag {
-    // What another process reads is not behind here.
-    if (this.#candidacy && !this.#candidacy.elected) return { events: 0, ageMs: 0 };
+    // What another process reads is not behind here; whether one does is not known before the vote.
+    if (this.#candidacy && !this.#candidacy.elected) return { events: this.#candidacy.voted ? 0 : 1, ageMs: 0 };
     if (this.#takingOver) return { events: 1, ageMs: 0 };
     if (this.#next === undefined)
       return { events: Math.max(1, this.#catchUp.length), ageMs: this.#ageMs(this.#catchUp[0]) };
