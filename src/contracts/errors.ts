@@ -50,6 +50,7 @@ export const ERRORS = {
   SHIPMENT_ON_HOLD: { status: 409, title: 'The shipment is paused by a hold or a cancellation of its order' },
   STOCK_INSUFFICIENT: { status: 409, title: 'The adjustment would leave less stock than is reserved' },
   API_KEY_SHOWN: { status: 409, title: 'The request made an API key before, which was shown then and is kept nowhere' },
+  API_KEY_EXPIRED: { status: 409, title: 'The API key has ended, and no new end was given' },
   API_KEY_EXISTS: { status: 409, title: 'There is an API key of this name; names are never used twice' },
   VERSION_MISMATCH: {
     status: 412,

@@ -1,11 +1,23 @@
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Database } from '#platform/database/database.ts';
-import { isUniqueViolation } from '#platform/database/failures.ts';
 import type { AuditedBy } from '#platform/http/audit-entries.ts';
-import { type RequestKey, storedReply } from '#platform/http/idempotency.ts';
+import type { RequestKey } from '#platform/http/idempotency.ts';
 import { Problem } from '#platform/http/problems.ts';
 import type { Principal } from '#platform/http/server.ts';
 import { Lru } from '#platform/runtime/lru.ts';
+import {
+  findKey,
+  insertKey,
+  type KeyDescription,
+  listKeys,
+  newKey,
+  noteUse,
+  prefixOf,
+  refuseShown,
+  revokeKey,
+  rotateKey,
+  type StoredKey,
+} from './key-store.ts';
 
 /** Keys of the API: random, stored as hashes, looked up once and remembered for a short time. */
 
@@ -13,47 +25,36 @@ const REMEMBERED_MAX = 10_000;
 /** A revoked key works at most this long in a process that knew it. */
 const REMEMBER_MS = 10_000;
 const KEY_LENGTH_MAX = 500;
+/** That a key was used is noted at most so often by each process. */
+const NOTE_USE_MS = 60_000;
 export const BOOTSTRAP_NAME = 'bootstrap';
 
 export function hashKey(key: string): string {
   return createHash('sha256').update(key).digest('hex');
 }
 
-const KEY_BYTES = 32;
-
-export function newKey(): string {
-  return `olms_${randomBytes(KEY_BYTES).toString('base64url')}`;
-}
-
-/** What an `Authorization` header bears; empty where it is no bearer. */
-function bearerOf(header: string | undefined): string {
-  return header !== undefined && /^bearer /i.test(header) ? header.slice(7).trim() : '';
-}
-
-/** A key that is to be made. */
-export interface NewKey {
-  readonly name: string;
-  /** Whom it belongs to. */
-  readonly client: string;
-  readonly role: Principal['role'];
+/** A key that was made, or its new secret; shown this once. */
+export interface ShownKey {
+  readonly key: string;
+  readonly prefix: string;
 }
 
 export class ApiKeys {
   readonly #database: Database;
   readonly #bootstrapHash: Buffer | undefined;
+  readonly #production: boolean;
   readonly #known = new Lru<{ principal: Principal | undefined; untilMs: number }>(REMEMBERED_MAX);
+  /** When a use was noted last, by the name of the key. */
+  readonly #noted = new Lru<number>(REMEMBERED_MAX);
 
-  constructor(database: Database, bootstrapKey: string) {
+  constructor(database: Database, bootstrapKey: string, production = false) {
     this.#database = database;
     this.#bootstrapHash = bootstrapKey === '' ? undefined : Buffer.from(hashKey(bootstrapKey), 'hex');
+    this.#production = production;
   }
 
-  /** The caller behind an `Authorization` header, or undefined. Calls `beforeLookup`, which may throw, before it asks the database. */
-  authenticate(
-    header: string | undefined,
-    beforeLookup?: () => void,
-  ): Principal | undefined | Promise<Principal | undefined> {
-    const key = bearerOf(header);
+  /** The caller who has this key, or undefined. Calls `beforeLookup`, which may throw, before it asks the database. */
+  authenticate(key: string, beforeLookup?: () => void): Principal | undefined | Promise<Principal | undefined> {
     if (key === '' || key.length > KEY_LENGTH_MAX) return undefined;
     const hash = hashKey(key);
     const known = this.#known.get(hash);
@@ -66,103 +67,78 @@ export class ApiKeys {
   }
 
   async #lookup(hash: string): Promise<Principal | undefined> {
-    const [row] = await this.#database.query<{ name: string; client: string; role: Principal['role'] }>(
-      'select name, coalesce(client, name) as client, role from gateway.api_keys where key_hash = $1 and revoked_at is null',
-      [hash],
-    );
-    return this.#remember(hash, row && { name: row.name, client: row.client, role: row.role });
+    const found = await findKey(this.#database, hash);
+    const untilMs = found?.until?.getTime() ?? Number.POSITIVE_INFINITY;
+    if (!found || untilMs <= Date.now()) return this.#remember(hash, undefined);
+    this.#noteUse(found.principal.name);
+    return this.#remember(hash, found.principal, untilMs);
   }
 
-  #remember(hash: string, principal: Principal | undefined): Principal | undefined {
-    this.#known.set(hash, { principal, untilMs: Date.now() + REMEMBER_MS });
+  #remember(hash: string, principal: Principal | undefined, untilMs = Number.POSITIVE_INFINITY): Principal | undefined {
+    this.#known.set(hash, { principal, untilMs: Math.min(untilMs, Date.now() + REMEMBER_MS) });
     return principal;
+  }
+
+  /** Nobody waits for it, and where it fails the next use is noted instead. */
+  #noteUse(name: string): void {
+    const nowMs = Date.now();
+    if (nowMs - (this.#noted.get(name) ?? 0) < NOTE_USE_MS) return;
+    this.#noted.set(name, nowMs);
+    noteUse(this.#database, name).catch(() => this.#noted.delete(name));
   }
 
   /**
    * A new key of a client, shown this once; undefined where the name is taken. It is stored as a hash, so a repeat of the request
    * cannot be answered alike: it throws API_KEY_SHOWN.
    */
-  async create({ name, client, role }: NewKey, by: AuditedBy, request?: RequestKey): Promise<string | undefined> {
-    const key = newKey();
-    const made = await this.#unlessKept(
-      `with made as (
-         insert into gateway.api_keys (name, key_hash, role, client)
-         select $1::text, $2::text, $3::text, $7::text where not exists (select 1 from log.idempotency_keys where key = $4::text)
-         on conflict do nothing returning name
-       ), kept as (
-         insert into log.idempotency_keys (key, request_hash, status, answer)
-         select $4::text, $5::text, 201, $6::json from made where $4::text is not null
-       ), audited as (
-         insert into log.audit_entries (actor, action, subject, after, correlationid)
-         select $8, 'api_key.created', name, $6::json, $9 from made
-       )
-       select name from made`,
-      [
-        name,
-        hashKey(key),
-        role,
-        request?.key ?? null,
-        request?.requestHash ?? null,
-        JSON.stringify({ name, client, role }),
-        client,
-        by.actor,
-        by.correlationId,
-      ],
-    );
-    if (made.length > 0) return key;
-    if ((await storedReply(this.#database, request)) !== undefined)
-      throw new Problem(
-        'API_KEY_SHOWN',
-        `This request made the key ${name} before, and showed it then. If that answer was lost, revoke the key and create one of another name.`,
-      );
+  async create(described: KeyDescription, by: AuditedBy, request?: RequestKey): Promise<ShownKey | undefined> {
+    const key = newKey(this.#production);
+    const prefix = prefixOf(key);
+    const made = await insertKey(this.#database, described, { hash: hashKey(key), prefix }, by, request);
+    if (made) return { key, prefix };
+    await refuseShown(this.#database, described.name, request);
     return undefined;
   }
 
-  /** None where another request with the same `Idempotency-Key` was faster. */
-  async #unlessKept(text: string, values: unknown[]): Promise<unknown[]> {
-    return this.#database
-      .query(text, values)
-      .catch((error: unknown) => (isUniqueViolation(error) ? [] : Promise.reject(error as Error)));
+  /**
+   * Another secret of a key, shown this once; the one before is good for so much longer. Throws NOT_FOUND, API_KEY_EXPIRED
+   * where it has ended and is given no new end, and API_KEY_SHOWN for a repeat.
+   */
+  async rotate(
+    name: string,
+    { overlapSeconds, expiresAt }: { readonly overlapSeconds: number; readonly expiresAt?: string | undefined },
+    by: AuditedBy,
+    request?: RequestKey,
+  ): Promise<ShownKey & { readonly of: StoredKey; readonly previousUntil: Date }> {
+    this.#known.clear();
+    await refuseShown(this.#database, name, request);
+    const [of] = await listKeys(this.#database, name);
+    if (!of || of.revokedAt !== null) throw new Problem('NOT_FOUND', 'There is no such key in force.');
+    const ends = expiresAt ?? of.expiresAt;
+    if (ends !== undefined && Date.parse(ends) <= Date.now())
+      throw new Problem(
+        'API_KEY_EXPIRED',
+        `The key ${name} ended at ${ends}. Say with expiresAt when it ends from now on.`,
+      );
+    const key = newKey(this.#production);
+    const prefix = prefixOf(key);
+    const rotation = { hash: hashKey(key), prefix, overlapSeconds, expiresAt };
+    const rotated = await rotateKey(this.#database, of, rotation, by, request);
+    if (!rotated) {
+      await refuseShown(this.#database, name, request);
+      throw new Problem('UNAVAILABLE', `The key ${name} was changed by another request at the same time. Try again.`);
+    }
+    return { key, prefix, of: { ...of, expiresAt: ends }, previousUntil: rotated.previousUntil };
   }
 
-  async list(): Promise<{ name: string; client: string; role: string; createdAt: Date; revokedAt: Date | null }[]> {
-    const rows = await this.#database.query<{
-      name: string;
-      client: string;
-      role: string;
-      created_at: Date;
-      revoked_at: Date | null;
-    }>(
-      'select name, coalesce(client, name) as client, role, created_at, revoked_at from gateway.api_keys order by name limit 1000',
-    );
-    return rows.map((row) => ({
-      name: row.name,
-      client: row.client,
-      role: row.role,
-      createdAt: row.created_at,
-      revokedAt: row.revoked_at,
-    }));
+  /** The keys by name, those that were revoked too. */
+  list(): Promise<StoredKey[]> {
+    return listKeys(this.#database);
   }
 
   /** False where no such key is in force, and this request did not revoke it before. */
-  async revoke(name: string, by: AuditedBy, key?: RequestKey): Promise<boolean> {
+  revoke(name: string, by: AuditedBy, request?: RequestKey): Promise<boolean> {
     this.#known.clear();
-    const revoked = await this.#unlessKept(
-      `with revoked as (
-         update gateway.api_keys set revoked_at = now()
-         where name = $1 and revoked_at is null
-           and not exists (select 1 from log.idempotency_keys where key = $2::text)
-         returning name, coalesce(client, name) as client, role
-       ), kept as (
-         insert into log.idempotency_keys (key, request_hash, status, answer)
-         select $2::text, $3::text, 204, 'null' from revoked where $2::text is not null
-       ), audited as (
-         insert into log.audit_entries (actor, action, subject, before, correlationid)
-         select $4, 'api_key.revoked', name, row_to_json(revoked), $5 from revoked
-       )
-       select name from revoked`,
-      [name, key?.key ?? null, key?.requestHash ?? null, by.actor, by.correlationId],
-    );
-    return revoked.length > 0 || (await storedReply(this.#database, key)) !== undefined;
+    return revokeKey(this.#database, name, by, request);
   }
 }

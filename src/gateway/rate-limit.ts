@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { Cache } from '#platform/cache/cache.ts';
 import { Problem } from '#platform/http/problems.ts';
+import { callerId, type Principal } from '#platform/http/principal.ts';
 
 const WINDOW_MS = 1_000;
 const POLICY = 'second';
@@ -14,10 +15,10 @@ export function limitRates(app: FastifyInstance, perSecond: number, cache: Cache
   if (perSecond <= 0) return;
   const policy = `"${POLICY}";q=${perSecond};w=${WINDOW_MS / 1000}`;
   app.addHook('onRequest', async (request, reply) => {
-    const name = request.principal?.name as string | undefined;
+    const principal = request.principal as Principal | undefined;
     // What is public has no key; health and metrics must answer in any case.
-    if (name === undefined) return;
-    const taken = await cache.take(`rate:${name}`, perSecond, WINDOW_MS);
+    if (!principal) return;
+    const taken = await cache.take(`rate:${callerId(principal)}`, perSecond, WINDOW_MS);
     if (!taken) return;
     const waitS = Math.max(1, Math.ceil(taken.waitMs / 1000));
     const headers = { 'ratelimit-policy': policy, ratelimit: `"${POLICY}";r=${taken.remaining};t=${waitS}` };

@@ -1,19 +1,22 @@
 import { join } from 'node:path';
 import { MemoryCache } from '#platform/cache/memory-cache.ts';
-import { readSettings } from '#platform/runtime/settings.ts';
+import { isProduction, readSettings } from '#platform/runtime/settings.ts';
 import type { ServiceDefinition } from '#platform/service.ts';
 import { ApiKeys } from './api-keys.ts';
+import { Callers } from './callers.ts';
 import { gatewayConfig, gatewaySettings } from './settings.ts';
 import { limitRates } from './rate-limit.ts';
+import { meRoute } from './me.ts';
 import { apiKeyRoutes } from './routes.ts';
 import { streamRoutes } from './stream-routes.ts';
 import { Stream } from './stream.ts';
+import { Tokens } from './tokens.ts';
 
 /** The front door: who may call. The routes behind it belong to the services. */
 export const gateway: ServiceDefinition = {
   name: 'gateway',
   summary: 'The front door: who may call, and live events',
-  tags: [{ name: 'api keys', description: 'Who may call' }],
+  tags: [{ name: 'api keys', description: 'Who may call, and what' }],
   frontDoor: true,
   migrations: join(import.meta.dirname, 'migrations'),
   settings: gatewaySettings,
@@ -23,7 +26,21 @@ export const gateway: ServiceDefinition = {
       : [],
   create({ env, database, bus, cache, logger, metrics, publicUrl = () => '', adminKey = '' }) {
     const config = gatewayConfig(env);
-    const keys = new ApiKeys(database, config.bootstrapApiKey || adminKey);
+    const keys = new ApiKeys(database, config.bootstrapApiKey || adminKey, isProduction(env));
+    const tokens =
+      config.oidcIssuer === ''
+        ? undefined
+        : new Tokens({
+            issuer: config.oidcIssuer,
+            audience: config.oidcAudience,
+            jwksUrl: config.oidcJwksUrl,
+            rolesClaim: config.oidcRolesClaim,
+            customerClaim: config.oidcCustomerClaim,
+            nameClaim: config.oidcNameClaim,
+            refreshMs: config.oidcJwksRefreshMs,
+            logger,
+          });
+    const callers = new Callers(keys, tokens);
     const stream = new Stream({
       bus,
       cache,
@@ -35,17 +52,24 @@ export const gateway: ServiceDefinition = {
       publicUrl,
     });
     return {
-      authenticate: (authorization, beforeLookup) => keys.authenticate(authorization, beforeLookup),
-      checks: () => ({ stream: { ...stream.healthy(), optional: true } }),
+      authenticate: (authorization, beforeLookup) => callers.authenticate(authorization, beforeLookup),
+      checks: () => ({
+        stream: { ...stream.healthy(), optional: true },
+        ...(tokens && { tokens: tokens.healthy() }),
+      }),
       routes(app) {
         // Counting together costs every call a way to Redis; nobody asked for that by default.
         const { asked } = readSettings({ asked: { ...gatewaySettings.rateLimitPerSecond, default: 0 } }, env);
         limitRates(app, config.rateLimitPerSecond, (asked > 0 ? cache : undefined) ?? new MemoryCache());
+        meRoute(app);
         apiKeyRoutes(app, keys);
-        streamRoutes(app, stream, (authorization) => keys.authenticate(authorization));
+        streamRoutes(app, stream, (authorization) => callers.authenticate(authorization));
       },
-      async start() {},
-      stop: () => stream.close(),
+      start: async () => tokens?.start(),
+      async stop() {
+        await tokens?.stop();
+        await stream.close();
+      },
     };
   },
 };

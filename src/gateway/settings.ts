@@ -17,6 +17,54 @@ export const gatewaySettings = {
     meaning:
       'An admin key that works from the first start, in production at least 32 characters; use it to create the others with POST /api-keys',
   },
+  oidcIssuer: {
+    type: 'string',
+    env: 'OIDC_ISSUER',
+    default: '',
+    meaning:
+      'OpenID Connect issuer whose tokens people and customers may call with, exactly as `iss` in them names it; empty: API keys alone open the API',
+  },
+  oidcAudience: {
+    type: 'string',
+    env: 'OIDC_AUDIENCE',
+    default: '',
+    meaning:
+      'What `aud` of a token must name; required with OIDC_ISSUER, since a token for another program is not meant for us',
+  },
+  oidcJwksUrl: {
+    type: 'string',
+    env: 'OIDC_JWKS_URL',
+    default: '',
+    meaning: 'Where the issuer publishes its keys; empty: where `/.well-known/openid-configuration` of the issuer says',
+  },
+  oidcJwksRefreshMs: {
+    type: 'integer',
+    min: 1_000,
+    max: 3_600_000,
+    env: 'OIDC_JWKS_REFRESH_MS',
+    default: 60_000,
+    meaning:
+      'How often the keys of the issuer are read again. No token causes that, so one that is signed with a newer key is refused until then',
+  },
+  oidcRolesClaim: {
+    type: 'string',
+    env: 'OIDC_ROLES_CLAIM',
+    default: 'roles',
+    meaning:
+      'Claim of a token with roles and permissions: a list, or a text with spaces; `realm_access.roles` names one inside of objects',
+  },
+  oidcCustomerClaim: {
+    type: 'string',
+    env: 'OIDC_CUSTOMER_CLAIM',
+    default: 'sub',
+    meaning: 'Claim of a token with the `customerId` of who has the role `customer`',
+  },
+  oidcNameClaim: {
+    type: 'string',
+    env: 'OIDC_NAME_CLAIM',
+    default: 'sub',
+    meaning: 'Claim of a token that says who somebody is in events and audit entries; one that its owner cannot change',
+  },
   rateLimitPerSecond: {
     type: 'integer',
     env: 'RATE_LIMIT_PER_SECOND',
@@ -48,13 +96,50 @@ export const gatewaySettings = {
 
 const BOOTSTRAP_KEY_LENGTH_MIN = 32;
 
-/** The settings in force; throws for a bootstrap key that could be guessed, where that matters. */
+/** The settings in force; throws for a bootstrap key that could be guessed, where that matters, and for an issuer whose tokens could not be told from others. */
 export function gatewayConfig(env: Environment): Values<typeof gatewaySettings> {
   const config = readSettings(gatewaySettings, env);
+  checkIssuer(config, isProduction(env));
   const { length } = config.bootstrapApiKey;
   if (length > 0 && length < BOOTSTRAP_KEY_LENGTH_MIN && isProduction(env))
     throw new Error(
       `Configuration: OLMS_BOOTSTRAP_API_KEY must have at least ${BOOTSTRAP_KEY_LENGTH_MIN} characters in production. Make one with: openssl rand -base64 32`,
     );
   return config;
+}
+
+const LOOPBACK: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]']);
+
+function checkIssuer(
+  {
+    oidcIssuer,
+    oidcAudience,
+    oidcJwksUrl,
+  }: Pick<Values<typeof gatewaySettings>, 'oidcIssuer' | 'oidcAudience' | 'oidcJwksUrl'>,
+  production: boolean,
+): void {
+  if (oidcIssuer === '') {
+    if (oidcAudience !== '' || oidcJwksUrl !== '')
+      throw new Error('Configuration: set OIDC_ISSUER, too: without it no token is accepted');
+    return;
+  }
+  if (oidcAudience === '')
+    throw new Error(
+      'Configuration: set OIDC_AUDIENCE to what the issuer calls this API: without it, tokens for other programs would open it',
+    );
+  for (const [name, url] of [
+    ['OIDC_ISSUER', oidcIssuer],
+    ['OIDC_JWKS_URL', oidcJwksUrl],
+  ] as const) {
+    if (url === '') continue;
+    const { protocol = '', hostname = '' } = URL.canParse(url) ? new URL(url) : {};
+    if (protocol !== 'https:' && protocol !== 'http:')
+      throw new Error(
+        `Configuration: ${name} must be a URL, such as https://login.example.com/, not ${JSON.stringify(url)}`,
+      );
+    if (production && protocol !== 'https:' && !LOOPBACK.has(hostname))
+      throw new Error(
+        `Configuration: ${name} must be https in production: whoever answers in its place lets anybody in`,
+      );
+  }
 }

@@ -55,7 +55,7 @@ describe('an audit entry', () => {
     const made = { name, client: name, role: 'client' };
     expect(keys.map(shown)).toEqual([
       ['bootstrap', 'api_key.revoked', made, null],
-      ['bootstrap', 'api_key.created', null, made],
+      ['bootstrap', 'api_key.created', null, { ...made, prefix: key.slice(0, 14) }],
     ]);
     expect(JSON.stringify(keys)).not.toContain(key);
   });

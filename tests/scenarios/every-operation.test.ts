@@ -65,6 +65,7 @@ describe('every operation', () => {
     await api.get('/invoices?limit=2');
     await api.dashboard();
     await api.parked();
+    await api.get('/me');
     await api.get('/api-keys');
     await api.get('/audit-entries?limit=2');
     for (const path of [
@@ -203,6 +204,12 @@ describe('every operation', () => {
     const once = { body: { name: `${name}-once`, role: 'reader' }, key: randomUUID() };
     await api.ok('POST', '/api-keys', once);
     expect(refused(await api.call('POST', '/api-keys', once))).toEqual([409, 'API_KEY_SHOWN']);
+    await api.ok('POST', `/api-keys/${name}/rotate`, { body: { overlapSeconds: 60 } });
+    const expiresAt = new Date(Date.now() + 500).toISOString();
+    await api.ok('POST', '/api-keys', { body: { name: `${name}-short`, role: 'reader', expiresAt } });
+    await until('the end of the key', () => Date.now() > Date.parse(expiresAt));
+    const ended = await api.call('POST', `/api-keys/${name}-short/rotate`, { body: {} });
+    expect(refused(ended)).toEqual([409, 'API_KEY_EXPIRED']);
     expect((await api.call('DELETE', `/api-keys/${name}`)).status).toBe(204);
     expect((await api.call('PUT', '/locations/north', { body: {}, key: randomUUID() })).status).toBe(201);
     const much = { body: { sku, location: 'north', onHand: 1_000_000_000, reason: 'count' }, key: randomUUID() };

@@ -15,6 +15,7 @@ import type {
   ImportedOrders,
   Invoice,
   Location,
+  Me,
   NewApiKey,
   Notification,
   Order,
@@ -29,6 +30,8 @@ import type {
   ReasonCode,
   Review,
   Role,
+  RotatedApiKey,
+  Scope,
   Shipment,
   Stock,
   StockAdjustment,
@@ -41,10 +44,20 @@ export interface RevokeApiKeyParameters {
   readonly name: string;
 }
 
+export interface RotateApiKeyParameters {
+  readonly name: string;
+}
+
 export interface ListAuditEntriesParameters {
   /** Name of an API key, or SKU */
   readonly subject?: string | undefined;
-  readonly action?: 'api_key.created' | 'api_key.revoked' | 'product.put' | 'stock.adjusted' | undefined;
+  readonly action?:
+    | 'api_key.created'
+    | 'api_key.rotated'
+    | 'api_key.revoked'
+    | 'product.put'
+    | 'stock.adjusted'
+    | undefined;
   /** Entries per page, at most 200; 50 by default */
   readonly limit?: number | string | undefined;
 }
@@ -321,8 +334,14 @@ export class OlmsClient extends ClientCore {
     body: {
       /** Whom the key belongs to; an Idempotency-Key counts for all keys of one client, so a new key can follow an old one. By default the name of the key */
       readonly client?: string;
+      /** The `customerId` whose orders a key with the role `customer` shows */
+      readonly customer?: string;
+      /** When the key ends; never where it is not given */
+      readonly expiresAt?: string;
       readonly name: string;
-      readonly role: Role;
+      readonly role?: Role;
+      /** Roles and permissions that together are all that the key may */
+      readonly scopes?: readonly Scope[];
     },
     options?: ChangeOptions,
   ): Promise<NewApiKey> {
@@ -332,6 +351,20 @@ export class OlmsClient extends ClientCore {
   /** Revoke an API key */
   revokeApiKey(parameters: RevokeApiKeyParameters, options?: ChangeOptions): Promise<void> {
     return this.read({ method: 'DELETE', path: '/api-keys/{name}', parameters, keyed: true }, options);
+  }
+
+  /** Give an API key another secret; it is shown this once */
+  rotateApiKey(
+    parameters: RotateApiKeyParameters,
+    body?: {
+      /** When the key ends; never where it is not given */
+      readonly expiresAt?: string;
+      /** How much longer the secret of before is good: a day by default; 0 where somebody else may know it */
+      readonly overlapSeconds?: number;
+    },
+    options?: ChangeOptions,
+  ): Promise<RotatedApiKey> {
+    return this.read({ method: 'POST', path: '/api-keys/{name}/rotate', parameters, body, keyed: true }, options);
   }
 
   /** The events as an AsyncAPI 3.0 document */
@@ -384,6 +417,11 @@ export class OlmsClient extends ClientCore {
   /** Create a location */
   putLocation(parameters: PutLocationParameters, body?: PutLocation, options?: ChangeOptions): Promise<Location> {
     return this.read({ method: 'PUT', path: '/locations/{name}', parameters, body, keyed: true }, options);
+  }
+
+  /** Who you are, and what you may */
+  readMe(options?: CallOptions): Promise<Me> {
+    return this.read({ method: 'GET', path: '/me' }, options);
   }
 
   /** Prometheus metrics */

@@ -50,14 +50,37 @@ export type ApiKey = {
   readonly client: string;
   /** RFC 3339, UTC */
   readonly createdAt: string;
+  readonly customer?: string;
+  /** RFC 3339, UTC */
+  readonly expiresAt?: string;
+  /** To the minute; absent: not yet, or before that was noted */
+  readonly lastUsedAt?: string;
   readonly name: string;
+  /** How the key begins; unknown of old keys */
+  readonly prefix?: string;
+  /** How long the secret before the last rotation is good */
+  readonly previousUntil?: string;
   /** RFC 3339, UTC */
   readonly revokedAt: string | null;
-  readonly role: Role;
+  /** `scoped`: what `scopes` say */
+  readonly role:
+    | 'reader'
+    | 'client'
+    | 'operator'
+    | 'admin'
+    | 'customer'
+    | 'support'
+    | 'warehouse'
+    | 'finance'
+    | 'reviewer'
+    | 'scoped';
+  /** RFC 3339, UTC */
+  readonly rotatedAt?: string;
+  readonly scopes?: readonly string[];
 };
 
 export type AuditEntry = {
-  readonly action: 'api_key.created' | 'api_key.revoked' | 'product.put' | 'stock.adjusted';
+  readonly action: 'api_key.created' | 'api_key.rotated' | 'api_key.revoked' | 'product.put' | 'stock.adjusted';
   /** Name of the API key */
   readonly actor: string;
   /** What it became; null where it is gone */
@@ -236,6 +259,7 @@ export type ImportedOrders = {
       | 'SHIPMENT_ON_HOLD'
       | 'STOCK_INSUFFICIENT'
       | 'API_KEY_SHOWN'
+      | 'API_KEY_EXPIRED'
       | 'API_KEY_EXISTS'
       | 'VERSION_MISMATCH'
       | 'PAYLOAD_TOO_LARGE'
@@ -356,13 +380,93 @@ export type Location = {
   readonly name: string;
 };
 
+export type Me = {
+  /** Whom the key belongs to */
+  readonly client?: string;
+  /** The `customerId` whose orders are all that you see */
+  readonly customer?: string;
+  /** When the key or token ends; absent: it does not */
+  readonly expiresAt?: string;
+  readonly kind: 'key' | 'person' | 'customer' | 'service';
+  /** As events and audit entries name you */
+  readonly name: string;
+  /** All that you may */
+  readonly permissions: readonly (
+    | 'me:read'
+    | 'orders:read'
+    | 'orders:place'
+    | 'orders:cancel'
+    | 'orders:amend'
+    | 'orders:hold'
+    | 'orders:complete'
+    | 'orders:import'
+    | 'events:read'
+    | 'returns:request'
+    | 'returns:receive'
+    | 'claims:open'
+    | 'refunds:request'
+    | 'products:read'
+    | 'products:write'
+    | 'stock:read'
+    | 'stock:adjust'
+    | 'locations:write'
+    | 'payments:read'
+    | 'payments:record'
+    | 'shipments:read'
+    | 'shipments:move'
+    | 'reviews:read'
+    | 'reviews:decide'
+    | 'notifications:read'
+    | 'invoices:read'
+    | 'dashboard:read'
+    | 'parked:read'
+    | 'parked:decide'
+    | 'metrics:read'
+    | 'audit:read'
+    | 'keys:manage'
+    | 'services:call'
+    | 'personal-data:read'
+    | 'notes:read'
+    | 'payment-tokens:read'
+  )[];
+  readonly roles: readonly (
+    | 'reader'
+    | 'client'
+    | 'operator'
+    | 'admin'
+    | 'customer'
+    | 'support'
+    | 'warehouse'
+    | 'finance'
+    | 'reviewer'
+    | 'service'
+  )[];
+};
+
 export type NewApiKey = {
   /** Whom the key belongs to; an Idempotency-Key counts for all keys of one client, so a new key can follow an old one. By default the name of the key */
   readonly client: string;
+  readonly customer?: string;
+  /** RFC 3339, UTC */
+  readonly expiresAt?: string;
   /** Shown this once; send it as a bearer */
   readonly key: string;
   readonly name: string;
-  readonly role: Role;
+  /** How the key begins, by which it is recognized */
+  readonly prefix: string;
+  /** `scoped`: what `scopes` say */
+  readonly role:
+    | 'reader'
+    | 'client'
+    | 'operator'
+    | 'admin'
+    | 'customer'
+    | 'support'
+    | 'warehouse'
+    | 'finance'
+    | 'reviewer'
+    | 'scoped';
+  readonly scopes?: readonly string[];
 };
 
 export type Notification = {
@@ -587,6 +691,7 @@ export type Order = {
         | 'SHIPMENT_ON_HOLD'
         | 'STOCK_INSUFFICIENT'
         | 'API_KEY_SHOWN'
+        | 'API_KEY_EXPIRED'
         | 'API_KEY_EXISTS'
         | 'VERSION_MISMATCH'
         | 'PAYLOAD_TOO_LARGE'
@@ -649,6 +754,7 @@ export type Order = {
         | 'SHIPMENT_ON_HOLD'
         | 'STOCK_INSUFFICIENT'
         | 'API_KEY_SHOWN'
+        | 'API_KEY_EXPIRED'
         | 'API_KEY_EXISTS'
         | 'VERSION_MISMATCH'
         | 'PAYLOAD_TOO_LARGE'
@@ -711,6 +817,7 @@ export type Order = {
         | 'SHIPMENT_ON_HOLD'
         | 'STOCK_INSUFFICIENT'
         | 'API_KEY_SHOWN'
+        | 'API_KEY_EXPIRED'
         | 'API_KEY_EXISTS'
         | 'VERSION_MISMATCH'
         | 'PAYLOAD_TOO_LARGE'
@@ -773,6 +880,7 @@ export type Order = {
         | 'SHIPMENT_ON_HOLD'
         | 'STOCK_INSUFFICIENT'
         | 'API_KEY_SHOWN'
+        | 'API_KEY_EXPIRED'
         | 'API_KEY_EXISTS'
         | 'VERSION_MISMATCH'
         | 'PAYLOAD_TOO_LARGE'
@@ -835,6 +943,7 @@ export type Order = {
         | 'SHIPMENT_ON_HOLD'
         | 'STOCK_INSUFFICIENT'
         | 'API_KEY_SHOWN'
+        | 'API_KEY_EXPIRED'
         | 'API_KEY_EXISTS'
         | 'VERSION_MISMATCH'
         | 'PAYLOAD_TOO_LARGE'
@@ -897,6 +1006,7 @@ export type Order = {
         | 'SHIPMENT_ON_HOLD'
         | 'STOCK_INSUFFICIENT'
         | 'API_KEY_SHOWN'
+        | 'API_KEY_EXPIRED'
         | 'API_KEY_EXISTS'
         | 'VERSION_MISMATCH'
         | 'PAYLOAD_TOO_LARGE'
@@ -959,6 +1069,7 @@ export type Order = {
         | 'SHIPMENT_ON_HOLD'
         | 'STOCK_INSUFFICIENT'
         | 'API_KEY_SHOWN'
+        | 'API_KEY_EXPIRED'
         | 'API_KEY_EXISTS'
         | 'VERSION_MISMATCH'
         | 'PAYLOAD_TOO_LARGE'
@@ -1021,6 +1132,7 @@ export type Order = {
         | 'SHIPMENT_ON_HOLD'
         | 'STOCK_INSUFFICIENT'
         | 'API_KEY_SHOWN'
+        | 'API_KEY_EXPIRED'
         | 'API_KEY_EXISTS'
         | 'VERSION_MISMATCH'
         | 'PAYLOAD_TOO_LARGE'
@@ -1083,6 +1195,7 @@ export type Order = {
         | 'SHIPMENT_ON_HOLD'
         | 'STOCK_INSUFFICIENT'
         | 'API_KEY_SHOWN'
+        | 'API_KEY_EXPIRED'
         | 'API_KEY_EXISTS'
         | 'VERSION_MISMATCH'
         | 'PAYLOAD_TOO_LARGE'
@@ -1145,6 +1258,7 @@ export type Order = {
         | 'SHIPMENT_ON_HOLD'
         | 'STOCK_INSUFFICIENT'
         | 'API_KEY_SHOWN'
+        | 'API_KEY_EXPIRED'
         | 'API_KEY_EXISTS'
         | 'VERSION_MISMATCH'
         | 'PAYLOAD_TOO_LARGE'
@@ -1207,6 +1321,7 @@ export type Order = {
         | 'SHIPMENT_ON_HOLD'
         | 'STOCK_INSUFFICIENT'
         | 'API_KEY_SHOWN'
+        | 'API_KEY_EXPIRED'
         | 'API_KEY_EXISTS'
         | 'VERSION_MISMATCH'
         | 'PAYLOAD_TOO_LARGE'
@@ -1616,6 +1731,7 @@ export type ProblemDetails = {
     | 'SHIPMENT_ON_HOLD'
     | 'STOCK_INSUFFICIENT'
     | 'API_KEY_SHOWN'
+    | 'API_KEY_EXPIRED'
     | 'API_KEY_EXISTS'
     | 'VERSION_MISMATCH'
     | 'PAYLOAD_TOO_LARGE'
@@ -1696,7 +1812,88 @@ export type Review = {
   readonly status: 'pending' | 'approved' | 'rejected' | 'closed';
 };
 
-export type Role = 'admin' | 'operator' | 'client' | 'reader';
+export type Role =
+  | 'reader'
+  | 'client'
+  | 'operator'
+  | 'admin'
+  | 'customer'
+  | 'support'
+  | 'warehouse'
+  | 'finance'
+  | 'reviewer';
+
+export type RotatedApiKey = {
+  /** Whom the key belongs to; an Idempotency-Key counts for all keys of one client, so a new key can follow an old one. By default the name of the key */
+  readonly client: string;
+  readonly customer?: string;
+  /** RFC 3339, UTC */
+  readonly expiresAt?: string;
+  /** Shown this once; send it as a bearer */
+  readonly key: string;
+  readonly name: string;
+  /** How the key begins, by which it is recognized */
+  readonly prefix: string;
+  /** RFC 3339, UTC */
+  readonly previousUntil: string;
+  /** `scoped`: what `scopes` say */
+  readonly role:
+    | 'reader'
+    | 'client'
+    | 'operator'
+    | 'admin'
+    | 'customer'
+    | 'support'
+    | 'warehouse'
+    | 'finance'
+    | 'reviewer'
+    | 'scoped';
+  readonly scopes?: readonly string[];
+};
+
+export type Scope =
+  | 'reader'
+  | 'client'
+  | 'operator'
+  | 'admin'
+  | 'support'
+  | 'warehouse'
+  | 'finance'
+  | 'reviewer'
+  | 'me:read'
+  | 'orders:read'
+  | 'orders:place'
+  | 'orders:cancel'
+  | 'orders:amend'
+  | 'orders:hold'
+  | 'orders:complete'
+  | 'orders:import'
+  | 'events:read'
+  | 'returns:request'
+  | 'returns:receive'
+  | 'claims:open'
+  | 'refunds:request'
+  | 'products:read'
+  | 'products:write'
+  | 'stock:read'
+  | 'stock:adjust'
+  | 'locations:write'
+  | 'payments:read'
+  | 'payments:record'
+  | 'shipments:read'
+  | 'shipments:move'
+  | 'reviews:read'
+  | 'reviews:decide'
+  | 'notifications:read'
+  | 'invoices:read'
+  | 'dashboard:read'
+  | 'parked:read'
+  | 'parked:decide'
+  | 'metrics:read'
+  | 'audit:read'
+  | 'keys:manage'
+  | 'personal-data:read'
+  | 'notes:read';
 
 export type Shipment = {
   readonly carrier?: string;

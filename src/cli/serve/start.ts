@@ -1,6 +1,6 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { newKey } from '#gateway/api-keys.ts';
+import { newKey } from '#gateway/key-store.ts';
 import { gatewaySettings } from '#gateway/settings.ts';
 import { recordRunning } from '#cli/running.ts';
 import { usablePort } from '#platform/runtime/listen.ts';

@@ -12,7 +12,7 @@ import { Id, limitOf, PageOf, pageParameters, strict, Text, Time, type View } fr
  * the change, so neither is there without the other.
  */
 
-const ACTIONS = ['api_key.created', 'api_key.revoked', 'product.put', 'stock.adjusted'] as const;
+const ACTIONS = ['api_key.created', 'api_key.rotated', 'api_key.revoked', 'product.put', 'stock.adjusted'] as const;
 
 /** Columns of `log.audit_entries` that a change fills in beside `action`, `subject`, `before` and `after`. */
 export interface AuditedBy {

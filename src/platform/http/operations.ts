@@ -14,7 +14,7 @@ import { apiPage, errorsPage } from './description/pages.ts';
 import { answer, type Answer } from './description/openapi.ts';
 import { LIVENESS_PATHS, METRICS_PATHS, READINESS_PATHS, summaryOf } from './process-paths.ts';
 import { Problem } from './problems.ts';
-import { forbidden, type Principal } from './server.ts';
+import { forbidden, type Principal } from './principal.ts';
 
 export interface OperationsOptions {
   readonly database: Database;

@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify, type RouteOptions } from 'fastify';
 import { ERRORS } from '#contracts/errors.ts';
-import { can, type Entitled, type Permission, rolesWith } from '#contracts/permissions.ts';
+import { can, type Permission } from '#contracts/permissions.ts';
 import { uuidv7 } from '#platform/runtime/uuid.ts';
 import type { Cause } from '#platform/processor/aggregate.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
@@ -15,25 +15,13 @@ import { type ConnectionLimits, limitConnections } from './limits/connections.ts
 import { Admission } from './limits/admission.ts';
 import { closeUnread } from './limits/answered.ts';
 import { exemplarOf, httpMetrics } from './metrics.ts';
+import { forbidden, type Principal } from './principal.ts';
 import { headProblem } from './request-head.ts';
 import { beginRequestTrace, endRequestTrace } from './request-trace.ts';
 import { PROCESS_PATHS } from './process-paths.ts';
 import { Problem, problemDocument, problemOf, sendProblem } from './problems.ts';
 import { isText, TEXT_FORMAT } from './schemas.ts';
 import { takeSeveral } from './several.ts';
-
-export type PrincipalKind = 'key' | 'person' | 'customer' | 'service';
-
-/** Who calls, and what they may: an API key, a person or a customer with a token; between processes also a service, or nobody that was asked. */
-export interface Principal extends Entitled {
-  readonly name: string;
-  /** By default a key, or a service where the role says so. */
-  readonly kind?: PrincipalKind;
-  /** Whom the key belongs to, where another key of the same client may follow it; by default the name. */
-  readonly client?: string;
-  /** The `customerId` whose orders are all that is there for this caller; undefined: all orders are. */
-  readonly customer?: string;
-}
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -217,16 +205,6 @@ function admit(request: FastifyRequest, principal: Principal, config: FastifyReq
   request.principal = principal;
 }
 
-/** Why a caller may not do something, and who may. */
-export function forbidden({ role, scopes = [] }: Principal, permission: Permission): Problem {
-  const yours = role === 'scoped' ? `the scopes ${scopes.join(', ')}` : `the role ${role}`;
-  return new Problem(
-    'FORBIDDEN',
-    `This needs the permission ${permission}, as these roles have it: ${rolesWith(permission).join(', ')}. You have ${yours}.`,
-    { headers: { 'www-authenticate': 'Bearer realm="olms", error="insufficient_scope"' } },
-  );
-}
-
 /** As RFC 6750 says: without a reason where no key was sent. */
 function unauthenticated({ headers }: FastifyRequest, behindGateway: boolean): Problem {
   return new Problem(
@@ -289,4 +267,4 @@ function notFound(app: FastifyInstance, request: FastifyRequest): Problem {
   });
 }
 
-export type { FastifyReply, FastifyRequest };
+export type { FastifyReply, FastifyRequest, Principal };

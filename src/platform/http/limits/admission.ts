@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from '#platform/telemetry/logger.ts';
 import { Problem } from '#platform/http/problems.ts';
-import type { Principal } from '#platform/http/server.ts';
+import { callerId, type Principal } from '#platform/http/principal.ts';
 import { Bodies } from './bodies.ts';
 import { networkOf } from './connections.ts';
 import { Guesses, keyPrefix } from './guesses.ts';
@@ -96,5 +96,5 @@ function isReading({ method }: FastifyRequest): boolean {
 /** A key or an address; undefined for other processes of the system, which hold back by themselves. */
 function callerOf({ principal, ip }: FastifyRequest): string | undefined {
   if (!principal) return `address ${networkOf(ip)}`;
-  return principal.role === 'service' ? undefined : `key ${principal.name}`;
+  return principal.role === 'service' ? undefined : `key ${callerId(principal)}`;
 }

@@ -16,7 +16,7 @@ const LOG_EVERY_MS = 10_000;
 const ADDRESSES_MAX = 10_000;
 
 /** How our own keys begin, and four characters more, which say whose old key it may be and open nothing. */
-const KEY_PREFIX = /^bearer +(olms_[\w-]{4})[\w-]{8}/i;
+const KEY_PREFIX = /^bearer +(olms_(?:live_|test_)?[\w-]{4})[\w-]{8}/i;
 
 /** The beginning of a key of ours that was offered; undefined for anything else, which may be a secret of another system. */
 export function keyPrefix(authorization: string | undefined): string | undefined {

@@ -1,7 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { isRole } from '#contracts/permissions.ts';
 import { Lru } from '#platform/runtime/lru.ts';
-import type { Principal } from '#platform/http/server.ts';
+import type { Principal } from '#platform/http/principal.ts';
 
 /**
  * Who calls and what they may, passed on from one process to another, with an early end, signed with the secret that
