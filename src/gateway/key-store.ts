@@ -20,7 +20,7 @@ export function newKey(production = false): string {
   return `olms_${production ? 'live' : 'test'}_${randomBytes(KEY_BYTES).toString('base64url')}`;
 }
 
-/** How a key begins, which tells it from others and opens nothing. */
+/** How a key begins, by which it is recognized; it opens nothing. */
 export function prefixOf(key: string): string {
   return key.slice(0, PREFIX_LENGTH);
 }

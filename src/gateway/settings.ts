@@ -96,7 +96,7 @@ export const gatewaySettings = {
 
 const BOOTSTRAP_KEY_LENGTH_MIN = 32;
 
-/** The settings in force; throws for a bootstrap key that could be guessed, where that matters, and for an issuer whose tokens could not be told from others. */
+/** The settings in force; throws for a bootstrap key that could be guessed, where that matters, and for an issuer whose tokens anybody could make, or that are for others. */
 export function gatewayConfig(env: Environment): Values<typeof gatewaySettings> {
   const config = readSettings(gatewaySettings, env);
   checkIssuer(config, isProduction(env));

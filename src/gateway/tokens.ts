@@ -53,7 +53,7 @@ const REMEMBERED_MAX = 10_000;
 const REMEMBER_MS = 60_000;
 const FIRST_RETRY_MS = 5_000;
 /** What callers are called by: no control characters, which would forge lines and separators. */
-const NAME = /^[^\u0000-\u001f\u007f]{1,100}$/;
+const NAME = /^\P{Cc}{1,100}$/u;
 const ROLES_MAX = 100;
 
 /** Whether a bearer is a JWT by its shape: a header that is a JSON object, a payload, a signature. */

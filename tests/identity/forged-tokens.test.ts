@@ -2,7 +2,7 @@ import { createHmac, createPrivateKey, createPublicKey, sign as signBytes } from
 import { createServer, type Server } from 'node:http';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { exportJWK, exportSPKI, importJWK, type JWTPayload } from 'jose';
-import { Issuer, signingKey, type SigningKey } from '#tests/support/issuer.ts';
+import { Issuer, type SigningKey, signingKey } from '#tests/support/issuer.ts';
 import { startTestSystem, type TestSystem } from '#tests/support/system.ts';
 import type { Problem } from '#tests/support/views.ts';
 

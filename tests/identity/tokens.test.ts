@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { gatewayConfig } from '#gateway/settings.ts';
-import { Api } from '#tests/support/api.ts';
+import type { Api } from '#tests/support/api.ts';
 import { Issuer, signingKey } from '#tests/support/issuer.ts';
 import { startTestSystem, type TestSystem } from '#tests/support/system.ts';
 import { until } from '#tests/support/until.ts';

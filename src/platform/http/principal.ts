@@ -21,7 +21,7 @@ export function kindOf({ kind, role }: Principal): PrincipalKind {
   return kind ?? (role === 'service' ? 'service' : 'key');
 }
 
-/** By what callers are told apart who have something each for themselves. Of people, several may have one name. */
+/** What distinguishes callers who have something each for themselves. Of people, several may have one name. */
 export function callerId({ name, kind, client }: Principal): string {
   return (kind === 'person' || kind === 'customer') && client !== undefined ? client : name;
 }
