@@ -100,9 +100,25 @@ export async function debianProgram(
   return { command, env: { LD_LIBRARY_PATH: libraries.join(delimiter) } };
 }
 
+const LISTS_ATTEMPTS = 20;
+const LISTS_RETRY_MS = 3_000;
+
+/** Only one process at a time may: whoever comes meanwhile is refused at once, and tries again. */
+async function updatePackageLists(folder: string): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await run('apt-get', ['update', '-qq'], folder);
+      return;
+    } catch (error) {
+      if (attempt === LISTS_ATTEMPTS || !(error as Error).message.includes('Could not get lock')) throw error;
+      await sleep(LISTS_RETRY_MS);
+    }
+  }
+}
+
 async function unpackWithDependencies(packageName: string, folder: string): Promise<void> {
   // Package lists may be missing in a fresh container, or name versions that are gone.
-  if (process.getuid?.() === 0) await run('apt-get', ['update', '-qq'], folder);
+  if (process.getuid?.() === 0) await updatePackageLists(folder);
   const plan = await run('apt-get', ['install', '--simulate', '--no-install-recommends', packageName], folder);
   const packages = [...plan.matchAll(/^Inst (\S+)/gm)].map((match) => match[1]!);
   const downloads = join(folder, 'downloads');
