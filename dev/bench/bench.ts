@@ -2,10 +2,11 @@ import { cpus, totalmem } from 'node:os';
 import { type Ceilings, measureCeilings, startCeilingServer } from './ceilings.ts';
 import { cluster } from './cluster-section.ts';
 import { type BenchContext, type CeilingContext, intake, level, life, million, perSecond } from './sections.ts';
+import { seen } from './seen-section.ts';
 import { CALLERS, wait } from './wait-section.ts';
 
 export interface BenchOptions {
-  /** Sections to run: ceilings always, then any of intake, life, wait, level, million; all by default. */
+  /** Sections to run: any of intake, life, wait, seen, level, million; all by default. */
   readonly only?: string;
   /** The cluster shape beside the single process, and nothing else. */
   readonly cluster?: boolean;
@@ -21,7 +22,9 @@ interface Line {
   readonly met: boolean | undefined;
 }
 
-const SECTIONS = ['intake', 'life', 'wait', 'level', 'million'] as const;
+const SECTIONS = ['intake', 'life', 'wait', 'seen', 'level', 'million'] as const;
+/** Of these each figure stands beside a ceiling. */
+const WITH_CEILINGS: readonly string[] = ['intake', 'life', 'wait'];
 
 /** A life's log beside that of plain SQL: the outbox, offsets and three services' copies of an order are the difference. */
 const WAL_RATIO_MAX = 4;
@@ -42,6 +45,16 @@ async function chosenLines(context: BenchContext, only: string | undefined): Pro
   const chosen = only?.split(',') ?? [...SECTIONS];
   const unknown = chosen.filter((name) => !(SECTIONS as readonly string[]).includes(name));
   if (unknown.length > 0) throw new Error(`Unknown section ${unknown.join(', ')}; there are ${SECTIONS.join(', ')}.`);
+  const lines: Line[] = chosen.some((name) => WITH_CEILINGS.includes(name))
+    ? await besideCeilings(context, chosen)
+    : [];
+  if (chosen.includes('seen')) lines.push(...(await seenLines(context)));
+  if (chosen.includes('level')) lines.push(...(await levelLines(context)));
+  if (chosen.includes('million')) lines.push(...(await millionLines(context)));
+  return lines;
+}
+
+async function besideCeilings(context: BenchContext, chosen: readonly string[]): Promise<Line[]> {
   const lines: Line[] = [];
   const server = await startCeilingServer();
   try {
@@ -53,8 +66,6 @@ async function chosenLines(context: BenchContext, only: string | undefined): Pro
   } finally {
     await server.stop();
   }
-  if (chosen.includes('level')) lines.push(...(await levelLines(context)));
-  if (chosen.includes('million')) lines.push(...(await millionLines(context)));
   return lines;
 }
 
@@ -162,6 +173,21 @@ async function waitLines(context: CeilingContext): Promise<Line[]> {
 }
 
 const kilobytes = (bytes: number): string => `${(bytes / 1000).toFixed(1)} kB`;
+
+async function seenLines(context: BenchContext): Promise<Line[]> {
+  const { seen: watched, unseen, ratio, seenUs, unseenUs, spanBytes, logBytes, scrapes } = await seen(context);
+  return [
+    {
+      what: 'whole life with metrics scraped, logs at info in a file and a tenth of the traces exported, against none of them',
+      figure: `${perSecond(watched)} / ${perSecond(unseen)} = ${ratio.toFixed(2)} × (${Math.round(seenUs)} against ${Math.round(unseenUs)} µs of Node each; ${megabytes(spanBytes)} of spans, ${megabytes(logBytes)} of logs, ${scrapes} scrapes)`,
+      ceiling: '',
+      target: '≥ 0.9 ×',
+      met: ratio >= 0.9,
+    },
+  ];
+}
+
+const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
 
 async function levelLines(context: BenchContext): Promise<Line[]> {
   const { firstSeconds, secondSeconds, rssMiB } = await level(context);

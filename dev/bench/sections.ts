@@ -61,7 +61,7 @@ async function betweenCeilings(
 
 type Usage = Awaited<ReturnType<SystemProcess['usage']>>;
 
-function usedPerOrder(before: Usage, after: Usage, orders: number): { nodeUs: number; postgresUs: number } {
+export function usedPerOrder(before: Usage, after: Usage, orders: number): { nodeUs: number; postgresUs: number } {
   return {
     nodeUs: ((after.cpuSeconds - before.cpuSeconds) * 1e6) / orders,
     postgresUs: ((after.postgresCpuSeconds - before.postgresCpuSeconds) * 1e6) / orders,

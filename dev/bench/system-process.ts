@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -39,11 +40,15 @@ export class SystemProcess extends MeasuredSystem {
     this.#stop = stop;
   }
 
-  /** Starts it; `dataFolder` may be one of an earlier run. */
-  static async start(env: Record<string, string> = {}, dataFolder?: string): Promise<SystemProcess> {
+  /** Starts it; `dataFolder` may be one of an earlier run, `logFile` takes what it logs. */
+  static async start(
+    env: Record<string, string> = {},
+    { dataFolder, logFile }: { readonly dataFolder?: string; readonly logFile?: string } = {},
+  ): Promise<SystemProcess> {
     const folder = dataFolder ?? (await mkdtemp(join(tmpdir(), 'olms-bench-')));
     const port = await freePort();
     const sandboxPort = await freePort();
+    const logFd = logFile === undefined ? 'inherit' : openSync(logFile, 'a');
     const child = spawn(
       process.execPath,
       [
@@ -61,14 +66,15 @@ export class SystemProcess extends MeasuredSystem {
           ...MEASURED_ENV,
           ...env,
         },
-        stdio: ['ignore', 'pipe', 'inherit'],
+        stdio: ['ignore', 'pipe', logFd],
       },
     );
+    if (typeof logFd === 'number') closeSync(logFd);
     const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
     await new Promise<void>((resolve, reject) => {
       const late = setTimeout(() => reject(new Error('the system did not start in time')), READY_TIMEOUT_MS);
       child.once('exit', (code) => reject(new Error(`the system ended with ${code} while starting`)));
-      child.stdout.on('data', (chunk: Buffer) => {
+      child.stdout!.on('data', (chunk: Buffer) => {
         if (!chunk.toString().includes('listens on')) return;
         clearTimeout(late);
         resolve();
