@@ -223,14 +223,17 @@ const DAY_MS = 86_400_000;
 function listFilters(nowMs: number): { name: string; filter: Partial<OrderFilter> }[] {
   const alone: { name: string; filter: Partial<OrderFilter> }[] = [
     { name: 'none', filter: {} },
-    { name: 'status', filter: { status: 'COMPLETED' } },
-    { name: 'paymentStatus', filter: { paymentStatus: 'CAPTURED' } },
-    { name: 'fulfillmentStatus', filter: { fulfillmentStatus: 'DELIVERED' } },
-    { name: 'customerId', filter: { customerId: 'cfcd2084-95d5-65ef-66e7-dff9f98764da' } },
-    { name: 'channel', filter: { channel: 'web' } },
-    { name: 'sku', filter: { sku: 'SKU-7' } },
-    { name: 'text (in every order)', filter: { text: 'customer' } },
-    { name: 'text (in one order)', filter: { text: 'fill-777777' } },
+    { name: 'status', filter: { statuses: ['COMPLETED'] } },
+    { name: 'paymentStatus', filter: { paymentStatuses: ['CAPTURED'] } },
+    { name: 'fulfillmentStatus', filter: { fulfillmentStatuses: ['DELIVERED'] } },
+    { name: 'customerId', filter: { customerIds: ['cfcd2084-95d5-65ef-66e7-dff9f98764da'] } },
+    { name: 'channel', filter: { channels: ['web'] } },
+    { name: 'sku', filter: { skus: ['SKU-7'] } },
+    { name: 'status (two)', filter: { statuses: ['REJECTED', 'PAYMENT_FAILED'] } },
+    { name: 'country', filter: { countries: ['de'] } },
+    { name: 'country + status', filter: { countries: ['fr'], statuses: ['REJECTED'] } },
+    { name: 'total', filter: { currencies: ['EUR'], totalMin: '150' } },
+    { name: 'updated', filter: { updatedFromMs: nowMs - DAY_MS / 24 } },
   ];
   const createdFromMs = nowMs - DAY_MS;
   return alone.flatMap(({ name, filter }) => [
@@ -243,9 +246,25 @@ const PAGE = 50;
 const DEEP_PAGE = 1_000;
 const SAMPLES = 150;
 
+/** Filters by the parameters that they come from. */
+const PARAMETERS = {
+  statuses: 'status',
+  paymentStatuses: 'paymentStatus',
+  fulfillmentStatuses: 'fulfillmentStatus',
+  customerIds: 'customerId',
+  channels: 'channel',
+  countries: 'country',
+  currencies: 'currency',
+  totalMin: 'totalMin',
+  skus: 'sku',
+} as const satisfies Partial<Record<keyof OrderFilter, string>>;
+
 function queryString(filter: Partial<OrderFilter>): string {
-  const { createdFromMs, createdToMs, ...equal } = filter;
-  const query = new URLSearchParams(equal as Record<string, string>);
+  const { createdFromMs, createdToMs, updatedFromMs } = filter;
+  const query = new URLSearchParams();
+  for (const [name, parameter] of Object.entries(PARAMETERS))
+    for (const value of [filter[name as keyof OrderFilter] ?? []].flat()) query.append(parameter, String(value));
+  if (updatedFromMs !== undefined) query.set('updatedFrom', new Date(updatedFromMs).toISOString());
   if (createdFromMs !== undefined) query.set('createdFrom', new Date(createdFromMs).toISOString());
   if (createdToMs !== undefined) query.set('createdTo', new Date(createdToMs).toISOString());
   query.set('limit', String(PAGE));

@@ -8,7 +8,7 @@ import { billingSettings } from './settings.ts';
 import { billingProjection } from './projection.ts';
 import { billingRoutes } from './routes.ts';
 import { billingRules, countersOf, type Invoice } from './rules.ts';
-import { billingStore } from './store.ts';
+import { billingStore, ordersOfDocument } from './store.ts';
 
 /** Nobody waits for an invoice by the millisecond: lingering a moment makes the batches larger. */
 const LINGER_MS = 20;
@@ -27,6 +27,7 @@ export const billing: ServiceDefinition = {
   tags: [{ name: 'invoices', description: 'Invoices and credit notes' }],
   paths: [{ path: '/orders/:id/invoice' }, { path: '/invoices' }],
   emits: SOURCES.billing,
+  offers: ['ordersOfDocument'],
   migrations: join(import.meta.dirname, 'migrations'),
   settings: billingSettings,
   replays: () => [replayable(PARTS, billingProjection)],
@@ -47,6 +48,7 @@ export const billing: ServiceDefinition = {
     });
     return {
       routes: (app) => billingRoutes(app, { database }),
+      peer: { ordersOfDocument: ({ number }) => ordersOfDocument(database, number) },
       consumer: processor,
       start: () => processor.start(),
       stop: () => processor.stop(),

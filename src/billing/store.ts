@@ -2,7 +2,7 @@ import type { Row } from '#platform/processor/aggregate.ts';
 import type { Database } from '#platform/database/database.ts';
 import { readKeyset } from '#platform/database/keyset.ts';
 import { arrayLiteral, type Columns, insertRows, updateRows, type Write } from '#platform/database/statement.ts';
-import type { SharedChange } from '#platform/processor/batch.ts';
+import type { RowChange, SharedChange } from '#platform/processor/batch.ts';
 import type { ProcessorStore } from '#platform/processor/commit.ts';
 import { splitChanges } from '#platform/processor/rows.ts';
 import type { Invoice } from './rules.ts';
@@ -68,6 +68,37 @@ function moveCounters(changes: readonly SharedChange<number>[]): Write {
   };
 }
 
+/** Numbers of documents that a change adds, but for the first invoice. */
+function newDocuments({ before, after }: RowChange<Invoice>): { number: string; order_id: string }[] {
+  const { creditNotes, further = [] } = after.state!;
+  const added = [
+    ...creditNotes.slice(before.state?.creditNotes.length ?? 0),
+    ...further.slice(before.state?.further?.length ?? 0),
+  ];
+  return added.map(({ number }) => ({ number, order_id: after.id }));
+}
+
+const DOCUMENTS_MAX = 200;
+const NUMBER = /^(INV|CRN)-?(\d{1,8})$/;
+const NUMBER_DIGITS = 8;
+
+/** Orders with a document of this number; of one that begins with a zero and is short, those of all that begin so, the newest first. */
+export async function ordersOfDocument(database: Database, number: string): Promise<string[]> {
+  const [, kind, digits = ''] = NUMBER.exec(number.toUpperCase()) ?? [];
+  if (kind === undefined) return [];
+  const isWhole = digits.length === NUMBER_DIGITS || !digits.startsWith('0');
+  const bound = (filler: string): string =>
+    `${kind}-${isWhole ? digits.padStart(NUMBER_DIGITS, '0') : digits.padEnd(NUMBER_DIGITS, filler)}`;
+  const rows = await database.query<{ order_id: string }>(
+    `select order_id from (
+       select number, order_id from billing.invoices where number between $1 and $2
+       union all select number, order_id from billing.document_numbers where number between $1 and $2
+     ) d order by number desc limit ${DOCUMENTS_MAX}`,
+    [bound('0'), bound('9')],
+  );
+  return [...new Set(rows.map(({ order_id }) => order_id))];
+}
+
 export const billingStore: ProcessorStore<Invoice, number> = {
   async load(database, ids) {
     const rows = await database.query<StoredInvoice>(
@@ -101,6 +132,13 @@ export const billingStore: ProcessorStore<Invoice, number> = {
       });
     if (changed.length > 0)
       writes.push(updateRows('changed', 'billing.invoices', ['order_id'], CHANGING, changed, { revision: 'version' }));
+    const documents = changes.flatMap(newDocuments);
+    if (documents.length > 0)
+      writes.push(
+        insertRows('documents', 'billing.document_numbers', { number: 'text', order_id: 'uuid' }, documents, {
+          onConflict: 'do nothing',
+        }),
+      );
     if (shared.length > 0) writes.push(moveCounters(shared));
     return writes;
   },

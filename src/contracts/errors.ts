@@ -36,6 +36,7 @@ export const ERRORS = {
   REFERENCE_TAKEN: { status: 409, title: 'Another order of the channel has this reference' },
   REFUND_EXCEEDS_CAPTURED: { status: 409, title: 'The refunds would exceed what was captured' },
   RETURN_EXCEEDS_SHIPPED: { status: 409, title: 'More would be returned than was shipped' },
+  ORDER_NUMBER_INVALID: { status: 422, title: 'No order can have this number: it is mistyped' },
   UNKNOWN_LINE: { status: 422, title: 'The order has no such line' },
   QUANTITY_EXCEEDS_OPEN: { status: 409, title: 'More would be cancelled than can still be stopped' },
   CHANGE_PENDING: { status: 409, title: 'A change of the order is being decided' },

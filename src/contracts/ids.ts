@@ -16,11 +16,6 @@ export function plainId(text: string): string {
   return isUuid(small) ? small : text;
 }
 
-/** The number of an order: the end of its id, which is what mails call one that has no reference. */
-export function orderNumber(id: string): string {
-  return id.slice(-12).toUpperCase();
-}
-
 /** The smallest UUID of a millisecond: every id made at or after `timeMs` is greater or equal. */
 export function firstIdAt(timeMs: number): string {
   const hex = Math.max(0, Math.floor(timeMs)).toString(16).padStart(12, '0').slice(-12);

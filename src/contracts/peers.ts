@@ -43,6 +43,8 @@ export interface Peers {
   renamedProducts(after: { readonly since?: string | undefined }): Promise<Renamed>;
   /** Why goods cannot be taken in at a location, if so. */
   checkArrival(arrival: Arrival): Promise<{ readonly refusal?: Refusal | undefined }>;
+  /** Ids of orders with a document of this number, or, where it begins with zeros and is short, of numbers that begin so. */
+  ordersOfDocument(document: { readonly number: string }): Promise<readonly string[]>;
   /** Names of the configured payment providers, the default first. */
   paymentProviders(nothing: Readonly<Record<string, never>>): Promise<readonly string[]>;
 }
@@ -69,6 +71,10 @@ export const PEER_CALLS: Readonly<Record<keyof Peers, { readonly path: string; r
       { location: Location, items: Type.Array(SkuQuantity, { maxItems: KEYS_MAX }) },
       { additionalProperties: false },
     ),
+  },
+  ordersOfDocument: {
+    path: '/internal/documents/orders',
+    argument: Type.Object({ number: Type.String({ maxLength: 20 }) }, { additionalProperties: false }),
   },
   paymentProviders: { path: '/internal/payment-providers', argument: Type.Object({}, { additionalProperties: false }) },
 };

@@ -1,4 +1,4 @@
-import { orderNumber } from '#contracts/ids.ts';
+import { formerNumber } from '#contracts/order-number.ts';
 import type { Contact, OrderEvent, OrderItem } from '#contracts/order-events.ts';
 import { isoTime } from '#contracts/time.ts';
 import { ignore, type Rules } from '#platform/processor/aggregate.ts';
@@ -42,6 +42,8 @@ export interface Notification {
 export interface Correspondence {
   readonly contact?: Contact;
   readonly reference?: string;
+  /** What the order is called where it has no reference. */
+  readonly number?: string;
   readonly currency?: string;
   /** Names of its articles by SKU, where they have one. */
   readonly names?: Readonly<Record<string, string>>;
@@ -123,8 +125,14 @@ function correspondence(event: OrderEvent, before: Correspondence | undefined): 
   const { contact, reference } = event.data;
   const known = { ...(contact && { contact }), ...(reference === undefined ? {} : { reference }), sequence };
   if (event.type !== 'OrderAmended') {
-    const { currency, items, origin } = event.data;
-    return { currency, ...namesOf(items), ...(origin?.kind === 'import' && { imported: true as const }), ...known };
+    const { currency, items, origin, number } = event.data;
+    return {
+      currency,
+      ...(number !== undefined && { number }),
+      ...namesOf(items),
+      ...(origin?.kind === 'import' && { imported: true as const }),
+      ...known,
+    };
   }
   const { removed = [] } = event.data;
   const gone = (['contact', 'reference'] as const).filter((name) => removed.includes(name));
@@ -142,10 +150,10 @@ function namesOf(items: readonly OrderItem[]): Pick<Correspondence, 'names'> {
   return named.length === 0 ? {} : { names: Object.fromEntries(named) as Record<string, string> };
 }
 
-/** How the customer knows the order: the reference, or the end of its id, which differs between orders of one day. */
+/** How the customer knows the order: the reference, or its number. */
 function labelOf(orderId: string, about: Correspondence | undefined): string {
   const reference = about?.reference === undefined ? '' : cut(clean(about.reference), LABEL_MAX);
-  return reference === '' ? orderNumber(orderId) : reference;
+  return reference === '' ? (about?.number ?? formerNumber(orderId)) : reference;
 }
 
 type Addressee = Pick<Notification, 'channel' | 'recipient' | 'body' | 'status' | 'detail'>;

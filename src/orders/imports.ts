@@ -75,6 +75,7 @@ export class Imports {
         ? { bySku: () => undefined, byId: () => undefined }
         : await intake.learn(orders.map((order) => liveRequest(order, source)));
 
+    const called = dryRun ? [] : await intake.numbersFor(orders.length);
     const outcomes = new Map<number, ImportOutcome>();
     const fresh: { readonly index: number; readonly placement: Placement }[] = [];
     const ours = new Map<string, string>();
@@ -94,7 +95,17 @@ export class Imports {
         continue;
       }
       try {
-        const placement = this.#placed({ source, as, order, key, hash, catalog, context, cause });
+        const placement = this.#placed({
+          source,
+          as,
+          order,
+          key,
+          hash,
+          catalog,
+          context,
+          cause,
+          called: called[index],
+        });
         ours.set(key, hash);
         fresh.push({ index, placement });
       } catch (error) {
@@ -133,20 +144,21 @@ export class Imports {
   }
 
   /** The rows and events of an order; throws the {@link Problem} it is refused with. */
-  #placed({ source, as, order, key, hash, catalog, context, cause }: Wanted): Placement {
+  #placed({ source, as, order, key, hash, catalog, context, cause, called }: Wanted): Placement {
     const { policy } = this.#options.intake;
     const { nowMs } = context;
     const origin: Origin = { kind: 'import', source, number: order.number };
     const atMs = order.createdAt === undefined ? nowMs : Date.parse(order.createdAt);
     if (!(atMs >= 0 && atMs <= nowMs + AHEAD_MAX_MS))
       throw new Problem('VALIDATION_FAILED', `/createdAt ${order.createdAt} is no time between 1970 and now.`);
-    const priced =
+    const content =
       as === 'history'
         ? historyOrder(order, origin, policy, context)
         : as === 'open'
           ? openOrder(order, origin, catalog, policy, context)
           : place(liveRequest(order, source), catalog, policy, context);
-    if ('length' in priced) throw placementProblem(priced);
+    if ('length' in content) throw placementProblem(content);
+    const priced = called === undefined ? content : { ...content, number: called };
     assertFits(order, priced);
     const id = as === 'live' ? context.newId() : uuidv7At(atMs);
     const begun = beginning(id, firstEvents(as, priced), cause, {
@@ -168,6 +180,8 @@ interface Wanted {
   readonly catalog: Catalog;
   readonly context: Context;
   readonly cause: Cause;
+  /** What the order will be called. */
+  readonly called: string | undefined;
 }
 
 /** The key that an order of another system stays under for good. */

@@ -19,6 +19,7 @@ import { appendEvents } from '#platform/log/outbox.ts';
 import { beginning } from './beginning.ts';
 import { type Claim, claimOf, type MayRepeat, referenceHolders, referenceKey, referenceTaken } from './references.ts';
 import { KnownProducts } from './products.ts';
+import type { OrderNumbers } from './numbers.ts';
 import { PaymentProviders } from './providers.ts';
 import { fold } from './rules/evolve.ts';
 import type { Order } from './rules/state.ts';
@@ -31,6 +32,7 @@ import {
 } from './rules/placement.ts';
 import { insertOrders, loadOrders, type Placement } from './store.ts';
 import { ordersByKey } from './store/lookups.ts';
+import type { ArticleWords } from './store/words.ts';
 
 /**
  * Where orders come in. New orders conflict with nothing, so they do not wait in the processor: concurrent
@@ -64,6 +66,9 @@ export interface IntakeOptions {
   readonly policy: Omit<PlacementPolicy, 'providers'>;
   /** Channels whose orders may share a reference. */
   readonly mayRepeat?: MayRepeat;
+  readonly articles: ArticleWords;
+  /** Undefined where new orders have no numbers. */
+  readonly numbers?: OrderNumbers | undefined;
   readonly queueMax: number;
   /** Why nothing can be taken now, if so. */
   readonly closed: () => string | undefined;
@@ -105,7 +110,13 @@ export class Intake {
     const context = contextAt(this.#options.clock);
     const placed = place(request, this.#products, this.policy, context);
     if ('length' in placed) return this.#unlessTaken(placed, key);
-    const data = followUp ? { ...placed, replaces: followUp.replaces } : placed;
+    const { numbers } = this.#options;
+    const number = numbers && (numbers.take() ?? (await numbers.next()));
+    const data = {
+      ...placed,
+      ...(number !== undefined && { number }),
+      ...(followUp && { replaces: followUp.replaces }),
+    };
     assertFits(request, data);
     const id = followUp?.id ?? context.newId();
     const begun = beginning(id, [{ type: 'OrderCreated', data }], cause, context);
@@ -144,6 +155,14 @@ export class Intake {
     if (this.#batcher.full)
       return refuse('OVERLOADED', 'More new orders are waiting than the database takes at the moment.');
     return undefined;
+  }
+
+  /** A number for each of so many new orders; none where they have no numbers. */
+  async numbersFor(count: number): Promise<readonly string[]> {
+    const { numbers } = this.#options;
+    const given: string[] = [];
+    if (numbers) while (given.length < count) given.push(await numbers.next());
+    return given;
   }
 
   /** The reference that a new order takes, where its channel may use each only once. */
@@ -267,7 +286,7 @@ export class Intake {
    * knows whether the commit happened: the next attempt finds the keys and compares ids.
    */
   async #insert(placements: readonly Placement[]): Promise<Map<string, Before>> {
-    const { database, bus, logger, tracing } = this.#options;
+    const { database, bus, logger, tracing, articles } = this.#options;
     const before = new Map<string, Before>();
     let remaining = placements;
     for (let attempt = 1; remaining.length > 0; attempt++) {
@@ -281,7 +300,9 @@ export class Intake {
       );
       try {
         bus.remember(events);
-        await database.write([...insertOrders(remaining), appendEvents(events)]);
+        const orders = remaining.map(({ row }) => row.state!);
+        await database.write([...insertOrders(remaining), ...articles.writes(orders), appendEvents(events)]);
+        articles.remember(orders);
         commit?.end();
         logEvents(logger, events, performance.now() - startedMs);
         return before;

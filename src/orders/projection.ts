@@ -1,7 +1,8 @@
 import { SOURCES } from '#contracts/order-events.ts';
 import type { Projection } from '#platform/processor/projection.ts';
 import { fold } from './rules/evolve.ts';
-import { ORDER_COLUMNS, placedRow, STATE_COLUMNS, stateRow, TERM_COLUMNS, termsOf } from './store.ts';
+import { ORDER_COLUMNS, placedRow, STATE_COLUMNS, stateRow, TERM_COLUMNS } from './store.ts';
+import { termsOf } from './terms.ts';
 
 /**
  * The orders: folding an order's own events gives its rows. Events of others are in the row only as the mark of what

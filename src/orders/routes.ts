@@ -21,7 +21,7 @@ import type { Waiters } from './waiters.ts';
 export interface OrderRoutesOptions {
   readonly database: Database;
   readonly processor: Processor<Order, OrderCommand>;
-  readonly peers: Pick<Peers, 'checkArrival' | 'lookupProducts'>;
+  readonly peers: Pick<Peers, 'checkArrival' | 'lookupProducts' | 'ordersOfDocument'>;
   readonly mayRepeat: MayRepeat;
   readonly intake: Intake;
   readonly imports: Imports;
@@ -38,7 +38,7 @@ export interface OrderRoutesOptions {
 export function orderRoutes(app: FastifyInstance, options: OrderRoutesOptions): void {
   placeRoute(app, options);
   importRoute(app, options);
-  listRoute(app, options.database);
+  listRoute(app, options.database, options.peers);
   readRoutes(app, options);
   commandRoutes(app, options);
   dashboardRoute(app, options.database, options.cached?.cache);

@@ -26,6 +26,7 @@ import {
   Time,
   TimeText,
 } from '#platform/http/schemas.ts';
+import { Several } from '#platform/http/several.ts';
 import { EXAMPLE_ID, EXAMPLE_ORDER } from './example-order.ts';
 import {
   ChangeView,
@@ -191,6 +192,13 @@ export const AmendOrder = Type.Object(
 const Status = Type.String({ title: 'OrderStatus', enum: Object.keys(STATUSES) });
 const FulfillmentStatus = Type.String({ title: 'FulfillmentStatus', enum: [...FULFILLMENT_STATUSES] });
 
+const ReturnStatus = Type.String({ enum: ['NONE', 'REQUESTED', 'RECEIVED'] });
+const TotalText = Type.String({
+  maxLength: 30,
+  pattern: '^\\d{1,15}(\\.\\d{1,4})?$',
+  description: 'Total, itself included; with it goes the one `currency` that it is in',
+});
+
 /** The end of a range of times. */
 const UntilText = Type.Union([...TimeText.anyOf], {
   description: 'RFC 3339 time, itself not included, or date, all of the day included',
@@ -198,25 +206,40 @@ const UntilText = Type.Union([...TimeText.anyOf], {
 
 export const ListQuery = Type.Object(
   {
-    status: Type.Optional(Status),
-    paymentStatus: Type.Optional(PaymentStatus),
-    fulfillmentStatus: Type.Optional(FulfillmentStatus),
-    customerId: Type.Optional(CustomerId),
-    channel: Type.Optional(Text(50, { minLength: 1 })),
-    sku: Type.Optional(Sku),
+    id: Type.Optional(Several(IdText)),
+    status: Type.Optional(Several(Status)),
+    paymentStatus: Type.Optional(Several(PaymentStatus)),
+    fulfillmentStatus: Type.Optional(Several(FulfillmentStatus)),
+    returnStatus: Type.Optional(Several(ReturnStatus)),
+    hold: Type.Optional(
+      Several(Text(50, { minLength: 1 }), 'Types of holds, of which it has one: `review`, `overdue` …'),
+    ),
+    overdue: Type.Optional(
+      Type.String({ enum: ['true', 'false'], description: 'Whether it waits for longer than it should' }),
+    ),
+    customerId: Type.Optional(Several(CustomerId)),
+    channel: Type.Optional(Several(Text(50, { minLength: 1 }))),
+    country: Type.Optional(Several(Text(100, { minLength: 1 }), 'Of the shipping address, as it is written there')),
+    sku: Type.Optional(Several(Sku)),
     text: Type.Optional(
       Text(200, {
         minLength: 1,
         pattern: '^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$',
-        description: 'Words that all occur in reference, e-mail, phone or name; or an order id; or its number',
+        description:
+          'Words, or their beginnings from three characters on, that all occur in reference, e-mail, name, company, phone, postcode, tracking number, SKU or the name of an article; or the number of an order, of its invoice, or its id',
       }),
     ),
     number: Type.Optional(
-      Type.String({
-        pattern: '^[0-9A-Fa-f]{12}$',
-        description: 'What mails call an order without a reference: the last twelve digits of its id',
-      }),
+      Several(
+        Text(40, { minLength: 1 }),
+        'What mails call an order: `K7M4-92QX-F`, however it is written, or the last twelve digits of its id. One that is mistyped is refused',
+      ),
     ),
+    currency: Type.Optional(Several(Currency)),
+    totalMin: Type.Optional(TotalText),
+    totalMax: Type.Optional(TotalText),
+    updatedFrom: Type.Optional(TimeText),
+    updatedTo: Type.Optional(UntilText),
     createdFrom: Type.Optional(TimeText),
     createdTo: Type.Optional(UntilText),
     sort: Type.Optional(
@@ -254,7 +277,7 @@ const summary = {
   status: Status,
   paymentStatus: PaymentStatus,
   fulfillmentStatus: FulfillmentStatus,
-  returnStatus: Type.String({ enum: ['NONE', 'REQUESTED', 'RECEIVED'] }),
+  returnStatus: ReturnStatus,
   holds: Type.Array(
     Type.Object({
       type: Type.String(),
@@ -269,6 +292,10 @@ const summary = {
   currency: Currency,
   customerId: Type.Optional(Type.String({ description: 'None: a guest' })),
   channel: Type.String(),
+  number: Type.String({
+    description:
+      'What people call it, such as `K7M4-92QX-F`; of orders from before there were numbers the end of the id',
+  }),
   reference: Type.Optional(Type.String()),
   itemCount: Type.Integer({ description: 'Lines' }),
   parked: Type.Optional(Type.Array(ParkedView, { description: 'What of it waits for a person; absent: nothing' })),

@@ -24,11 +24,14 @@ import { parseRepeatedReferences } from './references.ts';
 import { orderProjection } from './projection.ts';
 import { orderRoutes } from './routes.ts';
 import { loadOrders, orderStore } from './store.ts';
+import { OrderNumbers } from './numbers.ts';
 import { overdueOrders } from './store/lookups.ts';
+import { ArticleWords, catchUpWords } from './store/words.ts';
 import { Waiters } from './waiters.ts';
 
 const TIMER_MS = 1_000;
 const EXPIRED_PER_RUN = 500;
+const WORDS_EVERY_MS = 60_000;
 
 /** The orders service: the aggregate, its state machine, and the only writer of an order. */
 export const orders: ServiceDefinition = {
@@ -38,7 +41,7 @@ export const orders: ServiceDefinition = {
   paths: [{ path: '/orders' }, { path: '/orders/*' }, { path: '/dashboard' }],
   vital: true,
   emits: SOURCES.orders,
-  needs: ['lookupProducts', 'renamedProducts', 'checkArrival', 'paymentProviders'],
+  needs: ['lookupProducts', 'renamedProducts', 'checkArrival', 'paymentProviders', 'ordersOfDocument'],
   migrations: fileURLToPath(new URL('migrations', import.meta.url)),
   settings: ordersSettings,
   replays: (env) => [replayable(partsOf(env), orderProjection), historyReplay],
@@ -81,6 +84,7 @@ function createOrders({
   });
   const { created, takingSeconds } = ordersMetrics(metrics);
   measureOpenOrders(metrics, database, () => clock.nowMs());
+  const articles = new ArticleWords();
   const intake = new Intake({
     database,
     bus,
@@ -95,6 +99,8 @@ function createOrders({
       defaultProvider: 'sandbox',
     },
     mayRepeat,
+    articles,
+    numbers: config.numbers === 'on' ? new OrderNumbers(database) : undefined,
     queueMax: config.intakeQueueMax,
     closed: () => {
       const behindMs = backlogMs();
@@ -115,6 +121,7 @@ function createOrders({
   const history = separateLogs ? new HistoryMirror(database, bus, logger) : undefined;
   let deadlines: DuePoller | undefined;
   let followUps: DuePoller | undefined;
+  let words: DuePoller | undefined;
 
   /** Turns passed deadlines into commands. */
   async function expireOverdue(): Promise<void> {
@@ -160,12 +167,25 @@ function createOrders({
         logger,
         run: expireOverdue,
       });
+      words = startDuePoller({
+        name: 'orders words',
+        everyMs: WORDS_EVERY_MS,
+        clock,
+        logger,
+        // Half of the time at most, as a migration that fills rows.
+        async run() {
+          const startedMs = clock.nowMs();
+          const found = await catchUpWords(database, articles);
+          return found === 0 ? undefined : 2 * clock.nowMs() - startedMs;
+        },
+      });
       followUps = startFollowUps({ database, processor, intake, clock, logger });
     },
     answerNow: () => waiters.close(),
     async stop() {
       await deadlines?.stop();
       await followUps?.stop();
+      await words?.stop();
       await processor.stop();
       await history?.stop();
       shown?.close();

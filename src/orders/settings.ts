@@ -72,6 +72,14 @@ export const ordersSettings = {
     meaning:
       'Channels, comma-separated, whose orders may have the reference of another order; * for all. Elsewhere a second one is refused with 409',
   },
+  numbers: {
+    type: 'choice',
+    choices: ['on', 'off'],
+    env: 'ORDERS_NUMBERS',
+    default: 'on',
+    meaning:
+      '`on`: each new order has a number such as `K7M4-92QX-F`, by which mails, lists and people call it; `off`: it is called by the end of its id',
+  },
   invoiceAt: {
     type: 'choice',
     choices: ['completion', 'dispatch'],

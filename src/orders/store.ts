@@ -7,6 +7,7 @@ import type { RowChange } from '#platform/processor/batch.ts';
 import { type Claim, claimOf, claimReferences, type MayRepeat, releaseReferences } from './references.ts';
 import type { ProcessorStore } from '#platform/processor/commit.ts';
 import { followUpWrites } from './store/follow-ups.ts';
+import { countryOf, holdsText, parcelTerms, searchText, termsOf } from './terms.ts';
 import { nextDeadline } from './rules/deadlines.ts';
 import type { Status } from './rules/lifecycle.ts';
 import type { Order } from './rules/state.ts';
@@ -73,6 +74,9 @@ export const ORDER_COLUMNS: Columns = {
   reference: 'text',
   currency: 'text',
   total_amount: 'numeric',
+  country: 'text',
+  words: 'text',
+  number: 'text',
   idempotency_key: 'text',
   request_hash: 'text',
   body: 'json',
@@ -86,6 +90,7 @@ export const STATE_COLUMNS: Columns = {
   payment_status: 'text',
   fulfillment_status: 'text',
   return_status: 'text',
+  holds: 'text',
   deadline_at: 'timestamptz',
   updated_at: 'timestamptz',
   version: 'integer',
@@ -105,6 +110,7 @@ export function stateRow(row: Row<Order>, updatedAt?: string): Record<string, un
     payment_status: order.paymentStatus,
     fulfillment_status: order.fulfillmentStatus,
     return_status: order.returnStatus,
+    holds: holdsText(order),
     deadline_at: dueAt,
     updated_at: updatedAt,
     version: row.revision,
@@ -118,33 +124,14 @@ export function stateRow(row: Row<Order>, updatedAt?: string): Record<string, un
   };
 }
 
-const WORD_MAX = 80;
-const WORDS_MAX = 24;
-
-/** Words of texts as the index holds them: lower case, split at spaces. */
-export function wordsOf(...texts: readonly (string | undefined)[]): string[] {
-  const words = new Set<string>();
-  for (const text of texts) {
-    if (!text) continue;
-    for (const word of text.toLowerCase().split(/\s+/))
-      if (word.length > 0 && words.size < WORDS_MAX) words.add(`w:${word.slice(0, WORD_MAX)}`);
-  }
-  return [...words];
-}
-
-export const skuTerm = (sku: string): string => `s:${sku}`;
-
-/** Everything an order can be found by, beside its columns. */
-export function termsOf(order: Order): Set<string> {
-  const terms = new Set(
-    wordsOf(order.reference, order.contact?.email, order.contact?.phone, order.shippingAddress?.name),
-  );
-  for (const item of order.items) terms.add(skuTerm(item.sku));
-  return terms;
-}
-
 function contentRow(id: string, order: Order): Record<string, unknown> {
-  return { id, reference: order.reference, body: pick(order, CONTENT) };
+  return {
+    id,
+    reference: order.reference,
+    country: countryOf(order),
+    words: searchText(order),
+    body: pick(order, CONTENT),
+  };
 }
 
 /** A customer is kept as a UUID where the channel names them by one, else as text; a guest is neither. */
@@ -161,6 +148,7 @@ export function placedRow(id: string, order: Order): Record<string, unknown> {
     channel: order.channel,
     currency: order.currency,
     total_amount: order.totalAmount,
+    number: order.number,
     trace_id: order.traceId,
   };
 }
@@ -194,6 +182,7 @@ interface StoredOrder extends Record<string, unknown> {
   reference: string | null;
   currency: string;
   total_amount: string;
+  number: string | null;
   body: Partial<Order>;
   trace_id: string | null;
   status: Status;
@@ -214,7 +203,7 @@ export interface StoredRow extends Row<Order> {
 }
 
 const ROW_COLUMNS =
-  'o.id, o.customer_id, o.customer_id_text, o.channel, o.reference, o.currency, trim_scale(o.total_amount)::text as total_amount, o.body, o.trace_id, s.status, s.payment_status, s.fulfillment_status, s.return_status, s.deadline_at, s.updated_at, s.version, s.sequence, s.seen, s.detail';
+  'o.id, o.customer_id, o.customer_id_text, o.channel, o.reference, o.currency, trim_scale(o.total_amount)::text as total_amount, o.number, o.body, o.trace_id, s.status, s.payment_status, s.fulfillment_status, s.return_status, s.deadline_at, s.updated_at, s.version, s.sequence, s.seen, s.detail';
 
 function fromStored(stored: StoredOrder): StoredRow {
   const { waitsUntil, ...detail } = stored.detail;
@@ -229,6 +218,7 @@ function fromStored(stored: StoredOrder): StoredRow {
     ...(customerId === null ? {} : { customerId }),
     channel: stored.channel,
     ...(stored.reference === null ? {} : { reference: stored.reference }),
+    ...(stored.number === null ? {} : { number: stored.number }),
     currency: stored.currency,
     ...(stored.trace_id === null ? {} : { traceId: stored.trace_id }),
     totalAmount: decimals === 0 ? whole! : `${whole}.${fraction.padEnd(decimals, '0')}`,
@@ -257,7 +247,14 @@ export async function loadOrders(database: Database, ids: readonly string[]): Pr
   return rows.map(fromStored);
 }
 
-const AMENDED_COLUMNS: Columns = { id: 'uuid', reference: 'text', total_amount: 'numeric', body: 'json' };
+const AMENDED_COLUMNS: Columns = {
+  id: 'uuid',
+  reference: 'text',
+  country: 'text',
+  words: 'text',
+  total_amount: 'numeric',
+  body: 'json',
+};
 
 /** New content and total, and the terms that came and went with it. */
 function amendmentWrites(amended: readonly RowChange<Order>[], mayRepeat: MayRepeat): Write[] {
@@ -286,6 +283,19 @@ function amendmentWrites(amended: readonly RowChange<Order>[], mayRepeat: MayRep
   if (released.length > 0) writes.push(releaseReferences('references_gone', released));
   if (claims.length > 0) writes.push(claimReferences('references_come', claims));
   return writes;
+}
+
+/** Terms of parcels that have left. */
+function parcelWrites(changed: readonly RowChange<Order>[]): Write[] {
+  const left: Record<string, unknown>[] = [];
+  for (const { before, after } of changed) {
+    const { shipments } = after.state!;
+    const known = before.state?.shipments.length ?? 0;
+    if (shipments.length <= known) continue;
+    for (const term of parcelTerms({ shipments: shipments.slice(known) })) left.push({ term, order_id: after.id });
+  }
+  if (left.length === 0) return [];
+  return [insertRows('parcel_terms', 'orders.order_terms', TERM_COLUMNS, left, { onConflict: 'do nothing' })];
 }
 
 /** Since when the order is in its status, wherever an event comes with the time of the change. */
@@ -327,7 +337,7 @@ export const orderStore = (mayRepeat: MayRepeat): ProcessorStore<Order, never> =
         updateRows('marks', 'orders.order_states', ['order_id'], SEEN_COLUMNS, rows(marked), { revision: 'version' }),
       );
     if (amended.length > 0) writes.push(...amendmentWrites(amended, mayRepeat));
-    writes.push(...followUpWrites(events));
+    writes.push(...parcelWrites(changed), ...followUpWrites(events));
     return writes;
   },
 });

@@ -1,4 +1,5 @@
 import { idTimeMs } from '#contracts/ids.ts';
+import { formerNumber } from '#contracts/order-number.ts';
 import { formatAmount } from '#contracts/money.ts';
 import { isoTime } from '#contracts/time.ts';
 import type { View } from '#platform/http/schemas.ts';
@@ -103,6 +104,7 @@ export function summaryView(
     currency: order.currency,
     customerId: order.customerId,
     channel: order.channel,
+    number: order.number ?? formerNumber(row.id),
     reference: order.reference,
     itemCount: order.items.length,
     parked,

@@ -54,6 +54,7 @@ export async function describeApi(
           renamedProducts: async () => ({ products: [], since: '0', more: false }),
           checkArrival: async () => ({}),
           paymentProviders: async () => [],
+          ordersOfDocument: async () => [],
         },
         soleWriter: true,
       });

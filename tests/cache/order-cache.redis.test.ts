@@ -19,6 +19,7 @@ import type { Order } from '#orders/rules/state.ts';
 import type { OrderCommand } from '#orders/rules/commands.ts';
 import { orderRules } from '#orders/rules.ts';
 import { loadOrders, orderStore, type StoredRow } from '#orders/store.ts';
+import { ArticleWords } from '#orders/store/words.ts';
 import { NO_PEERS } from '#tests/support/peers.ts';
 import { startTestPostgres, type TestPostgres } from '#tests/support/postgres.ts';
 import { type OwnRedis, startOwnRedis } from '#tests/support/redis.ts';
@@ -62,6 +63,7 @@ class OrdersProcess {
         reviewTotals: new Map() as never,
         defaultProvider: 'sandbox',
       },
+      articles: new ArticleWords(),
       queueMax: 1_000,
       closed: () => undefined,
       onTaken: (rows) => this.processor.remember(rows),

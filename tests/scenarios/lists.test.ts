@@ -43,7 +43,10 @@ beforeAll(async () => {
         token: index === 5 ? 'tok_decline' : 'tok_approve',
         requiresReview: index >= 9,
         contact: { email: `buyer${index}.${customerId.slice(0, 8)}@Example.com`, phone: '+49 30 123456' },
-        shippingAddress: { name: `Zoë ${customerId.slice(0, 8)} Müller` },
+        shippingAddress: {
+          name: `Zoë ${customerId.slice(0, 8)} Müller`,
+          country: index % 2 === 0 ? 'DE' : 'Côte d’Ivoire',
+        },
       }),
     );
   }
@@ -120,6 +123,54 @@ const filters: readonly Filter[] = [
       `customerId=${customerId}&channel=${channel}&sku=${encodeURIComponent(skuA)}&status=READY_FOR_SHIPMENT&paymentStatus=CAPTURED&fulfillmentStatus=SCHEDULED&text=m%C3%BCller&createdFrom=2020-01-01`,
     (order) => order.customerId === customerId && order.channel === channel && order.status === 'READY_FOR_SHIPMENT',
   ],
+  [
+    'several statuses',
+    () => `status=RESERVED,PAYMENT_FAILED&status=CANCELLED`,
+    (order) => ['RESERVED', 'PAYMENT_FAILED', 'CANCELLED'].includes(order.status),
+  ],
+  [
+    'several statuses of a customer',
+    () => `status=RESERVED&status=PAYMENT_FAILED&customerId=${customerId}`,
+    (order) => ['RESERVED', 'PAYMENT_FAILED'].includes(order.status) && order.customerId === customerId,
+  ],
+  [
+    'several customers',
+    () => `customerId=${customerId}&customerId=${placed[3]!.customerId}&channel=${channel}&channel=${channel}-b`,
+    (order, index) => order.customerId === customerId || index === 3,
+  ],
+  [
+    'customers of either kind',
+    () => `customerId=${customerId}&customerId=K-17`,
+    (order) => order.customerId === customerId,
+  ],
+  ['several SKUs', () => `sku=${encodeURIComponent(skuA)}&sku=${encodeURIComponent(skuB)}`, () => true],
+  ['ids', () => `id=${placed[1]!.id},${placed[4]!.id}`, (_, index) => index === 1 || index === 4],
+  ['a hold', () => `hold=review&hold=other`, (order) => order.holds.some(({ type }) => type === 'review')],
+  ['a hold that none has', () => `hold=revi`, () => false],
+  ['overdue', () => `overdue=true`, () => false],
+  ['not overdue', () => `overdue=false`, () => true],
+  ['no return', () => `returnStatus=NONE`, () => true],
+  ['a return', () => `returnStatus=REQUESTED,RECEIVED`, () => false],
+  ['a country', () => `country=de`, (_, index) => index % 2 === 0],
+  ['several countries', () => `country=DE&country=${encodeURIComponent('Côte d’Ivoire')}`, () => true],
+  [
+    'a country and a status',
+    () => `country=De&status=READY_FOR_SHIPMENT`,
+    (order, index) => index % 2 === 0 && order.status === 'READY_FOR_SHIPMENT',
+  ],
+  ['a total', () => `totalMin=4&totalMax=4.00&currency=EUR`, (order) => order.totalAmount === '4.00'],
+  ['a total of another currency', () => `totalMin=0&currency=USD`, () => false],
+  [
+    'updated',
+    () => `updatedFrom=${encodeURIComponent(middle)}&updatedTo=2999-01-01`,
+    (order) => order.updatedAt >= middle,
+  ],
+  ['updated long ago', () => `updatedTo=2001-01-01`, () => false],
+  [
+    'numbers',
+    () => `number=${placed[2]!.number.toLowerCase().replaceAll('-', '')}&number=${placed[5]!.id.slice(-12)}`,
+    (_, index) => index === 2 || index === 5,
+  ],
   ['a day long ago', () => `createdTo=2001-01-01`, () => false],
 ];
 
@@ -190,6 +241,13 @@ describe('a list of orders', () => {
     ['paymentStatus=captured', '/paymentStatus'],
     ['customerId=', '/customerId'],
     ['number=1', '/number'],
+    ['totalMin=10', '/currency'],
+    ['totalMin=ten&currency=EUR', '/totalMin'],
+    ['totalMax=1&currency=EUR&currency=USD', '/currency'],
+    ['overdue=maybe', '/overdue'],
+    ['returnStatus=SENT', '/returnStatus'],
+    ['updatedFrom=yesterday', '/updatedFrom'],
+    ['id=1', '/id'],
     ['limit=0', '/limit'],
     ['limit=-1', '/limit'],
     ['limit=ten', '/limit'],
@@ -206,11 +264,19 @@ describe('a list of orders', () => {
     ['text=%00', '/text'],
     ['sku=%00', '/sku'],
     ['colour=red', '/colour'],
-    ['status=PAID&status=CREATED', '/status'],
+    ['channel=', '/channel'],
+    ['sort=createdAt&sort=-createdAt', '/sort'],
   ])('with %s is refused with 400 and the pointer', async (query, pointer) => {
     const answer = await system.api.call<{ code: string; errors: { pointer: string }[] }>('GET', `/orders?${query}`);
     expect([answer.status, answer.body.code]).toEqual([400, 'VALIDATION_FAILED']);
     expect(answer.body.errors.map((error) => error.pointer)).toContain(pointer);
+  });
+
+  test('with a number that is mistyped is refused, and is none of another order', async () => {
+    const { number } = placed[0]!;
+    const last = number.at(-1) === '0' ? '1' : '0';
+    const answer = await system.api.call<{ code: string }>('GET', `/orders?number=${number.slice(0, -1)}${last}`);
+    expect([answer.status, answer.body.code]).toEqual([422, 'ORDER_NUMBER_INVALID']);
   });
 
   test('never takes more than its largest page', async () => {

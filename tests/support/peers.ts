@@ -5,5 +5,6 @@ export const NO_PEERS: Peers = {
   lookupProducts: async () => [],
   renamedProducts: async () => ({ products: [], since: '0', more: false }),
   checkArrival: async () => ({}),
+  ordersOfDocument: async () => [],
   paymentProviders: async () => ['sandbox'],
 };

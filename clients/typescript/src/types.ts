@@ -245,6 +245,7 @@ export type ImportedOrders = {
       | 'REFERENCE_TAKEN'
       | 'REFUND_EXCEEDS_CAPTURED'
       | 'RETURN_EXCEEDS_SHIPPED'
+      | 'ORDER_NUMBER_INVALID'
       | 'UNKNOWN_LINE'
       | 'QUANTITY_EXCEEDS_OPEN'
       | 'CHANGE_PENDING'
@@ -579,6 +580,8 @@ export type Order = {
   readonly itemCount: number;
   readonly items: readonly OrderLine[];
   readonly metadata: Readonly<Record<string, unknown>>;
+  /** What people call it, such as `K7M4-92QX-F`; of orders from before there were numbers the end of the id */
+  readonly number: string;
   /** Where an order comes from that no customer placed here */
   readonly origin?: {
     readonly kind: 'import' | 'replacement';
@@ -677,6 +680,7 @@ export type Order = {
         | 'REFERENCE_TAKEN'
         | 'REFUND_EXCEEDS_CAPTURED'
         | 'RETURN_EXCEEDS_SHIPPED'
+        | 'ORDER_NUMBER_INVALID'
         | 'UNKNOWN_LINE'
         | 'QUANTITY_EXCEEDS_OPEN'
         | 'CHANGE_PENDING'
@@ -740,6 +744,7 @@ export type Order = {
         | 'REFERENCE_TAKEN'
         | 'REFUND_EXCEEDS_CAPTURED'
         | 'RETURN_EXCEEDS_SHIPPED'
+        | 'ORDER_NUMBER_INVALID'
         | 'UNKNOWN_LINE'
         | 'QUANTITY_EXCEEDS_OPEN'
         | 'CHANGE_PENDING'
@@ -803,6 +808,7 @@ export type Order = {
         | 'REFERENCE_TAKEN'
         | 'REFUND_EXCEEDS_CAPTURED'
         | 'RETURN_EXCEEDS_SHIPPED'
+        | 'ORDER_NUMBER_INVALID'
         | 'UNKNOWN_LINE'
         | 'QUANTITY_EXCEEDS_OPEN'
         | 'CHANGE_PENDING'
@@ -866,6 +872,7 @@ export type Order = {
         | 'REFERENCE_TAKEN'
         | 'REFUND_EXCEEDS_CAPTURED'
         | 'RETURN_EXCEEDS_SHIPPED'
+        | 'ORDER_NUMBER_INVALID'
         | 'UNKNOWN_LINE'
         | 'QUANTITY_EXCEEDS_OPEN'
         | 'CHANGE_PENDING'
@@ -929,6 +936,7 @@ export type Order = {
         | 'REFERENCE_TAKEN'
         | 'REFUND_EXCEEDS_CAPTURED'
         | 'RETURN_EXCEEDS_SHIPPED'
+        | 'ORDER_NUMBER_INVALID'
         | 'UNKNOWN_LINE'
         | 'QUANTITY_EXCEEDS_OPEN'
         | 'CHANGE_PENDING'
@@ -992,6 +1000,7 @@ export type Order = {
         | 'REFERENCE_TAKEN'
         | 'REFUND_EXCEEDS_CAPTURED'
         | 'RETURN_EXCEEDS_SHIPPED'
+        | 'ORDER_NUMBER_INVALID'
         | 'UNKNOWN_LINE'
         | 'QUANTITY_EXCEEDS_OPEN'
         | 'CHANGE_PENDING'
@@ -1055,6 +1064,7 @@ export type Order = {
         | 'REFERENCE_TAKEN'
         | 'REFUND_EXCEEDS_CAPTURED'
         | 'RETURN_EXCEEDS_SHIPPED'
+        | 'ORDER_NUMBER_INVALID'
         | 'UNKNOWN_LINE'
         | 'QUANTITY_EXCEEDS_OPEN'
         | 'CHANGE_PENDING'
@@ -1118,6 +1128,7 @@ export type Order = {
         | 'REFERENCE_TAKEN'
         | 'REFUND_EXCEEDS_CAPTURED'
         | 'RETURN_EXCEEDS_SHIPPED'
+        | 'ORDER_NUMBER_INVALID'
         | 'UNKNOWN_LINE'
         | 'QUANTITY_EXCEEDS_OPEN'
         | 'CHANGE_PENDING'
@@ -1181,6 +1192,7 @@ export type Order = {
         | 'REFERENCE_TAKEN'
         | 'REFUND_EXCEEDS_CAPTURED'
         | 'RETURN_EXCEEDS_SHIPPED'
+        | 'ORDER_NUMBER_INVALID'
         | 'UNKNOWN_LINE'
         | 'QUANTITY_EXCEEDS_OPEN'
         | 'CHANGE_PENDING'
@@ -1244,6 +1256,7 @@ export type Order = {
         | 'REFERENCE_TAKEN'
         | 'REFUND_EXCEEDS_CAPTURED'
         | 'RETURN_EXCEEDS_SHIPPED'
+        | 'ORDER_NUMBER_INVALID'
         | 'UNKNOWN_LINE'
         | 'QUANTITY_EXCEEDS_OPEN'
         | 'CHANGE_PENDING'
@@ -1307,6 +1320,7 @@ export type Order = {
         | 'REFERENCE_TAKEN'
         | 'REFUND_EXCEEDS_CAPTURED'
         | 'RETURN_EXCEEDS_SHIPPED'
+        | 'ORDER_NUMBER_INVALID'
         | 'UNKNOWN_LINE'
         | 'QUANTITY_EXCEEDS_OPEN'
         | 'CHANGE_PENDING'
@@ -1492,6 +1506,8 @@ export type OrderSummary = {
   readonly id: string;
   /** Lines */
   readonly itemCount: number;
+  /** What people call it, such as `K7M4-92QX-F`; of orders from before there were numbers the end of the id */
+  readonly number: string;
   /** What of it waits for a person; absent: nothing */
   readonly parked?: readonly ParkedHere[];
   readonly paymentStatus:
@@ -1717,6 +1733,7 @@ export type ProblemDetails = {
     | 'REFERENCE_TAKEN'
     | 'REFUND_EXCEEDS_CAPTURED'
     | 'RETURN_EXCEEDS_SHIPPED'
+    | 'ORDER_NUMBER_INVALID'
     | 'UNKNOWN_LINE'
     | 'QUANTITY_EXCEEDS_OPEN'
     | 'CHANGE_PENDING'

@@ -1,9 +1,8 @@
-import { orderNumber } from '#contracts/ids.ts';
 import type { Environment } from '#platform/runtime/settings.ts';
 import { Problem, type Review } from '#client/client.ts';
 import { type ApiClient, withClient } from '#cli/client.ts';
 import { ageOf, facts, minuteOf, momentOf, print, printJson, table, wrapped } from '#cli/output.ts';
-import { orderNamed } from './find.ts';
+import { namesOf, orderNamed } from './find.ts';
 import { paymentText } from './order-text.ts';
 import type { OrderOptions } from './orders.ts';
 
@@ -22,9 +21,13 @@ export async function listReviews(options: ReviewListOptions, env: Environment):
     const { items } = await client.listReviews({ status, limit: REVIEWS_MAX });
     if (options.json) return printJson(items);
     if (items.length === 0) return print(status === undefined ? 'there are no reviews' : `no review is ${status}`);
+    const nameOf = await namesOf(
+      client,
+      items.map(({ orderId }) => orderId),
+    );
     const rows = items.map((review) => [
       review.id,
-      orderNumber(review.orderId),
+      nameOf(review.orderId),
       ageOf(review.openedAt),
       review.status === 'pending'
         ? `until ${minuteOf(review.deadlineAt)}`
@@ -54,7 +57,10 @@ export async function decideReview(
         ? await client.approveReview({ id }, { reason })
         : await client.rejectReview({ id }, { reason, ...(customerMessage !== undefined && { customerMessage }) });
     if (options.json) printJson(review);
-    else print(`review ${review.id} of order ${orderNumber(review.orderId)} is ${review.status}`);
+    else
+      print(
+        `review ${review.id} of order ${(await namesOf(client, [review.orderId]))(review.orderId)} is ${review.status}`,
+      );
   });
 }
 
@@ -113,10 +119,11 @@ export async function showNotification(
     const item = items[Number(nth) - 1];
     if (!item) throw new Error(`The order has ${items.length} notifications; give the number of one of them.`);
     if (options.json) return printJson(item);
+    const nameOf = await namesOf(client, [item.orderId]);
     const head = facts([
       ['to', item.recipient ?? 'nobody'],
       ['by', item.channel],
-      ['about', `${item.eventType} of order ${orderNumber(item.orderId)}`],
+      ['about', `${item.eventType} of order ${nameOf(item.orderId)}`],
       ['status', `${item.status}${item.detail === null ? '' : `: ${item.detail}`}`],
       ['written', momentOf(item.createdAt)],
       ['sent', item.sentAt === null ? undefined : momentOf(item.sentAt)],

@@ -1,18 +1,20 @@
 import type { Environment } from '#platform/runtime/settings.ts';
-import { isUuid, orderNumber } from '#contracts/ids.ts';
+import { isUuid } from '#contracts/ids.ts';
+import { formerNumber, isFormerNumber, readNumber } from '#contracts/order-number.ts';
 import { type OrderSummary, Problem } from '#client/client.ts';
 import { type ApiClient, type ClientOptions, withClient } from '#cli/client.ts';
 import { ageOf, minuteOf, print, printJson, table } from '#cli/output.ts';
 
 /** By which names people know an order, and how it is found by them. */
 
-const NUMBER = /^[0-9a-f]{12}$/i;
+const isNumber = (text: string): boolean => readNumber(text) !== undefined || isFormerNumber(text);
 const FOUND_MAX = 20;
+const LOOKED_UP = 200;
 
 /** A row of a list of orders, under {@link ORDER_COLUMNS}. */
 export function orderRow(order: OrderSummary): unknown[] {
   return [
-    orderNumber(order.id),
+    order.number,
     order.reference,
     order.status,
     order.paymentStatus,
@@ -27,7 +29,7 @@ export const ORDER_COLUMNS = ['order', 'reference', 'status', 'payment', 'total'
 export async function orderNamed(client: ApiClient, name: string): Promise<string> {
   const text = name.trim();
   if (isUuid(text.toLowerCase())) return text.toLowerCase();
-  if (NUMBER.test(text)) {
+  if (isNumber(text)) {
     const { items } = await client.listOrders({ number: text });
     if (items.length === 1) return items[0]!.id;
   }
@@ -39,6 +41,17 @@ export async function orderNamed(client: ApiClient, name: string): Promise<strin
     throw new Error(`No order is called ${JSON.stringify(text)}. Try: bin/olms find ${text}`);
   const list = table(ORDER_COLUMNS, candidates.map(orderRow));
   throw new Error(`Several orders are called ${JSON.stringify(text)}; name one of them:\n\n${list}`);
+}
+
+/** What these orders are called, by their ids; an order that cannot be looked up, by the end of its own. */
+export async function namesOf(client: ApiClient, ids: readonly string[]): Promise<(id: string) => string> {
+  const names = new Map<string, string>();
+  const wanted = [...new Set(ids)];
+  for (let from = 0; from < wanted.length; from += LOOKED_UP) {
+    const id = wanted.slice(from, from + LOOKED_UP);
+    for (const order of (await client.listOrders({ id, limit: LOOKED_UP })).items) names.set(order.id, order.number);
+  }
+  return (id) => names.get(id) ?? formerNumber(id);
 }
 
 interface Found {
@@ -85,7 +98,7 @@ async function search(client: ApiClient, text: string): Promise<Found[]> {
     await ofOrder('shipment', await unlessUnknown(async () => (await client.readShipment({ id })).orderId));
     await ofOrder('review', await unlessUnknown(async () => (await client.readReview({ id })).orderId));
   }
-  if (NUMBER.test(text)) add('number', (await client.listOrders({ number: text })).items);
+  if (isNumber(text)) add('number', (await client.listOrders({ number: text })).items);
   add('text', (await client.listOrders({ text, limit: FOUND_MAX })).items);
   if (text.length <= 100) {
     add('customer', (await client.listOrders({ customerId: text, limit: FOUND_MAX })).items);

@@ -1,4 +1,4 @@
-import { orderNumber } from '#contracts/ids.ts';
+import { formerNumber } from '#contracts/order-number.ts';
 import type { Order, ParkedOrder, Payment, Shipment } from '#client/client.ts';
 import { facts, momentOf, table } from '#cli/output.ts';
 
@@ -42,7 +42,7 @@ const INDENT = 2;
 
 function headOf(order: Order, parked: readonly ParkedOrder[], unknown: readonly string[]): string {
   const { contact = {}, shippingAddress: address } = order;
-  const title = `Order ${orderNumber(order.id)}${order.reference === undefined ? '' : `, ${order.reference}`}`;
+  const title = `Order ${order.number}${order.reference === undefined ? '' : `, ${order.reference}`}`;
   return `${title}\n${indented(
     facts(
       [
@@ -157,7 +157,7 @@ export function claimTable(claims: NonNullable<Order['claims']>): string {
   const rows = claims.map(({ claimId, kind, resolution, items, followUpId, status, reason }) => [
     claimId,
     kind,
-    followUpId === undefined ? resolution : listed(`${resolution}: ${orderNumber(followUpId)}`, status),
+    followUpId === undefined ? resolution : listed(`${resolution}: ${formerNumber(followUpId)}`, status),
     items.map(({ sku, quantity }) => `${quantity} × ${sku}`).join(', '),
     reason,
   ]);

@@ -1,4 +1,3 @@
-import { orderNumber } from '#contracts/ids.ts';
 import type { Environment } from '#platform/runtime/settings.ts';
 import type { ListOrdersParameters, Order, OrderSummary } from '#client/client.ts';
 import { type ApiClient, type ClientOptions, withClient } from '#cli/client.ts';
@@ -151,7 +150,7 @@ export async function commandOrder(
     if (options.json) printJson(order);
     else
       print(
-        `${orderNumber(order.id)} is ${order.status}, payment ${order.paymentStatus}, total ${order.totalAmount} ${order.currency}, version ${order.version}`,
+        `${order.number} is ${order.status}, payment ${order.paymentStatus}, total ${order.totalAmount} ${order.currency}, version ${order.version}`,
       );
   });
 }

@@ -1,4 +1,3 @@
-import { orderNumber } from '#contracts/ids.ts';
 import { spawnSync } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -6,7 +5,7 @@ import { join } from 'node:path';
 import type { Environment } from '#platform/runtime/settings.ts';
 import { type ApiClient, type ClientOptions, withClient } from '#cli/client.ts';
 import { ageOf, minuteOf, print, printJson, table } from '#cli/output.ts';
-import { orderNamed } from './find.ts';
+import { namesOf, orderNamed } from './find.ts';
 
 /** `olms park …`: orders whose event a service could not digest, and what to do about them. */
 
@@ -19,9 +18,13 @@ export async function listParked(options: ParkOptions, env: Environment): Promis
     const { items: parked } = await client.listParkedOrders();
     if (options.json) return printJson(parked);
     if (parked.length === 0) return print('no order is parked');
+    const nameOf = await namesOf(
+      client,
+      parked.map(({ orderId }) => orderId),
+    );
     const rows = parked.map((entry) => [
       entry.consumer,
-      orderNumber(entry.orderId),
+      nameOf(entry.orderId),
       entry.eventType,
       entry.events,
       minuteOf(entry.parkedAt),

@@ -68,6 +68,7 @@ export const ORDERS_EVENTS = {
       currency: Type.String(),
       channel: Type.String(),
       reference: Type.Optional(Type.String()),
+      number: Type.Optional(Type.String({ description: 'What people call the order, such as `K7M4-92QX-F`' })),
       items: Type.Array(OrderItem),
       taxLines: Type.Optional(Type.Array(ChargeLine)),
       discountLines: Type.Optional(Type.Array(ChargeLine)),

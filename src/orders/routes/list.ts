@@ -1,22 +1,27 @@
 import type { FastifyInstance } from 'fastify';
 import type { Static } from 'typebox';
 import { plainId } from '#contracts/ids.ts';
+import type { Peers } from '#contracts/peers.ts';
+import { isFormerNumber, readNumber } from '#contracts/order-number.ts';
 import type { Database } from '#platform/database/database.ts';
 import { answer } from '#platform/http/description/openapi.ts';
 import { idCursor, idOfCursor, pageOf } from '#platform/http/paging.ts';
+import { Problem } from '#platform/http/problems.ts';
 import { limitOf, type View } from '#platform/http/schemas.ts';
+import { idsOf } from '#platform/http/several.ts';
 import { dayAfterMs, timeMs } from '#orders/as-of.ts';
 import { parkedOf } from '#orders/parked.ts';
 import * as schemas from '#orders/schemas.ts';
 import { listOrders, type OrderFilter } from '#orders/store/listing.ts';
+import { countryWord } from '#orders/terms.ts';
 import { summaryView } from '#orders/view.ts';
 
 /** `GET /orders`. */
-export function listRoute(app: FastifyInstance, database: Database): void {
+export function listRoute(app: FastifyInstance, database: Database, peers: Pick<Peers, 'ordersOfDocument'>): void {
   app.get<{ Querystring: Static<typeof schemas.ListQuery> }>(
     '/orders',
     {
-      config: { permission: 'orders:read' },
+      config: { permission: 'orders:read', refusals: ['ORDER_NUMBER_INVALID'] },
       schema: {
         operationId: 'listOrders',
         tags: ['orders'],
@@ -27,7 +32,7 @@ export function listRoute(app: FastifyInstance, database: Database): void {
     },
     async (request): Promise<View<typeof schemas.OrderPage>> => {
       const filter = filterOf(request.query);
-      const rows = await listOrders(database, { ...filter, limit: filter.limit + 1 });
+      const rows = await listOrders(database, { ...filter, limit: filter.limit + 1 }, peers);
       const ids = rows.map(({ id }) => id);
       const parked = ids.length === 0 ? undefined : await parkedOf(database, ids);
       return pageOf(
@@ -41,15 +46,51 @@ export function listRoute(app: FastifyInstance, database: Database): void {
 }
 
 function filterOf(query: Static<typeof schemas.ListQuery>): OrderFilter {
-  const { cursor, createdFrom, createdTo, limit, sort, ...equal } = query;
+  const { totalMin, totalMax, currency, limit, cursor, createdFrom, createdTo, updatedFrom, updatedTo } = query;
+  if ((totalMin !== undefined || totalMax !== undefined) && currency?.length !== 1)
+    throw wrong('/currency', 'is missing', 'Amounts are compared in one currency: name it with totalMin and totalMax.');
   return {
-    ...(equal as Partial<OrderFilter>),
-    ...(equal.customerId !== undefined && { customerId: plainId(equal.customerId) }),
-    ...(createdFrom !== undefined && { createdFromMs: timeMs(createdFrom, 'createdFrom') }),
-    // A day is meant with all that happened on it.
-    ...(createdTo !== undefined && { createdToMs: dayAfterMs(createdTo) ?? timeMs(createdTo, 'createdTo') }),
-    ...(cursor !== undefined && { after: idOfCursor(cursor) }),
-    oldestFirst: sort === 'createdAt',
+    ids: idsOf(query.id),
+    statuses: query.status,
+    paymentStatuses: query.paymentStatus,
+    fulfillmentStatuses: query.fulfillmentStatus,
+    returnStatuses: query.returnStatus,
+    holds: query.hold,
+    overdue: query.overdue === undefined ? undefined : query.overdue === 'true',
+    customerIds: query.customerId?.map(plainId),
+    channels: query.channel,
+    countries: query.country?.map((country) => countryWord(country) ?? country),
+    skus: query.sku,
+    numbers: query.number?.map(numberOf),
+    currencies: currency,
+    text: query.text,
+    createdFromMs: fromMs(createdFrom, 'createdFrom'),
+    createdToMs: toMs(createdTo, 'createdTo'),
+    updatedFromMs: fromMs(updatedFrom, 'updatedFrom'),
+    updatedToMs: toMs(updatedTo, 'updatedTo'),
+    totalMin,
+    totalMax,
+    after: cursor === undefined ? undefined : idOfCursor(cursor),
+    oldestFirst: query.sort === 'createdAt',
     limit: limitOf(limit),
   };
+}
+
+const fromMs = (text: string | undefined, name: string): number | undefined =>
+  text === undefined ? undefined : timeMs(text, name);
+/** A day is meant with all that happened on it. */
+const toMs = (text: string | undefined, name: string): number | undefined =>
+  text === undefined ? undefined : (dayAfterMs(text) ?? timeMs(text, name));
+
+function wrong(pointer: string, detail: string, message: string): Problem {
+  return new Problem('VALIDATION_FAILED', message, { errors: [{ pointer, detail }] });
+}
+
+/** A number as it is kept. One that is mistyped is none of another order. */
+function numberOf(text: string): string {
+  const number = readNumber(text) ?? (isFormerNumber(text) ? text : undefined);
+  if (number !== undefined) return number;
+  if (/^[0-9a-z]{9}$/i.test(text.replace(/[\s-]/g, '')))
+    throw new Problem('ORDER_NUMBER_INVALID', 'No order can be called so: a character is wrong, or two changed places.');
+  throw wrong('/number', 'is not the number of an order', 'A number is written K7M4-92QX-F.');
 }

@@ -19,6 +19,7 @@ export function created(data: EventData<'OrderCreated'>): Order {
     currency: data.currency,
     channel: data.channel,
     reference: data.reference,
+    number: data.number,
     items: data.items,
     taxLines: data.taxLines,
     discountLines: data.discountLines,

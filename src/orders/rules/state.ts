@@ -96,6 +96,8 @@ export interface Order {
   readonly currency: string;
   readonly channel: string;
   readonly reference?: string | undefined;
+  /** What people call it; undefined for orders from before there were numbers, and where none are given. */
+  readonly number?: string | undefined;
   readonly items: readonly OrderItem[];
   readonly taxLines?: readonly ChargeLine[] | undefined;
   readonly discountLines?: readonly ChargeLine[] | undefined;

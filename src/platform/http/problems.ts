@@ -44,7 +44,8 @@ interface ValidationFailure {
 /** What may be the name of a property, mistyped or of another version. Anything else may be what is meant for a value: it is not repeated. */
 const PROPERTY_NAME = /^[A-Za-z_][A-Za-z_.~/-]{0,39}\d{0,2}$/;
 
-function fieldError(failure: ValidationFailure): FieldError {
+/** `flat`: of a query, whose parameters are named whole, whichever of their values is wrong. */
+function fieldError(failure: ValidationFailure, flat: boolean): FieldError {
   const extra = failure.params['additionalProperty'];
   if (typeof extra === 'string')
     return PROPERTY_NAME.test(extra)
@@ -53,7 +54,8 @@ function fieldError(failure: ValidationFailure): FieldError {
           detail: 'is not a known property',
         }
       : { pointer: failure.instancePath, detail: 'has a property that is not known' };
-  return { pointer: failure.instancePath, detail: failure.message ?? failure.keyword };
+  const pointer = flat ? failure.instancePath.replace(/^(\/[^/]*)\/.*$/, '$1') : failure.instancePath;
+  return { pointer, detail: failure.message ?? failure.keyword };
 }
 
 /** The one place that turns whatever was thrown into a problem. `bodyLimit` is that of the route, in bytes. */
@@ -69,7 +71,7 @@ export function problemOf(error: unknown, errorsMax: number, bodyLimit = 0): Pro
     const errors = validation
       .filter((failure) => failure.keyword !== 'anyOf' && failure.keyword !== 'if')
       .slice(0, errorsMax)
-      .map(fieldError);
+      .map((failure) => fieldError(failure, validationContext === 'querystring'));
     return new Problem(
       'VALIDATION_FAILED',
       `The ${validationContext ?? 'body'} does not match the schema: ${errors[0]?.pointer ?? ''} ${errors[0]?.detail ?? ''}`.trim(),
