@@ -223,7 +223,7 @@ describe('olms replay --rebuild', { timeout: 90_000 }, () => {
       await sql("update orders.order_states set payment_status = 'NONE' where order_id = $1", [ids[1]]);
       await sql('delete from billing.invoices where order_id = $1', [ids[1]]);
       await sql('delete from orders.order_terms where order_id = $1', [ids[2]]);
-      expect((await run('orders')).swapped).toBe(3);
+      expect((await run('orders')).swapped).toBe(4);
       expect((await run('billing')).swapped).toBe(1);
     }
     placing = false;
