@@ -91,6 +91,9 @@ function numberOf(text: string): string {
   const number = readNumber(text) ?? (isFormerNumber(text) ? text : undefined);
   if (number !== undefined) return number;
   if (/^[0-9a-z]{9}$/i.test(text.replace(/[\s-]/g, '')))
-    throw new Problem('ORDER_NUMBER_INVALID', 'No order can be called so: a character is wrong, or two changed places.');
+    throw new Problem(
+      'ORDER_NUMBER_INVALID',
+      'No order can be called so: a character is wrong, or two changed places.',
+    );
   throw wrong('/number', 'is not the number of an order', 'A number is written K7M4-92QX-F.');
 }
