@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { pageQuery, type OrderFilter } from '#orders/store/listing.ts';
+import { pageQuery, type OrderFilter } from '#orders/store/filter.ts';
 import { measureCeilings, type Script } from './ceilings.ts';
 import { fillOrders } from './fill.ts';
 import { SystemProcess } from './system-process.ts';

@@ -31,7 +31,7 @@ describe('the number of an order', () => {
         if (other !== number[place])
           expect(readNumber(number.slice(0, place) + other + number.slice(place + 1))).toBeUndefined();
       for (let second = place + 1; second < number.length; second++) {
-        const swapped = [...number];
+        const swapped = number.split('');
         [swapped[place], swapped[second]] = [number[second]!, number[place]!];
         expect(readNumber(swapped.join(''))).toBeUndefined();
       }

@@ -14,7 +14,7 @@ const ROOT = 3;
 const WEIGHTS = Array.from({ length: DIGITS + 1 }, (_, place) => ROOT ** (DIGITS - place) % BASE);
 /** Odd ways to write a character. */
 const MEANT: Readonly<Record<string, string>> = { O: '0', I: '1', L: '1', Z: '2', U: 'V' };
-/** The `n`th number must not tell how many there are: n·FACTOR + OFFSET, modulo all of them. */
+/** How many there are is not to be read off a number: n·FACTOR + OFFSET, modulo all of them. */
 const FACTOR = 527_115_650_449n;
 const OFFSET = 318_611_977_033n;
 
@@ -46,7 +46,7 @@ export function readNumber(text: string): string | undefined {
     .toUpperCase()
     .replace(/[\s-]/g, '')
     .replace(/[OILZU]/g, (character) => MEANT[character]!);
-  if (plain.length !== DIGITS + 1 || [...plain].some((character) => valueOf(character) < 0)) return undefined;
+  if (plain.length !== DIGITS + 1 || plain.split('').some((character) => valueOf(character) < 0)) return undefined;
   return checksum(plain) === 0 ? written(plain) : undefined;
 }
 

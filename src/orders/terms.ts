@@ -72,7 +72,7 @@ export function phoneDigits(phone: string): string {
     .slice(0, WORD_MAX);
 }
 
-export const reversed = (digits: string): string => [...digits].reverse().join('');
+export const reversed = (digits: string): string => digits.split('').reverse().join('');
 export const skuTerm = (sku: string): string => `${SKU_TERM}${sku}`;
 
 /** Words of what an order says of itself; what an amendment can change. */

@@ -94,8 +94,15 @@ describe('an order is found', () => {
     const { api } = system;
     const { id } = await api.placeOrder({ contact: CONTACT });
     const items = await api.untilNotified(id, 'OrderCreated');
-    const number = / order ([0-9A-F]{12})$/.exec(mailOf(items, 'OrderCreated').subject)![1]!;
-    for (const query of [`number=${number}`, `number=${number.toLowerCase()}`, `text=${number}`, `text=%20${number}`])
+    const number = / order ([0-9A-Y]{4}-[0-9A-Y]{4}-[0-9A-Y])$/.exec(mailOf(items, 'OrderCreated').subject)![1]!;
+    for (const query of [
+      `number=${number}`,
+      `number=${number.toLowerCase()}`,
+      `text=${number}`,
+      `text=%20${number}`,
+      `number=${id.slice(-12)}`,
+      `text=${id.slice(-12).toUpperCase()}`,
+    ])
       expect([query, (await api.orders(query)).items.map((item) => item.id)]).toEqual([query, [id]]);
     expect((await api.orders(`number=${number}&status=COMPLETED`)).items).toEqual([]);
     // A reference that looks like a number is found as the word that it is.

@@ -99,11 +99,11 @@ async function search(client: ApiClient, text: string): Promise<Found[]> {
     await ofOrder('review', await unlessUnknown(async () => (await client.readReview({ id })).orderId));
   }
   if (isNumber(text)) add('number', (await client.listOrders({ number: text })).items);
-  add('text', (await client.listOrders({ text, limit: FOUND_MAX })).items);
   if (text.length <= 100) {
     add('customer', (await client.listOrders({ customerId: text, limit: FOUND_MAX })).items);
     add('article', (await client.listOrders({ sku: text, limit: FOUND_MAX })).items);
   }
+  add('text', (await client.listOrders({ text, limit: FOUND_MAX })).items);
   return [...found.values()];
 }
 

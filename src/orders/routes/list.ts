@@ -12,7 +12,8 @@ import { idsOf } from '#platform/http/several.ts';
 import { dayAfterMs, timeMs } from '#orders/as-of.ts';
 import { parkedOf } from '#orders/parked.ts';
 import * as schemas from '#orders/schemas.ts';
-import { listOrders, type OrderFilter } from '#orders/store/listing.ts';
+import type { OrderFilter } from '#orders/store/filter.ts';
+import { listOrders } from '#orders/store/listing.ts';
 import { countryWord } from '#orders/terms.ts';
 import { summaryView } from '#orders/view.ts';
 

@@ -3,7 +3,7 @@ import { isFormerNumber, readNumber } from '#contracts/order-number.ts';
 import type { Peers } from '#contracts/peers.ts';
 import type { Database } from '#platform/database/database.ts';
 import { compact, PHONE_TERM, phoneDigits, reversed, skuTerm, WORD_TERM, wordsOf } from '#orders/terms.ts';
-import { Binds, conditionsOf, likeText, type OrderFilter, pageOfIds } from './listing.ts';
+import { Binds, conditionsOf, likeText, type OrderFilter, pageOfIds } from './filter.ts';
 
 /**
  * Orders as people look for them: every word counts, each may be the beginning of one, and it may stand in reference,
@@ -12,7 +12,7 @@ import { Binds, conditionsOf, likeText, type OrderFilter, pageOfIds } from './li
  * newest orders are looked through instead: they have it.
  */
 
-/** One word, or a phone: what finds it, and what tells that an order has it. */
+/** One word, or a phone: what finds it, and by what an order is known to have it. */
 interface Sought {
   /** Patterns of `like` for terms, by the index. */
   readonly patterns: readonly string[];
@@ -62,13 +62,14 @@ type Reading = (filter: OrderFilter) => Promise<string[]>;
 function readingsOf(by: SearchedBy, text: string): Reading[] {
   const { database } = by;
   const readings: Reading[] = [];
-  const number = readNumber(text) ?? (isFormerNumber(text.trim()) ? text.trim() : undefined);
-  if (number !== undefined)
-    readings.push((filter) => pageOfIds(database, { ...filter, numbers: both(filter.numbers, [number]) }));
   const words = wordsOf(text);
   const ofWords = async (filter: OrderFilter, sought: readonly Sought[]): Promise<string[]> =>
     sought.length === 0 ? [] : findAll(database, filter, sought);
   readings.push(async (filter) => ofWords(filter, await soughtOf(by, words, text)));
+  // A reference that looks like a number is found as the word that it is.
+  const number = readNumber(text) ?? (isFormerNumber(text.trim()) ? text.trim() : undefined);
+  if (number !== undefined)
+    readings.push((filter) => pageOfIds(database, { ...filter, numbers: both(filter.numbers, [number]) }));
   const phone = PHONE.exec(text)?.[0];
   if (phone !== undefined && phoneDigits(phone).length >= PHONE_MIN) {
     const rest = text.replace(phone, ' ');
@@ -132,7 +133,7 @@ async function soughtOf({ database, peers }: SearchedBy, words: readonly string[
   const rows = await database.queryOnce<{ place: number; sku: string }>(parts.join(' union all '), binds.values);
   const typed = new Map(text.split(/\s+/).map((part) => [part.toLowerCase(), part]));
   const documents = await Promise.all(
-    different.map((word) => (DOCUMENT.test(word) ? peers.ordersOfDocument({ number: word }) : [])),
+    different.map(async (word) => (DOCUMENT.test(word) ? peers.ordersOfDocument({ number: word }) : [])),
   );
   return different.map((word, place) => {
     const skus = rows.filter((row) => row.place === place).map(({ sku }) => sku);
