@@ -36,6 +36,8 @@ const common = {
   // Real processes and databases are started by tests: forks keep their signals apart.
   pool: 'forks',
   setupFiles: 'tests/support/count-assertions.ts',
+  // Vitest gives us another build of graphql than Node gives to what it loads itself, and an error of one is none of the other.
+  server: { deps: { inline: ['graphql-http'] as string[] } },
   // Tests that wait for a bound run together where they say so.
   maxConcurrency: 20,
   testTimeout: 60_000,

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { asyncApi, EVENT_TYPES, eventSchema } from '#platform/http/description/asyncapi.ts';
 import { clientFiles } from './client.ts';
 import { incompatibilities, isWidening } from './compatibility.ts';
+import { graphqlSchema, SCHEMA_FILE } from './graphql.ts';
 import { type Json, type JsonObject, jsonText, sorted } from './json.ts';
 import { lifecycleDocument } from './lifecycle.ts';
 import { packageVersion } from '#system/version.ts';
@@ -48,6 +49,7 @@ export async function generatedFiles(): Promise<Map<string, string>> {
     ['docs/api/permissions.md', permissionsDocument(document)],
     ['docs/rooms.svg', roomsPicture(roomsOf(ROOT))],
     ['docs/api/openapi.json', jsonText(document)],
+    [SCHEMA_FILE, graphqlSchema(document)],
     ['docs/api/asyncapi.json', jsonText(sorted(asyncApi(packageVersion) as Json))],
     ...(await clientFiles(document, ROOT)),
     ...watched,

@@ -151,6 +151,68 @@ export interface ListOrdersParameters {
   readonly limit?: number | string | undefined;
 }
 
+export interface ListOrderDetailsParameters {
+  readonly id?: string | readonly string[] | undefined;
+  readonly status?: OrderStatus | readonly OrderStatus[] | undefined;
+  readonly paymentStatus?:
+    | 'NONE'
+    | 'PENDING'
+    | 'AUTHORIZED'
+    | 'CAPTURED'
+    | 'FAILED'
+    | 'VOIDED'
+    | 'PARTIALLY_REFUNDED'
+    | 'REFUNDED'
+    | readonly (
+        | 'NONE'
+        | 'PENDING'
+        | 'AUTHORIZED'
+        | 'CAPTURED'
+        | 'FAILED'
+        | 'VOIDED'
+        | 'PARTIALLY_REFUNDED'
+        | 'REFUNDED'
+      )[]
+    | undefined;
+  readonly fulfillmentStatus?: FulfillmentStatus | readonly FulfillmentStatus[] | undefined;
+  readonly returnStatus?:
+    | 'NONE'
+    | 'REQUESTED'
+    | 'RECEIVED'
+    | readonly ('NONE' | 'REQUESTED' | 'RECEIVED')[]
+    | undefined;
+  /** Types of holds, of which it has one: `review`, `overdue` … */
+  readonly hold?: string | readonly string[] | undefined;
+  /** Whether it waits for longer than it should */
+  readonly overdue?: 'true' | 'false' | undefined;
+  readonly customerId?: string | readonly string[] | undefined;
+  readonly channel?: string | readonly string[] | undefined;
+  /** Of the shipping address, as it is written there */
+  readonly country?: string | readonly string[] | undefined;
+  readonly sku?: string | readonly string[] | undefined;
+  /** Words, or their beginnings from three characters on, that all occur in reference, e-mail, name, company, phone, postcode, tracking number, SKU or the name of an article; or the number of an order, of its invoice, or its id */
+  readonly text?: string | undefined;
+  /** What mails call an order: `K7M4-92QX-F`, however it is written, or the last twelve digits of its id. One that is mistyped is refused */
+  readonly number?: string | readonly string[] | undefined;
+  readonly currency?: string | readonly string[] | undefined;
+  /** Total, itself included; with it goes the one `currency` that it is in */
+  readonly totalMin?: string | undefined;
+  /** Total, itself included; with it goes the one `currency` that it is in */
+  readonly totalMax?: string | undefined;
+  /** RFC 3339 time or date */
+  readonly updatedFrom?: string | undefined;
+  /** RFC 3339 time, itself not included, or date, all of the day included */
+  readonly updatedTo?: string | undefined;
+  /** RFC 3339 time or date */
+  readonly createdFrom?: string | undefined;
+  /** RFC 3339 time, itself not included, or date, all of the day included */
+  readonly createdTo?: string | undefined;
+  /** Newest first (default) or oldest first */
+  readonly sort?: '-createdAt' | 'createdAt' | undefined;
+  /** Entries per page, at most 200; 50 by default */
+  readonly limit?: number | string | undefined;
+}
+
 export interface ReadOrderParameters {
   /** The order id */
   readonly id: string;
@@ -483,6 +545,11 @@ export class OlmsClient extends ClientCore {
   /** Place an order */
   placeOrder(body: PlaceOrder, options?: ChangeOptions<'Prefer'>): Promise<Order> {
     return this.read({ method: 'POST', path: '/orders', body, keyed: true }, options);
+  }
+
+  /** List orders in full, found as in the list of orders */
+  listOrderDetails(parameters?: ListOrderDetailsParameters, options?: CallOptions): Pages<Order> {
+    return this.list({ method: 'GET', path: '/orders/details', parameters }, options);
   }
 
   /** Take orders of another system: live, paid elsewhere and open, or as history; each once by its number */

@@ -176,6 +176,24 @@ export type FulfillmentStatus =
   | 'DELIVERED'
   | 'CANCELLED';
 
+export type GraphqlRequest = {
+  readonly extensions?: Readonly<Record<string, unknown>>;
+  /** Which of its operations */
+  readonly operationName?: string;
+  /** The document */
+  readonly query?: string;
+  readonly variables?: Readonly<Record<string, unknown>>;
+};
+
+export type GraphqlResult = {
+  /** As the document asks; null where nothing of it could be answered */
+  readonly data?: unknown;
+  /** Each has a code in its extensions */
+  readonly errors?: readonly Readonly<Record<string, unknown>>[];
+  /** `cost`: what was asked for, and how much may be */
+  readonly extensions?: Readonly<Record<string, unknown>>;
+};
+
 export type Health = {
   readonly checks: Readonly<
     Record<
@@ -215,6 +233,11 @@ export type ImportedOrders = {
       | 'MALFORMED_REQUEST'
       | 'MALFORMED_JSON'
       | 'VALIDATION_FAILED'
+      | 'GRAPHQL_INVALID'
+      | 'GRAPHQL_TOO_COMPLEX'
+      | 'PERSISTED_QUERY_NOT_FOUND'
+      | 'PERSISTED_QUERY_REQUIRED'
+      | 'EVENTS_MISSED'
       | 'UNKNOWN_CURRENCY'
       | 'AMOUNT_INVALID'
       | 'UNIT_PRICE_INVALID'
@@ -650,6 +673,11 @@ export type Order = {
         | 'MALFORMED_REQUEST'
         | 'MALFORMED_JSON'
         | 'VALIDATION_FAILED'
+        | 'GRAPHQL_INVALID'
+        | 'GRAPHQL_TOO_COMPLEX'
+        | 'PERSISTED_QUERY_NOT_FOUND'
+        | 'PERSISTED_QUERY_REQUIRED'
+        | 'EVENTS_MISSED'
         | 'UNKNOWN_CURRENCY'
         | 'AMOUNT_INVALID'
         | 'UNIT_PRICE_INVALID'
@@ -714,6 +742,11 @@ export type Order = {
         | 'MALFORMED_REQUEST'
         | 'MALFORMED_JSON'
         | 'VALIDATION_FAILED'
+        | 'GRAPHQL_INVALID'
+        | 'GRAPHQL_TOO_COMPLEX'
+        | 'PERSISTED_QUERY_NOT_FOUND'
+        | 'PERSISTED_QUERY_REQUIRED'
+        | 'EVENTS_MISSED'
         | 'UNKNOWN_CURRENCY'
         | 'AMOUNT_INVALID'
         | 'UNIT_PRICE_INVALID'
@@ -778,6 +811,11 @@ export type Order = {
         | 'MALFORMED_REQUEST'
         | 'MALFORMED_JSON'
         | 'VALIDATION_FAILED'
+        | 'GRAPHQL_INVALID'
+        | 'GRAPHQL_TOO_COMPLEX'
+        | 'PERSISTED_QUERY_NOT_FOUND'
+        | 'PERSISTED_QUERY_REQUIRED'
+        | 'EVENTS_MISSED'
         | 'UNKNOWN_CURRENCY'
         | 'AMOUNT_INVALID'
         | 'UNIT_PRICE_INVALID'
@@ -842,6 +880,11 @@ export type Order = {
         | 'MALFORMED_REQUEST'
         | 'MALFORMED_JSON'
         | 'VALIDATION_FAILED'
+        | 'GRAPHQL_INVALID'
+        | 'GRAPHQL_TOO_COMPLEX'
+        | 'PERSISTED_QUERY_NOT_FOUND'
+        | 'PERSISTED_QUERY_REQUIRED'
+        | 'EVENTS_MISSED'
         | 'UNKNOWN_CURRENCY'
         | 'AMOUNT_INVALID'
         | 'UNIT_PRICE_INVALID'
@@ -906,6 +949,11 @@ export type Order = {
         | 'MALFORMED_REQUEST'
         | 'MALFORMED_JSON'
         | 'VALIDATION_FAILED'
+        | 'GRAPHQL_INVALID'
+        | 'GRAPHQL_TOO_COMPLEX'
+        | 'PERSISTED_QUERY_NOT_FOUND'
+        | 'PERSISTED_QUERY_REQUIRED'
+        | 'EVENTS_MISSED'
         | 'UNKNOWN_CURRENCY'
         | 'AMOUNT_INVALID'
         | 'UNIT_PRICE_INVALID'
@@ -970,6 +1018,11 @@ export type Order = {
         | 'MALFORMED_REQUEST'
         | 'MALFORMED_JSON'
         | 'VALIDATION_FAILED'
+        | 'GRAPHQL_INVALID'
+        | 'GRAPHQL_TOO_COMPLEX'
+        | 'PERSISTED_QUERY_NOT_FOUND'
+        | 'PERSISTED_QUERY_REQUIRED'
+        | 'EVENTS_MISSED'
         | 'UNKNOWN_CURRENCY'
         | 'AMOUNT_INVALID'
         | 'UNIT_PRICE_INVALID'
@@ -1034,6 +1087,11 @@ export type Order = {
         | 'MALFORMED_REQUEST'
         | 'MALFORMED_JSON'
         | 'VALIDATION_FAILED'
+        | 'GRAPHQL_INVALID'
+        | 'GRAPHQL_TOO_COMPLEX'
+        | 'PERSISTED_QUERY_NOT_FOUND'
+        | 'PERSISTED_QUERY_REQUIRED'
+        | 'EVENTS_MISSED'
         | 'UNKNOWN_CURRENCY'
         | 'AMOUNT_INVALID'
         | 'UNIT_PRICE_INVALID'
@@ -1098,6 +1156,11 @@ export type Order = {
         | 'MALFORMED_REQUEST'
         | 'MALFORMED_JSON'
         | 'VALIDATION_FAILED'
+        | 'GRAPHQL_INVALID'
+        | 'GRAPHQL_TOO_COMPLEX'
+        | 'PERSISTED_QUERY_NOT_FOUND'
+        | 'PERSISTED_QUERY_REQUIRED'
+        | 'EVENTS_MISSED'
         | 'UNKNOWN_CURRENCY'
         | 'AMOUNT_INVALID'
         | 'UNIT_PRICE_INVALID'
@@ -1162,6 +1225,11 @@ export type Order = {
         | 'MALFORMED_REQUEST'
         | 'MALFORMED_JSON'
         | 'VALIDATION_FAILED'
+        | 'GRAPHQL_INVALID'
+        | 'GRAPHQL_TOO_COMPLEX'
+        | 'PERSISTED_QUERY_NOT_FOUND'
+        | 'PERSISTED_QUERY_REQUIRED'
+        | 'EVENTS_MISSED'
         | 'UNKNOWN_CURRENCY'
         | 'AMOUNT_INVALID'
         | 'UNIT_PRICE_INVALID'
@@ -1226,6 +1294,11 @@ export type Order = {
         | 'MALFORMED_REQUEST'
         | 'MALFORMED_JSON'
         | 'VALIDATION_FAILED'
+        | 'GRAPHQL_INVALID'
+        | 'GRAPHQL_TOO_COMPLEX'
+        | 'PERSISTED_QUERY_NOT_FOUND'
+        | 'PERSISTED_QUERY_REQUIRED'
+        | 'EVENTS_MISSED'
         | 'UNKNOWN_CURRENCY'
         | 'AMOUNT_INVALID'
         | 'UNIT_PRICE_INVALID'
@@ -1290,6 +1363,11 @@ export type Order = {
         | 'MALFORMED_REQUEST'
         | 'MALFORMED_JSON'
         | 'VALIDATION_FAILED'
+        | 'GRAPHQL_INVALID'
+        | 'GRAPHQL_TOO_COMPLEX'
+        | 'PERSISTED_QUERY_NOT_FOUND'
+        | 'PERSISTED_QUERY_REQUIRED'
+        | 'EVENTS_MISSED'
         | 'UNKNOWN_CURRENCY'
         | 'AMOUNT_INVALID'
         | 'UNIT_PRICE_INVALID'
@@ -1703,6 +1781,11 @@ export type ProblemDetails = {
     | 'MALFORMED_REQUEST'
     | 'MALFORMED_JSON'
     | 'VALIDATION_FAILED'
+    | 'GRAPHQL_INVALID'
+    | 'GRAPHQL_TOO_COMPLEX'
+    | 'PERSISTED_QUERY_NOT_FOUND'
+    | 'PERSISTED_QUERY_REQUIRED'
+    | 'EVENTS_MISSED'
     | 'UNKNOWN_CURRENCY'
     | 'AMOUNT_INVALID'
     | 'UNIT_PRICE_INVALID'

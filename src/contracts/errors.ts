@@ -6,6 +6,20 @@ export const ERRORS = {
   MALFORMED_REQUEST: { status: 400, title: 'What came is no HTTP request, or one that says two things at once' },
   MALFORMED_JSON: { status: 400, title: 'The body is not valid JSON' },
   VALIDATION_FAILED: { status: 400, title: 'The request does not match the schema' },
+  GRAPHQL_INVALID: {
+    status: 400,
+    title: 'The GraphQL request or its document is not as it must be; nothing was executed',
+  },
+  GRAPHQL_TOO_COMPLEX: { status: 400, title: 'The GraphQL document asks for too much at once; nothing was executed' },
+  PERSISTED_QUERY_NOT_FOUND: {
+    status: 400,
+    title: 'The GraphQL document of this hash is not known here; send it once with its hash',
+  },
+  PERSISTED_QUERY_REQUIRED: { status: 400, title: 'Only GraphQL documents of a fixed list are executed here' },
+  EVENTS_MISSED: {
+    status: 503,
+    title: 'Events of a GraphQL subscription may be missing; subscribe again and read again what you show',
+  },
   UNKNOWN_CURRENCY: { status: 422, title: 'The currency is not an ISO 4217 code' },
   AMOUNT_INVALID: { status: 422, title: 'An amount has more decimals than its currency, or is too large' },
   UNIT_PRICE_INVALID: { status: 422, title: 'A unit price has more than four decimals, is negative, or is too large' },

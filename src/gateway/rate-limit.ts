@@ -16,8 +16,8 @@ export function limitRates(app: FastifyInstance, perSecond: number, cache: Cache
   const policy = `"${POLICY}";q=${perSecond};w=${WINDOW_MS / 1000}`;
   app.addHook('onRequest', async (request, reply) => {
     const principal = request.principal as Principal | undefined;
-    // What is public has no key; health and metrics must answer in any case.
-    if (!principal) return;
+    // What is public has no key; health and metrics must answer in any case. What a call asks inside was counted with it.
+    if (!principal || request.inside) return;
     const taken = await cache.take(`rate:${callerId(principal)}`, perSecond, WINDOW_MS);
     if (!taken) return;
     const waitS = Math.max(1, Math.ceil(taken.waitMs / 1000));

@@ -4,6 +4,7 @@ import { isProduction, readSettings } from '#platform/runtime/settings.ts';
 import type { ServiceDefinition } from '#platform/service.ts';
 import { ApiKeys } from './api-keys.ts';
 import { Callers } from './callers.ts';
+import { graphqlRoutes } from './graphql/routes.ts';
 import { gatewayConfig, gatewaySettings } from './settings.ts';
 import { limitRates } from './rate-limit.ts';
 import { meRoute } from './me.ts';
@@ -16,7 +17,10 @@ import { Tokens } from './tokens.ts';
 export const gateway: ServiceDefinition = {
   name: 'gateway',
   summary: 'The front door: who may call, and live events',
-  tags: [{ name: 'api keys', description: 'Who may call, and what' }],
+  tags: [
+    { name: 'graphql', description: 'The same operations as a graph' },
+    { name: 'api keys', description: 'Who may call, and what' },
+  ],
   frontDoor: true,
   migrations: join(import.meta.dirname, 'migrations'),
   settings: gatewaySettings,
@@ -63,7 +67,21 @@ export const gateway: ServiceDefinition = {
         limitRates(app, config.rateLimitPerSecond, (asked > 0 ? cache : undefined) ?? new MemoryCache());
         meRoute(app);
         apiKeyRoutes(app, keys);
-        streamRoutes(app, stream, (authorization) => callers.authenticate(authorization));
+        const authenticate = (authorization: string | undefined): ReturnType<Callers['authenticate']> =>
+          callers.authenticate(authorization);
+        streamRoutes(app, stream, authenticate);
+        graphqlRoutes(app, {
+          stream,
+          logger,
+          authenticate,
+          depthMax: config.graphqlDepthMax,
+          aliasesMax: config.graphqlAliasesMax,
+          directivesMax: config.graphqlDirectivesMax,
+          tokensMax: config.graphqlTokensMax,
+          costMax: config.graphqlCostMax,
+          introspection: config.graphqlIntrospection === '' ? !isProduction(env) : config.graphqlIntrospection === 'on',
+          allowedQueries: config.graphqlAllowedQueries,
+        });
       },
       start: async () => tokens?.start(),
       async stop() {

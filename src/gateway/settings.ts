@@ -92,6 +92,56 @@ export const gatewaySettings = {
     default: 3_600_000,
     meaning: 'How long one answer of GET /stream lasts; then it ends, and a client goes on with a new one where it was',
   },
+  graphqlDepthMax: {
+    type: 'integer',
+    min: 1,
+    max: 50,
+    env: 'GRAPHQL_DEPTH_MAX',
+    default: 15,
+    meaning: 'Levels of a GraphQL document; a deeper one is refused before anything of it is executed',
+  },
+  graphqlAliasesMax: {
+    type: 'integer',
+    env: 'GRAPHQL_ALIASES_MAX',
+    default: 50,
+    meaning: 'Aliases and repeated fields of a GraphQL document, fragments counted wherever they are spread',
+  },
+  graphqlDirectivesMax: {
+    type: 'integer',
+    env: 'GRAPHQL_DIRECTIVES_MAX',
+    default: 50,
+    meaning: 'Directives of a GraphQL document',
+  },
+  graphqlTokensMax: {
+    type: 'integer',
+    min: 100,
+    max: 10_000,
+    env: 'GRAPHQL_TOKENS_MAX',
+    default: 2_000,
+    meaning: 'Words and signs of a GraphQL document',
+  },
+  graphqlCostMax: {
+    type: 'integer',
+    min: 1,
+    env: 'GRAPHQL_COST_MAX',
+    default: 5_000,
+    meaning: 'Objects that a GraphQL document may ask for: `first` times what is asked of each entry, without it 50',
+  },
+  graphqlIntrospection: {
+    type: 'choice',
+    choices: ['on', 'off', ''],
+    env: 'GRAPHQL_INTROSPECTION',
+    default: '',
+    meaning:
+      'Whether the GraphQL schema can be asked for and errors suggest its names; by default not in production. It is also in docs/api/schema.graphql',
+  },
+  graphqlAllowedQueries: {
+    type: 'string',
+    env: 'GRAPHQL_ALLOWED_QUERIES',
+    default: '',
+    meaning:
+      'File with the only GraphQL documents that are executed: a JSON object of documents by their SHA-256; by default every document is',
+  },
 } as const satisfies Settings;
 
 const BOOTSTRAP_KEY_LENGTH_MIN = 32;

@@ -57,10 +57,22 @@ export interface StreamFilter {
   readonly types: ReadonlySet<string>;
 }
 
+/** Somebody who follows what happens. */
+export interface Follower {
+  readonly listener: Listener;
+  readonly ageMs: number;
+  send(entry: Entry): void;
+  /** Events may be missing, and places of before mean nothing any more. */
+  startOver(reason: string): void;
+  /** Called now and then, so that the connection is not taken for dead. */
+  beat(): void;
+  end(): Promise<void>;
+}
+
 export class Stream {
   readonly #options: StreamOptions;
   readonly #feed: Feed;
-  readonly #clients = new Set<Client>();
+  readonly #clients = new Set<Follower>();
   readonly #gauge: Gauge;
   readonly #dropped: Counter;
   #listening: Promise<void> | undefined;
@@ -118,16 +130,21 @@ export class Stream {
       this.#dropped.inc();
       this.#options.logger.info('a client of the stream reads too slowly and was disconnected');
     });
-    this.#clients.add(client);
+    response.once('close', this.join(client));
+    client.follow(last);
+  }
+
+  /** Sends somebody what happens from now on; `listen` must have resolved before. Returns what ends it. */
+  join(follower: Follower): () => void {
+    this.#clients.add(follower);
     this.#gauge.set(this.#clients.size);
     this.#heartbeat ??= setInterval(() => {
       for (const each of this.#clients) void this.#beat(each);
     }, HEARTBEAT_MS);
-    response.once('close', () => this.#left(client));
-    client.follow(last);
+    return () => this.#left(follower);
   }
 
-  async #beat(client: Client): Promise<void> {
+  async #beat(client: Follower): Promise<void> {
     if (client.ageMs >= this.#options.ageMaxMs) return client.end();
     try {
       if (!(await client.listener.admitted())) return await client.end();
@@ -141,8 +158,8 @@ export class Stream {
     client.beat();
   }
 
-  #left(client: Client): void {
-    this.#clients.delete(client);
+  #left(client: Follower): void {
+    if (!this.#clients.delete(client)) return;
     this.#gauge.set(this.#clients.size);
     if (this.#clients.size > 0) return;
     clearInterval(this.#heartbeat);
@@ -172,7 +189,7 @@ export class Stream {
 }
 
 /** One connection: what it is owed, and no more of that in memory than it may. */
-class Client {
+class Client implements Follower {
   readonly listener: Listener;
   readonly #sinceMs = performance.now();
   readonly #response: ServerResponse;

@@ -388,4 +388,5 @@ export const OrderView = Type.Object(
 );
 
 export const OrderPage = PageOf(OrderSummary);
+export const OrderDetailsPage = PageOf(OrderView);
 export const EventPage = PageOf(Type.Object(CloudEvent.properties, { title: 'CloudEvent' }));

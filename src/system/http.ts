@@ -89,6 +89,10 @@ export async function createApp({
   const elsewhere = definitions.flatMap(({ name, paths }) =>
     paths && !services.has(name) ? [{ name, paths, remote: remote.services.get(name) }] : [],
   );
+  // The gateway answers for services elsewhere too, whose routes are not here.
+  const wholeApi = (): object | Promise<object> =>
+    frontDoor && elsewhere.length > 0 ? describeApi(definitions, packageVersion) : app.openApi();
+  app.decorate('wholeApi', wholeApi);
   await app.register(async (scope) => {
     for (const service of services.values()) service.routes?.(scope);
     operationsRoutes(scope, {
@@ -106,7 +110,7 @@ export async function createApp({
           vital,
           stopping: drain.active,
         }),
-      ...(frontDoor && elsewhere.length > 0 && { document: () => describeApi(definitions, packageVersion) }),
+      document: wholeApi,
     });
     const parking = relay ? new Map([...consumers, ['relay', relay]]) : consumers;
     const withLog = databases.distinct.filter(hasLog).map(({ database }) => database);

@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { ERRORS } from '#contracts/errors.ts';
 import { type Answer, orderBody } from '#tests/support/api.ts';
 import { document, seen } from '#tests/support/contract.ts';
+import { Graph } from '#tests/support/graph.ts';
 import { until } from '#tests/support/until.ts';
 import { useSystem } from '#tests/support/system.ts';
 import type { Order, Page, Problem, Product, Review } from '#tests/support/views.ts';
@@ -64,6 +65,10 @@ describe('every operation', () => {
     await api.get('/locations?limit=2');
     await api.get('/invoices?limit=2');
     await api.dashboard();
+    const graph = new Graph(api);
+    await graph.done('{ dashboard { total } }');
+    await api.get('/graphql?query=%7B__typename%7D');
+    await api.get('/orders/details?limit=2');
     await api.parked();
     await api.get('/me');
     await api.get('/api-keys');
@@ -249,6 +254,13 @@ describe('a code', () => {
     expect(refused(await order({}, { 'idempotency-key': undefined }))).toEqual([400, 'IDEMPOTENCY_KEY_REQUIRED']);
     expect(refused(await order({}, { 'content-type': 'text/csv' }))).toEqual([415, 'UNSUPPORTED_MEDIA_TYPE']);
     expect(refused(await api.call('POST', '/orders', { body: '{', key: 'x' }))).toEqual([400, 'MALFORMED_JSON']);
+    const graph = new Graph(api);
+    expect((await graph.refused('{ nothing }')).code).toBe('GRAPHQL_INVALID');
+    expect(
+      (await graph.refused('{ orders(first: 200) { nodes { payments { order { payments { order { id } } } } } } }'))
+        .code,
+    ).toBe('GRAPHQL_TOO_COMPLEX');
+    expect((await graph.persisted('a'.repeat(64))).body.errors?.[0]?.extensions.code).toBe('PERSISTED_QUERY_NOT_FOUND');
     const key = randomUUID();
     await api.ok('PUT', `/products/${sku}`, { body: { name: 'A' }, key });
     const reused = await api.call('PUT', `/products/${sku}`, { body: { name: 'B' }, key });
@@ -309,9 +321,11 @@ describe('the document', () => {
     codes: [
       'CANCELLATION_PENDING',
       'CHANGE_PENDING',
+      'EVENTS_MISSED',
       'INTERNAL',
       'OVERLOADED',
       'PAYLOAD_TOO_LARGE',
+      'PERSISTED_QUERY_REQUIRED',
       'RATE_LIMITED',
       'REQUEST_TIMEOUT',
       'STOCK_UNDECIDED',

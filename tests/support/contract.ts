@@ -146,10 +146,13 @@ function differences(method: string, url: string, answer: DocumentedAnswer): str
       `is documented with ${Object.keys(response.content).join(', ')} for ${answer.status}, not ${media}`,
     ];
   if (!/json/.test(media)) return wrong;
-  const { code, status } = (answer.body ?? {}) as { code?: string; status?: number };
   const codes = response['x-codes'];
-  if (codes && !codes.includes(String(code))) wrong.push(`${answer.status} is documented without the code ${code}`);
-  if (codes && status !== answer.status) wrong.push(`${answer.status} says in its body that it is ${status}`);
+  if (codes && answer.status >= 400)
+    for (const code of codesOf(answer.body))
+      if (!codes.includes(code)) wrong.push(`${answer.status} is documented without the code ${code}`);
+  const { status } = (answer.body ?? {}) as { status?: number };
+  if (media === PROBLEM && status !== answer.status)
+    wrong.push(`${answer.status} says in its body that it is ${status}`);
   const validate = validatorOf(`${name} ${answer.status} ${media}`, content.schema);
   if (!validate(answer.body))
     for (const error of validate.errors ?? [])
@@ -162,11 +165,16 @@ function differences(method: string, url: string, answer: DocumentedAnswer): str
 /** What this test file was answered: statuses by operation, and every code. */
 export const seen = { statuses: new Map<string, Set<number>>(), codes: new Set<string>() };
 
+/** The code of a problem, or those of the errors of GraphQL; `undefined` as a text where there is none. */
+function codesOf(body: unknown): readonly string[] {
+  const { code, errors } = (body ?? {}) as { code?: unknown; errors?: readonly { extensions?: { code?: unknown } }[] };
+  return code === undefined && errors ? errors.map(({ extensions }) => String(extensions?.code)) : [String(code)];
+}
+
 function note(method: string, url: string, { status, body }: DocumentedAnswer): void {
   const name = operationOf(method, url)?.operation.operationId;
   if (name !== undefined) seen.statuses.set(name, (seen.statuses.get(name) ?? new Set()).add(status));
-  const code = (body as { code?: unknown } | null)?.code;
-  if (status >= 400 && typeof code === 'string') seen.codes.add(code);
+  if (status >= 400) for (const code of codesOf(body)) seen.codes.add(code);
 }
 
 /** Throws where an answer is not as the document says. */

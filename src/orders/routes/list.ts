@@ -5,20 +5,38 @@ import type { Peers } from '#contracts/peers.ts';
 import { isFormerNumber, readNumber } from '#contracts/order-number.ts';
 import type { Database } from '#platform/database/database.ts';
 import { answer } from '#platform/http/description/openapi.ts';
-import { idCursor, idOfCursor, pageOf } from '#platform/http/paging.ts';
+import { idCursor, idOfCursor, type Page, pageOf } from '#platform/http/paging.ts';
 import { Problem } from '#platform/http/problems.ts';
 import { limitOf, type View } from '#platform/http/schemas.ts';
 import { idsOf } from '#platform/http/several.ts';
 import { dayAfterMs, timeMs } from '#orders/as-of.ts';
-import { parkedOf } from '#orders/parked.ts';
+import { type ParkedOfOrder, parkedOf } from '#orders/parked.ts';
 import * as schemas from '#orders/schemas.ts';
+import type { StoredRow } from '#orders/store.ts';
 import type { OrderFilter } from '#orders/store/filter.ts';
 import { listOrders } from '#orders/store/listing.ts';
 import { countryWord } from '#orders/terms.ts';
-import { summaryView } from '#orders/view.ts';
+import { orderView, summaryView } from '#orders/view.ts';
 
-/** `GET /orders`. */
+/** `GET /orders`, and `GET /orders/details`: the same orders in full. */
 export function listRoute(app: FastifyInstance, database: Database, peers: Pick<Peers, 'ordersOfDocument'>): void {
+  /** A page of the orders that a query finds, with what is parked of them. */
+  const page = async <Item>(
+    query: Static<typeof schemas.ListQuery>,
+    view: (row: StoredRow, parked: readonly ParkedOfOrder[] | undefined) => Item,
+  ): Promise<Page<Item>> => {
+    const filter = filterOf(query);
+    const rows = await listOrders(database, { ...filter, limit: filter.limit + 1 }, peers);
+    const ids = rows.map(({ id }) => id);
+    const parked = ids.length === 0 ? undefined : await parkedOf(database, ids);
+    return pageOf(
+      rows,
+      filter.limit,
+      (row) => view(row, parked?.get(row.id)),
+      ({ id }) => idCursor(id),
+    );
+  };
+
   app.get<{ Querystring: Static<typeof schemas.ListQuery> }>(
     '/orders',
     {
@@ -31,18 +49,24 @@ export function listRoute(app: FastifyInstance, database: Database, peers: Pick<
         response: { 200: answer('A page of orders', schemas.OrderPage) },
       },
     },
-    async (request): Promise<View<typeof schemas.OrderPage>> => {
-      const filter = filterOf(request.query);
-      const rows = await listOrders(database, { ...filter, limit: filter.limit + 1 }, peers);
-      const ids = rows.map(({ id }) => id);
-      const parked = ids.length === 0 ? undefined : await parkedOf(database, ids);
-      return pageOf(
-        rows,
-        filter.limit,
-        (row) => summaryView(row, row.updatedAt, parked?.get(row.id)),
-        ({ id }) => idCursor(id),
-      );
+    (request): Promise<View<typeof schemas.OrderPage>> =>
+      page(request.query, (row, parked) => summaryView(row, row.updatedAt, parked)),
+  );
+
+  app.get<{ Querystring: Static<typeof schemas.ListQuery> }>(
+    '/orders/details',
+    {
+      config: { permission: 'orders:read', refusals: ['ORDER_NUMBER_INVALID'] },
+      schema: {
+        operationId: 'listOrderDetails',
+        tags: ['orders'],
+        summary: 'List orders in full, found as in the list of orders',
+        querystring: schemas.ListQuery,
+        response: { 200: answer('A page of orders, each as it is shown by itself', schemas.OrderDetailsPage) },
+      },
     },
+    (request): Promise<View<typeof schemas.OrderDetailsPage>> =>
+      page(request.query, (row, parked) => orderView(row, row.updatedAt, parked)),
   );
 }
 

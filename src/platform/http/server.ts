@@ -10,6 +10,7 @@ import type { Metrics } from '#platform/telemetry/metrics.ts';
 import type { Tracing } from '#platform/telemetry/tracing.ts';
 import { describeRoutes, type Tag } from './description/openapi.ts';
 import { finishAnswers } from './finished-answers.ts';
+import { InnerCalls } from './inner-calls.ts';
 import { parseJsonBodies } from './json-body.ts';
 import { type ConnectionLimits, limitConnections } from './limits/connections.ts';
 import { Admission } from './limits/admission.ts';
@@ -29,12 +30,16 @@ declare module 'fastify' {
     correlationId: string;
     /** Cause of the commands this request gives. */
     cause: Cause;
+    /** Who calls, where another request of this process does so for them. */
+    inside: Principal | undefined;
   }
   interface FastifyContextConfig {
     /** Reachable without an API key. */
     public?: boolean;
-    /** Answered without end, and counted by itself. */
-    endless?: boolean;
+    /** Reads, though its method does not say so: waits for its turn like every read of its caller. */
+    reads?: boolean;
+    /** Answered without end, and counted by itself; a route may decide by the request. */
+    endless?: boolean | ((request: FastifyRequest) => boolean);
     /** What a caller must be permitted. A route that names none, and is neither public nor handed on, stops the start. */
     permission?: Permission;
     /** Handed on to another process, which knows the permission. */
@@ -114,14 +119,17 @@ export function createHttp(options: HttpOptions): FastifyInstance {
   describeRoutes(app, { version, tags });
   parseJsonBodies(app);
   takeSeveral(app);
+  const inner = new InnerCalls(app);
   const admission = new Admission(options.limits?.changesPerKeyMax ?? Number.POSITIVE_INFINITY, logger);
   if (options.limits) limitConnections(app.server, options.limits, metrics);
   app.decorateRequest('principal', null as never);
   app.decorateRequest('correlationId', '');
   app.decorateRequest('cause', null as never);
   app.decorateRequest('span', undefined);
+  app.decorateRequest('inside', undefined);
 
   app.addHook('onRequest', async (request, reply) => {
+    request.inside = inner.callerOf(request);
     const given = request.headers['x-correlation-id'];
     const commandId = uuidv7();
     request.correlationId = typeof given === 'string' && CORRELATION_ID.test(given) ? given : commandId;
@@ -140,19 +148,23 @@ export function createHttp(options: HttpOptions): FastifyInstance {
     if (unknown) throw unknown;
     const open = config?.public ?? false;
     if (!open || (behindGateway && !PROCESS_PATHS.has(request.routeOptions.url))) {
-      const principal = await admission.authenticate(request, options.authenticate);
+      const principal = request.inside ?? (await admission.authenticate(request, options.authenticate));
       if (!principal) throw unauthenticated(request, behindGateway);
       if (!open) admit(request, principal, config);
     }
-    const turn = admission.enter(request, reply);
+    // What a request calls inside counts to it.
+    const turn = request.inside ? undefined : admission.enter(request, reply);
     if (turn) await turn;
   });
   app.addHook('preParsing', (request, reply, payload, done) => {
-    admission.watchBody(request, reply);
+    if (!request.inside) admission.watchBody(request, reply);
     done(null, payload);
   });
-  finishAnswers(app, (request, length) => admission.answered(request, length));
+  finishAnswers(app, (request, length) => {
+    if (!request.inside) admission.answered(request, length);
+  });
   app.addHook('onResponse', async (request, reply) => {
+    if (request.inside) return endRequestTrace(request, reply.statusCode);
     const route = request.routeOptions.url ?? 'unknown';
     seconds.observe({
       labels: {

@@ -71,7 +71,8 @@ export class Admission {
     const reading = isReading(request);
     if (reading) this.#large.check(caller);
     // A stream is no read that ends; the stream itself counts those.
-    if (request.routeOptions.config?.endless) return undefined;
+    const { endless } = request.routeOptions.config ?? {};
+    if (typeof endless === 'function' ? endless(request) : endless) return undefined;
     const turn = this.#turns.enter(request, reply, caller, reading);
     // What others of this caller were answered meanwhile counts.
     return turn?.then(() => this.#large.check(caller));
@@ -79,7 +80,9 @@ export class Admission {
 
   watchBody(request: FastifyRequest, reply: FastifyReply): void {
     const caller = callerOf(request);
-    if (caller !== undefined && !isReading(request)) this.#bodies.watch(request, reply, caller, !request.principal);
+    const { method } = request;
+    if (caller !== undefined && method !== 'GET' && method !== 'HEAD')
+      this.#bodies.watch(request, reply, caller, !request.principal);
   }
 
   /** A request was answered with so many bytes. */
@@ -89,8 +92,8 @@ export class Admission {
   }
 }
 
-function isReading({ method }: FastifyRequest): boolean {
-  return method === 'GET' || method === 'HEAD';
+function isReading({ method, routeOptions }: FastifyRequest): boolean {
+  return method === 'GET' || method === 'HEAD' || routeOptions.config?.reads === true;
 }
 
 /** A key or an address; undefined for other processes of the system, which hold back by themselves. */

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import { DRAINING_HEADER } from '#platform/http/drain.ts';
+import { INNER_HEADER } from '#platform/http/inner-calls.ts';
 import type { Problem } from '#platform/http/problems.ts';
 import type { FastifyReply, FastifyRequest } from '#platform/http/server.ts';
 import { ANSWER_TIMEOUT_MS, type RemoteService, unavailable } from './client.ts';
@@ -77,6 +78,7 @@ const NOT_FORWARDED = new Set([
   'content-length',
   'authorization',
   IDENTITY_HEADER,
+  INNER_HEADER,
   'x-forwarded-for',
 ]);
 const NOT_ANSWERED = new Set([
