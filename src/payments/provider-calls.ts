@@ -10,6 +10,7 @@ import type { Logger } from '#platform/telemetry/logger.ts';
 import type { Tracing, TraceSpan } from '#platform/telemetry/tracing.ts';
 import type { PaymentsMetrics } from './metrics.ts';
 import { type PaymentProvider, ProviderUnreachable } from './provider.ts';
+import { PROBE_KEY } from './provider-checks.ts';
 import type { PaymentEffect } from './rules/model.ts';
 import type { ProviderResult } from './rules/operation.ts';
 
@@ -40,8 +41,6 @@ const QUEUE_SPENT_MAX = 1_024;
 const TELLING_MAX = 2_000;
 /** Where the queue does not empty in this time, the reconciliation adds to it all the same: nobody may starve. */
 const ROOM_PATIENCE_MS = 1_000;
-/** A key no operation has. */
-const PROBE_KEY = 'probe';
 const UNAVAILABLE = 'provider unavailable';
 
 interface Line {

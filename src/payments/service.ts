@@ -14,6 +14,7 @@ import { type PaymentsConfig, readConfig, settings } from './settings.ts';
 import { measureWaiting, moneyCounter, paymentsMetrics } from './metrics.ts';
 import { byHandRoute } from './by-hand.ts';
 import { ProviderCalls } from './provider-calls.ts';
+import { providerChecks } from './provider-checks.ts';
 import { createProviders, providerNames } from './providers.ts';
 import { paymentRoutes } from './routes.ts';
 import { nextAttemptOf, type Payment, type PaymentCommand, type PaymentEffect } from './rules/model.ts';
@@ -150,6 +151,7 @@ export const payments: ServiceDefinition = {
 
     return {
       consumer: processor,
+      checks: providerChecks(providers),
       peer: { paymentProviders: async () => [...providers.keys()] },
       routes(app) {
         paymentRoutes(app, {

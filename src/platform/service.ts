@@ -59,7 +59,7 @@ export interface Service {
     beforeLookup?: () => void,
   ) => Principal | undefined | Promise<Principal | undefined>;
   /** What the readiness of the process says beside its consumers, by name. */
-  readonly checks?: () => Readonly<Record<string, Check>>;
+  readonly checks?: () => Readonly<Record<string, Check>> | Promise<Readonly<Record<string, Check>>>;
   readonly consumer?: Consumer;
   /** Further consumers, by name. */
   readonly consumers?: Readonly<Record<string, Consumer>>;

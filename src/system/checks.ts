@@ -32,20 +32,20 @@ export async function readinessChecks(
 ): Promise<Record<string, Check>> {
   const checks: Record<string, Check> = {};
   if (stopping) checks['process'] = { ok: false, detail: 'it was asked to stop, and serves what still comes' };
-  for (const { database, services } of databases.distinct.slice(1))
-    checks[`database ${services.map(({ name }) => name).join(' ')}`] = await databaseCheck(database);
   // Without Kafka requests are taken as ever: what they cause waits in the outbox.
   if (apart) checks['log'] = { ...bus.healthy(), optional: true };
   if (relay) checks['relay'] = { ...relay.healthy(), optional: true };
-  await Promise.all(
-    [...remote.services.values()].map(async (service) => {
-      checks[`service ${service.name}`] = frontDoor
-        ? await behindGateway(service, vital.has(service.name))
-        : { ...(await service.reachable()), optional: true };
-    }),
-  );
+  const ofDatabases = databases.distinct.slice(1).map(async ({ database, services }) => {
+    checks[`database ${services.map(({ name }) => name).join(' ')}`] = await databaseCheck(database);
+  });
+  const ofRemotes = [...remote.services.values()].map(async (service) => {
+    checks[`service ${service.name}`] = frontDoor
+      ? await behindGateway(service, vital.has(service.name))
+      : { ...(await service.reachable()), optional: true };
+  });
   // Without it the system is slower, and says so.
   if (cache.shared) checks['cache'] = { ...cache.healthy(), optional: true };
-  for (const service of services) Object.assign(checks, service.checks?.());
+  const ofServices = [...services].map(async (service) => void Object.assign(checks, await service.checks?.()));
+  await Promise.all([...ofDatabases, ...ofRemotes, ...ofServices]);
   return checks;
 }

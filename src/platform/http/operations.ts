@@ -112,12 +112,11 @@ function healthRoutes(app: FastifyInstance, options: OperationsOptions): void {
         },
       },
       async (_request, reply) => {
-        const checks: Record<string, Check> = {
-          database: await databaseCheck(options.database),
-          log: options.bus.healthy(),
-        };
+        // All at once: who asks does not wait longer than for the slowest.
+        const [database, more] = await Promise.all([databaseCheck(options.database), options.moreChecks?.()]);
+        const checks: Record<string, Check> = { database, log: options.bus.healthy() };
         for (const [name, consumer] of options.consumers) checks[name] = consumer.healthy();
-        Object.assign(checks, await options.moreChecks?.());
+        Object.assign(checks, more);
         const failed = Object.values(checks).filter((check) => !check.ok);
         const ready = failed.every((check) => check.optional);
         return reply

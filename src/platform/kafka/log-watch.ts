@@ -6,7 +6,8 @@ import type { KafkaConfig } from './settings.ts';
 import { TopicView } from './topic-view.ts';
 import { openReadPort } from './transport.ts';
 
-const CHECK_MS = 5_000;
+/** So soon readiness knows that nobody answers, also where nothing is to be published. */
+const CHECK_MS = 2_000;
 const CHECK_LEADERLESS_MS = 1_000;
 
 /** What a relay knows of the log it publishes on: that the topic is the same, who leads its partitions, and that it is whole. */

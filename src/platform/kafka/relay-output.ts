@@ -12,7 +12,7 @@ import { LogCut } from './published-marks.ts';
 import type { RelayParked } from './relay-parked.ts';
 import type { KafkaConfig } from './settings.ts';
 
-const RETRY: Backoff = { firstMs: 100, longestMs: 5_000 };
+const RETRY: Backoff = { firstMs: 100, longestMs: 2_000 };
 /** A batch that nobody has acknowledged for so long is no progress, whatever the connection looks like. */
 const SILENCE_MS = 5_000;
 

@@ -56,7 +56,7 @@ const POLL_MS = { first: 15, longest: 250 } as const;
 /** From so many events a second on, batches are published this far apart. */
 const BUSY_PER_SECOND = 200;
 const LINGER_MS = { first: 40, longest: 150 };
-const RETRY: Backoff = { firstMs: 100, longestMs: 5_000 };
+const RETRY: Backoff = { firstMs: 100, longestMs: 3_000 };
 const STOP_TIMEOUT_MS = 8_000;
 
 export interface RelayOptions {
