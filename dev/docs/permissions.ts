@@ -1,4 +1,4 @@
-import { type Permission, PERMISSIONS, type Role, ROLES } from '#contracts/permissions.ts';
+import { FIELDS, type Permission, PERMISSIONS, type Role, ROLES } from '#contracts/permissions.ts';
 import type { Json } from './json.ts';
 import { generatedFrom, markdownTable } from './markdown.ts';
 
@@ -59,5 +59,18 @@ ${markdownTable(['permission', ...roles], rights)}
 ## What each permission allows
 
 ${markdownTable(['permission', 'allows', 'operations'], meanings)}
+
+## Fields
+
+By these names, wherever they stand in an answer or an event. Invoices and credit notes are documents, and shown as they were issued.
+
+${markdownTable(
+  ['field', 'needs', 'without it'],
+  Object.entries(FIELDS).map(([name, { permission, instead }]) => [
+    `\`${name}\``,
+    `\`${permission}\``,
+    { nothing: 'left out', text: '`withheld`', empty: 'empty' }[instead],
+  ]),
+)}
 `;
 }

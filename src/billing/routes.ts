@@ -3,6 +3,7 @@ import { type Static, Type } from 'typebox';
 import type { Database } from '#platform/database/database.ts';
 import { Address, ChargeLine, OrderItem } from '#contracts/order-events.ts';
 import { answer } from '#platform/http/description/openapi.ts';
+import { ownOrders } from '#platform/http/own-orders.ts';
 import { Problem } from '#platform/http/problems.ts';
 import { idCursor, idOfCursor, pageOf } from '#platform/http/paging.ts';
 import {
@@ -124,7 +125,7 @@ export function billingRoutes(app: FastifyInstance, { database }: BillingRoutesO
   app.get<{ Querystring: Static<typeof ListQuery> }>(
     '/invoices',
     {
-      config: { permission: 'invoices:read' },
+      config: { permission: 'invoices:read', ofCustomer: 'filtered', whole: true },
       schema: {
         operationId: 'listInvoices',
         tags: ['invoices'],
@@ -137,7 +138,7 @@ export function billingRoutes(app: FastifyInstance, { database }: BillingRoutesO
       const { orderId, limit, cursor } = request.query;
       const size = limitOf(limit);
       const invoices = await listInvoices(database, {
-        orderIds: idsOf(orderId),
+        orderIds: await ownOrders(request, idsOf(orderId)),
         after: cursor === undefined ? undefined : idOfCursor(cursor),
         limit: size + 1,
       });
@@ -155,6 +156,8 @@ export function billingRoutes(app: FastifyInstance, { database }: BillingRoutesO
     {
       config: {
         permission: 'invoices:read',
+        ofCustomer: 'order',
+        whole: true,
         headers: { Accept: { description: 'What the caller can read; `application/json`' } },
         refusals: ['INVOICE_NOT_ISSUED', 'NOT_ACCEPTABLE'],
       },

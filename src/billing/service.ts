@@ -28,6 +28,7 @@ export const billing: ServiceDefinition = {
   paths: [{ path: '/orders/:id/invoice' }, { path: '/invoices' }],
   emits: SOURCES.billing,
   offers: ['ordersOfDocument'],
+  needs: ['customersOfOrders'],
   migrations: join(import.meta.dirname, 'migrations'),
   settings: billingSettings,
   replays: () => [replayable(PARTS, billingProjection)],

@@ -21,6 +21,7 @@ export const ERRORS = {
     title: 'Events of a GraphQL subscription may be missing; subscribe again and read again what you show',
   },
   UNKNOWN_CURRENCY: { status: 422, title: 'The currency is not an ISO 4217 code' },
+  PRICE_DIFFERS: { status: 422, title: 'A customer orders at the prices of the catalog, and an item has another' },
   AMOUNT_INVALID: { status: 422, title: 'An amount has more decimals than its currency, or is too large' },
   UNIT_PRICE_INVALID: { status: 422, title: 'A unit price has more than four decimals, is negative, or is too large' },
   TOTAL_MISMATCH: { status: 422, title: 'The given total is not the sum of the lines' },

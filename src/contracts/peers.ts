@@ -45,6 +45,10 @@ export interface Peers {
   checkArrival(arrival: Arrival): Promise<{ readonly refusal?: Refusal | undefined }>;
   /** Ids of orders with a document of this number, or, where it begins with zeros and is short, of numbers that begin so. */
   ordersOfDocument(document: { readonly number: string }): Promise<readonly string[]>;
+  /** The `customerId` of each of these orders by its id, null for that of a guest; what is no order is missing. */
+  customersOfOrders(asked: {
+    readonly ids: readonly string[];
+  }): Promise<{ readonly customers: Readonly<Record<string, string | null>> }>;
   /** Names of the configured payment providers, the default first. */
   paymentProviders(nothing: Readonly<Record<string, never>>): Promise<readonly string[]>;
 }
@@ -75,6 +79,13 @@ export const PEER_CALLS: Readonly<Record<keyof Peers, { readonly path: string; r
   ordersOfDocument: {
     path: '/internal/documents/orders',
     argument: Type.Object({ number: Type.String({ maxLength: 20 }) }, { additionalProperties: false }),
+  },
+  customersOfOrders: {
+    path: '/internal/orders/customers',
+    argument: Type.Object(
+      { ids: Type.Array(Type.String({ format: 'uuid' }), { maxItems: KEYS_MAX }) },
+      { additionalProperties: false },
+    ),
   },
   paymentProviders: { path: '/internal/payment-providers', argument: Type.Object({}, { additionalProperties: false }) },
 };

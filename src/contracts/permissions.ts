@@ -148,3 +148,26 @@ export function permissionsOf(entitled: Entitled): Permission[] {
 export function rolesWith(permission: Permission): Role[] {
   return EVERY_ROLE.filter((role) => role !== 'service' && PERMISSIONS[permission].roles.has(role));
 }
+
+export type FieldPermission = 'personal-data:read' | 'notes:read';
+
+/**
+ * Fields of answers and events, by their names wherever they stand, that need a permission of their own. Who lacks it
+ * gets the rest: without the field, or where it has to be there, with the text `withheld` or nothing in it. Payment
+ * tokens are withheld from everybody, by whoever makes an answer.
+ */
+export const FIELDS: Readonly<
+  Record<string, { readonly permission: FieldPermission; readonly instead: 'nothing' | 'text' | 'empty' }>
+> = {
+  contact: { permission: 'personal-data:read', instead: 'nothing' },
+  shippingAddress: { permission: 'personal-data:read', instead: 'nothing' },
+  billingAddress: { permission: 'personal-data:read', instead: 'nothing' },
+  metadata: { permission: 'personal-data:read', instead: 'empty' },
+  recipient: { permission: 'personal-data:read', instead: 'text' },
+  reason: { permission: 'notes:read', instead: 'text' },
+  by: { permission: 'notes:read', instead: 'text' },
+  decidedBy: { permission: 'notes:read', instead: 'nothing' },
+  endReason: { permission: 'notes:read', instead: 'nothing' },
+  reviewReasons: { permission: 'notes:read', instead: 'empty' },
+  authid: { permission: 'notes:read', instead: 'nothing' },
+};

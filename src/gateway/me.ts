@@ -24,7 +24,7 @@ export function meRoute(app: FastifyInstance): void {
   app.get(
     '/me',
     {
-      config: { permission: 'me:read' },
+      config: { permission: 'me:read', ofCustomer: 'everybody' },
       schema: {
         operationId: 'readMe',
         tags: ['api keys'],

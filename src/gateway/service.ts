@@ -22,6 +22,7 @@ export const gateway: ServiceDefinition = {
     { name: 'api keys', description: 'Who may call, and what' },
   ],
   frontDoor: true,
+  needs: ['customersOfOrders'],
   migrations: join(import.meta.dirname, 'migrations'),
   settings: gatewaySettings,
   standIns: (env) =>

@@ -1,10 +1,12 @@
 import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { isUuid } from '#contracts/ids.ts';
+import { can } from '#contracts/permissions.ts';
 import { ORDER_EVENTS } from '#contracts/order-events.ts';
 import { answer } from '#platform/http/description/openapi.ts';
 import { type FieldError, Problem } from '#platform/http/problems.ts';
-import type { Principal } from '#platform/http/server.ts';
+import { callerId, type Principal } from '#platform/http/principal.ts';
+import { lackedBy } from '#platform/http/withheld.ts';
 import type { Stream, StreamFilter } from './stream.ts';
 
 /** `GET /stream`: what is asked of it. */
@@ -57,9 +59,10 @@ export function streamRoutes(app: FastifyInstance, stream: Stream, authenticate:
       exposeHeadRoute: false,
       config: {
         permission: 'events:read',
+        ofCustomer: 'filtered',
         endless: true,
         headers: { 'Last-Event-ID': { description: 'The last id that was seen: goes on behind it' } },
-        refusals: ['OVERLOADED'],
+        refusals: ['OVERLOADED', 'ORDER_NOT_FOUND'],
       },
       schema: {
         operationId: 'followEvents',
@@ -74,7 +77,10 @@ export function streamRoutes(app: FastifyInstance, stream: Stream, authenticate:
       const filter = filterOf(request.query);
       const header = request.headers['last-event-id'];
       const last = typeof header === 'string' && header !== '' ? header : request.query.lastEventId;
-      const { name } = request.principal;
+      const { principal } = request;
+      const name = callerId(principal);
+      const { customer } = principal;
+      if (customer !== undefined) for (const id of filter.orderIds) await app.ownOrders.assert(principal, id);
       stream.assertRoom(name);
       await stream.listen();
       // Others may have come meanwhile.
@@ -87,8 +93,12 @@ export function streamRoutes(app: FastifyInstance, stream: Stream, authenticate:
       };
       reply.raw.writeHead(200, { ...headers, 'x-accel-buffering': 'no' } as Record<string, string>);
       const { authorization } = request.headers;
-      const admitted = async (): Promise<boolean> => (await authenticate(authorization))?.name === name;
-      stream.serve(reply.raw, { name, admitted }, filter, last);
+      const admitted = async (): Promise<boolean> => {
+        const now = await authenticate(authorization);
+        return now !== undefined && callerId(now) === name && now.customer === customer && can(now, 'events:read');
+      };
+      const own = customer === undefined ? undefined : { customer, orders: app.ownOrders };
+      stream.serve(reply.raw, { name, own, lacked: lackedBy(principal), admitted }, filter, last);
     },
   );
 }

@@ -1,8 +1,11 @@
 import type { ServerResponse } from 'node:http';
 import type { Counter, Gauge } from 'prom-client';
+import type { FieldPermission } from '#contracts/permissions.ts';
 import type { Health } from '#platform/runtime/health.ts';
 import type { Cache } from '#platform/cache/cache.ts';
 import { Problem } from '#platform/http/problems.ts';
+import type { OwnOrders } from '#platform/http/own-orders.ts';
+import { jsonWithout } from '#platform/http/withheld.ts';
 import type { Bus } from '#platform/log/bus.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
 import type { Metrics } from '#platform/telemetry/metrics.ts';
@@ -45,8 +48,12 @@ export interface StreamOptions {
 
 /** Whose connection it is. */
 export interface Listener {
-  /** Of the API key. */
+  /** Of the caller, whose streams are counted. */
   readonly name: string;
+  /** Of a customer: whose orders there are. */
+  readonly own?: { readonly customer: string; readonly orders: OwnOrders } | undefined;
+  /** Permissions for fields that the caller lacks. */
+  readonly lacked?: ReadonlySet<FieldPermission> | undefined;
   /** Whether the key still opens the stream. */
   readonly admitted: () => boolean | Promise<boolean>;
 }
@@ -251,11 +258,14 @@ class Client implements Follower {
       const page = await this.#feed.after(this.#place, PAGE);
       if (era !== this.#era) return;
       if (!page) return this.startOver('what happened since cannot be sent any more');
+      await this.listener.own?.orders.learn(page.flatMap(({ event }) => event?.orderId ?? []));
+      if (era !== this.#era) return;
       for (const entry of page) this.#offer(entry);
       sent += page.length;
       if (sent > CATCH_UP_MAX || !(await this.#drained())) return this.#giveUp();
       if (era !== this.#era) return;
-      if (page.length === PAGE || this.#overflowed) continue;
+      if (page.length === PAGE || this.#overflowed || this.#pending.some((entry) => this.#isOwn(entry) === undefined))
+        continue;
       for (const entry of this.#pending) this.#offer(entry);
       this.#pending = undefined;
       return;
@@ -270,8 +280,16 @@ class Client implements Follower {
       else this.#overflowed = true;
       return;
     }
+    // Whose order it is, is asked while the entry is read once more.
+    if (this.#isOwn(entry) === undefined) return this.#wait();
     this.#offer(entry);
     if (this.#response.writableLength > BUFFER_MAX_BYTES) this.#wait();
+  }
+
+  /** Whether an entry is about an order that the caller may see; undefined where that has to be learned first. */
+  #isOwn({ event }: Entry): boolean | undefined {
+    const { own } = this.listener;
+    return !own || !event || own.orders.isOf(own.customer, event.orderId);
   }
 
   /** Keeps nothing more for a client that has enough to take, until it has. */
@@ -299,8 +317,11 @@ class Client implements Follower {
     const { orderIds, types } = this.#filter;
     if (orderIds.size > 0 && !orderIds.has(event.orderId)) return;
     if (types.size > 0 && !types.has(event.type)) return;
+    if (!this.#isOwn(entry)) return;
+    const { lacked } = this.listener;
+    const json = lacked ? jsonWithout(lacked, event.json()) : event.json();
     this.#saidPlace = entry.place;
-    this.#response.write(`id: ${idOf(entry.place)}\nevent: ${event.type}\ndata: ${event.json()}\n\n`);
+    this.#response.write(`id: ${idOf(entry.place)}\nevent: ${event.type}\ndata: ${json}\n\n`);
   }
 
   #reset(reason: string, place?: Place): void {

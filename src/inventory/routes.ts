@@ -142,7 +142,7 @@ export function inventoryRoutes(app: FastifyInstance, { database, onAdjusted }: 
   app.get<{ Querystring: Static<typeof PageQuery> }>(
     '/products',
     {
-      config: { permission: 'products:read' },
+      config: { permission: 'products:read', ofCustomer: 'everybody' },
       schema: {
         operationId: 'listProducts',
         tags,
@@ -158,7 +158,12 @@ export function inventoryRoutes(app: FastifyInstance, { database, onAdjusted }: 
   app.get<{ Params: { sku: string } }>(
     '/products/:sku',
     {
-      config: { permission: 'products:read', headers: IF_NONE_MATCH, refusals: ['PRODUCT_NOT_FOUND'] },
+      config: {
+        permission: 'products:read',
+        ofCustomer: 'everybody',
+        headers: IF_NONE_MATCH,
+        refusals: ['PRODUCT_NOT_FOUND'],
+      },
       schema: {
         operationId: 'readProduct',
         tags,

@@ -25,7 +25,7 @@ import { orderProjection } from './projection.ts';
 import { orderRoutes } from './routes.ts';
 import { loadOrders, orderStore } from './store.ts';
 import { OrderNumbers } from './numbers.ts';
-import { overdueOrders } from './store/lookups.ts';
+import { customersOf, overdueOrders } from './store/lookups.ts';
 import { ArticleWords, catchUpWords } from './store/words.ts';
 import { Waiters } from './waiters.ts';
 
@@ -41,6 +41,7 @@ export const orders: ServiceDefinition = {
   paths: [{ path: '/orders' }, { path: '/orders/*' }, { path: '/dashboard' }],
   vital: true,
   emits: SOURCES.orders,
+  offers: ['customersOfOrders'],
   needs: ['lookupProducts', 'renamedProducts', 'checkArrival', 'paymentProviders', 'ordersOfDocument'],
   migrations: fileURLToPath(new URL('migrations', import.meta.url)),
   settings: ordersSettings,
@@ -142,6 +143,7 @@ function createOrders({
 
   return {
     consumer: processor,
+    peer: { customersOfOrders: async ({ ids }) => ({ customers: await customersOf(database, ids) }) },
     ...(history && { consumers: { [HISTORY_CONSUMER]: history } }),
     routes: (app) =>
       orderRoutes(app, {

@@ -4,6 +4,7 @@ import type { Database } from '#platform/database/database.ts';
 import { SkuQuantity } from '#contracts/order-events.ts';
 import { commandOnce } from '#platform/http/commands.ts';
 import { answer } from '#platform/http/description/openapi.ts';
+import { ownOrders } from '#platform/http/own-orders.ts';
 import { Problem } from '#platform/http/problems.ts';
 import { idCursor, idOfCursor, pageOf } from '#platform/http/paging.ts';
 import {
@@ -90,10 +91,12 @@ function view(orderId: string, shipping: Shipping, shipment: Shipment): View<typ
   return { id, orderId, status, location, items, carrier, trackingNumber, paused: isPaused(shipping, shipment) };
 }
 
+const shipmentNotFound = (id: string): Problem => new Problem('SHIPMENT_NOT_FOUND', `There is no shipment ${id}.`);
+
 export function shippingRoutes(app: FastifyInstance, { processor, database }: ShippingRoutesOptions): void {
   const orderIdOf = async (shipmentId: string): Promise<string> => {
     const orderId = await orderOfShipment(database, shipmentId);
-    if (orderId === undefined) throw new Problem('SHIPMENT_NOT_FOUND', `There is no shipment ${shipmentId}.`);
+    if (orderId === undefined) throw shipmentNotFound(shipmentId);
     return orderId;
   };
   const viewOf = (orderId: string, shipping: Shipping, shipmentId: string): View<typeof ShipmentView> =>
@@ -123,7 +126,7 @@ export function shippingRoutes(app: FastifyInstance, { processor, database }: Sh
   app.get<{ Querystring: Static<typeof ListQuery> }>(
     '/shipments',
     {
-      config: { permission: 'shipments:read' },
+      config: { permission: 'shipments:read', ofCustomer: 'filtered' },
       schema: {
         operationId: 'listShipments',
         tags,
@@ -140,7 +143,7 @@ export function shippingRoutes(app: FastifyInstance, { processor, database }: Sh
       const { orderId, limit, cursor } = request.query;
       const size = limitOf(limit);
       const shipments = await listShipments(database, {
-        orderIds: idsOf(orderId),
+        orderIds: await ownOrders(request, idsOf(orderId)),
         after: cursor === undefined ? undefined : idOfCursor(cursor),
         limit: size + 1,
       });
@@ -156,7 +159,7 @@ export function shippingRoutes(app: FastifyInstance, { processor, database }: Sh
   app.get<{ Params: Static<typeof ShipmentParams> }>(
     '/shipments/:id',
     {
-      config: { permission: 'shipments:read', refusals: ['SHIPMENT_NOT_FOUND'] },
+      config: { permission: 'shipments:read', ofCustomer: 'filtered', refusals: ['SHIPMENT_NOT_FOUND'] },
       schema: {
         operationId: 'readShipment',
         tags,
@@ -168,6 +171,7 @@ export function shippingRoutes(app: FastifyInstance, { processor, database }: Sh
     async (request) => {
       const id = request.params.id.toLowerCase();
       const orderId = await orderIdOf(id);
+      if ((await app.ownOrders.among(request.principal, [orderId])).length === 0) throw shipmentNotFound(id);
       return viewOf(orderId, (await loadShipping(database, orderId))!, id);
     },
   );

@@ -27,6 +27,7 @@ export const shipping: ServiceDefinition = {
   tags: [{ name: 'shipments', description: 'Parcels of an order' }],
   paths: [{ path: '/shipments' }, { path: '/shipments/*' }],
   emits: SOURCES.shipping,
+  needs: ['customersOfOrders'],
   migrations: join(import.meta.dirname, 'migrations'),
   settings: shippingSettings,
   standIns: (env) =>

@@ -53,6 +53,7 @@ export async function describeApi(
           lookupProducts: async () => [],
           renamedProducts: async () => ({ products: [], since: '0', more: false }),
           checkArrival: async () => ({}),
+          customersOfOrders: async () => ({ customers: {} }),
           paymentProviders: async () => [],
           ordersOfDocument: async () => [],
         },

@@ -76,6 +76,7 @@ export async function createApp({
     tracing,
     authenticate,
     behindGateway: frontDoor === undefined,
+    customersOfOrders: (asked) => peers.customersOfOrders(asked),
     limits: config,
   });
   const consumers = new Map<string, Consumer>();

@@ -25,7 +25,7 @@ async function gateway(perSecond: number, cache: Cache): Promise<FastifyInstance
   const app = createHttp({ logger, metrics: createMetrics(), authenticate });
   await app.register(async (scope) => {
     limitRates(scope, perSecond, cache);
-    scope.get('/thing', { config: { permission: 'orders:read' } }, async () => 'thing');
+    scope.get('/thing', { config: { permission: 'stock:read' } }, async () => 'thing');
     scope.get('/open', { config: { public: true } }, async () => 'open');
   });
   await app.ready();

@@ -248,6 +248,11 @@ describe('a code', () => {
     expect(refused(await order({ payment: { provider: 'nobody', token: 't' } }))).toEqual([422, 'UNKNOWN_PROVIDER']);
     expect(refused(await api.call('GET', '/orders?number=0000-0000-1'))).toEqual([422, 'ORDER_NUMBER_INVALID']);
     expect(refused(await order({ reference: 'R-1' }))).toEqual([409, 'REFERENCE_TAKEN']);
+    const own = { name: `c-${randomUUID().slice(0, 8)}`, role: 'customer', customer: 'c-1' };
+    const { key: customerKey } = await api.ok<{ key: string }>('POST', '/api-keys', { body: own });
+    const { customerId: _, ...ordered } = orderBody({ sku, unitPrice: '0.01' });
+    const cheap = await api.as(customerKey).call('POST', '/orders', { body: ordered, key: randomUUID() });
+    expect(refused(cheap)).toEqual([422, 'PRICE_DIFFERS']);
     expect(refused(await order({ currency: 'XXQ' }))).toEqual([422, 'UNKNOWN_CURRENCY']);
     expect(refused(await order(line({ unitPrice: '1.00001' })))).toEqual([422, 'UNIT_PRICE_INVALID']);
     expect(refused(await order({ totalAmount: '1.00' }))).toEqual([422, 'TOTAL_MISMATCH']);

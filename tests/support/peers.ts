@@ -6,5 +6,6 @@ export const NO_PEERS: Peers = {
   renamedProducts: async () => ({ products: [], since: '0', more: false }),
   checkArrival: async () => ({}),
   ordersOfDocument: async () => [],
+  customersOfOrders: async () => ({ customers: {} }),
   paymentProviders: async () => ['sandbox'],
 };

@@ -238,7 +238,13 @@ export function graphqlRoutes(app: FastifyInstance, options: GraphqlOptions): vo
     }
   };
 
-  const config = { permission: 'me:read', refusals: ['NOT_ACCEPTABLE', 'OVERLOADED'] } as const;
+  // Each operation that a document calls asks for its own permission, keeps customers to their orders and leaves fields out.
+  const config = {
+    permission: 'me:read',
+    ofCustomer: 'filtered',
+    whole: true,
+    refusals: ['NOT_ACCEPTABLE', 'OVERLOADED'],
+  } as const;
   const route = (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | void> =>
     wantsEvents(request) ? follow(request, reply) : answerOnce(request, reply);
   const described = {

@@ -240,6 +240,7 @@ export function commandRoutes(
       {
         config: {
           permission: described.permission,
+          ofCustomer: 'order',
           idempotencyKey,
           headers: { 'If-Match': IF_MATCH },
           refusals: ['ORDER_NOT_FOUND', 'ACTION_NOT_ALLOWED', 'VERSION_MISMATCH', 'OVERLOADED', ...refusals],

@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Static } from 'typebox';
 import { plainId } from '#contracts/ids.ts';
 import type { Peers } from '#contracts/peers.ts';
@@ -22,10 +22,11 @@ import { orderView, summaryView } from '#orders/view.ts';
 export function listRoute(app: FastifyInstance, database: Database, peers: Pick<Peers, 'ordersOfDocument'>): void {
   /** A page of the orders that a query finds, with what is parked of them. */
   const page = async <Item>(
-    query: Static<typeof schemas.ListQuery>,
+    { query, principal }: FastifyRequest<{ Querystring: Static<typeof schemas.ListQuery> }>,
     view: (row: StoredRow, parked: readonly ParkedOfOrder[] | undefined) => Item,
   ): Promise<Page<Item>> => {
-    const filter = filterOf(query);
+    const filter = ofCustomer(filterOf(query), principal.customer);
+    if (!filter) return { items: [], nextCursor: null };
     const rows = await listOrders(database, { ...filter, limit: filter.limit + 1 }, peers);
     const ids = rows.map(({ id }) => id);
     const parked = ids.length === 0 ? undefined : await parkedOf(database, ids);
@@ -40,7 +41,7 @@ export function listRoute(app: FastifyInstance, database: Database, peers: Pick<
   app.get<{ Querystring: Static<typeof schemas.ListQuery> }>(
     '/orders',
     {
-      config: { permission: 'orders:read', refusals: ['ORDER_NUMBER_INVALID'] },
+      config: { permission: 'orders:read', ofCustomer: 'filtered', refusals: ['ORDER_NUMBER_INVALID'] },
       schema: {
         operationId: 'listOrders',
         tags: ['orders'],
@@ -50,13 +51,13 @@ export function listRoute(app: FastifyInstance, database: Database, peers: Pick<
       },
     },
     (request): Promise<View<typeof schemas.OrderPage>> =>
-      page(request.query, (row, parked) => summaryView(row, row.updatedAt, parked)),
+      page(request, (row, parked) => summaryView(row, row.updatedAt, parked)),
   );
 
   app.get<{ Querystring: Static<typeof schemas.ListQuery> }>(
     '/orders/details',
     {
-      config: { permission: 'orders:read', refusals: ['ORDER_NUMBER_INVALID'] },
+      config: { permission: 'orders:read', ofCustomer: 'filtered', refusals: ['ORDER_NUMBER_INVALID'] },
       schema: {
         operationId: 'listOrderDetails',
         tags: ['orders'],
@@ -66,7 +67,7 @@ export function listRoute(app: FastifyInstance, database: Database, peers: Pick<
       },
     },
     (request): Promise<View<typeof schemas.OrderDetailsPage>> =>
-      page(request.query, (row, parked) => orderView(row, row.updatedAt, parked)),
+      page(request, (row, parked) => orderView(row, row.updatedAt, parked)),
   );
 }
 
@@ -99,6 +100,13 @@ function filterOf(query: Static<typeof schemas.ListQuery>): OrderFilter {
     oldestFirst: query.sort === 'createdAt',
     limit: limitOf(limit),
   };
+}
+
+/** The filter for a customer, who has own orders only; undefined where it asks for those of others alone. */
+function ofCustomer(filter: OrderFilter, customer: string | undefined): OrderFilter | undefined {
+  if (customer === undefined) return filter;
+  if (filter.customerIds && !filter.customerIds.includes(customer)) return undefined;
+  return { ...filter, customerIds: [customer] };
 }
 
 const fromMs = (text: string | undefined, name: string): number | undefined =>

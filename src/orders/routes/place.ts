@@ -9,6 +9,7 @@ import type { OrderRoutesOptions } from '#orders/routes.ts';
 import type { OrderRequest } from '#orders/rules/placement.ts';
 import * as schemas from '#orders/schemas.ts';
 import { ORDER_LINKS, sendOrder } from './answers.ts';
+import { placedBy } from './by-customer.ts';
 import { firstAnswer, repeatedAnswer } from './waited.ts';
 
 const PREFER_WAIT_MAX_S = 30;
@@ -19,6 +20,7 @@ const PLACE_REFUSALS = [
   'UNKNOWN_CURRENCY',
   'UNKNOWN_SKU',
   'UNIT_PRICE_INVALID',
+  'PRICE_DIFFERS',
   'AMOUNT_INVALID',
   'TOTAL_MISMATCH',
   'UNKNOWN_PROVIDER',
@@ -29,13 +31,20 @@ const PLACE_REFUSALS = [
 /** `POST /orders`: an order is priced, and taken by the intake. */
 export function placeRoute(
   app: FastifyInstance,
-  { database, intake, waiters, cached }: Pick<OrderRoutesOptions, 'database' | 'intake' | 'waiters' | 'cached'>,
+  {
+    database,
+    intake,
+    waiters,
+    cached,
+    peers,
+  }: Pick<OrderRoutesOptions, 'database' | 'intake' | 'waiters' | 'cached' | 'peers'>,
 ): void {
   app.post<{ Body: OrderRequest }>(
     '/orders',
     {
       config: {
         permission: 'orders:place',
+        ofCustomer: 'filtered',
         idempotencyKey: 'required',
         headers: { Prefer: PREFER },
         refusals: PLACE_REFUSALS,
@@ -55,7 +64,9 @@ export function placeRoute(
     },
     async (request, reply) => {
       const key = requestKey(request)!;
-      const taken = await intake.take(withPlainIds(request.body), key, request.cause);
+      const { customer } = request.principal;
+      const asked = customer === undefined ? request.body : await placedBy(customer, request.body, peers);
+      const taken = await intake.take(withPlainIds(asked), key, request.cause);
       if (isRefusal(taken)) throw problemOfRefusal(taken);
       let { row, updatedAt } = taken;
       // An importer that is run a second time can distinguish what it had sent before from what is new.

@@ -42,6 +42,7 @@ export function readRoutes(
     {
       config: {
         permission: 'orders:read',
+        ofCustomer: 'order',
         headers: {
           'If-None-Match': {
             description: 'ETags: answered 304 while the order has one of them',
@@ -79,7 +80,7 @@ export function readRoutes(
   app.get<{ Params: { id: string } }>(
     '/orders/:id/events',
     {
-      config: { permission: 'events:read', refusals: ['ORDER_NOT_FOUND'] },
+      config: { permission: 'events:read', ofCustomer: 'order', refusals: ['ORDER_NOT_FOUND'] },
       schema: {
         operationId: 'listOrderEvents',
         tags: ['orders'],

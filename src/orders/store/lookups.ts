@@ -32,3 +32,12 @@ export async function overdueOrders(database: Database, nowMs: number, limit: nu
   );
   return rows.map((row) => row.order_id);
 }
+
+/** The `customerId` of each of these orders by its id, null for that of a guest. */
+export async function customersOf(database: Database, ids: readonly string[]): Promise<Record<string, string | null>> {
+  const rows = await database.query<{ id: string; customer: string | null }>(
+    'select id, coalesce(customer_id::text, customer_id_text) as customer from orders.orders where id = any($1::uuid[])',
+    [ids],
+  );
+  return Object.fromEntries(rows.map(({ id, customer }) => [id, customer]));
+}

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Principal } from './principal.ts';
+import { shownTo } from './withheld.ts';
 
 /**
  * Calls that a route makes to other routes of its own process, as whoever called it: what a GraphQL document asks for is
@@ -51,7 +52,8 @@ export class InnerCalls {
     app.addHook('preSerialization', (request, _reply, payload, done) => {
       const open = this.#of(request);
       if (!open) return done(null, payload);
-      open.body = payload;
+      // A document may give fields other names, so what its caller may not read is left out here.
+      open.body = shownTo(request, payload);
       done(null, null);
     });
   }

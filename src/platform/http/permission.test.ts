@@ -32,9 +32,14 @@ describe('an operation', () => {
     await expect(start()).rejects.toThrow('POST /things/:id names no permission');
   });
 
+  test('that customers may call does not start where nothing keeps the orders of others from them', () => {
+    const route = (): unknown => http().get('/x', { config: { permission: 'orders:read' } }, async () => 'done');
+    expect(route).toThrow('GET /x may be called by customers and does not say how the orders of others are kept');
+  });
+
   test('starts where it names one, is public, or is handed on', async () => {
     const app = http();
-    app.get('/named', { config: { permission: 'orders:read' } }, async () => 'done');
+    app.get('/named', { config: { permission: 'stock:read' } }, async () => 'done');
     app.get('/open', { config: { public: true } }, async () => 'done');
     app.get('/elsewhere', { config: { handedOn: true } }, async () => 'done');
     await app.ready();
@@ -45,8 +50,8 @@ describe('an operation', () => {
 
   test('refuses who lacks its permission, and says who has it', async () => {
     const app = http({ name: 'export', role: 'scoped', scopes: ['orders:read'] });
-    app.get('/orders', { config: { permission: 'orders:read' } }, async () => 'done');
-    app.post('/cancel', { config: { permission: 'orders:cancel' } }, async () => 'done');
+    app.get('/orders', { config: { permission: 'orders:read', ofCustomer: 'filtered' } }, async () => 'done');
+    app.post('/cancel', { config: { permission: 'orders:cancel', ofCustomer: 'order' } }, async () => 'done');
     expect((await app.inject('/orders')).statusCode).toBe(200);
     expect((await app.inject({ method: 'HEAD', url: '/orders' })).statusCode).toBe(200);
     const refused = await app.inject({ method: 'POST', url: '/cancel', payload: {} });

@@ -2,7 +2,8 @@ import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify, type RouteOptions } from 'fastify';
 import { ERRORS } from '#contracts/errors.ts';
-import { can, type Permission } from '#contracts/permissions.ts';
+import { can, type Permission, RIGHTS } from '#contracts/permissions.ts';
+import type { Peers } from '#contracts/peers.ts';
 import { uuidv7 } from '#platform/runtime/uuid.ts';
 import type { Cause } from '#platform/processor/aggregate.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
@@ -16,12 +17,14 @@ import { type ConnectionLimits, limitConnections } from './limits/connections.ts
 import { Admission } from './limits/admission.ts';
 import { closeUnread } from './limits/answered.ts';
 import { exemplarOf, httpMetrics } from './metrics.ts';
+import { assertOwnOrder, OwnOrders } from './own-orders.ts';
 import { forbidden, type Principal } from './principal.ts';
 import { headProblem } from './request-head.ts';
 import { beginRequestTrace, endRequestTrace } from './request-trace.ts';
 import { PROCESS_PATHS } from './process-paths.ts';
 import { Problem, problemDocument, problemOf, sendProblem } from './problems.ts';
 import { isText, TEXT_FORMAT } from './schemas.ts';
+import { withholdFields } from './withheld.ts';
 import { takeSeveral } from './several.ts';
 
 declare module 'fastify' {
@@ -73,6 +76,8 @@ export interface HttpOptions {
   ) => Promise<Principal | undefined> | Principal | undefined;
   /** Callers come through a gateway in another process, which vouches for them, even where a route is public. */
   readonly behindGateway?: boolean;
+  /** Whose orders are whose, for callers who are customers; without it nothing is theirs. */
+  readonly customersOfOrders?: Peers['customersOfOrders'];
   /** How much callers may have at once; without it nothing is limited, as where the API is only described. */
   readonly limits?: HttpLimits;
 }
@@ -122,6 +127,7 @@ export function createHttp(options: HttpOptions): FastifyInstance {
   const inner = new InnerCalls(app);
   const admission = new Admission(options.limits?.changesPerKeyMax ?? Number.POSITIVE_INFINITY, logger);
   if (options.limits) limitConnections(app.server, options.limits, metrics);
+  app.decorate('ownOrders', new OwnOrders(options.customersOfOrders ?? (async () => ({ customers: {} }))));
   app.decorateRequest('principal', null as never);
   app.decorateRequest('correlationId', '');
   app.decorateRequest('cause', null as never);
@@ -155,11 +161,13 @@ export function createHttp(options: HttpOptions): FastifyInstance {
     // What a request calls inside counts to it.
     const turn = request.inside ? undefined : admission.enter(request, reply);
     if (turn) await turn;
+    if (config?.ofCustomer === 'order' && request.principal?.customer !== undefined) await assertOwnOrder(request);
   });
   app.addHook('preParsing', (request, reply, payload, done) => {
     if (!request.inside) admission.watchBody(request, reply);
     done(null, payload);
   });
+  withholdFields(app);
   finishAnswers(app, (request, length) => {
     if (!request.inside) admission.answered(request, length);
   });
@@ -204,10 +212,15 @@ function unknownCondition({ method, headers, routeOptions }: FastifyRequest): Pr
   return name && new Problem('VALIDATION_FAILED', `This call takes no ${name}, so nothing was done.`);
 }
 
-/** Throws for a route of which nobody said who may call it. */
+/** Throws for a route of which nobody said who may call it, or how a customer who may is kept from the orders of others. */
 function demandPermission({ method, url, config = {} }: RouteOptions): void {
-  if (config.permission === undefined && !config.public && !config.handedOn)
+  const { permission, ofCustomer } = config;
+  if (permission === undefined && !config.public && !config.handedOn)
     throw new Error(`${String(method)} ${url} names no permission: set config.permission, or config.public`);
+  if (permission !== undefined && RIGHTS.customer.has(permission) && ofCustomer === undefined)
+    throw new Error(
+      `${String(method)} ${url} may be called by customers and does not say how the orders of others are kept from them: set config.ofCustomer`,
+    );
 }
 
 /** Notes who calls; throws FORBIDDEN where they lack the permission of the route. */

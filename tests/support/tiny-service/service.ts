@@ -115,7 +115,7 @@ export const tiny: ServiceDefinition = {
         app.get<{ Params: { id: string } }>(
           '/wrappings/:id',
           {
-            config: { permission: 'shipments:read' },
+            config: { permission: 'stock:read' },
             schema: {
               operationId: 'readWrapping',
               tags: ['wrappings'],

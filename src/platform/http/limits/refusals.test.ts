@@ -68,7 +68,7 @@ describe('keys that open nothing', () => {
     authenticate: ({ headers }) =>
       headers.authorization === `Bearer ${KNOWN}` ? { name: 'known', role: 'reader' } : undefined,
   });
-  app.get('/something', { config: { permission: 'orders:read' } }, async () => ({}));
+  app.get('/something', { config: { permission: 'stock:read' } }, async () => ({}));
   const call = async (key: string): Promise<{ key: string; status: number }> => {
     const { statusCode } = await app.inject({ url: '/something', headers: { authorization: `Bearer ${key}` } });
     return { key, status: statusCode };
