@@ -180,15 +180,16 @@ describe('an order that a customer places', () => {
 
 describe('a customer who follows the stream', () => {
   test('hears of own orders alone, old ones and new ones, without notes', async () => {
-    const old = await placedFor(ada.id, { token: 'tok_pending' });
-    const client = await SseClient.open(`${system.api.url}/stream`, ada.key);
+    const [eve, zoe] = [await customer('eve'), await customer('zoe')];
+    const old = await placedFor(eve.id, { token: 'tok_pending' });
+    const client = await SseClient.open(`${system.api.url}/stream`, eve.key);
     const heard = (): CloudEvent[] => client.events.map(({ data }) => JSON.parse(data) as CloudEvent);
     await until('the stream', () => client.lastId !== '');
     await system.api.command(old.id, 'hold', { reason: 'looks like fraud' });
-    const foreign = await placedFor(bob.id);
+    const foreign = await placedFor(zoe.id);
     const { customerId: _, ...guest } = body();
     await system.api.ok('POST', '/orders', { body: guest, key: randomUUID() });
-    const { body: next } = await place(ada);
+    const { body: next } = await place(eve);
     await until('the new order', () => heard().some(({ subject }) => subject === next.id));
     await until('what happened to the old one', () => heard().some(({ type }) => type === 'OrderHeld'));
     await system.api.untilStatus(foreign.id, 'COMPLETED');
@@ -198,7 +199,7 @@ describe('a customer who follows the stream', () => {
     expect(client.events.map(({ data }) => data).join()).not.toContain('looks like fraud');
     client.close();
     // Who comes back hears the same of the time between, and the rest.
-    const again = await SseClient.open(`${system.api.url}/stream`, bob.key, client.events[0]!.id);
+    const again = await SseClient.open(`${system.api.url}/stream`, zoe.key, client.events[0]!.id);
     await until('the orders of another', () => again.events.some(({ event }) => event === 'OrderCompleted'));
     expect([...new Set(again.events.map(({ data }) => (JSON.parse(data) as CloudEvent).subject))]).toEqual([
       foreign.id,

@@ -41,7 +41,7 @@ test.each<[query: string, answer: unknown]>([
   );
   app.get(
     '/',
-    { config: { permission: 'orders:read' }, schema: { querystring: schema } },
+    { config: { permission: 'stock:read' }, schema: { querystring: schema } },
     async (request) => request.query,
   );
   const { statusCode, json } = await app.inject(`/?${query}`);
