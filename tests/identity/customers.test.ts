@@ -31,7 +31,7 @@ const body = (more: object = {}): Record<string, unknown> => ({ ...orderBody({ s
 const placedFor = (customerId: string, more: object = {}): Promise<Order> =>
   system.api.placeOrder({ sku, customerId, ...more });
 const place = (of: Customer, more: object = {}): ReturnType<typeof of.api.call<Order & Problem>> => {
-  const { customerId: _, ...own } = body();
+  const { customerId: _customer, ...own } = body();
   return of.api.call<Order & Problem>('POST', '/orders', { body: { ...own, ...more }, key: randomUUID() });
 };
 
@@ -59,7 +59,7 @@ describe('a customer', () => {
 
   test('does not find those of others and of guests, by no way', async () => {
     const { id } = await placedFor(ada.id);
-    const { customerId: _, ...guest } = body();
+    const { customerId: _customer, ...guest } = body();
     const guests = await system.api.ok<Order>('POST', '/orders', { body: guest, key: randomUUID() });
     await system.api.untilStatus(id, 'COMPLETED');
     const shipments = await system.api.get<Page<Shipment>>(`/shipments?orderId=${id}`);
@@ -187,7 +187,7 @@ describe('a customer who follows the stream', () => {
     await until('the stream', () => client.lastId !== '');
     await system.api.command(old.id, 'hold', { reason: 'looks like fraud' });
     const foreign = await placedFor(zoe.id);
-    const { customerId: _, ...guest } = body();
+    const { customerId: _customer, ...guest } = body();
     await system.api.ok('POST', '/orders', { body: guest, key: randomUUID() });
     const { body: next } = await place(eve);
     await until('the new order', () => heard().some(({ subject }) => subject === next.id));

@@ -250,7 +250,7 @@ describe('a code', () => {
     expect(refused(await order({ reference: 'R-1' }))).toEqual([409, 'REFERENCE_TAKEN']);
     const own = { name: `c-${randomUUID().slice(0, 8)}`, role: 'customer', customer: 'c-1' };
     const { key: customerKey } = await api.ok<{ key: string }>('POST', '/api-keys', { body: own });
-    const { customerId: _, ...ordered } = orderBody({ sku, unitPrice: '0.01' });
+    const { customerId: _customer, ...ordered } = orderBody({ sku, unitPrice: '0.01' });
     const cheap = await api.as(customerKey).call('POST', '/orders', { body: ordered, key: randomUUID() });
     expect(refused(cheap)).toEqual([422, 'PRICE_DIFFERS']);
     expect(refused(await order({ currency: 'XXQ' }))).toEqual([422, 'UNKNOWN_CURRENCY']);

@@ -46,7 +46,7 @@ export async function placedBy(
     ...request,
     customerId: customer,
     // As the catalog names it.
-    items: request.items.map(({ name: _, ...item }) => item),
+    items: request.items.map(({ name: _name, ...item }) => item),
   };
 }
 
