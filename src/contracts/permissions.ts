@@ -44,6 +44,8 @@ export const PERMISSIONS = {
   'orders:amend': row('Change address, contact, reference and metadata', 'client', ['support']),
   'orders:hold': row('Hold and release orders', 'client', ['support', 'reviewer']),
   'orders:complete': row('Declare shipped orders complete', 'client', ['support']),
+  'bulk:read': row('See what became of commands to many orders', 'reader', ['support']),
+  'bulk:run': row('Give a command that one has to many orders at once', 'client', ['support']),
   'orders:import': row('Take orders of another system', 'operator'),
   'events:read': row('Read and follow the events of orders', 'reader', [
     'customer',

@@ -3,8 +3,12 @@ import type { Envelope } from '#contracts/envelope.ts';
 import type { Peers } from '#contracts/peers.ts';
 import type { Cache } from '#platform/cache/cache.ts';
 import type { Database } from '#platform/database/database.ts';
+import type { Rules } from '#platform/processor/aggregate.ts';
 import type { Processor } from '#platform/processor/processor.ts';
+import type { Clock } from '#platform/runtime/clock.ts';
 import type { Imports } from './imports.ts';
+import { bulkRoutes } from './bulk/routes.ts';
+import type { BulkRunner } from './bulk/runner.ts';
 import type { Intake } from './intake.ts';
 import type { OrderCache } from './order-cache.ts';
 import type { MayRepeat } from './references.ts';
@@ -26,6 +30,9 @@ export interface OrderRoutesOptions {
   readonly intake: Intake;
   readonly imports: Imports;
   readonly waiters: Waiters;
+  readonly rules: Rules<Order, OrderCommand>;
+  readonly bulk: BulkRunner;
+  readonly clock: Clock;
   /** Where other processes serve orders too. */
   readonly cached?: { readonly orders: OrderCache; readonly cache: Cache };
   /** Base URL of the API as it is reached from outside. */
@@ -41,5 +48,6 @@ export function orderRoutes(app: FastifyInstance, options: OrderRoutesOptions): 
   listRoute(app, options.database, options.peers);
   readRoutes(app, options);
   commandRoutes(app, options);
+  bulkRoutes(app, { ...options, runner: options.bulk });
   dashboardRoute(app, options.database, options.cached?.cache);
 }

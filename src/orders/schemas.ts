@@ -75,7 +75,7 @@ const StrictContact = Type.Object(
   },
   { ...strict, title: 'ContactInput' },
 );
-const Metadata = Type.Record(Type.String({ maxLength: 100 }), Type.Unknown(), { maxProperties: METADATA_MAX });
+export const Metadata = Type.Record(Type.String({ maxLength: 100 }), Type.Unknown(), { maxProperties: METADATA_MAX });
 const Charges = Type.Array(Type.Object({ name: Type.Optional(Text(200)), amount: Decimal }, strict), { maxItems: 100 });
 
 const itemFields = {

@@ -10,6 +10,7 @@ import { uuidv7 } from '#platform/runtime/uuid.ts';
 import { ordersAudit } from './audit.ts';
 import { ordersDiagnosis } from './diagnosis.ts';
 import { deadlinesOf, ordersSettings } from './settings.ts';
+import { BulkRunner } from './bulk/runner.ts';
 import { startFollowUps } from './follow-ups.ts';
 import { HISTORY_CONSUMER, HistoryMirror, historyReplay } from './history.ts';
 import { Imports } from './imports.ts';
@@ -37,8 +38,11 @@ const WORDS_EVERY_MS = 60_000;
 export const orders: ServiceDefinition = {
   name: 'orders',
   summary: 'The order, from the request to the end; the only writer of an order',
-  tags: [{ name: 'orders', description: 'Orders, from the request to the end' }],
-  paths: [{ path: '/orders' }, { path: '/orders/*' }, { path: '/dashboard' }],
+  tags: [
+    { name: 'orders', description: 'Orders, from the request to the end' },
+    { name: 'bulk', description: 'One command to many orders, and what became of each' },
+  ],
+  paths: [{ path: '/orders' }, { path: '/orders/*' }, { path: '/bulk' }, { path: '/bulk/*' }, { path: '/dashboard' }],
   vital: true,
   emits: SOURCES.orders,
   offers: ['customersOfOrders'],
@@ -73,8 +77,9 @@ function createOrders({
 }: ServiceDependencies): Service {
   const config = readSettings(ordersSettings, env);
   const mayRepeat = parseRepeatedReferences(config.repeatedReferences);
+  const parts = partsOf(env);
   const processor = new Processor<Order, OrderCommand>({
-    ...partsOf(env),
+    ...parts,
     database,
     bus,
     clock,
@@ -114,6 +119,7 @@ function createOrders({
       processor.remember(rows);
     },
   });
+  const bulk = new BulkRunner({ database, processor, clock, logger });
   const waiters = new Waiters(database, processor);
   const shown = cache?.shared
     ? new OrderCache({ cache, database, logger, load: async (id) => (await loadOrders(database, [id]))[0] })
@@ -154,6 +160,9 @@ function createOrders({
         intake,
         imports: new Imports({ database, clock, intake }),
         waiters,
+        rules: parts.rules,
+        bulk,
+        clock,
         publicUrl,
         ...(history && { readHistory: (id) => history.read(id) }),
         ...(shown && cache && { cached: { orders: shown, cache } }),
@@ -181,11 +190,13 @@ function createOrders({
           return found === 0 ? undefined : 2 * clock.nowMs() - startedMs;
         },
       });
+      bulk.start();
       followUps = startFollowUps({ database, processor, intake, clock, logger });
     },
     answerNow: () => waiters.close(),
     async stop() {
       await deadlines?.stop();
+      await bulk.stop();
       await followUps?.stop();
       await words?.stop();
       await processor.stop();
@@ -193,6 +204,7 @@ function createOrders({
       shown?.close();
     },
     async settled() {
+      await bulk.settled();
       await processor.settled();
       await history?.settled();
     },

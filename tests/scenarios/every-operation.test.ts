@@ -158,6 +158,18 @@ describe('every operation', () => {
     expect((await api.cancel(third.id)).status).toBeLessThan(300);
   });
 
+  test('of many orders at once answers', async () => {
+    const { api } = system;
+    const { id } = await api.placeOrder({ sku, requiresReview: true });
+    const body = { command: 'hold', arguments: { reason: 'address' }, ids: [id] };
+    const run = await api.call<{ id: string }>('POST', '/bulk', { body });
+    expect(run.status).toBe(202);
+    expect((await api.call('POST', '/bulk', { body: { ...body, dryRun: true } })).status).toBe(200);
+    expect((await api.call('GET', `/bulk/${run.body.id}`)).status).toBe(200);
+    expect((await api.call('GET', `/bulk/${run.body.id}/items`)).status).toBe(200);
+    expect((await api.call('POST', `/bulk/${run.body.id}/stop`, { body: {} })).status).toBe(200);
+  });
+
   test('of orders of another system answers', async () => {
     const { api } = system;
     const source = `shop-${randomUUID().slice(0, 8)}`;

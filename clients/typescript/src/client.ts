@@ -6,6 +6,11 @@ import type {
   AdjustStock,
   ApiKey,
   AuditEntry,
+  BulkArguments,
+  BulkForecast,
+  BulkItem,
+  BulkQuery,
+  BulkRun,
   CloudEvent,
   ContactPatch,
   Dashboard,
@@ -60,6 +65,21 @@ export interface ListAuditEntriesParameters {
     | undefined;
   /** Entries per page, at most 200; 50 by default */
   readonly limit?: number | string | undefined;
+}
+
+export interface ReadBulkParameters {
+  readonly id: string;
+}
+
+export interface ListBulkItemsParameters {
+  readonly id: string;
+  readonly outcome?: 'waiting' | 'done' | 'refused' | undefined;
+  /** Entries per page, at most 200; 50 by default */
+  readonly limit?: number | string | undefined;
+}
+
+export interface StopBulkParameters {
+  readonly id: string;
 }
 
 export interface ListInvoicesParameters {
@@ -468,6 +488,40 @@ export class OlmsClient extends ClientCore {
   /** Who changed API keys, products and stock */
   listAuditEntries(parameters?: ListAuditEntriesParameters, options?: CallOptions): Pages<AuditEntry> {
     return this.list({ method: 'GET', path: '/audit-entries', parameters }, options);
+  }
+
+  /** Give one command to many orders, or see what it would do */
+  runBulk(
+    body: {
+      readonly arguments?: BulkArguments;
+      /** What is asked of each order */
+      readonly command: 'cancel' | 'hold' | 'release' | 'complete' | 'tag';
+      /** Say what would happen to each order, and change nothing */
+      readonly dryRun?: boolean;
+      /** These orders */
+      readonly ids?: readonly string[];
+      /** Of those that `query` finds, so many */
+      readonly limit?: number;
+      readonly query?: BulkQuery;
+    },
+    options?: ChangeOptions,
+  ): Promise<BulkForecast | BulkRun> {
+    return this.read({ method: 'POST', path: '/bulk', body, keyed: true }, options);
+  }
+
+  /** How far a run is */
+  readBulk(parameters: ReadBulkParameters, options?: CallOptions): Promise<BulkRun> {
+    return this.read({ method: 'GET', path: '/bulk/{id}', parameters }, options);
+  }
+
+  /** What became of each order of a run, in the order in which they are taken */
+  listBulkItems(parameters: ListBulkItemsParameters, options?: CallOptions): Pages<BulkItem> {
+    return this.list({ method: 'GET', path: '/bulk/{id}/items', parameters }, options);
+  }
+
+  /** Stop a run: what was done stays done, the rest is left */
+  stopBulk(parameters: StopBulkParameters, options?: ChangeOptions): Promise<BulkRun> {
+    return this.read({ method: 'POST', path: '/bulk/{id}/stop', parameters, keyed: true }, options);
   }
 
   /** Orders by status, throughput, ages */

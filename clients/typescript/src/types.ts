@@ -95,6 +95,114 @@ export type AuditEntry = {
   readonly subject: string;
 };
 
+/** What goes with the command: as in its own route */
+export type BulkArguments = {
+  /** Mailed to the customer, who reads nothing else of why */
+  readonly customerMessage?: string;
+  readonly metadata?: Readonly<Record<string, unknown>>;
+  readonly reason?: string;
+  /** Type of the hold; `manual` by default */
+  readonly type?: string;
+};
+
+export type BulkForecast = {
+  /** What is asked of each order */
+  readonly command: 'cancel' | 'hold' | 'release' | 'complete' | 'tag';
+  /** The first 1000 orders */
+  readonly items: readonly {
+    readonly code?: string;
+    /** Why not */
+    readonly detail?: string;
+    /** What would happen */
+    readonly events?: readonly string[];
+    readonly orderId: string;
+    readonly outcome: 'would' | 'refused';
+    /** What it would be afterwards, or is */
+    readonly status?: string;
+  }[];
+  /** How many orders would refuse, by code */
+  readonly refusals: readonly {
+    readonly code: string;
+    readonly count: number;
+  }[];
+  readonly refused: number;
+  readonly total: number;
+  /** Orders to which it would be done */
+  readonly would: number;
+};
+
+export type BulkItem = {
+  readonly code?: string;
+  /** Why it was refused */
+  readonly detail?: string;
+  readonly orderId: string;
+  readonly outcome: 'waiting' | 'done' | 'refused';
+};
+
+/** The orders that GET /orders lists by these filters, oldest first */
+export type BulkQuery = {
+  readonly channel?: readonly string[];
+  /** Of the shipping address, as it is written there */
+  readonly country?: readonly string[];
+  /** RFC 3339 time or date */
+  readonly createdFrom?: string;
+  /** RFC 3339 time, itself not included, or date, all of the day included */
+  readonly createdTo?: string;
+  readonly currency?: readonly string[];
+  readonly customerId?: readonly string[];
+  readonly fulfillmentStatus?: readonly FulfillmentStatus[];
+  /** Types of holds, of which it has one: `review`, `overdue` … */
+  readonly hold?: readonly string[];
+  readonly id?: readonly string[];
+  /** What mails call an order: `K7M4-92QX-F`, however it is written, or the last twelve digits of its id. One that is mistyped is refused */
+  readonly number?: readonly string[];
+  /** Whether it waits for longer than it should */
+  readonly overdue?: 'true' | 'false';
+  readonly paymentStatus?: readonly (
+    | 'NONE'
+    | 'PENDING'
+    | 'AUTHORIZED'
+    | 'CAPTURED'
+    | 'FAILED'
+    | 'VOIDED'
+    | 'PARTIALLY_REFUNDED'
+    | 'REFUNDED'
+  )[];
+  readonly returnStatus?: readonly ('NONE' | 'REQUESTED' | 'RECEIVED')[];
+  readonly sku?: readonly string[];
+  readonly status?: readonly OrderStatus[];
+  /** Words, or their beginnings from three characters on, that all occur in reference, e-mail, name, company, phone, postcode, tracking number, SKU or the name of an article; or the number of an order, of its invoice, or its id */
+  readonly text?: string;
+  /** Total, itself included; with it goes the one `currency` that it is in */
+  readonly totalMax?: string;
+  /** Total, itself included; with it goes the one `currency` that it is in */
+  readonly totalMin?: string;
+  /** RFC 3339 time or date */
+  readonly updatedFrom?: string;
+  /** RFC 3339 time, itself not included, or date, all of the day included */
+  readonly updatedTo?: string;
+};
+
+export type BulkRun = {
+  readonly arguments: BulkArguments;
+  /** What is asked of each order */
+  readonly command: 'cancel' | 'hold' | 'release' | 'complete' | 'tag';
+  /** RFC 3339, UTC */
+  readonly createdAt: string;
+  readonly createdBy: string;
+  /** Orders to which it was done */
+  readonly done: number;
+  /** RFC 3339, UTC */
+  readonly endedAt?: string;
+  readonly id: string;
+  /** Orders that do not allow it */
+  readonly refused: number;
+  readonly status: 'running' | 'stopped' | 'done';
+  readonly total: number;
+  /** Orders that are still to come, or were left when the run was stopped */
+  readonly waiting: number;
+};
+
 export type CloudEvent = {
   readonly causationid: string;
   readonly correlationid: string;
@@ -424,6 +532,8 @@ export type Me = {
     | 'orders:amend'
     | 'orders:hold'
     | 'orders:complete'
+    | 'bulk:read'
+    | 'bulk:run'
     | 'orders:import'
     | 'events:read'
     | 'returns:request'
@@ -1980,6 +2090,8 @@ export type Scope =
   | 'orders:amend'
   | 'orders:hold'
   | 'orders:complete'
+  | 'bulk:read'
+  | 'bulk:run'
   | 'orders:import'
   | 'events:read'
   | 'returns:request'

@@ -71,7 +71,8 @@ export function listRoute(app: FastifyInstance, database: Database, peers: Pick<
   );
 }
 
-function filterOf(query: Static<typeof schemas.ListQuery>): OrderFilter {
+/** What is asked of a list, as the store reads it. Throws the {@link Problem} of what contradicts itself. */
+export function filterOf(query: Static<typeof schemas.ListQuery>): OrderFilter {
   const { totalMin, totalMax, currency, limit, cursor, createdFrom, createdTo, updatedFrom, updatedTo } = query;
   if ((totalMin !== undefined || totalMax !== undefined) && currency?.length !== 1)
     throw wrong('/currency', 'is missing', 'Amounts are compared in one currency: name it with totalMin and totalMax.');
