@@ -133,7 +133,7 @@ export class BulkRunner {
       items.map(({ orderId }) => keyOf(run.id, orderId)),
     );
     return Promise.all(
-      items.map((item) =>
+      items.map(async (item) =>
         done.has(keyOf(run.id, item.orderId)) ? { ...item, outcome: 'done' as const } : this.#giveOne(run, item),
       ),
     );
