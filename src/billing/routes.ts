@@ -19,6 +19,7 @@ import {
   type View,
 } from '#platform/http/schemas.ts';
 import { idsOf, Several } from '#platform/http/several.ts';
+import { exportInvoices } from './export.ts';
 import { firstTotal, type Invoice } from './rules.ts';
 import { findInvoice, listInvoices } from './store.ts';
 
@@ -122,6 +123,7 @@ function view(orderId: string, invoice: Invoice): View<typeof InvoiceView> {
 }
 
 export function billingRoutes(app: FastifyInstance, { database }: BillingRoutesOptions): void {
+  exportInvoices(app, database);
   app.get<{ Querystring: Static<typeof ListQuery> }>(
     '/invoices',
     {

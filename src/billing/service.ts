@@ -25,7 +25,7 @@ export const billing: ServiceDefinition = {
   name: 'billing',
   summary: 'Invoices after the sale, credit notes after refunds',
   tags: [{ name: 'invoices', description: 'Invoices and credit notes' }],
-  paths: [{ path: '/orders/:id/invoice' }, { path: '/invoices' }],
+  paths: [{ path: '/orders/:id/invoice' }, { path: '/invoices' }, { path: '/exports/invoices' }],
   emits: SOURCES.billing,
   offers: ['ordersOfDocument'],
   needs: ['customersOfOrders'],

@@ -14,6 +14,7 @@ import type { OrderCache } from './order-cache.ts';
 import type { MayRepeat } from './references.ts';
 import { commandRoutes } from './routes/commands.ts';
 import { dashboardRoute } from './routes/dashboard.ts';
+import { exportRoutes } from './routes/exports.ts';
 import { importRoute } from './routes/imports.ts';
 import { listRoute } from './routes/list.ts';
 import { placeRoute } from './routes/place.ts';
@@ -49,5 +50,6 @@ export function orderRoutes(app: FastifyInstance, options: OrderRoutesOptions): 
   readRoutes(app, options);
   commandRoutes(app, options);
   bulkRoutes(app, { ...options, runner: options.bulk });
+  exportRoutes(app, options);
   dashboardRoute(app, options.database, options.cached?.cache);
 }

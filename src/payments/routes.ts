@@ -20,6 +20,7 @@ import {
   type View,
 } from '#platform/http/schemas.ts';
 import { idsOf, Several } from '#platform/http/several.ts';
+import { exportPayments } from './export.ts';
 import type { PaymentProvider, ProviderNotice } from './provider.ts';
 import type { Payment } from './rules/model.ts';
 import type { PaymentFilter } from './store.ts';
@@ -118,6 +119,8 @@ export function paymentRoutes(app: FastifyInstance, payments: PaymentRoutesOptio
       return pageOf(rows, size, view, (payment) => idCursor(payment.orderId));
     },
   );
+
+  exportPayments(app, (filter) => payments.listPayments(filter));
 
   /** Who signs the notices of this name; throws where that cannot be known. */
   const signer = (name: string): { provider: PaymentProvider; secret: string } => {

@@ -49,6 +49,7 @@ export const payments: ServiceDefinition = {
   paths: [
     { path: '/payments' },
     { path: '/payments/*' },
+    { path: '/exports/payments' },
     // Signed by the payment provider.
     {
       path: '/payments/webhooks/:provider',

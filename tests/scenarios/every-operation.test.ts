@@ -168,6 +168,8 @@ describe('every operation', () => {
     expect((await api.call('GET', `/bulk/${run.body.id}`)).status).toBe(200);
     expect((await api.call('GET', `/bulk/${run.body.id}/items`)).status).toBe(200);
     expect((await api.call('POST', `/bulk/${run.body.id}/stop`, { body: {} })).status).toBe(200);
+    for (const what of ['orders', 'lines', 'refunds', 'payments', 'invoices'])
+      expect((await api.call('GET', `/exports/${what}`)).status).toBe(200);
   });
 
   test('of orders of another system answers', async () => {

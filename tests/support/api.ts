@@ -144,7 +144,7 @@ export class Api {
       bodyTimeout: timeoutMs,
     });
     const text = await response.body.text();
-    const json = /json/.test(String(response.headers['content-type'] ?? ''));
+    const json = /[/+]json\b/.test(String(response.headers['content-type'] ?? ''));
     const answer = {
       status: response.statusCode,
       headers: response.headers,

@@ -82,6 +82,198 @@ export interface StopBulkParameters {
   readonly id: string;
 }
 
+export interface ExportInvoicesParameters {
+  readonly orderId?: string | readonly string[] | undefined;
+  /** Comma-separated values (default), or a JSON object a line */
+  readonly format?: 'csv' | 'jsonl' | undefined;
+}
+
+export interface ExportOrderLinesParameters {
+  readonly id?: string | readonly string[] | undefined;
+  readonly status?: OrderStatus | readonly OrderStatus[] | undefined;
+  readonly paymentStatus?:
+    | 'NONE'
+    | 'PENDING'
+    | 'AUTHORIZED'
+    | 'CAPTURED'
+    | 'FAILED'
+    | 'VOIDED'
+    | 'PARTIALLY_REFUNDED'
+    | 'REFUNDED'
+    | readonly (
+        | 'NONE'
+        | 'PENDING'
+        | 'AUTHORIZED'
+        | 'CAPTURED'
+        | 'FAILED'
+        | 'VOIDED'
+        | 'PARTIALLY_REFUNDED'
+        | 'REFUNDED'
+      )[]
+    | undefined;
+  readonly fulfillmentStatus?: FulfillmentStatus | readonly FulfillmentStatus[] | undefined;
+  readonly returnStatus?:
+    | 'NONE'
+    | 'REQUESTED'
+    | 'RECEIVED'
+    | readonly ('NONE' | 'REQUESTED' | 'RECEIVED')[]
+    | undefined;
+  /** Types of holds, of which it has one: `review`, `overdue` … */
+  readonly hold?: string | readonly string[] | undefined;
+  /** Whether it waits for longer than it should */
+  readonly overdue?: 'true' | 'false' | undefined;
+  readonly customerId?: string | readonly string[] | undefined;
+  readonly channel?: string | readonly string[] | undefined;
+  /** Of the shipping address, as it is written there */
+  readonly country?: string | readonly string[] | undefined;
+  readonly sku?: string | readonly string[] | undefined;
+  /** Words, or their beginnings from three characters on, that all occur in reference, e-mail, name, company, phone, postcode, tracking number, SKU or the name of an article; or the number of an order, of its invoice, or its id */
+  readonly text?: string | undefined;
+  /** What mails call an order: `K7M4-92QX-F`, however it is written, or the last twelve digits of its id. One that is mistyped is refused */
+  readonly number?: string | readonly string[] | undefined;
+  readonly currency?: string | readonly string[] | undefined;
+  /** Total, itself included; with it goes the one `currency` that it is in */
+  readonly totalMin?: string | undefined;
+  /** Total, itself included; with it goes the one `currency` that it is in */
+  readonly totalMax?: string | undefined;
+  /** RFC 3339 time or date */
+  readonly updatedFrom?: string | undefined;
+  /** RFC 3339 time, itself not included, or date, all of the day included */
+  readonly updatedTo?: string | undefined;
+  /** RFC 3339 time or date */
+  readonly createdFrom?: string | undefined;
+  /** RFC 3339 time, itself not included, or date, all of the day included */
+  readonly createdTo?: string | undefined;
+  /** Comma-separated values (default), or a JSON object a line */
+  readonly format?: 'csv' | 'jsonl' | undefined;
+}
+
+export interface ExportOrdersParameters {
+  readonly id?: string | readonly string[] | undefined;
+  readonly status?: OrderStatus | readonly OrderStatus[] | undefined;
+  readonly paymentStatus?:
+    | 'NONE'
+    | 'PENDING'
+    | 'AUTHORIZED'
+    | 'CAPTURED'
+    | 'FAILED'
+    | 'VOIDED'
+    | 'PARTIALLY_REFUNDED'
+    | 'REFUNDED'
+    | readonly (
+        | 'NONE'
+        | 'PENDING'
+        | 'AUTHORIZED'
+        | 'CAPTURED'
+        | 'FAILED'
+        | 'VOIDED'
+        | 'PARTIALLY_REFUNDED'
+        | 'REFUNDED'
+      )[]
+    | undefined;
+  readonly fulfillmentStatus?: FulfillmentStatus | readonly FulfillmentStatus[] | undefined;
+  readonly returnStatus?:
+    | 'NONE'
+    | 'REQUESTED'
+    | 'RECEIVED'
+    | readonly ('NONE' | 'REQUESTED' | 'RECEIVED')[]
+    | undefined;
+  /** Types of holds, of which it has one: `review`, `overdue` … */
+  readonly hold?: string | readonly string[] | undefined;
+  /** Whether it waits for longer than it should */
+  readonly overdue?: 'true' | 'false' | undefined;
+  readonly customerId?: string | readonly string[] | undefined;
+  readonly channel?: string | readonly string[] | undefined;
+  /** Of the shipping address, as it is written there */
+  readonly country?: string | readonly string[] | undefined;
+  readonly sku?: string | readonly string[] | undefined;
+  /** Words, or their beginnings from three characters on, that all occur in reference, e-mail, name, company, phone, postcode, tracking number, SKU or the name of an article; or the number of an order, of its invoice, or its id */
+  readonly text?: string | undefined;
+  /** What mails call an order: `K7M4-92QX-F`, however it is written, or the last twelve digits of its id. One that is mistyped is refused */
+  readonly number?: string | readonly string[] | undefined;
+  readonly currency?: string | readonly string[] | undefined;
+  /** Total, itself included; with it goes the one `currency` that it is in */
+  readonly totalMin?: string | undefined;
+  /** Total, itself included; with it goes the one `currency` that it is in */
+  readonly totalMax?: string | undefined;
+  /** RFC 3339 time or date */
+  readonly updatedFrom?: string | undefined;
+  /** RFC 3339 time, itself not included, or date, all of the day included */
+  readonly updatedTo?: string | undefined;
+  /** RFC 3339 time or date */
+  readonly createdFrom?: string | undefined;
+  /** RFC 3339 time, itself not included, or date, all of the day included */
+  readonly createdTo?: string | undefined;
+  /** Comma-separated values (default), or a JSON object a line */
+  readonly format?: 'csv' | 'jsonl' | undefined;
+}
+
+export interface ExportPaymentsParameters {
+  readonly orderId?: string | readonly string[] | undefined;
+  /** Comma-separated values (default), or a JSON object a line */
+  readonly format?: 'csv' | 'jsonl' | undefined;
+}
+
+export interface ExportRefundsParameters {
+  readonly id?: string | readonly string[] | undefined;
+  readonly status?: OrderStatus | readonly OrderStatus[] | undefined;
+  readonly paymentStatus?:
+    | 'NONE'
+    | 'PENDING'
+    | 'AUTHORIZED'
+    | 'CAPTURED'
+    | 'FAILED'
+    | 'VOIDED'
+    | 'PARTIALLY_REFUNDED'
+    | 'REFUNDED'
+    | readonly (
+        | 'NONE'
+        | 'PENDING'
+        | 'AUTHORIZED'
+        | 'CAPTURED'
+        | 'FAILED'
+        | 'VOIDED'
+        | 'PARTIALLY_REFUNDED'
+        | 'REFUNDED'
+      )[]
+    | undefined;
+  readonly fulfillmentStatus?: FulfillmentStatus | readonly FulfillmentStatus[] | undefined;
+  readonly returnStatus?:
+    | 'NONE'
+    | 'REQUESTED'
+    | 'RECEIVED'
+    | readonly ('NONE' | 'REQUESTED' | 'RECEIVED')[]
+    | undefined;
+  /** Types of holds, of which it has one: `review`, `overdue` … */
+  readonly hold?: string | readonly string[] | undefined;
+  /** Whether it waits for longer than it should */
+  readonly overdue?: 'true' | 'false' | undefined;
+  readonly customerId?: string | readonly string[] | undefined;
+  readonly channel?: string | readonly string[] | undefined;
+  /** Of the shipping address, as it is written there */
+  readonly country?: string | readonly string[] | undefined;
+  readonly sku?: string | readonly string[] | undefined;
+  /** Words, or their beginnings from three characters on, that all occur in reference, e-mail, name, company, phone, postcode, tracking number, SKU or the name of an article; or the number of an order, of its invoice, or its id */
+  readonly text?: string | undefined;
+  /** What mails call an order: `K7M4-92QX-F`, however it is written, or the last twelve digits of its id. One that is mistyped is refused */
+  readonly number?: string | readonly string[] | undefined;
+  readonly currency?: string | readonly string[] | undefined;
+  /** Total, itself included; with it goes the one `currency` that it is in */
+  readonly totalMin?: string | undefined;
+  /** Total, itself included; with it goes the one `currency` that it is in */
+  readonly totalMax?: string | undefined;
+  /** RFC 3339 time or date */
+  readonly updatedFrom?: string | undefined;
+  /** RFC 3339 time, itself not included, or date, all of the day included */
+  readonly updatedTo?: string | undefined;
+  /** RFC 3339 time or date */
+  readonly createdFrom?: string | undefined;
+  /** RFC 3339 time, itself not included, or date, all of the day included */
+  readonly createdTo?: string | undefined;
+  /** Comma-separated values (default), or a JSON object a line */
+  readonly format?: 'csv' | 'jsonl' | undefined;
+}
+
 export interface ListInvoicesParameters {
   readonly orderId?: string | readonly string[] | undefined;
   /** Entries per page, at most 200; 50 by default */
@@ -537,6 +729,31 @@ export class OlmsClient extends ClientCore {
   /** Every error code as a page for people */
   readErrorDocs(options?: CallOptions): Promise<string> {
     return this.read({ method: 'GET', path: '/docs/errors' }, options);
+  }
+
+  /** Invoices and credit notes, as a file: those that GET /invoices lists, of the newest orders first */
+  exportInvoices(parameters?: ExportInvoicesParameters, options?: CallOptions): Promise<string> {
+    return this.read({ method: 'GET', path: '/exports/invoices', parameters }, options);
+  }
+
+  /** Lines of orders, as a file: those that GET /orders lists, the oldest first */
+  exportOrderLines(parameters?: ExportOrderLinesParameters, options?: CallOptions): Promise<string> {
+    return this.read({ method: 'GET', path: '/exports/lines', parameters }, options);
+  }
+
+  /** Orders, as a file: those that GET /orders lists, the oldest first */
+  exportOrders(parameters?: ExportOrdersParameters, options?: CallOptions): Promise<string> {
+    return this.read({ method: 'GET', path: '/exports/orders', parameters }, options);
+  }
+
+  /** Payments, as a file: those that GET /payments lists, the newest order first */
+  exportPayments(parameters?: ExportPaymentsParameters, options?: CallOptions): Promise<string> {
+    return this.read({ method: 'GET', path: '/exports/payments', parameters }, options);
+  }
+
+  /** Refunds of orders, as a file: those that GET /orders lists, the oldest first */
+  exportRefunds(parameters?: ExportRefundsParameters, options?: CallOptions): Promise<string> {
+    return this.read({ method: 'GET', path: '/exports/refunds', parameters }, options);
   }
 
   /** The process runs */
