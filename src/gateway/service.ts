@@ -1,12 +1,12 @@
 import { join } from 'node:path';
-import { MemoryCache } from '#platform/cache/memory-cache.ts';
-import { isProduction, readSettings } from '#platform/runtime/settings.ts';
+import type { Cache } from '#platform/cache/cache.ts';
+import { type Environment, isProduction, readSettings } from '#platform/runtime/settings.ts';
 import type { ServiceDefinition } from '#platform/service.ts';
 import { ApiKeys } from './api-keys.ts';
 import { Callers } from './callers.ts';
 import { graphqlRoutes } from './graphql/routes.ts';
 import { gatewayConfig, gatewaySettings } from './settings.ts';
-import { limitRates } from './rate-limit.ts';
+import { RateLimits } from './rate-limit.ts';
 import { meRoute } from './me.ts';
 import { apiKeyRoutes } from './routes.ts';
 import { streamRoutes } from './stream-routes.ts';
@@ -63,9 +63,8 @@ export const gateway: ServiceDefinition = {
         ...(tokens && { tokens: tokens.healthy() }),
       }),
       routes(app) {
-        // Counting together costs every call a way to Redis; nobody asked for that by default.
-        const { asked } = readSettings({ asked: { ...gatewaySettings.rateLimitPerSecond, default: 0 } }, env);
-        limitRates(app, config.rateLimitPerSecond, (asked > 0 ? cache : undefined) ?? new MemoryCache());
+        const limits = rateLimits(env, config, cache);
+        limits.limit(app);
         meRoute(app);
         apiKeyRoutes(app, keys);
         const authenticate = (authorization: string | undefined): ReturnType<Callers['authenticate']> =>
@@ -75,6 +74,7 @@ export const gateway: ServiceDefinition = {
           stream,
           logger,
           authenticate,
+          charge: limits.charge,
           depthMax: config.graphqlDepthMax,
           aliasesMax: config.graphqlAliasesMax,
           directivesMax: config.graphqlDirectivesMax,
@@ -92,3 +92,19 @@ export const gateway: ServiceDefinition = {
     };
   },
 };
+
+/** Counting together costs every call a way to Redis, which nobody asked for who set none of the limits. */
+function rateLimits(env: Environment, config: ReturnType<typeof gatewayConfig>, cache: Cache | undefined): RateLimits {
+  const { rateLimitPerSecond: key } = config;
+  const { operator } = readSettings({ operator: { ...gatewaySettings.rateLimitOperatorPerSecond, default: key } }, env);
+  const rates = {
+    key,
+    operator,
+    customer: config.rateLimitCustomerPerSecond,
+    address: config.rateLimitAddressPerSecond,
+  };
+  const asked = Object.values(gatewaySettings).some(
+    (setting) => setting.env.startsWith('RATE_LIMIT_') && env[setting.env],
+  );
+  return new RateLimits(rates, asked ? cache : undefined);
+}

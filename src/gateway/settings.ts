@@ -70,7 +70,26 @@ export const gatewaySettings = {
     env: 'RATE_LIMIT_PER_SECOND',
     default: RATE_LIMIT_DEFAULT,
     meaning:
-      'Calls of one API key in any second, over all gateways that share a Redis (each gateway counts by itself while this is not set); 0: no limit',
+      'Calls of one API key or person in any second, as many at once, over all gateways that share a Redis (each gateway counts by itself while none of the limits is set); a GraphQL document counts as a call for each 50 of its cost. 0: no limit',
+  },
+  rateLimitOperatorPerSecond: {
+    type: 'integer',
+    env: 'RATE_LIMIT_OPERATOR_PER_SECOND',
+    default: RATE_LIMIT_DEFAULT,
+    meaning: 'The same of one with the role `operator` or `admin`; by default what RATE_LIMIT_PER_SECOND says',
+  },
+  rateLimitCustomerPerSecond: {
+    type: 'integer',
+    env: 'RATE_LIMIT_CUSTOMER_PER_SECOND',
+    default: 500,
+    meaning: 'The same of one customer, with whichever keys and tokens',
+  },
+  rateLimitAddressPerSecond: {
+    type: 'integer',
+    env: 'RATE_LIMIT_ADDRESS_PER_SECOND',
+    default: 1_000,
+    meaning:
+      'The same of one address without a key, with IPv6 one network: webhooks, this documentation. Health and metrics are never counted',
   },
   streamClientsMax: {
     type: 'integer',

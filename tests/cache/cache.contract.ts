@@ -1,11 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { type Cache, STREAM_START, type StreamEntry } from '#platform/cache/cache.ts';
+import { type Cache, msUntil, STREAM_START, type StreamEntry } from '#platform/cache/cache.ts';
 import { until } from '#tests/support/until.ts';
 
 const TTL_MS = 60_000;
-const WINDOW_MS = 400;
 
 /** What every cache promises, whichever store is behind it. */
 export function cacheContract(name: string, open: () => Cache): void {
@@ -79,45 +78,55 @@ export function cacheContract(name: string, open: () => Cache): void {
   });
 
   describe(`${name}: counting`, () => {
-    test('as many as the limit pass, and then none until it is time', async () => {
+    test('as many as a bucket holds pass at once, and then none until it is time', async () => {
       const cache = open();
       const k = key();
-      const taken = await Promise.all(Array.from({ length: 30 }, () => cache.take(k, 10, 60_000)));
+      const bucket = { size: 10, perSecond: 1 / 60 };
+      const taken = await Promise.all(Array.from({ length: 30 }, () => cache.take(k, bucket, 1)));
       expect(taken.filter((one) => one?.allowed).length).toBe(10);
-      expect(taken[0]).toMatchObject({ allowed: true, remaining: 9, waitMs: 0 });
-      const refused = await cache.take(k, 10, 60_000);
-      expect(refused).toMatchObject({ allowed: false, remaining: 0 });
-      expect(refused!.waitMs).toBeGreaterThan(0);
-      expect(refused!.waitMs).toBeLessThanOrEqual(2 * 60_000);
-      expect((await cache.take(key(), 10, 60_000))!.allowed).toBe(true);
+      expect(taken[0]!.tokens).toBeCloseTo(9, 1);
+      const refused = (await cache.take(k, bucket, 1))!;
+      expect(refused.allowed).toBe(false);
+      expect(msUntil(1, refused.tokens, bucket)).toBeGreaterThan(50_000);
+      expect(msUntil(1, refused.tokens, bucket)).toBeLessThanOrEqual(60_000);
+      expect((await cache.take(key(), bucket, 1))!.allowed).toBe(true);
     });
 
     test('who waits as long as the answer says may pass', async () => {
       const cache = open();
       const k = key();
+      const bucket = { size: 5, perSecond: 20 };
       for (let round = 0; round < 4; round++) {
-        let answer = await cache.take(k, 5, WINDOW_MS);
-        for (let i = 0; i < 10 && answer!.allowed; i++) answer = await cache.take(k, 5, WINDOW_MS);
+        let answer = await cache.take(k, bucket, 1);
+        for (let i = 0; i < 50 && answer!.allowed; i++) answer = await cache.take(k, bucket, 1);
         expect(answer!.allowed).toBe(false);
-        await sleep(answer!.waitMs + 2);
-        expect((await cache.take(k, 5, WINDOW_MS))!.allowed).toBe(true);
+        await sleep(msUntil(1, answer!.tokens, bucket) + 2);
+        expect((await cache.take(k, bucket, 1))!.allowed).toBe(true);
       }
     });
 
-    test('no window of time sees more than the limit and what rounding adds', async () => {
+    test('what costs more than there is waits for a full bucket, and leaves it owing', async () => {
       const cache = open();
-      const k = key();
-      const passed: number[] = [];
-      const endMs = performance.now() + 5 * WINDOW_MS;
-      while (performance.now() < endMs) {
-        if ((await cache.take(k, 20, WINDOW_MS))!.allowed) passed.push(performance.now());
+      const [k, bucket] = [key(), { size: 10, perSecond: 0.01 }];
+      expect((await cache.take(k, bucket, 4))!.tokens).toBeCloseTo(6, 1);
+      expect(await cache.take(k, bucket, 7)).toMatchObject({ allowed: false, tokens: expect.closeTo(6, 1) });
+      const large = key();
+      expect(await cache.take(large, bucket, 25)).toMatchObject({ allowed: true, tokens: expect.closeTo(-15, 1) });
+      expect((await cache.take(large, bucket, 1))!.allowed).toBe(false);
+    });
+
+    test('in the long run no more passes than is added', async () => {
+      const cache = open();
+      const [k, bucket] = [key(), { size: 20, perSecond: 50 }];
+      let passed = 0;
+      const startMs = performance.now();
+      while (performance.now() - startMs < 1_500) {
+        if ((await cache.take(k, bucket, 1))!.allowed) passed++;
         else await sleep(1);
       }
-      const most = Math.max(...passed.map((from) => passed.filter((at) => at >= from && at < from + WINDOW_MS).length));
-      // The window before is taken to be spread evenly: a burst at its very end is counted a little short.
-      expect(most).toBeLessThanOrEqual(40);
-      expect(passed.length).toBeGreaterThanOrEqual(60);
-      expect(passed.length).toBeLessThanOrEqual(6 * 20 + 20);
+      const tookS = (performance.now() - startMs) / 1000;
+      expect(passed).toBeLessThanOrEqual(20 + 50 * tookS + 2);
+      expect(passed).toBeGreaterThan(20);
     });
   });
 

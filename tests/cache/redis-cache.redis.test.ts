@@ -59,7 +59,9 @@ test('two processes see the same', async () => {
   const { lease } = (await a.getVersioned('l')) as { lease: string };
   await b.forget(['l']);
   expect(await a.putVersioned('l', 1, 'old', TTL_MS, lease)).toBe(false);
-  const taken = await Promise.all(Array.from({ length: 20 }, (_, n) => (n % 2 ? a : b).take('t', 7, 60_000)));
+  const taken = await Promise.all(
+    Array.from({ length: 20 }, (_, n) => (n % 2 ? a : b).take('t', { size: 7, perSecond: 0.01 }, 1)),
+  );
   expect(taken.filter((one) => one?.allowed).length).toBe(7);
   expect((await metrics.text()).body).toContain('olms_cache_up 1');
   await a.close();
@@ -98,7 +100,7 @@ describe('a Redis in trouble', () => {
     const calls = [
       () => one.getVersioned('k'),
       () => one.putVersioned('k', 9, 'nine', TTL_MS),
-      () => one.take('t', 5, 1_000),
+      () => one.take('t', { size: 5, perSecond: 5 }, 1),
       () => one.hold('h', 'a', 1_000),
       () => one.append('s', ['x'], 100, { key: 'h', owner: 'a' }),
       () => one.lastPlace('s'),

@@ -106,6 +106,11 @@ test('the cost is worked out before, and said', async () => {
   const listed = 'query ($n: Int = 10) { orders(first: $n) { nodes { id items { sku } payments { status } } } }';
   expect(await cost(listed)).toEqual({ requested: 1 + 10 * 3, max: 5_000 });
   expect(await cost(listed, { n: 200 })).toEqual({ requested: 1 + 200 * 3, max: 5_000 });
+  // It counts as that many calls, too: one for each 50.
+  const { headers } = await graph().call(listed, { n: 200 });
+  expect(headers['ratelimit-policy']).toBe('"operator";q=5000;w=1');
+  const left = Number(/r=(\d+)/.exec(String(headers['ratelimit']))![1]);
+  expect(left).toBeLessThanOrEqual(5_000 - Math.ceil((1 + 200 * 3) / 50));
 });
 
 test('a document is known by its hash once it was sent', async () => {

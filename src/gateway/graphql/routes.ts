@@ -22,6 +22,7 @@ import { Problem } from '#platform/http/problems.ts';
 import { Problem as ProblemSchema } from '#platform/http/schemas.ts';
 import { forbidden, type Principal } from '#platform/http/principal.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
+import { callsOf, type Charge } from '../rate-limit.ts';
 import type { Stream } from '../stream.ts';
 import { type CallContext, errorOf } from './calls.ts';
 import { ChangeQueue } from './change-queue.ts';
@@ -38,6 +39,7 @@ import type { ChangeFilter, SubscriptionContext } from './subscriptions.ts';
 export interface GraphqlOptions extends PrepareOptions {
   readonly stream: Stream;
   readonly logger: Logger;
+  readonly charge: Charge;
   /** File with the documents that may be executed; empty: any. */
   readonly allowedQueries: string;
   readonly authenticate: (authorization: string | undefined) => Principal | undefined | Promise<Principal | undefined>;
@@ -106,7 +108,12 @@ const Body = Type.Object(
 interface Engine {
   readonly schema: GraphQLSchema;
   readonly preparation: Preparation;
-  readonly handle: Handler<FastifyRequest, undefined>;
+  readonly handle: Handler<FastifyRequest, Answering>;
+}
+
+/** What a request is answered with. */
+interface Answering {
+  readonly reply: FastifyReply;
 }
 
 export function graphqlRoutes(app: FastifyInstance, options: GraphqlOptions): void {
@@ -120,14 +127,15 @@ export function graphqlRoutes(app: FastifyInstance, options: GraphqlOptions): vo
     const schema = schemaOf(document as OpenApiDocument);
     const preparation = new Preparation(schema, options, persisted);
     const costs = new WeakMap<object, number>();
-    const handle = createHandler<FastifyRequest, undefined, Record<PropertyKey, unknown>>({
+    const handle = createHandler<FastifyRequest, Answering, Record<PropertyKey, unknown>>({
       schema,
       execute: execute as never,
       // What is no error of GraphQL is about the request itself, as the library read it.
       formatError: (error) => (error instanceof GraphQLError ? format(error) : invalid(error.message)),
       parseRequestParams: paramsOf,
-      onSubscribe({ raw }, params) {
+      async onSubscribe({ raw, context: { reply } }, params) {
         const args = prepared(schema, preparation, params as GraphqlRequest, contextOf(raw));
+        await options.charge(raw, reply, 'document' in args ? callsOf(args.cost) : 1);
         if (!('document' in args)) return args.errors;
         if (args.kind === 'mutation' && raw.method === 'GET') throw REFUSED_BY_STATUS[405];
         if (args.kind === 'subscription') return [invalid(`Subscribe with the header "Accept: ${EVENTS}".`)];
@@ -185,7 +193,7 @@ export function graphqlRoutes(app: FastifyInstance, options: GraphqlOptions): vo
 
   const answerOnce = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const { handle } = await ready();
-    return sendResponse(reply, await handle(toRequest(request)));
+    return sendResponse(reply, await handle(toRequest(request, reply)));
   };
 
   const follow = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | void> => {
@@ -207,12 +215,13 @@ export function graphqlRoutes(app: FastifyInstance, options: GraphqlOptions): vo
     };
     let params: RequestParams | Response;
     try {
-      params = await paramsOf(toRequest(request));
+      params = await paramsOf(toRequest(request, reply));
     } catch (error) {
       return reply.code(400).send({ errors: [invalid((error as Error).message)] });
     }
     if (!('query' in params)) return sendResponse(reply, params);
     const args = prepared(schema, preparation, params as GraphqlRequest, context);
+    await options.charge(request, reply, 'document' in args ? callsOf(args.cost) : 1);
     if (!('document' in args)) return reply.code(400).send({ errors: args.errors });
     if (args.kind !== 'subscription')
       return reply.code(400).send({ errors: [invalid('Events are for subscriptions; accept application/json.')] });
@@ -244,6 +253,7 @@ export function graphqlRoutes(app: FastifyInstance, options: GraphqlOptions): vo
     ofCustomer: 'filtered',
     whole: true,
     refusals: ['NOT_ACCEPTABLE', 'OVERLOADED'],
+    charged: true,
   } as const;
   const route = (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | void> =>
     wantsEvents(request) ? follow(request, reply) : answerOnce(request, reply);
@@ -273,13 +283,13 @@ function wantsEvents({ headers }: FastifyRequest): boolean {
   return headers.accept?.toLowerCase().includes(EVENTS) === true;
 }
 
-function toRequest(request: FastifyRequest): Request<FastifyRequest, undefined> {
+function toRequest(request: FastifyRequest, reply: FastifyReply): Request<FastifyRequest, Answering> {
   const { url, method, headers } = request;
-  return { url, method, headers, body: request.body as Record<string, unknown>, raw: request, context: undefined };
+  return { url, method, headers, body: request.body as Record<string, unknown>, raw: request, context: { reply } };
 }
 
 /** Parameters as the library reads them; a document that is named by its hash alone is empty here. */
-async function paramsOf(request: Request<FastifyRequest, undefined>): Promise<RequestParams | Response> {
+async function paramsOf(request: Request<FastifyRequest, Answering>): Promise<RequestParams | Response> {
   const { body, url, method } = request;
   if (method === 'GET') {
     const sent = new URLSearchParams(url.split('?')[1]);

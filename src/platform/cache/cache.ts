@@ -20,8 +20,11 @@ export interface Cache {
   /** Removes values and takes leases back; false where that is not known to have happened. */
   forget(keys: readonly string[]): Promise<boolean>;
 
-  /** Counts one more of at most `limit` in any `windowMs`, unless there were as many; undefined where nobody counts. */
-  take(key: string, limit: number, windowMs: number): Promise<Taken | undefined>;
+  /**
+   * Takes `cost` (at least 1) out of a bucket, unless there is less in it; undefined where nobody counts. What costs more
+   * than the bucket holds is let through when it is full, and leaves it owing.
+   */
+  take(key: string, bucket: Bucket, cost: number): Promise<Taken | undefined>;
 
   /** Becomes or stays the one owner of a name for `ttlMs`; undefined where it is not known. */
   hold(key: string, owner: string, ttlMs: number): Promise<boolean | undefined>;
@@ -58,12 +61,18 @@ export interface Missing {
   readonly lease: string | undefined;
 }
 
+/** A token bucket: it is full at first, and a little is added all the time. */
+export interface Bucket {
+  /** What it holds at most: so much may come at once. */
+  readonly size: number;
+  /** What is added in a second. */
+  readonly perSecond: number;
+}
+
 export interface Taken {
   readonly allowed: boolean;
-  /** How many more there may be now. */
-  readonly remaining: number;
-  /** Milliseconds until the next one may come; 0 where it may come now. */
-  readonly waitMs: number;
+  /** What is in the bucket now, with a fraction; below 0 where it owes. */
+  readonly tokens: number;
 }
 
 export interface Holder {
@@ -86,27 +95,7 @@ export const STREAM_START: StreamPlace = { a: 0, b: 0 };
 /** A lease that is not used by then is void: a reader that slept must not remember what it read long ago. */
 export const LEASE_MS = 2_000;
 
-/** Counts of the present window and of the one before, and how far the present one is. */
-export interface Counts {
-  readonly allowed: boolean;
-  readonly now: number;
-  readonly before: number;
-  readonly elapsedMs: number;
-}
-
-/**
- * A sliding window, estimated from two fixed ones: of the window before, the part that it would still cover counts. The
- * decision itself is made where the counts are.
- */
-export function takenOf({ allowed, now, before, elapsedMs }: Counts, limit: number, windowMs: number): Taken {
-  const used = before * (1 - elapsedMs / windowMs) + now;
-  const remaining = Math.max(0, Math.floor(limit - used));
-  if (remaining > 0) return { allowed, remaining, waitMs: 0 };
-  // When enough of the window before has slid out; where the present one is full by itself, enough of that one.
-  const room = limit - 1 - now;
-  const waitMs =
-    room >= 0 && before > 0
-      ? windowMs * (1 - room / before) - elapsedMs
-      : windowMs - elapsedMs + windowMs * (1 - (limit - 1) / Math.max(1, now));
-  return { allowed, remaining, waitMs: Math.max(1, Math.ceil(waitMs)) };
+/** Milliseconds until there are so many in a bucket, or as many as it holds; 0 where there are. */
+export function msUntil(wanted: number, tokens: number, { size, perSecond }: Bucket): number {
+  return Math.max(0, Math.ceil(((Math.min(wanted, size) - tokens) / perSecond) * 1000));
 }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Health } from '#platform/runtime/health.ts';
 import { Lru } from '#platform/runtime/lru.ts';
 import {
+  type Bucket,
   type Cache,
   type Holder,
   LEASE_MS,
@@ -9,12 +10,11 @@ import {
   type StreamEntry,
   type StreamPlace,
   type Taken,
-  takenOf,
   type Versioned,
 } from './cache.ts';
 
 const VALUES_MAX = 10_000;
-const COUNTERS_MAX = 10_000;
+const BUCKETS_MAX = 10_000;
 
 interface Slot {
   readonly version?: number;
@@ -23,10 +23,9 @@ interface Slot {
   readonly untilMs: number;
 }
 
-interface Window {
-  startMs: number;
-  now: number;
-  before: number;
+interface Level {
+  tokens: number;
+  atMs: number;
 }
 
 interface Stream {
@@ -39,7 +38,7 @@ interface Stream {
 export class MemoryCache implements Cache {
   readonly shared = false;
   readonly #slots = new Lru<Slot>(VALUES_MAX);
-  readonly #windows = new Lru<Window>(COUNTERS_MAX);
+  readonly #levels = new Lru<Level>(BUCKETS_MAX);
   readonly #holders = new Map<string, { owner: string; untilMs: number }>();
   readonly #streams = new Map<string, Stream>();
 
@@ -70,20 +69,15 @@ export class MemoryCache implements Cache {
     return slot && slot.untilMs > performance.now() ? slot : undefined;
   }
 
-  async take(key: string, limit: number, windowMs: number): Promise<Taken> {
-    const nowMs = Date.now();
-    const startMs = nowMs - (nowMs % windowMs);
-    const window = this.#windows.get(key) ?? { startMs, now: 0, before: 0 };
-    if (window.startMs !== startMs) {
-      window.before = window.startMs === startMs - windowMs ? window.now : 0;
-      window.now = 0;
-      window.startMs = startMs;
-    }
-    const elapsedMs = nowMs - startMs;
-    const allowed = window.before * (1 - elapsedMs / windowMs) + window.now + 1 <= limit;
-    if (allowed) window.now++;
-    this.#windows.set(key, window);
-    return takenOf({ allowed, now: window.now, before: window.before, elapsedMs }, limit, windowMs);
+  async take(key: string, { size, perSecond }: Bucket, cost: number): Promise<Taken> {
+    const nowMs = performance.now();
+    let level = this.#levels.get(key);
+    if (!level) this.#levels.set(key, (level = { tokens: size, atMs: nowMs }));
+    level.tokens = Math.min(size, level.tokens + ((nowMs - level.atMs) * perSecond) / 1000);
+    level.atMs = nowMs;
+    const allowed = level.tokens >= Math.min(cost, size);
+    if (allowed) level.tokens -= cost;
+    return { allowed, tokens: level.tokens };
   }
 
   async hold(key: string, owner: string, ttlMs: number): Promise<boolean> {

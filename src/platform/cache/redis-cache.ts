@@ -4,6 +4,7 @@ import type { Health } from '#platform/runtime/health.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
 import type { Metrics } from '#platform/telemetry/metrics.ts';
 import {
+  type Bucket,
   type Cache,
   type Holder,
   LEASE_MS,
@@ -12,7 +13,6 @@ import {
   type StreamEntry,
   type StreamPlace,
   type Taken,
-  takenOf,
   type Versioned,
 } from './cache.ts';
 import { type CacheMetrics, cacheMetrics } from './metrics.ts';
@@ -132,7 +132,7 @@ export class RedisCache implements Cache {
     const client = this.#client;
     await Promise.all([
       client.olmsGet(value!, 'probe', LEASE_MS),
-      client.olmsTake(`${value!}s`, 1, LEASE_MS),
+      client.olmsTake(`${value!}s`, 1, 1, 1),
       client.olmsHold(holder!, 'probe', LEASE_MS),
       client.olmsAppend(stream!, holder!, 'probe', 1, 'probe'),
       client.xrevrange(stream!, '+', '-', 'COUNT', 1),
@@ -212,13 +212,11 @@ export class RedisCache implements Cache {
     return false;
   }
 
-  async take(key: string, limit: number, windowMs: number): Promise<Taken | undefined> {
-    const counts = await this.#call<[number, number, number, number]>(() =>
-      this.#client.olmsTake(this.#key(key), limit, windowMs),
+  async take(key: string, { size, perSecond }: Bucket, cost: number): Promise<Taken | undefined> {
+    const answer = await this.#call<[number, string]>(() =>
+      this.#client.olmsTake(this.#key(key), size, perSecond, cost),
     );
-    if (!counts) return undefined;
-    const [allowed, now, before, elapsedMs] = counts;
-    return takenOf({ allowed: allowed === 1, now, before, elapsedMs }, limit, windowMs);
+    return answer && { allowed: answer[0] === 1, tokens: Number(answer[1]) };
   }
 
   async hold(key: string, owner: string, ttlMs: number): Promise<boolean | undefined> {

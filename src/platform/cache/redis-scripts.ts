@@ -26,26 +26,22 @@ export const SCRIPTS = {
       redis.call('PEXPIRE', KEYS[1], ARGV[3])
       return 1`,
   },
-  /** ARGV: limit, milliseconds of the window. By the clock of Redis: those of the callers differ. */
+  /** ARGV: size, tokens a second, cost. By the clock of Redis: those of the callers differ. A full bucket is forgotten. */
   olmsTake: {
     numberOfKeys: 1,
     lua: `
-      local limit, window = tonumber(ARGV[1]), tonumber(ARGV[2])
+      local size, rate, cost = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
       local time = redis.call('TIME')
       local now = time[1] * 1000 + math.floor(time[2] / 1000)
-      local elapsed = now % window
-      local start = now - elapsed
-      local found = redis.call('HMGET', KEYS[1], 's', 'n', 'b')
-      local from, count, before = tonumber(found[1] or 0), tonumber(found[2] or 0), tonumber(found[3] or 0)
-      if from ~= start then
-        before = from == start - window and count or 0
-        count = 0
-      end
-      local allowed = before * (1 - elapsed / window) + count + 1 <= limit
-      if allowed then count = count + 1 end
-      redis.call('HSET', KEYS[1], 's', string.format('%.0f', start), 'n', count, 'b', before)
-      redis.call('PEXPIRE', KEYS[1], 2 * window)
-      return {allowed and 1 or 0, count, before, elapsed}`,
+      local found = redis.call('HMGET', KEYS[1], 't', 'a')
+      local tokens, at = tonumber(found[1] or size), tonumber(found[2] or now)
+      tokens = math.min(size, tokens + math.max(0, now - at) * rate / 1000)
+      local allowed = tokens >= math.min(cost, size)
+      if allowed then tokens = tokens - cost end
+      local text = string.format('%.3f', tokens)
+      redis.call('HSET', KEYS[1], 't', text, 'a', string.format('%.0f', now))
+      redis.call('PEXPIRE', KEYS[1], math.ceil((size - tokens) / rate * 1000) + 1000)
+      return {allowed and 1 or 0, text}`,
   },
   /** ARGV: owner, milliseconds. */
   olmsHold: {

@@ -29,7 +29,7 @@ export default {
   rules: {
     // No page of another origin is let in, so no answer has a header that would.
     'owasp:api8:2023-define-cors-origin': 'off',
-    // How many calls are left is not said: a caller who has none left gets 429 with Retry-After, which other rules check.
+    // How many calls are left is said by every answer that was counted; described is it with 429, where it matters.
     'owasp:api4:2023-rate-limit': 'off',
     // Names, addresses and notes are free text; each has a limit, which another rule checks.
     'owasp:api4:2023-string-restricted': 'off',

@@ -57,6 +57,8 @@ export interface HeaderSchema {
 const MEANINGS = {
   ETag: 'Version of what was answered; send it as If-Match or If-None-Match',
   Location: 'Path of what was made',
+  RateLimit: 'Calls that are left (`r`), and the seconds after which all are there again (`t`)',
+  'RateLimit-Policy': 'Whose calls are counted, and how many there may be (`q`) in so many seconds (`w`)',
   'Retry-After': 'Seconds after which to try again',
   'WWW-Authenticate': 'How to authenticate: Bearer',
   'X-Correlation-Id': 'The one sent, or one made; also in every event and log line of this request',
@@ -64,7 +66,12 @@ const MEANINGS = {
   'Idempotency-Replayed': 'true where the key was used before and this is the answer of that time',
 } as const;
 /** Headers that an answer may lack. */
-const SOMETIMES: ReadonlySet<string> = new Set(['Preference-Applied', 'Idempotency-Replayed']);
+const SOMETIMES: ReadonlySet<string> = new Set([
+  'Preference-Applied',
+  'Idempotency-Replayed',
+  'RateLimit',
+  'RateLimit-Policy',
+]);
 type HeaderName = keyof typeof MEANINGS;
 
 export interface AnswerOptions {
@@ -274,7 +281,7 @@ function refusalsOf({ method, schema, config }: Described): ErrorCode[] {
 
 const REFUSAL_HEADERS: Readonly<Record<number, readonly HeaderName[]>> = {
   401: ['WWW-Authenticate'],
-  429: ['Retry-After'],
+  429: ['Retry-After', 'RateLimit', 'RateLimit-Policy'],
   503: ['Retry-After'],
 };
 
