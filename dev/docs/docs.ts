@@ -12,7 +12,7 @@ import { packageVersion } from '#system/version.ts';
 import { metricsDocument } from './metrics.ts';
 import { openApi } from './openapi.ts';
 import { dashboardFiles } from '#dev/observability/grafana.ts';
-import { chartFiles, ruleFiles } from '#dev/observability/rules.ts';
+import { chartFiles, collectorFile, ruleFiles } from '#dev/observability/rules.ts';
 import { roomsOf, roomsPicture } from './rooms.ts';
 import { permissionsDocument } from './permissions.ts';
 import { configurationDocument, errorsDocument } from './tables.ts';
@@ -53,7 +53,7 @@ export async function generatedFiles(): Promise<Map<string, string>> {
     ['docs/api/asyncapi.json', jsonText(sorted(asyncApi(packageVersion) as Json))],
     ...(await clientFiles(document, ROOT)),
     ...watched,
-    ...chartFiles(watched),
+    ...chartFiles(new Map([...watched, ...collectorFile(ROOT)])),
   ]);
   for (const type of EVENT_TYPES)
     files.set(`${EVENTS_FOLDER}/${type}.json`, jsonText(sorted(eventSchema(type) as Json)));

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { ALERTS, type Alert } from './alerts.ts';
 import { BUDGET, errorsOver, OBJECTIVES, WINDOWS } from './slo.ts';
@@ -73,6 +75,12 @@ export function ruleFiles(): Map<string, string> {
     [`${FOLDER}/rules/objectives.yaml`, yaml(objectiveGroups())],
     [`${FOLDER}/rules/alerts.yaml`, yaml(ALERTS.map(({ name, alerts }) => ({ name, rules: alerts.map(alertRule) })))],
   ]);
+}
+
+/** The configuration of the collector by its path, which is written by hand. */
+export function collectorFile(root: string): Map<string, string> {
+  const path = `${FOLDER}/collector.yaml`;
+  return new Map([[path, readFileSync(join(root, path), 'utf8')]]);
 }
 
 /** The same for the chart. */

@@ -139,6 +139,10 @@ for (const values of shapes) {
   });
 }
 
+const watched = template('three-nodes.yaml', '--set', 'monitoring.dashboards=true,monitoring.collector=true');
+writeFileSync(join(scratch, 'watched.yaml'), watched.output);
+check('kubeconform -strict with dashboards and collector', kubeconform(join(scratch, 'watched.yaml')));
+
 finds(
   'the schema of values, one that is not there',
   'replicass',

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Users of Kibana and Logstash, and how long logs are kept. Repeating it changes nothing.
+# Users of Kibana and Logstash, what a log line is, and how long it is kept. Repeating it changes nothing.
 set -euo pipefail
 
 call() {
@@ -13,13 +13,5 @@ call PUT /_security/role/olms_logs '{
   "indices": [{"names": ["logs-olms-*"], "privileges": ["auto_configure", "create_doc"]}]
 }'
 call PUT /_security/user/olms_logs "{\"password\": \"$LOGS_PASSWORD\", \"roles\": [\"olms_logs\"]}"
-call PUT /_index_template/logs-olms '{
-  "index_patterns": ["logs-olms-*"],
-  "data_stream": {},
-  "priority": 500,
-  "composed_of": ["logs@mappings", "logs@settings"],
-  "template": {
-    "settings": {"index.number_of_replicas": 0, "index.mapping.total_fields.limit": 1000, "index.mapping.total_fields.ignore_dynamic_beyond_limit": true},
-    "lifecycle": {"data_retention": "14d"}
-  }
-}'
+call PUT /_ilm/policy/olms-logs @/lifecycle.json
+call PUT /_index_template/logs-olms @/index-template.json
