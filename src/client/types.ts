@@ -81,8 +81,9 @@ export type ApiKey = {
 
 export type AuditEntry = {
   readonly action: 'api_key.created' | 'api_key.rotated' | 'api_key.revoked' | 'product.put' | 'stock.adjusted';
-  /** Name of the API key */
+  /** Name of the API key, or of who has the token */
   readonly actor: string;
+  readonly actorKind: 'key' | 'person' | 'customer' | 'service';
   /** What it became; null where it is gone */
   readonly after: unknown;
   /** RFC 3339, UTC */
@@ -204,6 +205,10 @@ export type BulkRun = {
 };
 
 export type CloudEvent = {
+  /** Who that is: the name of the key, person, customer or service */
+  readonly authid?: string;
+  /** What kind of principal caused it: an API key, a person who works here, a customer, or a service by itself */
+  readonly authtype?: 'api_key' | 'user' | 'app_user' | 'system';
   readonly causationid: string;
   readonly correlationid: string;
   readonly data: unknown;

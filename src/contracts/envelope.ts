@@ -17,8 +17,15 @@ export interface Envelope<Data = unknown> {
   /** Id of the event or command behind this event. */
   readonly causationid: string;
   readonly traceparent?: string | undefined;
+  /** Who caused it, where that was a principal of the API and no service by itself: the extension Auth Context. */
+  readonly authtype?: AuthType | undefined;
+  readonly authid?: string | undefined;
   readonly data: Data;
 }
+
+/** Kinds of principals, as the CloudEvents extension Auth Context calls them. */
+export const AUTH_TYPES = ['api_key', 'user', 'app_user', 'system'] as const;
+export type AuthType = (typeof AUTH_TYPES)[number];
 
 /** The trace id of a W3C trace context. */
 export function traceIdOf(traceparent: string): string {
@@ -62,6 +69,16 @@ export const CloudEvent = Type.Object(
     correlationid: Type.String(),
     causationid: Type.String(),
     traceparent: Type.Optional(Type.String()),
+    authtype: Type.Optional(
+      Type.String({
+        enum: [...AUTH_TYPES],
+        description:
+          'What kind of principal caused it: an API key, a person who works here, a customer, or a service by itself',
+      }),
+    ),
+    authid: Type.Optional(
+      Type.String({ description: 'Who that is: the name of the key, person, customer or service' }),
+    ),
     data: Type.Unknown(),
   },
   { $id: 'CloudEvent', description: 'CloudEvents 1.0, JSON format' },
@@ -83,6 +100,11 @@ function withoutToken(type: string, data: unknown): unknown {
   return { ...order, payment: { ...order.payment, token: WITHHELD } };
 }
 
+/** Name of the service that is a source. */
+function serviceOf(source: string): string {
+  return source.slice(source.lastIndexOf('/') + 1);
+}
+
 /** The event as the API at this URL shows it: CloudEvents JSON format, without payment tokens. */
 export function toCloudEvent(event: Envelope, publicUrl: string): CloudEvent {
   return {
@@ -99,6 +121,8 @@ export function toCloudEvent(event: Envelope, publicUrl: string): CloudEvent {
     correlationid: event.correlationid,
     causationid: event.causationid,
     ...(event.traceparent === undefined ? {} : { traceparent: event.traceparent }),
+    authtype: event.authtype ?? 'system',
+    authid: event.authid ?? serviceOf(event.source),
     data: withoutToken(event.type, event.data),
   };
 }

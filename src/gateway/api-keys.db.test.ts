@@ -7,7 +7,7 @@ import type { KeyDescription } from './key-store.ts';
 import { gateway } from './service.ts';
 
 const on = useServiceDatabase([gateway]);
-const BY: AuditedBy = { actor: 'ada', correlationId: 'c-1' };
+const BY: AuditedBy = { actor: 'ada', actorKind: 'key', correlationId: 'c-1' };
 const LATER = '2999-01-01T00:00:00.000Z';
 let count = 0;
 

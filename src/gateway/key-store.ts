@@ -158,8 +158,8 @@ export async function insertKey(
        insert into log.idempotency_keys (key, request_hash, status, answer)
        select $4::text, $5::text, 201, $6::json from made where $4::text is not null
      ), audited as (
-       insert into log.audit_entries (actor, action, subject, after, correlationid)
-       select $8, 'api_key.created', name, $6::json, $9 from made
+       insert into log.audit_entries (actor, actor_kind, action, subject, after, correlationid)
+       select $8, $15, 'api_key.created', name, $6::json, $9 from made
      )
      select name from made`,
     [
@@ -177,6 +177,7 @@ export async function insertKey(
       expiresAt ?? null,
       prefix,
       plain ? null : hash,
+      by.actorKind,
     ],
   );
   return made.length > 0;
@@ -232,8 +233,8 @@ export async function rotateKey(
        insert into log.idempotency_keys (key, request_hash, status, answer)
        select $6::text, $8::text, 200, 'null' from updated where $6::text is not null
      ), audited as (
-       insert into log.audit_entries (actor, action, subject, after, correlationid)
-       select $9, 'api_key.rotated', name,
+       insert into log.audit_entries (actor, actor_kind, action, subject, after, correlationid)
+       select $9, $11, 'api_key.rotated', name,
          json_build_object('prefix', $7::text, 'previousUntil', before_until, 'expiresAt', expires_at), $10 from updated
      )
      select before_until as previous_until from updated`,
@@ -248,6 +249,7 @@ export async function rotateKey(
       request?.requestHash ?? null,
       by.actor,
       by.correlationId,
+      by.actorKind,
     ],
   )) as { previous_until: Date }[];
   return rotated && { previousUntil: rotated.previous_until };
@@ -278,11 +280,11 @@ export async function revokeKey(database: Database, name: string, by: AuditedBy,
        insert into log.idempotency_keys (key, request_hash, status, answer)
        select $2::text, $3::text, 204, 'null' from revoked where $2::text is not null
      ), audited as (
-       insert into log.audit_entries (actor, action, subject, before, correlationid)
-       select $4, 'api_key.revoked', name, json_strip_nulls(row_to_json(revoked)), $5 from revoked
+       insert into log.audit_entries (actor, actor_kind, action, subject, before, correlationid)
+       select $4, $6, 'api_key.revoked', name, json_strip_nulls(row_to_json(revoked)), $5 from revoked
      )
      select name from revoked`,
-    [name, key?.key ?? null, key?.requestHash ?? null, by.actor, by.correlationId],
+    [name, key?.key ?? null, key?.requestHash ?? null, by.actor, by.correlationId, by.actorKind],
   );
   return revoked.length > 0 || (await storedReply(database, key)) !== undefined;
 }

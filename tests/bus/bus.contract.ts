@@ -77,6 +77,8 @@ export function busContract(name: string, setUp: () => Promise<BusUnderTest>): v
       const wanted: Envelope = {
         ...newEvent(subject, 2, type, { price: '12.50', note: 'naïve 😀', aFieldOfTheFuture: [1, { deep: null }] }),
         traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+        authtype: 'user',
+        authid: 'Ada Lovelace',
       };
       await append(database, [newEvent(subject, 1, `${type}Else`), wanted, newEvent(subject, 3, 'NobodyKnowsThis')]);
       const running = await TestConsumer.start(otherBus, elsewhere, consumer, type);

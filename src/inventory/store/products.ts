@@ -114,8 +114,8 @@ export async function putProduct(
        insert into log.idempotency_keys (key, request_hash, status, answer)
        select $6::text, $7::text, case when created then 201 else 200 end, row_to_json(put) from put where $6::text is not null
      ), audited as (
-       insert into log.audit_entries (actor, action, subject, before, after, correlationid)
-       select $12, 'product.put', $1, (select json_build_object('name', name, 'price', price, 'currency', currency) from old),
+       insert into log.audit_entries (actor, actor_kind, action, subject, before, after, correlationid)
+       select $12, $14, 'product.put', $1, (select json_build_object('name', name, 'price', price, 'currency', currency) from old),
          json_build_object('name', name, 'price', price, 'currency', currency), $13 from put
      )
      select * from put`,
@@ -133,6 +133,7 @@ export async function putProduct(
       read?.currency ?? null,
       by.actor,
       by.correlationId,
+      by.actorKind,
     ],
   );
   if (!row)

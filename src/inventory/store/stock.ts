@@ -38,11 +38,11 @@ export function adjustStock(adjustment: Adjustment, at: string, by: AuditedBy): 
 function auditWrite({ sku, location, delta, onHand, reason }: Adjustment, by: AuditedBy): Write {
   return {
     name: 'audited',
-    sql: `insert into log.audit_entries (actor, action, subject, before, after, correlationid)
-        select $1::text, 'stock.adjusted', $2::text, json_build_object('location', $3::text, 'onHand', had.on_hand),
+    sql: `insert into log.audit_entries (actor, actor_kind, action, subject, before, after, correlationid)
+        select $1::text, $8::text, 'stock.adjusted', $2::text, json_build_object('location', $3::text, 'onHand', had.on_hand),
           json_build_object('location', $3::text, 'onHand', coalesce($5::bigint, had.on_hand + $4::bigint), 'reason', $6::text), $7::text
         from (select coalesce((select on_hand from inventory.stock where sku = $2 and location = $3), 0)::bigint as on_hand) had`,
-    params: [by.actor, sku, location, delta ?? null, onHand ?? null, reason, by.correlationId],
+    params: [by.actor, sku, location, delta ?? null, onHand ?? null, reason, by.correlationId, by.actorKind],
   };
 }
 

@@ -101,6 +101,7 @@ export function bulkRoutes(app: FastifyInstance, { database, peers, rules, clock
             refused: 0,
             correlationid: cause.correlationid,
             traceparent: cause.traceparent,
+            authtype: cause.authtype,
             createdAt: isoTime(clock.nowMs()),
             endedAt: ids.length === 0 ? isoTime(clock.nowMs()) : undefined,
           };
@@ -223,7 +224,12 @@ function numberOfCursor(cursor: string): number {
   return Number(text);
 }
 
-function viewOf({ correlationid: _c, traceparent: _t, ...run }: BulkRun): View<typeof schemas.BulkRunView> {
+function viewOf({
+  correlationid: _c,
+  traceparent: _t,
+  authtype: _a,
+  ...run
+}: BulkRun): View<typeof schemas.BulkRunView> {
   return { ...run, waiting: run.total - run.done - run.refused };
 }
 

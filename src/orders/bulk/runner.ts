@@ -140,13 +140,13 @@ export class BulkRunner {
   }
 
   async #giveOne(run: BulkRun, item: BulkItem): Promise<BulkItem> {
-    const { id, command, createdBy, correlationid, traceparent } = run;
+    const { id, command, createdBy, correlationid, traceparent, authtype } = run;
     const { orderId } = item;
     try {
       const answer = await this.#options.processor.submit({
         orderId,
         command: commandOf(command, run.arguments, createdBy),
-        cause: { causationid: id, correlationid, traceparent },
+        cause: { causationid: id, correlationid, traceparent, authtype, authid: createdBy },
         idempotency: { key: keyOf(id, orderId), requestHash: command },
       });
       if (!isRefusal(answer)) return { ...item, outcome: 'done' };

@@ -1,3 +1,4 @@
+import type { AuthType } from '#contracts/envelope.ts';
 import { isoTime } from '#contracts/time.ts';
 import type { Database } from '#platform/database/database.ts';
 import { insertRows, updateRows, type Write } from '#platform/database/statement.ts';
@@ -16,6 +17,8 @@ export interface BulkRun {
   readonly refused: number;
   readonly correlationid: string;
   readonly traceparent: string | undefined;
+  /** What kind of principal began it. */
+  readonly authtype: AuthType | undefined;
   readonly createdAt: string;
   readonly endedAt: string | undefined;
 }
@@ -40,19 +43,21 @@ interface RunRow extends Record<string, unknown> {
   refused: number;
   correlationid: string;
   traceparent: string | null;
+  authtype: AuthType | null;
   created_at: Date;
   ended_at: Date | null;
 }
 
 const RUN =
-  'id, created_by, command, arguments, status, total, done, refused, correlationid, traceparent, created_at, ended_at';
+  'id, created_by, command, arguments, status, total, done, refused, correlationid, traceparent, authtype, created_at, ended_at';
 
 function runOf(row: RunRow): BulkRun {
-  const { created_by, traceparent, created_at, ended_at, ...same } = row;
+  const { created_by, traceparent, authtype, created_at, ended_at, ...same } = row;
   return {
     ...same,
     createdBy: created_by,
     traceparent: traceparent ?? undefined,
+    authtype: authtype ?? undefined,
     createdAt: created_at.toISOString(),
     endedAt: ended_at?.toISOString(),
   };
@@ -60,7 +65,7 @@ function runOf(row: RunRow): BulkRun {
 
 /** A run with its orders, in the order in which they are taken; part of the statement that answers the request. */
 export function insertRun(run: BulkRun, orderIds: readonly string[]): Write[] {
-  const { id, createdBy, command, status, total, correlationid, traceparent, createdAt, endedAt } = run;
+  const { id, createdBy, command, status, total, correlationid, traceparent, authtype, createdAt, endedAt } = run;
   const row = {
     id,
     created_by: createdBy,
@@ -70,6 +75,7 @@ export function insertRun(run: BulkRun, orderIds: readonly string[]): Write[] {
     total,
     correlationid,
     traceparent: traceparent ?? null,
+    authtype: authtype ?? null,
     created_at: createdAt,
     ended_at: endedAt ?? null,
   };
@@ -82,6 +88,7 @@ export function insertRun(run: BulkRun, orderIds: readonly string[]): Write[] {
     total: 'integer',
     correlationid: 'text',
     traceparent: 'text',
+    authtype: 'text',
     created_at: 'timestamptz',
     ended_at: 'timestamptz',
   } as const;

@@ -3,6 +3,7 @@ import { type Static, Type } from 'typebox';
 import type { Database } from '#platform/database/database.ts';
 import { answer } from './description/openapi.ts';
 import { pageOf, textCursor, textOfCursor } from './paging.ts';
+import { kindOf, PRINCIPAL_KINDS, type PrincipalKind } from './principal.ts';
 import { Problem } from './problems.ts';
 import type { RemoteService } from './remote/client.ts';
 import { Id, limitOf, PageOf, pageParameters, strict, Text, Time, type View } from './schemas.ts';
@@ -17,18 +18,20 @@ const ACTIONS = ['api_key.created', 'api_key.rotated', 'api_key.revoked', 'produ
 /** Columns of `log.audit_entries` that a change fills in beside `action`, `subject`, `before` and `after`. */
 export interface AuditedBy {
   readonly actor: string;
+  readonly actorKind: PrincipalKind;
   readonly correlationId: string;
 }
 
 export function auditedBy({ principal, correlationId }: FastifyRequest): AuditedBy {
-  return { actor: principal.name, correlationId };
+  return { actor: principal.name, actorKind: kindOf(principal), correlationId };
 }
 
 const EntryView = Type.Object(
   {
     id: Id,
     at: Time,
-    actor: Type.String({ description: 'Name of the API key' }),
+    actor: Type.String({ description: 'Name of the API key, or of who has the token' }),
+    actorKind: Type.String({ enum: [...PRINCIPAL_KINDS] }),
     action: Type.String({ enum: [...ACTIONS] }),
     subject: Type.String({ description: 'Name of the API key, or SKU' }),
     before: Type.Unknown({ description: 'What it was; null where it was not there' }),
@@ -77,7 +80,7 @@ async function entriesOf(
 ): Promise<Entry[]> {
   const behind = cursor === undefined ? undefined : placeInCursor(cursor);
   return database.queryOnce<Record<keyof Entry, never>>(
-    `select id, to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at, actor, action, subject, before, after, correlationid as "correlationId"
+    `select id, to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at, actor, coalesce(actor_kind, 'key') as "actorKind", action, subject, before, after, correlationid as "correlationId"
      from log.audit_entries
      where ($1::text is null or subject = $1) and ($2::text is null or action = $2)
        and ($3::timestamptz is null or (audit_entries.at, id) < ($3, $4::uuid))

@@ -3,6 +3,7 @@ import { Type } from 'typebox';
 import type { Database } from '#platform/database/database.ts';
 import { answer } from '#platform/http/description/openapi.ts';
 import { actOnce, requestKey } from '#platform/http/idempotency.ts';
+import { kindOf } from './principal.ts';
 import { Problem } from '#platform/http/problems.ts';
 import type { RemoteService } from '#platform/http/remote/client.ts';
 import { Id, IdText, PageOf, Text, Time, strict } from '#platform/http/schemas.ts';
@@ -128,6 +129,7 @@ export function parkedRoutes(
         const change = {
           action,
           actor: request.principal.name,
+          actorKind: kindOf(request.principal),
           ...(reason !== undefined && { reason }),
           ...(data !== undefined && action === 'retry' && { data }),
         };

@@ -1,3 +1,4 @@
+import type { AuthType } from '#contracts/envelope.ts';
 import { type Entitled, type Permission, rolesWith } from '#contracts/permissions.ts';
 import { Problem } from './problems.ts';
 
@@ -19,6 +20,18 @@ export interface Principal extends Entitled {
 
 export function kindOf({ kind, role }: Principal): PrincipalKind {
   return kind ?? (role === 'service' ? 'service' : 'key');
+}
+
+const AUTH_TYPE_OF: Readonly<Record<PrincipalKind, AuthType>> = {
+  key: 'api_key',
+  person: 'user',
+  customer: 'app_user',
+  service: 'system',
+};
+
+/** The kind of a principal as events name it. */
+export function authTypeOf(principal: Principal): AuthType {
+  return AUTH_TYPE_OF[kindOf(principal)];
 }
 
 /** What distinguishes callers who have something each for themselves. Of people, several may have one name. */

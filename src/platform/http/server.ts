@@ -18,7 +18,7 @@ import { Admission } from './limits/admission.ts';
 import { closeUnread } from './limits/answered.ts';
 import { exemplarOf, httpMetrics } from './metrics.ts';
 import { assertOwnOrder, OwnOrders } from './own-orders.ts';
-import { forbidden, type Principal } from './principal.ts';
+import { authTypeOf, forbidden, type Principal } from './principal.ts';
 import { headProblem } from './request-head.ts';
 import { beginRequestTrace, endRequestTrace } from './request-trace.ts';
 import { PROCESS_PATHS } from './process-paths.ts';
@@ -228,6 +228,8 @@ function admit(request: FastifyRequest, principal: Principal, config: FastifyReq
   const { permission } = config;
   if (permission !== undefined && !can(principal, permission)) throw forbidden(principal, permission);
   request.principal = principal;
+  if (!READING.has(request.method))
+    request.cause = { ...request.cause, authtype: authTypeOf(principal), authid: principal.name };
 }
 
 /** As RFC 6750 says: without a reason where no key was sent. */

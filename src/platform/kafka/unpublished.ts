@@ -9,7 +9,7 @@ import type { KafkaPublisher, Outgoing } from './publisher.ts';
 
 /** Data stays the text it was stored as. */
 const COLUMNS =
-  'id, source, type, subject, sequence, time, correlationid, causationid, traceparent, data::text as data';
+  'id, source, type, subject, sequence, time, correlationid, causationid, traceparent, authtype, authid, data::text as data';
 
 /** The next events in the order of the log, ready to be sent. What this process wrote is still in memory, the rest is read. */
 export async function readUnpublished(

@@ -1,4 +1,4 @@
-import type { Envelope } from '#contracts/envelope.ts';
+import type { AuthType, Envelope } from '#contracts/envelope.ts';
 import { type Columns, insertRows, type Write } from '#platform/database/statement.ts';
 
 /** Columns of an event in a table. */
@@ -12,6 +12,8 @@ export const EVENT_COLUMNS: Columns = {
   correlationid: 'text',
   causationid: 'text',
   traceparent: 'text',
+  authtype: 'text',
+  authid: 'text',
   data: 'json',
 };
 
@@ -30,12 +32,14 @@ export interface OutboxRow extends Record<string, unknown> {
   correlationid: string;
   causationid: string;
   traceparent: string | null;
+  authtype: AuthType | null;
+  authid: string | null;
   data: unknown;
 }
 
 /** Columns to select for {@link fromRow}. */
 export const OUTBOX_COLUMNS =
-  'id, source, type, subject, sequence, time, correlationid, causationid, traceparent, data';
+  'id, source, type, subject, sequence, time, correlationid, causationid, traceparent, authtype, authid, data';
 
 export function fromRow(row: OutboxRow): Envelope {
   return {
@@ -48,6 +52,7 @@ export function fromRow(row: OutboxRow): Envelope {
     correlationid: row.correlationid,
     causationid: row.causationid,
     ...(row.traceparent === null ? {} : { traceparent: row.traceparent }),
+    ...(row.authtype === null ? {} : { authtype: row.authtype, authid: row.authid ?? '' }),
     data: row.data,
   };
 }

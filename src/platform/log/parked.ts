@@ -29,6 +29,8 @@ export interface UnparkChange {
   /** Edited payload to use instead. */
   readonly data?: unknown;
   readonly actor: string;
+  /** What kind of principal that is; undefined: a service by itself. */
+  readonly actorKind?: string | undefined;
   /** Why, for the audit. */
   readonly reason?: string | undefined;
 }
@@ -67,9 +69,11 @@ export function deleteParked(
   consumer: string,
   orderId: string,
   parked: readonly StoredParked[],
-  { actor, action, reason }: UnparkChange,
+  { actor, actorKind, action, reason }: UnparkChange,
 ): Write[] {
-  const audit = [{ actor, action, reason, consumer, order_id: orderId, event: parked[0]!.event }];
+  const audit = [
+    { actor, actor_kind: actorKind ?? null, action, reason, consumer, order_id: orderId, event: parked[0]!.event },
+  ];
   return [
     {
       name: 'unparked',
@@ -80,7 +84,15 @@ export function deleteParked(
     insertRows(
       'audit',
       'log.park_audit',
-      { actor: 'text', action: 'text', reason: 'text', consumer: 'text', order_id: 'uuid', event: 'json' },
+      {
+        actor: 'text',
+        actor_kind: 'text',
+        action: 'text',
+        reason: 'text',
+        consumer: 'text',
+        order_id: 'uuid',
+        event: 'json',
+      },
       audit,
     ),
   ];

@@ -1,4 +1,4 @@
-import type { Envelope } from '#contracts/envelope.ts';
+import type { AuthType, Envelope } from '#contracts/envelope.ts';
 import type { Refusal } from '#contracts/errors.ts';
 import { isRefusal } from '#contracts/errors.ts';
 import type { NewEvent, OrderEvent } from '#contracts/order-events.ts';
@@ -32,6 +32,9 @@ export interface Cause {
   readonly causationid: string;
   readonly correlationid: string;
   readonly traceparent?: string | undefined;
+  /** Who gave it; undefined: a service by itself. */
+  readonly authtype?: AuthType | undefined;
+  readonly authid?: string | undefined;
 }
 
 /** Values that several orders share (stock of a SKU, the last invoice number), by key. */
@@ -113,6 +116,8 @@ export function recorded(
     correlationid: cause.correlationid,
     causationid: cause.causationid,
     traceparent: cause.traceparent,
+    authtype: cause.authtype,
+    authid: cause.authid,
     data: event.data,
   }));
 }

@@ -37,11 +37,15 @@ const TOPIC = 'order-events';
 /** Where the API is reached unless a setting says otherwise. */
 const DEFAULT_URL = 'http://127.0.0.1:8080';
 
+/** Attributes that an event may lack; without the last two it was caused by the service that is its source. */
+const SOMETIMES: ReadonlySet<string> = new Set(['ce_traceparent', 'ce_authtype', 'ce_authid']);
+
 /** The headers of the CloudEvents Kafka binding in binary mode: each attribute of the envelope as text. */
 function cloudEventHeaders(): Json {
   const { data: _data, datacontenttype: _type, ...attributes } = plain(CloudEvent.properties) as Record<string, Json>;
-  const text = ({ description, format, pattern, const: only }: Json): Json => ({
+  const text = ({ description, format, pattern, const: only, enum: words }: Json): Json => ({
     type: 'string',
+    ...(words !== undefined && { enum: words }),
     ...(pattern !== undefined && { pattern }),
     ...(description !== undefined && { description }),
     ...(format !== undefined && { format }),
@@ -52,7 +56,7 @@ function cloudEventHeaders(): Json {
     type: 'object',
     description: 'CloudEvents 1.0, Kafka binding, binary mode. A consumer can skip a type without parsing the value.',
     properties: { ...headers, 'content-type': { type: 'string', const: JSON_TYPE } },
-    required: [...Object.keys(headers).filter((name) => name !== 'ce_traceparent'), 'content-type'],
+    required: [...Object.keys(headers).filter((name) => !SOMETIMES.has(name)), 'content-type'],
   };
 }
 

@@ -36,6 +36,8 @@ export function toContent(event: EncodedEvent, publicUrl = ''): ClientContent {
     ['ce_causationid', event.causationid],
   ];
   if (event.traceparent !== undefined) headers.push(['ce_traceparent', event.traceparent]);
+  if (event.authtype !== undefined) headers.push(['ce_authtype', event.authtype]);
+  if (event.authid !== undefined) headers.push(['ce_authid', event.authid]);
   const texts = [event.subject, event.data, ...headers.flat()].map((text) => Buffer.from(text));
   const [key, value, ...pairs] = texts as [Buffer, Buffer, ...Buffer[]];
   const buffers = new Map(headers.map((_, i) => [pairs[2 * i]!, pairs[2 * i + 1]!]));

@@ -1,4 +1,4 @@
-import { type Envelope, schemaUri, sequenceText } from '#contracts/envelope.ts';
+import { type AuthType, type Envelope, schemaUri, sequenceText } from '#contracts/envelope.ts';
 import { recordedMs } from '#contracts/ids.ts';
 import { problemWith } from '#platform/kafka/cloud-event.ts';
 import type { EncodedEvent } from '#platform/log/encoded.ts';
@@ -29,6 +29,8 @@ const NAME = {
   correlationid: nameBytes('ce_correlationid'),
   causationid: nameBytes('ce_causationid'),
   traceparent: nameBytes('ce_traceparent'),
+  authtype: nameBytes('ce_authtype'),
+  authid: nameBytes('ce_authid'),
 };
 
 /** Types are few, each of one source, and every message of a type carries the same of these. */
@@ -64,7 +66,7 @@ function commonHeadersOf({ type, source }: EncodedEvent, publicUrl: string): Buf
 /** Key, value and headers of an event's record; its schema is at this URL. */
 export function toContent(event: EncodedEvent, publicUrl = ''): Buffer {
   const common = commonHeadersOf(event, publicUrl);
-  const { id, subject, time, correlationid, causationid, traceparent, data } = event;
+  const { id, subject, time, correlationid, causationid, traceparent, authtype, authid, data } = event;
   const units =
     id.length +
     2 * subject.length +
@@ -72,11 +74,17 @@ export function toContent(event: EncodedEvent, publicUrl = ''): Buffer {
     correlationid.length +
     causationid.length +
     (traceparent?.length ?? 0) +
+    (authtype?.length ?? 0) +
+    (authid?.length ?? 0) +
     data.length;
   writer.begin(FIXED_BYTES_MAX + common.length + UNIT_BYTES_MAX * units);
   writer.text(subject);
   writer.text(data);
-  writer.varint(traceparent === undefined ? HEADERS : HEADERS + 1);
+  let headers = HEADERS;
+  if (traceparent !== undefined) headers++;
+  if (authtype !== undefined) headers++;
+  if (authid !== undefined) headers++;
+  writer.varint(headers);
   writer.raw(common);
   writeHeader(NAME.id, id);
   writeHeader(NAME.subject, subject);
@@ -85,6 +93,8 @@ export function toContent(event: EncodedEvent, publicUrl = ''): Buffer {
   writeHeader(NAME.correlationid, correlationid);
   writeHeader(NAME.causationid, causationid);
   if (traceparent !== undefined) writeHeader(NAME.traceparent, traceparent);
+  if (authtype !== undefined) writeHeader(NAME.authtype, authtype);
+  if (authid !== undefined) writeHeader(NAME.authid, authid);
   return writer.end();
 }
 
@@ -123,6 +133,8 @@ export function fromRecord<Data>(record: WireRecord, read: (json: string) => Dat
   let correlationid = '';
   let causationid = '';
   let traceparent: string | undefined;
+  let authtype: AuthType | undefined;
+  let authid: string | undefined;
   let unknown: Record<string, string> | undefined;
   for (let count = reader.varint(); count > 0; count--) {
     const name = reader.name();
@@ -135,12 +147,19 @@ export function fromRecord<Data>(record: WireRecord, read: (json: string) => Dat
     else if (name === 'ce_correlationid') correlationid = reader.text();
     else if (name === 'ce_causationid') causationid = reader.text();
     else if (name === 'ce_traceparent') traceparent = reader.text();
+    else if (name === 'ce_authtype') authtype = reader.name() as AuthType;
+    else if (name === 'ce_authid') authid = reader.text();
     else if (!name.startsWith('ce_') || OF_THE_FORMAT.has(name)) reader.skipBytes();
     else (unknown ??= {})[name.slice(3)] = reader.text();
   }
   const problem = problemWith(id, subject, source, type, sequence);
   if (problem !== undefined) return problem;
   const event = { id, source, type, subject, sequence, time, correlationid, causationid, data: read(value) };
-  if (unknown === undefined && traceparent === undefined) return event;
-  return { ...unknown, ...event, ...(traceparent === undefined ? {} : { traceparent }) };
+  if (unknown === undefined && traceparent === undefined && authtype === undefined) return event;
+  return {
+    ...unknown,
+    ...event,
+    ...(traceparent === undefined ? {} : { traceparent }),
+    ...(authtype === undefined ? {} : { authtype, authid: authid ?? '' }),
+  };
 }

@@ -89,6 +89,8 @@ const IDENTITY = {
 const SENT: readonly Envelope[] = [
   event({ text: 'Straße \u{1f980}' }),
   { ...event([]), traceparent: '00-1-2-01' },
+  { ...event({}), authtype: 'user', authid: 'Ada Straße' },
+  { ...event({}), traceparent: '00-1-2-01', authtype: 'api_key', authid: 'ü'.repeat(200) },
   {
     ...event({ long: 'ü'.repeat(40_000) }),
     correlationid: 'Straße '.repeat(30),
@@ -150,6 +152,7 @@ test('another client reads what is written here, with its checksum', () => {
       ce_causationid: sent.causationid,
       'content-type': 'application/json',
       ...(sent.traceparent === undefined ? {} : { ce_traceparent: sent.traceparent }),
+      ...(sent.authtype === undefined ? {} : { ce_authtype: sent.authtype, ce_authid: sent.authid }),
     });
   }
 });
