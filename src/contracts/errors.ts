@@ -27,6 +27,7 @@ export const ERRORS = {
   TOTAL_MISMATCH: { status: 422, title: 'The given total is not the sum of the lines' },
   UNKNOWN_SKU: { status: 422, title: 'An item names a product that does not exist' },
   UNKNOWN_PROVIDER: { status: 422, title: 'The payment provider is not configured' },
+  PAYMENT_TOKEN_INVALID: { status: 422, title: 'The payment token is none of the payment provider' },
   LOCATION_UNKNOWN: { status: 422, title: 'There is no location of this name' },
   STOCK_TOO_LARGE: { status: 422, title: 'More pieces of a product would be at one location than can be counted' },
   IDEMPOTENCY_KEY_REQUIRED: { status: 400, title: 'The Idempotency-Key header is missing' },

@@ -1,10 +1,7 @@
 import { countOf, type Finding, type ServiceCheck, spanOf } from '#platform/diagnosis.ts';
-import { createProviders, providerNames } from './providers.ts';
+import { createProviders } from './providers/providers.ts';
 import { readConfig } from './settings.ts';
 import { waitingForOtherProviders, waitingPayments } from './store.ts';
-
-/** A key that no payment has: a provider that answers says that it does not know it. */
-const NO_KEY = 'olms-doctor';
 
 /** What `olms doctor` looks at: money whose whereabouts nobody knows, and the providers that would know. */
 export const paymentsDiagnosis: readonly ServiceCheck[] = [
@@ -12,10 +9,10 @@ export const paymentsDiagnosis: readonly ServiceCheck[] = [
     name: 'payments',
     meaning: 'every operation at a provider has an outcome, or somebody asks for it',
     async look({ env, database, nowMs, patienceMs }) {
-      const names = providerNames(readConfig(env));
+      const { providers: names } = readConfig(env);
       const waiting = await waitingPayments(database, nowMs);
       const findings: Finding[] = [];
-      for (const { provider, payments } of await waitingForOtherProviders(database, [...names]))
+      for (const { provider, payments } of await waitingForOtherProviders(database, names))
         findings.push({
           severity: 'error',
           what: `${countOf(payments, 'payment')} at a provider that is not configured`,
@@ -61,12 +58,12 @@ export const paymentsDiagnosis: readonly ServiceCheck[] = [
             unchecked.push('the sandbox provider runs with the system');
             continue;
           }
-          const found = await provider.find(NO_KEY);
-          if (found.type === 'unknown')
+          const refused = await provider.probe();
+          if (refused !== undefined)
             findings.push({
               severity: 'error',
               what: `the payment provider ${name} does not serve us`,
-              detail: `It answers ${found.reason}.`,
+              detail: `It answers ${refused}.`,
               do: 'Check the credentials of the provider, and whether it limits how often it is asked.',
             });
         } catch (error) {

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { uuidv7 } from 'uuidv7';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { until, usePayments } from '#tests/support/payments.ts';
-import { createSandboxProvider } from './sandbox-provider.ts';
+import { createSandboxProvider } from './providers/sandbox.ts';
 
 /** Payments whose outcome is not known: an outage of the provider, a crash, another process. On a real PostgreSQL. */
 
@@ -99,7 +99,7 @@ test('a key that the provider knows from another request is no refusal of this o
   const call = { orderId, amount: '19.90', currency: 'EUR', token: 'tok_approve', key, chargeReference: undefined };
   // Taken for one, the payment would fail while the provider holds the money.
   expect(await adapter.charge(call)).toEqual({ type: 'unknown', reason: 'idempotency_key_reused' });
-  expect(await adapter.find(key)).toMatchObject({ type: 'approved' });
+  expect(await adapter.find({ ...call, kind: 'charge' })).toMatchObject({ type: 'approved' });
   await adapter.close();
 });
 

@@ -21,10 +21,10 @@ import {
 } from '#platform/http/schemas.ts';
 import { idsOf, Several } from '#platform/http/several.ts';
 import { exportPayments } from './export.ts';
-import type { PaymentProvider, ProviderNotice } from './provider.ts';
+import type { PaymentProvider, ProviderNotice, ProviderWebhooks } from './providers/port.ts';
 import type { Payment } from './rules/model.ts';
 import type { PaymentFilter } from './store.ts';
-import { signatureProblem, WEBHOOK_MAX_BYTES, webhookHeadProblem } from './webhook-signature.ts';
+import { WEBHOOK_MAX_BYTES } from './providers/webhook-head.ts';
 
 export interface PaymentRoutesOptions {
   readonly providers: ReadonlyMap<string, PaymentProvider>;
@@ -122,14 +122,14 @@ export function paymentRoutes(app: FastifyInstance, payments: PaymentRoutesOptio
 
   exportPayments(app, (filter) => payments.listPayments(filter));
 
-  /** Who signs the notices of this name; throws where that cannot be known. */
-  const signer = (name: string): { provider: PaymentProvider; secret: string } => {
+  /** How the notices of this name are read; throws where that cannot be known. */
+  const webhooksOf = (name: string): ProviderWebhooks => {
     const provider = payments.providers.get(name);
     if (!provider) throw new Problem('NOT_FOUND', 'No payment provider of this name is configured.');
-    const { webhookSecret: secret } = provider;
-    if (secret === undefined)
+    const { webhooks } = provider;
+    if (!webhooks)
       throw new Problem('WEBHOOK_SIGNATURE_INVALID', 'No secret is configured for webhooks of this provider.');
-    return { provider, secret };
+    return webhooks;
   };
 
   // The signature covers the bytes as sent, so this route alone takes the body unparsed.
@@ -151,8 +151,8 @@ export function paymentRoutes(app: FastifyInstance, payments: PaymentRoutesOptio
         bodyLimit: WEBHOOK_MAX_BYTES,
         // Nobody has said yet who calls: what can be refused without the body is refused before it is taken.
         onRequest: async ({ params, headers }) => {
-          signer((params as { provider: string }).provider);
-          const problem = webhookHeadProblem(headers, payments.nowMs());
+          const webhooks = webhooksOf((params as { provider: string }).provider);
+          const problem = webhooks.headProblem(headers, payments.nowMs());
           if (problem) throw new Problem('WEBHOOK_SIGNATURE_INVALID', problem);
         },
         schema: {
@@ -174,11 +174,10 @@ export function paymentRoutes(app: FastifyInstance, payments: PaymentRoutesOptio
         },
       },
       async (request, reply) => {
-        const { provider, secret } = signer(request.params.provider);
+        const webhooks = webhooksOf(request.params.provider);
         const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-        const problem = signatureProblem(request.headers, body, secret, payments.nowMs());
-        if (problem) throw new Problem('WEBHOOK_SIGNATURE_INVALID', problem);
-        const notice = provider.readWebhook(JSON.parse(body.toString()));
+        const { problem, notice } = webhooks.read(request.headers, body, payments.nowMs());
+        if (problem !== undefined) throw new Problem('WEBHOOK_SIGNATURE_INVALID', problem);
         const recorded = notice && (await payments.recordNotice(notice));
         // A notice about nothing we know must not be repeated for ever; one that could not be saved must be repeated.
         if (isRefusal(recorded) && recorded.refused !== 'NOT_FOUND') throw problemOfRefusal(recorded satisfies Refusal);

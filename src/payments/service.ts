@@ -13,14 +13,14 @@ import { paymentsDiagnosis } from './diagnosis.ts';
 import { type PaymentsConfig, readConfig, settings } from './settings.ts';
 import { measureWaiting, moneyCounter, paymentsMetrics } from './metrics.ts';
 import { byHandRoute } from './by-hand.ts';
-import { ProviderCalls } from './provider-calls.ts';
-import { providerChecks } from './provider-checks.ts';
-import { createProviders, providerNames } from './providers.ts';
+import { ProviderCalls } from './providers/calls.ts';
+import { providerChecks } from './providers/checks.ts';
+import { createProviders } from './providers/providers.ts';
 import { paymentRoutes } from './routes.ts';
 import { nextAttemptOf, type Payment, type PaymentCommand, type PaymentEffect } from './rules/model.ts';
 import type { ProviderResult, Operation } from './rules/operation.ts';
 import { eventsToRead, paymentRules } from './rules.ts';
-import { WEBHOOK_MAX_BYTES, webhookHeadProblem } from './webhook-signature.ts';
+import { WEBHOOK_MAX_BYTES, webhookHeadProblem } from './providers/webhook-head.ts';
 import { duePayments, hasAuthorizations, listPayments, paymentStore, waitingForOtherProviders } from './store.ts';
 
 const RECONCILE_EVERY_MS = 1_000;
@@ -36,7 +36,7 @@ const NO_REBUILD =
 
 function partsOf(config: PaymentsConfig): ProcessorParts<Payment, PaymentCommand, PaymentEffect, never> {
   const { capture, timeoutMs, cancelSafetyMs } = config;
-  const providers = new Set(providerNames(config));
+  const providers = new Set(config.providers);
   const rules = paymentRules({ capture, providers, timeoutMs, cancelSafetyMs });
   return { name: 'payments', rules, store: paymentStore };
 }
@@ -65,11 +65,14 @@ export const payments: ServiceDefinition = {
   offers: ['paymentProviders'],
   migrations: join(import.meta.dirname, 'migrations'),
   settings,
-  standIns: (env) => [
-    readConfig(env).sandbox
-      ? 'payments: the sandbox provider, which moves play money'
-      : 'payments: no provider is configured, so no order can be paid; SANDBOX_ENABLED=true takes play money',
-  ],
+  standIns(env) {
+    const { providers } = readConfig(env);
+    if (providers.length === 0)
+      return [
+        'payments: no provider is configured, so no order can be paid; PAYMENTS_PROVIDERS names those in use, SANDBOX_ENABLED=true takes play money',
+      ];
+    return providers.includes('sandbox') ? ['payments: the sandbox provider, which moves play money'] : [];
+  },
   replays: (env) => [replayable(partsOf(readConfig(env)), NO_REBUILD)],
   audit: paymentsAudit,
   diagnosis: paymentsDiagnosis,
@@ -108,20 +111,22 @@ export const payments: ServiceDefinition = {
       perform: (effects) => calls.perform(effects),
       committed: moneyCounter(metrics),
     });
-    measureWaiting(metrics, database, [...providers.keys()], () => clock.nowMs());
+    measureWaiting(metrics, database, config.providers, () => clock.nowMs());
 
     /** Looks after every operation whose time has come: after a lost reply, an outage, or a crash between saving and calling. */
     async function reconcile(): Promise<void> {
-      for (const provider of providers.keys()) {
-        await calls.probe(provider);
-        for (let batch = 0; batch < BATCHES_PER_RUN; batch++) {
-          const limit = Math.min(DUE_PER_BATCH, await calls.room(provider));
-          if (limit <= 0) break;
-          const due = await duePayments(database, clock.nowMs(), provider, limit);
-          const answers = await Promise.all(due.map((orderId) => lookAfter(orderId)));
-          // A full batch may have left something; one of which every command was refused would only be read once more.
-          if (due.length < limit || answers.every(isRefusal)) break;
-        }
+      // Side by side: a provider that hangs keeps no other one waiting.
+      await Promise.all([...providers.keys()].map(reconcileProvider));
+    }
+    async function reconcileProvider(provider: string): Promise<void> {
+      await calls.probe(provider);
+      for (let batch = 0; batch < BATCHES_PER_RUN; batch++) {
+        const limit = Math.min(DUE_PER_BATCH, await calls.room(provider));
+        if (limit <= 0) break;
+        const due = await duePayments(database, clock.nowMs(), provider, limit);
+        const answers = await Promise.all(due.map((orderId) => lookAfter(orderId)));
+        // A full batch may have left something; one of which every command was refused would only be read once more.
+        if (due.length < limit || answers.every(isRefusal)) break;
       }
     }
     async function lookAfter(orderId: string): Promise<Done<Payment> | Refusal> {
@@ -153,7 +158,7 @@ export const payments: ServiceDefinition = {
     return {
       consumer: processor,
       checks: providerChecks(providers),
-      peer: { paymentProviders: async () => [...providers.keys()] },
+      peer: { paymentProviders: async () => config.providers },
       routes(app) {
         paymentRoutes(app, {
           providers,
@@ -165,7 +170,7 @@ export const payments: ServiceDefinition = {
       },
       async start() {
         const outstanding = config.capture === 'automatic' && (await hasAuthorizations(database));
-        for (const unknown of await waitingForOtherProviders(database, [...providers.keys()]))
+        for (const unknown of await waitingForOtherProviders(database, config.providers))
           logger.error(
             unknown,
             'payments wait for a provider that is not configured; configure it, or they wait for ever',

@@ -2,7 +2,16 @@ import { type Environment, isProduction, readSettings, type Settings } from '#pl
 import type { CaptureMode } from './rules/model.ts';
 import { SAFETY_NET_MS } from './rules/operation.ts';
 
+/** Those that can be configured. */
+const PROVIDERS: readonly string[] = ['sandbox'];
+
 export const settings = {
+  providers: {
+    type: 'string',
+    env: 'PAYMENTS_PROVIDERS',
+    default: '',
+    meaning: `Payment providers in use, comma-separated, of ${PROVIDERS.join(', ')}; the first one takes the orders that name none. Empty: the sandbox where it is offered, else none`,
+  },
   capture: {
     type: 'choice',
     choices: ['automatic', 'on_dispatch'],
@@ -16,13 +25,14 @@ export const settings = {
     min: 1,
     env: 'PAYMENTS_CONCURRENCY',
     default: 128,
-    meaning: 'Provider calls in flight at once',
+    meaning: 'Calls to one provider in flight at once',
   },
   queueMax: {
     type: 'integer',
     env: 'PAYMENTS_QUEUE_MAX',
     default: 4_096,
-    meaning: 'Provider calls that may wait for their turn; what does not fit is found again by the reconciliation',
+    meaning:
+      'Calls to one provider that may wait for their turn; what does not fit is found again by the reconciliation',
   },
   timeoutMs: {
     type: 'integer',
@@ -70,8 +80,9 @@ export interface PaymentsConfig {
   readonly timeoutMs: number;
   readonly breakerOpenMs: number;
   readonly cancelSafetyMs: number;
-  /** Undefined where the sandbox is not offered. */
-  readonly sandbox: { readonly url: string; readonly webhookSecret: string | undefined } | undefined;
+  /** Names of the providers in use, the default first; with those that people act for. */
+  readonly providers: readonly string[];
+  readonly sandbox: { readonly url: string; readonly webhookSecret: string | undefined };
 }
 
 /**
@@ -79,18 +90,30 @@ export interface PaymentsConfig {
  * secret is set: it is good where the sandbox runs in the same process.
  */
 export function readConfig(env: Environment, processSecret?: string): PaymentsConfig {
-  const { sandboxUrl, ...values } = readSettings(settings, env);
+  const { sandboxUrl, providers, ...values } = readSettings(settings, env);
   // A call may begin that much later than it was decided, and then takes its time: until it is over, a charge
   // that the provider does not know may still arrive there.
   if (values.cancelSafetyMs <= values.timeoutMs + SAFETY_NET_MS) {
     throw new Error(`Configuration: PAYMENTS_CANCEL_SAFETY_MS must exceed PAYMENTS_TIMEOUT_MS by ${SAFETY_NET_MS}`);
   }
   const { enabled, webhookSecret, port } = readSettings(sandboxSettings, env);
+  const offersSandbox = enabled || !isProduction(env);
   return {
     ...values,
-    sandbox:
-      enabled || !isProduction(env)
-        ? { url: sandboxUrl || `http://127.0.0.1:${port}`, webhookSecret: webhookSecret || processSecret }
-        : undefined,
+    providers: namesIn(providers, offersSandbox),
+    sandbox: { url: sandboxUrl || `http://127.0.0.1:${port}`, webhookSecret: webhookSecret || processSecret },
   };
+}
+
+function namesIn(text: string, offersSandbox: boolean): readonly string[] {
+  const names = [...new Set(text.split(',').map((name) => name.trim()))].filter((name) => name !== '');
+  if (names.length === 0) return offersSandbox ? ['sandbox'] : [];
+  for (const name of names)
+    if (!PROVIDERS.includes(name))
+      throw new Error(`Configuration: PAYMENTS_PROVIDERS names ${name}, which is none of ${PROVIDERS.join(', ')}`);
+  if (names.includes('sandbox') && !offersSandbox)
+    throw new Error(
+      'Configuration: PAYMENTS_PROVIDERS names the sandbox, which moves play money and is not offered in production; set SANDBOX_ENABLED=true, or leave it out',
+    );
+  return names;
 }

@@ -62,6 +62,16 @@ describe('a payment provider that is not configured', () => {
     expect((await api.orders(`customerId=${customerId}`)).items).toEqual([]);
   });
 
+  test.each(['pm_card_visa', 'ctoken_1', 'bank_transfer'])(
+    'is told at once with the token %s of another',
+    async (token) => {
+      const { api } = system;
+      const answer = await api.postOrder({ sku, payment: { provider: 'sandbox', token } });
+      expect([answer.status, answer.body.code]).toEqual([422, 'PAYMENT_TOKEN_INVALID']);
+      expect(answer.body.errors?.[0]?.pointer).toBe('/payment/token');
+    },
+  );
+
   test('does not keep those out that name a configured one, or none', async () => {
     const { api } = system;
     for (const payment of [{ provider: 'sandbox', token: 'tok_approve' }, { token: 'tok_approve' }]) {

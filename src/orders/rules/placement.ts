@@ -9,6 +9,7 @@ import {
   EXTERNAL,
   type OrderItem,
 } from '#contracts/order-events.ts';
+import { PAYMENT_PROVIDERS } from '#contracts/payment-providers.ts';
 import type { Product } from '#contracts/peers.ts';
 import { isoTime } from '#contracts/time.ts';
 
@@ -44,6 +45,7 @@ export interface PlacementPolicy {
   readonly reviewDeadlineMs: number;
   /** Minor units by currency above which an order is reviewed. */
   readonly reviewTotals: ReadonlyMap<string, bigint>;
+  /** Where it is not known which ones are configured. */
   readonly defaultProvider: string;
   /** Payment providers that are configured, the default first; undefined where that is not known. */
   readonly providers?: readonly string[] | undefined;
@@ -166,6 +168,7 @@ export function place(
   const total = sum + taxes.sum + shipping.sum - discounts.sum;
   if (problems.length === 0) checkSum(total, '', currency, problems);
   const provider = providerOf(request, policy, total, problems);
+  checkToken(provider, request.payment.token, total, problems);
   if (total < 0n)
     problems.push({ code: 'TOTAL_MISMATCH', pointer: '/discountLines', detail: 'exceed what is ordered' });
   const problem = problems.length === 0 ? checkTotal(request, total) : undefined;
@@ -215,7 +218,7 @@ function providerOf(
   }
   if (providers === undefined) return provider ?? defaultProvider;
   if (provider === undefined ? providers.length > 0 || total === 0n : providers.includes(provider))
-    return provider ?? (providers.includes(defaultProvider) ? defaultProvider : (providers[0] ?? defaultProvider));
+    return provider ?? providers[0] ?? defaultProvider;
   problems.push({
     code: 'UNKNOWN_PROVIDER',
     pointer: '/payment/provider',
@@ -225,6 +228,15 @@ function providerOf(
         : `is none of the configured payment providers: ${providers.join(', ')}`,
   });
   return defaultProvider;
+}
+
+/** A token that another provider made would only be declined once the goods are reserved. */
+function checkToken(provider: string, token: string, total: bigint, problems: PlacementProblem[]): void {
+  const traits = PAYMENT_PROVIDERS[provider];
+  if (total <= 0n || !traits || traits.tokens.test(token) || problems.some(({ code }) => code === 'UNKNOWN_PROVIDER'))
+    return;
+  const detail = `is no token of the payment provider ${provider}, which takes ${traits.takes}`;
+  problems.push({ code: 'PAYMENT_TOKEN_INVALID', pointer: '/payment/token', detail });
 }
 
 function checkTotal(request: OrderRequest, total: bigint): PlacementProblem | undefined {

@@ -1,5 +1,5 @@
 import type { Check } from '#platform/http/operations.ts';
-import { type PaymentProvider, ProviderUnreachable } from './provider.ts';
+import { type PaymentProvider, ProviderUnreachable } from './port.ts';
 
 /**
  * What readiness says of the payment providers. Orders are taken without them: what is to be paid waits. Each is asked
@@ -7,8 +7,6 @@ import { type PaymentProvider, ProviderUnreachable } from './provider.ts';
  */
 
 const ASK_EVERY_MS = 1_000;
-/** A key no operation has. */
-export const PROBE_KEY = 'probe';
 
 /** The checks of these providers by name, for `Service.checks`. */
 export function providerChecks(
@@ -33,7 +31,7 @@ export function providerChecks(
 
 async function ask(provider: PaymentProvider): Promise<Check> {
   try {
-    await provider.find(PROBE_KEY);
+    await provider.probe();
     return { ok: true, detail: 'answers', optional: true };
   } catch (error) {
     const reason = error instanceof ProviderUnreachable ? error.message : 'its answer was not understood';

@@ -1,5 +1,5 @@
 import { type Dispatcher, Pool } from 'undici';
-import { ProviderUnreachable } from './provider.ts';
+import { ProviderUnreachable } from './port.ts';
 
 export interface JsonReply {
   readonly status: number;

@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { createLogger } from '#platform/telemetry/logger.ts';
-import { paymentsMetrics } from './metrics.ts';
+import { paymentsMetrics } from '../metrics.ts';
 import { createMetrics } from '#platform/telemetry/metrics.ts';
 import { until } from '#tests/support/until.ts';
-import { ProviderCalls } from './provider-calls.ts';
-import type { PaymentProvider } from './provider.ts';
-import type { PaymentEffect } from './rules/model.ts';
-import type { ProviderResult } from './rules/operation.ts';
+import { ProviderCalls } from './calls.ts';
+import type { PaymentProvider } from './port.ts';
+import type { PaymentEffect } from '../rules/model.ts';
+import type { ProviderResult } from '../rules/operation.ts';
 
 const CONCURRENCY = 3;
 const EFFECTS = 20;
@@ -57,8 +57,8 @@ test('saving an outcome keeps no call waiting, and no more calls are in flight t
     void: refuse,
     refund: refuse,
     find: refuse,
-    webhookSecret: undefined,
-    readWebhook: () => undefined,
+    probe: refuse,
+    webhooks: undefined,
     close: async () => {},
   };
   const calls = new ProviderCalls({
@@ -79,4 +79,43 @@ test('saving an outcome keeps no call waiting, and no more calls are in flight t
   for (const done of saved) done();
   await calls.idle();
   expect(calls.busy).toBe(false);
+});
+
+test('a provider that hangs takes no place from another', async () => {
+  const refuse = (): Promise<never> => Promise.reject(new Error('is not called'));
+  const others = { authorize: refuse, capture: refuse, void: refuse, refund: refuse, find: refuse, probe: refuse };
+  const providerNamed = (name: string, charge: PaymentProvider['charge']): PaymentProvider => ({
+    ...others,
+    name,
+    charge,
+    webhooks: undefined,
+    close: async () => {},
+  });
+  let recover = (): void => {};
+  const recovered = new Promise<void>((resolve) => (recover = resolve));
+  const approved: ProviderResult = { type: 'approved', reference: 'ch_1' };
+  const settled: string[] = [];
+  const calls = new ProviderCalls({
+    providers: new Map([
+      ['hangs', providerNamed('hangs', () => recovered.then(() => approved))],
+      ['answers', providerNamed('answers', async () => approved)],
+    ]),
+    concurrency: CONCURRENCY,
+    queueMax: EFFECTS,
+    breakerOpenMs: 1_000,
+    nowMs: () => 0,
+    logger: createLogger('silent'),
+    metrics: paymentsMetrics(createMetrics()),
+    onOutcome: async ({ provider }) => settled.push(provider),
+  });
+  const effects = (provider: string): PaymentEffect[] =>
+    Array.from({ length: EFFECTS }, (_, number) => ({ ...effect(number), provider }));
+  calls.perform(effects('hangs'));
+  calls.perform(effects('answers'));
+  await until('every order of the other provider to be settled', () => settled.length === EFFECTS);
+  expect(new Set(settled)).toEqual(new Set(['answers']));
+  expect([await calls.room('hangs'), await calls.room('answers')]).toEqual([CONCURRENCY, 2 * CONCURRENCY]);
+  recover();
+  await calls.idle();
+  expect(settled.filter((provider) => provider === 'hangs')).toHaveLength(EFFECTS);
 });

@@ -1,7 +1,8 @@
 import { isUuid } from '#contracts/ids.ts';
 import { JsonClient, type JsonClientOptions, type JsonReply } from './json-client.ts';
-import { type PaymentProvider, type ProviderCall, ProviderUnreachable } from './provider.ts';
-import type { ProviderResult } from './rules/operation.ts';
+import { type PaymentProvider, type ProviderCall, type ProviderNotice, ProviderUnreachable } from './port.ts';
+import type { ProviderResult } from '../rules/operation.ts';
+import { standardWebhooks } from './webhook-signature.ts';
 
 /** Our side of the sandbox payment provider: what its replies mean. */
 
@@ -37,6 +38,17 @@ function resultOf({ status, body }: JsonReply): ProviderResult {
   return fact;
 }
 
+/** A key that no operation has. */
+const PROBE_KEY = 'probe';
+
+function noticeOf(payload: unknown): ProviderNotice | undefined {
+  const data = (payload as { data?: Record<string, unknown> } | null)?.data;
+  const result = data && factOf(data);
+  const { reference, key } = data ?? {};
+  if (!result || typeof reference !== 'string' || !isUuid(reference) || typeof key !== 'string') return undefined;
+  return { orderId: reference, key, result };
+}
+
 export function createSandboxProvider(options: SandboxProviderOptions): PaymentProvider {
   const client = new JsonClient(options);
   const create = async (call: ProviderCall, capture: boolean): Promise<ProviderResult> => {
@@ -64,31 +76,27 @@ export function createSandboxProvider(options: SandboxProviderOptions): PaymentP
       }),
     );
   };
+  const find = async (key: string, traceparent?: string): Promise<ProviderResult> => {
+    const path = `/v1/charges?key=${encodeURIComponent(key)}`;
+    const reply = await client.call({ method: 'GET', path, traceparent });
+    if (reply.status === 404) return { type: 'not_found' };
+    // A refused question is no answer about the operation.
+    if (reply.status >= 400) return { type: 'unknown', reason: `http_${reply.status}` };
+    return resultOf(reply);
+  };
+  const { webhookSecret } = options;
   return {
     name: 'sandbox',
-    webhookSecret: options.webhookSecret,
+    webhooks: webhookSecret === undefined ? undefined : standardWebhooks(webhookSecret, noticeOf),
     charge: (call) => create(call, true),
     authorize: (call) => create(call, false),
     capture: (call) => change(call, 'capture'),
     void: (call) => change(call, 'void'),
     refund: (call) => change(call, 'refund'),
-    async find(key, traceparent) {
-      const reply = await client.call({
-        method: 'GET',
-        path: `/v1/charges?key=${encodeURIComponent(key)}`,
-        traceparent,
-      });
-      if (reply.status === 404) return { type: 'not_found' };
-      // A refused question is no answer about the operation.
-      if (reply.status >= 400) return { type: 'unknown', reason: `http_${reply.status}` };
-      return resultOf(reply);
-    },
-    readWebhook(payload) {
-      const data = (payload as { data?: Record<string, unknown> } | null)?.data;
-      const result = data && factOf(data);
-      const { reference, key } = data ?? {};
-      if (!result || typeof reference !== 'string' || !isUuid(reference) || typeof key !== 'string') return undefined;
-      return { orderId: reference, key, result };
+    find: ({ key, traceparent }) => find(key, traceparent),
+    async probe() {
+      const found = await find(PROBE_KEY);
+      return found.type === 'unknown' ? found.reason : undefined;
     },
     close: () => client.close(),
   };

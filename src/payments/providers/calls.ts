@@ -8,20 +8,21 @@ import {
 } from 'cockatiel';
 import type { Logger } from '#platform/telemetry/logger.ts';
 import type { Tracing, TraceSpan } from '#platform/telemetry/tracing.ts';
-import type { PaymentsMetrics } from './metrics.ts';
-import { type PaymentProvider, ProviderUnreachable } from './provider.ts';
-import { PROBE_KEY } from './provider-checks.ts';
-import type { PaymentEffect } from './rules/model.ts';
-import type { ProviderResult } from './rules/operation.ts';
+import type { PaymentsMetrics } from '../metrics.ts';
+import { type PaymentProvider, ProviderUnreachable } from './port.ts';
+import type { PaymentEffect } from '../rules/model.ts';
+import type { ProviderResult } from '../rules/operation.ts';
 
 /**
  * Makes the calls that the rules decided, after their cause is saved. Bounded on every side: calls in
  * flight, calls waiting, and the patience with each. A call that finds no room is simply not made: its row
- * holds when the reconciliation makes it.
+ * holds when the reconciliation makes it. Each provider has a line of its own, so that one which hangs takes
+ * no place from another.
  */
 
 export interface ProviderCallsOptions {
   readonly providers: ReadonlyMap<string, PaymentProvider>;
+  /** Of each provider: calls in flight, and those that may wait for their turn. */
   readonly concurrency: number;
   readonly queueMax: number;
   readonly breakerOpenMs: number;
@@ -37,23 +38,21 @@ export interface ProviderCallsOptions {
 const BREAKER = { threshold: 0.5, size: 20, minimumNumberOfCalls: 10 } as const;
 /** Places at the front of the queue that may be used up before it is copied. */
 const QUEUE_SPENT_MAX = 1_024;
-/** Outcomes that may wait to be saved before no further call is started. Less than a processor's queue takes. */
+/** Outcomes of a provider that may wait to be saved before no further call is started. Less than a processor's queue takes. */
 const TELLING_MAX = 2_000;
 /** Where the queue does not empty in this time, the reconciliation adds to it all the same: nobody may starve. */
 const ROOM_PATIENCE_MS = 1_000;
 const UNAVAILABLE = 'provider unavailable';
 
-interface Line {
+/** The calls to one provider: those in flight, and those that wait for their turn. */
+class Line {
   readonly provider: PaymentProvider;
   readonly breaker: CircuitBreakerPolicy;
-  openedAt: number;
-  /** Metric children by operation and outcome; looking them up by labels costs more than observing. */
-  readonly seconds: Map<string, { observe(seconds: number): void }>;
-}
-
-export class ProviderCalls {
   readonly #options: ProviderCallsOptions;
-  readonly #lines = new Map<string, Line>();
+  readonly #settled: () => void;
+  #openedAt = 0;
+  /** Metric children by operation and outcome; looking them up by labels costs more than observing. */
+  readonly #seconds = new Map<string, { observe(seconds: number): void }>();
   #queue: PaymentEffect[] = [];
   #queueStart = 0;
   /** Calls in flight. */
@@ -61,39 +60,35 @@ export class ProviderCalls {
   /** Those, and the outcomes being saved. The latter keep no call waiting: a busy processor takes longer to save than a provider to answer. */
   #open = 0;
   #stopping = false;
-  #idle: (() => void)[] = [];
   /** Waits for the queue to be empty. */
   readonly #drained = new Set<() => void>();
 
-  constructor(options: ProviderCallsOptions) {
+  /** `settled` is called whenever a call has ended and its outcome was saved. */
+  constructor(name: string, provider: PaymentProvider, options: ProviderCallsOptions, settled: () => void) {
+    this.provider = provider;
     this.#options = options;
-    for (const [name, provider] of options.providers) {
-      const breaker = circuitBreaker(handleType(ProviderUnreachable), {
-        halfOpenAfter: options.breakerOpenMs,
-        breaker: new CountBreaker(BREAKER),
-      });
-      const line: Line = { provider, breaker, openedAt: 0, seconds: new Map() };
-      const gauge = options.metrics.breakerOpen.labels(name);
-      gauge.set(0);
-      breaker.onStateChange((state) => {
-        gauge.set(state === CircuitState.Closed ? 0 : 1);
-        if (state === CircuitState.Open) line.openedAt = Date.now();
-        options.logger.warn(
-          { provider: name, breaker: CircuitState[state] },
-          'circuit breaker of a payment provider changed',
-        );
-      });
-      this.#lines.set(name, line);
-    }
+    this.#settled = settled;
+    this.breaker = circuitBreaker(handleType(ProviderUnreachable), {
+      halfOpenAfter: options.breakerOpenMs,
+      breaker: new CountBreaker(BREAKER),
+    });
+    const gauge = options.metrics.breakerOpen.labels(name);
+    gauge.set(0);
+    this.breaker.onStateChange((state) => {
+      gauge.set(state === CircuitState.Closed ? 0 : 1);
+      if (state === CircuitState.Open) this.#openedAt = Date.now();
+      options.logger.warn(
+        { provider: name, breaker: CircuitState[state] },
+        'circuit breaker of a payment provider changed',
+      );
+    });
   }
 
-  /** Starts calls; never throws, never waits. */
-  perform(effects: readonly PaymentEffect[]): void {
-    for (const effect of effects) {
-      if (this.#stopping) return;
-      if (this.#free) void this.#perform(effect);
-      else if (this.waiting < this.#options.queueMax) this.#queue.push(effect);
-    }
+  /** Starts a call, or lets it wait; never throws. */
+  perform(effect: PaymentEffect): void {
+    if (this.#stopping) return;
+    if (this.#free) void this.#perform(effect);
+    else if (this.waiting < this.#options.queueMax) this.#queue.push(effect);
   }
 
   get #free(): boolean {
@@ -104,14 +99,13 @@ export class ProviderCalls {
     return this.#queue.length - this.#queueStart;
   }
 
-  /**
-   * How many calls to a provider the reconciliation may add: none unless its breaker is closed, and then only what
-   * can begin soon. It waits for calls under way to end, so that what piled up leaves in batches, as fast as the
-   * provider takes it, and nothing expires in the queue.
-   */
-  async room(provider: string): Promise<number> {
+  get busy(): boolean {
+    return this.#open > 0 || this.waiting > 0;
+  }
+
+  async room(): Promise<number> {
     const { concurrency, queueMax } = this.#options;
-    const isClosed = (): boolean => !this.#stopping && this.#lines.get(provider)?.breaker.state === CircuitState.Closed;
+    const isClosed = (): boolean => !this.#stopping && this.breaker.state === CircuitState.Closed;
     if (isClosed() && this.waiting > 0) {
       await new Promise<void>((resolve) => {
         const patience = setTimeout(() => done(), ROOM_PATIENCE_MS);
@@ -126,15 +120,18 @@ export class ProviderCalls {
     return isClosed() ? Math.min(2 * concurrency, concurrency + queueMax - this.#running - this.waiting) : 0;
   }
 
-  /**
-   * Tries a provider whose breaker has been open long enough, with one harmless question. Any answer closes
-   * the breaker; an operation as the trial would let one unlucky order keep everybody waiting.
-   */
-  async probe(provider: string): Promise<void> {
-    const line = this.#lines.get(provider);
-    if (line?.breaker.state !== CircuitState.Open || Date.now() - line.openedAt < this.#options.breakerOpenMs) return;
+  async probe(): Promise<void> {
+    const { breaker, provider } = this;
+    if (breaker.state !== CircuitState.Open || Date.now() - this.#openedAt < this.#options.breakerOpenMs) return;
     // Still unreachable: the breaker has opened by itself.
-    await line.breaker.execute(() => line.provider.find(PROBE_KEY)).catch(() => {});
+    await breaker.execute(() => provider.probe()).catch(() => {});
+  }
+
+  /** Starts no further calls. */
+  stop(): void {
+    this.#stopping = true;
+    this.#queue = [];
+    this.#queueStart = 0;
   }
 
   #next(): void {
@@ -149,7 +146,7 @@ export class ProviderCalls {
       if (effect.expiresAt > now && !this.#stopping) void this.#perform(effect);
     }
     if (this.waiting === 0) for (const drained of this.#drained) drained();
-    if (!this.busy) for (const idle of this.#idle.splice(0)) idle();
+    if (!this.busy) this.#settled();
   }
 
   async #perform(effect: PaymentEffect): Promise<void> {
@@ -172,16 +169,13 @@ export class ProviderCalls {
   }
 
   async #call(effect: PaymentEffect): Promise<ProviderResult> {
-    const line = this.#lines.get(effect.provider);
-    // The provider was removed from the configuration while its operations are open.
-    if (!line) return { type: 'unknown', reason: 'provider not configured', unsent: true };
     const startedMs = performance.now();
     const span = this.#trace(effect);
     let result: ProviderResult;
     try {
       // The policy would let others wait for the trial call; they are better refused at once.
-      if (line.breaker.state === CircuitState.HalfOpen) throw new BrokenCircuitError();
-      result = await line.breaker.execute(() => this.#send(line.provider, effect, span?.traceparent));
+      if (this.breaker.state === CircuitState.HalfOpen) throw new BrokenCircuitError();
+      result = await this.breaker.execute(() => this.#send(effect, span?.traceparent));
     } catch (error) {
       span?.end(error as Error);
       if (error instanceof BrokenCircuitError) return { type: 'unknown', reason: UNAVAILABLE, unsent: true };
@@ -191,25 +185,17 @@ export class ProviderCalls {
     }
     span?.set({ 'olms.payment.result': result.type });
     span?.end();
-    this.#observe(line, effect, result, (performance.now() - startedMs) / 1000);
+    this.#observe(effect, result, (performance.now() - startedMs) / 1000);
     return result;
   }
 
   #send(
-    provider: PaymentProvider,
     { call, operation, orderId, token, currency, chargeReference }: PaymentEffect,
     traceparent: string | undefined,
   ): Promise<ProviderResult> {
-    if (call === 'find') return provider.find(operation.key, traceparent);
-    return provider[operation.kind]({
-      orderId,
-      amount: operation.amount,
-      currency,
-      token,
-      key: operation.key,
-      chargeReference,
-      traceparent,
-    });
+    const { kind, amount, key } = operation;
+    const what = { orderId, amount, currency, token, key, chargeReference, traceparent };
+    return call === 'find' ? this.provider.find({ ...what, kind }) : this.provider[kind](what);
   }
 
   /** The call's span in the trace of what asked for it, however long ago that was. */
@@ -224,19 +210,78 @@ export class ProviderCalls {
     });
   }
 
-  #observe(line: Line, effect: PaymentEffect, result: ProviderResult, seconds: number): void {
+  #observe(effect: PaymentEffect, result: ProviderResult, seconds: number): void {
     const kind = effect.call === 'find' ? 'find' : effect.operation.kind;
     const name = `${kind} ${result.type}`;
-    let child = line.seconds.get(name);
+    let child = this.#seconds.get(name);
     if (!child) {
       child = this.#options.metrics.providerSeconds.labels(effect.provider, kind, result.type);
-      line.seconds.set(name, child);
+      this.#seconds.set(name, child);
     }
     child.observe(seconds);
   }
+}
+
+export class ProviderCalls {
+  readonly #options: ProviderCallsOptions;
+  readonly #lines = new Map<string, Line>();
+  /** Outcomes being saved of calls that had no line. */
+  #unsent = 0;
+  #stopping = false;
+  #idle: (() => void)[] = [];
+
+  constructor(options: ProviderCallsOptions) {
+    this.#options = options;
+    for (const [name, provider] of options.providers)
+      this.#lines.set(name, new Line(name, provider, options, () => this.#settled()));
+  }
+
+  /** Starts calls; never throws, never waits. */
+  perform(effects: readonly PaymentEffect[]): void {
+    for (const effect of effects) {
+      const line = this.#lines.get(effect.provider);
+      if (line) line.perform(effect);
+      else if (!this.#stopping) void this.#refuse(effect);
+    }
+  }
+
+  /** The provider was removed from the configuration while its operations are open. */
+  async #refuse(effect: PaymentEffect): Promise<void> {
+    this.#unsent++;
+    await this.#options
+      .onOutcome(effect, { type: 'unknown', reason: 'provider not configured', unsent: true })
+      .catch((error: unknown) =>
+        this.#options.logger.warn({ err: error, orderId: effect.orderId }, 'that a call was not made was not saved'),
+      );
+    this.#unsent--;
+    this.#settled();
+  }
+
+  /**
+   * How many calls to a provider the reconciliation may add: none unless its breaker is closed, and then only what
+   * can begin soon. It waits for calls under way to end, so that what piled up leaves in batches, as fast as the
+   * provider takes it, and nothing expires in the queue.
+   */
+  async room(provider: string): Promise<number> {
+    return (await this.#lines.get(provider)?.room()) ?? 0;
+  }
+
+  /**
+   * Tries a provider whose breaker has been open long enough, with one harmless question. Any answer closes
+   * the breaker; an operation as the trial would let one unlucky order keep everybody waiting.
+   */
+  async probe(provider: string): Promise<void> {
+    await this.#lines.get(provider)?.probe();
+  }
+
+  #settled(): void {
+    if (!this.busy) for (const idle of this.#idle.splice(0)) idle();
+  }
 
   get busy(): boolean {
-    return this.#open > 0 || this.waiting > 0;
+    if (this.#unsent > 0) return true;
+    for (const line of this.#lines.values()) if (line.busy) return true;
+    return false;
   }
 
   /** Resolves when no call is in flight or waiting, and every outcome was saved. */
@@ -248,8 +293,7 @@ export class ProviderCalls {
   /** Starts no further calls and waits for the ones in flight. */
   async stop(): Promise<void> {
     this.#stopping = true;
-    this.#queue = [];
-    this.#queueStart = 0;
+    for (const line of this.#lines.values()) line.stop();
     await this.idle();
     for (const provider of this.#options.providers.values()) await provider.close();
   }

@@ -1,0 +1,46 @@
+import { EXTERNAL } from './events/vocabulary.ts';
+
+/** What a payment is made with, of a payment provider, and what the rules must know of it. */
+export interface ProviderTraits {
+  /** What a token looks like: one of another kind is refused when an order is placed. */
+  readonly tokens: RegExp;
+  /** The same for people. */
+  readonly takes: string;
+  /** People act for it and record what they did: it takes no calls. */
+  readonly byHand?: true;
+  /** How long after a call the provider may still answer that it does not know of it. */
+  readonly findsAfterMs?: number;
+}
+
+/** How an order with the provider `manual` is paid. */
+export const MANUAL_TOKENS = ['bank_transfer', 'cash_on_delivery', 'paid_elsewhere'] as const;
+
+/** Payments whose money people receive and record. */
+export const MANUAL = 'manual';
+
+const STRIPE_TOKEN = '(pm|ctoken)_[A-Za-z0-9_]+';
+
+/** The payment providers there are. Which of them are in use is the setting `PAYMENTS_PROVIDERS`. */
+export const PAYMENT_PROVIDERS: Readonly<Record<string, ProviderTraits>> = {
+  sandbox: {
+    tokens: new RegExp(`^(?!(${STRIPE_TOKEN}|${MANUAL_TOKENS.join('|')})$)`),
+    takes: 'a token of the sandbox, such as tok_approve',
+  },
+  stripe: {
+    tokens: new RegExp(`^${STRIPE_TOKEN}$`),
+    takes: 'a payment method (pm_…) or confirmation token (ctoken_…) that Stripe.js made',
+    // Its search for payments is behind by about a minute, and by an hour while something is wrong there.
+    findsAfterMs: 3_600_000,
+  },
+  [MANUAL]: {
+    tokens: new RegExp(`^(${MANUAL_TOKENS.join('|')})$`),
+    takes: `one of ${MANUAL_TOKENS.join(', ')}`,
+    byHand: true,
+  },
+  [EXTERNAL]: { tokens: /^/, takes: 'any token', byHand: true },
+};
+
+/** Whether people act for the provider. */
+export function isByHand(provider: string): boolean {
+  return PAYMENT_PROVIDERS[provider]?.byHand === true;
+}

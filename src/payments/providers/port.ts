@@ -1,0 +1,63 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { OperationKind, ProviderResult } from '../rules/operation.ts';
+
+/** What a provider needs to know of an operation. */
+export interface ProviderCall {
+  readonly orderId: string;
+  /** Of a capture, void or refund: that much, which may be a part of what is left; several may be under way at once. */
+  readonly amount: string;
+  readonly currency: string;
+  readonly token: string;
+  /** Idempotency key: the provider acts on it once, whatever happens to the replies. */
+  readonly key: string;
+  /** The provider's name of the charge; undefined only where the call makes it. */
+  readonly chargeReference: string | undefined;
+  /** W3C trace context of the call, for a provider that takes one. */
+  readonly traceparent?: string | undefined;
+}
+
+/** A question about an operation: the call as it was made, whatever became of it. */
+export interface ProviderQuestion extends ProviderCall {
+  readonly kind: OperationKind;
+}
+
+/** A webhook as a provider means it. */
+export interface ProviderNotice {
+  readonly orderId: string;
+  readonly key: string;
+  readonly result: ProviderResult;
+}
+
+/** What is made of a webhook: why it is not authentic and recent, or what it is about; neither where it is about nothing of ours. */
+export interface ReadWebhook {
+  readonly problem?: string;
+  readonly notice?: ProviderNotice | undefined;
+}
+
+/** How a provider tells by itself what happened. */
+export interface ProviderWebhooks {
+  /** Why a message cannot be authentic and recent whatever its body is, or undefined: so much its head alone says. */
+  headProblem(headers: IncomingHttpHeaders, nowMs: number): string | undefined;
+  /** Verifies a message on its bytes as sent, then reads it. */
+  read(headers: IncomingHttpHeaders, body: Buffer, nowMs: number): ReadWebhook;
+}
+
+/**
+ * The port to a payment provider. A result is what the provider definitely answered; everything else (no reply
+ * in time, no connection, a server error) is thrown as {@link ProviderUnreachable} and counts for the
+ * circuit breaker. What every adapter keeps to is in contract.ts of this folder's tests.
+ */
+export interface PaymentProvider extends Readonly<
+  Record<OperationKind, (call: ProviderCall) => Promise<ProviderResult>>
+> {
+  readonly name: string;
+  /** What became of an operation under its key; `not_found` only where repeating the call under that key is right. */
+  find(question: ProviderQuestion): Promise<ProviderResult>;
+  /** Asks something harmless: undefined where the provider serves us, or what it answers instead. */
+  probe(): Promise<string | undefined>;
+  /** Undefined: its webhooks are not taken, for want of a secret. */
+  readonly webhooks: ProviderWebhooks | undefined;
+  close(): Promise<void>;
+}
+
+export class ProviderUnreachable extends Error {}

@@ -1,0 +1,12 @@
+import type { PaymentsConfig } from '../settings.ts';
+import type { PaymentProvider } from './port.ts';
+import { createSandboxProvider } from './sandbox.ts';
+
+/** The configured providers that take calls, by name: to add one, implement the port and list it here. */
+export function createProviders(config: PaymentsConfig): ReadonlyMap<string, PaymentProvider> {
+  const { timeoutMs, concurrency: connections, sandbox } = config;
+  const adapters: Readonly<Record<string, () => PaymentProvider>> = {
+    sandbox: () => createSandboxProvider({ ...sandbox, timeoutMs, connections }),
+  };
+  return new Map(config.providers.filter((name) => name in adapters).map((name) => [name, adapters[name]!()]));
+}

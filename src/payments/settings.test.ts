@@ -1,0 +1,13 @@
+import { expect, test } from 'vitest';
+import { readConfig } from './settings.ts';
+
+const providers = (env: Record<string, string>): readonly string[] => readConfig(env).providers;
+
+test('the providers in use are those that are named, the default first; else the sandbox where it is offered', () => {
+  expect(providers({})).toEqual(['sandbox']);
+  expect(providers({ OLMS_ENV: 'production' })).toEqual([]);
+  expect(providers({ OLMS_ENV: 'production', SANDBOX_ENABLED: 'true' })).toEqual(['sandbox']);
+  expect(providers({ PAYMENTS_PROVIDERS: ' sandbox,sandbox' })).toEqual(['sandbox']);
+  expect(() => providers({ PAYMENTS_PROVIDERS: 'paypal' })).toThrow('names paypal, which is none of sandbox');
+  expect(() => providers({ OLMS_ENV: 'production', PAYMENTS_PROVIDERS: 'sandbox' })).toThrow('SANDBOX_ENABLED=true');
+});
