@@ -63,7 +63,7 @@ describe('a payment provider that is not configured', () => {
   });
 
   test.each(['pm_card_visa', 'ctoken_1', 'bank_transfer'])(
-    'is told at once with the token %s of another',
+    'refuses the token %s of another one at placement',
     async (token) => {
       const { api } = system;
       const answer = await api.postOrder({ sku, payment: { provider: 'sandbox', token } });

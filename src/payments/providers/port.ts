@@ -34,7 +34,7 @@ export interface ReadWebhook {
   readonly notice?: ProviderNotice | undefined;
 }
 
-/** How a provider tells by itself what happened. */
+/** How a provider reports by itself what happened. */
 export interface ProviderWebhooks {
   /** Why a message cannot be authentic and recent whatever its body is, or undefined: so much its head alone says. */
   headProblem(headers: IncomingHttpHeaders, nowMs: number): string | undefined;
@@ -45,7 +45,7 @@ export interface ProviderWebhooks {
 /**
  * The port to a payment provider. A result is what the provider definitely answered; everything else (no reply
  * in time, no connection, a server error) is thrown as {@link ProviderUnreachable} and counts for the
- * circuit breaker. What every adapter keeps to is in contract.ts of this folder's tests.
+ * circuit breaker.
  */
 export interface PaymentProvider extends Readonly<
   Record<OperationKind, (call: ProviderCall) => Promise<ProviderResult>>
