@@ -1,6 +1,6 @@
 import { type Envelope, spanIdOf, traceIdOf } from '#contracts/envelope.ts';
 import { isRefusal, type Refusal } from '#contracts/errors.ts';
-import type { Logger } from './logger.ts';
+import { eventLines, type Logger } from './logger.ts';
 
 /** The lines that say what happened to orders: one for each event that was committed and for each command that was decided. */
 
@@ -18,13 +18,23 @@ function causeOf({ correlationid, traceparent }: Caused): Record<string, string>
   };
 }
 
+/** The first line after some that were left out says how many. */
+function countedBefore(index: number, skipped: number): { readonly skippedLines?: number } {
+  return index === 0 && skipped > 0 ? { skippedLines: skipped } : {};
+}
+
 /** `tookMs`: of the batch that committed them. */
 export function logEvents(logger: Logger, events: readonly Envelope[], tookMs: number): void {
   if (events.length === 0 || !logger.isLevelEnabled('info')) return;
+  const { lines, skipped } = eventLines(logger, events.length);
   const durationMs = rounded(tookMs);
-  for (const event of events) {
+  for (let index = 0; index < lines; index++) {
+    const event = events[index]!;
     const { id: eventId, subject: orderId, sequence, type } = event;
-    logger.info({ event: type, orderId, eventId, sequence, durationMs, ...causeOf(event) }, type);
+    logger.info(
+      { event: type, orderId, eventId, sequence, durationMs, ...causeOf(event), ...countedBefore(index, skipped) },
+      type,
+    );
   }
 }
 
@@ -37,13 +47,23 @@ interface Decided {
 /** `tookMs`: of the batch that decided them. */
 export function logCommands(logger: Logger, decided: readonly Decided[], tookMs: number): void {
   if (decided.length === 0 || !logger.isLevelEnabled('info')) return;
+  const { lines, skipped } = eventLines(logger, decided.length);
   const durationMs = rounded(tookMs);
-  for (const { request, answer } of decided) {
+  for (let index = 0; index < lines; index++) {
+    const { request, answer } = decided[index]!;
     const command = (request.command as { type?: string }).type ?? 'command';
     const refusal = answer && isRefusal(answer) ? answer.refused : undefined;
     const outcome = answer === undefined ? 'failed' : refusal === undefined ? 'done' : 'refused';
     logger.info(
-      { event: command, orderId: request.orderId, outcome, code: refusal, durationMs, ...causeOf(request.cause) },
+      {
+        event: command,
+        orderId: request.orderId,
+        outcome,
+        code: refusal,
+        durationMs,
+        ...causeOf(request.cause),
+        ...countedBefore(index, skipped),
+      },
       `command ${command} ${outcome}`,
     );
   }

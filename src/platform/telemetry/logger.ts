@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { messageOf } from '#contracts/error-text.ts';
-import { type Bindings, type Logger, type LoggerOptions as PinoOptions, pino } from 'pino';
+import { type Bindings, type Logger, pino } from 'pino';
 
 export type { Logger } from 'pino';
 
@@ -19,7 +19,6 @@ export interface LoggerOptions {
 }
 
 const EVENTS_PER_SECOND = 100;
-const INFO = 30;
 
 /** Our names beside those of the Elastic Common Schema, by which log stores know them. */
 const ECS_NAMES: Readonly<Record<string, string>> = {
@@ -49,6 +48,7 @@ const PERSONAL_OR_SECRET = [
 
 /** The loggers that came of one, so that its level is theirs. */
 const families = new WeakMap<Logger, Set<Logger>>();
+const budgets = new WeakMap<Logger, EventBudget>();
 
 /**
  * Structured logs, a line of JSON each: `timestamp, level, service, orderId, correlationId, traceId, spanId, event, message,
@@ -59,6 +59,7 @@ export function createLogger(level: string, options: LoggerOptions = {}): Logger
   const { eventsPerSecond = EVENTS_PER_SECOND, destination } = options;
   const { pretty = destination === undefined && process.stderr.isTTY } = options;
   const family = new Set<Logger>();
+  const budget = new EventBudget(eventsPerSecond);
   const logger = pino(
     {
       level,
@@ -69,14 +70,17 @@ export function createLogger(level: string, options: LoggerOptions = {}): Logger
         level: (label) => ({ level: label, 'log.level': label }),
         log: withEcsNames,
       },
-      hooks: { logMethod: sampled(eventsPerSecond) },
       serializers: { err: errorFields },
       redact: { paths: PERSONAL_OR_SECRET.flatMap((name) => [name, `*.${name}`]), censor: '[redacted]' },
-      onChild: (child) => void family.add(child),
+      onChild: (child) => {
+        family.add(child);
+        budgets.set(child, budget);
+      },
     },
     pretty ? forPeople(destination) : (destination ?? pino.destination({ fd: 2, sync: false })),
   );
   families.set(logger, family.add(logger));
+  budgets.set(logger, budget);
   return logger;
 }
 
@@ -137,28 +141,41 @@ function withEcsNames(fields: Bindings): Bindings {
   return named;
 }
 
-/** Lets through so many lines with the field `event` a second, and counts the others in the next that passes. */
-function sampled(perSecond: number): NonNullable<PinoOptions['hooks']>['logMethod'] {
-  let second = 0;
-  let left = perSecond;
-  let skipped = 0;
-  return function log(args, method, level) {
-    const [fields] = args as [unknown];
-    if (level === INFO && typeof fields === 'object' && fields !== null && 'event' in fields) {
-      const now = Math.floor(Date.now() / 1_000);
-      if (now !== second) [second, left] = [now, perSecond];
-      if (left <= 0) {
-        skipped++;
-        return;
-      }
-      left--;
-      if (skipped > 0) {
-        args[0] = { ...fields, skippedLines: skipped } as never;
-        skipped = 0;
-      }
-    }
-    method.apply(this, args);
-  };
+/**
+ * How many lines about events and commands a logger and all that came of it may write, by the second. Asked before they are
+ * made: of a busy system most are not.
+ */
+class EventBudget {
+  readonly #perSecond: number;
+  #second = 0;
+  #left = 0;
+  #skipped = 0;
+
+  constructor(perSecond: number) {
+    this.#perSecond = perSecond;
+  }
+
+  take(wanted: number): EventLines {
+    const now = Math.floor(Date.now() / 1_000);
+    if (now !== this.#second) [this.#second, this.#left] = [now, this.#perSecond];
+    const lines = Math.min(wanted, this.#left);
+    this.#left -= lines;
+    const skipped = lines > 0 ? this.#skipped : 0;
+    this.#skipped += wanted - lines - skipped;
+    return { lines, skipped };
+  }
+}
+
+export interface EventLines {
+  /** So many may be written now. */
+  readonly lines: number;
+  /** So many were not, before them; the first of them says so. */
+  readonly skipped: number;
+}
+
+/** How many of `wanted` lines about events or commands may be written now; the others are counted. */
+export function eventLines(logger: Logger, wanted: number): EventLines {
+  return budgets.get(logger)?.take(wanted) ?? { lines: wanted, skipped: 0 };
 }
 
 /** Short colored lines, without what programs alone want. */
