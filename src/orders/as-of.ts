@@ -2,6 +2,7 @@ import type { Envelope } from '#contracts/envelope.ts';
 import { SOURCES } from '#contracts/order-events.ts';
 import type { Database } from '#platform/database/database.ts';
 import { Problem } from '#platform/http/problems.ts';
+import { dayAfterMs, timeMs } from '#platform/http/times.ts';
 import { readHistory } from '#platform/log/history.ts';
 import { fold } from './rules/evolve.ts';
 import { isDeciding, type Order } from './rules/state.ts';
@@ -72,23 +73,4 @@ function folded(id: string, own: readonly Envelope[]): StoredRow | undefined {
 function lastMs(asOf: string): number {
   const after = dayAfterMs(asOf);
   return after === undefined ? timeMs(asOf, 'asOf') : after - 1;
-}
-
-const DAY = /^\d{4}-\d{2}-\d{2}$/;
-const DAY_MS = 86_400_000;
-
-/** When the day is over that a text names, in UTC; undefined where the text is no day. */
-export function dayAfterMs(text: string): number | undefined {
-  const startMs = DAY.test(text) ? Date.parse(text) : Number.NaN;
-  return Number.isNaN(startMs) ? undefined : startMs + DAY_MS;
-}
-
-/** Milliseconds since 1970 of a time that a caller wrote in the parameter `name`; VALIDATION_FAILED for what is none. */
-export function timeMs(text: string, name: string): number {
-  const parsed = Date.parse(text);
-  if (Number.isNaN(parsed))
-    throw new Problem('VALIDATION_FAILED', `${name} is not a time.`, {
-      errors: [{ pointer: `/${name}`, detail: 'is not a time' }],
-    });
-  return parsed;
 }

@@ -25,6 +25,7 @@ import {
   Text,
   Time,
   TimeText,
+  UntilText,
 } from '#platform/http/schemas.ts';
 import { Several } from '#platform/http/several.ts';
 import { EXAMPLE_ID, EXAMPLE_ORDER } from './example-order.ts';
@@ -197,11 +198,6 @@ const TotalText = Type.String({
   maxLength: 30,
   pattern: '^\\d{1,15}(\\.\\d{1,4})?$',
   description: 'Total, itself included; with it goes the one `currency` that it is in',
-});
-
-/** The end of a range of times. */
-const UntilText = Type.Union([...TimeText.anyOf], {
-  description: 'RFC 3339 time, itself not included, or date, all of the day included',
 });
 
 export const ListQuery = Type.Object(

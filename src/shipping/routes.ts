@@ -1,5 +1,8 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
+import { Location } from '#contracts/catalog.ts';
+import { idTimeMs } from '#contracts/ids.ts';
+import { isoTime } from '#contracts/time.ts';
 import type { Database } from '#platform/database/database.ts';
 import { SkuQuantity } from '#contracts/order-events.ts';
 import { commandOnce } from '#platform/http/commands.ts';
@@ -16,9 +19,13 @@ import {
   Reason,
   strict,
   Text,
+  Time,
+  TimeText,
+  UntilText,
   type View,
 } from '#platform/http/schemas.ts';
 import { idsOf, Several } from '#platform/http/several.ts';
+import { fromMs, toMs } from '#platform/http/times.ts';
 import { emptyBodyIsObject } from '#platform/http/server.ts';
 import type { Processor } from '#platform/processor/processor.ts';
 import {
@@ -38,7 +45,24 @@ export interface ShippingRoutesOptions {
 }
 
 const ShipmentParams = Type.Object({ id: IdText });
-const ListQuery = Type.Object({ orderId: Type.Optional(Several(IdText)), ...pageParameters }, strict);
+const ListQuery = Type.Object(
+  {
+    orderId: Type.Optional(Several(IdText)),
+    status: Type.Optional(Several(Type.String({ enum: [...SHIPMENT_STATUSES] }))),
+    location: Type.Optional(Several(Location)),
+    carrier: Type.Optional(Several(Text(100, { minLength: 1 }))),
+    scheduledFrom: Type.Optional(TimeText),
+    scheduledTo: Type.Optional(UntilText),
+    sort: Type.Optional(
+      Type.String({
+        enum: ['scheduledAt', '-scheduledAt'],
+        description: 'What was scheduled first at the beginning (default), or at the end',
+      }),
+    ),
+    ...pageParameters,
+  },
+  strict,
+);
 const DispatchBody = Type.Object(
   {
     carrier: Text(100, { minLength: 1, description: 'Who carries it' }),
@@ -77,6 +101,7 @@ const ShipmentView = Type.Object(
     items: Type.Array(SkuQuantity),
     carrier: Type.Optional(Type.String()),
     trackingNumber: Type.Optional(Type.String()),
+    scheduledAt: Time,
     paused: Type.Boolean({ description: 'A hold or a cancellation of the order keeps it here' }),
   },
   { title: 'Shipment' },
@@ -88,7 +113,9 @@ const tags = ['shipments'];
 
 function view(orderId: string, shipping: Shipping, shipment: Shipment): View<typeof ShipmentView> {
   const { id, status, location, items, carrier, trackingNumber } = shipment;
-  return { id, orderId, status, location, items, carrier, trackingNumber, paused: isPaused(shipping, shipment) };
+  const scheduledAt = isoTime(idTimeMs(id));
+  const paused = isPaused(shipping, shipment);
+  return { id, orderId, status, location, items, carrier, trackingNumber, scheduledAt, paused };
 }
 
 const shipmentNotFound = (id: string): Problem => new Problem('SHIPMENT_NOT_FOUND', `There is no shipment ${id}.`);
@@ -130,7 +157,7 @@ export function shippingRoutes(app: FastifyInstance, { processor, database }: Sh
       schema: {
         operationId: 'listShipments',
         tags,
-        summary: 'Shipments, those scheduled first at the beginning',
+        summary: 'Shipments by status, location, carrier and age',
         querystring: ListQuery,
         response: {
           200: answer('A page of shipments', PageOf(ShipmentView), {
@@ -140,10 +167,16 @@ export function shippingRoutes(app: FastifyInstance, { processor, database }: Sh
       },
     },
     async (request) => {
-      const { orderId, limit, cursor } = request.query;
+      const { orderId, status, location, carrier, scheduledFrom, scheduledTo, sort, limit, cursor } = request.query;
       const size = limitOf(limit);
       const shipments = await listShipments(database, {
         orderIds: await ownOrders(request, idsOf(orderId)),
+        statuses: status,
+        locations: location,
+        carriers: carrier,
+        scheduledFromMs: fromMs(scheduledFrom, 'scheduledFrom'),
+        scheduledToMs: toMs(scheduledTo, 'scheduledTo'),
+        newestFirst: sort === '-scheduledAt',
         after: cursor === undefined ? undefined : idOfCursor(cursor),
         limit: size + 1,
       });

@@ -1,6 +1,7 @@
 import { SOURCES } from '#contracts/order-events.ts';
 import { join } from 'node:path';
 import type { Environment } from '#platform/runtime/settings.ts';
+import { type DuePoller, startDuePoller } from '#platform/processor/due.ts';
 import { Processor } from '#platform/processor/processor.ts';
 import { type ProcessorParts, replayable } from '#platform/processor/preview.ts';
 import type { ServiceDefinition } from '#platform/service.ts';
@@ -10,7 +11,10 @@ import { shippingRoutes } from './routes.ts';
 import { shippingRules } from './rules.ts';
 import type { CarrierDue, Shipping, ShippingCommand } from './rules/model.ts';
 import { type SandboxCarrier, startSandboxCarrier } from './sandbox-carrier.ts';
-import { shippingStore } from './store.ts';
+import { fillShipments, FILLED_PER_RUN, shippingStore } from './store.ts';
+
+const FILL_EVERY_MS = 60_000;
+const FILL_AGAIN_MS = 200;
 
 const NO_REBUILD =
   'shipments are moved by commands of the warehouse and the carrier, and when a carrier is to take its next step is in no event';
@@ -39,6 +43,7 @@ export const shipping: ServiceDefinition = {
   create({ env, database, bus, clock, logger, metrics, tracing }) {
     const config = shippingConfig(env);
     let sandboxCarrier: SandboxCarrier | undefined;
+    let filling: DuePoller | undefined;
     const processor = new Processor<Shipping, ShippingCommand, CarrierDue>({
       ...partsOf(env),
       opensWith: ['OrderReadyForShipment'],
@@ -57,9 +62,18 @@ export const shipping: ServiceDefinition = {
         if (config.sandboxCarrierDelayMs !== undefined)
           sandboxCarrier = startSandboxCarrier({ database, processor, clock, logger });
         await processor.start();
+        filling = startDuePoller({
+          name: 'shipping list',
+          everyMs: FILL_EVERY_MS,
+          clock,
+          logger,
+          run: async () =>
+            (await fillShipments(database)) === FILLED_PER_RUN ? clock.nowMs() + FILL_AGAIN_MS : undefined,
+        });
       },
       async stop() {
         await sandboxCarrier?.stop();
+        await filling?.stop();
         await processor.stop();
       },
       async settled() {

@@ -1,7 +1,8 @@
+import { firstIdAt } from '#contracts/ids.ts';
 import { isoTime } from '#contracts/time.ts';
 import type { Cause, Row } from '#platform/processor/aggregate.ts';
 import type { Database } from '#platform/database/database.ts';
-import { readKeyset } from '#platform/database/keyset.ts';
+import { type Condition, readKeyset } from '#platform/database/keyset.ts';
 import { type Columns, insertRows, updateRows, type Write } from '#platform/database/statement.ts';
 import type { ProcessorStore } from '#platform/processor/commit.ts';
 import { splitChanges } from '#platform/processor/rows.ts';
@@ -17,6 +18,21 @@ const COLUMNS: Columns = {
   body: 'json',
   carrier_due_at: 'timestamptz',
 };
+
+const SHIPMENT_COLUMNS: Columns = {
+  id: 'uuid',
+  order_id: 'uuid',
+  location: 'text',
+  status: 'text',
+  carrier: 'text',
+  tracking_number: 'text',
+};
+const { order_id: _order, ...MOVED_COLUMNS } = SHIPMENT_COLUMNS;
+
+function shipmentRow(orderId: string, shipment: Shipment): Record<string, unknown> {
+  const { id, location, status, carrier, trackingNumber } = shipment;
+  return { id, order_id: orderId, location, status, carrier, tracking_number: trackingNumber };
+}
 
 function rowOf({ id, revision: version, sequence, consumed: seen, state }: Row<Shipping>): Record<string, unknown> {
   const dueMs = nextDueMs(state!);
@@ -54,10 +70,13 @@ export const shippingStore: ProcessorStore<Shipping, never> = {
 
   save(changes) {
     const { added, changed } = splitChanges(changes, rowOf);
-    const shipments: Record<string, unknown>[] = [];
+    const scheduled: Record<string, unknown>[] = [];
+    const moved: Record<string, unknown>[] = [];
     for (const { before, after } of changes) {
-      if (after.state!.shipments.length > 0 && !before.state?.shipments.length) {
-        for (const { id } of after.state!.shipments) shipments.push({ id, order_id: after.id });
+      const known = before.state?.shipments ?? [];
+      for (const [place, shipment] of after.state!.shipments.entries()) {
+        if (known.length === 0) scheduled.push(shipmentRow(after.id, shipment));
+        else if (known[place]?.status !== shipment.status) moved.push(shipmentRow(after.id, shipment));
       }
     }
     const writes: Write[] = [];
@@ -69,8 +88,8 @@ export const shippingStore: ProcessorStore<Shipping, never> = {
       });
     if (changed.length > 0)
       writes.push(updateRows('changed', 'shipping.orders', ['order_id'], COLUMNS, changed, { revision: 'version' }));
-    if (shipments.length > 0)
-      writes.push(insertRows('shipments', 'shipping.shipments', { id: 'uuid', order_id: 'uuid' }, shipments));
+    if (scheduled.length > 0) writes.push(insertRows('scheduled', 'shipping.shipments', SHIPMENT_COLUMNS, scheduled));
+    if (moved.length > 0) writes.push(updateRows('moved', 'shipping.shipments', ['id'], MOVED_COLUMNS, moved));
     return writes;
   },
 };
@@ -115,33 +134,65 @@ export interface FoundShipment {
 
 export interface ShipmentFilter {
   readonly orderIds: readonly string[] | undefined;
+  readonly statuses: readonly string[] | undefined;
+  readonly locations: readonly string[] | undefined;
+  readonly carriers: readonly string[] | undefined;
+  /** Milliseconds; the range is closed below and open above. */
+  readonly scheduledFromMs: number | undefined;
+  readonly scheduledToMs: number | undefined;
+  readonly newestFirst: boolean;
   /** Continue behind this shipment. */
   readonly after: string | undefined;
   readonly limit: number;
 }
 
-/** A page of shipments, those scheduled first at the beginning. */
-export async function listShipments(
-  database: Database,
-  { orderIds, after, limit }: ShipmentFilter,
-): Promise<readonly FoundShipment[]> {
-  const keys =
-    orderIds === undefined
-      ? await readKeyset<{ id: string; order_id: string }>(database, {
-          columns: 'id, order_id',
-          table: 'shipping.shipments t',
-          key: 'id',
-          newestFirst: false,
-          wanted: [],
-          after,
-          limit,
-        })
-      : undefined;
-  const orders = await shippingStore.load(database, orderIds ?? [...new Set(keys!.map(({ order_id }) => order_id))]);
-  const wanted = keys && new Set(keys.map(({ id }) => id));
-  return [...orders.values()]
-    .flatMap(({ id: orderId, state }) => state!.shipments.map((shipment) => ({ orderId, shipping: state!, shipment })))
-    .filter(({ shipment: { id } }) => (wanted ? wanted.has(id) : after === undefined || id > after))
-    .toSorted((a, b) => (a.shipment.id < b.shipment.id ? -1 : 1))
-    .slice(0, limit);
+/** A page of shipments by when they were scheduled. The age of a shipment is in its id, a UUIDv7. */
+export async function listShipments(database: Database, filter: ShipmentFilter): Promise<readonly FoundShipment[]> {
+  const { orderIds, statuses, locations, carriers, newestFirst, after, limit } = filter;
+  const found = orderIds ? await shipmentsOf(database, orderIds) : undefined;
+  const ages: Condition[] = [];
+  if (filter.scheduledFromMs !== undefined) ages.push({ sql: 't.id >= $', value: firstIdAt(filter.scheduledFromMs) });
+  if (filter.scheduledToMs !== undefined) ages.push({ sql: 't.id < $', value: firstIdAt(filter.scheduledToMs) });
+  const keys = await readKeyset<{ id: string; order_id: string }>(database, {
+    columns: 'id, order_id',
+    table: 'shipping.shipments t',
+    key: 'id',
+    newestFirst,
+    wanted: [
+      { column: 'id', type: 'uuid', values: found?.map(({ shipment }) => shipment.id) },
+      { column: 'status', type: 'text', values: statuses },
+      { column: 'location', type: 'text', values: locations },
+      { column: 'carrier', type: 'text', values: carriers },
+    ],
+    conditions: ages,
+    after,
+    limit,
+  });
+  const all = found ?? (await shipmentsOf(database, [...new Set(keys.map(({ order_id }) => order_id))]));
+  const byId = new Map(all.map((one) => [one.shipment.id, one]));
+  return keys.flatMap(({ id }) => byId.get(id) ?? []);
+}
+
+/** All shipments of these orders. */
+async function shipmentsOf(database: Database, orderIds: readonly string[]): Promise<readonly FoundShipment[]> {
+  if (orderIds.length === 0) return [];
+  const orders = await shippingStore.load(database, orderIds);
+  return [...orders.values()].flatMap(({ id: orderId, state }) =>
+    state!.shipments.map((shipment) => ({ orderId, shipping: state!, shipment })),
+  );
+}
+
+export const FILLED_PER_RUN = 500;
+
+/** Fills in shipments that a version scheduled which did not list them; resolves to how many there were, of so many at most. */
+export async function fillShipments(database: Database): Promise<number> {
+  const rows = await database.query<{ order_id: string }>(
+    'select order_id from shipping.shipments where status is null order by id limit $1',
+    [FILLED_PER_RUN],
+  );
+  if (rows.length === 0) return 0;
+  const found = await shipmentsOf(database, [...new Set(rows.map(({ order_id }) => order_id))]);
+  const missing = found.map(({ orderId, shipment }) => shipmentRow(orderId, shipment));
+  await database.write([updateRows('filled', 'shipping.shipments', ['id'], MOVED_COLUMNS, missing)]);
+  return rows.length;
 }

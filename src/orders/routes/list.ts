@@ -9,7 +9,7 @@ import { idCursor, idOfCursor, type Page, pageOf } from '#platform/http/paging.t
 import { Problem } from '#platform/http/problems.ts';
 import { limitOf, type View } from '#platform/http/schemas.ts';
 import { idsOf } from '#platform/http/several.ts';
-import { dayAfterMs, timeMs } from '#orders/as-of.ts';
+import { fromMs, toMs } from '#platform/http/times.ts';
 import { type ParkedOfOrder, parkedOf } from '#orders/parked.ts';
 import * as schemas from '#orders/schemas.ts';
 import type { StoredRow } from '#orders/store.ts';
@@ -109,12 +109,6 @@ function ofCustomer(filter: OrderFilter, customer: string | undefined): OrderFil
   if (filter.customerIds && !filter.customerIds.includes(customer)) return undefined;
   return { ...filter, customerIds: [customer] };
 }
-
-const fromMs = (text: string | undefined, name: string): number | undefined =>
-  text === undefined ? undefined : timeMs(text, name);
-/** A day is meant with all that happened on it. */
-const toMs = (text: string | undefined, name: string): number | undefined =>
-  text === undefined ? undefined : (dayAfterMs(text) ?? timeMs(text, name));
 
 function wrong(pointer: string, detail: string, message: string): Problem {
   return new Problem('VALIDATION_FAILED', message, { errors: [{ pointer, detail }] });

@@ -32,6 +32,10 @@ export const TimeText = Type.Union(
   [Type.String({ format: 'date-time', maxLength: 40 }), Type.String({ format: 'date', maxLength: 10 })],
   { description: 'RFC 3339 time or date' },
 );
+/** The end of a range of times. */
+export const UntilText = Type.Union([...TimeText.anyOf], {
+  description: 'RFC 3339 time, itself not included, or date, all of the day included',
+});
 export const Reason = Text(500, { minLength: 1 });
 /** What staff write for the customer; it is mailed as it is. */
 export const CustomerMessage = Text(500, {
