@@ -5,7 +5,7 @@ import { Address, ChargeLine, OrderItem } from '#contracts/order-events.ts';
 import { answer } from '#platform/http/description/openapi.ts';
 import { ownOrders } from '#platform/http/own-orders.ts';
 import { Problem } from '#platform/http/problems.ts';
-import { idCursor, idOfCursor, pageOf } from '#platform/http/paging.ts';
+import { pageOf, textCursor, textOfCursor } from '#platform/http/paging.ts';
 import {
   Amount,
   Currency,
@@ -16,9 +16,12 @@ import {
   pageParameters,
   strict,
   Time,
+  TimeText,
+  UntilText,
   type View,
 } from '#platform/http/schemas.ts';
 import { idsOf, Several } from '#platform/http/several.ts';
+import { fromMs, toMs } from '#platform/http/times.ts';
 import { exportInvoices } from './export.ts';
 import { firstTotal, type Invoice } from './rules.ts';
 import { findInvoice, listInvoices } from './store.ts';
@@ -28,7 +31,19 @@ export interface BillingRoutesOptions {
 }
 
 const InvoiceParams = Type.Object({ id: { ...IdText, description: 'The order id' } as typeof IdText });
-const ListQuery = Type.Object({ orderId: Type.Optional(Several(IdText)), ...pageParameters }, strict);
+const ListQuery = Type.Object(
+  {
+    orderId: Type.Optional(Several(IdText)),
+    number: Type.Optional(
+      Several(Type.String({ maxLength: 20, pattern: '^[A-Za-z]{3}-?\\d{1,8}$' }), 'Of an invoice or a credit note'),
+    ),
+    currency: Type.Optional(Several(Currency)),
+    issuedFrom: Type.Optional(TimeText),
+    issuedTo: Type.Optional(UntilText),
+    ...pageParameters,
+  },
+  strict,
+);
 const document = {
   invoiceNumber: Type.String(),
   issuedAt: Time,
@@ -131,24 +146,28 @@ export function billingRoutes(app: FastifyInstance, { database }: BillingRoutesO
       schema: {
         operationId: 'listInvoices',
         tags: ['invoices'],
-        summary: 'Invoices with their credit notes, those of the newest orders first',
+        summary: 'Invoices with their credit notes, those issued last at the beginning',
         querystring: ListQuery,
         response: { 200: answer('A page of invoices', PageOf(InvoiceView)) },
       },
     },
     async (request) => {
-      const { orderId, limit, cursor } = request.query;
+      const { orderId, number, currency, issuedFrom, issuedTo, limit, cursor } = request.query;
       const size = limitOf(limit);
       const invoices = await listInvoices(database, {
         orderIds: await ownOrders(request, idsOf(orderId)),
-        after: cursor === undefined ? undefined : idOfCursor(cursor),
+        numbers: number,
+        currencies: currency,
+        issuedFromMs: fromMs(issuedFrom, 'issuedFrom'),
+        issuedToMs: toMs(issuedTo, 'issuedTo'),
+        after: cursor === undefined ? undefined : textOfCursor(cursor),
         limit: size + 1,
       });
       return pageOf(
         invoices,
         size,
         (found) => view(found.orderId, found.invoice),
-        (found) => idCursor(found.orderId),
+        (found) => textCursor(found.invoice.number),
       );
     },
   );

@@ -1,6 +1,7 @@
+import { isoTime } from '#contracts/time.ts';
 import type { Row } from '#platform/processor/aggregate.ts';
 import type { Database } from '#platform/database/database.ts';
-import { readKeyset } from '#platform/database/keyset.ts';
+import { type Condition, readKeyset } from '#platform/database/keyset.ts';
 import { arrayLiteral, type Columns, insertRows, updateRows, type Write } from '#platform/database/statement.ts';
 import type { RowChange, SharedChange } from '#platform/processor/batch.ts';
 import type { ProcessorStore } from '#platform/processor/commit.ts';
@@ -150,24 +151,61 @@ export async function findInvoice(database: Database, orderId: string): Promise<
 
 export interface InvoiceFilter {
   readonly orderIds: readonly string[] | undefined;
-  /** Continue behind the invoice of this order. */
+  /** Of invoices or credit notes. */
+  readonly numbers: readonly string[] | undefined;
+  readonly currencies: readonly string[] | undefined;
+  /** Milliseconds; the range is closed below and open above. */
+  readonly issuedFromMs: number | undefined;
+  readonly issuedToMs: number | undefined;
+  /** Continue behind the invoice of this number. */
   readonly after: string | undefined;
   readonly limit: number;
 }
 
-/** A page of invoices, those of the newest orders first. */
+/** A page of invoices, those issued last at the beginning: numbers are given in that order. */
 export async function listInvoices(
   database: Database,
-  { orderIds, after, limit }: InvoiceFilter,
+  filter: InvoiceFilter,
 ): Promise<{ readonly orderId: string; readonly invoice: Invoice }[]> {
+  const { orderIds, numbers, currencies, issuedFromMs, issuedToMs, after, limit } = filter;
+  const named = numbers && (await Promise.all(numbers.map((number) => ordersOfDocument(database, number)))).flat();
+  const wanted = named && orderIds ? named.filter((id) => orderIds.includes(id)) : (named ?? orderIds);
+  const issued: Condition[] = [];
+  // Numbers are given in the order of time, but for the clocks of processes: they say where to look, and the time what to take.
+  if (issuedFromMs !== undefined)
+    issued.push(
+      { sql: 't.number >= $', value: await firstIssued(database, issuedFromMs - CLOCKS_MS) },
+      { sql: 't.issued_at >= $', value: isoTime(issuedFromMs) },
+    );
+  if (issuedToMs !== undefined)
+    issued.push(
+      { sql: 't.number < $', value: await firstIssued(database, issuedToMs + CLOCKS_MS) },
+      { sql: 't.issued_at < $', value: isoTime(issuedToMs) },
+    );
   const rows = await readKeyset<StoredInvoice>(database, {
     columns: FIELDS,
     table: 'billing.invoices t',
-    key: 'order_id',
+    key: 'number',
     newestFirst: true,
-    wanted: [{ column: 'order_id', type: 'uuid', values: orderIds }],
+    wanted: [
+      { column: 'order_id', type: 'uuid', values: wanted && [...new Set(wanted)] },
+      { column: 'currency', type: 'text', values: currencies },
+    ],
+    conditions: issued,
     after,
     limit,
   });
   return rows.map((row) => ({ orderId: row.order_id, invoice: stateOf(row) }));
+}
+
+const NO_NUMBER = 'INV-999999999';
+const CLOCKS_MS = 60_000;
+
+/** The number of the first invoice that was issued at a time or later; one behind all where there is none. */
+async function firstIssued(database: Database, timeMs: number): Promise<string> {
+  const [row] = await database.query<{ number: string }>(
+    'select number from billing.invoices where issued_at >= $1 order by issued_at limit 1',
+    [isoTime(timeMs)],
+  );
+  return row?.number ?? NO_NUMBER;
 }

@@ -18,6 +18,7 @@ import { uuidv7 } from '#platform/runtime/uuid.ts';
 import { Adjust, AdjustmentView, PageQuery, ProductView, PutProduct, StockView } from './schemas.ts';
 import { adjust, SHORT_ORDERS_MAX } from './routes/adjust.ts';
 import { locationRoutes } from './routes/locations.ts';
+import { movementRoutes } from './routes/movements.ts';
 import { type Before, findProducts, listProducts, productPutBefore, putProduct } from './store/products.ts';
 import { reportedShortOf } from './store/shortages.ts';
 import { type Adjustment, listStock, stockOf } from './store/stock.ts';
@@ -77,6 +78,7 @@ export function inventoryRoutes(app: FastifyInstance, { database, onAdjusted }: 
   const tags = ['inventory'];
   const params = Type.Object({ sku: { ...Sku, examples: ['MUG-1'] } as typeof Sku });
 
+  movementRoutes(app, database);
   locationRoutes(app, database);
 
   app.put<{ Params: { sku: string }; Body: { name: string; price?: string; currency?: string } }>(

@@ -17,6 +17,7 @@ import { dashboardRoute } from './routes/dashboard.ts';
 import { exportRoutes } from './routes/exports.ts';
 import { importRoute } from './routes/imports.ts';
 import { listRoute } from './routes/list.ts';
+import { partsRoutes } from './routes/parts.ts';
 import { placeRoute } from './routes/place.ts';
 import { readRoutes } from './routes/read.ts';
 import type { OrderCommand } from './rules/commands.ts';
@@ -47,6 +48,7 @@ export function orderRoutes(app: FastifyInstance, options: OrderRoutesOptions): 
   placeRoute(app, options);
   importRoute(app, options);
   listRoute(app, options.database, options.peers);
+  partsRoutes(app, options.database);
   readRoutes(app, options);
   commandRoutes(app, options);
   bulkRoutes(app, { ...options, runner: options.bulk });

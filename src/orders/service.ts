@@ -52,6 +52,8 @@ export const orders: ServiceDefinition = {
     { path: '/exports/lines' },
     { path: '/exports/refunds' },
     { path: '/dashboard' },
+    { path: '/returns' },
+    { path: '/refunds' },
   ],
   vital: true,
   emits: SOURCES.orders,

@@ -7,7 +7,7 @@ import type { RowChange } from '#platform/processor/batch.ts';
 import { type Claim, claimOf, claimReferences, type MayRepeat, releaseReferences } from './references.ts';
 import type { ProcessorStore } from '#platform/processor/commit.ts';
 import { followUpWrites } from './store/follow-ups.ts';
-import { countryOf, holdsText, parcelTerms, searchText, termsOf } from './terms.ts';
+import { countryOf, holdsText, parcelTerms, refundStatusOf, searchText, termsOf } from './terms.ts';
 import { nextDeadline } from './rules/deadlines.ts';
 import type { Status } from './rules/lifecycle.ts';
 import type { Order } from './rules/state.ts';
@@ -91,6 +91,7 @@ export const STATE_COLUMNS: Columns = {
   fulfillment_status: 'text',
   return_status: 'text',
   holds: 'text',
+  refund_status: 'text',
   deadline_at: 'timestamptz',
   updated_at: 'timestamptz',
   version: 'integer',
@@ -111,6 +112,7 @@ export function stateRow(row: Row<Order>, updatedAt?: string): Record<string, un
     fulfillment_status: order.fulfillmentStatus,
     return_status: order.returnStatus,
     holds: holdsText(order),
+    refund_status: refundStatusOf(order.refunds),
     deadline_at: dueAt,
     updated_at: updatedAt,
     version: row.revision,

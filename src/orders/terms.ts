@@ -144,3 +144,11 @@ export function countryWord(country: string | undefined): string | undefined {
 export function holdsText({ holds }: Pick<Order, 'holds'>): string | null {
   return holds.length === 0 ? null : `,${holds.map(({ type }) => type).join(',')},`;
 }
+
+/** How far the refunds of an order are, as the column has it. */
+export function refundStatusOf(refunds: Order['refunds']): Order['refunds'][number]['status'] | null {
+  if (refunds.length === 0) return null;
+  for (const status of ['FAILED', 'REQUESTED'] as const)
+    if (refunds.some((refund) => refund.status === status)) return status;
+  return 'DONE';
+}

@@ -6,6 +6,8 @@ import { idCursor, idOfCursor, pageOf } from '#platform/http/paging.ts';
 import { answer } from '#platform/http/description/openapi.ts';
 import { Problem } from '#platform/http/problems.ts';
 import {
+  Amount,
+  Currency,
   CustomerMessage,
   Id,
   IdText,
@@ -50,6 +52,11 @@ const ReviewView = Type.Object(
     id: Id,
     orderId: Id,
     status: Status,
+    number: Type.Optional(Type.String({ description: 'What people call the order' })),
+    reference: Type.Optional(Type.String()),
+    customerId: Type.Optional(Type.String({ description: 'None: a guest' })),
+    totalAmount: Type.Optional(Amount),
+    currency: Type.Optional(Currency),
     reasons: Type.Array(Type.String()),
     openedAt: Time,
     deadlineAt: Time,
@@ -71,12 +78,14 @@ function view({
   reasons,
   openedAt,
   deadlineAt,
+  about,
   decision,
 }: OrderReview): View<typeof ReviewView> {
   return {
     id: reviewId,
     orderId,
     status,
+    ...about,
     reasons,
     openedAt,
     deadlineAt,

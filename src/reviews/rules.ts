@@ -17,6 +17,14 @@ export interface Review {
   /** Why the order is reviewed. */
   readonly reasons: readonly string[];
   readonly openedAt: string;
+  /** What the order is about, as it was then; undefined where a version opened it that did not keep it. */
+  readonly about?: {
+    readonly totalAmount: string;
+    readonly currency: string;
+    readonly customerId?: string;
+    readonly reference?: string;
+    readonly number?: string;
+  };
   readonly deadlineAt: string;
   /** How it ended: why, by whom, when. */
   readonly decision?: {
@@ -68,7 +76,15 @@ export function reviewRules({ deadlineMs }: { readonly deadlineMs: number }): Re
         if (review) return ignore('the review was opened before');
         // The order names the review and its deadline, so that both show the same; orders of former versions name neither.
         const { reviewId = newId(), deadlineAt = isoTime(nowMs + deadlineMs) } = event.data.review ?? {};
-        const opened: Review = { reviewId, status: 'pending', reasons, openedAt: isoTime(nowMs), deadlineAt };
+        const { totalAmount, currency, customerId, reference, number } = event.data;
+        const about = {
+          totalAmount,
+          currency,
+          ...(customerId !== undefined && { customerId }),
+          ...(reference !== undefined && { reference }),
+          ...(number !== undefined && { number }),
+        };
+        const opened: Review = { reviewId, status: 'pending', reasons, openedAt: isoTime(nowMs), about, deadlineAt };
         return {
           state: opened,
           events: [{ type: 'OrderOnHold', data: { reviewId, reasons: [...reasons], deadlineAt } }],

@@ -23,6 +23,7 @@ const COLUMNS: Columns = {
   reasons: 'json',
   opened_at: 'timestamptz',
   deadline_at: 'timestamptz',
+  about: 'json',
 };
 const FIELDS = Object.keys(COLUMNS).join(', ');
 const SELECT = `select ${FIELDS} from reviews.reviews`;
@@ -38,6 +39,7 @@ interface StoredReview extends Record<string, unknown> {
   opened_at: Date;
   deadline_at: Date;
   decision: Review['decision'] | null;
+  about: Review['about'] | null;
 }
 
 function stateOf(row: StoredReview): Review {
@@ -47,12 +49,13 @@ function stateOf(row: StoredReview): Review {
     reasons: row.reasons,
     openedAt: row.opened_at.toISOString(),
     deadlineAt: row.deadline_at.toISOString(),
+    ...(row.about ? { about: row.about } : {}),
     ...(row.decision ? { decision: row.decision } : {}),
   };
 }
 
 function rowOf({ id, revision: version, sequence, consumed: seen, state }: Row<Review>): Record<string, unknown> {
-  const { reviewId, status, reasons, openedAt, deadlineAt, decision } = state!;
+  const { reviewId, status, reasons, openedAt, deadlineAt, about, decision } = state!;
   return {
     order_id: id,
     version,
@@ -64,6 +67,7 @@ function rowOf({ id, revision: version, sequence, consumed: seen, state }: Row<R
     reasons,
     opened_at: openedAt,
     deadline_at: deadlineAt,
+    about,
   };
 }
 

@@ -63,7 +63,7 @@ describe('every operation', () => {
     await api.stock(sku);
     await api.get('/stock?limit=2');
     await api.get('/locations?limit=2');
-    await api.get('/invoices?limit=2');
+    for (const path of ['/invoices', '/returns', '/refunds', '/stock/movements']) await api.get(`${path}?limit=2`);
     await api.dashboard();
     const graph = new Graph(api);
     await graph.done('{ dashboard { total } }');

@@ -19,6 +19,8 @@ import type {
   ImportOrders,
   ImportedOrders,
   Invoice,
+  ListedRefund,
+  ListedReturn,
   Location,
   Me,
   NewApiKey,
@@ -40,6 +42,7 @@ import type {
   Shipment,
   Stock,
   StockAdjustment,
+  StockMovement,
 } from './types.ts';
 
 export * from './core.ts';
@@ -276,6 +279,13 @@ export interface ExportRefundsParameters {
 
 export interface ListInvoicesParameters {
   readonly orderId?: string | readonly string[] | undefined;
+  /** Of an invoice or a credit note */
+  readonly number?: string | readonly string[] | undefined;
+  readonly currency?: string | readonly string[] | undefined;
+  /** RFC 3339 time or date */
+  readonly issuedFrom?: string | undefined;
+  /** RFC 3339 time, itself not included, or date, all of the day included */
+  readonly issuedTo?: string | undefined;
   /** Entries per page, at most 200; 50 by default */
   readonly limit?: number | string | undefined;
 }
@@ -537,6 +547,34 @@ export interface PutProductParameters {
   readonly sku: string;
 }
 
+export interface ListRefundsParameters {
+  readonly orderId?: string | readonly string[] | undefined;
+  readonly status?: 'REQUESTED' | 'DONE' | 'FAILED' | readonly ('REQUESTED' | 'DONE' | 'FAILED')[] | undefined;
+  readonly currency?: string | readonly string[] | undefined;
+  /** RFC 3339 time or date */
+  readonly requestedFrom?: string | undefined;
+  /** RFC 3339 time, itself not included, or date, all of the day included */
+  readonly requestedTo?: string | undefined;
+  /** Those of the oldest orders at the beginning (default), or at the end */
+  readonly sort?: 'createdAt' | '-createdAt' | undefined;
+  /** Entries per page, at most 200; 50 by default */
+  readonly limit?: number | string | undefined;
+}
+
+export interface ListReturnsParameters {
+  readonly orderId?: string | readonly string[] | undefined;
+  readonly status?: 'REQUESTED' | 'RECEIVED' | 'CLOSED' | readonly ('REQUESTED' | 'RECEIVED' | 'CLOSED')[] | undefined;
+  readonly currency?: string | readonly string[] | undefined;
+  /** RFC 3339 time or date */
+  readonly requestedFrom?: string | undefined;
+  /** RFC 3339 time, itself not included, or date, all of the day included */
+  readonly requestedTo?: string | undefined;
+  /** Those of the oldest orders at the beginning (default), or at the end */
+  readonly sort?: 'createdAt' | '-createdAt' | undefined;
+  /** Entries per page, at most 200; 50 by default */
+  readonly limit?: number | string | undefined;
+}
+
 export interface ListReviewsParameters {
   readonly status?:
     | 'pending'
@@ -568,6 +606,24 @@ export interface ReadEventSchemaParameters {
 
 export interface ListShipmentsParameters {
   readonly orderId?: string | readonly string[] | undefined;
+  readonly status?:
+    | 'SCHEDULED'
+    | 'DISPATCHED'
+    | 'DELIVERED'
+    | 'CANCELLED'
+    | 'LOST'
+    | 'DAMAGED'
+    | 'RETURNED'
+    | readonly ('SCHEDULED' | 'DISPATCHED' | 'DELIVERED' | 'CANCELLED' | 'LOST' | 'DAMAGED' | 'RETURNED')[]
+    | undefined;
+  readonly location?: string | readonly string[] | undefined;
+  readonly carrier?: string | readonly string[] | undefined;
+  /** RFC 3339 time or date */
+  readonly scheduledFrom?: string | undefined;
+  /** RFC 3339 time, itself not included, or date, all of the day included */
+  readonly scheduledTo?: string | undefined;
+  /** What was scheduled first at the beginning (default), or at the end */
+  readonly sort?: 'scheduledAt' | '-scheduledAt' | undefined;
   /** Entries per page, at most 200; 50 by default */
   readonly limit?: number | string | undefined;
 }
@@ -597,6 +653,25 @@ export interface ReturnShipmentParameters {
 }
 
 export interface ListStockParameters {
+  /** Entries per page, at most 200; 50 by default */
+  readonly limit?: number | string | undefined;
+}
+
+export interface ListStockMovementsParameters {
+  readonly sku?: string | readonly string[] | undefined;
+  readonly location?: string | readonly string[] | undefined;
+  readonly kind?:
+    | 'adjust'
+    | 'reserve'
+    | 'release'
+    | 'ship'
+    | 'return'
+    | readonly ('adjust' | 'reserve' | 'release' | 'ship' | 'return')[]
+    | undefined;
+  /** RFC 3339 time or date */
+  readonly from?: string | undefined;
+  /** RFC 3339 time, itself not included, or date, all of the day included */
+  readonly to?: string | undefined;
   /** Entries per page, at most 200; 50 by default */
   readonly limit?: number | string | undefined;
 }
@@ -768,7 +843,7 @@ export class OlmsClient extends ClientCore {
     return this.read({ method: 'GET', path: '/health/readiness' }, options);
   }
 
-  /** Invoices with their credit notes, those of the newest orders first */
+  /** Invoices with their credit notes, those issued last at the beginning */
   listInvoices(parameters?: ListInvoicesParameters, options?: CallOptions): Pages<Invoice> {
     return this.list({ method: 'GET', path: '/invoices', parameters }, options);
   }
@@ -1142,6 +1217,16 @@ export class OlmsClient extends ClientCore {
     return this.read({ method: 'PUT', path: '/products/{sku}', parameters, body, keyed: true }, options);
   }
 
+  /** Refunds of all orders, by how far they are and when they were asked for */
+  listRefunds(parameters?: ListRefundsParameters, options?: CallOptions): Pages<ListedRefund> {
+    return this.list({ method: 'GET', path: '/refunds', parameters }, options);
+  }
+
+  /** Returns of all orders, by how far they are and when they were asked for */
+  listReturns(parameters?: ListReturnsParameters, options?: CallOptions): Pages<ListedReturn> {
+    return this.list({ method: 'GET', path: '/returns', parameters }, options);
+  }
+
   /** Reviews, newest first */
   listReviews(parameters?: ListReviewsParameters, options?: CallOptions): Pages<Review> {
     return this.list({ method: 'GET', path: '/reviews', parameters }, options);
@@ -1184,7 +1269,7 @@ export class OlmsClient extends ClientCore {
     return this.read({ method: 'GET', path: '/schemas/events/{type}/1', parameters }, options);
   }
 
-  /** Shipments, those scheduled first at the beginning */
+  /** Shipments by status, location, carrier and age */
   listShipments(parameters?: ListShipmentsParameters, options?: CallOptions): Pages<Shipment> {
     return this.list({ method: 'GET', path: '/shipments', parameters }, options);
   }
@@ -1263,6 +1348,11 @@ export class OlmsClient extends ClientCore {
   /** Change stock by a difference or to a counted quantity */
   adjustStock(body: AdjustStock, options?: ChangeOptions): Promise<StockAdjustment> {
     return this.read({ method: 'POST', path: '/stock/adjustments', body, keyed: true }, options);
+  }
+
+  /** Every movement of stock, the last ones at the beginning */
+  listStockMovements(parameters?: ListStockMovementsParameters, options?: CallOptions): Pages<StockMovement> {
+    return this.list({ method: 'GET', path: '/stock/movements', parameters }, options);
   }
 
   /** Stock of a product, in all and per location */

@@ -513,6 +513,102 @@ export type Invoice = {
   readonly totalAmount: string;
 };
 
+export type ListedRefund = {
+  /** Decimal string in the scale of its currency */
+  readonly amount: string;
+  /** It pays what came back or was cancelled; absent: a person asked */
+  readonly cause?: 'owed';
+  /** What it gives beyond what was owed */
+  readonly credited?: readonly {
+    /** Decimal string in the currency of the order */
+    readonly amount: string;
+    /** Number of the item line */
+    readonly line?: number;
+    /** Pieces; absent where only money moves */
+    readonly quantity?: number;
+    /** Number of the shipping line, from 1 */
+    readonly shipping?: number;
+    /** Decimal string in the currency of the order */
+    readonly tax?: string;
+    /** True: came back without a refund */
+    readonly waived?: boolean;
+  }[];
+  /** ISO 4217 code */
+  readonly currency: string;
+  /** None: a guest */
+  readonly customerId?: string;
+  /** What was written for the customer */
+  readonly customerMessage?: string;
+  /** What people call the order */
+  readonly number: string;
+  readonly orderId: string;
+  /** Who is to give the money back */
+  readonly provider: string;
+  readonly reason: string;
+  readonly reasonCode?: string;
+  readonly reference?: string;
+  readonly refundId: string;
+  /** RFC 3339, UTC */
+  readonly requestedAt: string;
+  readonly status: 'REQUESTED' | 'DONE' | 'FAILED';
+  /** True: no invoice is over it, so no credit note either */
+  readonly uninvoiced?: boolean;
+};
+
+export type ListedReturn = {
+  /** True: nothing more is expected, whatever has come */
+  readonly closed?: boolean;
+  /** What came back, and what it is worth */
+  readonly credited?: readonly {
+    /** Decimal string in the currency of the order */
+    readonly amount: string;
+    /** Number of the item line */
+    readonly line?: number;
+    /** Pieces; absent where only money moves */
+    readonly quantity?: number;
+    /** Number of the shipping line, from 1 */
+    readonly shipping?: number;
+    /** Decimal string in the currency of the order */
+    readonly tax?: string;
+    /** True: came back without a refund */
+    readonly waived?: boolean;
+  }[];
+  /** ISO 4217 code */
+  readonly currency: string;
+  /** None: a guest */
+  readonly customerId?: string;
+  /** When it is closed by itself */
+  readonly deadlineAt?: string;
+  readonly items: readonly {
+    readonly quantity: number;
+    readonly sku: string;
+  }[];
+  readonly lines?: readonly {
+    readonly line: number;
+    readonly quantity: number;
+    readonly reasonCode?: string;
+  }[];
+  /** What people call the order */
+  readonly number: string;
+  readonly orderId: string;
+  readonly reason: string;
+  /** What arrived, and what was found to be missing */
+  readonly receipts?: readonly {
+    readonly condition: 'sellable' | 'damaged' | 'unchecked' | 'missing';
+    readonly disposition?: 'restock' | 'hold' | 'scrap';
+    readonly line: number;
+    readonly quantity: number;
+    readonly sku: string;
+  }[];
+  /** Every piece is accounted for, or the return is closed */
+  readonly received: boolean;
+  readonly reference?: string;
+  /** RFC 3339, UTC */
+  readonly requestedAt: string;
+  readonly returnId: string;
+  readonly status: 'REQUESTED' | 'RECEIVED' | 'CLOSED';
+};
+
 export type Location = {
   /** RFC 3339, UTC */
   readonly createdAt: string;
@@ -2037,6 +2133,10 @@ export type ReasonCode =
   | 'other';
 
 export type Review = {
+  /** ISO 4217 code */
+  readonly currency?: string;
+  /** None: a guest */
+  readonly customerId?: string;
   /** What was written for the customer */
   readonly customerMessage?: string;
   /** RFC 3339, UTC */
@@ -2045,13 +2145,18 @@ export type Review = {
   readonly decidedAt?: string;
   readonly decidedBy?: string;
   readonly id: string;
+  /** What people call the order */
+  readonly number?: string;
   /** RFC 3339, UTC */
   readonly openedAt: string;
   readonly orderId: string;
   /** Why it was decided so */
   readonly reason?: string;
   readonly reasons: readonly string[];
+  readonly reference?: string;
   readonly status: 'pending' | 'approved' | 'rejected' | 'closed';
+  /** Decimal string in the scale of its currency */
+  readonly totalAmount?: string;
 };
 
 export type Role =
@@ -2151,6 +2256,8 @@ export type Shipment = {
   readonly orderId: string;
   /** A hold or a cancellation of the order keeps it here */
   readonly paused: boolean;
+  /** RFC 3339, UTC */
+  readonly scheduledAt: string;
   readonly status: 'SCHEDULED' | 'DISPATCHED' | 'DELIVERED' | 'CANCELLED' | 'LOST' | 'DAMAGED' | 'RETURNED';
   readonly trackingNumber?: string;
 };
@@ -2197,5 +2304,22 @@ export type StockAdjustment = {
     readonly orderId: string;
     readonly quantity: number;
   }[];
+  readonly sku: string;
+};
+
+export type StockMovement = {
+  /** RFC 3339, UTC */
+  readonly at: string;
+  readonly kind: 'adjust' | 'reserve' | 'release' | 'ship' | 'return';
+  readonly location: string;
+  /** Greater than that of every movement before it; there are gaps */
+  readonly number: number;
+  /** By how many pieces more are on the shelf */
+  readonly onHand: number;
+  readonly orderId?: string;
+  /** Why somebody adjusted it */
+  readonly reason?: string;
+  /** By how many pieces more are set aside */
+  readonly reserved: number;
   readonly sku: string;
 };
