@@ -95,7 +95,7 @@ export async function listParts<Part>(
   const values = [...new Set((statuses ?? []).flatMap((status) => list.columnValues[status] ?? list.all))];
   const direction = newestFirst ? -1 : 1;
   const found: FoundPart<Part>[] = [];
-  const placeOf = ({ row, part }: FoundPart<Part>): Place => ({ orderId: row.id, partId: list.idOf(part) });
+  const positionOf = ({ row, part }: FoundPart<Part>): Place => ({ orderId: row.id, partId: list.idOf(part) });
   // The order in which the page before ended may have more.
   let ids: readonly string[] = after ? [after.orderId] : [];
   let behind = after?.orderId;
@@ -109,7 +109,7 @@ export async function listParts<Part>(
         if (!isSeen && fits(list, part, row.state!, filter)) found.push({ row, part });
       }
     }
-    if (found.length > limit) return { found: found.slice(0, limit), next: placeOf(found[limit - 1]!) };
+    if (found.length > limit) return { found: found.slice(0, limit), next: positionOf(found[limit - 1]!) };
     const keys = await readKeyset<{ order_id: string }>(database, {
       columns: 'order_id',
       table: 'orders.order_states t',
