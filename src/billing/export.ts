@@ -2,12 +2,12 @@ import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
 import type { Database } from '#platform/database/database.ts';
 import { type Column, exportAnswer, exportParameters, pagesBy, rowsOf, exportOf } from '#platform/http/exports.ts';
-import { IdText, strict } from '#platform/http/schemas.ts';
-import { idsOf, Several } from '#platform/http/several.ts';
+import { strict } from '#platform/http/schemas.ts';
+import { invoiceFilterOf, invoiceParameters } from './filter.ts';
 import { firstTotal, type Invoice } from './rules.ts';
 import { listInvoices } from './store.ts';
 
-const ExportQuery = Type.Object({ orderId: Type.Optional(Several(IdText)), ...exportParameters }, strict);
+const ExportQuery = Type.Object({ ...invoiceParameters, ...exportParameters }, strict);
 
 /** An invoice or a credit note, a row of its own. */
 interface Document {
@@ -50,16 +50,16 @@ export function exportInvoices(app: FastifyInstance, database: Database): void {
       schema: {
         operationId: 'exportInvoices',
         tags: ['exports'],
-        summary: 'Invoices and credit notes, as a file: those that GET /invoices lists, of the newest orders first',
+        summary: 'Invoices and credit notes, as a file: those that GET /invoices lists, in its order',
         querystring: ExportQuery,
         response: { 200: exportAnswer('Invoices and credit notes') },
       },
     },
     async (request, reply) => {
-      const orderIds = idsOf(request.query.orderId);
+      const filter = invoiceFilterOf(request.query);
       const invoices = pagesBy(
-        (page) => listInvoices(database, { orderIds, ...page }),
-        ({ orderId }) => orderId,
+        (page) => listInvoices(database, { ...filter, ...page }),
+        ({ invoice }) => invoice.number,
       );
       return exportOf(request, reply, {
         name: 'invoices',

@@ -16,13 +16,10 @@ import {
   pageParameters,
   strict,
   Time,
-  TimeText,
-  UntilText,
   type View,
 } from '#platform/http/schemas.ts';
-import { idsOf, Several } from '#platform/http/several.ts';
-import { fromMs, toMs } from '#platform/http/times.ts';
 import { exportInvoices } from './export.ts';
+import { invoiceFilterOf, invoiceParameters } from './filter.ts';
 import { firstTotal, type Invoice } from './rules.ts';
 import { findInvoice, listInvoices } from './store.ts';
 
@@ -31,19 +28,7 @@ export interface BillingRoutesOptions {
 }
 
 const InvoiceParams = Type.Object({ id: { ...IdText, description: 'The order id' } as typeof IdText });
-const ListQuery = Type.Object(
-  {
-    orderId: Type.Optional(Several(IdText)),
-    number: Type.Optional(
-      Several(Type.String({ maxLength: 20, pattern: '^[A-Za-z]{3}-?\\d{1,8}$' }), 'Of an invoice or a credit note'),
-    ),
-    currency: Type.Optional(Several(Currency)),
-    issuedFrom: Type.Optional(TimeText),
-    issuedTo: Type.Optional(UntilText),
-    ...pageParameters,
-  },
-  strict,
-);
+const ListQuery = Type.Object({ ...invoiceParameters, ...pageParameters }, strict);
 const document = {
   invoiceNumber: Type.String(),
   issuedAt: Time,
@@ -152,14 +137,12 @@ export function billingRoutes(app: FastifyInstance, { database }: BillingRoutesO
       },
     },
     async (request) => {
-      const { orderId, number, currency, issuedFrom, issuedTo, limit, cursor } = request.query;
+      const { limit, cursor } = request.query;
       const size = limitOf(limit);
+      const filter = invoiceFilterOf(request.query);
       const invoices = await listInvoices(database, {
-        orderIds: await ownOrders(request, idsOf(orderId)),
-        numbers: number,
-        currencies: currency,
-        issuedFromMs: fromMs(issuedFrom, 'issuedFrom'),
-        issuedToMs: toMs(issuedTo, 'issuedTo'),
+        ...filter,
+        orderIds: await ownOrders(request, filter.orderIds),
         after: cursor === undefined ? undefined : textOfCursor(cursor),
         limit: size + 1,
       });

@@ -87,6 +87,13 @@ export interface StopBulkParameters {
 
 export interface ExportInvoicesParameters {
   readonly orderId?: string | readonly string[] | undefined;
+  /** Of an invoice or a credit note */
+  readonly number?: string | readonly string[] | undefined;
+  readonly currency?: string | readonly string[] | undefined;
+  /** RFC 3339 time or date */
+  readonly issuedFrom?: string | undefined;
+  /** RFC 3339 time, itself not included, or date, all of the day included */
+  readonly issuedTo?: string | undefined;
   /** Comma-separated values (default), or a JSON object a line */
   readonly format?: 'csv' | 'jsonl' | undefined;
 }
@@ -806,7 +813,7 @@ export class OlmsClient extends ClientCore {
     return this.read({ method: 'GET', path: '/docs/errors' }, options);
   }
 
-  /** Invoices and credit notes, as a file: those that GET /invoices lists, of the newest orders first */
+  /** Invoices and credit notes, as a file: those that GET /invoices lists, in its order */
   exportInvoices(parameters?: ExportInvoicesParameters, options?: CallOptions): Promise<string> {
     return this.read({ method: 'GET', path: '/exports/invoices', parameters }, options);
   }
