@@ -25,6 +25,8 @@ const TABLES = [
   'log.consumer_offsets',
   'log.parked_events',
   'log.park_audit',
+  'log.audit_entries',
+  'log.audit_chain',
 ];
 
 describe('the audit', () => {
@@ -62,6 +64,7 @@ describe('the audit', () => {
         where coninhcount = 0 and (conrelid::regclass::text = any('{${TABLES.join(',')}}')) and (contype = 'c' or conname like 'notifications%_key') loop
         execute format('alter table %s drop constraint %I', r.t, r.conname);
       end loop; end $$`);
+    await system.database.queryOnce('alter table log.audit_entries disable trigger all');
     await system.database.queryOnce('create schema untouched');
     for (const table of TABLES)
       await system.database.queryOnce(`create table untouched.${table.replace('.', '_')} as select * from ${table}`);
@@ -227,6 +230,18 @@ describe('the audit', () => {
       'an order whose event could not be digested',
       'parked',
       `insert into log.parked_events (consumer, order_id, event, reason) values ('billing', $open, '{"type":"OrderCompleted","id":"x"}', 'no such line')`,
+    ],
+    [
+      'an audit entry that was changed',
+      'audit-entries',
+      `update log.audit_entries set actor = 'nobody' where number = 2`,
+    ],
+    ['an audit entry that is gone', 'audit-entries', 'delete from log.audit_entries where number = 2'],
+    ['the last audit entry gone', 'audit-entries', 'delete from log.audit_entries where number = 4'],
+    [
+      'an audit entry put in later',
+      'audit-entries',
+      `insert into log.audit_entries (number, actor, action, subject, correlationid, hash) values (5, 'a', 'product.put', 'A', 'c', 'x')`,
     ],
     [
       'an order held for a review that was decided',

@@ -59,7 +59,7 @@ const CONCLUSIONS = {
   incomplete: 'Nothing that was checked differs, but not everything could be checked.',
 } as const satisfies Record<AuditReport['outcome'], string>;
 
-function textOf({ outcome, orders, seconds, checks, digests, leftOut }: AuditReport): string {
+function textOf({ outcome, orders, seconds, checks, digests, leftOut, chains }: AuditReport): string {
   const rows = checks.map(({ examined, violations, moving, skipped, meaning }) => [
     violations > 0 ? 'FAIL' : skipped !== undefined ? 'SKIP' : moving > 0 ? 'OPEN' : 'ok',
     skipped === undefined ? examined : '',
@@ -89,6 +89,15 @@ function textOf({ outcome, orders, seconds, checks, digests, leftOut }: AuditRep
       [
         'DIGESTS of what is stored; equal states have equal ones:',
         ...states.map(([of, digest]) => `  ${of} ${digest}`),
+      ].join('\n'),
+    );
+  if (chains.length > 0)
+    parts.push(
+      [
+        'AUDIT ENTRIES; note the last one elsewhere, so that nobody can write all of them anew:',
+        ...chains.map(
+          ({ of, entries, last }) => `  ${of.join(', ')}: ${entries} entries, number ${last.number} ${last.hash}`,
+        ),
       ].join('\n'),
     );
   parts.push(CONCLUSIONS[outcome]);

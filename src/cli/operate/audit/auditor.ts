@@ -5,6 +5,7 @@ import { SERVICES } from '#system/services.ts';
 import type { Progress } from '#cli/output.ts';
 import { examineBetween, tallyBetween } from './between.ts';
 import { auditBooks } from './books.ts';
+import { type AuditChain, auditChains } from './chain.ts';
 import { allChecks, type Check, NEEDED_SERVICES } from './checks.ts';
 import { digestsOf } from './digests.ts';
 import type { Finding } from './findings.ts';
@@ -28,6 +29,8 @@ export interface AuditReport {
   readonly digests: Readonly<Record<string, string>>;
   /** Events that somebody had a service skip, the latest first. */
   readonly leftOut: readonly LeftOutEvent[];
+  /** The chains of audit entries, one in each database. */
+  readonly chains: readonly AuditChain[];
 }
 
 export interface AuditLimits {
@@ -54,7 +57,7 @@ export async function auditPlaces(
   const audits = places.all.flatMap(({ services }) => services.map(({ audit }) => audit));
   const suspects: Finding[] = [];
   skipMissing(tallies, places.missing);
-  const { orders, digests, leftOut } = await inSnapshots(places, async () => {
+  const { orders, digests, leftOut, chains } = await inSnapshots(places, async () => {
     const examined = await auditOrders(places, tallies, audits, (finding) => {
       if (finding.consumer === undefined || (finding.read === true && !finding.open))
         tallies.violation(finding.check, finding.subject, finding.detail);
@@ -65,7 +68,8 @@ export async function auditPlaces(
     for (const { database, services } of places.all)
       for (const { audit } of services) await audit.run?.(tallies.contextIn(database));
     const digests = await digestsOf(places);
-    return { orders: examined, digests, leftOut: await auditParked(places, tallies) };
+    const chains = await auditChains(places, tallies);
+    return { orders: examined, digests, chains, leftOut: await auditParked(places, tallies) };
   });
   await settle(places, tallies, suspects, patienceMs);
   await auditBooks(places, tallies, patienceMs);
@@ -85,6 +89,7 @@ export async function auditPlaces(
     checks,
     digests,
     leftOut,
+    chains,
   };
 }
 

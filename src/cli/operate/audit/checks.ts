@@ -11,6 +11,7 @@ export const CHECKS = {
   sequences: 'events are numbered without gaps, per order and source, and none precedes its cause',
   orphans: 'every row of a service belongs to an order',
   parked: 'no order waits for a person because a service could not digest its event',
+  'audit-entries': 'audit entries are as they were written, and none is missing',
   reviews: 'an order is held for review exactly as long as its review is pending',
   ...inventoryAudit.checks,
   'set-aside': 'what is set aside for an order, or has left the shelf for it, is what the order was promised',
