@@ -94,7 +94,7 @@ function textOf({ outcome, orders, seconds, checks, digests, leftOut, chains }: 
   if (chains.length > 0)
     parts.push(
       [
-        'AUDIT ENTRIES; note the last one elsewhere, so that nobody can write all of them anew:',
+        'AUDIT ENTRIES; note the last one elsewhere: who rewrites them all cannot keep it:',
         ...chains.map(
           ({ of, entries, last }) => `  ${of.join(', ')}: ${entries} entries, number ${last.number} ${last.hash}`,
         ),
