@@ -65,7 +65,9 @@ export class ProblemKeeper extends Api {
 
   override async call<Body = unknown>(method: string, path: string, options: CallOptions = {}): Promise<Answer<Body>> {
     const answer = await super.call<Body>(method, path, options);
-    if (answer.status >= 400) this.problems.push(JSON.stringify(answer.headers) + answer.text);
+    // A graph answers 200, too, with what went wrong in it.
+    if (answer.status >= 400 || (path === '/graphql' && answer.text.includes('"errors"')))
+      this.problems.push(JSON.stringify(answer.headers) + answer.text);
     return answer;
   }
 }

@@ -174,6 +174,12 @@ async function wrongRequests({ api, customer, secrets }: Stage): Promise<void> {
     });
     const headers = ['traceparent', 'if-match', 'if-none-match', 'prefer', 'accept', 'x-forwarded-for', 'cookie'];
     for (const header of headers) await api.call('PATCH', `/orders/${id}`, { body: {}, headers: { [header]: text } });
+    const graph = (body: unknown): Promise<unknown> => api.call('POST', '/graphql', { body });
+    await graph({ query: text });
+    await graph({ query: `{ order(id: ${JSON.stringify(text)}) { id } }` });
+    const variables = { id: { [text]: text }, limit: text };
+    await graph({ query: 'query ($id: ID!, $limit: Int) { order(id: $id) { id } }', variables });
+    await graph({ query: '{ __typename }', operationName: text, [text]: text });
     await api.as(text).call('GET', '/orders');
     await api.call('GET', '/orders', { headers: { authorization: `Basic ${inPath}` } });
     await api.call('OPTIONS', `/${inPath}`);
