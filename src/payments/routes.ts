@@ -176,7 +176,7 @@ export function paymentRoutes(app: FastifyInstance, payments: PaymentRoutesOptio
       async (request, reply) => {
         const webhooks = webhooksOf(request.params.provider);
         const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-        const { problem, notice } = webhooks.read(request.headers, body, payments.nowMs());
+        const { problem, notice } = await webhooks.read(request.headers, body, payments.nowMs());
         if (problem !== undefined) throw new Problem('WEBHOOK_SIGNATURE_INVALID', problem);
         const recorded = notice && (await payments.recordNotice(notice));
         // A notice about nothing we know must not be repeated for ever; one that could not be saved must be repeated.

@@ -1,9 +1,10 @@
 import { type Environment, isProduction, readSettings, type Settings } from '#platform/runtime/settings.ts';
+import type { StripeOptions } from './providers/stripe.ts';
 import type { CaptureMode } from './rules/model.ts';
 import { SAFETY_NET_MS } from './rules/operation.ts';
 
 /** Those that can be configured. */
-const PROVIDERS: readonly string[] = ['sandbox'];
+const PROVIDERS: readonly string[] = ['sandbox', 'stripe'];
 
 export const settings = {
   providers: {
@@ -59,6 +60,32 @@ export const settings = {
     default: '',
     meaning: 'Base URL of the sandbox payment provider; empty: 127.0.0.1 and SANDBOX_PROVIDER_PORT',
   },
+  stripeApiKey: {
+    type: 'secret',
+    env: 'STRIPE_API_KEY',
+    default: '',
+    meaning:
+      'Secret or restricted key of Stripe (`sk_…`, `rk_…`), needed where PAYMENTS_PROVIDERS names it; restricted: payment intents and refunds, to write',
+  },
+  stripeWebhookSecret: {
+    type: 'secret',
+    env: 'STRIPE_WEBHOOK_SECRET',
+    default: '',
+    meaning:
+      'Signs the webhooks of Stripe to /payments/webhooks/stripe (`whsec_…`); two, comma-separated, while it is replaced. Empty: none are taken, and outcomes are asked for',
+  },
+  stripeReturnUrl: {
+    type: 'string',
+    env: 'STRIPE_RETURN_URL',
+    default: '',
+    meaning: 'Where customers come back to from the page of their bank; empty: only payments that need no such page',
+  },
+  stripeUrl: {
+    type: 'string',
+    env: 'STRIPE_API_URL',
+    default: 'https://api.stripe.com',
+    meaning: 'Base URL of the API of Stripe; another one only for tests',
+  },
 } as const satisfies Settings;
 
 /** What payments must know of the sandbox; these are the sandbox's settings and documented with it. */
@@ -83,6 +110,7 @@ export interface PaymentsConfig {
   /** Names of the providers in use, the default first; with those that people act for. */
   readonly providers: readonly string[];
   readonly sandbox: { readonly url: string; readonly webhookSecret: string | undefined };
+  readonly stripe: Omit<StripeOptions, 'timeoutMs' | 'connections'>;
 }
 
 /**
@@ -90,7 +118,8 @@ export interface PaymentsConfig {
  * secret is set: it is good where the sandbox runs in the same process.
  */
 export function readConfig(env: Environment, processSecret?: string): PaymentsConfig {
-  const { sandboxUrl, providers, ...values } = readSettings(settings, env);
+  const { sandboxUrl, stripeApiKey, stripeWebhookSecret, stripeReturnUrl, stripeUrl, providers, ...values } =
+    readSettings(settings, env);
   // A call may begin that much later than it was decided, and then takes its time: until it is over, a charge
   // that the provider does not know may still arrive there.
   if (values.cancelSafetyMs <= values.timeoutMs + SAFETY_NET_MS) {
@@ -98,9 +127,21 @@ export function readConfig(env: Environment, processSecret?: string): PaymentsCo
   }
   const { enabled, webhookSecret, port } = readSettings(sandboxSettings, env);
   const offersSandbox = enabled || !isProduction(env);
+  const names = namesIn(providers, offersSandbox);
+  if (names.includes('stripe') && stripeApiKey === '')
+    throw new Error('Configuration: PAYMENTS_PROVIDERS names stripe, so STRIPE_API_KEY must be set');
   return {
     ...values,
-    providers: namesIn(providers, offersSandbox),
+    providers: names,
+    stripe: {
+      apiKey: stripeApiKey,
+      url: stripeUrl,
+      webhookSecrets: stripeWebhookSecret
+        .split(',')
+        .map((secret) => secret.trim())
+        .filter((secret) => secret !== ''),
+      returnUrl: stripeReturnUrl || undefined,
+    },
     sandbox: { url: sandboxUrl || `http://127.0.0.1:${port}`, webhookSecret: webhookSecret || processSecret },
   };
 }

@@ -21,6 +21,7 @@ function effect(number: number): PaymentEffect {
     token: 'tok_approve',
     currency: 'EUR',
     chargeReference: undefined,
+    unwanted: false,
     expiresAt: Number.POSITIVE_INFINITY,
     operation: {
       id: orderId,

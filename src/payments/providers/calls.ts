@@ -190,12 +190,12 @@ class Line {
   }
 
   #send(
-    { call, operation, orderId, token, currency, chargeReference }: PaymentEffect,
+    { call, operation, orderId, token, currency, chargeReference, unwanted }: PaymentEffect,
     traceparent: string | undefined,
   ): Promise<ProviderResult> {
-    const { kind, amount, key } = operation;
+    const { kind, amount, key, providerReference: reference } = operation;
     const what = { orderId, amount, currency, token, key, chargeReference, traceparent };
-    return call === 'find' ? this.provider.find({ ...what, kind }) : this.provider[kind](what);
+    return call === 'find' ? this.provider.find({ ...what, kind, reference, unwanted }) : this.provider[kind](what);
   }
 
   /** The call's span in the trace of what asked for it, however long ago that was. */

@@ -19,6 +19,10 @@ export interface ProviderCall {
 /** A question about an operation: the call as it was made, whatever became of it. */
 export interface ProviderQuestion extends ProviderCall {
   readonly kind: OperationKind;
+  /** The provider's name of what the operation did, where it is known. */
+  readonly reference?: string | undefined;
+  /** The order was cancelled: what still waits for its customer may be given up. */
+  readonly unwanted?: boolean;
 }
 
 /** A webhook as a provider means it. */
@@ -39,7 +43,7 @@ export interface ProviderWebhooks {
   /** Why a message cannot be authentic and recent whatever its body is, or undefined: so much its head alone says. */
   headProblem(headers: IncomingHttpHeaders, nowMs: number): string | undefined;
   /** Verifies a message on its bytes as sent, then reads it. */
-  read(headers: IncomingHttpHeaders, body: Buffer, nowMs: number): ReadWebhook;
+  read(headers: IncomingHttpHeaders, body: Buffer, nowMs: number): Promise<ReadWebhook>;
 }
 
 /**

@@ -14,7 +14,7 @@ export function standardWebhooks(
 ): ProviderWebhooks {
   return {
     headProblem: standardHeadProblem,
-    read(headers, body, nowMs) {
+    async read(headers, body, nowMs) {
       const problem = signatureProblem(headers, body, secret, nowMs);
       return problem === undefined ? { notice: noticeOf(JSON.parse(body.toString())) } : { problem };
     },

@@ -1,5 +1,6 @@
 import { amountMinor, formatAmount } from '#contracts/money.ts';
 import { EXTERNAL, type NewEvent, type PaymentStatus } from '#contracts/order-events.ts';
+import { PAYMENT_PROVIDERS } from '#contracts/payment-providers.ts';
 import type { Outcome } from '#platform/processor/aggregate.ts';
 import { ABANDONED, type Payment, type PaymentEffect, type PaymentRulesOptions, statusOf } from './model.ts';
 import {
@@ -94,7 +95,7 @@ export class Decision {
     const { nowMs } = this.#context;
     const called = withCall(operation, call, nowMs, this.#options.timeoutMs);
     this.replace(called);
-    const { orderId, provider, token, currency, chargeReference } = this.payment;
+    const { orderId, provider, token, currency, chargeReference, cancelRequested } = this.payment;
     this.effects.push({
       call,
       orderId,
@@ -102,6 +103,7 @@ export class Decision {
       token,
       currency,
       chargeReference,
+      unwanted: cancelRequested,
       operation: called,
       expiresAt: nowMs + SAFETY_NET_MS,
     });
@@ -261,7 +263,10 @@ export class Decision {
       case 'declined':
         return this.fail(present, result.reason);
       case 'pending':
-        return answered || present.state !== 'awaiting_provider' ? this.#wait(present, result.reference) : undefined;
+        return answered || present.state !== 'awaiting_provider' ? this.#wait(present, result) : undefined;
+      // The reply of a call under way says the same, and the reconciliation asks where it is lost.
+      case 'changed':
+        return openCall?.type === 'send' ? undefined : this.ask(operation);
       case 'unknown':
         return answered && this.#doubt(present, answered, result);
       case 'not_found':
@@ -270,10 +275,10 @@ export class Decision {
   }
 
   /** The provider decides later. */
-  #wait(operation: Operation, providerReference: string): void {
-    const waiting = awaitingProvider(operation, providerReference, this.#context.nowMs);
+  #wait(operation: Operation, pending: Extract<ProviderResult, { type: 'pending' }>): void {
+    const waiting = awaitingProvider(operation, pending, this.#context.nowMs);
     this.replace(waiting);
-    this.reportPending(waiting, 'provider_pending');
+    this.reportPending(waiting, pending.action ? 'requires_action' : 'provider_pending');
   }
 
   /** Nobody knows what the call did. */
@@ -288,7 +293,9 @@ export class Decision {
   #repeat(operation: Operation, question: OpenCall): void {
     if (!this.payment.cancelRequested || !holdsMoney(operation)) return this.send(operation, 'in_doubt');
     // The order is cancelled, so the charge is not repeated; but when it was asked, a call may still have been on its way.
-    const safeAt = (operation.sentAt ?? 0) + this.#options.cancelSafetyMs;
+    const { findsAfterMs = 0 } = PAYMENT_PROVIDERS[this.payment.provider] ?? {};
+    const { cancelSafetyMs } = this.#options;
+    const safeAt = (operation.sentAt ?? 0) + (findsAfterMs > cancelSafetyMs ? findsAfterMs : cancelSafetyMs);
     if (question.atMs >= safeAt) return this.abandon(operation);
     this.replace({ ...operation, state: 'in_doubt', nextAttemptAt: safeAt });
   }

@@ -44,6 +44,8 @@ export interface PaymentEffect {
   readonly token: string;
   readonly currency: string;
   readonly chargeReference: string | undefined;
+  /** The order was cancelled. */
+  readonly unwanted: boolean;
   readonly operation: Operation;
   /** A call that has not begun by then is left to the reconciliation. */
   readonly expiresAt: number;

@@ -40,6 +40,8 @@ export interface Operation {
   readonly refusals: number;
   readonly nextAttemptAt?: number | undefined;
   readonly providerReference?: string | undefined;
+  /** Awaited of the customer; shown to nobody else. */
+  readonly action?: CustomerAction | undefined;
   readonly reason?: string | undefined;
   /** The refund that the order asked for; undefined where the operation undoes a cancelled order. */
   readonly refundId?: string | undefined;
@@ -47,11 +49,19 @@ export interface Operation {
   readonly traceparent?: string | undefined;
 }
 
+/** What the customer has to do before a payment goes on, such as 3-D Secure: with the provider's script in a browser, or on a page. */
+export interface CustomerAction {
+  readonly clientSecret?: string;
+  readonly redirectUrl?: string;
+}
+
 /** What a provider reports about an operation, by its reply, by webhook, or when asked: three reports of one fact. */
 export type ProviderResult =
   | { readonly type: 'approved'; readonly reference: string }
   | { readonly type: 'declined'; readonly reason: string }
-  | { readonly type: 'pending'; readonly reference: string }
+  | { readonly type: 'pending'; readonly reference: string; readonly action?: CustomerAction }
+  /** By webhook: something changed, and the provider is to be asked what. */
+  | { readonly type: 'changed' }
   /** `unsent`: the call never left, so the provider can neither have acted on it nor have been asked. */
   | { readonly type: 'unknown'; readonly reason: string; readonly unsent?: boolean }
   /** The provider was asked and does not know the key. */
@@ -147,12 +157,13 @@ export function succeeded(operation: Operation, providerReference: string): Oper
     openCall: undefined,
     nextAttemptAt: undefined,
     providerReference,
+    action: undefined,
     reason: undefined,
   };
 }
 
 export function failed(operation: Operation, reason: string): Operation {
-  return { ...operation, state: 'failed', openCall: undefined, nextAttemptAt: undefined, reason };
+  return { ...operation, state: 'failed', openCall: undefined, nextAttemptAt: undefined, action: undefined, reason };
 }
 
 /** Refused under its key, which is thereby used up: it is sent once more under the next key, after a growing pause. */
@@ -173,12 +184,17 @@ export function refusedForNow(operation: Operation, reason: string, nowMs: numbe
   };
 }
 
-/** The provider decides later. */
-export function awaitingProvider(operation: Operation, providerReference: string, nowMs: number): Operation {
+/** The provider decides later, or once the customer has acted. */
+export function awaitingProvider(
+  operation: Operation,
+  { reference, action }: Extract<ProviderResult, { type: 'pending' }>,
+  nowMs: number,
+): Operation {
   return {
     ...operation,
     state: 'awaiting_provider',
-    providerReference,
+    providerReference: reference,
+    action,
     attempts: operation.attempts + 1,
     nextAttemptAt: nowMs + doubled(POLL_FIRST_MS, operation.attempts, BACKOFF_MAX_MS),
   };
