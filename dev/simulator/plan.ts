@@ -55,6 +55,7 @@ function deadlinesOf(random: Random): Deadlines {
     BACKORDERED: each(48 * HOUR_MS),
     RESERVED: each(HOUR_MS),
     PAYMENT_PENDING: each(24 * HOUR_MS),
+    manualPayment: 14 * 24 * HOUR_MS,
     PAID: each(72 * HOUR_MS),
     READY_FOR_SHIPMENT: each(72 * HOUR_MS),
     PARTIALLY_SHIPPED: each(72 * HOUR_MS),

@@ -13,10 +13,14 @@ export interface ProviderTraits {
 }
 
 /** How an order with the provider `manual` is paid. */
-export const MANUAL_TOKENS = ['bank_transfer', 'cash_on_delivery', 'paid_elsewhere'] as const;
+const MANUAL_TOKENS = ['bank_transfer', 'cash_on_delivery', 'paid_elsewhere'] as const;
 
 /** Payments whose money people receive and record. */
 export const MANUAL = 'manual';
+/** The token of what is paid when it is delivered: the goods leave before their money is there. */
+export const ON_DELIVERY = 'cash_on_delivery';
+/** Why a payment is pending whose money people receive. */
+export const AWAITING_PAYMENT = 'awaiting_payment';
 
 const STRIPE_TOKEN = '(pm|ctoken)_[A-Za-z0-9_]+';
 

@@ -1,3 +1,4 @@
+import { AWAITING_PAYMENT } from '#contracts/payment-providers.ts';
 import { formatAmount, parseAmount } from '#contracts/money.ts';
 import type { ChargeLine, EventData, EventType, OrderItem, SkuQuantity } from '#contracts/order-events.ts';
 import { shortened } from '#contracts/text.ts';
@@ -79,11 +80,18 @@ export const TEMPLATES = {
   },
   OrderPaymentPending: {
     tone: 'attention',
-    render: (_, about) => ({
-      subject: `The payment for your order ${about.label} is being confirmed`,
-      sentence: `Your payment provider has not confirmed the payment for your order ${about.label} yet. You need not do anything; please do not pay again. We will write as soon as we know more.`,
-      facts: [],
-    }),
+    render: ({ reason, deadlineAt }, about) =>
+      reason === AWAITING_PAYMENT
+        ? {
+            subject: `Please pay your order ${about.label}`,
+            sentence: `Your order ${about.label} is set aside for you and waits for your payment. Please name the order with it.`,
+            facts: [['Pay until', deadlineAt.slice(0, 10)]],
+          }
+        : {
+            subject: `The payment for your order ${about.label} is being confirmed`,
+            sentence: `Your payment provider has not confirmed the payment for your order ${about.label} yet. You need not do anything; please do not pay again. We will write as soon as we know more.`,
+            facts: [],
+          },
   },
   OrderPaid: {
     tone: 'good',

@@ -28,6 +28,12 @@ export const ordersSettings = {
     default: 24 * HOUR_MS,
     meaning: 'An order whose payment stays pending is cancelled after this time',
   },
+  manualPaymentDeadlineMs: {
+    type: 'integer',
+    env: 'ORDERS_MANUAL_PAYMENT_DEADLINE_MS',
+    default: 14 * 24 * HOUR_MS,
+    meaning: 'The same of an order whose money people receive, such as a bank transfer',
+  },
   holdDeadlineMs: {
     type: 'integer',
     env: 'ORDERS_HOLD_DEADLINE_MS',
@@ -110,6 +116,7 @@ export function deadlinesOf(config: OrdersConfig): Deadlines {
     BACKORDERED: config.backorderDeadlineMs,
     RESERVED: config.reservationDeadlineMs,
     PAYMENT_PENDING: config.paymentDeadlineMs,
+    manualPayment: config.manualPaymentDeadlineMs,
     PAID: config.shipmentDeadlineMs,
     READY_FOR_SHIPMENT: config.shipmentDeadlineMs,
     PARTIALLY_SHIPPED: config.shipmentDeadlineMs,

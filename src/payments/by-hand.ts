@@ -2,13 +2,13 @@ import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 import type { Database } from '#platform/database/database.ts';
 import { commandOnce, type TakesCommands } from '#platform/http/commands.ts';
-import { EXTERNAL } from '#contracts/order-events.ts';
+import { isByHand, MANUAL } from '#contracts/payment-providers.ts';
 import { answer } from '#platform/http/description/openapi.ts';
 import { Problem } from '#platform/http/problems.ts';
 import { IdText, Reason, strict, Text, type View } from '#platform/http/schemas.ts';
 import type { Payment, PaymentCommand } from './rules/model.ts';
 import type { Operation, ProviderResult } from './rules/operation.ts';
-import { PaymentView, view } from './routes.ts';
+import { PaymentView, view } from './payment-view.ts';
 import { readPayment } from './store.ts';
 
 /**
@@ -80,11 +80,13 @@ function byHand(payment: Payment | undefined, operationId: string, outcome: 'don
   const operation = payment?.operations.find(({ id }) => id === operationId);
   if (!payment || !operation)
     throw new Problem('NOT_FOUND', 'The order has no such operation; GET /payments lists them.');
-  if (payment.provider !== EXTERNAL)
+  if (!isByHand(payment.provider))
     throw new Problem(
       'ACTION_NOT_ALLOWED',
       `Provider ${payment.provider} reports by itself what became of its operations.`,
     );
+  if (operation.kind !== 'refund' && payment.provider === MANUAL)
+    throw new Problem('ACTION_NOT_ALLOWED', 'Money that comes in is recorded by POST /payments/{orderId}/record.');
   if (outcome === 'refused' && operation.refundId === undefined)
     throw new Problem(
       'ACTION_NOT_ALLOWED',

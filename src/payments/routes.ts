@@ -1,27 +1,14 @@
 import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { isRefusal, type Refusal } from '#contracts/errors.ts';
-import { formatAmount } from '#contracts/money.ts';
-import { PaymentStatus } from '#contracts/order-events.ts';
-import { isoTime } from '#contracts/time.ts';
 import { answer } from '#platform/http/description/openapi.ts';
 import { Problem, problemOfRefusal } from '#platform/http/problems.ts';
 import { idCursor, idOfCursor, pageOf } from '#platform/http/paging.ts';
-import {
-  Amount,
-  Currency,
-  Id,
-  IdText,
-  limitOf,
-  PageOf,
-  pageParameters,
-  strict,
-  Time,
-  type View,
-} from '#platform/http/schemas.ts';
+import { IdText, limitOf, PageOf, pageParameters, strict } from '#platform/http/schemas.ts';
 import { idsOf, Several } from '#platform/http/several.ts';
 import { exportPayments } from './export.ts';
 import type { PaymentProvider, ProviderNotice, ProviderWebhooks } from './providers/port.ts';
+import { PaymentView, view } from './payment-view.ts';
 import type { Payment } from './rules/model.ts';
 import type { PaymentFilter } from './store.ts';
 import { WEBHOOK_MAX_BYTES } from './providers/webhook-head.ts';
@@ -36,64 +23,6 @@ export interface PaymentRoutesOptions {
 }
 
 const ListQuery = Type.Object({ orderId: Type.Optional(Several(IdText)), ...pageParameters }, strict);
-const OperationView = Type.Object({
-  id: Id,
-  kind: Type.String({ enum: ['charge', 'authorize', 'capture', 'void', 'refund'] }),
-  amount: Amount,
-  state: Type.String({ enum: ['pending', 'in_doubt', 'awaiting_provider', 'succeeded', 'failed'] }),
-  key: Type.String({ description: 'Idempotency key the provider knows the operation by' }),
-  attempts: Type.Integer({ description: 'Calls so far whose outcome is not known' }),
-  nextAttemptAt: Type.Optional(Time),
-  providerReference: Type.Optional(Type.String()),
-  reason: Type.Optional(Type.String()),
-  refundId: Type.Optional(Id),
-});
-export const PaymentView = Type.Object(
-  {
-    orderId: Id,
-    provider: Type.String(),
-    status: PaymentStatus,
-    currency: Currency,
-    amount: Amount,
-    authorized: Amount,
-    captured: Amount,
-    refunded: Amount,
-    voided: Amount,
-    operations: Type.Array(OperationView),
-  },
-  { title: 'Payment' },
-);
-
-/** What callers see of a payment; the token never leaves the service. */
-export function view(payment: Payment): View<typeof PaymentView> {
-  const text = (minor: bigint): string => formatAmount(minor, payment.currency);
-  return {
-    orderId: payment.orderId,
-    provider: payment.provider,
-    status: payment.status,
-    currency: payment.currency,
-    amount: text(payment.amount),
-    authorized: text(payment.authorized),
-    captured: text(payment.captured),
-    refunded: text(payment.refunded),
-    voided: text(payment.voided),
-    operations: payment.operations.map(
-      ({ id, kind, amount, state, key, attempts, nextAttemptAt, providerReference, reason, refundId }) => ({
-        id,
-        kind,
-        amount,
-        state,
-        key,
-        attempts,
-        nextAttemptAt: nextAttemptAt === undefined ? undefined : isoTime(nextAttemptAt),
-        providerReference,
-        reason,
-        refundId,
-      }),
-    ),
-  };
-}
-
 export function paymentRoutes(app: FastifyInstance, payments: PaymentRoutesOptions): void {
   app.get<{ Querystring: Static<typeof ListQuery> }>(
     '/payments',

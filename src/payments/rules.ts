@@ -1,6 +1,7 @@
 import { type Refusal, refuse } from '#contracts/errors.ts';
 import { amountMinor } from '#contracts/money.ts';
 import { type EventData, EXTERNAL, type OrderEvent } from '#contracts/order-events.ts';
+import { MANUAL, ON_DELIVERY } from '#contracts/payment-providers.ts';
 import { type Ignored, type Outcome, type Rules, ignore } from '#platform/processor/aggregate.ts';
 import { Decision, type DecisionContext } from './rules/decision.ts';
 import {
@@ -12,6 +13,7 @@ import {
   type PaymentRulesOptions,
   UNKNOWN_PROVIDER,
 } from './rules/model.ts';
+import { receiptProblem, receive } from './rules/receipts.ts';
 import { holdsMoney, isOpen, newOperation, type Operation, type OperationKind, succeeded } from './rules/operation.ts';
 
 /**
@@ -48,8 +50,13 @@ function requested(
   if (amount === 0n) decision.succeedWithoutProvider();
   else if (provider === EXTERNAL) decision.settleElsewhere(amount, event);
   else if (!options.providers.has(provider)) decision.failPayment(UNKNOWN_PROVIDER);
-  else decision.begin(options.capture === 'automatic' ? 'charge' : 'authorize', amount, event);
+  else decision.begin(takesAtOnce(payment, options) ? 'charge' : 'authorize', amount, event);
   return decision.outcome;
+}
+
+/** Whether the money is asked for before the goods leave. */
+function takesAtOnce({ provider, token }: Payment, { capture }: PaymentRulesOptions): boolean {
+  return provider === MANUAL ? token !== ON_DELIVERY : capture === 'automatic';
 }
 
 /** What another system was paid for an order of the past, and gave back: it is known, and nothing follows. */
@@ -143,7 +150,7 @@ function shipped(
   const capture = wanted < held ? wanted : held;
   if (capture > 0n) decision.begin('capture', capture, event);
   if (last && held > capture) decision.begin('void', held - capture, event);
-  return decision.effects.length === 0 ? ignore('nothing authorized waits for its capture') : decision.outcome;
+  return decision.payment === payment ? ignore('nothing authorized waits for its capture') : decision.outcome;
 }
 
 const DISPATCHES: readonly string[] = [
@@ -214,6 +221,12 @@ export function paymentRules(options: PaymentRulesOptions): PaymentRules {
         // By the table something is due. Where nothing is, this may be an old copy of the row that another process
         // went beyond: saving it fails on the revision then, and the command is decided on the present row.
         if (decision.payment === payment) decision.payment = { ...payment };
+        return decision.outcome;
+      }
+      if (command.type === 'receive') {
+        const problem = receiptProblem(payment, command.receipt);
+        if (problem) return problem;
+        receive(decision, command.receipt);
         return decision.outcome;
       }
       const operation = payment.operations.find((candidate) => candidate.key === command.key);

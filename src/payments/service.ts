@@ -1,10 +1,12 @@
 import { SOURCES } from '#contracts/order-events.ts';
+import { MANUAL } from '#contracts/payment-providers.ts';
 import { join } from 'node:path';
 import { isRefusal, type Refusal } from '#contracts/errors.ts';
 import type { Cause } from '#platform/processor/aggregate.ts';
 import { type DuePoller, startDuePoller } from '#platform/processor/due.ts';
 import type { Done } from '#platform/processor/batch.ts';
 import { Problem } from '#platform/http/problems.ts';
+import { uuidv7 } from '#platform/runtime/uuid.ts';
 import { Processor } from '#platform/processor/processor.ts';
 import { type ProcessorParts, replayable } from '#platform/processor/preview.ts';
 import type { Service, ServiceDefinition, ServiceDependencies } from '#platform/service.ts';
@@ -16,6 +18,7 @@ import { byHandRoute } from './by-hand.ts';
 import { ProviderCalls } from './providers/calls.ts';
 import { providerChecks } from './providers/checks.ts';
 import { createProviders } from './providers/providers.ts';
+import { recordRoute } from './record.ts';
 import { paymentRoutes } from './routes.ts';
 import { nextAttemptOf, type Payment, type PaymentCommand, type PaymentEffect } from './rules/model.ts';
 import type { ProviderResult, Operation } from './rules/operation.ts';
@@ -167,9 +170,12 @@ export const payments: ServiceDefinition = {
           recordNotice: ({ orderId, key, result }) => recordNotice(orderId, key, result),
         });
         byHandRoute(app, { database, processor });
+        recordRoute(app, { database, processor, nowMs: () => clock.nowMs(), newId: uuidv7 });
       },
       async start() {
-        const outstanding = config.capture === 'automatic' && (await hasAuthorizations(database));
+        // What is paid on delivery is asked for as it leaves, whatever the mode is.
+        const outstanding =
+          config.providers.includes(MANUAL) || (config.capture === 'automatic' && (await hasAuthorizations(database)));
         for (const unknown of await waitingForOtherProviders(database, config.providers))
           logger.error(
             unknown,

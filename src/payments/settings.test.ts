@@ -7,7 +7,7 @@ test('the providers in use are those that are named, the default first; else the
   expect(providers({})).toEqual(['sandbox']);
   expect(providers({ OLMS_ENV: 'production' })).toEqual([]);
   expect(providers({ OLMS_ENV: 'production', SANDBOX_ENABLED: 'true' })).toEqual(['sandbox']);
-  expect(providers({ PAYMENTS_PROVIDERS: ' sandbox,sandbox' })).toEqual(['sandbox']);
+  expect(providers({ PAYMENTS_PROVIDERS: 'manual, sandbox,manual' })).toEqual(['manual', 'sandbox']);
   expect(() => providers({ PAYMENTS_PROVIDERS: 'paypal' })).toThrow('names paypal, which is none of sandbox');
   expect(() => providers({ OLMS_ENV: 'production', PAYMENTS_PROVIDERS: 'sandbox' })).toThrow('SANDBOX_ENABLED=true');
 });

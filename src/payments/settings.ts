@@ -1,10 +1,11 @@
 import { type Environment, isProduction, readSettings, type Settings } from '#platform/runtime/settings.ts';
+import { MANUAL } from '#contracts/payment-providers.ts';
 import type { StripeOptions } from './providers/stripe.ts';
 import type { CaptureMode } from './rules/model.ts';
 import { SAFETY_NET_MS } from './rules/operation.ts';
 
 /** Those that can be configured. */
-const PROVIDERS: readonly string[] = ['sandbox', 'stripe'];
+const PROVIDERS: readonly string[] = ['sandbox', 'stripe', MANUAL];
 
 export const settings = {
   providers: {

@@ -8,7 +8,7 @@ import { type Columns, insertRows, updateRows, type Write } from '#platform/data
 import type { RowChange } from '#platform/processor/batch.ts';
 import type { ProcessorStore } from '#platform/processor/commit.ts';
 import { splitChanges } from '#platform/processor/rows.ts';
-import { nextAttemptOf, type Payment } from './rules/model.ts';
+import { nextAttemptOf, type Payment, type Receipt } from './rules/model.ts';
 import type { Operation } from './rules/operation.ts';
 
 /** All SQL of payments. */
@@ -32,6 +32,7 @@ const COLUMNS: Columns = {
   cancel_requested: 'boolean',
   pending_told: 'boolean',
   operations: 'json',
+  receipts: 'json',
   next_attempt_at: 'timestamptz',
 };
 /** What never changes after the first save is not sent a second time. */
@@ -56,6 +57,7 @@ interface PaymentRow extends Record<string, unknown> {
   cancel_requested: boolean;
   pending_told: boolean;
   operations: Operation[];
+  receipts: Receipt[] | null;
 }
 
 function toRow(row: PaymentRow): Row<Payment> {
@@ -78,6 +80,7 @@ function toRow(row: PaymentRow): Row<Payment> {
       refunded: minor(row.refunded),
       chargeReference: row.charge_reference ?? undefined,
       operations: row.operations,
+      ...(row.receipts && { receipts: row.receipts }),
       cancelRequested: row.cancel_requested,
       pendingReported: row.pending_told,
     },
@@ -106,6 +109,7 @@ function fromRow({ id, revision: version, sequence, consumed: seen, state }: Row
     cancel_requested: payment.cancelRequested,
     pending_told: payment.pendingReported,
     operations: payment.operations,
+    receipts: payment.receipts ?? null,
     next_attempt_at: next === undefined ? null : isoTime(next),
   };
 }

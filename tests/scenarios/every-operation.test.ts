@@ -14,7 +14,7 @@ import type { Order, Page, Problem, Product, Review } from '#tests/support/views
  * docs/api/openapi.json says is seen to by the caller itself, see tests/support/contract.ts.
  */
 
-const system = useSystem({ env: { SANDBOX_CARRIER_DELAY_MS: 'off' } });
+const system = useSystem({ env: { SANDBOX_CARRIER_DELAY_MS: 'off', PAYMENTS_PROVIDERS: 'sandbox,manual' } });
 
 const UNKNOWN = '0192f0c1-2a3b-7c4d-8e5f-0123456789ab';
 const refused = (answer: Answer): readonly [number, string] => [answer.status, (answer.body as Problem).code];
@@ -193,6 +193,14 @@ describe('every operation', () => {
     const { operations } = (await api.payment(completed.id))!;
     const path = `/payments/${completed.id}/operations/${operations[0]!.id}/record`;
     expect(refused(await api.call('POST', path, { body: { outcome: 'done' } }))).toEqual([409, 'ACTION_NOT_ALLOWED']);
+  });
+
+  test('of money that people receive answers', async () => {
+    const { api } = system;
+    const { id } = await api.placeOrder({ sku, payment: { provider: 'manual', token: 'bank_transfer' } });
+    await api.untilStatus(id, 'PAYMENT_PENDING');
+    const receipt = { amount: '10.00', date: '2026-11-28', reference: 'TX-1' };
+    expect(await api.client.recordPayment({ orderId: id }, receipt)).toMatchObject({ status: 'CAPTURED', due: '0.00' });
   });
 
   test('of a parcel that goes wrong answers', async () => {

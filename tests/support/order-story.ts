@@ -19,6 +19,7 @@ export const deadlines: Deadlines = {
   BACKORDERED: 2 * HOUR_MS,
   RESERVED: 3 * HOUR_MS,
   PAYMENT_PENDING: 4 * HOUR_MS,
+  manualPayment: 40 * HOUR_MS,
   PAID: 5 * HOUR_MS,
   READY_FOR_SHIPMENT: 6 * HOUR_MS,
   PARTIALLY_SHIPPED: 7 * HOUR_MS,

@@ -541,6 +541,10 @@ export interface RecordPaymentOperationParameters {
   readonly operationId: string;
 }
 
+export interface RecordPaymentParameters {
+  readonly orderId: string;
+}
+
 export interface ListProductsParameters {
   /** Entries per page, at most 200; 50 by default */
   readonly limit?: number | string | undefined;
@@ -1203,6 +1207,22 @@ export class OlmsClient extends ClientCore {
       { method: 'POST', path: '/payments/{orderId}/operations/{operationId}/record', parameters, body, keyed: true },
       options,
     );
+  }
+
+  /** Record money that was received for an order with the provider `manual`; a part of it waits for the rest, and what is too much is shown */
+  recordPayment(
+    parameters: RecordPaymentParameters,
+    body: {
+      /** In the currency of the order */
+      readonly amount: string;
+      /** Day on which it was received */
+      readonly date: string;
+      /** Of the transfer, the receipt, or the payout */
+      readonly reference?: string;
+    },
+    options?: ChangeOptions,
+  ): Promise<Payment> {
+    return this.read({ method: 'POST', path: '/payments/{orderId}/record', parameters, body, keyed: true }, options);
   }
 
   /** List products by SKU */

@@ -1932,6 +1932,8 @@ export type Payment = {
   readonly captured: string;
   /** ISO 4217 code */
   readonly currency: string;
+  /** What is still to come of what is asked for */
+  readonly due?: string;
   readonly operations: readonly {
     /** Decimal string in the scale of its currency */
     readonly amount: string;
@@ -1949,7 +1951,22 @@ export type Payment = {
     readonly state: 'pending' | 'in_doubt' | 'awaiting_provider' | 'succeeded' | 'failed';
   }[];
   readonly orderId: string;
+  /** What was received and is not asked for */
+  readonly overpaid?: string;
   readonly provider: string;
+  /** What people received; of the provider `manual` */
+  readonly receipts?: readonly {
+    /** Decimal string in the scale of its currency */
+    readonly amount: string;
+    /** RFC 3339, UTC */
+    readonly at: string;
+    readonly by: string;
+    readonly date: string;
+    readonly id: string;
+    readonly reference?: string;
+  }[];
+  /** Decimal string in the scale of its currency */
+  readonly received?: string;
   /** Decimal string in the scale of its currency */
   readonly refunded: string;
   readonly status:

@@ -18,6 +18,8 @@ export interface Deadlines {
   readonly BACKORDERED: number;
   readonly RESERVED: number;
   readonly PAYMENT_PENDING: number;
+  /** Instead of that, where people receive the money. */
+  readonly manualPayment: number;
   readonly PAID: number;
   readonly READY_FOR_SHIPMENT: number;
   readonly PARTIALLY_SHIPPED: number;

@@ -1,3 +1,4 @@
+import { isByHand } from '#contracts/payment-providers.ts';
 import { isoMs, isoTime } from '#contracts/time.ts';
 import type { DecideContext, Deadlines } from './commands.ts';
 import type { Status } from './lifecycle.ts';
@@ -7,6 +8,12 @@ import type { Hold, Order } from './state.ts';
 /** When a waiting that begins now ends by itself (RFC 3339). */
 export function deadline(status: Status & keyof Deadlines, held: boolean, context: DecideContext): string {
   return isoTime(context.nowMs + context.deadlines[held ? 'held' : status]);
+}
+
+/** When an order stops waiting for its payment (RFC 3339): where people receive the money, that takes days. */
+export function paymentDeadline({ payment }: Order, context: DecideContext): string {
+  const { manualPayment, PAYMENT_PENDING } = context.deadlines;
+  return isoTime(context.nowMs + (isByHand(payment.provider) ? manualPayment : PAYMENT_PENDING));
 }
 
 /** A hold that somebody else ends in time is given this much more before the order ends by itself. */
@@ -28,6 +35,8 @@ export function heldUntil(holds: readonly Hold[], context: DecideContext): strin
 /** The deadline that follows from a change of holds in the order's present status; undefined where nothing is waited for. */
 export function deadlineUnder(order: Order, holds: readonly Hold[], context: DecideContext): string | undefined {
   if (!(order.status in context.deadlines)) return undefined;
+  if (order.status === 'PAYMENT_PENDING' && holds.every((hold) => hold.steps.length === 0))
+    return paymentDeadline(order, context);
   return holds.some((hold) => hold.steps.length > 0)
     ? heldUntil(holds, context)
     : deadline(order.status as Status & keyof Deadlines, false, context);

@@ -6,7 +6,7 @@ import type { DecideContext, OrderCommand } from './commands.ts';
 import { amended } from './amend.ts';
 import { cancelItems, lapsed, recordFreeze, stillWanted } from './change.ts';
 import { arrived, openClaim, recordFollowUp } from './claims.ts';
-import { deadline, deadlineUnder, expiryReason, heldUntil } from './deadlines.ts';
+import { deadline, paymentDeadline, deadlineUnder, expiryReason, heldUntil } from './deadlines.ts';
 import { evolve } from './evolve.ts';
 import { rowsFor } from './lifecycle.ts';
 import { closed, isAwaited, receiveReturn } from './receipts.ts';
@@ -58,7 +58,7 @@ export const EVENTS_OF: Emitters = {
   },
   recordPaymentPending: ({ reason }, order, context) => {
     if (order.status === 'CANCELLED') return paymentRecorded('PENDING');
-    return [{ type: 'OrderPaymentPending', data: { reason, deadlineAt: deadline('PAYMENT_PENDING', false, context) } }];
+    return [{ type: 'OrderPaymentPending', data: { reason, deadlineAt: paymentDeadline(order, context) } }];
   },
   recordPaymentFailure: ({ reason }, order) =>
     order.status === 'CANCELLED' ? paymentRecorded('FAILED') : [{ type: 'OrderPaymentFailed', data: { reason } }],

@@ -1,6 +1,6 @@
 import { amountMinor, formatAmount } from '#contracts/money.ts';
 import { EXTERNAL, type NewEvent, type PaymentStatus } from '#contracts/order-events.ts';
-import { PAYMENT_PROVIDERS } from '#contracts/payment-providers.ts';
+import { AWAITING_PAYMENT, isByHand, PAYMENT_PROVIDERS } from '#contracts/payment-providers.ts';
 import type { Outcome } from '#platform/processor/aggregate.ts';
 import { ABANDONED, type Payment, type PaymentEffect, type PaymentRulesOptions, statusOf } from './model.ts';
 import {
@@ -67,10 +67,13 @@ export class Decision {
     const operation = this.#newOperation(kind, amount, cause, refundId);
     const { payment } = this;
     // Nobody can be asked: it waits until a person has done it where the order was paid, and says so.
-    const byHand = payment.provider === EXTERNAL;
+    const byHand = isByHand(payment.provider);
     const begun: Operation = byHand ? { ...operation, state: 'awaiting_provider' } : operation;
     this.payment = { ...payment, operations: [...payment.operations, begun] };
-    if (!byHand) this.send(operation, 'pending');
+    if (!byHand) return this.send(operation, 'pending');
+    // A promise is made and given up without anybody; money is not.
+    if (kind === 'authorize' || kind === 'void') this.succeed(begun, payment.provider);
+    else this.reportPending(begun, AWAITING_PAYMENT);
   }
 
   #newOperation(kind: OperationKind, amount: bigint, cause: Cause, refundId?: string): Operation {
@@ -243,7 +246,11 @@ export class Decision {
       refunding += this.minor(operation);
     }
     const held = payment.authorized - payment.captured - payment.voided;
-    if (held > 0n) this.begin('void', held, cause);
+    if (held > 0n) {
+      this.begin('void', held, cause);
+      // Given up already, and that has seen to the rest.
+      if (isByHand(payment.provider)) return;
+    }
     const owed = payment.captured - payment.refunded - refunding;
     if (owed > 0n) this.begin('refund', owed, cause);
   }

@@ -5,6 +5,18 @@ import type { CallType, Operation, ProviderResult } from './operation.ts';
 
 export type CaptureMode = 'automatic' | 'on_dispatch';
 
+/** Money that a person received for an order. Stored as JSON with its payment, so the names of its fields stay. */
+export interface Receipt {
+  readonly id: string;
+  readonly amount: string;
+  /** Day on which it was received, such as 2026-11-28. */
+  readonly date: string;
+  readonly reference?: string;
+  /** Who recorded it, and when (RFC 3339). */
+  readonly by: string;
+  readonly at: string;
+}
+
 /** The money of one order. Amounts are minor units. */
 export interface Payment {
   readonly orderId: string;
@@ -19,6 +31,8 @@ export interface Payment {
   readonly refunded: bigint;
   readonly chargeReference?: string | undefined;
   readonly operations: readonly Operation[];
+  /** What people received, where they are who receives it; in the order in which it was recorded. */
+  readonly receipts?: readonly Receipt[] | undefined;
   /** The order ended: whatever is or becomes known to be held is given back. */
   readonly cancelRequested: boolean;
   /** PaymentPending was emitted for this payment. */
@@ -33,6 +47,8 @@ export type PaymentCommand =
       readonly call?: number | undefined;
       readonly result: ProviderResult;
     }
+  /** A person received money. */
+  | { readonly type: 'receive'; readonly receipt: Receipt }
   /** The time of the payment's next attempts may have come. */
   | { readonly type: 'due' };
 

@@ -1,0 +1,88 @@
+import { Type } from 'typebox';
+import { formatAmount } from '#contracts/money.ts';
+import { PaymentStatus } from '#contracts/order-events.ts';
+import { MANUAL } from '#contracts/payment-providers.ts';
+import { isoTime } from '#contracts/time.ts';
+import { Amount, Currency, Id, Time, type View } from '#platform/http/schemas.ts';
+import type { Payment } from './rules/model.ts';
+import { received } from './rules/receipts.ts';
+
+/** What callers see of a payment. */
+
+const OperationView = Type.Object({
+  id: Id,
+  kind: Type.String({ enum: ['charge', 'authorize', 'capture', 'void', 'refund'] }),
+  amount: Amount,
+  state: Type.String({ enum: ['pending', 'in_doubt', 'awaiting_provider', 'succeeded', 'failed'] }),
+  key: Type.String({ description: 'Idempotency key the provider knows the operation by' }),
+  attempts: Type.Integer({ description: 'Calls so far whose outcome is not known' }),
+  nextAttemptAt: Type.Optional(Time),
+  providerReference: Type.Optional(Type.String()),
+  reason: Type.Optional(Type.String()),
+  refundId: Type.Optional(Id),
+});
+const ReceiptView = Type.Object({
+  id: Id,
+  amount: Amount,
+  date: Type.String({ format: 'date' }),
+  reference: Type.Optional(Type.String()),
+  by: Type.String(),
+  at: Time,
+});
+export const PaymentView = Type.Object(
+  {
+    orderId: Id,
+    provider: Type.String(),
+    status: PaymentStatus,
+    currency: Currency,
+    amount: Amount,
+    authorized: Amount,
+    captured: Amount,
+    refunded: Amount,
+    voided: Amount,
+    operations: Type.Array(OperationView),
+    receipts: Type.Optional(Type.Array(ReceiptView, { description: 'What people received; of the provider `manual`' })),
+    received: Type.Optional(Amount),
+    due: Type.Optional(Type.String({ ...Amount, description: 'What is still to come of what is asked for' })),
+    overpaid: Type.Optional(Type.String({ ...Amount, description: 'What was received and is not asked for' })),
+  },
+  { title: 'Payment' },
+);
+
+/** What callers see of a payment; the token never leaves the service. */
+export function view(payment: Payment): View<typeof PaymentView> {
+  const text = (minor: bigint): string => formatAmount(minor, payment.currency);
+  return {
+    orderId: payment.orderId,
+    provider: payment.provider,
+    status: payment.status,
+    currency: payment.currency,
+    amount: text(payment.amount),
+    authorized: text(payment.authorized),
+    captured: text(payment.captured),
+    refunded: text(payment.refunded),
+    voided: text(payment.voided),
+    ...(payment.provider === MANUAL && receiptsOf(payment)),
+    operations: payment.operations.map(
+      ({ id, kind, amount, state, key, attempts, nextAttemptAt, providerReference, reason, refundId }) => ({
+        id,
+        kind,
+        amount,
+        state,
+        key,
+        attempts,
+        nextAttemptAt: nextAttemptAt === undefined ? undefined : isoTime(nextAttemptAt),
+        providerReference,
+        reason,
+        refundId,
+      }),
+    ),
+  };
+}
+
+function receiptsOf(payment: Payment): Pick<View<typeof PaymentView>, 'receipts' | 'received' | 'due' | 'overpaid'> {
+  const sums = received(payment);
+  const text = (minor: bigint): string => formatAmount(minor, payment.currency);
+  const receipts = (payment.receipts ?? []).map((receipt) => ({ ...receipt }));
+  return { receipts, received: text(sums.received), due: text(sums.due), overpaid: text(sums.overpaid) };
+}
