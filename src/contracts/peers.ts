@@ -1,6 +1,7 @@
 import { type TSchema, Type } from 'typebox';
 import type { Refusal } from './errors.ts';
 import { Location } from './catalog.ts';
+import { type Given, type ManyOrders, ManyOrdersArgument } from './many-orders.ts';
 import { SkuQuantity } from './order-events.ts';
 
 /**
@@ -49,6 +50,10 @@ export interface Peers {
   customersOfOrders(asked: {
     readonly ids: readonly string[];
   }): Promise<{ readonly customers: Readonly<Record<string, string | null>> }>;
+  /** Approves or rejects the reviews of many orders. */
+  decideReviews(given: ManyOrders): Promise<{ readonly outcomes: readonly Given[] }>;
+  /** Hands the waiting parcels of many orders to a carrier. */
+  dispatchOrders(given: ManyOrders): Promise<{ readonly outcomes: readonly Given[] }>;
   /** Names of the configured payment providers, the default first. */
   paymentProviders(nothing: Readonly<Record<string, never>>): Promise<readonly string[]>;
 }
@@ -87,5 +92,7 @@ export const PEER_CALLS: Readonly<Record<keyof Peers, { readonly path: string; r
       { additionalProperties: false },
     ),
   },
+  decideReviews: { path: '/internal/reviews/decide', argument: ManyOrdersArgument },
+  dispatchOrders: { path: '/internal/shipments/dispatch', argument: ManyOrdersArgument },
   paymentProviders: { path: '/internal/payment-providers', argument: Type.Object({}, { additionalProperties: false }) },
 };

@@ -3,10 +3,9 @@ import type { Envelope } from '#contracts/envelope.ts';
 import type { Peers } from '#contracts/peers.ts';
 import type { Cache } from '#platform/cache/cache.ts';
 import type { Database } from '#platform/database/database.ts';
-import type { Rules } from '#platform/processor/aggregate.ts';
 import type { Processor } from '#platform/processor/processor.ts';
-import type { Clock } from '#platform/runtime/clock.ts';
 import type { Imports } from './imports.ts';
+import type { GivesOrders } from './bulk/give.ts';
 import { bulkRoutes } from './bulk/routes.ts';
 import type { BulkRunner } from './bulk/runner.ts';
 import type { Intake } from './intake.ts';
@@ -32,9 +31,8 @@ export interface OrderRoutesOptions {
   readonly intake: Intake;
   readonly imports: Imports;
   readonly waiters: Waiters;
-  readonly rules: Rules<Order, OrderCommand>;
+  readonly gives: GivesOrders;
   readonly bulk: BulkRunner;
-  readonly clock: Clock;
   /** Where other processes serve orders too. */
   readonly cached?: { readonly orders: OrderCache; readonly cache: Cache };
   /** Base URL of the API as it is reached from outside. */
@@ -51,7 +49,7 @@ export function orderRoutes(app: FastifyInstance, options: OrderRoutesOptions): 
   partsRoutes(app, options.database);
   readRoutes(app, options);
   commandRoutes(app, options);
-  bulkRoutes(app, { ...options, runner: options.bulk });
+  bulkRoutes(app, { gives: options.gives, peers: options.peers, runner: options.bulk });
   exportRoutes(app, options);
   dashboardRoute(app, options.database, options.cached?.cache);
 }

@@ -58,7 +58,15 @@ export const orders: ServiceDefinition = {
   vital: true,
   emits: SOURCES.orders,
   offers: ['customersOfOrders'],
-  needs: ['lookupProducts', 'renamedProducts', 'checkArrival', 'paymentProviders', 'ordersOfDocument'],
+  needs: [
+    'lookupProducts',
+    'renamedProducts',
+    'checkArrival',
+    'paymentProviders',
+    'ordersOfDocument',
+    'decideReviews',
+    'dispatchOrders',
+  ],
   migrations: fileURLToPath(new URL('migrations', import.meta.url)),
   settings: ordersSettings,
   replays: (env) => [replayable(partsOf(env), orderProjection), historyReplay],
@@ -131,7 +139,8 @@ function createOrders({
       processor.remember(rows);
     },
   });
-  const bulk = new BulkRunner({ database, processor, clock, logger });
+  const gives = { database, processor, clock, logger, peers, rules: parts.rules };
+  const bulk = new BulkRunner(gives);
   const waiters = new Waiters(database, processor);
   const shown = cache?.shared
     ? new OrderCache({ cache, database, logger, load: async (id) => (await loadOrders(database, [id]))[0] })
@@ -172,9 +181,8 @@ function createOrders({
         intake,
         imports: new Imports({ database, clock, intake }),
         waiters,
-        rules: parts.rules,
+        gives,
         bulk,
-        clock,
         publicUrl,
         ...(history && { readHistory: (id) => history.read(id) }),
         ...(shown && cache && { cached: { orders: shown, cache } }),

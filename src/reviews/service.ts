@@ -8,6 +8,7 @@ import { reviewsAudit } from './audit.ts';
 import { reviewsDiagnosis } from './diagnosis.ts';
 import { reviewsSettings } from './settings.ts';
 import { type ReviewDeadlines, watchReviewDeadlines } from './deadlines.ts';
+import { decideReviews } from './many.ts';
 import { measureReviews } from './metrics.ts';
 import { reviewRoutes } from './routes.ts';
 import { type Review, type ReviewCommand, type ReviewOpened, reviewRules } from './rules.ts';
@@ -30,6 +31,7 @@ export const reviews: ServiceDefinition = {
   tags: [{ name: 'reviews', description: 'Orders that wait for a person to look at them' }],
   paths: [{ path: '/reviews' }, { path: '/reviews/*' }],
   emits: SOURCES.reviews,
+  offers: ['decideReviews'],
   migrations: join(import.meta.dirname, 'migrations'),
   settings: reviewsSettings,
   replays: (env) => [replayable(partsOf(env), NO_REBUILD)],
@@ -37,8 +39,10 @@ export const reviews: ServiceDefinition = {
   diagnosis: reviewsDiagnosis,
   create({ env, database, bus, clock, logger, metrics, tracing }) {
     let deadlines: ReviewDeadlines | undefined;
+    const parts = partsOf(env);
+    const { rules } = parts;
     const processor = new Processor<Review, ReviewCommand, ReviewOpened>({
-      ...partsOf(env),
+      ...parts,
       opensWith: ['OrderCreated'],
       database,
       bus,
@@ -53,6 +57,7 @@ export const reviews: ServiceDefinition = {
     return {
       routes: (app) => reviewRoutes(app, { processor, database }),
       consumer: processor,
+      peer: { decideReviews: (given) => decideReviews({ database, processor, logger, clock, rules }, given) },
       async start() {
         deadlines = watchReviewDeadlines({ database, processor, clock, logger });
         await processor.start();

@@ -6,6 +6,7 @@ import { Processor } from '#platform/processor/processor.ts';
 import { type ProcessorParts, replayable } from '#platform/processor/preview.ts';
 import type { ServiceDefinition } from '#platform/service.ts';
 import { shippingAudit } from './audit.ts';
+import { dispatchOrders } from './many.ts';
 import { shippingConfig, shippingSettings } from './settings.ts';
 import { shippingRoutes } from './routes.ts';
 import { shippingRules } from './rules.ts';
@@ -31,6 +32,7 @@ export const shipping: ServiceDefinition = {
   tags: [{ name: 'shipments', description: 'Parcels of an order' }],
   paths: [{ path: '/shipments' }, { path: '/shipments/*' }],
   emits: SOURCES.shipping,
+  offers: ['dispatchOrders'],
   needs: ['customersOfOrders'],
   migrations: join(import.meta.dirname, 'migrations'),
   settings: shippingSettings,
@@ -44,8 +46,10 @@ export const shipping: ServiceDefinition = {
     const config = shippingConfig(env);
     let sandboxCarrier: SandboxCarrier | undefined;
     let filling: DuePoller | undefined;
+    const parts = partsOf(env);
+    const { rules } = parts;
     const processor = new Processor<Shipping, ShippingCommand, CarrierDue>({
-      ...partsOf(env),
+      ...parts,
       opensWith: ['OrderReadyForShipment'],
       database,
       bus,
@@ -58,6 +62,7 @@ export const shipping: ServiceDefinition = {
     return {
       routes: (app) => shippingRoutes(app, { processor, database }),
       consumer: processor,
+      peer: { dispatchOrders: (given) => dispatchOrders({ database, processor, logger, clock, rules }, given) },
       async start() {
         if (config.sandboxCarrierDelayMs !== undefined)
           sandboxCarrier = startSandboxCarrier({ database, processor, clock, logger });

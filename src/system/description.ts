@@ -53,6 +53,8 @@ export async function describeApi(
           lookupProducts: async () => [],
           renamedProducts: async () => ({ products: [], since: '0', more: false }),
           checkArrival: async () => ({}),
+          decideReviews: async () => ({ outcomes: [] }),
+          dispatchOrders: async () => ({ outcomes: [] }),
           customersOfOrders: async () => ({ customers: {} }),
           paymentProviders: async () => [],
           ordersOfDocument: async () => [],

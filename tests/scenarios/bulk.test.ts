@@ -6,20 +6,25 @@ import { until } from '#tests/support/until.ts';
 
 /** One command to many orders: what it would do, and what it did to each. */
 
-const system = useSystem({ env: { SANDBOX_CARRIER_DELAY_MS: 'off' } });
-const OPEN = ['READY_FOR_SHIPMENT'];
+const system = useSystem({ env: { SANDBOX_CARRIER_DELAY_MS: 'off', PAYMENTS_TIMEOUT_MS: '2000' } });
+const OPEN = ['RESERVED'];
 
 interface Page<Item> {
   readonly items: readonly Item[];
   readonly nextCursor: string | null;
 }
 
+/** Orders that wait for a review, so that nothing else happens to them. */
 async function placed(count: number, country: string): Promise<string[]> {
   const shippingAddress = { name: 'Ada', line1: '1 Main St', city: 'Somewhere', postalCode: '1000', country };
-  const orders = await Promise.all(Array.from({ length: count }, () => system.api.placeOrder({ shippingAddress })));
-  const ids = orders.map(({ id }) => id);
-  await Promise.all(ids.map((id) => system.api.untilStatus(id, 'READY_FOR_SHIPMENT')));
-  return ids;
+  const orders = await Promise.all(
+    Array.from({ length: count }, () => system.api.placeOrder({ shippingAddress, requiresReview: true })),
+  );
+  await until('the orders to be open', async () => {
+    const { items } = await system.api.ok<Page<Order>>('GET', `/orders?country=${country}&status=RESERVED&limit=200`);
+    return items.length === count;
+  });
+  return orders.map(({ id }) => id);
 }
 
 async function ended(id: string): Promise<BulkRun> {
@@ -121,6 +126,53 @@ describe('a bulk command', { timeout: 60_000 }, () => {
     expect(none).toMatchObject({ status: 'done', total: 0 });
     const stopped = await api.ok<BulkRun>('POST', `/bulk/${none.id}/stop`, { body: {} });
     expect(stopped.status).toBe('done');
+  });
+
+  test('approves reviews and hands parcels over, where other services decide', async () => {
+    const { api } = system;
+    await api.product(100, 'SKU');
+    const reviewed = await Promise.all([1, 2, 3].map(() => api.placeOrder({ requiresReview: true })));
+    const ids = reviewed.map(({ id }) => id);
+    await Promise.all(ids.map((id) => api.reviewOf(id)));
+    const { id: plain } = await api.placeOrder();
+    const approve = { command: 'approve', arguments: { reason: 'checked' }, ids: [...ids, plain] };
+    const forecast = await api.ok<BulkForecast>('POST', '/bulk', { body: { ...approve, dryRun: true } });
+    expect(forecast.items.map(({ outcome, code }) => code ?? outcome)).toEqual([
+      'would',
+      'would',
+      'would',
+      'REVIEW_NOT_FOUND',
+    ]);
+    expect((await api.reviewOf(ids[0]!)).status).toBe('pending');
+    const approved = await ended((await api.ok<BulkRun>('POST', '/bulk', { body: approve })).id);
+    expect(approved).toMatchObject({ status: 'done', done: 3, refused: 1 });
+    await Promise.all(ids.map((id) => api.untilStatus(id, 'READY_FOR_SHIPMENT')));
+    await Promise.all(ids.map((id) => api.firstShipment(id)));
+
+    const body = { command: 'dispatch', arguments: { carrier: 'DHL', trackingNumber: 'PALLET-7' }, ids };
+    const wouldGo = await api.ok<BulkForecast>('POST', '/bulk', { body: { ...body, dryRun: true } });
+    expect(wouldGo).toMatchObject({ would: 3, items: [{ events: ['ShipmentDispatched'] }, {}, {}] });
+    const dispatched = await ended((await api.ok<BulkRun>('POST', '/bulk', { body })).id);
+    expect(dispatched).toMatchObject({ status: 'done', done: 3, refused: 0 });
+    await Promise.all(ids.map((id) => api.untilStatus(id, 'SHIPPED')));
+    expect(await api.firstShipment(ids[0]!)).toMatchObject({ carrier: 'DHL', trackingNumber: 'PALLET-7' });
+    const again = await ended((await api.ok<BulkRun>('POST', '/bulk', { body })).id);
+    expect(again).toMatchObject({ done: 0, refused: 3 });
+    expect((await itemsOf(again.id))[0]!.code).toBe('SHIPMENT_NOT_DISPATCHABLE');
+  });
+
+  test('needs the permission of its command, too', async () => {
+    const { api } = system;
+    const { key } = await api.ok<{ key: string }>('POST', '/api-keys', {
+      body: { name: `bulk-${randomUUID().slice(0, 8)}`, scopes: ['bulk:run', 'orders:hold'] },
+    });
+    const caller = api.as(key);
+    const hold = { command: 'hold', arguments: { reason: 'x' }, query: { country: ['AQ'] } };
+    expect((await caller.call('POST', '/bulk', { body: hold })).status).toBe(202);
+    const { status, body } = await caller.call<{ code: string }>('POST', '/bulk', {
+      body: { command: 'cancel', query: {} },
+    });
+    expect([status, body.code]).toEqual([403, 'FORBIDDEN']);
   });
 
   test.each([

@@ -773,7 +773,7 @@ export class OlmsClient extends ClientCore {
     body: {
       readonly arguments?: BulkArguments;
       /** What is asked of each order */
-      readonly command: 'cancel' | 'hold' | 'release' | 'complete' | 'tag';
+      readonly command: 'cancel' | 'hold' | 'release' | 'complete' | 'tag' | 'approve' | 'reject' | 'dispatch';
       /** Say what would happen to each order, and change nothing */
       readonly dryRun?: boolean;
       /** These orders */

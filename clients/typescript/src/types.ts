@@ -98,17 +98,20 @@ export type AuditEntry = {
 
 /** What goes with the command: as in its own route */
 export type BulkArguments = {
+  readonly carrier?: string;
   /** Mailed to the customer, who reads nothing else of why */
   readonly customerMessage?: string;
   readonly metadata?: Readonly<Record<string, unknown>>;
   readonly reason?: string;
+  /** Of a dispatch: what the carrier calls all that it took */
+  readonly trackingNumber?: string;
   /** Type of the hold; `manual` by default */
   readonly type?: string;
 };
 
 export type BulkForecast = {
   /** What is asked of each order */
-  readonly command: 'cancel' | 'hold' | 'release' | 'complete' | 'tag';
+  readonly command: 'cancel' | 'hold' | 'release' | 'complete' | 'tag' | 'approve' | 'reject' | 'dispatch';
   /** The first 1000 orders */
   readonly items: readonly {
     readonly code?: string;
@@ -187,7 +190,7 @@ export type BulkQuery = {
 export type BulkRun = {
   readonly arguments: BulkArguments;
   /** What is asked of each order */
-  readonly command: 'cancel' | 'hold' | 'release' | 'complete' | 'tag';
+  readonly command: 'cancel' | 'hold' | 'release' | 'complete' | 'tag' | 'approve' | 'reject' | 'dispatch';
   /** RFC 3339, UTC */
   readonly createdAt: string;
   readonly createdBy: string;

@@ -1,24 +1,24 @@
+import type { BulkArguments } from '#contracts/many-orders.ts';
+import type { Peers } from '#contracts/peers.ts';
 import type { Permission } from '#contracts/permissions.ts';
 import { Problem } from '#platform/http/problems.ts';
 import type { OrderCommand } from '#orders/rules/commands.ts';
 
 /** The commands that are given to many orders at once: those that need nothing said of a single order. */
 
-export interface BulkArguments {
-  readonly reason?: string;
-  readonly customerMessage?: string;
-  /** Of a hold. */
-  readonly type?: string;
-  readonly metadata?: Readonly<Record<string, unknown>>;
-}
-
 interface BulkCommand {
   /** What it needs of whoever gives it, beside the permission for runs. */
   readonly permission: Permission;
   readonly takes: readonly (keyof BulkArguments)[];
   readonly needs: readonly (keyof BulkArguments)[];
-  readonly commandOf: (given: BulkArguments, by: string) => OrderCommand;
+  /** What the order is asked; undefined where another service decides. */
+  readonly commandOf?: (given: BulkArguments, by: string) => OrderCommand;
+  /** The call to the service that decides. */
+  readonly elsewhere?: keyof ManyPeers;
 }
+
+/** Other services that take a command for many orders. */
+export type ManyPeers = Pick<Peers, 'decideReviews' | 'dispatchOrders'>;
 
 export const BULK_COMMANDS = {
   cancel: {
@@ -56,13 +56,31 @@ export const BULK_COMMANDS = {
     needs: ['metadata'],
     commandOf: ({ metadata }, by) => ({ type: 'amend', changes: { metadata } as never, by }),
   },
+  approve: { permission: 'reviews:decide', takes: ['reason'], needs: ['reason'], elsewhere: 'decideReviews' },
+  reject: {
+    permission: 'reviews:decide',
+    takes: ['reason', 'customerMessage'],
+    needs: ['reason'],
+    elsewhere: 'decideReviews',
+  },
+  dispatch: {
+    permission: 'shipments:move',
+    takes: ['carrier', 'trackingNumber'],
+    needs: ['carrier', 'trackingNumber'],
+    elsewhere: 'dispatchOrders',
+  },
 } as const satisfies Record<string, BulkCommand>;
 
 export type BulkCommandName = keyof typeof BULK_COMMANDS;
 
+/** A command by its name. */
+export function bulkCommand(name: BulkCommandName): BulkCommand {
+  return BULK_COMMANDS[name];
+}
+
 /** Throws the {@link Problem} of arguments that the command does not take, or lacks. */
 export function checkArguments(name: BulkCommandName, given: BulkArguments): void {
-  const { takes, needs }: BulkCommand = BULK_COMMANDS[name];
+  const { takes, needs } = bulkCommand(name);
   const surplus = (Object.keys(given) as (keyof BulkArguments)[]).filter((argument) => !takes.includes(argument));
   const lacking = needs.filter((argument) => given[argument] === undefined);
   const errors = [
@@ -75,9 +93,4 @@ export function checkArguments(name: BulkCommandName, given: BulkArguments): voi
       takes.length === 0 ? `${name} takes no arguments.` : `${name} takes ${takes.join(', ')}.`,
       { errors },
     );
-}
-
-/** The command that a run gives to each of its orders. */
-export function commandOf(name: BulkCommandName, given: BulkArguments, by: string): OrderCommand {
-  return BULK_COMMANDS[name].commandOf(given, by);
 }

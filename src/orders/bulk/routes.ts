@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import type { Static } from 'typebox';
+import type { BulkArguments, Given } from '#contracts/many-orders.ts';
 import { can } from '#contracts/permissions.ts';
 import { isoTime } from '#contracts/time.ts';
-import type { Database } from '#platform/database/database.ts';
 import { answerOnce } from '#platform/http/commands.ts';
 import { answer } from '#platform/http/description/openapi.ts';
 import { keepReply, requestKey } from '#platform/http/idempotency.ts';
@@ -10,26 +10,20 @@ import { pageOf, textCursor, textOfCursor } from '#platform/http/paging.ts';
 import { forbidden } from '#platform/http/principal.ts';
 import { Problem } from '#platform/http/problems.ts';
 import { limitOf, type View } from '#platform/http/schemas.ts';
-import type { Rules } from '#platform/processor/aggregate.ts';
-import { type Clock, contextAt } from '#platform/runtime/clock.ts';
 import { uuidv7 } from '#platform/runtime/uuid.ts';
 import { filterOf } from '#orders/routes/list.ts';
-import type { OrderCommand } from '#orders/rules/commands.ts';
-import type { Order } from '#orders/rules/state.ts';
 import type { ListQuery } from '#orders/schemas.ts';
 import { listOrderIds } from '#orders/store/listing.ts';
 import type { Documents } from '#orders/store/search.ts';
-import { BULK_COMMANDS, type BulkArguments, type BulkCommandName, checkArguments, commandOf } from './commands.ts';
-import { foresee } from './preview.ts';
+import { bulkCommand, type BulkCommandName, checkArguments } from './commands.ts';
+import { give, type GivesOrders } from './give.ts';
 import type { BulkRunner } from './runner.ts';
 import * as schemas from './schemas.ts';
 import { type BulkRun, endRun, findRun, insertRun, itemsOf, openRuns } from './store.ts';
 
 export interface BulkRoutesOptions {
-  readonly database: Database;
+  readonly gives: GivesOrders;
   readonly peers: Documents;
-  readonly rules: Rules<Order, OrderCommand>;
-  readonly clock: Clock;
   readonly runner: Pick<BulkRunner, 'begun'>;
 }
 
@@ -49,7 +43,8 @@ const PAGE = 1_000;
 const tags = ['bulk'];
 
 /** Commands to many orders at once, and what became of each. */
-export function bulkRoutes(app: FastifyInstance, { database, peers, rules, clock, runner }: BulkRoutesOptions): void {
+export function bulkRoutes(app: FastifyInstance, { gives, peers, runner }: BulkRoutesOptions): void {
+  const { database, clock } = gives;
   app.post<{ Body: BulkBody }>(
     '/bulk',
     {
@@ -74,13 +69,21 @@ export function bulkRoutes(app: FastifyInstance, { database, peers, rules, clock
     async (request, reply) => {
       const { principal, cause, body } = request;
       const { command, arguments: given = {}, dryRun = false } = body;
-      const { permission } = BULK_COMMANDS[command];
+      const { permission } = bulkCommand(command);
       if (!can(principal, permission)) throw forbidden(principal, permission);
       checkArguments(command, given);
       if (dryRun) {
         const ids = await orderIdsOf(body);
-        const wanted = commandOf(command, given, principal.name);
-        const foreseen = await foresee(database, rules, wanted, ids, { cause, context: contextAt(clock) });
+        const foreseen = await give(gives, {
+          runId: uuidv7(),
+          command,
+          arguments: given,
+          by: principal.name,
+          correlationid: cause.correlationid,
+          authtype: cause.authtype,
+          dryRun,
+          orderIds: ids,
+        });
         return reply.send(forecastOf(command, foreseen));
       }
       const key = requestKey(request);
@@ -233,10 +236,7 @@ function viewOf({
   return { ...run, waiting: run.total - run.done - run.refused };
 }
 
-function forecastOf(
-  command: BulkCommandName,
-  foreseen: Awaited<ReturnType<typeof foresee>>,
-): View<typeof schemas.BulkForecast> {
+function forecastOf(command: BulkCommandName, foreseen: readonly Given[]): View<typeof schemas.BulkForecast> {
   const refused = foreseen.filter(({ outcome }) => outcome === 'refused');
   return {
     command,

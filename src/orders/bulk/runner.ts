@@ -1,21 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { isRefusal } from '#contracts/errors.ts';
-import { ConflictError, type Database } from '#platform/database/database.ts';
-import { isTransient, isUniqueViolation } from '#platform/database/failures.ts';
+import type { Given } from '#contracts/many-orders.ts';
+import { ConflictError } from '#platform/database/database.ts';
 import { type DuePoller, startDuePoller } from '#platform/processor/due.ts';
-import type { Processor } from '#platform/processor/processor.ts';
-import type { Clock } from '#platform/runtime/clock.ts';
-import type { Logger } from '#platform/telemetry/logger.ts';
-import type { OrderCommand } from '#orders/rules/commands.ts';
-import type { Order } from '#orders/rules/state.ts';
-import { commandOf } from './commands.ts';
+import { give, type GivesOrders } from './give.ts';
 import {
   type BulkItem,
   type BulkRun,
   claimRun,
   endRun,
   itemsOf,
-  keysDone,
   recordItems,
   releaseRun,
   removeEnded,
@@ -33,23 +26,14 @@ const CLAIM_MS = 10_000;
 const BATCH = 200;
 const KEPT_MS = 90 * 86_400_000;
 const REMOVE_EVERY_MS = 3_600_000;
-/** What did not reach its order is tried again; other refusals are outcomes. */
-const NOT_REACHED: ReadonlySet<string> = new Set(['UNAVAILABLE', 'OVERLOADED']);
-
-export interface BulkRunnerOptions {
-  readonly database: Database;
-  readonly processor: Pick<Processor<Order, OrderCommand>, 'submit'>;
-  readonly clock: Clock;
-  readonly logger: Logger;
-}
 
 export class BulkRunner {
-  readonly #options: BulkRunnerOptions;
+  readonly #options: GivesOrders;
   #poller: DuePoller | undefined;
   #stopping = false;
   #removedMs = 0;
 
-  constructor(options: BulkRunnerOptions) {
+  constructor(options: GivesOrders) {
     this.#options = options;
   }
 
@@ -100,12 +84,20 @@ export class BulkRunner {
       if (items.length === 0) {
         // Those that were not reached stand before `after`.
         const left = after > 0 ? await itemsOf(database, run.id, { after: 0, limit: 1, outcome: 'waiting' }) : [];
-        if (left.length > 0) return false;
+        if (left.length > 0) {
+          await releaseRun(database, run.id, claim);
+          return false;
+        }
         await endRun(database, run.id, 'done', clock.nowMs());
         return true;
       }
       after = items.at(-1)!.number;
       const outcomes = (await this.#give(run, items)).filter(({ outcome }) => outcome !== undefined);
+      // What reaches nobody, such as a service that is away, is left alone for a while.
+      if (outcomes.length === 0) {
+        await releaseRun(database, run.id, claim);
+        return false;
+      }
       try {
         await database.write(recordItems(run.id, claim, outcomes, clock.nowMs() + CLAIM_MS));
       } catch (error) {
@@ -114,8 +106,6 @@ export class BulkRunner {
         return true;
       }
       if (await this.#isEnded(run.id)) return true;
-      // What refuses everything, such as a database that is away, is left alone for a while.
-      if (outcomes.length === 0) return false;
     }
   }
 
@@ -127,47 +117,29 @@ export class BulkRunner {
     return rows.length === 0;
   }
 
+  /** What became of these orders; those that were not reached have no outcome. */
   async #give(run: BulkRun, items: readonly BulkItem[]): Promise<BulkItem[]> {
-    const done = await keysDone(
-      this.#options.database,
-      items.map(({ orderId }) => keyOf(run.id, orderId)),
-    );
-    return Promise.all(
-      items.map(async (item) =>
-        done.has(keyOf(run.id, item.orderId)) ? { ...item, outcome: 'done' as const } : this.#giveOne(run, item),
-      ),
-    );
-  }
-
-  async #giveOne(run: BulkRun, item: BulkItem): Promise<BulkItem> {
     const { id, command, createdBy, correlationid, traceparent, authtype } = run;
-    const { orderId } = item;
+    let given: readonly Given[] = [];
     try {
-      const answer = await this.#options.processor.submit({
-        orderId,
-        command: commandOf(command, run.arguments, createdBy),
-        cause: { causationid: id, correlationid, traceparent, authtype, authid: createdBy },
-        idempotency: { key: keyOf(id, orderId), requestHash: command },
+      given = await give(this.#options, {
+        runId: id,
+        command,
+        arguments: run.arguments,
+        by: createdBy,
+        authtype,
+        correlationid,
+        traceparent,
+        dryRun: false,
+        orderIds: items.map(({ orderId }) => orderId),
       });
-      if (!isRefusal(answer)) return { ...item, outcome: 'done' };
-      if (NOT_REACHED.has(answer.refused)) return item;
-      return { ...item, outcome: 'refused', code: answer.refused, detail: answer.detail };
     } catch (error) {
-      // Somebody else has done it meanwhile, or it is to be tried again.
-      if (isUniqueViolation(error)) return { ...item, outcome: 'done' };
-      if (isTransient(error) || error instanceof ConflictError) return item;
-      this.#options.logger.error({ err: error, bulkId: id, orderId }, 'a command of a run failed');
-      return {
-        ...item,
-        outcome: 'refused',
-        code: 'INTERNAL',
-        detail: 'Something failed on our side; the log says what.',
-      };
+      // The service that decides is away, or the database is.
+      this.#options.logger.warn({ err: error, bulkId: id }, 'a run waits');
     }
+    return items.map((item, index) => {
+      const { outcome, code, detail } = given[index] ?? { outcome: 'later' };
+      return outcome === 'done' || outcome === 'refused' ? { ...item, outcome, code, detail } : item;
+    });
   }
-}
-
-/** No caller can have it: theirs begin with a name and a colon, and this one with an id that nobody can guess. */
-function keyOf(bulkId: string, orderId: string): string {
-  return `bulk/${bulkId}:${orderId}`;
 }

@@ -31,6 +31,10 @@ const Arguments = Type.Object(
     customerMessage: Type.Optional(CustomerMessage),
     type: Type.Optional(HoldType),
     metadata: Type.Optional(Metadata),
+    carrier: Type.Optional(Text(100, { minLength: 1 })),
+    trackingNumber: Type.Optional(
+      Text(100, { minLength: 1, description: 'Of a dispatch: what the carrier calls all that it took' }),
+    ),
   },
   { ...strict, title: 'BulkArguments', description: 'What goes with the command: as in its own route' },
 );

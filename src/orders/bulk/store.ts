@@ -2,7 +2,8 @@ import type { AuthType } from '#contracts/envelope.ts';
 import { isoTime } from '#contracts/time.ts';
 import type { Database } from '#platform/database/database.ts';
 import { insertRows, updateRows, type Write } from '#platform/database/statement.ts';
-import type { BulkArguments, BulkCommandName } from './commands.ts';
+import type { BulkArguments } from '#contracts/many-orders.ts';
+import type { BulkCommandName } from './commands.ts';
 
 /** SQL of runs over many orders. */
 
@@ -208,12 +209,4 @@ export async function removeEnded(database: Database, beforeMs: number): Promise
      delete from orders.bulk_runs where id in (select id from old)`,
     [isoTime(beforeMs)],
   );
-}
-
-/** Keys under which something was done already. */
-export async function keysDone(database: Database, keys: readonly string[]): Promise<Set<string>> {
-  const rows = await database.query<{ key: string }>('select key from log.idempotency_keys where key = any($1)', [
-    keys,
-  ]);
-  return new Set(rows.map(({ key }) => key));
 }
