@@ -269,7 +269,8 @@ function pathOf({ path, parameters = {} }: Call): string {
 
 function bodyOf(text: string, mediaType: string | null): unknown {
   if (text === '') return undefined;
-  if (mediaType?.startsWith('text/')) return text;
+  // A file of JSON lines is no JSON, also where it has one line.
+  if (mediaType?.startsWith('text/') || mediaType?.startsWith('application/jsonl')) return text;
   try {
     return JSON.parse(text);
   } catch {

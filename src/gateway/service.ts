@@ -3,6 +3,7 @@ import type { Cache } from '#platform/cache/cache.ts';
 import { type Environment, isProduction, readSettings } from '#platform/runtime/settings.ts';
 import type { ServiceDefinition } from '#platform/service.ts';
 import { ApiKeys } from './api-keys.ts';
+import { gatewayDiagnosis } from './diagnosis.ts';
 import { Callers } from './callers.ts';
 import { graphqlRoutes } from './graphql/routes.ts';
 import { gatewayConfig, gatewaySettings } from './settings.ts';
@@ -25,6 +26,7 @@ export const gateway: ServiceDefinition = {
   needs: ['customersOfOrders'],
   migrations: join(import.meta.dirname, 'migrations'),
   settings: gatewaySettings,
+  diagnosis: gatewayDiagnosis,
   standIns: (env) =>
     gatewayConfig(env).bootstrapApiKey === ''
       ? ['API keys: none but those made before; to make the first, set OLMS_BOOTSTRAP_API_KEY']

@@ -89,6 +89,8 @@ test('payments, refunds and invoices, with their amounts', async () => {
   expect(payments).toMatchObject([
     { orderId: id, amount: '20.00', captured: '20.00', refunded: '5.00', currency: 'EUR' },
   ]);
+  // One line of JSON is a file, too.
+  expect(jsonOf(await api.client.exportRefunds({ id: [id], format: 'jsonl' }))).toHaveLength(1);
   const refunds = jsonOf((await exported(`/exports/refunds?id=${id}&format=jsonl`)).text);
   expect(refunds).toMatchObject([{ orderId: id, amount: '5.00', status: 'DONE', reason: 'kind' }]);
   await expect

@@ -337,6 +337,19 @@ describe('olms doctor', { timeout: 60_000 }, () => {
         ),
       remove: () => run("delete from log.parked_events where reason = 'planted'"),
     },
+    'a key that is about to end': {
+      check: 'keys',
+      what: /1 API key about to end/,
+      do: /rotate/,
+      plant: async () => {
+        const expiresAt = new Date(Date.now() + 2 * 86_400_000).toISOString();
+        const { key } = await api.createApiKey({ name: 'shop', role: 'reader', expiresAt });
+        const shop = new ApiClient(running.system.url, key);
+        await shop.readMe();
+        await shop.close();
+      },
+      remove: () => api.revokeApiKey({ name: 'shop' }).then(() => {}),
+    },
     'a provider that is out of order': {
       check: 'provider',
       what: /sandbox does not answer/,
