@@ -7,6 +7,7 @@ import type { Drain } from '#platform/http/drain.ts';
 import { parkedRoutes } from '#platform/http/parked-routes.ts';
 import { IDENTITY_HEADER } from '#platform/http/remote/identity.ts';
 import { proxyRoutes } from '#platform/http/remote/proxy.ts';
+import { originsOf } from '#platform/http/cors.ts';
 import { createHttp, type Principal } from '#platform/http/server.ts';
 import type { Consumer } from '#platform/log/consumer.ts';
 import type { Service, ServiceDefinition } from '#platform/service.ts';
@@ -77,6 +78,7 @@ export async function createApp({
     authenticate,
     behindGateway: frontDoor === undefined,
     customersOfOrders: (asked) => peers.customersOfOrders(asked),
+    ...(frontDoor && { corsOrigins: originsOf(config.corsOrigins) }),
     limits: config,
   });
   const consumers = new Map<string, Consumer>();

@@ -27,6 +27,13 @@ export const processSettings = {
     meaning:
       'Where the API is reached from outside, such as https://olms.example.com: absolute base of `dataschema` and links; empty: the address this process listens on',
   },
+  corsOrigins: {
+    type: 'string',
+    env: 'CORS_ORIGINS',
+    default: '',
+    meaning:
+      'Origins whose pages may call the API from a browser, comma-separated, such as https://desk.example.com; empty: none',
+  },
   metricsToken: {
     type: 'secret',
     env: 'METRICS_TOKEN',

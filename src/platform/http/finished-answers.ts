@@ -1,6 +1,7 @@
 import { gzip } from 'node:zlib';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { GZIP_SUFFIX } from './conditional.ts';
+import { varyBy } from './cors.ts';
 
 /** What every answer gets on its way out: who may keep it, and large ones compressed where the caller takes that. */
 
@@ -20,7 +21,7 @@ export function finishAnswers(app: FastifyInstance, onLength: (request: FastifyR
       done(null, payload);
       return;
     }
-    void reply.header('vary', 'accept-encoding');
+    varyBy(reply, 'accept-encoding');
     if (!takesGzip(request.headers['accept-encoding'])) {
       done(null, payload);
       return;

@@ -9,6 +9,8 @@ import type { Cause } from '#platform/processor/aggregate.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
 import type { Metrics } from '#platform/telemetry/metrics.ts';
 import type { Tracing } from '#platform/telemetry/tracing.ts';
+import { allowOrigins } from './cors.ts';
+import { markDeprecated } from './deprecated.ts';
 import { describeRoutes, type Tag } from './description/openapi.ts';
 import { finishAnswers } from './finished-answers.ts';
 import { InnerCalls } from './inner-calls.ts';
@@ -78,6 +80,8 @@ export interface HttpOptions {
   readonly behindGateway?: boolean;
   /** Whose orders are whose, for callers who are customers; without it nothing is theirs. */
   readonly customersOfOrders?: Peers['customersOfOrders'];
+  /** Origins whose pages may call from a browser; without it none. */
+  readonly corsOrigins?: ReadonlySet<string>;
   /** How much callers may have at once; without it nothing is limited, as where the API is only described. */
   readonly limits?: HttpLimits;
 }
@@ -124,6 +128,8 @@ export function createHttp(options: HttpOptions): FastifyInstance {
   describeRoutes(app, { version, tags });
   parseJsonBodies(app);
   takeSeveral(app);
+  markDeprecated(app);
+  if (options.corsOrigins) allowOrigins(app, options.corsOrigins);
   const inner = new InnerCalls(app);
   const admission = new Admission(options.limits?.changesPerKeyMax ?? Number.POSITIVE_INFINITY, logger);
   if (options.limits) limitConnections(app.server, options.limits, metrics);

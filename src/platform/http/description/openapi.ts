@@ -219,6 +219,7 @@ function operation({ method, schema = {}, config = {} }: RouteOptions, shared: R
     tags: schema.tags,
     summary: schema.summary,
     ...(description !== '' && { description }),
+    ...(config.deprecated && { deprecated: true }),
     ...(open && { security: [] }),
     ...(permission !== undefined && { 'x-permission': permission }),
     ...(parameters.length > 0 && { parameters }),
