@@ -51,7 +51,7 @@ describe('a page of another origin', () => {
     expect(headers['access-control-allow-origin']).toBe(DESK);
     expect(headers['access-control-expose-headers']).toContain('ETag');
     expect(headers['access-control-allow-credentials']).toBeUndefined();
-    expect(headers['vary']).toBe('accept, accept-encoding, Origin');
+    expect(headers['vary']).toBe('accept, Origin, accept-encoding');
   });
 
   test('of the list may ask beforehand, without a key', async () => {
@@ -68,7 +68,7 @@ describe('a page of another origin', () => {
   });
 
   test.each(['https://evil.example.com', `${DESK}.evil.com`, 'http://desk.example.com', `${DESK}:444`, 'null'])(
-    '%s is told nothing',
+    '%s gets no permission',
     async (origin) => {
       for (const headers of [
         (await call(app, origin)).headers,
@@ -80,7 +80,7 @@ describe('a page of another origin', () => {
     },
   );
 
-  test('is told nothing where there is no list', async () => {
+  test('gets no permission where there is no list', async () => {
     const { headers } = await call(closed, DESK);
     expect(headers['access-control-allow-origin']).toBeUndefined();
     expect((await call(closed, DESK, PREFLIGHT, 'OPTIONS')).statusCode).toBe(405);
