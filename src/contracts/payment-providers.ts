@@ -15,7 +15,7 @@ export interface ProviderTraits {
 /** How an order with the provider `manual` is paid. */
 const MANUAL_TOKENS = ['bank_transfer', 'cash_on_delivery', 'paid_elsewhere'] as const;
 
-/** Payments whose money people receive and record. */
+/** Payments whose money people receive and record. @public */
 export const MANUAL = 'manual';
 /** The token of what is paid when it is delivered: the goods leave before their money is there. */
 export const ON_DELIVERY = 'cash_on_delivery';
@@ -44,7 +44,7 @@ export const PAYMENT_PROVIDERS: Readonly<Record<string, ProviderTraits>> = {
   [EXTERNAL]: { tokens: /^/, takes: 'any token', byHand: true },
 };
 
-/** Whether people act for the provider. */
+/** Whether people act for the provider. @public */
 export function isByHand(provider: string): boolean {
   return PAYMENT_PROVIDERS[provider]?.byHand === true;
 }
