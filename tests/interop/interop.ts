@@ -12,9 +12,9 @@ import { freePort } from '#tests/support/ports.ts';
  * Programs that others wrote, against a running system: its events given to the official CloudEvents SDKs for JavaScript
  * and Go, and clients generated from its description by openapi-typescript, openapi-python-client and openapi-generator
  * for Java, which compile, place an order and read it until it is complete. Spectral reads the description by the rules
- * of OWASP.
+ * of OWASP. Schemathesis calls every operation with what the description allows, and with what it does not.
  *
- *   npm run interop [-- js go typescript python java spectral]
+ *   npm run interop [-- js go typescript python java spectral schemathesis]
  *
  * Needs Go, Python and Java with Maven, and installs the rest, at the versions below, in .cache.
  */
@@ -28,6 +28,7 @@ const VERSIONS = {
   'github.com/cloudevents/sdk-go/v2': 'v2.16.2',
   '@stoplight/spectral-cli': '6.16.3',
   '@stoplight/spectral-owasp-ruleset': '2.0.1',
+  schemathesis: '4.32.5',
 } as const;
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -149,6 +150,18 @@ const CLIENTS: Readonly<Record<string, (given: Given) => Promise<string>>> = {
       'spectral.mjs',
       document,
     ]);
+  },
+  async schemathesis({ url }) {
+    const folder = folderWith('schemathesis', 'schemathesis.toml');
+    if (!existsSync(join(folder, 'venv'))) await run(folder, 'python3', ['-m', 'venv', 'venv']);
+    await run(folder, 'venv/bin/pip', ['install', '--quiet', `schemathesis==${VERSIONS.schemathesis}`]);
+    const said = await run(folder, 'venv/bin/st', [
+      'run',
+      `${url}/openapi.json`,
+      '--header',
+      `Authorization: Bearer ${KEY}`,
+    ]);
+    return said.slice(said.lastIndexOf('Test cases:')).split('\n').slice(0, 2).join(' ').replaceAll(/\s+/g, ' ');
   },
 };
 
