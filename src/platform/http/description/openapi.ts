@@ -276,7 +276,7 @@ function refusalsOf({ method, schema, config }: Described): ErrorCode[] {
   if (!open) codes.push('UNAUTHENTICATED');
   if (!open && permission !== 'me:read') codes.push('FORBIDDEN');
   if (config.ofCustomer === 'order') codes.push('ORDER_NOT_FOUND');
-  codes.push('MALFORMED_REQUEST', 'RATE_LIMITED', 'UNAVAILABLE', 'INTERNAL');
+  codes.push('MALFORMED_REQUEST', 'HEADERS_TOO_LARGE', 'RATE_LIMITED', 'UNAVAILABLE', 'INTERNAL');
   return [...new Set(codes)];
 }
 
