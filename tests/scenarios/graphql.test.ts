@@ -72,7 +72,7 @@ describe('what is read', () => {
   });
 
   test('are pages of a list, read on by cursors of pages and of entries', async () => {
-    const list = `query ($after: String, $first: Int, $channel: String) {
+    const list = `query ($after: String, $first: Int, $channel: [String!]) {
       orders(filter: { channel: $channel }, sort: CREATED_AT_ASC, first: $first, after: $after) {
         edges { cursor node { id items { sku } } }
         pageInfo { hasNextPage hasPreviousPage endCursor }
