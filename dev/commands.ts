@@ -17,7 +17,7 @@ export function devCommands(program: Command): void {
   program
     .command('bench')
     .description('measure this machine: every figure beside what plain SQL of the same writes reaches')
-    .option('--only <sections>', 'of intake,life,wait,seen,level,million')
+    .option('--only <sections>', 'of intake,life,wait,seen,graphql,level,million')
     .option('--cluster', 'instead: the cluster shape beside the single process on this machine')
     .option('--quick', 'smaller numbers, rougher figures')
     .option('--json', 'for programs')

@@ -2,11 +2,12 @@ import { cpus, totalmem } from 'node:os';
 import { type Ceilings, measureCeilings, startCeilingServer } from './ceilings.ts';
 import { cluster } from './cluster-section.ts';
 import { type BenchContext, type CeilingContext, intake, level, life, million, perSecond } from './sections.ts';
+import { graph } from './graph-section.ts';
 import { seen } from './seen-section.ts';
 import { CALLERS, wait } from './wait-section.ts';
 
 export interface BenchOptions {
-  /** Sections to run: any of intake, life, wait, seen, level, million; all by default. */
+  /** Sections to run: any of intake, life, wait, seen, graphql, level, million; all by default. */
   readonly only?: string;
   /** The cluster shape beside the single process, and nothing else. */
   readonly cluster?: boolean;
@@ -22,7 +23,7 @@ interface Line {
   readonly met: boolean | undefined;
 }
 
-const SECTIONS = ['intake', 'life', 'wait', 'seen', 'level', 'million'] as const;
+const SECTIONS = ['intake', 'life', 'wait', 'seen', 'graphql', 'level', 'million'] as const;
 /** Of these each figure stands beside a ceiling. */
 const WITH_CEILINGS: readonly string[] = ['intake', 'life', 'wait'];
 
@@ -49,6 +50,7 @@ async function chosenLines(context: BenchContext, only: string | undefined): Pro
     ? await besideCeilings(context, chosen)
     : [];
   if (chosen.includes('seen')) lines.push(...(await seenLines(context)));
+  if (chosen.includes('graphql')) lines.push(...(await graphLines(context)));
   if (chosen.includes('level')) lines.push(...(await levelLines(context)));
   if (chosen.includes('million')) lines.push(...(await millionLines(context)));
   return lines;
@@ -188,6 +190,19 @@ async function seenLines(context: BenchContext): Promise<Line[]> {
 }
 
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
+
+async function graphLines(context: BenchContext): Promise<Line[]> {
+  const { listMs, graphMs, fullMs, timeRatio, cpuRatio } = await graph(context);
+  return [
+    {
+      what: '50 orders with lines and payments by GraphQL against the list of 50 by REST',
+      figure: `${graphMs.toFixed(1)} / ${listMs.toFixed(1)} ms = ${timeRatio.toFixed(2)} ×, of processor time ${cpuRatio.toFixed(2)} × (the same by two calls of REST ${fullMs.toFixed(1)} ms)`,
+      ceiling: '',
+      target: '≤ 2 ×',
+      met: timeRatio <= 2 && cpuRatio <= 2,
+    },
+  ];
+}
 
 async function levelLines(context: BenchContext): Promise<Line[]> {
   const { firstSeconds, secondSeconds, rssMiB } = await level(context);

@@ -26,6 +26,7 @@ import type {
   NewApiKey,
   Notification,
   Order,
+  OrderDetails,
   OrderStatus,
   OrderSummary,
   ParkedOrder,
@@ -440,6 +441,103 @@ export interface ListOrderDetailsParameters {
   readonly sort?: '-createdAt' | 'createdAt' | undefined;
   /** Entries per page, at most 200; 50 by default */
   readonly limit?: number | string | undefined;
+  /** Only these fields of each; those that are not asked for cost nothing */
+  readonly fields?:
+    | 'id'
+    | 'status'
+    | 'paymentStatus'
+    | 'fulfillmentStatus'
+    | 'returnStatus'
+    | 'holds'
+    | 'totalAmount'
+    | 'currency'
+    | 'customerId'
+    | 'channel'
+    | 'number'
+    | 'reference'
+    | 'itemCount'
+    | 'parked'
+    | 'version'
+    | 'createdAt'
+    | 'updatedAt'
+    | 'items'
+    | 'taxLines'
+    | 'discountLines'
+    | 'shippingLines'
+    | 'capturedAmount'
+    | 'placedAmount'
+    | 'refundedAmount'
+    | 'owedAmount'
+    | 'shippingAddress'
+    | 'contact'
+    | 'payment'
+    | 'requiresReview'
+    | 'reviewReasons'
+    | 'allowBackorder'
+    | 'metadata'
+    | 'origin'
+    | 'allocations'
+    | 'shortages'
+    | 'endReason'
+    | 'cancellation'
+    | 'change'
+    | 'claims'
+    | 'shipments'
+    | 'returns'
+    | 'refunds'
+    | 'deadlineAt'
+    | 'traceId'
+    | 'allowedActions'
+    | 'refusedActions'
+    | readonly (
+        | 'id'
+        | 'status'
+        | 'paymentStatus'
+        | 'fulfillmentStatus'
+        | 'returnStatus'
+        | 'holds'
+        | 'totalAmount'
+        | 'currency'
+        | 'customerId'
+        | 'channel'
+        | 'number'
+        | 'reference'
+        | 'itemCount'
+        | 'parked'
+        | 'version'
+        | 'createdAt'
+        | 'updatedAt'
+        | 'items'
+        | 'taxLines'
+        | 'discountLines'
+        | 'shippingLines'
+        | 'capturedAmount'
+        | 'placedAmount'
+        | 'refundedAmount'
+        | 'owedAmount'
+        | 'shippingAddress'
+        | 'contact'
+        | 'payment'
+        | 'requiresReview'
+        | 'reviewReasons'
+        | 'allowBackorder'
+        | 'metadata'
+        | 'origin'
+        | 'allocations'
+        | 'shortages'
+        | 'endReason'
+        | 'cancellation'
+        | 'change'
+        | 'claims'
+        | 'shipments'
+        | 'returns'
+        | 'refunds'
+        | 'deadlineAt'
+        | 'traceId'
+        | 'allowedActions'
+        | 'refusedActions'
+      )[]
+    | undefined;
 }
 
 export interface ReadOrderParameters {
@@ -905,7 +1003,7 @@ export class OlmsClient extends ClientCore {
   }
 
   /** List orders in full, found as in the list of orders */
-  listOrderDetails(parameters?: ListOrderDetailsParameters, options?: CallOptions): Pages<Order> {
+  listOrderDetails(parameters?: ListOrderDetailsParameters, options?: CallOptions): Pages<OrderDetails> {
     return this.list({ method: 'GET', path: '/orders/details', parameters }, options);
   }
 

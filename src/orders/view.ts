@@ -12,25 +12,65 @@ import { because, isDeciding, type Order } from './rules/state.ts';
 import { type Action, rowsFor } from './rules/lifecycle.ts';
 import type { OrderSummary, OrderView } from './schemas.ts';
 
+type Shown = View<typeof OrderView>;
+
 /** The order as the API shows it, with what is parked of it where anything is. The payment token stays inside. */
-export function orderView(
-  row: Row<Order>,
-  updatedAt: string,
-  parked?: readonly ParkedOfOrder[],
-): View<typeof OrderView> {
+export function orderView(row: Row<Order>, updatedAt: string, parked?: readonly ParkedOfOrder[]): Shown {
   const order = row.state!;
   const { allowed, refused } = allowedActions(order);
   const account = accountOf(order);
   return {
     ...summaryView(row, updatedAt, parked),
+    ...storedView(order),
     items: itemsView(order),
+    capturedAmount: formatAmount(account.captured, order.currency),
+    owedAmount: account.owed > 0n ? formatAmount(account.owed, order.currency) : undefined,
+    allowedActions: parked ? [...allowed, ...PARKED_ACTIONS] : allowed,
+    refusedActions: refused,
+  };
+}
+
+export type OrderField = keyof Shown;
+
+/** What of an order has to be worked out, each for itself. */
+const WORKED_OUT: Partial<Record<OrderField, (order: Order, parked?: readonly ParkedOfOrder[]) => unknown>> = {
+  items: itemsView,
+  capturedAmount: (order) => formatAmount(accountOf(order).captured, order.currency),
+  owedAmount(order) {
+    const { owed } = accountOf(order);
+    return owed > 0n ? formatAmount(owed, order.currency) : undefined;
+  },
+  allowedActions: (order, parked) => [...allowedActions(order).allowed, ...(parked ? PARKED_ACTIONS : [])],
+  refusedActions: (order) => allowedActions(order).refused,
+};
+
+/** These fields of an order as {@link orderView} shows them; the others are not worked out. */
+export function orderFields(
+  row: Row<Order>,
+  updatedAt: string,
+  parked: readonly ParkedOfOrder[] | undefined,
+  fields: readonly OrderField[],
+): Partial<Shown> {
+  const order = row.state!;
+  const stored: Partial<Shown> = { ...summaryView(row, updatedAt, parked), ...storedView(order) };
+  const shown: Record<string, unknown> = {};
+  for (const field of fields) {
+    const workOut = WORKED_OUT[field];
+    shown[field] = workOut ? workOut(order, parked) : stored[field];
+  }
+  return shown;
+}
+
+/** What is shown as it is stored, beside what lists show. */
+function storedView(
+  order: Order,
+): Omit<Shown, keyof View<typeof OrderSummary> | 'items' | 'capturedAmount' | 'allowedActions' | 'refusedActions'> {
+  return {
     taxLines: order.taxLines ?? [],
     discountLines: order.discountLines ?? [],
     shippingLines: order.shippingLines ?? [],
-    capturedAmount: formatAmount(account.captured, order.currency),
     placedAmount: order.placedAmount,
     refundedAmount: order.refundedAmount,
-    owedAmount: account.owed > 0n ? formatAmount(account.owed, order.currency) : undefined,
     shippingAddress: order.shippingAddress,
     contact: order.contact,
     payment: { provider: order.payment.provider },
@@ -50,8 +90,6 @@ export function orderView(
     refunds: order.refunds,
     deadlineAt: firstDeadline(order),
     traceId: order.traceId,
-    allowedActions: parked ? [...allowed, ...PARKED_ACTIONS] : allowed,
-    refusedActions: refused,
   };
 }
 

@@ -1763,6 +1763,1019 @@ export type Order = {
   readonly version: number;
 };
 
+/** An order as it is shown by itself, or the fields of it that were asked for */
+export type OrderDetails = {
+  readonly allocations?: readonly {
+    readonly location: string;
+    readonly quantity: number;
+    readonly sku: string;
+  }[];
+  readonly allowBackorder?: boolean;
+  /** What may be asked of the order now */
+  readonly allowedActions?: readonly Action[];
+  /** A cancellation the warehouse is deciding on */
+  readonly cancellation?: {
+    readonly by: string;
+    readonly customerMessage?: string;
+    readonly reason: string;
+  };
+  /** Decimal string in the scale of its currency */
+  readonly capturedAmount?: string;
+  /** A cancellation of items the warehouse is deciding on */
+  readonly change?: {
+    readonly atMost?: boolean;
+    readonly by: string;
+    readonly changeId: string;
+    readonly customerMessage?: string;
+    /** RFC 3339, UTC */
+    readonly deadlineAt: string;
+    readonly reason: string;
+    readonly removes: readonly {
+      readonly line: number;
+      readonly quantity: number;
+      readonly sku: string;
+    }[];
+  };
+  readonly channel?: string;
+  /** What was done about parcels that did not arrive as they should */
+  readonly claims?: readonly {
+    readonly by: string;
+    readonly claimId: string;
+    /** The order that sends the goods again */
+    readonly followUpId?: string;
+    /** The parcel was delivered after all */
+    readonly found?: boolean;
+    readonly items: readonly {
+      readonly line: number;
+      readonly quantity: number;
+      readonly sku: string;
+    }[];
+    readonly kind: 'lost' | 'damaged' | 'returned_to_sender';
+    readonly reason: string;
+    readonly resolution: 'refund' | 'reship';
+    readonly shipmentId: string;
+    /** How that order ended */
+    readonly status?: string;
+  }[];
+  readonly contact?: {
+    readonly email?: string;
+    /** As the customer gave it, an extension included */
+    readonly phone?: string;
+    readonly pushSubscription?: Readonly<Record<string, unknown>>;
+  };
+  /** RFC 3339, UTC */
+  readonly createdAt?: string;
+  /** ISO 4217 code */
+  readonly currency?: string;
+  /** None: a guest */
+  readonly customerId?: string;
+  /** When the present waiting ends by itself */
+  readonly deadlineAt?: string;
+  readonly discountLines?: readonly {
+    /** Decimal string in the currency of the order */
+    readonly amount: string;
+    readonly name?: string;
+  }[];
+  /** Why the order ended or its payment failed */
+  readonly endReason?: string;
+  readonly fulfillmentStatus?: FulfillmentStatus;
+  readonly holds?: readonly {
+    readonly by: string;
+    /** When it ends by itself */
+    readonly endsAt?: string;
+    readonly reason: string;
+    /** The review whose decision ends it */
+    readonly reviewId?: string;
+    /** What it pauses */
+    readonly steps: readonly ('payment' | 'shipment')[];
+    readonly type: string;
+  }[];
+  readonly id?: string;
+  /** Lines */
+  readonly itemCount?: number;
+  readonly items?: readonly OrderLine[];
+  readonly metadata?: Readonly<Record<string, unknown>>;
+  /** What people call it, such as `K7M4-92QX-F`; of orders from before there were numbers the end of the id */
+  readonly number?: string;
+  /** Where an order comes from that no customer placed here */
+  readonly origin?: {
+    readonly kind: 'import' | 'replacement';
+    /** Its number there */
+    readonly number?: string;
+    /** The order whose goods it sends again */
+    readonly orderId?: string;
+    /** The other system that took it */
+    readonly source?: string;
+  };
+  /** What the customer has to get back beyond the refunds done and under way */
+  readonly owedAmount?: string;
+  /** What of it waits for a person; absent: nothing */
+  readonly parked?: readonly ParkedHere[];
+  /** The token is never shown */
+  readonly payment?: {
+    readonly provider: string;
+  };
+  readonly paymentStatus?:
+    | 'NONE'
+    | 'PENDING'
+    | 'AUTHORIZED'
+    | 'CAPTURED'
+    | 'FAILED'
+    | 'VOIDED'
+    | 'PARTIALLY_REFUNDED'
+    | 'REFUNDED';
+  /** The total at placement, where it differs */
+  readonly placedAmount?: string;
+  readonly reference?: string;
+  /** Decimal string in the scale of its currency */
+  readonly refundedAmount?: string;
+  readonly refunds?: readonly {
+    /** Decimal string in the scale of its currency */
+    readonly amount: string;
+    /** It pays what came back or was cancelled; absent: a person asked */
+    readonly cause?: 'owed';
+    /** What it gives beyond what was owed */
+    readonly credited?: readonly {
+      /** Decimal string in the currency of the order */
+      readonly amount: string;
+      /** Number of the item line */
+      readonly line?: number;
+      /** Pieces; absent where only money moves */
+      readonly quantity?: number;
+      /** Number of the shipping line, from 1 */
+      readonly shipping?: number;
+      /** Decimal string in the currency of the order */
+      readonly tax?: string;
+      /** True: came back without a refund */
+      readonly waived?: boolean;
+    }[];
+    /** What was written for the customer */
+    readonly customerMessage?: string;
+    readonly reason: string;
+    readonly reasonCode?: string;
+    readonly refundId: string;
+    readonly status: 'REQUESTED' | 'DONE' | 'FAILED';
+    /** True: no invoice is over it, so no credit note either */
+    readonly uninvoiced?: boolean;
+  }[];
+  /** Why not, for every other action */
+  readonly refusedActions?: {
+    readonly amend?: {
+      readonly code:
+        | 'MALFORMED_REQUEST'
+        | 'MALFORMED_JSON'
+        | 'VALIDATION_FAILED'
+        | 'GRAPHQL_INVALID'
+        | 'GRAPHQL_TOO_COMPLEX'
+        | 'PERSISTED_QUERY_NOT_FOUND'
+        | 'PERSISTED_QUERY_REQUIRED'
+        | 'EVENTS_MISSED'
+        | 'UNKNOWN_CURRENCY'
+        | 'AMOUNT_INVALID'
+        | 'UNIT_PRICE_INVALID'
+        | 'TOTAL_MISMATCH'
+        | 'UNKNOWN_SKU'
+        | 'UNKNOWN_PROVIDER'
+        | 'LOCATION_UNKNOWN'
+        | 'STOCK_TOO_LARGE'
+        | 'IDEMPOTENCY_KEY_REQUIRED'
+        | 'IDEMPOTENCY_KEY_REUSED'
+        | 'UNAUTHENTICATED'
+        | 'FORBIDDEN'
+        | 'NOT_FOUND'
+        | 'ORDER_NOT_FOUND'
+        | 'PRODUCT_NOT_FOUND'
+        | 'SHIPMENT_NOT_FOUND'
+        | 'REVIEW_NOT_FOUND'
+        | 'RETURN_NOT_FOUND'
+        | 'INVOICE_NOT_ISSUED'
+        | 'METHOD_NOT_ALLOWED'
+        | 'NOT_ACCEPTABLE'
+        | 'ACTION_NOT_ALLOWED'
+        | 'ORDER_FINAL'
+        | 'ORDER_ALREADY_SHIPPED'
+        | 'CANCELLATION_PENDING'
+        | 'HOLD_EXISTS'
+        | 'HOLD_NOT_FOUND'
+        | 'REFERENCE_TAKEN'
+        | 'REFUND_EXCEEDS_CAPTURED'
+        | 'RETURN_EXCEEDS_SHIPPED'
+        | 'ORDER_NUMBER_INVALID'
+        | 'UNKNOWN_LINE'
+        | 'QUANTITY_EXCEEDS_OPEN'
+        | 'CHANGE_PENDING'
+        | 'STOCK_UNDECIDED'
+        | 'SHIPMENT_NOT_CLAIMABLE'
+        | 'CLAIM_EXISTS'
+        | 'RECEIVED_EXCEEDS_RETURN'
+        | 'RETURN_CLOSED'
+        | 'REVIEW_DECIDED'
+        | 'SHIPMENT_NOT_DISPATCHABLE'
+        | 'SHIPMENT_NOT_DELIVERABLE'
+        | 'SHIPMENT_ON_HOLD'
+        | 'STOCK_INSUFFICIENT'
+        | 'API_KEY_SHOWN'
+        | 'API_KEY_EXPIRED'
+        | 'API_KEY_EXISTS'
+        | 'VERSION_MISMATCH'
+        | 'PAYLOAD_TOO_LARGE'
+        | 'REQUEST_TIMEOUT'
+        | 'HEADERS_TOO_LARGE'
+        | 'UNSUPPORTED_MEDIA_TYPE'
+        | 'RATE_LIMITED'
+        | 'WEBHOOK_SIGNATURE_INVALID'
+        | 'OVERLOADED'
+        | 'UNAVAILABLE'
+        | 'INTERNAL';
+      readonly reason: string;
+    };
+    readonly cancel?: {
+      readonly code:
+        | 'MALFORMED_REQUEST'
+        | 'MALFORMED_JSON'
+        | 'VALIDATION_FAILED'
+        | 'GRAPHQL_INVALID'
+        | 'GRAPHQL_TOO_COMPLEX'
+        | 'PERSISTED_QUERY_NOT_FOUND'
+        | 'PERSISTED_QUERY_REQUIRED'
+        | 'EVENTS_MISSED'
+        | 'UNKNOWN_CURRENCY'
+        | 'AMOUNT_INVALID'
+        | 'UNIT_PRICE_INVALID'
+        | 'TOTAL_MISMATCH'
+        | 'UNKNOWN_SKU'
+        | 'UNKNOWN_PROVIDER'
+        | 'LOCATION_UNKNOWN'
+        | 'STOCK_TOO_LARGE'
+        | 'IDEMPOTENCY_KEY_REQUIRED'
+        | 'IDEMPOTENCY_KEY_REUSED'
+        | 'UNAUTHENTICATED'
+        | 'FORBIDDEN'
+        | 'NOT_FOUND'
+        | 'ORDER_NOT_FOUND'
+        | 'PRODUCT_NOT_FOUND'
+        | 'SHIPMENT_NOT_FOUND'
+        | 'REVIEW_NOT_FOUND'
+        | 'RETURN_NOT_FOUND'
+        | 'INVOICE_NOT_ISSUED'
+        | 'METHOD_NOT_ALLOWED'
+        | 'NOT_ACCEPTABLE'
+        | 'ACTION_NOT_ALLOWED'
+        | 'ORDER_FINAL'
+        | 'ORDER_ALREADY_SHIPPED'
+        | 'CANCELLATION_PENDING'
+        | 'HOLD_EXISTS'
+        | 'HOLD_NOT_FOUND'
+        | 'REFERENCE_TAKEN'
+        | 'REFUND_EXCEEDS_CAPTURED'
+        | 'RETURN_EXCEEDS_SHIPPED'
+        | 'ORDER_NUMBER_INVALID'
+        | 'UNKNOWN_LINE'
+        | 'QUANTITY_EXCEEDS_OPEN'
+        | 'CHANGE_PENDING'
+        | 'STOCK_UNDECIDED'
+        | 'SHIPMENT_NOT_CLAIMABLE'
+        | 'CLAIM_EXISTS'
+        | 'RECEIVED_EXCEEDS_RETURN'
+        | 'RETURN_CLOSED'
+        | 'REVIEW_DECIDED'
+        | 'SHIPMENT_NOT_DISPATCHABLE'
+        | 'SHIPMENT_NOT_DELIVERABLE'
+        | 'SHIPMENT_ON_HOLD'
+        | 'STOCK_INSUFFICIENT'
+        | 'API_KEY_SHOWN'
+        | 'API_KEY_EXPIRED'
+        | 'API_KEY_EXISTS'
+        | 'VERSION_MISMATCH'
+        | 'PAYLOAD_TOO_LARGE'
+        | 'REQUEST_TIMEOUT'
+        | 'HEADERS_TOO_LARGE'
+        | 'UNSUPPORTED_MEDIA_TYPE'
+        | 'RATE_LIMITED'
+        | 'WEBHOOK_SIGNATURE_INVALID'
+        | 'OVERLOADED'
+        | 'UNAVAILABLE'
+        | 'INTERNAL';
+      readonly reason: string;
+    };
+    readonly cancelItems?: {
+      readonly code:
+        | 'MALFORMED_REQUEST'
+        | 'MALFORMED_JSON'
+        | 'VALIDATION_FAILED'
+        | 'GRAPHQL_INVALID'
+        | 'GRAPHQL_TOO_COMPLEX'
+        | 'PERSISTED_QUERY_NOT_FOUND'
+        | 'PERSISTED_QUERY_REQUIRED'
+        | 'EVENTS_MISSED'
+        | 'UNKNOWN_CURRENCY'
+        | 'AMOUNT_INVALID'
+        | 'UNIT_PRICE_INVALID'
+        | 'TOTAL_MISMATCH'
+        | 'UNKNOWN_SKU'
+        | 'UNKNOWN_PROVIDER'
+        | 'LOCATION_UNKNOWN'
+        | 'STOCK_TOO_LARGE'
+        | 'IDEMPOTENCY_KEY_REQUIRED'
+        | 'IDEMPOTENCY_KEY_REUSED'
+        | 'UNAUTHENTICATED'
+        | 'FORBIDDEN'
+        | 'NOT_FOUND'
+        | 'ORDER_NOT_FOUND'
+        | 'PRODUCT_NOT_FOUND'
+        | 'SHIPMENT_NOT_FOUND'
+        | 'REVIEW_NOT_FOUND'
+        | 'RETURN_NOT_FOUND'
+        | 'INVOICE_NOT_ISSUED'
+        | 'METHOD_NOT_ALLOWED'
+        | 'NOT_ACCEPTABLE'
+        | 'ACTION_NOT_ALLOWED'
+        | 'ORDER_FINAL'
+        | 'ORDER_ALREADY_SHIPPED'
+        | 'CANCELLATION_PENDING'
+        | 'HOLD_EXISTS'
+        | 'HOLD_NOT_FOUND'
+        | 'REFERENCE_TAKEN'
+        | 'REFUND_EXCEEDS_CAPTURED'
+        | 'RETURN_EXCEEDS_SHIPPED'
+        | 'ORDER_NUMBER_INVALID'
+        | 'UNKNOWN_LINE'
+        | 'QUANTITY_EXCEEDS_OPEN'
+        | 'CHANGE_PENDING'
+        | 'STOCK_UNDECIDED'
+        | 'SHIPMENT_NOT_CLAIMABLE'
+        | 'CLAIM_EXISTS'
+        | 'RECEIVED_EXCEEDS_RETURN'
+        | 'RETURN_CLOSED'
+        | 'REVIEW_DECIDED'
+        | 'SHIPMENT_NOT_DISPATCHABLE'
+        | 'SHIPMENT_NOT_DELIVERABLE'
+        | 'SHIPMENT_ON_HOLD'
+        | 'STOCK_INSUFFICIENT'
+        | 'API_KEY_SHOWN'
+        | 'API_KEY_EXPIRED'
+        | 'API_KEY_EXISTS'
+        | 'VERSION_MISMATCH'
+        | 'PAYLOAD_TOO_LARGE'
+        | 'REQUEST_TIMEOUT'
+        | 'HEADERS_TOO_LARGE'
+        | 'UNSUPPORTED_MEDIA_TYPE'
+        | 'RATE_LIMITED'
+        | 'WEBHOOK_SIGNATURE_INVALID'
+        | 'OVERLOADED'
+        | 'UNAVAILABLE'
+        | 'INTERNAL';
+      readonly reason: string;
+    };
+    readonly closeReturn?: {
+      readonly code:
+        | 'MALFORMED_REQUEST'
+        | 'MALFORMED_JSON'
+        | 'VALIDATION_FAILED'
+        | 'GRAPHQL_INVALID'
+        | 'GRAPHQL_TOO_COMPLEX'
+        | 'PERSISTED_QUERY_NOT_FOUND'
+        | 'PERSISTED_QUERY_REQUIRED'
+        | 'EVENTS_MISSED'
+        | 'UNKNOWN_CURRENCY'
+        | 'AMOUNT_INVALID'
+        | 'UNIT_PRICE_INVALID'
+        | 'TOTAL_MISMATCH'
+        | 'UNKNOWN_SKU'
+        | 'UNKNOWN_PROVIDER'
+        | 'LOCATION_UNKNOWN'
+        | 'STOCK_TOO_LARGE'
+        | 'IDEMPOTENCY_KEY_REQUIRED'
+        | 'IDEMPOTENCY_KEY_REUSED'
+        | 'UNAUTHENTICATED'
+        | 'FORBIDDEN'
+        | 'NOT_FOUND'
+        | 'ORDER_NOT_FOUND'
+        | 'PRODUCT_NOT_FOUND'
+        | 'SHIPMENT_NOT_FOUND'
+        | 'REVIEW_NOT_FOUND'
+        | 'RETURN_NOT_FOUND'
+        | 'INVOICE_NOT_ISSUED'
+        | 'METHOD_NOT_ALLOWED'
+        | 'NOT_ACCEPTABLE'
+        | 'ACTION_NOT_ALLOWED'
+        | 'ORDER_FINAL'
+        | 'ORDER_ALREADY_SHIPPED'
+        | 'CANCELLATION_PENDING'
+        | 'HOLD_EXISTS'
+        | 'HOLD_NOT_FOUND'
+        | 'REFERENCE_TAKEN'
+        | 'REFUND_EXCEEDS_CAPTURED'
+        | 'RETURN_EXCEEDS_SHIPPED'
+        | 'ORDER_NUMBER_INVALID'
+        | 'UNKNOWN_LINE'
+        | 'QUANTITY_EXCEEDS_OPEN'
+        | 'CHANGE_PENDING'
+        | 'STOCK_UNDECIDED'
+        | 'SHIPMENT_NOT_CLAIMABLE'
+        | 'CLAIM_EXISTS'
+        | 'RECEIVED_EXCEEDS_RETURN'
+        | 'RETURN_CLOSED'
+        | 'REVIEW_DECIDED'
+        | 'SHIPMENT_NOT_DISPATCHABLE'
+        | 'SHIPMENT_NOT_DELIVERABLE'
+        | 'SHIPMENT_ON_HOLD'
+        | 'STOCK_INSUFFICIENT'
+        | 'API_KEY_SHOWN'
+        | 'API_KEY_EXPIRED'
+        | 'API_KEY_EXISTS'
+        | 'VERSION_MISMATCH'
+        | 'PAYLOAD_TOO_LARGE'
+        | 'REQUEST_TIMEOUT'
+        | 'HEADERS_TOO_LARGE'
+        | 'UNSUPPORTED_MEDIA_TYPE'
+        | 'RATE_LIMITED'
+        | 'WEBHOOK_SIGNATURE_INVALID'
+        | 'OVERLOADED'
+        | 'UNAVAILABLE'
+        | 'INTERNAL';
+      readonly reason: string;
+    };
+    readonly complete?: {
+      readonly code:
+        | 'MALFORMED_REQUEST'
+        | 'MALFORMED_JSON'
+        | 'VALIDATION_FAILED'
+        | 'GRAPHQL_INVALID'
+        | 'GRAPHQL_TOO_COMPLEX'
+        | 'PERSISTED_QUERY_NOT_FOUND'
+        | 'PERSISTED_QUERY_REQUIRED'
+        | 'EVENTS_MISSED'
+        | 'UNKNOWN_CURRENCY'
+        | 'AMOUNT_INVALID'
+        | 'UNIT_PRICE_INVALID'
+        | 'TOTAL_MISMATCH'
+        | 'UNKNOWN_SKU'
+        | 'UNKNOWN_PROVIDER'
+        | 'LOCATION_UNKNOWN'
+        | 'STOCK_TOO_LARGE'
+        | 'IDEMPOTENCY_KEY_REQUIRED'
+        | 'IDEMPOTENCY_KEY_REUSED'
+        | 'UNAUTHENTICATED'
+        | 'FORBIDDEN'
+        | 'NOT_FOUND'
+        | 'ORDER_NOT_FOUND'
+        | 'PRODUCT_NOT_FOUND'
+        | 'SHIPMENT_NOT_FOUND'
+        | 'REVIEW_NOT_FOUND'
+        | 'RETURN_NOT_FOUND'
+        | 'INVOICE_NOT_ISSUED'
+        | 'METHOD_NOT_ALLOWED'
+        | 'NOT_ACCEPTABLE'
+        | 'ACTION_NOT_ALLOWED'
+        | 'ORDER_FINAL'
+        | 'ORDER_ALREADY_SHIPPED'
+        | 'CANCELLATION_PENDING'
+        | 'HOLD_EXISTS'
+        | 'HOLD_NOT_FOUND'
+        | 'REFERENCE_TAKEN'
+        | 'REFUND_EXCEEDS_CAPTURED'
+        | 'RETURN_EXCEEDS_SHIPPED'
+        | 'ORDER_NUMBER_INVALID'
+        | 'UNKNOWN_LINE'
+        | 'QUANTITY_EXCEEDS_OPEN'
+        | 'CHANGE_PENDING'
+        | 'STOCK_UNDECIDED'
+        | 'SHIPMENT_NOT_CLAIMABLE'
+        | 'CLAIM_EXISTS'
+        | 'RECEIVED_EXCEEDS_RETURN'
+        | 'RETURN_CLOSED'
+        | 'REVIEW_DECIDED'
+        | 'SHIPMENT_NOT_DISPATCHABLE'
+        | 'SHIPMENT_NOT_DELIVERABLE'
+        | 'SHIPMENT_ON_HOLD'
+        | 'STOCK_INSUFFICIENT'
+        | 'API_KEY_SHOWN'
+        | 'API_KEY_EXPIRED'
+        | 'API_KEY_EXISTS'
+        | 'VERSION_MISMATCH'
+        | 'PAYLOAD_TOO_LARGE'
+        | 'REQUEST_TIMEOUT'
+        | 'HEADERS_TOO_LARGE'
+        | 'UNSUPPORTED_MEDIA_TYPE'
+        | 'RATE_LIMITED'
+        | 'WEBHOOK_SIGNATURE_INVALID'
+        | 'OVERLOADED'
+        | 'UNAVAILABLE'
+        | 'INTERNAL';
+      readonly reason: string;
+    };
+    readonly hold?: {
+      readonly code:
+        | 'MALFORMED_REQUEST'
+        | 'MALFORMED_JSON'
+        | 'VALIDATION_FAILED'
+        | 'GRAPHQL_INVALID'
+        | 'GRAPHQL_TOO_COMPLEX'
+        | 'PERSISTED_QUERY_NOT_FOUND'
+        | 'PERSISTED_QUERY_REQUIRED'
+        | 'EVENTS_MISSED'
+        | 'UNKNOWN_CURRENCY'
+        | 'AMOUNT_INVALID'
+        | 'UNIT_PRICE_INVALID'
+        | 'TOTAL_MISMATCH'
+        | 'UNKNOWN_SKU'
+        | 'UNKNOWN_PROVIDER'
+        | 'LOCATION_UNKNOWN'
+        | 'STOCK_TOO_LARGE'
+        | 'IDEMPOTENCY_KEY_REQUIRED'
+        | 'IDEMPOTENCY_KEY_REUSED'
+        | 'UNAUTHENTICATED'
+        | 'FORBIDDEN'
+        | 'NOT_FOUND'
+        | 'ORDER_NOT_FOUND'
+        | 'PRODUCT_NOT_FOUND'
+        | 'SHIPMENT_NOT_FOUND'
+        | 'REVIEW_NOT_FOUND'
+        | 'RETURN_NOT_FOUND'
+        | 'INVOICE_NOT_ISSUED'
+        | 'METHOD_NOT_ALLOWED'
+        | 'NOT_ACCEPTABLE'
+        | 'ACTION_NOT_ALLOWED'
+        | 'ORDER_FINAL'
+        | 'ORDER_ALREADY_SHIPPED'
+        | 'CANCELLATION_PENDING'
+        | 'HOLD_EXISTS'
+        | 'HOLD_NOT_FOUND'
+        | 'REFERENCE_TAKEN'
+        | 'REFUND_EXCEEDS_CAPTURED'
+        | 'RETURN_EXCEEDS_SHIPPED'
+        | 'ORDER_NUMBER_INVALID'
+        | 'UNKNOWN_LINE'
+        | 'QUANTITY_EXCEEDS_OPEN'
+        | 'CHANGE_PENDING'
+        | 'STOCK_UNDECIDED'
+        | 'SHIPMENT_NOT_CLAIMABLE'
+        | 'CLAIM_EXISTS'
+        | 'RECEIVED_EXCEEDS_RETURN'
+        | 'RETURN_CLOSED'
+        | 'REVIEW_DECIDED'
+        | 'SHIPMENT_NOT_DISPATCHABLE'
+        | 'SHIPMENT_NOT_DELIVERABLE'
+        | 'SHIPMENT_ON_HOLD'
+        | 'STOCK_INSUFFICIENT'
+        | 'API_KEY_SHOWN'
+        | 'API_KEY_EXPIRED'
+        | 'API_KEY_EXISTS'
+        | 'VERSION_MISMATCH'
+        | 'PAYLOAD_TOO_LARGE'
+        | 'REQUEST_TIMEOUT'
+        | 'HEADERS_TOO_LARGE'
+        | 'UNSUPPORTED_MEDIA_TYPE'
+        | 'RATE_LIMITED'
+        | 'WEBHOOK_SIGNATURE_INVALID'
+        | 'OVERLOADED'
+        | 'UNAVAILABLE'
+        | 'INTERNAL';
+      readonly reason: string;
+    };
+    readonly openClaim?: {
+      readonly code:
+        | 'MALFORMED_REQUEST'
+        | 'MALFORMED_JSON'
+        | 'VALIDATION_FAILED'
+        | 'GRAPHQL_INVALID'
+        | 'GRAPHQL_TOO_COMPLEX'
+        | 'PERSISTED_QUERY_NOT_FOUND'
+        | 'PERSISTED_QUERY_REQUIRED'
+        | 'EVENTS_MISSED'
+        | 'UNKNOWN_CURRENCY'
+        | 'AMOUNT_INVALID'
+        | 'UNIT_PRICE_INVALID'
+        | 'TOTAL_MISMATCH'
+        | 'UNKNOWN_SKU'
+        | 'UNKNOWN_PROVIDER'
+        | 'LOCATION_UNKNOWN'
+        | 'STOCK_TOO_LARGE'
+        | 'IDEMPOTENCY_KEY_REQUIRED'
+        | 'IDEMPOTENCY_KEY_REUSED'
+        | 'UNAUTHENTICATED'
+        | 'FORBIDDEN'
+        | 'NOT_FOUND'
+        | 'ORDER_NOT_FOUND'
+        | 'PRODUCT_NOT_FOUND'
+        | 'SHIPMENT_NOT_FOUND'
+        | 'REVIEW_NOT_FOUND'
+        | 'RETURN_NOT_FOUND'
+        | 'INVOICE_NOT_ISSUED'
+        | 'METHOD_NOT_ALLOWED'
+        | 'NOT_ACCEPTABLE'
+        | 'ACTION_NOT_ALLOWED'
+        | 'ORDER_FINAL'
+        | 'ORDER_ALREADY_SHIPPED'
+        | 'CANCELLATION_PENDING'
+        | 'HOLD_EXISTS'
+        | 'HOLD_NOT_FOUND'
+        | 'REFERENCE_TAKEN'
+        | 'REFUND_EXCEEDS_CAPTURED'
+        | 'RETURN_EXCEEDS_SHIPPED'
+        | 'ORDER_NUMBER_INVALID'
+        | 'UNKNOWN_LINE'
+        | 'QUANTITY_EXCEEDS_OPEN'
+        | 'CHANGE_PENDING'
+        | 'STOCK_UNDECIDED'
+        | 'SHIPMENT_NOT_CLAIMABLE'
+        | 'CLAIM_EXISTS'
+        | 'RECEIVED_EXCEEDS_RETURN'
+        | 'RETURN_CLOSED'
+        | 'REVIEW_DECIDED'
+        | 'SHIPMENT_NOT_DISPATCHABLE'
+        | 'SHIPMENT_NOT_DELIVERABLE'
+        | 'SHIPMENT_ON_HOLD'
+        | 'STOCK_INSUFFICIENT'
+        | 'API_KEY_SHOWN'
+        | 'API_KEY_EXPIRED'
+        | 'API_KEY_EXISTS'
+        | 'VERSION_MISMATCH'
+        | 'PAYLOAD_TOO_LARGE'
+        | 'REQUEST_TIMEOUT'
+        | 'HEADERS_TOO_LARGE'
+        | 'UNSUPPORTED_MEDIA_TYPE'
+        | 'RATE_LIMITED'
+        | 'WEBHOOK_SIGNATURE_INVALID'
+        | 'OVERLOADED'
+        | 'UNAVAILABLE'
+        | 'INTERNAL';
+      readonly reason: string;
+    };
+    readonly receiveReturn?: {
+      readonly code:
+        | 'MALFORMED_REQUEST'
+        | 'MALFORMED_JSON'
+        | 'VALIDATION_FAILED'
+        | 'GRAPHQL_INVALID'
+        | 'GRAPHQL_TOO_COMPLEX'
+        | 'PERSISTED_QUERY_NOT_FOUND'
+        | 'PERSISTED_QUERY_REQUIRED'
+        | 'EVENTS_MISSED'
+        | 'UNKNOWN_CURRENCY'
+        | 'AMOUNT_INVALID'
+        | 'UNIT_PRICE_INVALID'
+        | 'TOTAL_MISMATCH'
+        | 'UNKNOWN_SKU'
+        | 'UNKNOWN_PROVIDER'
+        | 'LOCATION_UNKNOWN'
+        | 'STOCK_TOO_LARGE'
+        | 'IDEMPOTENCY_KEY_REQUIRED'
+        | 'IDEMPOTENCY_KEY_REUSED'
+        | 'UNAUTHENTICATED'
+        | 'FORBIDDEN'
+        | 'NOT_FOUND'
+        | 'ORDER_NOT_FOUND'
+        | 'PRODUCT_NOT_FOUND'
+        | 'SHIPMENT_NOT_FOUND'
+        | 'REVIEW_NOT_FOUND'
+        | 'RETURN_NOT_FOUND'
+        | 'INVOICE_NOT_ISSUED'
+        | 'METHOD_NOT_ALLOWED'
+        | 'NOT_ACCEPTABLE'
+        | 'ACTION_NOT_ALLOWED'
+        | 'ORDER_FINAL'
+        | 'ORDER_ALREADY_SHIPPED'
+        | 'CANCELLATION_PENDING'
+        | 'HOLD_EXISTS'
+        | 'HOLD_NOT_FOUND'
+        | 'REFERENCE_TAKEN'
+        | 'REFUND_EXCEEDS_CAPTURED'
+        | 'RETURN_EXCEEDS_SHIPPED'
+        | 'ORDER_NUMBER_INVALID'
+        | 'UNKNOWN_LINE'
+        | 'QUANTITY_EXCEEDS_OPEN'
+        | 'CHANGE_PENDING'
+        | 'STOCK_UNDECIDED'
+        | 'SHIPMENT_NOT_CLAIMABLE'
+        | 'CLAIM_EXISTS'
+        | 'RECEIVED_EXCEEDS_RETURN'
+        | 'RETURN_CLOSED'
+        | 'REVIEW_DECIDED'
+        | 'SHIPMENT_NOT_DISPATCHABLE'
+        | 'SHIPMENT_NOT_DELIVERABLE'
+        | 'SHIPMENT_ON_HOLD'
+        | 'STOCK_INSUFFICIENT'
+        | 'API_KEY_SHOWN'
+        | 'API_KEY_EXPIRED'
+        | 'API_KEY_EXISTS'
+        | 'VERSION_MISMATCH'
+        | 'PAYLOAD_TOO_LARGE'
+        | 'REQUEST_TIMEOUT'
+        | 'HEADERS_TOO_LARGE'
+        | 'UNSUPPORTED_MEDIA_TYPE'
+        | 'RATE_LIMITED'
+        | 'WEBHOOK_SIGNATURE_INVALID'
+        | 'OVERLOADED'
+        | 'UNAVAILABLE'
+        | 'INTERNAL';
+      readonly reason: string;
+    };
+    readonly release?: {
+      readonly code:
+        | 'MALFORMED_REQUEST'
+        | 'MALFORMED_JSON'
+        | 'VALIDATION_FAILED'
+        | 'GRAPHQL_INVALID'
+        | 'GRAPHQL_TOO_COMPLEX'
+        | 'PERSISTED_QUERY_NOT_FOUND'
+        | 'PERSISTED_QUERY_REQUIRED'
+        | 'EVENTS_MISSED'
+        | 'UNKNOWN_CURRENCY'
+        | 'AMOUNT_INVALID'
+        | 'UNIT_PRICE_INVALID'
+        | 'TOTAL_MISMATCH'
+        | 'UNKNOWN_SKU'
+        | 'UNKNOWN_PROVIDER'
+        | 'LOCATION_UNKNOWN'
+        | 'STOCK_TOO_LARGE'
+        | 'IDEMPOTENCY_KEY_REQUIRED'
+        | 'IDEMPOTENCY_KEY_REUSED'
+        | 'UNAUTHENTICATED'
+        | 'FORBIDDEN'
+        | 'NOT_FOUND'
+        | 'ORDER_NOT_FOUND'
+        | 'PRODUCT_NOT_FOUND'
+        | 'SHIPMENT_NOT_FOUND'
+        | 'REVIEW_NOT_FOUND'
+        | 'RETURN_NOT_FOUND'
+        | 'INVOICE_NOT_ISSUED'
+        | 'METHOD_NOT_ALLOWED'
+        | 'NOT_ACCEPTABLE'
+        | 'ACTION_NOT_ALLOWED'
+        | 'ORDER_FINAL'
+        | 'ORDER_ALREADY_SHIPPED'
+        | 'CANCELLATION_PENDING'
+        | 'HOLD_EXISTS'
+        | 'HOLD_NOT_FOUND'
+        | 'REFERENCE_TAKEN'
+        | 'REFUND_EXCEEDS_CAPTURED'
+        | 'RETURN_EXCEEDS_SHIPPED'
+        | 'ORDER_NUMBER_INVALID'
+        | 'UNKNOWN_LINE'
+        | 'QUANTITY_EXCEEDS_OPEN'
+        | 'CHANGE_PENDING'
+        | 'STOCK_UNDECIDED'
+        | 'SHIPMENT_NOT_CLAIMABLE'
+        | 'CLAIM_EXISTS'
+        | 'RECEIVED_EXCEEDS_RETURN'
+        | 'RETURN_CLOSED'
+        | 'REVIEW_DECIDED'
+        | 'SHIPMENT_NOT_DISPATCHABLE'
+        | 'SHIPMENT_NOT_DELIVERABLE'
+        | 'SHIPMENT_ON_HOLD'
+        | 'STOCK_INSUFFICIENT'
+        | 'API_KEY_SHOWN'
+        | 'API_KEY_EXPIRED'
+        | 'API_KEY_EXISTS'
+        | 'VERSION_MISMATCH'
+        | 'PAYLOAD_TOO_LARGE'
+        | 'REQUEST_TIMEOUT'
+        | 'HEADERS_TOO_LARGE'
+        | 'UNSUPPORTED_MEDIA_TYPE'
+        | 'RATE_LIMITED'
+        | 'WEBHOOK_SIGNATURE_INVALID'
+        | 'OVERLOADED'
+        | 'UNAVAILABLE'
+        | 'INTERNAL';
+      readonly reason: string;
+    };
+    readonly requestRefund?: {
+      readonly code:
+        | 'MALFORMED_REQUEST'
+        | 'MALFORMED_JSON'
+        | 'VALIDATION_FAILED'
+        | 'GRAPHQL_INVALID'
+        | 'GRAPHQL_TOO_COMPLEX'
+        | 'PERSISTED_QUERY_NOT_FOUND'
+        | 'PERSISTED_QUERY_REQUIRED'
+        | 'EVENTS_MISSED'
+        | 'UNKNOWN_CURRENCY'
+        | 'AMOUNT_INVALID'
+        | 'UNIT_PRICE_INVALID'
+        | 'TOTAL_MISMATCH'
+        | 'UNKNOWN_SKU'
+        | 'UNKNOWN_PROVIDER'
+        | 'LOCATION_UNKNOWN'
+        | 'STOCK_TOO_LARGE'
+        | 'IDEMPOTENCY_KEY_REQUIRED'
+        | 'IDEMPOTENCY_KEY_REUSED'
+        | 'UNAUTHENTICATED'
+        | 'FORBIDDEN'
+        | 'NOT_FOUND'
+        | 'ORDER_NOT_FOUND'
+        | 'PRODUCT_NOT_FOUND'
+        | 'SHIPMENT_NOT_FOUND'
+        | 'REVIEW_NOT_FOUND'
+        | 'RETURN_NOT_FOUND'
+        | 'INVOICE_NOT_ISSUED'
+        | 'METHOD_NOT_ALLOWED'
+        | 'NOT_ACCEPTABLE'
+        | 'ACTION_NOT_ALLOWED'
+        | 'ORDER_FINAL'
+        | 'ORDER_ALREADY_SHIPPED'
+        | 'CANCELLATION_PENDING'
+        | 'HOLD_EXISTS'
+        | 'HOLD_NOT_FOUND'
+        | 'REFERENCE_TAKEN'
+        | 'REFUND_EXCEEDS_CAPTURED'
+        | 'RETURN_EXCEEDS_SHIPPED'
+        | 'ORDER_NUMBER_INVALID'
+        | 'UNKNOWN_LINE'
+        | 'QUANTITY_EXCEEDS_OPEN'
+        | 'CHANGE_PENDING'
+        | 'STOCK_UNDECIDED'
+        | 'SHIPMENT_NOT_CLAIMABLE'
+        | 'CLAIM_EXISTS'
+        | 'RECEIVED_EXCEEDS_RETURN'
+        | 'RETURN_CLOSED'
+        | 'REVIEW_DECIDED'
+        | 'SHIPMENT_NOT_DISPATCHABLE'
+        | 'SHIPMENT_NOT_DELIVERABLE'
+        | 'SHIPMENT_ON_HOLD'
+        | 'STOCK_INSUFFICIENT'
+        | 'API_KEY_SHOWN'
+        | 'API_KEY_EXPIRED'
+        | 'API_KEY_EXISTS'
+        | 'VERSION_MISMATCH'
+        | 'PAYLOAD_TOO_LARGE'
+        | 'REQUEST_TIMEOUT'
+        | 'HEADERS_TOO_LARGE'
+        | 'UNSUPPORTED_MEDIA_TYPE'
+        | 'RATE_LIMITED'
+        | 'WEBHOOK_SIGNATURE_INVALID'
+        | 'OVERLOADED'
+        | 'UNAVAILABLE'
+        | 'INTERNAL';
+      readonly reason: string;
+    };
+    readonly requestReturn?: {
+      readonly code:
+        | 'MALFORMED_REQUEST'
+        | 'MALFORMED_JSON'
+        | 'VALIDATION_FAILED'
+        | 'GRAPHQL_INVALID'
+        | 'GRAPHQL_TOO_COMPLEX'
+        | 'PERSISTED_QUERY_NOT_FOUND'
+        | 'PERSISTED_QUERY_REQUIRED'
+        | 'EVENTS_MISSED'
+        | 'UNKNOWN_CURRENCY'
+        | 'AMOUNT_INVALID'
+        | 'UNIT_PRICE_INVALID'
+        | 'TOTAL_MISMATCH'
+        | 'UNKNOWN_SKU'
+        | 'UNKNOWN_PROVIDER'
+        | 'LOCATION_UNKNOWN'
+        | 'STOCK_TOO_LARGE'
+        | 'IDEMPOTENCY_KEY_REQUIRED'
+        | 'IDEMPOTENCY_KEY_REUSED'
+        | 'UNAUTHENTICATED'
+        | 'FORBIDDEN'
+        | 'NOT_FOUND'
+        | 'ORDER_NOT_FOUND'
+        | 'PRODUCT_NOT_FOUND'
+        | 'SHIPMENT_NOT_FOUND'
+        | 'REVIEW_NOT_FOUND'
+        | 'RETURN_NOT_FOUND'
+        | 'INVOICE_NOT_ISSUED'
+        | 'METHOD_NOT_ALLOWED'
+        | 'NOT_ACCEPTABLE'
+        | 'ACTION_NOT_ALLOWED'
+        | 'ORDER_FINAL'
+        | 'ORDER_ALREADY_SHIPPED'
+        | 'CANCELLATION_PENDING'
+        | 'HOLD_EXISTS'
+        | 'HOLD_NOT_FOUND'
+        | 'REFERENCE_TAKEN'
+        | 'REFUND_EXCEEDS_CAPTURED'
+        | 'RETURN_EXCEEDS_SHIPPED'
+        | 'ORDER_NUMBER_INVALID'
+        | 'UNKNOWN_LINE'
+        | 'QUANTITY_EXCEEDS_OPEN'
+        | 'CHANGE_PENDING'
+        | 'STOCK_UNDECIDED'
+        | 'SHIPMENT_NOT_CLAIMABLE'
+        | 'CLAIM_EXISTS'
+        | 'RECEIVED_EXCEEDS_RETURN'
+        | 'RETURN_CLOSED'
+        | 'REVIEW_DECIDED'
+        | 'SHIPMENT_NOT_DISPATCHABLE'
+        | 'SHIPMENT_NOT_DELIVERABLE'
+        | 'SHIPMENT_ON_HOLD'
+        | 'STOCK_INSUFFICIENT'
+        | 'API_KEY_SHOWN'
+        | 'API_KEY_EXPIRED'
+        | 'API_KEY_EXISTS'
+        | 'VERSION_MISMATCH'
+        | 'PAYLOAD_TOO_LARGE'
+        | 'REQUEST_TIMEOUT'
+        | 'HEADERS_TOO_LARGE'
+        | 'UNSUPPORTED_MEDIA_TYPE'
+        | 'RATE_LIMITED'
+        | 'WEBHOOK_SIGNATURE_INVALID'
+        | 'OVERLOADED'
+        | 'UNAVAILABLE'
+        | 'INTERNAL';
+      readonly reason: string;
+    };
+  };
+  readonly requiresReview?: boolean;
+  readonly returnStatus?: 'NONE' | 'REQUESTED' | 'RECEIVED';
+  readonly returns?: readonly {
+    /** True: nothing more is expected, whatever has come */
+    readonly closed?: boolean;
+    /** What came back, and what it is worth */
+    readonly credited?: readonly {
+      /** Decimal string in the currency of the order */
+      readonly amount: string;
+      /** Number of the item line */
+      readonly line?: number;
+      /** Pieces; absent where only money moves */
+      readonly quantity?: number;
+      /** Number of the shipping line, from 1 */
+      readonly shipping?: number;
+      /** Decimal string in the currency of the order */
+      readonly tax?: string;
+      /** True: came back without a refund */
+      readonly waived?: boolean;
+    }[];
+    /** When it is closed by itself */
+    readonly deadlineAt?: string;
+    readonly items: readonly {
+      readonly quantity: number;
+      readonly sku: string;
+    }[];
+    readonly lines?: readonly {
+      readonly line: number;
+      readonly quantity: number;
+      readonly reasonCode?: string;
+    }[];
+    readonly reason: string;
+    /** What arrived, and what was found to be missing */
+    readonly receipts?: readonly {
+      readonly condition: 'sellable' | 'damaged' | 'unchecked' | 'missing';
+      readonly disposition?: 'restock' | 'hold' | 'scrap';
+      readonly line: number;
+      readonly quantity: number;
+      readonly sku: string;
+    }[];
+    /** Every piece is accounted for, or the return is closed */
+    readonly received: boolean;
+    readonly returnId: string;
+  }[];
+  readonly reviewReasons?: readonly string[];
+  readonly shipments?: readonly {
+    /** To be captured as it left, where the payment was only authorized */
+    readonly amount?: string;
+    readonly carrier: string;
+    readonly delivered: boolean;
+    /** True: it has an invoice of its own */
+    readonly invoiced?: boolean;
+    readonly items: readonly {
+      readonly quantity: number;
+      readonly sku: string;
+    }[];
+    readonly problem?: 'lost' | 'damaged' | 'returned_to_sender';
+    readonly shipmentId: string;
+    readonly trackingNumber: string;
+  }[];
+  readonly shippingAddress?: {
+    readonly city?: string;
+    readonly company?: string;
+    readonly country?: string;
+    readonly line1?: string;
+    readonly line2?: string;
+    readonly name?: string;
+    readonly postalCode?: string;
+    readonly region?: string;
+  };
+  readonly shippingLines?: readonly {
+    /** Decimal string in the currency of the order */
+    readonly amount: string;
+    readonly name?: string;
+  }[];
+  readonly shortages?: readonly {
+    readonly available: number;
+    readonly requested: number;
+    readonly sku: string;
+  }[];
+  readonly status?: OrderStatus;
+  readonly taxLines?: readonly {
+    /** Decimal string in the currency of the order */
+    readonly amount: string;
+    readonly name?: string;
+  }[];
+  /** Decimal string in the scale of its currency */
+  readonly totalAmount?: string;
+  /** The trace that its first event belongs to (W3C trace context), as log lines and problems name it */
+  readonly traceId?: string;
+  /** RFC 3339, UTC */
+  readonly updatedAt?: string;
+  /** The ETag */
+  readonly version?: number;
+};
+
 export type OrderLine = {
   /** How many pieces may be cancelled or sent back now */
   readonly allowed: {

@@ -43,8 +43,10 @@ interface Connection {
 /** A list with more of each entry than another: read instead of that one where more is asked for. */
 export interface FullList {
   readonly operation: Operation;
-  /** What the other one has of each entry. */
+  /** Properties that the other one has of each entry. */
   readonly brief: ReadonlySet<string>;
+  /** Of each field of an entry the property that it shows. */
+  readonly properties: ReadonlyMap<string, string>;
 }
 
 const PAGE_INFO = new GraphQLObjectType({
@@ -75,8 +77,10 @@ export function connectionField(
       first: { type: GraphQLInt, defaultValue: FIRST_DEFAULT, description: `Entries, at most ${FIRST_MAX}` },
       after: { type: GraphQLString, description: 'A cursor; the entries that follow it' },
     },
-    resolve: (_source, args, context, info) =>
-      readPage(context, full && needsMore(info, full.brief) ? full.operation : operation, args),
+    resolve(_source, args, context, info) {
+      const { operation: list, fields } = listFor(operation, full, info);
+      return readPage(context, list, args, fields);
+    },
   };
 }
 
@@ -152,7 +156,12 @@ function parseCursor(after: string | null | undefined): Place {
   return { cursor, skip: Number(skip) };
 }
 
-async function readPage(context: CallContext, operation: Operation, args: ListArguments): Promise<Connection> {
+async function readPage(
+  context: CallContext,
+  operation: Operation,
+  args: ListArguments,
+  fields: readonly string[] | undefined,
+): Promise<Connection> {
   const { filter, sort, after } = args;
   const first = args.first ?? FIRST_DEFAULT;
   if (first < 1 || first > FIRST_MAX)
@@ -163,6 +172,7 @@ async function readPage(context: CallContext, operation: Operation, args: ListAr
   const { items, nextCursor } = await read<RestPage>(context, operation, {
     ...filter,
     sort,
+    fields,
     ...(takesPages && { limit, cursor: start.cursor === '' ? undefined : start.cursor }),
   });
   const shown = items.slice(start.skip, start.skip + first);
@@ -181,18 +191,35 @@ async function readPage(context: CallContext, operation: Operation, args: ListAr
   };
 }
 
-/** Whether a query wants anything of the entries beside these fields. */
-function needsMore({ fieldNodes, fragments }: GraphQLResolveInfo, brief: ReadonlySet<string>): boolean {
-  const wants = (set: SelectionSetNode | undefined, isEntry: boolean): boolean =>
-    set !== undefined &&
-    set.selections.some((selection) => {
-      if (selection.kind === Kind.FRAGMENT_SPREAD) return wants(fragments[selection.name.value]?.selectionSet, isEntry);
-      if (selection.kind === Kind.INLINE_FRAGMENT) return wants(selection.selectionSet, isEntry);
-      const name = selection.name.value;
-      if (isEntry) return !brief.has(name) && name !== '__typename';
-      return name === 'nodes' || name === 'node'
-        ? wants(selection.selectionSet, true)
-        : name === 'edges' && wants(selection.selectionSet, false);
-    });
-  return fieldNodes.some(({ selectionSet }) => wants(selectionSet, false));
+/** The names of everything that a query wants of the entries. */
+function wantedFields({ fieldNodes, fragments }: GraphQLResolveInfo): ReadonlySet<string> {
+  const wanted = new Set<string>();
+  const look = (set: SelectionSetNode | undefined, isEntry: boolean): void => {
+    for (const selection of set?.selections ?? []) {
+      if (selection.kind === Kind.FRAGMENT_SPREAD) look(fragments[selection.name.value]?.selectionSet, isEntry);
+      else if (selection.kind === Kind.INLINE_FRAGMENT) look(selection.selectionSet, isEntry);
+      else if (isEntry) wanted.add(selection.name.value);
+      else look(selection.selectionSet, selection.name.value !== 'edges');
+    }
+  };
+  for (const { selectionSet } of fieldNodes) look(selectionSet, false);
+  return wanted;
+}
+
+/** The list to read, and of the full one the fields: what is loaded beside an entry needs its id alone. */
+function listFor(
+  brief: Operation,
+  full: FullList | undefined,
+  info: GraphQLResolveInfo,
+): { readonly operation: Operation; readonly fields?: readonly string[] } {
+  if (!full) return { operation: brief };
+  const wanted = new Set(['id']);
+  for (const field of wantedFields(info)) {
+    const property = full.properties.get(field);
+    if (property !== undefined) wanted.add(property);
+  }
+  const fields = [...wanted];
+  return fields.every((property) => full.brief.has(property))
+    ? { operation: brief }
+    : { operation: full.operation, fields };
 }

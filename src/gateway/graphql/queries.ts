@@ -17,8 +17,8 @@ import {
   readByKey,
 } from './calls.ts';
 import { nameOf, type OpenApiDocument, type Operation, type Parameter, pageItem } from './document.ts';
-import { connectionField } from './lists.ts';
-import { capital, type Fields, type Types } from './types.ts';
+import { connectionField, type FullList } from './lists.ts';
+import { capital, fieldOf, type Fields, type Types } from './types.ts';
 
 /** What can be read: a field for each operation that reads, and what belongs to an object beside its own fields. */
 
@@ -47,13 +47,19 @@ const isList = (operation: Operation): boolean =>
 export class Queries {
   readonly #types: Types;
   readonly #operations: ReadonlyMap<string, Operation>;
-  /** What the brief list of orders has of each. */
-  readonly #brief: ReadonlySet<string>;
+  readonly #fullOrders: FullList | undefined;
 
   constructor(document: OpenApiDocument, operations: ReadonlyMap<string, Operation>, types: Types) {
     this.#types = types;
     this.#operations = operations;
-    this.#brief = new Set(Object.keys(document.components.schemas['OrderSummary']?.properties ?? {}));
+    const details = operations.get('listOrderDetails');
+    const propertiesOf = (schema: string): string[] =>
+      Object.keys(document.components.schemas[schema]?.properties ?? {});
+    this.#fullOrders = details && {
+      operation: details,
+      brief: new Set(propertiesOf('OrderSummary')),
+      properties: new Map(propertiesOf('Order').map((property) => [fieldOf('Order', property), property])),
+    };
   }
 
   /** The fields of `Query`. */
@@ -72,8 +78,7 @@ export class Queries {
   }
 
   #list(operation: Operation): ReturnType<typeof connectionField> {
-    const full = operation.id === 'listOrders' ? this.#operations.get('listOrderDetails') : undefined;
-    return connectionField(this.#types, operation, full && { operation: full, brief: this.#brief });
+    return connectionField(this.#types, operation, operation.id === 'listOrders' ? this.#fullOrders : undefined);
   }
 
   /** Everything that a path names, in one answer. */

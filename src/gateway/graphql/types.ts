@@ -42,6 +42,11 @@ const NO_NAMES: ReadonlySet<unknown> = new Set(['true', 'false', 'null']);
 const ENUM_MAX = 40;
 const INT32_MAX = 2 ** 31 - 1;
 
+/** The name of the field that shows a property of a type. */
+export function fieldOf(type: string, property: string): string {
+  return RENAMED[type]?.[property] ?? property;
+}
+
 export class Types {
   readonly #schemas: OpenApiDocument['components']['schemas'];
   readonly #further: (type: string, properties: readonly string[]) => Fields;
@@ -108,7 +113,7 @@ export class Types {
   #fields(shape: JsonSchema, title: string): Fields {
     return Object.fromEntries(
       Object.entries(shape.properties!).map(([key, member]): [string, Field] => {
-        const name = RENAMED[title]?.[key] ?? key;
+        const name = fieldOf(title, key);
         const type = this.output(member, `${title}${capital(name)}`);
         const required = shape.required?.includes(key) && !isNullable(member) && !WITHHELD.has(key);
         return [

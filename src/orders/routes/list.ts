@@ -16,7 +16,7 @@ import type { StoredRow } from '#orders/store.ts';
 import type { OrderFilter } from '#orders/store/filter.ts';
 import { listOrders } from '#orders/store/listing.ts';
 import { countryWord } from '#orders/terms.ts';
-import { orderView, summaryView } from '#orders/view.ts';
+import { type OrderField, orderFields, orderView, summaryView } from '#orders/view.ts';
 
 /** `GET /orders`, and `GET /orders/details`: the same orders in full. */
 export function listRoute(app: FastifyInstance, database: Database, peers: Pick<Peers, 'ordersOfDocument'>): void {
@@ -54,7 +54,7 @@ export function listRoute(app: FastifyInstance, database: Database, peers: Pick<
       page(request, (row, parked) => summaryView(row, row.updatedAt, parked)),
   );
 
-  app.get<{ Querystring: Static<typeof schemas.ListQuery> }>(
+  app.get<{ Querystring: Static<typeof schemas.DetailsQuery> }>(
     '/orders/details',
     {
       config: { permission: 'orders:read', ofCustomer: 'filtered', refusals: ['ORDER_NUMBER_INVALID'] },
@@ -62,12 +62,18 @@ export function listRoute(app: FastifyInstance, database: Database, peers: Pick<
         operationId: 'listOrderDetails',
         tags: ['orders'],
         summary: 'List orders in full, found as in the list of orders',
-        querystring: schemas.ListQuery,
+        querystring: schemas.DetailsQuery,
         response: { 200: answer('A page of orders, each as it is shown by itself', schemas.OrderDetailsPage) },
       },
     },
-    (request): Promise<View<typeof schemas.OrderDetailsPage>> =>
-      page(request, (row, parked) => orderView(row, row.updatedAt, parked)),
+    (request): Promise<View<typeof schemas.OrderDetailsPage>> => {
+      const { fields } = request.query;
+      return page(request, (row, parked) =>
+        fields
+          ? orderFields(row, row.updatedAt, parked, fields as readonly OrderField[])
+          : orderView(row, row.updatedAt, parked),
+      );
+    },
   );
 }
 

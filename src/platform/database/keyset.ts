@@ -41,7 +41,8 @@ export function keysetQuery(page: Keyset): { text: string; values: unknown[] } {
   const bind = (value: unknown): string => `$${values.push(value)}`;
   const asked = wanted.filter((one) => one.values !== undefined);
   const [first] = asked;
-  const merged = first !== undefined && first.values!.length > 1;
+  // Of a value of the key itself there is one row at most.
+  const merged = first !== undefined && first.values!.length > 1 && first.column !== key;
   const source = merged ? `unnest(${bind(first.values)}::${first.type}[]) as w(value)` : '';
   const where = asked.map((one) => {
     if (merged && one === first) return `t.${one.column} = w.value`;
@@ -58,8 +59,9 @@ export function keysetQuery(page: Keyset): { text: string; values: unknown[] } {
   };
 }
 
-/** The rows of a page. Planned each time, because what is wanted decides by which index it is read. */
+/** The rows of a page. Planned each time, because what is wanted decides by which index it is read, unless that is the key's. */
 export function readKeyset<Row extends Record<string, unknown>>(database: Database, page: Keyset): Promise<Row[]> {
   const { text, values } = keysetQuery(page);
-  return database.queryOnce<Row>(text, values);
+  const byKey = page.wanted.find((one) => one.values !== undefined)?.column === page.key;
+  return byKey ? database.query<Row>(text, values) : database.queryOnce<Row>(text, values);
 }
