@@ -109,6 +109,43 @@ describe('olms docs', () => {
     );
   });
 
+  test.each([
+    [
+      'a field that is gone',
+      /^type PageInfo \{$/m,
+      'type PageInfo {\n  total: Int',
+      'Field PageInfo.total was removed',
+    ],
+    [
+      'a field with another type',
+      /^ {2}hasNextPage: Boolean!$/m,
+      '  hasNextPage: String!',
+      'PageInfo.hasNextPage changed type',
+    ],
+    [
+      'an argument that must be given now',
+      /^ {4}idempotencyKey: String!\n {4}input: PlaceOrderInput!$/m,
+      '    input: PlaceOrderInput!',
+      'idempotencyKey',
+    ],
+    ['a value that is gone', /^enum OrdersSort \{$/m, 'enum OrdersSort {\n  NUMBER_ASC', 'NUMBER_ASC'],
+    ['a type that is gone', /$/, '\ntype Gone {\n  id: ID\n}\n', 'Gone was removed'],
+  ] as const)('refuses to break the GraphQL schema by %s', (_what, now, before, says) => {
+    const schema = files.get('docs/api/schema.graphql')!;
+    expect(schema).toMatch(now);
+    put('docs/api/schema.graphql', schema.replace(now, before));
+    commit('a schema that the code breaks');
+    expect(refusal({})).toContain(says);
+    expect(refusal({ check: true })).toContain('only grows');
+  });
+  test('lets the GraphQL schema grow', () => {
+    const schema = files.get('docs/api/schema.graphql')!;
+    put('docs/api/schema.graphql', schema.replace(/^ {2}hasPreviousPage: Boolean!$/m, ''));
+    commit('before the field');
+    docs({});
+    expect(readFileSync(join(root, 'docs/api/schema.graphql'), 'utf8')).toBe(schema);
+  });
+
   // The code cannot be spoiled from here, so the other side is: a published schema that the code breaks.
   const broken: Readonly<Record<string, [publish: () => void, says: string]>> = {
     'a field that is gone': [

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { asyncApi, EVENT_TYPES, eventSchema } from '#platform/http/description/asyncapi.ts';
 import { clientFiles } from './client.ts';
 import { incompatibilities, isWidening } from './compatibility.ts';
-import { graphqlSchema, SCHEMA_FILE } from './graphql.ts';
+import { brokenSchema, graphqlSchema, SCHEMA_FILE } from './graphql.ts';
 import { type Json, type JsonObject, jsonText, sorted } from './json.ts';
 import { lifecycleDocument } from './lifecycle.ts';
 import { packageVersion } from '#system/version.ts';
@@ -19,7 +19,7 @@ import { configurationDocument, errorsDocument } from './tables.ts';
 
 /**
  * `olms docs`: writes every document that the code itself knows best, and refuses where a published event
- * schema would change in a way its readers could not follow.
+ * schema or the GraphQL schema would change in a way its readers could not follow.
  */
 
 export interface DocsOptions {
@@ -124,8 +124,28 @@ export async function docs(options: DocsOptions): Promise<void> {
   update(options, await generatedFiles(), ROOT);
 }
 
+/** The GraphQL schema published so far: that of a commit, or, where there is no repository, the one on disk. */
+function publishedGraph(root: string, base: string): string | undefined {
+  try {
+    return execFileSync('git', ['show', `${base}:./${SCHEMA_FILE}`], {
+      cwd: root,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+      maxBuffer: 2 ** 26,
+    });
+  } catch {
+    const file = join(root, SCHEMA_FILE);
+    return existsSync(join(root, '.git')) || !existsSync(file) ? undefined : readFileSync(file, 'utf8');
+  }
+}
+
 /** Writes the generated files to a checkout, or compares them with it. */
 export function update(options: DocsOptions, files: ReadonlyMap<string, string>, root: string): void {
+  const lost = brokenSchema(publishedGraph(root, options.base ?? 'HEAD'), files.get(SCHEMA_FILE));
+  if (lost.length > 0)
+    throw new DocsError(
+      `The published GraphQL schema only grows. Add a field or a type beside the old one instead:\n  ${lost.join('\n  ')}`,
+    );
   const broken = brokenPromises(publishedSchemas(root, options.base ?? 'HEAD'), files);
   if (broken.length > 0) {
     throw new DocsError(
