@@ -384,24 +384,4 @@ export const OrderView = Type.Object(
 );
 
 export const OrderPage = PageOf(OrderSummary);
-export const OrderDetailsPage = PageOf(
-  Type.Partial(Type.Object(OrderView.properties), {
-    title: 'OrderDetails',
-    description: 'An order as it is shown by itself, or the fields of it that were asked for',
-  }),
-);
 export const EventPage = PageOf(Type.Object(CloudEvent.properties, { title: 'CloudEvent' }));
-
-/** The same for orders in full, or some fields of them. */
-export const DetailsQuery = Type.Object(
-  {
-    ...ListQuery.properties,
-    fields: Type.Optional(
-      Several(
-        Type.String({ enum: Object.keys(OrderView.properties) }),
-        'Only these fields of each; those that are not asked for cost nothing',
-      ),
-    ),
-  },
-  strict,
-);

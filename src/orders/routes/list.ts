@@ -11,6 +11,7 @@ import { limitOf, type View } from '#platform/http/schemas.ts';
 import { idsOf } from '#platform/http/several.ts';
 import { fromMs, toMs } from '#platform/http/times.ts';
 import { type ParkedOfOrder, parkedOf } from '#orders/parked.ts';
+import { DetailsQuery, OrderDetailsPage } from '#orders/details-schemas.ts';
 import * as schemas from '#orders/schemas.ts';
 import type { StoredRow } from '#orders/store.ts';
 import type { OrderFilter } from '#orders/store/filter.ts';
@@ -54,7 +55,7 @@ export function listRoute(app: FastifyInstance, database: Database, peers: Pick<
       page(request, (row, parked) => summaryView(row, row.updatedAt, parked)),
   );
 
-  app.get<{ Querystring: Static<typeof schemas.DetailsQuery> }>(
+  app.get<{ Querystring: Static<typeof DetailsQuery> }>(
     '/orders/details',
     {
       config: { permission: 'orders:read', ofCustomer: 'filtered', refusals: ['ORDER_NUMBER_INVALID'] },
@@ -62,11 +63,11 @@ export function listRoute(app: FastifyInstance, database: Database, peers: Pick<
         operationId: 'listOrderDetails',
         tags: ['orders'],
         summary: 'List orders in full, found as in the list of orders',
-        querystring: schemas.DetailsQuery,
-        response: { 200: answer('A page of orders, each as it is shown by itself', schemas.OrderDetailsPage) },
+        querystring: DetailsQuery,
+        response: { 200: answer('A page of orders, each as it is shown by itself', OrderDetailsPage) },
       },
     },
-    (request): Promise<View<typeof schemas.OrderDetailsPage>> => {
+    (request): Promise<View<typeof OrderDetailsPage>> => {
       const { fields } = request.query;
       return page(request, (row, parked) =>
         fields
