@@ -1,12 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import {
-  execute,
-  type ExecutionArgs,
-  type ExecutionResult,
-  GraphQLError,
-  type GraphQLSchema,
-  subscribe,
-} from 'graphql';
+import { type ExecutionArgs, type ExecutionResult, GraphQLError, type GraphQLSchema, subscribe } from 'graphql';
 import {
   createHandler,
   type Handler,
@@ -28,6 +21,7 @@ import { type CallContext, errorOf } from './calls.ts';
 import { ChangeQueue } from './change-queue.ts';
 import type { OpenApiDocument } from './document.ts';
 import { formatted } from './errors.ts';
+import { execute } from './execute.ts';
 import { PersistedQueries } from './persisted.ts';
 import { type GraphqlRequest, InvalidDocument, Preparation, type PrepareOptions } from './prepare.ts';
 import { schemaOf } from './schema.ts';
@@ -176,6 +170,7 @@ export function graphqlRoutes(app: FastifyInstance, options: GraphqlOptions): vo
         operationName: request.operationName ?? null,
         variableValues: request.variables ?? {},
         contextValue,
+        hideSuggestions: !options.introspection,
         kind: operation.operation,
         cost,
       };

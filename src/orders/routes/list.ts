@@ -25,12 +25,13 @@ export function listRoute(app: FastifyInstance, database: Database, peers: Pick<
   const page = async <Item>(
     { query, principal }: FastifyRequest<{ Querystring: Static<typeof schemas.ListQuery> }>,
     view: (row: StoredRow, parked: readonly ParkedOfOrder[] | undefined) => Item,
+    showsParked = true,
   ): Promise<Page<Item>> => {
     const filter = ofCustomer(filterOf(query), principal.customer);
     if (!filter) return { items: [], nextCursor: null };
     const rows = await listOrders(database, { ...filter, limit: filter.limit + 1 }, peers);
     const ids = rows.map(({ id }) => id);
-    const parked = ids.length === 0 ? undefined : await parkedOf(database, ids);
+    const parked = ids.length > 0 && showsParked ? await parkedOf(database, ids) : undefined;
     return pageOf(
       rows,
       filter.limit,
@@ -69,10 +70,11 @@ export function listRoute(app: FastifyInstance, database: Database, peers: Pick<
     },
     (request): Promise<View<typeof OrderDetailsPage>> => {
       const { fields } = request.query;
-      return page(request, (row, parked) =>
-        fields
-          ? orderFields(row, row.updatedAt, parked, fields as readonly OrderField[])
-          : orderView(row, row.updatedAt, parked),
+      if (!fields) return page(request, (row, parked) => orderView(row, row.updatedAt, parked));
+      return page(
+        request,
+        (row, parked) => orderFields(row, row.updatedAt, parked, fields as readonly OrderField[]),
+        fields.some((field) => field === 'parked' || field === 'allowedActions'),
       );
     },
   );
