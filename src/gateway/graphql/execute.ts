@@ -9,7 +9,7 @@ import {
   getDirectiveValues,
   getOperationAST,
   getVariableValues,
-  GraphQLError,
+  type GraphQLError,
   type GraphQLField,
   GraphQLIncludeDirective,
   GraphQLList,
