@@ -1,3 +1,4 @@
+import { search, SEARCH_TARGET_MS } from './search-section.ts';
 import { cpus, totalmem } from 'node:os';
 import { type Ceilings, measureCeilings, startCeilingServer } from './ceilings.ts';
 import { cluster } from './cluster-section.ts';
@@ -23,7 +24,7 @@ interface Line {
   readonly met: boolean | undefined;
 }
 
-const SECTIONS = ['intake', 'life', 'wait', 'seen', 'graphql', 'level', 'million'] as const;
+const SECTIONS = ['intake', 'life', 'wait', 'seen', 'graphql', 'level', 'million', 'search'] as const;
 /** Of these each figure stands beside a ceiling. */
 const WITH_CEILINGS: readonly string[] = ['intake', 'life', 'wait'];
 
@@ -53,6 +54,7 @@ async function chosenLines(context: BenchContext, only: string | undefined): Pro
   if (chosen.includes('graphql')) lines.push(...(await graphLines(context)));
   if (chosen.includes('level')) lines.push(...(await levelLines(context)));
   if (chosen.includes('million')) lines.push(...(await millionLines(context)));
+  if (chosen.includes('search')) lines.push(...(await searchLines(context)));
   return lines;
 }
 
@@ -243,6 +245,17 @@ async function millionLines(context: BenchContext): Promise<Line[]> {
       met: list.p95Ms < 20 && list.index !== 'NONE',
     })),
   ];
+}
+
+async function searchLines(context: BenchContext): Promise<Line[]> {
+  const { orders, figures } = await search(context);
+  return figures.map(({ what, p50Ms, p95Ms }) => ({
+    what: `GET /orders?text= by ${what}, of ${orders.toLocaleString('en-US')} orders`,
+    figure: `p95 ${p95Ms.toFixed(1)} ms, p50 ${p50Ms.toFixed(1)} ms`,
+    ceiling: '',
+    target: `< ${SEARCH_TARGET_MS} ms`,
+    met: p95Ms < SEARCH_TARGET_MS,
+  }));
 }
 
 async function clusterLines(context: BenchContext): Promise<Line[]> {
