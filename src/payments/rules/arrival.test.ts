@@ -89,12 +89,19 @@ class Arriving {
   /** Nothing arrives any more; what is open is asked for. */
   end(): object {
     for (let asked = 0; this.#isOpen; asked++) {
-      expect(asked).toBeLessThan(QUESTIONS_MAX);
+      if (asked === QUESTIONS_MAX) throw new Error(`It is still open after ${asked} questions`);
       this.ask();
     }
     const { status, authorized, captured, refunded, voided, operations } = this.story.payment;
     const outcomes = operations.map(({ kind, amount, key, state, reason, action, nextAttemptAt, calls }) => ({
-      ...{ kind, amount, key, state, reason, action, nextAttemptAt, calls },
+      kind,
+      amount,
+      key,
+      state,
+      reason,
+      action,
+      nextAttemptAt,
+      calls,
     }));
     return { status, authorized, captured, refunded, voided, outcomes, events: this.events };
   }
