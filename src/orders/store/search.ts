@@ -123,7 +123,11 @@ function soughtWord(word: string, skus: readonly string[]): Sought {
 
 /** What each word of a text seeks, with the articles that are called so. */
 async function soughtOf({ database, peers }: SearchedBy, words: readonly string[], text: string): Promise<Sought[]> {
-  const different = [...new Set(words)];
+  // What begins another word is found with it.
+  const begins = (word: string, other: string): boolean => other !== word && other.startsWith(word);
+  const different = [...new Set(words)].filter(
+    (word) => word.length < PREFIX_MIN || !words.some((other) => begins(word, other)),
+  );
   if (different.length === 0) return [];
   const binds = new Binds();
   const parts = different.map((word, place) => {
