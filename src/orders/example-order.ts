@@ -4,6 +4,7 @@ export const EXAMPLE_ID = '0192f0c1-2a3b-7c4d-8e5f-0123456789ab';
 
 export const EXAMPLE_ORDER = {
   id: EXAMPLE_ID,
+  number: 'K7M4-92QX-F',
   status: 'READY_FOR_SHIPMENT',
   paymentStatus: 'CAPTURED',
   fulfillmentStatus: 'SCHEDULED',

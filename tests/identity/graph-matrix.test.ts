@@ -65,7 +65,8 @@ const capital = (name: string): string => name.charAt(0).toUpperCase() + name.sl
 function valueOf(type: GraphQLInputType): string {
   if (isNonNullType(type)) return valueOf(type.ofType);
   if (isListType(type)) return '[]';
-  if (isEnumType(type)) return type.getValues()[0]!.name;
+  // Many orders at once need what their command needs as well: one that all may give who may do that.
+  if (isEnumType(type)) return type.getValue('hold')?.name ?? type.getValues()[0]!.name;
   if (isInputObjectType(type)) {
     const needed = Object.values(type.getFields()).filter(isRequiredInputField);
     return `{ ${needed.map(({ name, type: of }) => `${name}: ${valueOf(of)}`).join(', ')} }`;
