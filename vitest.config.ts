@@ -42,8 +42,6 @@ const common = {
   maxConcurrency: 20,
   testTimeout: 60_000,
   hookTimeout: 90_000,
-  // What other services make of an order is awaited, not met.
-  expect: { poll: { timeout: 30_000, interval: 20 } },
 } as const;
 
 export default defineConfig({

@@ -7,6 +7,7 @@ import { Api } from '#tests/support/api.ts';
 import { freePort } from '#tests/support/ports.ts';
 import { DEFAULT_ENV } from '#tests/support/system.ts';
 import { until } from '#tests/support/until.ts';
+import { untilLike } from '#tests/support/until-like.ts';
 import { isAlive } from '#platform/database/embedded/process-identity.ts';
 
 /** `olms cluster` as a person uses it: started, interrupted, killed, started again. */
@@ -97,7 +98,7 @@ test('a cluster heals, dies with its launcher, continues with its data, and stop
 
   const again = await start(port);
   expect(await again.api.order(id)).toMatchObject({ id, status: 'COMPLETED' });
-  await expect.poll(() => again.api.stock(sku)).toMatchObject({ onHand: 3, reserved: 0 });
+  await untilLike(() => again.api.stock(sku), { onHand: 3, reserved: 0 });
   const third = await again.api.placeOrder({ sku });
   await again.api.untilStatus(third.id, 'COMPLETED', 30_000);
   await again.api.close();

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { orderBody } from '#tests/support/api.ts';
 import { useSystem } from '#tests/support/system.ts';
 import { until } from '#tests/support/until.ts';
+import { untilLike } from '#tests/support/until-like.ts';
 import type { Problem } from '#tests/support/views.ts';
 
 /** Who may call what: no key 401, a key without the right 403, and nothing happens. */
@@ -103,7 +104,7 @@ describe('a caller', () => {
     });
     expect(adjusted.status).toBe(403);
     expect((await reader.call('PUT', `/products/${sku}`, { body: { name: 'mine' } })).status).toBe(403);
-    await expect.poll(() => api.stock(sku)).toMatchObject({ onHand: 1 });
+    await untilLike(() => api.stock(sku), { onHand: 1 });
   });
 
   test('whose key is revoked is out, at the latest after the time a key is remembered', async () => {

@@ -3,6 +3,7 @@ import { expectSoundLog, typesOf } from '#tests/support/events.ts';
 import { expectChargedOnce } from '#tests/support/money.ts';
 import { useSystem } from '#tests/support/system.ts';
 import { until } from '#tests/support/until.ts';
+import { untilLike } from '#tests/support/until-like.ts';
 
 /** A buyer who is willing to wait gets the next stock, first come first served. */
 
@@ -28,8 +29,8 @@ test('an order that may wait is BACKORDERED, takes nothing, and is filled by an 
     shortages: [{ sku, requested: 3, available: 1 }],
     allocations: [],
   });
-  await expect.poll(() => api.stock(sku)).toMatchObject({ onHand: 1, reserved: 0 });
-  await expect.poll(() => api.stock(other)).toMatchObject({ onHand: 10, reserved: 0 });
+  await untilLike(() => api.stock(sku), { onHand: 1, reserved: 0 });
+  await untilLike(() => api.stock(other), { onHand: 10, reserved: 0 });
   expect(await provider.of(id)).toEqual([]);
   await api.untilNotified(id, 'OrderBackordered');
 
@@ -42,8 +43,8 @@ test('an order that may wait is BACKORDERED, takes nothing, and is filled by an 
   await expectChargedOnce(system, id);
   await untilOffTheBooks(sku);
   await untilOffTheBooks(other);
-  await expect.poll(() => api.stock(sku)).toMatchObject({ onHand: 0, reserved: 0 });
-  await expect.poll(() => api.stock(other)).toMatchObject({ onHand: 8, reserved: 0 });
+  await untilLike(() => api.stock(sku), { onHand: 0, reserved: 0 });
+  await untilLike(() => api.stock(other), { onHand: 8, reserved: 0 });
   const events = await api.events(id);
   expectSoundLog(id, events);
   expect(typesOf(events, 'inventory')).toEqual(['StockBackordered', 'StockReserved', 'StockShipped']);
@@ -64,7 +65,7 @@ test('who came first is served first', async () => {
   const rest = await Promise.all(ids.slice(2).map((id) => api.order(id)));
   expect(rest.map(({ status }) => status)).toEqual(['BACKORDERED', 'BACKORDERED', 'BACKORDERED']);
   await untilOffTheBooks(sku);
-  await expect.poll(() => api.stock(sku)).toMatchObject({ onHand: 1, reserved: 0 });
+  await untilLike(() => api.stock(sku), { onHand: 1, reserved: 0 });
 });
 
 test('a cancelled order gives its stock to the one that waits', async () => {
@@ -77,7 +78,7 @@ test('a cancelled order gives its stock to the one that waits', async () => {
   await api.cancel(holder.id);
   await api.untilStatus(waiting.id, 'COMPLETED');
   await untilOffTheBooks(sku);
-  await expect.poll(() => api.stock(sku)).toMatchObject({ onHand: 0, reserved: 0 });
+  await untilLike(() => api.stock(sku), { onHand: 0, reserved: 0 });
 });
 
 test('a count to a higher number fills the waiting too', async () => {
@@ -88,5 +89,5 @@ test('a count to a higher number fills the waiting too', async () => {
   await api.adjustStock(sku, { onHand: 4, location: 'north' });
   await api.untilStatus(id, 'COMPLETED');
   await untilOffTheBooks(sku);
-  await expect.poll(() => api.stock(sku)).toMatchObject({ onHand: 0, reserved: 0 });
+  await untilLike(() => api.stock(sku), { onHand: 0, reserved: 0 });
 });

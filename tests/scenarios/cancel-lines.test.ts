@@ -4,6 +4,7 @@ import { expectSoundLog, typesOf } from '#tests/support/events.ts';
 import { expectBooksAgree, settledPayment } from '#tests/support/money.ts';
 import { useSystem } from '#tests/support/system.ts';
 import { until } from '#tests/support/until.ts';
+import { untilLike } from '#tests/support/until-like.ts';
 import type { Order } from '#tests/support/views.ts';
 
 /** Pieces of an order are cancelled: what has not left goes back to its shelf, and what was paid for it to the customer. */
@@ -38,7 +39,7 @@ async function twoParcels(): Promise<{ order: Order; east: string; west: string;
 
 async function expectShelf(sku: string, onHand: number): Promise<void> {
   await until(`nothing of ${sku} to be reserved`, async () => (await system.api.stock(sku)).reserved === 0);
-  await expect.poll(() => system.api.stock(sku)).toMatchObject({ onHand, reserved: 0 });
+  await untilLike(() => system.api.stock(sku), { onHand, reserved: 0 });
 }
 
 describe('before the warehouse has the order', () => {

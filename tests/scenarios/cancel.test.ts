@@ -4,6 +4,7 @@ import { units } from '#tests/support/amounts.ts';
 import { expectNoMoneyHeld } from '#tests/support/money.ts';
 import { useSystem } from '#tests/support/system.ts';
 import { until } from '#tests/support/until.ts';
+import { untilLike } from '#tests/support/until-like.ts';
 import type { Order } from '#tests/support/views.ts';
 
 /** An order is cancelled at every point of its life; before shipment its stock and money come back exactly once. */
@@ -19,7 +20,7 @@ async function expectUndone(orderId: string, sku: string, onHand: number): Promi
     return emitted.includes('StockReserved') ? emitted.includes('StockReleased') : emitted.includes('StockBackordered');
   });
   await until(`the stock of ${sku} to be free`, async () => (await api.stock(sku)).reserved === 0);
-  await expect.poll(() => api.stock(sku)).toMatchObject({ onHand, reserved: 0, available: onHand });
+  await untilLike(() => api.stock(sku), { onHand, reserved: 0, available: onHand });
   await expectNoMoneyHeld(system, orderId);
   const events = await api.events(orderId);
   expectSoundLog(orderId, events);
@@ -218,7 +219,7 @@ describe('cancelling too late', () => {
         expect(order.cancellation).toBeUndefined();
         await api.deliver(shipment.id);
         await api.untilStatus(id, 'COMPLETED');
-        await expect.poll(() => api.stock(sku)).toMatchObject({ onHand: 0, reserved: 0 });
+        await untilLike(() => api.stock(sku), { onHand: 0, reserved: 0 });
       }
       expectSoundLog(id, await api.events(id));
     }

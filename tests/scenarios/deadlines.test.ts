@@ -3,6 +3,7 @@ import { expectSoundLog, typesOf } from '#tests/support/events.ts';
 import { expectNoMoneyHeld } from '#tests/support/money.ts';
 import { useSystem } from '#tests/support/system.ts';
 import { until } from '#tests/support/until.ts';
+import { untilLike } from '#tests/support/until-like.ts';
 
 /** Everything that waits has an end: by itself before the money is taken, by an operator after it. */
 
@@ -29,7 +30,7 @@ describe('a deadline that passes', () => {
     const ended = await api.untilStatus(id, 'CANCELLED');
     expect(ended.endReason).toBe('no stock arrived in time');
     await api.adjustStock(sku, { onHand: 1 });
-    await expect.poll(() => api.stock(sku)).toMatchObject({ onHand: 1, reserved: 0 });
+    await untilLike(() => api.stock(sku), { onHand: 1, reserved: 0 });
     expect((await api.events(id)).at(-1)!.type).toBe('OrderCancelled');
   });
 
@@ -75,7 +76,7 @@ describe('a deadline that passes', () => {
     await api.untilStatus(cancelling.id, 'CANCELLED');
     await expectNoMoneyHeld(system, cancelling.id);
     await until('the stock to balance', async () => (await api.stock(sku)).reserved === 0);
-    await expect.poll(() => api.stock(sku)).toMatchObject({ onHand: 3, reserved: 0 });
+    await untilLike(() => api.stock(sku), { onHand: 3, reserved: 0 });
     const events = await api.events(shipping.id);
     expectSoundLog(shipping.id, events);
     expect(typesOf(events, 'orders').filter((type) => type === 'OrderOverdue')).toHaveLength(2);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { useSystem } from '#tests/support/system.ts';
 import { until } from '#tests/support/until.ts';
+import { untilLike } from '#tests/support/until-like.ts';
 
 /** First come, first served for each product: nobody overtakes a buyer who waits, however little they want. */
 
@@ -30,7 +31,7 @@ describe('an order for four that waits', () => {
     await api.untilStatus(first, 'COMPLETED');
     for (const [index, id] of small.entries()) await api.untilStatus(id, index % 2 === 0 ? 'REJECTED' : 'BACKORDERED');
     await until('the goods to be off the books', async () => (await api.stock(sku)).reserved === 0);
-    await expect.poll(() => api.stock(sku)).toMatchObject({ onHand: 0, available: 0, waiting: 3 });
+    await untilLike(() => api.stock(sku), { onHand: 0, available: 0, waiting: 3 });
     await api.adjustStock(sku, { delta: 2 });
     await api.untilStatus(small[1]!, 'COMPLETED');
     await api.untilStatus(small[3]!, 'COMPLETED');

@@ -5,6 +5,7 @@ import { typesOf } from '#tests/support/events.ts';
 import { expectChargedOnce } from '#tests/support/money.ts';
 import { useSystem } from '#tests/support/system.ts';
 import { until } from '#tests/support/until.ts';
+import { untilLike } from '#tests/support/until-like.ts';
 import type { Order, Problem, Product } from '#tests/support/views.ts';
 
 /** A caller who does not know whether a request arrived repeats it, and nothing happens twice. */
@@ -338,7 +339,7 @@ describe('a change beside the orders', () => {
     const sku = await api.product(10);
     const key = randomUUID();
     await Promise.all(Array.from({ length: 10 }, () => api.adjustStock(sku, { delta: 5 }, key)));
-    await expect.poll(() => api.stock(sku)).toMatchObject({ onHand: 15 });
+    await untilLike(() => api.stock(sku), { onHand: 15 });
   });
 
   test('(that makes a key) under a key is made and shown once, works, and is tied to its body', async () => {

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { expectSoundLog, typesOf } from '#tests/support/events.ts';
 import { useSystem } from '#tests/support/system.ts';
 import { until } from '#tests/support/until.ts';
+import { untilLike } from '#tests/support/until-like.ts';
 
 /** Orders of another system, by way of `POST /orders/imports`. */
 
@@ -280,7 +281,7 @@ describe('an open order', () => {
     await api.untilNotified(id, 'OrderCompleted');
     const heard = (await api.notifications(id)).map(({ eventType }) => eventType);
     expect(new Set(heard)).toEqual(new Set(['OrderShipped', 'OrderCompleted']));
-    await expect.poll(() => api.stock(sku)).toMatchObject({ onHand: 8, reserved: 0 });
+    await untilLike(() => api.stock(sku), { onHand: 8, reserved: 0 });
     expectSoundLog(id, await api.events(id));
   });
 

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { expectSoundLog, typesOf } from '#tests/support/events.ts';
 import { useSystem } from '#tests/support/system.ts';
 import { until } from '#tests/support/until.ts';
+import { untilLike } from '#tests/support/until-like.ts';
 
 /** All lines or none: an order that cannot be met whole takes nothing and costs nothing. */
 
@@ -21,7 +22,7 @@ describe('an order for more than there is', () => {
     });
     expect(rejected.endReason).toBeDefined();
     expect(rejected.allowedActions).toEqual([]);
-    await expect.poll(() => api.stock(sku)).toMatchObject({ onHand: 2, reserved: 0, available: 2 });
+    await untilLike(() => api.stock(sku), { onHand: 2, reserved: 0, available: 2 });
     expect(await api.payment(order.id)).toBeUndefined();
     expect(await provider.of(order.id)).toEqual([]);
     expect(await api.shipments(order.id)).toEqual([]);
@@ -54,7 +55,7 @@ describe('an order for more than there is', () => {
       [short, 4],
       [none, 0],
     ] as const) {
-      await expect.poll(() => api.stock(sku)).toMatchObject({ onHand, reserved: 0, available: onHand });
+      await untilLike(() => api.stock(sku), { onHand, reserved: 0, available: onHand });
     }
   });
 
@@ -67,7 +68,7 @@ describe('an order for more than there is', () => {
     await api.untilStatus(tooMuch.id, 'REJECTED');
     await api.untilStatus(enough.id, 'COMPLETED');
     await api.untilStatus(late.id, 'REJECTED');
-    await expect.poll(() => api.stock(sku)).toMatchObject({ onHand: 0, reserved: 0, available: 0 });
+    await untilLike(() => api.stock(sku), { onHand: 0, reserved: 0, available: 0 });
   });
 
   test('is met after a refused card has given the stock back', async () => {
@@ -93,11 +94,11 @@ describe('a stock adjustment', () => {
     });
     expect(refused.status).toBe(409);
     expect(refused.body.code).toBe('STOCK_INSUFFICIENT');
-    await expect.poll(() => api.stock(sku)).toMatchObject({ onHand: 5, reserved: 4, available: 1 });
+    await untilLike(() => api.stock(sku), { onHand: 5, reserved: 4, available: 1 });
     await api.adjustStock(sku, { delta: -1 });
-    await expect.poll(() => api.stock(sku)).toMatchObject({ onHand: 4, reserved: 4, available: 0 });
+    await untilLike(() => api.stock(sku), { onHand: 4, reserved: 4, available: 0 });
     await api.adjustStock(sku, { onHand: 9 });
-    await expect.poll(() => api.stock(sku)).toMatchObject({ onHand: 9, reserved: 4, available: 5 });
+    await untilLike(() => api.stock(sku), { onHand: 9, reserved: 4, available: 5 });
   });
 
   test('is made once however often its key is sent, also at the same time', async () => {
@@ -109,7 +110,7 @@ describe('a stock adjustment', () => {
     expect(answers.map((answer) => answer.status)).toEqual(Array.from({ length: 20 }, () => 201));
     expect(new Set(answers.map((answer) => answer.text)).size).toBe(1);
     expect((await send()).text).toBe(answers[0]!.text);
-    await expect.poll(() => api.stock(sku)).toMatchObject({ onHand: 7 });
+    await untilLike(() => api.stock(sku), { onHand: 7 });
     const other = await api.call<{ code: string }>('POST', '/stock/adjustments', {
       body: { sku, delta: 8, reason: 'delivery' },
       key: `k-${sku}`,

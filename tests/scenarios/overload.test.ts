@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { orderBody } from '#tests/support/api.ts';
 import { useSystem } from '#tests/support/system.ts';
 import { until } from '#tests/support/until.ts';
+import { untilLike } from '#tests/support/until-like.ts';
 import type { Order, Problem } from '#tests/support/views.ts';
 
 /** More orders than can be taken: refused early with 503, and what is refused has left no trace. */
@@ -42,7 +43,7 @@ test('orders beyond the queue are refused with 503 and Retry-After, nothing half
   // Exactly what was acknowledged exists.
   expect((await found()).sort()).toEqual(taken.map(({ answer }) => answer.body.id).sort());
   await Promise.all(taken.map(({ answer }) => api.untilStatus(answer.body.id, 'COMPLETED', 60_000)));
-  await expect.poll(() => api.stock(sku)).toMatchObject({ onHand: 100_000 - taken.length, reserved: 0 });
+  await untilLike(() => api.stock(sku), { onHand: 100_000 - taken.length, reserved: 0 });
 
   // The same requests under the same keys, as Retry-After asks: each becomes one order.
   for (let left = refused.map(({ request }) => request); left.length > 0;) {

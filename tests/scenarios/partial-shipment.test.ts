@@ -3,6 +3,7 @@ import { expectSoundLog, typesOf } from '#tests/support/events.ts';
 import { expectChargedOnce } from '#tests/support/money.ts';
 import { useSystem } from '#tests/support/system.ts';
 import { until } from '#tests/support/until.ts';
+import { untilLike } from '#tests/support/until-like.ts';
 
 /** Goods that lie at two places travel in two parcels. */
 
@@ -39,8 +40,8 @@ test('an order from two locations is PARTIALLY_SHIPPED, then SHIPPED, and COMPLE
   const refused = await api.cancel(id);
   expect([refused.status, refused.body.code]).toEqual([409, 'ORDER_ALREADY_SHIPPED']);
   await until('the parcel to be off the books', async () => (await api.stock(a)).onHand === 1);
-  await expect.poll(() => api.stock(a)).toMatchObject({ onHand: 1, reserved: 1 });
-  await expect.poll(() => api.stock(b)).toMatchObject({ onHand: 5, reserved: 2 });
+  await untilLike(() => api.stock(a), { onHand: 1, reserved: 1 });
+  await untilLike(() => api.stock(b), { onHand: 5, reserved: 2 });
 
   // Delivered before the other parcel leaves: not the end.
   expect((await api.deliver(east.id)).status).toBe(200);
@@ -54,8 +55,8 @@ test('an order from two locations is PARTIALLY_SHIPPED, then SHIPPED, and COMPLE
   const done = await api.untilStatus(id, 'COMPLETED');
   expect(done.fulfillmentStatus).toBe('DELIVERED');
   await expectChargedOnce(system, id);
-  await expect.poll(() => api.stock(a)).toMatchObject({ onHand: 0, reserved: 0 });
-  await expect.poll(() => api.stock(b)).toMatchObject({ onHand: 3, reserved: 0 });
+  await untilLike(() => api.stock(a), { onHand: 0, reserved: 0 });
+  await untilLike(() => api.stock(b), { onHand: 3, reserved: 0 });
   const events = await api.events(id);
   expectSoundLog(id, events);
   expect(typesOf(events).filter((type) => type === 'OrderCompleted')).toHaveLength(1);

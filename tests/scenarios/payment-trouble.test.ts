@@ -3,6 +3,7 @@ import { expectSoundLog, typesOf } from '#tests/support/events.ts';
 import { expectChargedOnce, expectNoMoneyHeld } from '#tests/support/money.ts';
 import { useSystem } from '#tests/support/system.ts';
 import { until } from '#tests/support/until.ts';
+import { untilLike } from '#tests/support/until-like.ts';
 
 /** A provider that declines, is late, loses replies, fails now and then, or is down: never a second charge. */
 
@@ -24,7 +25,7 @@ describe('a card that is declined', () => {
       allowedActions: [],
     });
     await until('the stock to be released', async () => (await api.stock(sku)).reserved === 0);
-    await expect.poll(() => api.stock(sku)).toMatchObject({ onHand: 3, reserved: 0, available: 3 });
+    await untilLike(() => api.stock(sku), { onHand: 3, reserved: 0, available: 3 });
     await expectNoMoneyHeld(system, order.id);
     expect((await provider.of(order.id)).filter((entry) => entry.status === 'approved')).toEqual([]);
     const events = await api.events(order.id);
@@ -84,7 +85,7 @@ describe('a provider whose answer does not come', () => {
       const notified = await api.untilNotified(order.id, 'OrderCompleted');
       expect(notified.filter((item) => item.eventType === 'OrderPaymentPending')).toHaveLength(1);
       expect(notified.filter((item) => item.eventType === 'OrderPaid')).toHaveLength(1);
-      await expect.poll(() => api.stock(sku)).toMatchObject({ onHand: 1, reserved: 0 });
+      await untilLike(() => api.stock(sku), { onHand: 1, reserved: 0 });
     },
   );
 

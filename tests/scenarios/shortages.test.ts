@@ -4,6 +4,7 @@ import type { Answer } from '#tests/support/api.ts';
 import { expectSoundLog, typesOf } from '#tests/support/events.ts';
 import { useSystem } from '#tests/support/system.ts';
 import { until } from '#tests/support/until.ts';
+import { untilLike } from '#tests/support/until-like.ts';
 import type { Order, Problem } from '#tests/support/views.ts';
 
 /** Goods that are reserved and gone: the count is taken, whoever is short is named and held, and nothing is promised out of it. */
@@ -52,15 +53,13 @@ describe('a count below what is reserved', () => {
       expect(holds.find(({ type }) => type === 'shortage')!.reason).toContain(`of ${sku} at main`);
     }
     expect((await api.order(first)).holds.map(({ type }) => type)).toEqual(['review']);
-    await expect
-      .poll(() => api.stock(sku))
-      .toMatchObject({
-        onHand: 6,
-        reserved: 9,
-        available: 0,
-        short: 3,
-        locations: [{ location: 'main', onHand: 6, reserved: 9, available: 0, short: 3 }],
-      });
+    await untilLike(() => api.stock(sku), {
+      onHand: 6,
+      reserved: 9,
+      available: 0,
+      short: 3,
+      locations: [{ location: 'main', onHand: 6, reserved: 9, available: 0, short: 3 }],
+    });
     const shown = (await api.stock(sku)).shortOrders!;
     expect([...shown].sort((a, b) => b.quantity - a.quantity)).toEqual(short);
   });
@@ -89,7 +88,7 @@ describe('a count below what is reserved', () => {
     await api.untilStatus(unpaid, 'READY_FOR_SHIPMENT');
     await until('the shipment to go on', async () => !(await api.firstShipment(paid.id)).paused);
     expect((await api.dispatch(shipment.id)).status).toBe(200);
-    await expect.poll(() => api.stock(sku)).toMatchObject({ short: 0 });
+    await untilLike(() => api.stock(sku), { short: 0 });
     const events = await api.events(unpaid);
     expectSoundLog(unpaid, events);
     expect(typesOf(events, 'inventory')).toEqual(['StockReserved', 'StockLost', 'StockRecovered']);
@@ -106,11 +105,11 @@ describe('a count below what is reserved', () => {
     await api.untilStatus(next.id, 'REJECTED');
     await api.cancel(second);
     await until('what it had to be given back', async () => (await api.stock(sku)).reserved === 3);
-    await expect.poll(() => api.stock(sku)).toMatchObject({ onHand: 2, available: 0, short: 1 });
+    await untilLike(() => api.stock(sku), { onHand: 2, available: 0, short: 1 });
     await held(first);
     await api.adjustStock(sku, { delta: 2 });
     await free(first);
-    await expect.poll(() => api.stock(sku)).toMatchObject({ onHand: 4, reserved: 3, available: 1, short: 0 });
+    await untilLike(() => api.stock(sku), { onHand: 4, reserved: 3, available: 1, short: 0 });
     await api.untilStatus((await api.placeOrder({ sku, quantity: 1 })).id, 'READY_FOR_SHIPMENT');
   });
 
@@ -127,9 +126,9 @@ describe('a count below what is reserved', () => {
     await until('the shipment to go on', async () => !(await api.firstShipment(id)).paused);
     expect((await api.dispatch(shipment.id)).status).toBe(200);
     await until('the goods to be off the books', async () => (await api.stock(sku)).reserved === 0);
-    await expect.poll(() => api.stock(sku)).toMatchObject({ onHand: -2, available: 0, short: 0 });
+    await untilLike(() => api.stock(sku), { onHand: -2, available: 0, short: 0 });
     await count(sku, 3);
-    await expect.poll(() => api.stock(sku)).toMatchObject({ onHand: 3, available: 3, short: 0 });
+    await untilLike(() => api.stock(sku), { onHand: 3, available: 3, short: 0 });
   });
 
   test('is one of many: whatever is sold and counted at the same time, nobody gets what is not there', async () => {
@@ -171,5 +170,5 @@ test('a difference that would leave less than is reserved is refused: it is no c
   });
   expect([refused.status, refused.body.code]).toEqual([409, 'STOCK_INSUFFICIENT']);
   expect(refused.body.detail).toContain('onHand');
-  await expect.poll(() => api.stock(sku)).toMatchObject({ onHand: 5, reserved: 4, available: 1, short: 0 });
+  await untilLike(() => api.stock(sku), { onHand: 5, reserved: 4, available: 1, short: 0 });
 });

@@ -5,6 +5,7 @@ import { createProgram } from '#cli/program.ts';
 import { useSystem } from '#tests/support/system.ts';
 import { useTerminal } from '#tests/support/terminal.ts';
 import type { SmokeReport } from './smoke.ts';
+import { untilLike } from '#tests/support/until-like.ts';
 
 /** `olms smoke` against a real system, where parcels move only when somebody moves them, and late is very late. */
 
@@ -26,7 +27,7 @@ async function smoke(...words: string[]): Promise<{ code: unknown; report: Smoke
 
 /** Nothing is left that could be sold or is under way. */
 async function expectClean({ sku, orderId }: SmokeReport): Promise<void> {
-  await expect.poll(() => system.api.stock(sku)).toMatchObject({ onHand: 0, reserved: 0 });
+  await untilLike(() => system.api.stock(sku), { onHand: 0, reserved: 0 });
   const order = await system.api.order(orderId!);
   expect(['COMPLETED', 'CANCELLED', 'PAYMENT_FAILED', 'REJECTED']).toContain(order.status);
 }
