@@ -12,6 +12,12 @@ const ALLOWED: Readonly<Record<string, string>> = {
   'src/cli/client.ts': 'asks whether a port was named at all, which a default hides',
   'src/cli/serve/start.ts': 'asks whether a port was named at all, which a default hides',
   'src/cli/operate/audit/places.ts': 'asks whether any database was named, of whatever service',
+  'src/cli/whereabouts.ts': 'asks whether any database was named, of whatever service',
+  'src/gateway/service.ts': 'asks which of several settings were given, of which only some may be together',
+  'src/cli/operate/doctor/certificates.ts':
+    'looks at files and addresses that settings name, whatever the services make of them',
+  'src/cli/operate/doctor/configuration.ts': 'compares what was given with what may be given',
+  'src/cli/operate/doctor/surroundings.ts': 'asks whether a provider was named at all, which a default hides',
   'src/cli/operate/park.ts': 'VISUAL and EDITOR are the habit of shells, and no settings of ours',
   'src/platform/database/embedded/processes.ts': 'keeps variables of PostgreSQL from the server that it starts',
 };

@@ -44,7 +44,7 @@ export const PAYMENT_PROVIDERS: Readonly<Record<string, ProviderTraits>> = {
   [EXTERNAL]: { tokens: /^/, takes: 'any token', byHand: true },
 };
 
-/** Whether people act for the provider. @public */
+/** Whether people act for the provider. */
 export function isByHand(provider: string): boolean {
   return PAYMENT_PROVIDERS[provider]?.byHand === true;
 }

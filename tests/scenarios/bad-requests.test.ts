@@ -84,12 +84,11 @@ describe('an id that', () => {
 
   test('of a query is no UUID is refused with the pointer', async () => {
     for (const path of ['/payments', '/shipments', '/notifications']) {
-      for (const query of ['orderId=1', 'orderId=', 'orderId=%00', `orderId=${VALID_ID}&orderId=${VALID_ID}`]) {
+      for (const query of ['orderId=1', 'orderId=', 'orderId=%00', `orderId=${VALID_ID}&orderId=1`]) {
         const answer = await system.api.call('GET', `${path}?${query}`);
         expect([path, query, answer.status]).toEqual([path, query, 400]);
         expectProblem(answer, ...SCHEMA, '/orderId');
       }
-      expectProblem(await system.api.call('GET', path), ...SCHEMA, '');
       const unknown = await system.api.call<{ items: unknown[] }>('GET', `${path}?orderId=${VALID_ID}`);
       expect([unknown.status, unknown.body.items]).toEqual([200, []]);
     }

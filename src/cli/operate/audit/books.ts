@@ -5,6 +5,7 @@ import { hasOpenOperation, type PaymentRow, paymentsAudit, type Totals, totalsOf
 import type { Database } from '#platform/database/database.ts';
 import type { Places } from './places.ts';
 import type { Tallies } from './tallies.ts';
+import { isByHand, PAYMENT_PROVIDERS } from '#contracts/payment-providers.ts';
 
 /**
  * Compares the sandbox provider's books with the payments. The books are read live, so a difference is read
@@ -107,10 +108,11 @@ async function* heldCharges(database: Database): AsyncGenerator<{ charge: string
   }
 }
 
-/** Providers beside the sandbox that took money; what was paid elsewhere before it came here is in nobody's books. */
+/** Providers beside the sandbox that took money; what people received and recorded is in no provider's books. */
 async function providersWithoutBooks(database: Database): Promise<string[]> {
   const rows = await database.query<{ provider: string }>(
-    "select distinct provider from payments.payments where provider not in ('sandbox', 'external') and authorized > 0 order by 1",
+    'select distinct provider from payments.payments where provider <> all($1::text[]) and authorized > 0 order by 1',
+    [['sandbox', ...Object.keys(PAYMENT_PROVIDERS).filter(isByHand)]],
   );
   return rows.map(({ provider }) => provider);
 }
