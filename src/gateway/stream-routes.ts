@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { isUuid } from '#contracts/ids.ts';
 import { can } from '#contracts/permissions.ts';
@@ -7,7 +7,7 @@ import { answer } from '#platform/http/description/openapi.ts';
 import { type FieldError, Problem } from '#platform/http/problems.ts';
 import { callerId, type Principal } from '#platform/http/principal.ts';
 import { lackedBy } from '#platform/http/withheld.ts';
-import type { Stream, StreamFilter } from './stream.ts';
+import type { Listener, Stream, StreamFilter } from './stream.ts';
 
 /** `GET /stream`: what is asked of it. */
 
@@ -46,7 +46,9 @@ function filterOf({ orderId, type }: Static<typeof StreamQuery>): StreamFilter {
   return { orderIds: new Set(orderIds), types: new Set(types) };
 }
 
-type Authenticate = (authorization: string | undefined) => Principal | undefined | Promise<Principal | undefined>;
+export type Authenticate = (
+  authorization: string | undefined,
+) => Principal | undefined | Promise<Principal | undefined>;
 
 const DESCRIPTION = `Server-sent events: \`event\` is the type, \`data\` the CloudEvent, \`id\` a place to go on from with \`Last-Event-ID\`.
 \`event: reset\` says that events may be missing: read again what you show. \`orderId\` and \`type\` may come several times.`;
@@ -78,27 +80,41 @@ export function streamRoutes(app: FastifyInstance, stream: Stream, authenticate:
       const header = request.headers['last-event-id'];
       const last = typeof header === 'string' && header !== '' ? header : request.query.lastEventId;
       const { principal } = request;
-      const name = callerId(principal);
-      const { customer } = principal;
-      if (customer !== undefined) for (const id of filter.orderIds) await app.ownOrders.assert(principal, id);
-      stream.assertRoom(name);
-      await stream.listen();
-      // Others may have come meanwhile.
-      stream.assertRoom(name);
-      reply.hijack();
-      const headers = {
-        ...reply.getHeaders(),
-        'content-type': 'text/event-stream; charset=utf-8',
-        'cache-control': 'no-store',
-      };
-      reply.raw.writeHead(200, { ...headers, 'x-accel-buffering': 'no' } as Record<string, string>);
-      const { authorization } = request.headers;
-      const admitted = async (): Promise<boolean> => {
-        const now = await authenticate(authorization);
-        return now !== undefined && callerId(now) === name && now.customer === customer && can(now, 'events:read');
-      };
-      const own = customer === undefined ? undefined : { customer, orders: app.ownOrders };
-      stream.serve(reply.raw, { name, own, lacked: lackedBy(principal), admitted }, filter, last);
+      if (principal.customer !== undefined) for (const id of filter.orderIds) await app.ownOrders.assert(principal, id);
+      const listener = listenerOf(request, authenticate);
+      await openStream(stream, listener, reply);
+      stream.serve(reply.raw, listener, filter, last);
     },
   );
+}
+
+/** Who follows, and whether they still may: the same caller with the same rights, by what the request bears. */
+export function listenerOf({ principal, headers, server }: FastifyRequest, authenticate: Authenticate): Listener {
+  const { authorization } = headers;
+  const name = callerId(principal);
+  const { customer } = principal;
+  return {
+    name,
+    own: customer === undefined ? undefined : { customer, orders: server.ownOrders },
+    lacked: lackedBy(principal),
+    async admitted() {
+      const now = await authenticate(authorization);
+      return now !== undefined && callerId(now) === name && now.customer === customer && can(now, 'events:read');
+    },
+  };
+}
+
+/** Begins an answer without end. Throws a {@link Problem} where nobody more can be served. */
+export async function openStream(stream: Stream, { name }: Listener, reply: FastifyReply): Promise<void> {
+  stream.assertRoom(name);
+  await stream.listen();
+  // Others may have come meanwhile.
+  stream.assertRoom(name);
+  reply.hijack();
+  const headers = {
+    ...reply.getHeaders(),
+    'content-type': 'text/event-stream; charset=utf-8',
+    'cache-control': 'no-store',
+  };
+  reply.raw.writeHead(200, { ...headers, 'x-accel-buffering': 'no' } as Record<string, string>);
 }

@@ -64,6 +64,15 @@ export interface StreamFilter {
   readonly types: ReadonlySet<string>;
 }
 
+export function isAsked({ orderIds, types }: StreamFilter, event: NonNullable<Entry['event']>): boolean {
+  return (orderIds.size === 0 || orderIds.has(event.orderId)) && (types.size === 0 || types.has(event.type));
+}
+
+/** Whether a listener may know of an order; undefined where that has to be learned first. */
+export function mayKnow({ own }: Listener, orderId: string): boolean | undefined {
+  return !own || own.orders.isOf(own.customer, orderId);
+}
+
 /** Somebody who follows what happens. */
 export interface Follower {
   readonly listener: Listener;
@@ -286,10 +295,8 @@ class Client implements Follower {
     if (this.#response.writableLength > BUFFER_MAX_BYTES) this.#wait();
   }
 
-  /** Whether an entry is about an order that the caller may see; undefined where that has to be learned first. */
   #isOwn({ event }: Entry): boolean | undefined {
-    const { own } = this.listener;
-    return !own || !event || own.orders.isOf(own.customer, event.orderId);
+    return !event || mayKnow(this.listener, event.orderId);
   }
 
   /** Keeps nothing more for a client that has enough to take, until it has. */
@@ -314,10 +321,7 @@ class Client implements Follower {
     this.#place = entry.place;
     const { event } = entry;
     if (!event) return this.#reset('events may be missing here', entry.place);
-    const { orderIds, types } = this.#filter;
-    if (orderIds.size > 0 && !orderIds.has(event.orderId)) return;
-    if (types.size > 0 && !types.has(event.type)) return;
-    if (!this.#isOwn(entry)) return;
+    if (!isAsked(this.#filter, event) || !this.#isOwn(entry)) return;
     const { lacked } = this.listener;
     const json = lacked ? jsonWithout(lacked, event.json()) : event.json();
     this.#saidPlace = entry.place;

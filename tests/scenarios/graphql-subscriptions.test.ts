@@ -103,6 +103,21 @@ test('only those of some orders, and of some types', async () => {
   expect(own.changes.map(({ orderId, type }) => [orderId, type])).toEqual([[id, 'OrderHeld']]);
 });
 
+test('a customer follows own orders alone', async () => {
+  const before = await followers();
+  const customer = `eve-${randomUUID().slice(0, 8)}`;
+  const { key } = await system.api.client.createApiKey({ name: `key-of-${customer}`, role: 'customer', customer });
+  const query = 'subscription { orderChanged { orderId order { id } } }';
+  const own = subscribe({}, key, query);
+  await until('the subscription', async () => (await followers()) > before);
+  const other = await system.api.placeOrder({ sku });
+  const { id } = await system.api.placeOrder({ sku, customerId: customer });
+  await system.api.untilStatus(other.id, 'READY_FOR_SHIPMENT');
+  await system.api.untilStatus(id, 'READY_FOR_SHIPMENT');
+  await until('its changes', () => own.changes.length > 2);
+  expect([...new Set(own.changes.map(({ orderId }) => orderId))]).toEqual([id]);
+});
+
 describe('is refused', () => {
   const call = (query: string, key: string | undefined = system.key): ReturnType<typeof system.api.call> =>
     system.api.as(key).call('POST', '/graphql', { body: { query }, headers: { accept: 'text/event-stream' } });

@@ -1,7 +1,7 @@
 import { errorOf } from './calls.ts';
-import type { ChangeFilter, ChangedOrder } from './subscriptions.ts';
+import type { ChangedOrder } from './subscriptions.ts';
 import type { Entry } from '../stream-feeds.ts';
-import type { Follower, Listener } from '../stream.ts';
+import { type Follower, isAsked, type Listener, mayKnow, type StreamFilter } from '../stream.ts';
 
 /** So many changes may wait for one subscriber; who is slower gets an error, and begins again. */
 const WAITING_MAX = 500;
@@ -11,7 +11,7 @@ type Change = Omit<ChangedOrder, 'order'>;
 /** The changes that one subscription has not sent yet. */
 export class ChangeQueue implements Follower, AsyncIterable<Change> {
   readonly listener: Listener;
-  readonly #filter: ChangeFilter;
+  readonly #filter: StreamFilter;
   readonly #onBeat: () => void;
   readonly #sinceMs = performance.now();
   #waiting: Change[] = [];
@@ -19,7 +19,7 @@ export class ChangeQueue implements Follower, AsyncIterable<Change> {
   /** Why it ends; undefined while it goes on. */
   #over: { readonly missed?: string } | undefined;
 
-  constructor(listener: Listener, filter: ChangeFilter, onBeat: () => void) {
+  constructor(listener: Listener, filter: StreamFilter, onBeat: () => void) {
     this.listener = listener;
     this.#filter = filter;
     this.#onBeat = onBeat;
@@ -31,9 +31,8 @@ export class ChangeQueue implements Follower, AsyncIterable<Change> {
 
   send({ event }: Entry): void {
     if (!event) return this.startOver('Events may be missing here');
-    const { orderIds, types } = this.#filter;
-    if (orderIds.size > 0 && !orderIds.has(event.orderId)) return;
-    if (types.size > 0 && !types.has(event.type)) return;
+    // Whose an order is that is not known yet, shows when it is read.
+    if (!isAsked(this.#filter, event) || mayKnow(this.listener, event.orderId) === false) return;
     if (this.#waiting.length >= WAITING_MAX) return this.startOver('Events come faster than they are taken');
     const { id, time } = JSON.parse(event.json()) as { id: string; time: string };
     this.#waiting.push({ id, type: event.type, time, orderId: event.orderId });

@@ -13,10 +13,11 @@ import { can } from '#contracts/permissions.ts';
 import { type Answer, answer } from '#platform/http/description/openapi.ts';
 import { Problem } from '#platform/http/problems.ts';
 import { Problem as ProblemSchema } from '#platform/http/schemas.ts';
-import { forbidden, type Principal } from '#platform/http/principal.ts';
+import { forbidden } from '#platform/http/principal.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
 import { callsOf, type Charge } from '../rate-limit.ts';
 import type { Stream } from '../stream.ts';
+import { type Authenticate, listenerOf, openStream } from '../stream-routes.ts';
 import { type CallContext, errorOf } from './calls.ts';
 import { ChangeQueue } from './change-queue.ts';
 import type { OpenApiDocument } from './document.ts';
@@ -26,7 +27,7 @@ import { PersistedQueries } from './persisted.ts';
 import { type GraphqlRequest, InvalidDocument, Preparation, type PrepareOptions } from './prepare.ts';
 import { schemaOf } from './schema.ts';
 import { SseWriter } from './sse.ts';
-import type { ChangeFilter, SubscriptionContext } from './subscriptions.ts';
+import type { SubscriptionContext } from './subscriptions.ts';
 
 /** `POST /graphql`, `GET /graphql` for queries, and both as server-sent events for subscriptions. */
 
@@ -36,7 +37,7 @@ export interface GraphqlOptions extends PrepareOptions {
   readonly charge: Charge;
   /** File with the documents that may be executed; empty: any. */
   readonly allowedQueries: string;
-  readonly authenticate: (authorization: string | undefined) => Principal | undefined | Promise<Principal | undefined>;
+  readonly authenticate: Authenticate;
 }
 
 declare module 'fastify' {
@@ -194,15 +195,13 @@ export function graphqlRoutes(app: FastifyInstance, options: GraphqlOptions): vo
   const follow = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | void> => {
     const { schema, preparation } = await ready();
     const { principal } = request;
+    const listener = listenerOf(request, options.authenticate);
     const writer = new SseWriter(reply.raw);
     let queue: ChangeQueue | undefined;
     const context: SubscriptionContext = {
       ...contextOf(request),
-      async changes(filter: ChangeFilter) {
-        const { authorization } = request.headers;
-        const admitted = async (): Promise<boolean> =>
-          (await options.authenticate(authorization))?.name === principal.name;
-        queue = new ChangeQueue({ name: principal.name, admitted }, filter, () => writer.beat());
+      async changes(filter) {
+        queue = new ChangeQueue(listener, filter, () => writer.beat());
         reply.raw.once('close', stream.join(queue));
         reply.raw.once('close', () => queue!.close());
         return queue;
@@ -221,13 +220,7 @@ export function graphqlRoutes(app: FastifyInstance, options: GraphqlOptions): vo
     if (args.kind !== 'subscription')
       return reply.code(400).send({ errors: [invalid('Events are for subscriptions; accept application/json.')] });
     if (!can(principal, 'events:read')) throw forbidden(principal, 'events:read');
-    stream.assertRoom(principal.name);
-    await stream.listen();
-    // Others may have come meanwhile.
-    stream.assertRoom(principal.name);
-    reply.hijack();
-    const headers = { ...reply.getHeaders(), 'content-type': `${EVENTS}; charset=utf-8`, 'cache-control': 'no-store' };
-    reply.raw.writeHead(200, { ...headers, 'x-accel-buffering': 'no' } as Record<string, string>);
+    await openStream(stream, listener, reply);
     reply.raw.write(': what changes from here on\n\n');
     try {
       const results = await subscribe(args);

@@ -7,6 +7,7 @@ import {
   GraphQLString,
 } from 'graphql';
 import { isUuid } from '#contracts/ids.ts';
+import type { StreamFilter } from '../stream.ts';
 import { type CallContext, errorOf } from './calls.ts';
 import type { Queries } from './queries.ts';
 import { DATE_TIME } from './scalars.ts';
@@ -23,18 +24,12 @@ export interface ChangedOrder {
   readonly order: unknown;
 }
 
-/** What is followed; all where empty. */
-export interface ChangeFilter {
-  readonly orderIds: ReadonlySet<string>;
-  readonly types: ReadonlySet<string>;
-}
-
 type Changes = AsyncIterable<Omit<ChangedOrder, 'order'>>;
 
 /** What a subscription works with beside what every operation does. */
 export interface SubscriptionContext extends CallContext {
   /** Events from now on, until the caller goes away. Throws where nobody more can be served. */
-  readonly changes: (filter: ChangeFilter) => Promise<Changes>;
+  readonly changes: (filter: StreamFilter) => Promise<Changes>;
 }
 
 const FILTER_MAX = 200;
