@@ -11,7 +11,6 @@ const ALLOWED: Readonly<Record<string, string>> = {
   'src/cli/program.ts': 'hands the environment of the process to the commands',
   'src/cli/client.ts': 'asks whether a port was named at all, which a default hides',
   'src/cli/serve/start.ts': 'asks whether a port was named at all, which a default hides',
-  'src/cli/operate/audit/places.ts': 'asks whether any database was named, of whatever service',
   'src/cli/whereabouts.ts': 'asks whether any database was named, of whatever service',
   'src/gateway/service.ts': 'asks which of several settings were given, of which only some may be together',
   'src/cli/operate/doctor/certificates.ts':

@@ -15,7 +15,7 @@ export interface ProviderTraits {
 /** How an order with the provider `manual` is paid. */
 const MANUAL_TOKENS = ['bank_transfer', 'cash_on_delivery', 'paid_elsewhere'] as const;
 
-/** Payments whose money people receive and record. @public */
+/** Payments whose money people receive and record. */
 export const MANUAL = 'manual';
 /** The token of what is paid when it is delivered: the goods leave before their money is there. */
 export const ON_DELIVERY = 'cash_on_delivery';

@@ -65,7 +65,7 @@ export class RateLimits {
       const { url, config } = request.routeOptions;
       // What a call asks inside was counted with it.
       if (request.inside || PROCESS_PATHS.has(url)) return;
-      if (config.charged) this.#refuseEmpty(request, reply);
+      if (config.charged) this.#refuseEmpty(this.#bucketOf(request), reply);
       else await this.charge(request, reply, 1);
     });
   }
@@ -74,7 +74,7 @@ export class RateLimits {
   readonly charge: Charge = async (request, reply, cost) => {
     const of = this.#bucketOf(request);
     if (!of) return;
-    this.#refuseEmpty(request, reply);
+    this.#refuseEmpty(of, reply);
     const { kind, name, bucket } = of;
     const taken = (await this.#shared?.take(name, bucket, cost)) ?? (await this.#own.take(name, bucket, cost));
     const { allowed, tokens } = taken;
@@ -84,8 +84,7 @@ export class RateLimits {
     if (!allowed) throw refusal(kind, bucket, msUntil(cost, tokens, bucket));
   };
 
-  #refuseEmpty(request: FastifyRequest, reply: FastifyReply): void {
-    const of = this.#bucketOf(request);
+  #refuseEmpty(of: Named | undefined, reply: FastifyReply): void {
     const leftMs = of ? (this.#emptyUntilMs.get(of.name) ?? 0) - performance.now() : 0;
     if (!of || leftMs <= 0) return;
     const { kind, bucket } = of;

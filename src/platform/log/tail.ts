@@ -98,16 +98,17 @@ export function cursorOf(row: { txid: number; position: number }): LogPosition {
 
 /** The last position that can be read now. */
 export async function tailEnd(database: Database): Promise<LogPosition> {
-  const [last] = await database.query<{ txid: number; position: number }>(
-    `select txid::text::bigint as txid, position from log.order_outbox where ${BELOW_HORIZON} order by order_outbox.txid desc, position desc limit 1`,
-  );
-  return last ? cursorOf(last) : LOG_START;
+  return lastWhere(database, BELOW_HORIZON);
 }
 
 /** The last position that was committed, be it readable by now or hidden behind somebody's open transaction. */
 export async function lastCommitted(database: Database): Promise<LogPosition> {
+  return lastWhere(database, 'true');
+}
+
+async function lastWhere(database: Database, condition: string): Promise<LogPosition> {
   const [last] = await database.query<{ txid: number; position: number }>(
-    'select txid::text::bigint as txid, position from log.order_outbox order by order_outbox.txid desc, position desc limit 1',
+    `select txid::text::bigint as txid, position from log.order_outbox where ${condition} order by order_outbox.txid desc, position desc limit 1`,
   );
   return last ? cursorOf(last) : LOG_START;
 }
