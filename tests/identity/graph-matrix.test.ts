@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import {
   buildSchema,
   getNamedType,
@@ -17,6 +16,7 @@ import {
 import { beforeAll, describe, expect, test } from 'vitest';
 import { Graph } from '#tests/support/graph.ts';
 import type { Api } from '#tests/support/api.ts';
+import { publishedTable, readDocument } from '#tests/support/published.ts';
 import { useSystem } from '#tests/support/system.ts';
 import { until } from '#tests/support/until.ts';
 import type { Order } from '#tests/support/views.ts';
@@ -27,9 +27,8 @@ import type { Order } from '#tests/support/views.ts';
  */
 
 const system = useSystem();
-const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
-const schema = buildSchema(read('docs/api/schema.graphql'));
-const { paths } = JSON.parse(read('docs/api/openapi.json')) as {
+const schema = buildSchema(readDocument('docs/api/schema.graphql'));
+const { paths } = JSON.parse(readDocument('docs/api/openapi.json')) as {
   paths: Record<string, Record<string, { operationId: string; 'x-permission'?: string }>>;
 };
 const PERMISSIONS = new Map(
@@ -38,24 +37,6 @@ const PERMISSIONS = new Map(
   ),
 );
 
-function publishedTable(): { roles: readonly string[]; rights: ReadonlyMap<string, ReadonlySet<string>> } {
-  const section = read('docs/api/permissions.md').split('## What each role may\n')[1]!.split('\n## ')[0]!;
-  const rows = section
-    .split('\n')
-    .filter((line) => line.startsWith('|'))
-    .map((line) =>
-      line
-        .split('|')
-        .slice(1, -1)
-        .map((cell) => cell.trim().replaceAll('`', '')),
-    );
-  const [[, ...roles], , ...lines] = rows as [string[], string[], ...string[][]];
-  const rights = lines.map(([permission, ...marks]): [string, Set<string>] => [
-    permission!,
-    new Set(roles.filter((_, column) => marks[column] === 'x')),
-  ]);
-  return { roles, rights: new Map(rights) };
-}
 const { roles: ROLES, rights: RIGHTS } = publishedTable();
 
 const UNKNOWN = '0192f0c1-2a3b-7c4d-8e5f-0123456789ab';

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { IDENTITY_HEADER, Identities } from '#platform/http/remote/identity.ts';
 import type { Api } from '#tests/support/api.ts';
+import { publishedTable, readDocument } from '#tests/support/published.ts';
 import { useSystem } from '#tests/support/system.ts';
 import { until } from '#tests/support/until.ts';
 import type { Order, Page, Problem, Shipment } from '#tests/support/views.ts';
@@ -24,8 +24,7 @@ interface Operation {
   readonly changes: boolean;
 }
 
-const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
-const { paths } = JSON.parse(read('docs/api/openapi.json')) as {
+const { paths } = JSON.parse(readDocument('docs/api/openapi.json')) as {
   paths: Record<string, Record<string, { operationId: string; security?: unknown[]; 'x-permission'?: string }>>;
 };
 const OPERATIONS: Operation[] = Object.entries(paths).flatMap(([path, methods]) =>
@@ -36,25 +35,6 @@ const OPERATIONS: Operation[] = Object.entries(paths).flatMap(([path, methods]) 
 );
 const GUARDED = OPERATIONS.filter(({ permission }) => permission !== undefined);
 
-/** Roles by permission, as docs/api/permissions.md says. */
-function publishedTable(): { roles: string[]; rights: Map<string, Set<string>> } {
-  const section = read('docs/api/permissions.md').split('## What each role may\n')[1]!.split('\n## ')[0]!;
-  const rows = section
-    .split('\n')
-    .filter((line) => line.startsWith('|'))
-    .map((line) =>
-      line
-        .split('|')
-        .slice(1, -1)
-        .map((cell) => cell.trim().replaceAll('`', '')),
-    );
-  const [[, ...roles], , ...lines] = rows as [string[], string[], ...string[][]];
-  const rights = lines.map(([permission, ...marks]): [string, Set<string>] => [
-    permission!,
-    new Set(roles.filter((_, column) => marks[column] === 'x')),
-  ]);
-  return { roles, rights: new Map(rights) };
-}
 const { roles: ROLES, rights: RIGHTS } = publishedTable();
 
 const UNKNOWN = '0192f0c1-2a3b-7c4d-8e5f-0123456789ab';

@@ -12,7 +12,7 @@ import { freePort } from '#tests/support/ports.ts';
 import { SandboxBooks } from '#tests/support/provider.ts';
 import { DEFAULT_ENV } from '#tests/support/system.ts';
 import { until } from '#tests/support/until.ts';
-import { leaksIn, newCustomer, newSecret, ProblemKeeper } from './canaries.ts';
+import { leaksIn, newCustomer, newSecret, newSecrets, ProblemKeeper } from './canaries.ts';
 import { playEverything } from './canary-story.ts';
 
 /**
@@ -22,11 +22,7 @@ import { playEverything } from './canary-story.ts';
 
 const customer = newCustomer();
 const secrets = {
-  'a payment token': `tok_${newSecret()}`,
-  'the password of the mail server': newSecret(),
-  'the secret of webhooks': newSecret(),
-  'the token of metrics': newSecret(),
-  'what the collector asks for': newSecret(),
+  ...newSecrets(),
   'the secret between processes': newSecret(),
   'the password of Kafka': newSecret(),
   'the password of Redis': newSecret(),

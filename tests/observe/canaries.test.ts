@@ -6,7 +6,7 @@ import { startTestPostgres, type TestPostgres } from '#tests/support/postgres.ts
 import { SandboxBooks } from '#tests/support/provider.ts';
 import { DEFAULT_ENV, type RunningSystem, startOnDatabase } from '#tests/support/system.ts';
 import { until } from '#tests/support/until.ts';
-import { leaksIn, newCustomer, newSecret, ProblemKeeper } from './canaries.ts';
+import { leaksIn, newCustomer, newSecrets, ProblemKeeper } from './canaries.ts';
 import { playEverything } from './canary-story.ts';
 
 /**
@@ -15,13 +15,7 @@ import { playEverything } from './canary-story.ts';
  */
 
 const customer = newCustomer();
-const secrets = {
-  'a payment token': `tok_${newSecret()}`,
-  'the password of the mail server': newSecret(),
-  'the secret of webhooks': newSecret(),
-  'the token of metrics': newSecret(),
-  'what the collector asks for': newSecret(),
-};
+const secrets = newSecrets();
 const lines: string[] = [];
 let postgres: TestPostgres;
 let collector: OtlpCollector;

@@ -11,6 +11,15 @@ export function newSecret(): string {
   return `secret-canary-${randomBytes(12).toString('hex')}`;
 }
 
+/** The secrets of every shape of the system. */
+export const newSecrets = () => ({
+  'a payment token': `tok_${newSecret()}`,
+  'the password of the mail server': newSecret(),
+  'the secret of webhooks': newSecret(),
+  'the token of metrics': newSecret(),
+  'what the collector asks for': newSecret(),
+});
+
 /** Digits that no id and no amount has by chance. */
 const nonce = (): string => String(Math.floor(Math.random() * 9e11) + 1e11);
 
