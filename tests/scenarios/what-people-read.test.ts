@@ -68,6 +68,7 @@ describe('a customer', () => {
       totalAmount: '14.50',
     });
     await api.untilOrder(order.id, 'scheduled', ({ fulfillmentStatus }) => fulfillmentStatus === 'SCHEDULED');
+    await api.firstShipment(order.id);
     for (const shipment of await api.shipments(order.id)) await api.dispatch(shipment.id);
     await api.untilStatus(order.id, 'SHIPPED');
     const items = await api.untilNotified(order.id, 'OrderShipped');
