@@ -2,6 +2,8 @@ import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type OrderFilter, pageQuery } from '#orders/store/filter.ts';
+import { searchOrders } from '#orders/store/search.ts';
+import { Database } from '#platform/database/database.ts';
 import { LOG_MIGRATIONS } from '#platform/log/migrations.ts';
 import { startTestPostgres, type TestPostgres } from '#tests/support/postgres.ts';
 import { fillOrders } from './fill.ts';
@@ -12,10 +14,13 @@ const FOLDER = fileURLToPath(new URL('../../src/orders/migrations', import.meta.
 const ORDERS = 20_000;
 let postgres: TestPostgres;
 let sql: pg.Client;
+let database: Database;
 
 beforeAll(async () => {
   postgres = await startTestPostgres([LOG_MIGRATIONS, { owner: 'orders', folder: FOLDER }]);
-  sql = new pg.Client({ connectionString: await postgres.createDatabase() });
+  const url = await postgres.createDatabase();
+  sql = new pg.Client({ connectionString: url });
+  database = new Database({ url, poolSize: 4, statementTimeoutMs: 10_000, applicationName: 'test' });
   await sql.connect();
   await fillOrders(sql, ORDERS, () => {});
   await sql.query(
@@ -24,6 +29,7 @@ beforeAll(async () => {
   await sql.query('analyze orders.order_states');
 }, 60_000);
 afterAll(async () => {
+  await database?.close();
   await sql?.end();
   await postgres?.stop();
 });
@@ -63,4 +69,27 @@ test.each([
   await sql.query('set enable_seqscan = off');
   expect(await planOf(text, [])).toContain(index);
   await sql.query('reset enable_seqscan');
+});
+
+// Few orders with the rarest word; the newest orders filling a page; orders of words intersected, with and without any.
+test.each<[text: string, limit: number]>([
+  ['anna fam', 50],
+  ['plate fam cus', 50],
+  ['plate fam cus', 6_000],
+  ['fil 493 anna', 6_000],
+  ['anna ben', 50],
+  ['mug plate ida', 6_000],
+])('%s finds the newest %d orders that have every word', async (text, limit) => {
+  const skus = text.split(' ').map((word) => `select sku from orders.product_words where word like '${word}%'`);
+  const conditions = text
+    .split(' ')
+    .map(
+      (word, place) =>
+        `(words like '% ${word}%' or exists (select from (${skus[place]!}) p where words like '% s:' || sku || ' %'))`,
+    );
+  const { rows } = await sql.query<{ id: string }>(
+    `select id from orders.orders where ${conditions.join(' and ')} order by id desc limit ${limit}`,
+  );
+  const by = { database, peers: { ordersOfDocument: async () => [] } };
+  expect(await searchOrders(by, { text, oldestFirst: false, limit })).toEqual(rows.map(({ id }) => id));
 });

@@ -17,6 +17,7 @@ const TYPED: Readonly<Record<string, (n: number) => string>> = {
   'beginnings of names': (n) => `gre fam family${Math.floor(n / 20) % 2_000}`,
   'three letters': (n) => ['ann', 'dav', 'fam', 'cus', 'fil'][n % 5]!,
   'two words that are everywhere': (n) => ['anna fam', 'leon mug', 'cus rosa'][n % 3]!,
+  'common words that are never together': (n) => ['leon mug', 'anna ben', 'mug plate ida'][n % 3]!,
   phone: (n) => `030 ${1_000_000 + (n % 40_000)}`,
   postcode: (n) => String(10_000 + (n % 80_000)),
   reference: (n) => `FILL-${n}`,

@@ -9,7 +9,8 @@ import { Binds, conditionsOf, likeText, type OrderFilter, pageOfIds } from './fi
  * Orders as people look for them: every word counts, each may be the beginning of one, and it may stand in reference,
  * e-mail, name, company, postcode, phone, tracking number, SKU or the name of an article. The rarest word finds the
  * candidates by its index, and those are held against the others one by one. Where every word is in many orders, the
- * newest orders are looked through instead: they have it.
+ * newest orders are looked through if they can be expected to fill a page; otherwise the orders of the rarer words are
+ * intersected, and held against the words that nearly every order has.
  */
 
 /** One word, or a phone: what finds it, and by what an order is known to have it. */
@@ -19,6 +20,8 @@ interface Sought {
   readonly terms: readonly string[];
   /** Patterns of `like` for the text of an order's words. */
   readonly inWords: readonly string[];
+  /** Terms of SKUs that are among an order's words: hundreds where an article is called as many others are. */
+  readonly skuTerms?: readonly string[];
   /** Orders that another service knows to be meant. */
   readonly ids?: readonly string[];
   /** The beginning of a tracking number, which comes later and is not among the words. */
@@ -39,8 +42,12 @@ const PREFIX_MIN = 3;
 const SKUS_MAX = 300;
 /** An order is looked at by itself rather than all orders with a word intersected, up to so many. */
 const FEW = 5_000;
-/** So many of the newest orders are looked through where every word is in many; each costs more than an entry of an index. */
+/** So many of the newest orders at most are looked through where every word is in many; each costs more than an entry of an index. */
 const LOOKED_THROUGH = 4_000;
+/** So many times the orders that should fill the page, because words come in clusters. */
+const LOOKED_FURTHER = 4;
+/** Orders of a word are read from the index to be intersected up to so many (about 10 ms); beyond, orders are asked one by one. */
+const INTERSECTED = 150_000;
 
 /** Ids of a page of orders that a text finds. */
 export async function searchOrders(by: SearchedBy, { text = '', ...filter }: OrderFilter): Promise<string[]> {
@@ -116,7 +123,11 @@ function soughtWord(word: string, skus: readonly string[]): Sought {
   return {
     patterns: isPrefix ? [`${WORD_TERM}${text}%`] : [],
     terms: [...(isPrefix ? [] : [WORD_TERM + word]), ...skus.map(skuTerm)],
-    inWords: [isPrefix ? `% ${text}%` : `% ${text} %`, ...skus.map((sku) => `% ${likeText(skuTerm(sku))} %`)],
+    inWords: [
+      isPrefix ? `% ${text}%` : `% ${text} %`,
+      ...skus.filter((sku) => sku.includes(' ')).map((sku) => `% ${likeText(skuTerm(sku))} %`),
+    ],
+    ...(skus.length > 0 && { skuTerms: skus.filter((sku) => !sku.includes(' ')).map(skuTerm) }),
     tracking: word,
   };
 }
@@ -159,8 +170,13 @@ function foundBy({ patterns, terms, ids }: Sought, bind: Binds['to']): string {
 }
 
 /** Whether an order has a word, by its own texts. */
-function hasWord({ inWords, tracking, ids }: Sought, bind: Binds['to']): string {
+function hasWord({ inWords, skuTerms, tracking, ids }: Sought, bind: Binds['to']): string {
   const ways = [`o.words like any(${bind(inWords)}::text[])`];
+  // Looked up in a hash of them, word by word: as patterns, hundreds take longer to be planned than to be found.
+  if (skuTerms)
+    ways.push(
+      `exists (select from unnest(string_to_array(o.words, ' ')) word where word = any(${bind(skuTerms)}::text[]))`,
+    );
   if (tracking !== undefined) ways.push(`s.detail::text ilike ${bind(`%"trackingNumber":"${likeText(tracking)}%`)}`);
   if (ids) ways.push(`o.id = any(${bind(ids)}::uuid[])`);
   return `(${ways.join(' or ')})`;
@@ -173,11 +189,47 @@ async function findAll(database: Database, filter: OrderFilter, sought: readonly
     const others = sought.filter((_, place) => place !== rarest);
     return pageAmong(database, filter, others, (bind) => foundBy(sought[rarest]!, bind));
   }
-  const page = await pageAmong(database, filter, sought, (bind) => newest(filter, LOOKED_THROUGH, bind));
-  if (page.length >= filter.limit) return page;
-  return pageAmong(database, filter, [], (bind) =>
-    sought.map((one) => `select order_id from (${foundBy(one, bind)}) found`).join(' intersect '),
+  const { byRarity, share } = await estimateEach(database, sought);
+  if (share * LOOKED_THROUGH >= filter.limit) {
+    const orders = Math.min(Math.ceil((LOOKED_FURTHER * filter.limit) / share), LOOKED_THROUGH);
+    const words = byRarity.map(({ one }) => one);
+    const page = await pageAmong(database, filter, words, (bind) => newest(filter, orders, bind));
+    if (page.length >= filter.limit) return page;
+  }
+  const intersected = byRarity.filter(({ orders }, place) => place === 0 || orders <= INTERSECTED);
+  const asked = byRarity.slice(intersected.length).map(({ one }) => one);
+  return pageAmong(database, filter, asked, (bind) =>
+    intersected.map(({ one }) => `select order_id from (${foundBy(one, bind)}) found`).join(' intersect '),
   );
+}
+
+interface Estimate {
+  readonly byRarity: readonly { readonly one: Sought; readonly orders: number }[];
+  /** The share of all orders that have every word, if words have nothing to do with each other. */
+  readonly share: number;
+}
+
+/** How many orders each word finds by the planner's statistics, the fewest first: counting them takes as long as finding them. */
+async function estimateEach(database: Database, sought: readonly Sought[]): Promise<Estimate> {
+  const all = estimate(database, 'select from orders.orders', []);
+  const byRarity = await Promise.all(
+    sought.map(async (one) => {
+      const binds = new Binds();
+      return { one, orders: await estimate(database, foundBy(one, binds.to), binds.values) };
+    }),
+  );
+  byRarity.sort((a, b) => a.orders - b.orders);
+  const total = Math.max(await all, 1);
+  return { byRarity, share: byRarity.reduce((share, { orders }) => share * Math.min(orders / total, 1), 1) };
+}
+
+/** Rows that the planner expects of a query. */
+async function estimate(database: Database, query: string, values: unknown[]): Promise<number> {
+  const [row] = await database.queryOnce<{ 'QUERY PLAN': [{ Plan: { 'Plan Rows': number } }] }>(
+    `explain (format json) ${query}`,
+    values,
+  );
+  return row!['QUERY PLAN'][0].Plan['Plan Rows'];
 }
 
 /** How many orders each word finds, of more than a few only that they are more. */
