@@ -87,8 +87,8 @@ export const ALERTS: readonly AlertGroup[] = [
         'OlmsOverloaded',
         'sum(rate(olms_refused_total{code="OVERLOADED"}[5m])) > 0.1',
         '5m',
-        'New orders are refused, because more wait than are taken',
-        'New orders are refused with OVERLOADED',
+        'Requests are refused, because more wait than can be answered in time',
+        'Requests are refused with OVERLOADED',
       ),
       ticket(
         'OlmsCallerLimited',

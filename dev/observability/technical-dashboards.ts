@@ -36,6 +36,11 @@ export const SERVICES: Dashboard = {
         'ops',
         q(`topk(12, sum by (code) (rate(olms_refused_total[$__rate_interval])))`, '{{code}}'),
       ),
+      lines(
+        'Shed, because a process answers late',
+        'ops',
+        q('sum by (what) (rate(olms_http_shed_total[$__rate_interval]))', '{{what}}'),
+      ),
     ],
     'By route and service': [
       lines(

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Bucket, type Cache, msUntil } from '#platform/cache/cache.ts';
 import { MemoryCache } from '#platform/cache/memory-cache.ts';
 import { networkOf } from '#platform/http/limits/connections.ts';
-import { callerId, kindOf, type Principal } from '#platform/http/principal.ts';
+import { callerId, isOperator, kindOf, type Principal } from '#platform/http/principal.ts';
 import { Problem } from '#platform/http/problems.ts';
 import { PROCESS_PATHS } from '#platform/http/process-paths.ts';
 import { Lru } from '#platform/runtime/lru.ts';
@@ -114,11 +114,11 @@ declare module 'fastify' {
 
 function ownerOf(principal: Principal | undefined, ip: string): readonly [kind: Kind | undefined, who: string] {
   if (!principal) return ['address', networkOf(ip)];
-  const { role, scopes = [], customer } = principal;
+  const { role, customer } = principal;
   if (role === 'service') return [undefined, ''];
   if (customer !== undefined) return ['customer', customer];
   const who = `${kindOf(principal)}:${callerId(principal)}`;
-  return [[role, ...scopes].some((each) => each === 'operator' || each === 'admin') ? 'operator' : 'key', who];
+  return [isOperator(principal) ? 'operator' : 'key', who];
 }
 
 /** The headers of draft-ietf-httpapi-ratelimit-headers: `q` calls in `w` seconds; `r` are left, and all are again in `t` seconds. */

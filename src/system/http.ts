@@ -80,6 +80,7 @@ export async function createApp({
     customersOfOrders: (asked) => peers.customersOfOrders(asked),
     ...(frontDoor && { corsOrigins: originsOf(config.corsOrigins) }),
     limits: config,
+    waitedMs: () => Math.max(...databases.distinct.map(({ database }) => database.waitedMs)),
   });
   const consumers = new Map<string, Consumer>();
   for (const [name, service] of services) {

@@ -69,6 +69,14 @@ export const processSettings = {
     meaning:
       'Changes, such as new orders, that one API key may have in flight at once before more are refused with 429',
   },
+  shedAfterMs: {
+    type: 'integer',
+    max: 60_000,
+    env: 'HTTP_SHED_AFTER_MS',
+    default: 500,
+    meaning:
+      'Where requests keep waiting for longer than this before anything is done for them, lists and exports are refused with 503; after twice as long what customers ask, after four times what others ask; never what operators, other processes and health checks ask. 0: nothing is refused for it',
+  },
   databaseUrl: {
     type: 'secret',
     env: 'DATABASE_URL',

@@ -110,6 +110,11 @@ export class Database {
     return this.pool.waitingCount + (this.#reads?.waiting ?? 0);
   }
 
+  /** How long the first read that waits for a connection has done so, in milliseconds. */
+  get waitedMs(): number {
+    return this.#reads?.waitedMs ?? 0;
+  }
+
   /** Statements sent by this process, for the statement budget of the benchmark. */
   get statements(): number {
     return this.#common.statements;

@@ -25,7 +25,12 @@ test('lets so many through at once, the others in the order in which they came, 
 test('whoever waits too long is refused, and takes no place', async () => {
   const gate = new Gate(1, 20);
   const first = gate.through(() => sleep(80));
-  await expect(gate.through(async () => 1)).rejects.toThrow('timeout');
+  expect(gate.waitedMs).toBe(0);
+  const refused = gate.through(async () => 1).catch(String);
+  await sleep(5);
+  expect(gate.waitedMs).toBeGreaterThan(0);
+  expect(await refused).toContain('timeout');
+  expect(gate.waitedMs).toBe(0);
   await first;
   expect(await gate.through(async () => 2)).toBe(2);
 });

@@ -2,7 +2,7 @@
 export class Gate {
   readonly #max: number;
   readonly #waitMaxMs: number;
-  readonly #waiting: (() => void)[] = [];
+  readonly #waiting: { readonly go: () => void; readonly sinceMs: number }[] = [];
   #inside = 0;
 
   constructor(max: number, waitMaxMs: number) {
@@ -15,6 +15,12 @@ export class Gate {
     return this.#waiting.length;
   }
 
+  /** How long the first in line has waited, in milliseconds. */
+  get waitedMs(): number {
+    const [first] = this.#waiting;
+    return first ? performance.now() - first.sinceMs : 0;
+  }
+
   /** Does it once there is room. Throws where that takes too long. */
   async through<Result>(work: () => Promise<Result>): Promise<Result> {
     if (this.#inside < this.#max) this.#inside++;
@@ -23,7 +29,7 @@ export class Gate {
       return await work();
     } finally {
       const next = this.#waiting.shift();
-      if (next) next();
+      if (next) next.go();
       else this.#inside--;
     }
   }
@@ -35,11 +41,12 @@ export class Gate {
         resolve();
       };
       const timer = setTimeout(() => {
-        this.#waiting.splice(this.#waiting.indexOf(go), 1);
+        this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
         // As the pool says it, because it means the same.
         reject(new Error('timeout exceeded when trying to connect'));
       }, this.#waitMaxMs);
-      this.#waiting.push(go);
+      const waiting = { go, sinceMs: performance.now() };
+      this.#waiting.push(waiting);
     });
   }
 }

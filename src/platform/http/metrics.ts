@@ -1,6 +1,7 @@
 import type { Counter, Gauge, Histogram } from 'prom-client';
 import type { ErrorCode } from '#contracts/errors.ts';
 import type { Metrics } from '#platform/telemetry/metrics.ts';
+import { SHEDDABLE } from './limits/shedding.ts';
 import { traceIdOf } from '#contracts/envelope.ts';
 import { isSampled } from '#platform/telemetry/tracing.ts';
 
@@ -8,6 +9,7 @@ export interface HttpMetrics {
   readonly seconds: Histogram<'method' | 'route' | 'status' | 'role'>;
   readonly refused: Counter<'code'>;
   readonly dropped: Counter<'limit'>;
+  readonly shed: Counter<'what'>;
   readonly breakerOpen: Gauge<'service'>;
 }
 
@@ -25,11 +27,18 @@ export function httpMetrics(metrics: Metrics): HttpMetrics {
     help: 'Connections closed unanswered, because the process or one address had too many',
     labelNames: ['limit'],
   });
+  const shed = metrics.counter({
+    name: 'olms_http_shed_total',
+    help: 'Requests refused because the process answers late: lists, what customers ask, what others ask',
+    labelNames: ['what'],
+  });
   // A first increase from nothing is none for Prometheus, and these are watched.
   for (const code of WATCHED) refused.labels(code).inc(0);
   for (const limit of ['process', 'address']) dropped.labels(limit).inc(0);
+  for (const what of Object.keys(SHEDDABLE)) shed.labels(what).inc(0);
   return {
     refused,
+    shed,
     dropped,
     seconds: metrics.histogram({
       name: 'olms_http_request_seconds',

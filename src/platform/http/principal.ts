@@ -34,6 +34,11 @@ export function authTypeOf(principal: Principal): AuthType {
   return AUTH_TYPE_OF[kindOf(principal)];
 }
 
+/** Whether somebody runs the system: what they ask is the last to be refused. */
+export function isOperator({ role, scopes = [] }: Entitled): boolean {
+  return [role, ...scopes].some((each) => each === 'operator' || each === 'admin');
+}
+
 /** What distinguishes callers who have something each for themselves. Of people, several may have one name. */
 export function callerId({ name, kind, client }: Principal): string {
   return (kind === 'person' || kind === 'customer') && client !== undefined ? client : name;

@@ -17,6 +17,7 @@ import { InnerCalls } from './inner-calls.ts';
 import { parseJsonBodies } from './json-body.ts';
 import { type ConnectionLimits, limitConnections } from './limits/connections.ts';
 import { Admission } from './limits/admission.ts';
+import { Shedding } from './limits/shedding.ts';
 import { closeUnread } from './limits/answered.ts';
 import { exemplarOf, httpMetrics } from './metrics.ts';
 import { assertOwnOrder, OwnOrders } from './own-orders.ts';
@@ -84,17 +85,21 @@ export interface HttpOptions {
   readonly corsOrigins?: ReadonlySet<string>;
   /** How much callers may have at once; without it nothing is limited, as where the API is only described. */
   readonly limits?: HttpLimits;
+  /** How long the first read that waits for a database has done so, in milliseconds. */
+  readonly waitedMs?: () => number;
 }
 
 export interface HttpLimits extends ConnectionLimits {
   /** Changes that one caller may have in flight at once. */
   readonly changesPerKeyMax: number;
+  /** Requests that wait longer are late, and the least urgent of them are refused, in milliseconds; 0: none is. */
+  readonly shedAfterMs: number;
 }
 
 /** A Fastify instance with what every route shares: correlation, authentication, problem+json, metrics. */
 export function createHttp(options: HttpOptions): FastifyInstance {
   const { logger, metrics, tracing, version = '', tags = [], behindGateway = false } = options;
-  const { seconds, refused } = httpMetrics(metrics);
+  const { seconds, refused, shed } = httpMetrics(metrics);
   const app = fastify({
     logger: false,
     // What is no URL, or one with a part too long for any route, meets no route and none of its hooks.
@@ -132,6 +137,13 @@ export function createHttp(options: HttpOptions): FastifyInstance {
   if (options.corsOrigins) allowOrigins(app, options.corsOrigins);
   const inner = new InnerCalls(app);
   const admission = new Admission(options.limits?.changesPerKeyMax ?? Number.POSITIVE_INFINITY, logger);
+  const shedding = new Shedding({
+    lateMs: options.limits?.shedAfterMs ?? 0,
+    waitedMs: options.waitedMs ?? (() => 0),
+    shed,
+  });
+  app.addHook('onReady', async () => shedding.start());
+  app.addHook('onClose', async () => shedding.stop());
   if (options.limits) limitConnections(app.server, options.limits, metrics);
   app.decorate('ownOrders', new OwnOrders(options.customersOfOrders ?? (async () => ({ customers: {} }))));
   app.decorateRequest('principal', null as never);
@@ -164,6 +176,7 @@ export function createHttp(options: HttpOptions): FastifyInstance {
       if (!principal) throw unauthenticated(request, behindGateway);
       if (!open) admit(request, principal, config);
     }
+    shedding.check(request);
     // What a request calls inside counts to it.
     const turn = request.inside ? undefined : admission.enter(request, reply);
     if (turn) await turn;

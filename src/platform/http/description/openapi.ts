@@ -270,13 +270,13 @@ function refusalsOf({ method, schema, config }: Described): ErrorCode[] {
   const codes: ErrorCode[] = [...refusals];
   // A path can be no URL at all.
   if (schema.params || schema.querystring || schema.body || idempotencyKey) codes.push('VALIDATION_FAILED');
-  if (changes) codes.push('MALFORMED_JSON', 'PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE', 'OVERLOADED');
+  if (changes) codes.push('MALFORMED_JSON', 'PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE');
   if (idempotencyKey) codes.push('IDEMPOTENCY_KEY_REUSED');
   if (idempotencyKey === 'required') codes.push('IDEMPOTENCY_KEY_REQUIRED');
   if (!open) codes.push('UNAUTHENTICATED');
   if (!open && permission !== 'me:read') codes.push('FORBIDDEN');
   if (config.ofCustomer === 'order') codes.push('ORDER_NOT_FOUND');
-  codes.push('MALFORMED_REQUEST', 'HEADERS_TOO_LARGE', 'RATE_LIMITED', 'UNAVAILABLE', 'INTERNAL');
+  codes.push('MALFORMED_REQUEST', 'HEADERS_TOO_LARGE', 'OVERLOADED', 'RATE_LIMITED', 'UNAVAILABLE', 'INTERNAL');
   return [...new Set(codes)];
 }
 
