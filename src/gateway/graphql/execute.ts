@@ -12,12 +12,14 @@ import {
   type GraphQLError,
   type GraphQLField,
   GraphQLIncludeDirective,
+  type GraphQLLeafType,
   GraphQLList,
   GraphQLNonNull,
   GraphQLObjectType,
   type GraphQLOutputType,
-  GraphQLScalarType,
+  getNullableType,
   GraphQLSkipDirective,
+  GraphQLString,
   isLeafType,
   Kind,
   locatedError,
@@ -53,6 +55,8 @@ interface Planned {
   readonly nodes: readonly [FieldNode, ...FieldNode[]];
   /** Undefined for `__typename`. */
   readonly field: GraphQLField<unknown, unknown> | undefined;
+  /** The type of a value that is a property of its object as it stands there, as nearly all are. */
+  readonly leaf: GraphQLLeafType | undefined;
 }
 
 export function execute(args: ExecutionArgs): ExecutionResult | Promise<ExecutionResult> {
@@ -142,7 +146,8 @@ function plan(run: Run, type: GraphQLObjectType, sets: readonly SelectionSetNode
   return [...grouped].map(([key, nodes]): Planned => {
     const name = nodes[0].name.value;
     const field = name === '__typename' ? undefined : type.getFields()[name]!;
-    return { key, nodes, field };
+    const leaf = field && !field.resolve ? getNullableType(field.type) : undefined;
+    return { key, nodes, field, leaf: isLeafType(leaf) ? leaf : undefined };
   });
 }
 
@@ -181,11 +186,28 @@ function fieldsOf(
   const result: Record<string, unknown> = {};
   let waits: Promise<void>[] | undefined;
   for (const each of planned) {
+    const property = each.leaf && propertyOf(each.leaf, source[each.field!.name]);
+    if (property !== undefined) {
+      result[each.key] = property;
+      continue;
+    }
     const value = fieldOf(run, type, each, source, path);
     result[each.key] = value;
     if (isPromise(value)) (waits ??= []).push(handled(value.then((settled) => void (result[each.key] = settled))));
   }
   return waits ? Promise.all(waits).then(() => result) : result;
+}
+
+/** The answer for a plain value; undefined for one that is missing, has to be worked out or does not fit its type. */
+function propertyOf(leaf: GraphQLLeafType, value: unknown): unknown {
+  if (typeof value === 'string') {
+    if (leaf === GraphQLString) return value;
+  } else if (typeof value !== 'number' && typeof value !== 'boolean') return undefined;
+  try {
+    return leaf.coerceOutputValue(value);
+  } catch {
+    return undefined;
+  }
 }
 
 function fieldOf(
@@ -237,10 +259,7 @@ function complete(
     return done;
   }
   if (value === undefined || value === null) return null;
-  if (isLeafType(type)) {
-    if (type instanceof GraphQLScalarType && type.name === 'String' && typeof value === 'string') return value;
-    return type.coerceOutputValue(value);
-  }
+  if (isLeafType(type)) return type.coerceOutputValue(value);
   const path: Path = { before, key };
   if (type instanceof GraphQLObjectType) return fieldsOf(run, type, planOf(run, type, nodes), value as Source, path);
   if (type instanceof GraphQLList) return completeList(run, type, nodes, value, path);
