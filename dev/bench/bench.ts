@@ -3,12 +3,13 @@ import { cpus, totalmem } from 'node:os';
 import { type Ceilings, measureCeilings, startCeilingServer } from './ceilings.ts';
 import { cluster } from './cluster-section.ts';
 import { type BenchContext, type CeilingContext, intake, level, life, million, perSecond } from './sections.ts';
+import { gateway } from './gateway-section.ts';
 import { graph } from './graph-section.ts';
 import { seen } from './seen-section.ts';
 import { CALLERS, wait } from './wait-section.ts';
 
 export interface BenchOptions {
-  /** Sections to run: any of intake, life, wait, seen, graphql, level, million; all by default. */
+  /** Sections to run: any of intake, life, wait, seen, graphql, gateway, level, million, search; all by default. */
   readonly only?: string;
   /** The cluster shape beside the single process, and nothing else. */
   readonly cluster?: boolean;
@@ -24,7 +25,7 @@ interface Line {
   readonly met: boolean | undefined;
 }
 
-const SECTIONS = ['intake', 'life', 'wait', 'seen', 'graphql', 'level', 'million', 'search'] as const;
+const SECTIONS = ['intake', 'life', 'wait', 'seen', 'graphql', 'gateway', 'level', 'million', 'search'] as const;
 /** Of these each figure stands beside a ceiling. */
 const WITH_CEILINGS: readonly string[] = ['intake', 'life', 'wait'];
 
@@ -52,6 +53,7 @@ async function chosenLines(context: BenchContext, only: string | undefined): Pro
     : [];
   if (chosen.includes('seen')) lines.push(...(await seenLines(context)));
   if (chosen.includes('graphql')) lines.push(...(await graphLines(context)));
+  if (chosen.includes('gateway')) lines.push(...(await gatewayLines(context)));
   if (chosen.includes('level')) lines.push(...(await levelLines(context)));
   if (chosen.includes('million')) lines.push(...(await millionLines(context)));
   if (chosen.includes('search')) lines.push(...(await searchLines(context)));
@@ -202,6 +204,26 @@ async function graphLines(context: BenchContext): Promise<Line[]> {
       ceiling: '',
       target: '≤ 2 ×',
       met: timeRatio <= 2 && cpuRatio <= 2,
+    },
+  ];
+}
+
+async function gatewayLines(context: BenchContext): Promise<Line[]> {
+  const { directMs, throughMs, directRate, throughRate, timeRatio, rateRatio } = await gateway(context);
+  return [
+    {
+      what: 'the list of 50 orders through the gateway against the same at the service, one caller at a time',
+      figure: `${throughMs.toFixed(2)} / ${directMs.toFixed(2)} ms = ${timeRatio.toFixed(2)} ×`,
+      ceiling: '',
+      target: '≤ 1.25 ×',
+      met: timeRatio <= 1.25,
+    },
+    {
+      what: 'the same by eight callers',
+      figure: `${perSecond(throughRate)} / ${perSecond(directRate)} = ${rateRatio.toFixed(2)} ×`,
+      ceiling: '',
+      target: '≥ 0.75 ×',
+      met: rateRatio >= 0.75,
     },
   ];
 }

@@ -23,9 +23,17 @@ export class ClusterSystem extends MeasuredSystem {
     this.#folder = folder;
   }
 
-  static async start(report: (line: string) => void): Promise<ClusterSystem> {
+  static async start(
+    report: (line: string) => void,
+    settings: Readonly<Record<string, string>> = {},
+  ): Promise<ClusterSystem> {
     const folder = await mkdtemp(join(tmpdir(), 'olms-bench-'));
-    const cluster = await Cluster.start({ env: { ...process.env, ...MEASURED_ENV }, folder, apiKey: KEY, report });
+    const cluster = await Cluster.start({
+      env: { ...process.env, ...MEASURED_ENV, ...settings },
+      folder,
+      apiKey: KEY,
+      report,
+    });
     const sql = new pg.Client({ connectionString: cluster.databaseUrl('orders') });
     const system = new ClusterSystem(cluster, sql, folder);
     try {
