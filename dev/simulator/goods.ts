@@ -1,5 +1,6 @@
 import type { Envelope } from '#contracts/envelope.ts';
-import type { EventData } from '#contracts/order-events.ts';
+import { type EventData, TRACKING_STATUSES } from '#contracts/order-events.ts';
+import { isoTime } from '#contracts/time.ts';
 import { replacementOf } from '#orders/rules/claims.ts';
 import { STATUSES } from '#orders/rules/lifecycle.ts';
 import { place } from '#orders/rules/placement.ts';
@@ -11,7 +12,15 @@ import type { Story } from './story.ts';
 
 /** What people do about goods beyond the ordinary: cancel pieces, lose parcels, claim them. Its chances are `variety`'s. */
 
-export const GOODS_ACTIONS = ['cancelItems', 'cancelItems', 'cancelRest', 'mishap', 'mishap', 'claim'] as const;
+export const GOODS_ACTIONS = [
+  'cancelItems',
+  'cancelItems',
+  'cancelRest',
+  'mishap',
+  'mishap',
+  'claim',
+  'carrier',
+] as const;
 export type GoodsAction = (typeof GOODS_ACTIONS)[number];
 
 const REASON = { reason: 'so it is', by: 'somebody' };
@@ -41,7 +50,23 @@ export function actOnGoods(story: Story, id: string, action: GoodsAction): void 
     }
     case 'claim':
       return claim(story, id, order);
+    case 'carrier':
+      return carrierSays(story, id);
   }
+}
+
+/** The carrier says something of a parcel, in any order; or its number turns out to be another one. */
+function carrierSays(story: Story, id: string): void {
+  const { services, variety, scheduler } = story;
+  const parcels = parcelsOf(story, id);
+  if (parcels.length === 0) return;
+  const { id: shipmentId } = variety.pick(parcels);
+  const trackingNumber = `T${variety.between(1, 9)}`;
+  if (variety.chance(0.3))
+    return void services.shipping.submit(id, { type: 'correct', shipmentId, trackingNumber, ...REASON });
+  const at = isoTime(scheduler.nowMs - variety.between(0, 1_000));
+  const tracking = { status: variety.pick(TRACKING_STATUSES), at };
+  services.shipping.submit(id, { type: 'track', shipmentId, carrier: 'dhl', trackingNumber, tracking });
 }
 
 /** Somebody settles parcels that did not arrive, perhaps only some pieces of one (`whole` is false). */

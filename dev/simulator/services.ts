@@ -11,7 +11,7 @@ import { orderRules } from '#orders/rules.ts';
 import { nextAttemptOf, type Payment, type PaymentCommand, type PaymentEffect } from '#payments/rules/model.ts';
 import { eventsToRead, paymentRules } from '#payments/rules.ts';
 import { type Review, type ReviewCommand, reviewRules } from '#reviews/rules.ts';
-import { shippingRules } from '#shipping/rules.ts';
+import { rulesWithSandbox } from '#shipping/rules.ts';
 import { type CarrierDue, nextDueMs, type Shipping, type ShippingCommand } from '#shipping/rules/model.ts';
 import { checkPayment, checkReservations } from './checks.ts';
 import { checkLines } from './lines.ts';
@@ -49,7 +49,7 @@ export function createServices(story: Story): Services {
   });
   const payments = { ...paying, consumes: eventsToRead(paying, plan.capture, false) };
   const reviews = reviewRules({ deadlineMs: plan.reviewDeadlineMs });
-  const shipping = shippingRules({ delayMs: plan.carrierDelayMs });
+  const shipping = rulesWithSandbox(plan.carrierDelayMs);
   return {
     orders: make({
       name: 'orders',

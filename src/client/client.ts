@@ -727,6 +727,24 @@ export interface ListShipmentsParameters {
     | undefined;
   readonly location?: string | readonly string[] | undefined;
   readonly carrier?: string | readonly string[] | undefined;
+  readonly tracking?:
+    | 'dispatched'
+    | 'in_transit'
+    | 'out_for_delivery'
+    | 'delivered'
+    | 'exception'
+    | 'lost'
+    | 'returned_to_sender'
+    | readonly (
+        | 'dispatched'
+        | 'in_transit'
+        | 'out_for_delivery'
+        | 'delivered'
+        | 'exception'
+        | 'lost'
+        | 'returned_to_sender'
+      )[]
+    | undefined;
   /** RFC 3339 time or date */
   readonly scheduledFrom?: string | undefined;
   /** RFC 3339 time, itself not included, or date, all of the day included */
@@ -738,6 +756,10 @@ export interface ListShipmentsParameters {
 }
 
 export interface ReadShipmentParameters {
+  readonly id: string;
+}
+
+export interface CorrectTrackingParameters {
   readonly id: string;
 }
 
@@ -787,6 +809,10 @@ export interface ListStockMovementsParameters {
 
 export interface ReadStockParameters {
   readonly sku: string;
+}
+
+export interface ReceiveTrackingParameters {
+  readonly name: string;
 }
 
 /** Every operation of the API by its operationId. */
@@ -1394,7 +1420,7 @@ export class OlmsClient extends ClientCore {
     return this.read({ method: 'GET', path: '/schemas/events/{type}/1', parameters }, options);
   }
 
-  /** Shipments by status, location, carrier and age */
+  /** Shipments by status, location, carrier, what the carrier said of them, and age */
   listShipments(parameters?: ListShipmentsParameters, options?: CallOptions): Pages<Shipment> {
     return this.list({ method: 'GET', path: '/shipments', parameters }, options);
   }
@@ -1402,6 +1428,21 @@ export class OlmsClient extends ClientCore {
   /** One shipment */
   readShipment(parameters: ReadShipmentParameters, options?: CallOptions): Promise<Shipment> {
     return this.read({ method: 'GET', path: '/shipments/{id}', parameters }, options);
+  }
+
+  /** The tracking number of a shipment that has left was recorded wrongly, or its carrier */
+  correctTracking(
+    parameters: CorrectTrackingParameters,
+    body: {
+      /** Who carries it; as before unless said otherwise */
+      readonly carrier?: string;
+      readonly reason: string;
+      /** The carrier’s number of the parcel */
+      readonly trackingNumber: string;
+    },
+    options?: ChangeOptions,
+  ): Promise<Shipment> {
+    return this.read({ method: 'PATCH', path: '/shipments/{id}', parameters, body, keyed: true }, options);
   }
 
   /** A shipment was damaged */
@@ -1483,5 +1524,36 @@ export class OlmsClient extends ClientCore {
   /** Stock of a product, in all and per location */
   readStock(parameters: ReadStockParameters, options?: CallOptions): Promise<Stock> {
     return this.read({ method: 'GET', path: '/stock/{sku}', parameters }, options);
+  }
+
+  /** Takes what a carrier says of a parcel, signed by Standard Webhooks */
+  receiveTracking(
+    parameters: ReceiveTrackingParameters,
+    body: {
+      /** When it was so */
+      readonly at: string;
+      /** In the words of the carrier */
+      readonly detail?: string;
+      /** Id of the shipment, where the carrier was told it with the parcel */
+      readonly shipmentId?: string;
+      readonly status:
+        | 'dispatched'
+        | 'in_transit'
+        | 'out_for_delivery'
+        | 'delivered'
+        | 'exception'
+        | 'lost'
+        | 'returned_to_sender';
+      /** The carrier’s number of the parcel */
+      readonly trackingNumber: string;
+    },
+    options?: CallOptions<'webhook-id' | 'webhook-timestamp' | 'webhook-signature'>,
+  ): Promise<{
+    /** False: it said nothing new */
+    readonly accepted: boolean;
+    /** True: its parcel is not known or not free yet */
+    readonly waits?: boolean;
+  }> {
+    return this.read({ method: 'POST', path: '/webhooks/carriers/{name}', parameters, body }, options);
   }
 }

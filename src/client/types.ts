@@ -397,6 +397,7 @@ export type ImportedOrders = {
       | 'RETURN_CLOSED'
       | 'REVIEW_DECIDED'
       | 'SHIPMENT_NOT_DISPATCHABLE'
+      | 'SHIPMENT_NOT_DISPATCHED'
       | 'SHIPMENT_NOT_DELIVERABLE'
       | 'SHIPMENT_ON_HOLD'
       | 'STOCK_INSUFFICIENT'
@@ -938,6 +939,7 @@ export type Order = {
         | 'RETURN_CLOSED'
         | 'REVIEW_DECIDED'
         | 'SHIPMENT_NOT_DISPATCHABLE'
+        | 'SHIPMENT_NOT_DISPATCHED'
         | 'SHIPMENT_NOT_DELIVERABLE'
         | 'SHIPMENT_ON_HOLD'
         | 'STOCK_INSUFFICIENT'
@@ -1009,6 +1011,7 @@ export type Order = {
         | 'RETURN_CLOSED'
         | 'REVIEW_DECIDED'
         | 'SHIPMENT_NOT_DISPATCHABLE'
+        | 'SHIPMENT_NOT_DISPATCHED'
         | 'SHIPMENT_NOT_DELIVERABLE'
         | 'SHIPMENT_ON_HOLD'
         | 'STOCK_INSUFFICIENT'
@@ -1080,6 +1083,7 @@ export type Order = {
         | 'RETURN_CLOSED'
         | 'REVIEW_DECIDED'
         | 'SHIPMENT_NOT_DISPATCHABLE'
+        | 'SHIPMENT_NOT_DISPATCHED'
         | 'SHIPMENT_NOT_DELIVERABLE'
         | 'SHIPMENT_ON_HOLD'
         | 'STOCK_INSUFFICIENT'
@@ -1151,6 +1155,7 @@ export type Order = {
         | 'RETURN_CLOSED'
         | 'REVIEW_DECIDED'
         | 'SHIPMENT_NOT_DISPATCHABLE'
+        | 'SHIPMENT_NOT_DISPATCHED'
         | 'SHIPMENT_NOT_DELIVERABLE'
         | 'SHIPMENT_ON_HOLD'
         | 'STOCK_INSUFFICIENT'
@@ -1222,6 +1227,7 @@ export type Order = {
         | 'RETURN_CLOSED'
         | 'REVIEW_DECIDED'
         | 'SHIPMENT_NOT_DISPATCHABLE'
+        | 'SHIPMENT_NOT_DISPATCHED'
         | 'SHIPMENT_NOT_DELIVERABLE'
         | 'SHIPMENT_ON_HOLD'
         | 'STOCK_INSUFFICIENT'
@@ -1293,6 +1299,7 @@ export type Order = {
         | 'RETURN_CLOSED'
         | 'REVIEW_DECIDED'
         | 'SHIPMENT_NOT_DISPATCHABLE'
+        | 'SHIPMENT_NOT_DISPATCHED'
         | 'SHIPMENT_NOT_DELIVERABLE'
         | 'SHIPMENT_ON_HOLD'
         | 'STOCK_INSUFFICIENT'
@@ -1364,6 +1371,7 @@ export type Order = {
         | 'RETURN_CLOSED'
         | 'REVIEW_DECIDED'
         | 'SHIPMENT_NOT_DISPATCHABLE'
+        | 'SHIPMENT_NOT_DISPATCHED'
         | 'SHIPMENT_NOT_DELIVERABLE'
         | 'SHIPMENT_ON_HOLD'
         | 'STOCK_INSUFFICIENT'
@@ -1435,6 +1443,7 @@ export type Order = {
         | 'RETURN_CLOSED'
         | 'REVIEW_DECIDED'
         | 'SHIPMENT_NOT_DISPATCHABLE'
+        | 'SHIPMENT_NOT_DISPATCHED'
         | 'SHIPMENT_NOT_DELIVERABLE'
         | 'SHIPMENT_ON_HOLD'
         | 'STOCK_INSUFFICIENT'
@@ -1506,6 +1515,7 @@ export type Order = {
         | 'RETURN_CLOSED'
         | 'REVIEW_DECIDED'
         | 'SHIPMENT_NOT_DISPATCHABLE'
+        | 'SHIPMENT_NOT_DISPATCHED'
         | 'SHIPMENT_NOT_DELIVERABLE'
         | 'SHIPMENT_ON_HOLD'
         | 'STOCK_INSUFFICIENT'
@@ -1577,6 +1587,7 @@ export type Order = {
         | 'RETURN_CLOSED'
         | 'REVIEW_DECIDED'
         | 'SHIPMENT_NOT_DISPATCHABLE'
+        | 'SHIPMENT_NOT_DISPATCHED'
         | 'SHIPMENT_NOT_DELIVERABLE'
         | 'SHIPMENT_ON_HOLD'
         | 'STOCK_INSUFFICIENT'
@@ -1648,6 +1659,7 @@ export type Order = {
         | 'RETURN_CLOSED'
         | 'REVIEW_DECIDED'
         | 'SHIPMENT_NOT_DISPATCHABLE'
+        | 'SHIPMENT_NOT_DISPATCHED'
         | 'SHIPMENT_NOT_DELIVERABLE'
         | 'SHIPMENT_ON_HOLD'
         | 'STOCK_INSUFFICIENT'
@@ -1726,6 +1738,8 @@ export type Order = {
     readonly problem?: 'lost' | 'damaged' | 'returned_to_sender';
     readonly shipmentId: string;
     readonly trackingNumber: string;
+    /** Page of the carrier on which the parcel is followed */
+    readonly trackingUrl?: string;
   }[];
   readonly shippingAddress?: {
     readonly city?: string;
@@ -1973,6 +1987,7 @@ export type OrderDetails = {
         | 'RETURN_CLOSED'
         | 'REVIEW_DECIDED'
         | 'SHIPMENT_NOT_DISPATCHABLE'
+        | 'SHIPMENT_NOT_DISPATCHED'
         | 'SHIPMENT_NOT_DELIVERABLE'
         | 'SHIPMENT_ON_HOLD'
         | 'STOCK_INSUFFICIENT'
@@ -2044,6 +2059,7 @@ export type OrderDetails = {
         | 'RETURN_CLOSED'
         | 'REVIEW_DECIDED'
         | 'SHIPMENT_NOT_DISPATCHABLE'
+        | 'SHIPMENT_NOT_DISPATCHED'
         | 'SHIPMENT_NOT_DELIVERABLE'
         | 'SHIPMENT_ON_HOLD'
         | 'STOCK_INSUFFICIENT'
@@ -2115,6 +2131,7 @@ export type OrderDetails = {
         | 'RETURN_CLOSED'
         | 'REVIEW_DECIDED'
         | 'SHIPMENT_NOT_DISPATCHABLE'
+        | 'SHIPMENT_NOT_DISPATCHED'
         | 'SHIPMENT_NOT_DELIVERABLE'
         | 'SHIPMENT_ON_HOLD'
         | 'STOCK_INSUFFICIENT'
@@ -2186,6 +2203,7 @@ export type OrderDetails = {
         | 'RETURN_CLOSED'
         | 'REVIEW_DECIDED'
         | 'SHIPMENT_NOT_DISPATCHABLE'
+        | 'SHIPMENT_NOT_DISPATCHED'
         | 'SHIPMENT_NOT_DELIVERABLE'
         | 'SHIPMENT_ON_HOLD'
         | 'STOCK_INSUFFICIENT'
@@ -2257,6 +2275,7 @@ export type OrderDetails = {
         | 'RETURN_CLOSED'
         | 'REVIEW_DECIDED'
         | 'SHIPMENT_NOT_DISPATCHABLE'
+        | 'SHIPMENT_NOT_DISPATCHED'
         | 'SHIPMENT_NOT_DELIVERABLE'
         | 'SHIPMENT_ON_HOLD'
         | 'STOCK_INSUFFICIENT'
@@ -2328,6 +2347,7 @@ export type OrderDetails = {
         | 'RETURN_CLOSED'
         | 'REVIEW_DECIDED'
         | 'SHIPMENT_NOT_DISPATCHABLE'
+        | 'SHIPMENT_NOT_DISPATCHED'
         | 'SHIPMENT_NOT_DELIVERABLE'
         | 'SHIPMENT_ON_HOLD'
         | 'STOCK_INSUFFICIENT'
@@ -2399,6 +2419,7 @@ export type OrderDetails = {
         | 'RETURN_CLOSED'
         | 'REVIEW_DECIDED'
         | 'SHIPMENT_NOT_DISPATCHABLE'
+        | 'SHIPMENT_NOT_DISPATCHED'
         | 'SHIPMENT_NOT_DELIVERABLE'
         | 'SHIPMENT_ON_HOLD'
         | 'STOCK_INSUFFICIENT'
@@ -2470,6 +2491,7 @@ export type OrderDetails = {
         | 'RETURN_CLOSED'
         | 'REVIEW_DECIDED'
         | 'SHIPMENT_NOT_DISPATCHABLE'
+        | 'SHIPMENT_NOT_DISPATCHED'
         | 'SHIPMENT_NOT_DELIVERABLE'
         | 'SHIPMENT_ON_HOLD'
         | 'STOCK_INSUFFICIENT'
@@ -2541,6 +2563,7 @@ export type OrderDetails = {
         | 'RETURN_CLOSED'
         | 'REVIEW_DECIDED'
         | 'SHIPMENT_NOT_DISPATCHABLE'
+        | 'SHIPMENT_NOT_DISPATCHED'
         | 'SHIPMENT_NOT_DELIVERABLE'
         | 'SHIPMENT_ON_HOLD'
         | 'STOCK_INSUFFICIENT'
@@ -2612,6 +2635,7 @@ export type OrderDetails = {
         | 'RETURN_CLOSED'
         | 'REVIEW_DECIDED'
         | 'SHIPMENT_NOT_DISPATCHABLE'
+        | 'SHIPMENT_NOT_DISPATCHED'
         | 'SHIPMENT_NOT_DELIVERABLE'
         | 'SHIPMENT_ON_HOLD'
         | 'STOCK_INSUFFICIENT'
@@ -2683,6 +2707,7 @@ export type OrderDetails = {
         | 'RETURN_CLOSED'
         | 'REVIEW_DECIDED'
         | 'SHIPMENT_NOT_DISPATCHABLE'
+        | 'SHIPMENT_NOT_DISPATCHED'
         | 'SHIPMENT_NOT_DELIVERABLE'
         | 'SHIPMENT_ON_HOLD'
         | 'STOCK_INSUFFICIENT'
@@ -2761,6 +2786,8 @@ export type OrderDetails = {
     readonly problem?: 'lost' | 'damaged' | 'returned_to_sender';
     readonly shipmentId: string;
     readonly trackingNumber: string;
+    /** Page of the carrier on which the parcel is followed */
+    readonly trackingUrl?: string;
   }[];
   readonly shippingAddress?: {
     readonly city?: string;
@@ -2935,6 +2962,21 @@ export type OrderToImport = {
   }[];
   /** Decimal string, e.g. "19.90" */
   readonly totalAmount?: string;
+};
+
+/** The last that counts of what the carrier said */
+export type ParcelTracking = {
+  /** RFC 3339, UTC */
+  readonly at: string;
+  readonly detail?: string;
+  readonly status:
+    | 'dispatched'
+    | 'in_transit'
+    | 'out_for_delivery'
+    | 'delivered'
+    | 'exception'
+    | 'lost'
+    | 'returned_to_sender';
 };
 
 export type ParkedHere = {
@@ -3120,6 +3162,7 @@ export type ProblemDetails = {
     | 'RETURN_CLOSED'
     | 'REVIEW_DECIDED'
     | 'SHIPMENT_NOT_DISPATCHABLE'
+    | 'SHIPMENT_NOT_DISPATCHED'
     | 'SHIPMENT_NOT_DELIVERABLE'
     | 'SHIPMENT_ON_HOLD'
     | 'STOCK_INSUFFICIENT'
@@ -3314,7 +3357,10 @@ export type Shipment = {
   /** RFC 3339, UTC */
   readonly scheduledAt: string;
   readonly status: 'SCHEDULED' | 'DISPATCHED' | 'DELIVERED' | 'CANCELLED' | 'LOST' | 'DAMAGED' | 'RETURNED';
+  readonly tracking?: ParcelTracking;
   readonly trackingNumber?: string;
+  /** Page of the carrier on which the parcel is followed */
+  readonly trackingUrl?: string;
 };
 
 export type Stock = {

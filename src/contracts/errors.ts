@@ -63,6 +63,7 @@ export const ERRORS = {
   RETURN_CLOSED: { status: 409, title: 'Nothing more of the return is expected' },
   REVIEW_DECIDED: { status: 409, title: 'The review has been decided already' },
   SHIPMENT_NOT_DISPATCHABLE: { status: 409, title: 'The shipment cannot be dispatched in its present state' },
+  SHIPMENT_NOT_DISPATCHED: { status: 409, title: 'The shipment has not left, so it has no tracking number' },
   SHIPMENT_NOT_DELIVERABLE: { status: 409, title: 'The shipment cannot be delivered in its present state' },
   SHIPMENT_ON_HOLD: { status: 409, title: 'The shipment is paused by a hold or a cancellation of its order' },
   STOCK_INSUFFICIENT: { status: 409, title: 'The adjustment would leave less stock than is reserved' },

@@ -7,7 +7,7 @@ import type { Deadlines } from '#orders/rules/commands.ts';
 import { orderRules } from '#orders/rules.ts';
 import { paymentRules } from '#payments/rules.ts';
 import { reviewRules } from '#reviews/rules.ts';
-import { shippingRules } from '#shipping/rules.ts';
+import { rulesWithSandbox } from '#shipping/rules.ts';
 import { ORDER_EVENTS, SOURCES } from './order-events.ts';
 
 const EVENTS = Object.entries(ORDER_EVENTS);
@@ -17,7 +17,7 @@ const SERVICES = [
   orderRules({} as Deadlines),
   inventoryRules,
   paymentRules({ capture: 'on_dispatch', providers: new Set(), timeoutMs: 0, cancelSafetyMs: 0 }),
-  shippingRules({ delayMs: undefined }),
+  rulesWithSandbox(undefined),
   reviewRules({ deadlineMs: 0 }),
   notificationRules({ mail: false }),
   billingRules,
@@ -37,7 +37,9 @@ const INFORMATIONAL = [
   'OrderReserved',
   'OrderReturnClosed',
   'OrderReturnRequested',
+  'OrderTrackingCorrected',
   'ShipmentScheduled',
+  'ShipmentTracked',
   'StockReleased',
   'StockReturned',
   'StockShipped',

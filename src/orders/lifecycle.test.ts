@@ -137,6 +137,7 @@ const SAMPLES: {
   ],
   recordShipmentsStopped: [{ type: 'recordShipmentsStopped' }],
   recordFreeze: [{ type: 'recordFreeze', changeId: 'c-1', here: allocations }],
+  recordTracking: [{ type: 'recordTracking', shipmentId: 's-1', carrier: 'dhl', trackingNumber: 'T2' }],
   recordLoss: [{ type: 'recordLoss', shipmentId: 's-1', kind: 'lost' }],
   recordFollowUp: [
     { type: 'recordFollowUp', claimId: 'l-1', status: 'COMPLETED' },

@@ -39,6 +39,13 @@ const REACTIONS = {
     kind: data.kind,
     reason: data.reason,
   }),
+  ShipmentTrackingCorrected: ({ data: { shipmentId, carrier, trackingNumber, trackingUrl } }) => ({
+    type: 'recordTracking',
+    shipmentId,
+    carrier,
+    trackingNumber,
+    trackingUrl,
+  }),
   ShipmentCancelled: () => ({ type: 'recordShipmentsStopped' }),
 
   ReviewApproved: ({ data }) => ({ type: 'release', hold: 'review', reason: data.reason, by: data.by, fact: true }),

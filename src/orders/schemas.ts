@@ -10,6 +10,7 @@ import {
   PaymentStatus,
   Shortage,
   SkuQuantity,
+  TrackingUrl,
 } from '#contracts/order-events.ts';
 import { Sku } from '#contracts/catalog.ts';
 import {
@@ -344,6 +345,7 @@ export const OrderView = Type.Object(
         shipmentId: Id,
         carrier: Type.String(),
         trackingNumber: Type.String(),
+        trackingUrl: Type.Optional(TrackingUrl),
         delivered: Type.Boolean(),
         items: Type.Array(SkuQuantity),
         amount: Type.Optional(

@@ -305,7 +305,7 @@ const STATUS_SINCE =
   'status_since = case when t.status = r.status then coalesce(t.status_since, t.updated_at) else r.updated_at end';
 
 /** What changes more of an order than where it stands. */
-const AMENDING: ReadonlySet<string> = new Set(['OrderAmended', 'OrderChanged']);
+const AMENDING: ReadonlySet<string> = new Set(['OrderAmended', 'OrderChanged', 'OrderTrackingCorrected']);
 
 /** `mayRepeat`: the channels whose orders hold no reference. */
 export const orderStore = (mayRepeat: MayRepeat): ProcessorStore<Order, never> => ({
@@ -339,7 +339,9 @@ export const orderStore = (mayRepeat: MayRepeat): ProcessorStore<Order, never> =
         updateRows('marks', 'orders.order_states', ['order_id'], SEEN_COLUMNS, rows(marked), { revision: 'version' }),
       );
     if (amended.length > 0) writes.push(...amendmentWrites(amended, mayRepeat));
-    writes.push(...parcelWrites(changed), ...followUpWrites(events));
+    // What was amended has its terms of parcels with all others.
+    const whole = new Set(amended.map(({ after }) => after.id));
+    writes.push(...parcelWrites(changed.filter(({ after }) => !whole.has(after.id))), ...followUpWrites(events));
     return writes;
   },
 });

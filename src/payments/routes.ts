@@ -11,7 +11,7 @@ import type { PaymentProvider, ProviderNotice, ProviderWebhooks } from './provid
 import { PaymentView, view } from './payment-view.ts';
 import type { Payment } from './rules/model.ts';
 import type { PaymentFilter } from './store.ts';
-import { WEBHOOK_MAX_BYTES } from './providers/webhook-head.ts';
+import { WEBHOOK_MAX_BYTES } from '#platform/http/standard-webhooks.ts';
 
 export interface PaymentRoutesOptions {
   readonly providers: ReadonlyMap<string, PaymentProvider>;

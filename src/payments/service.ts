@@ -23,7 +23,8 @@ import { paymentRoutes } from './routes.ts';
 import { nextAttemptOf, type Payment, type PaymentCommand, type PaymentEffect } from './rules/model.ts';
 import type { ProviderResult, Operation } from './rules/operation.ts';
 import { eventsToRead, paymentRules } from './rules.ts';
-import { WEBHOOK_MAX_BYTES, webhookHeadProblem } from './providers/webhook-head.ts';
+import { WEBHOOK_MAX_BYTES } from '#platform/http/standard-webhooks.ts';
+import { webhookHeadProblem } from './providers/webhook-head.ts';
 import { duePayments, hasAuthorizations, listPayments, paymentStore, waitingForOtherProviders } from './store.ts';
 
 const RECONCILE_EVERY_MS = 1_000;

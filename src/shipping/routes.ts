@@ -4,7 +4,7 @@ import { Location } from '#contracts/catalog.ts';
 import { idTimeMs } from '#contracts/ids.ts';
 import { isoTime } from '#contracts/time.ts';
 import type { Database } from '#platform/database/database.ts';
-import { SkuQuantity } from '#contracts/order-events.ts';
+import { SkuQuantity, TRACKING_STATUSES, TrackingUrl } from '#contracts/order-events.ts';
 import { commandOnce } from '#platform/http/commands.ts';
 import { answer } from '#platform/http/description/openapi.ts';
 import { ownOrders } from '#platform/http/own-orders.ts';
@@ -37,11 +37,13 @@ import {
   type Shipping,
   type ShippingCommand,
 } from './rules/model.ts';
+import type { TrackingLinks } from './carriers/links.ts';
 import { loadShipping, listShipments, orderOfShipment } from './store.ts';
 
 export interface ShippingRoutesOptions {
   readonly processor: Processor<Shipping, ShippingCommand, CarrierDue>;
   readonly database: Database;
+  readonly links: TrackingLinks;
 }
 
 const ShipmentParams = Type.Object({ id: IdText });
@@ -51,6 +53,7 @@ const ListQuery = Type.Object(
     status: Type.Optional(Several(Type.String({ enum: [...SHIPMENT_STATUSES] }))),
     location: Type.Optional(Several(Location)),
     carrier: Type.Optional(Several(Text(100, { minLength: 1 }))),
+    tracking: Type.Optional(Several(Type.String({ enum: [...TRACKING_STATUSES] }))),
     scheduledFrom: Type.Optional(TimeText),
     scheduledTo: Type.Optional(UntilText),
     sort: Type.Optional(
@@ -69,6 +72,14 @@ const DispatchBody = Type.Object(
     trackingNumber: Text(100, { minLength: 1, description: 'The carrier’s number of the parcel' }),
   },
   { ...strict, examples: [{ carrier: 'DHL', trackingNumber: 'JD014600' }] },
+);
+const CorrectBody = Type.Object(
+  {
+    trackingNumber: Text(100, { minLength: 1, description: 'The carrier’s number of the parcel' }),
+    carrier: Type.Optional(Text(100, { minLength: 1, description: 'Who carries it; as before unless said otherwise' })),
+    reason: Reason,
+  },
+  { ...strict, examples: [{ trackingNumber: 'JD014601', reason: 'mistyped' }] },
 );
 const FailureBody = Type.Object({ reason: Type.Optional(Reason) }, strict);
 const CameBackBody = Type.Object(
@@ -101,6 +112,13 @@ const ShipmentView = Type.Object(
     items: Type.Array(SkuQuantity),
     carrier: Type.Optional(Type.String()),
     trackingNumber: Type.Optional(Type.String()),
+    trackingUrl: Type.Optional(TrackingUrl),
+    tracking: Type.Optional(
+      Type.Object(
+        { status: Type.String({ enum: [...TRACKING_STATUSES] }), at: Time, detail: Type.Optional(Type.String()) },
+        { description: 'The last that counts of what the carrier said', title: 'ParcelTracking' },
+      ),
+    ),
     scheduledAt: Time,
     paused: Type.Boolean({ description: 'A hold or a cancellation of the order keeps it here' }),
   },
@@ -111,16 +129,35 @@ const FIRST = { id: '$response.body#/items/0/id' };
 const MOVED_TO = { dispatch: 'DISPATCHED', deliver: 'DELIVERED' } as const;
 const tags = ['shipments'];
 
-function view(orderId: string, shipping: Shipping, shipment: Shipment): View<typeof ShipmentView> {
-  const { id, status, location, items, carrier, trackingNumber } = shipment;
+function view(
+  orderId: string,
+  shipping: Shipping,
+  shipment: Shipment,
+  links: TrackingLinks,
+): View<typeof ShipmentView> {
+  const { id, status, location, items, carrier, trackingNumber, tracking } = shipment;
+  const trackingUrl =
+    carrier === undefined || trackingNumber === undefined ? undefined : links(carrier, trackingNumber);
   const scheduledAt = isoTime(idTimeMs(id));
   const paused = isPaused(shipping, shipment);
-  return { id, orderId, status, location, items, carrier, trackingNumber, scheduledAt, paused };
+  return {
+    id,
+    orderId,
+    status,
+    location,
+    items,
+    carrier,
+    trackingNumber,
+    trackingUrl,
+    tracking,
+    scheduledAt,
+    paused,
+  };
 }
 
 const shipmentNotFound = (id: string): Problem => new Problem('SHIPMENT_NOT_FOUND', `There is no shipment ${id}.`);
 
-export function shippingRoutes(app: FastifyInstance, { processor, database }: ShippingRoutesOptions): void {
+export function shippingRoutes(app: FastifyInstance, { processor, database, links }: ShippingRoutesOptions): void {
   const orderIdOf = async (shipmentId: string): Promise<string> => {
     const orderId = await orderOfShipment(database, shipmentId);
     if (orderId === undefined) throw shipmentNotFound(shipmentId);
@@ -131,11 +168,12 @@ export function shippingRoutes(app: FastifyInstance, { processor, database }: Sh
       orderId,
       shipping,
       shipping.shipments.find((shipment) => shipment.id === shipmentId)!,
+      links,
     );
 
   const move = (
     request: FastifyRequest,
-    command: Extract<ShippingCommand, { shipmentId: string }>,
+    command: Exclude<Extract<ShippingCommand, { shipmentId: string }>, { type: 'track' }>,
   ): Promise<View<typeof ShipmentView>> =>
     commandOnce(request, {
       database,
@@ -145,8 +183,9 @@ export function shippingRoutes(app: FastifyInstance, { processor, database }: Sh
       // The shipment may have moved on since; a repeat is answered with the status that its command led to.
       async repeat({ orderId }) {
         const shipping = await loadShipping(database, orderId);
-        const status = command.type === 'fail' ? FAILED_STATUS[command.kind] : MOVED_TO[command.type];
-        return { ...viewOf(orderId, shipping!, command.shipmentId), status };
+        const now = viewOf(orderId, shipping!, command.shipmentId);
+        if (command.type === 'correct') return now;
+        return { ...now, status: command.type === 'fail' ? FAILED_STATUS[command.kind] : MOVED_TO[command.type] };
       },
     });
 
@@ -157,7 +196,7 @@ export function shippingRoutes(app: FastifyInstance, { processor, database }: Sh
       schema: {
         operationId: 'listShipments',
         tags,
-        summary: 'Shipments by status, location, carrier and age',
+        summary: 'Shipments by status, location, carrier, what the carrier said of them, and age',
         querystring: ListQuery,
         response: {
           200: answer('A page of shipments', PageOf(ShipmentView), {
@@ -167,13 +206,15 @@ export function shippingRoutes(app: FastifyInstance, { processor, database }: Sh
       },
     },
     async (request) => {
-      const { orderId, status, location, carrier, scheduledFrom, scheduledTo, sort, limit, cursor } = request.query;
+      const { orderId, status, location, carrier, tracking, scheduledFrom, scheduledTo, sort, limit, cursor } =
+        request.query;
       const size = limitOf(limit);
       const shipments = await listShipments(database, {
         orderIds: await ownOrders(request, idsOf(orderId)),
         statuses: status,
         locations: location,
         carriers: carrier,
+        tracking,
         scheduledFromMs: fromMs(scheduledFrom, 'scheduledFrom'),
         scheduledToMs: toMs(scheduledTo, 'scheduledTo'),
         newestFirst: sort === '-scheduledAt',
@@ -183,7 +224,7 @@ export function shippingRoutes(app: FastifyInstance, { processor, database }: Sh
       return pageOf(
         shipments,
         size,
-        (found) => view(found.orderId, found.shipping, found.shipment),
+        (found) => view(found.orderId, found.shipping, found.shipment, links),
         ({ shipment }) => idCursor(shipment.id),
       );
     },
@@ -255,6 +296,32 @@ export function shippingRoutes(app: FastifyInstance, { processor, database }: Sh
     },
     (request) =>
       move(request, { type: 'deliver', shipmentId: request.params.id.toLowerCase(), by: request.principal.name }),
+  );
+
+  app.patch<{ Params: Static<typeof ShipmentParams>; Body: Static<typeof CorrectBody> }>(
+    '/shipments/:id',
+    {
+      config: {
+        permission: 'shipments:move',
+        idempotencyKey: 'accepted',
+        refusals: [...MOVE_REFUSALS, 'SHIPMENT_NOT_DISPATCHED'],
+      },
+      schema: {
+        operationId: 'correctTracking',
+        tags,
+        summary: 'The tracking number of a shipment that has left was recorded wrongly, or its carrier',
+        params: ShipmentParams,
+        body: CorrectBody,
+        response: { 200: answer('The shipment, with its number', ShipmentView) },
+      },
+    },
+    (request) =>
+      move(request, {
+        type: 'correct',
+        shipmentId: request.params.id.toLowerCase(),
+        ...request.body,
+        by: request.principal.name,
+      }),
   );
 
   for (const { kind, path, operationId, summary } of FAILURE_ROUTES) {

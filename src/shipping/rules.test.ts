@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { NOON_MS, RulesStory } from '#tests/support/rules.ts';
-import { shippingRules } from './rules.ts';
+import { rulesWithSandbox } from './rules.ts';
 import { type CarrierDue, nextDueMs, type Shipping, type ShippingCommand } from './rules/model.ts';
 
 /** One order as shipping meets it. */
 class Story extends RulesStory<Shipping, ShippingCommand, CarrierDue> {
   constructor(delayMs: number | undefined) {
-    super(shippingRules({ delayMs }));
+    super(rulesWithSandbox(delayMs));
   }
 
   ready(...locations: string[]): this {

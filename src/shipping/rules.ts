@@ -1,10 +1,11 @@
-import { type Refusal, refuse } from '#contracts/errors.ts';
+import { isRefusal, type Refusal, refuse } from '#contracts/errors.ts';
 import { type Allocation, type NewEvent, SOURCES } from '#contracts/order-events.ts';
 import { ignore, type Ignored, type Outcome, type Rules } from '#platform/processor/aggregate.ts';
+import { type Carriers, createCarriers } from './carriers/carriers.ts';
+import { trackingLinks, type TrackingLinks } from './carriers/links.ts';
 import { CHANGE, frozen, thawed } from './rules/change.ts';
 import {
   cancelled,
-  type Carrier,
   type CarrierDue,
   FAILED_STATUS,
   hasLeft,
@@ -15,7 +16,9 @@ import {
   type Shipment,
   type Shipping,
   type ShippingCommand,
+  type Step,
 } from './rules/model.ts';
+import { corrected, isNews, tracked } from './rules/tracking.ts';
 
 /**
  * Which parcels an order has, and when each may move. An order ready for shipment gets one shipment per
@@ -24,17 +27,20 @@ import {
  * left can be lost, damaged, or come back undelivered, and one that was lost can turn up.
  */
 
-export const SANDBOX_CARRIER = 'sandbox';
-const TRACKING_DIGITS = 12;
+export interface ShippingRulesOptions {
+  readonly carriers: Carriers;
+  readonly links: TrackingLinks;
+}
 
-interface Step {
-  readonly shipping: Shipping;
-  readonly events: readonly NewEvent[];
+/** Under which no message of a carrier is taken, and the sandbox carrier waits so long before each step, or does nothing. */
+export function rulesWithSandbox(delayMs: number | undefined): ShippingRules {
+  return shippingRules({ carriers: createCarriers({ sandboxDelayMs: delayMs }), links: trackingLinks() });
 }
 
 export type ShippingRules = Rules<Shipping, ShippingCommand, CarrierDue>;
 
-export function shippingRules(carrier: Carrier): ShippingRules {
+export function shippingRules(options: ShippingRulesOptions): ShippingRules {
+  const { sandbox } = options.carriers;
   return {
     source: SOURCES.shipping,
     consumes: [
@@ -53,22 +59,19 @@ export function shippingRules(carrier: Carrier): ShippingRules {
       switch (event.type) {
         case 'OrderReadyForShipment': {
           if (shipping && shipping.shipments.length > 0) return ignore('its shipments were scheduled before');
-          const scheduled = schedule(
-            event.data.allocations,
-            newId,
-            carrier.delayMs === undefined ? undefined : nowMs + carrier.delayMs,
-          );
+          const dueMs = sandbox.nextStepMs(nowMs);
+          const scheduled = schedule(event.data.allocations, newId, dueMs);
           const cause = { causationid: event.id, correlationid: event.correlationid };
           const after: Shipping = {
             holds: shipping?.holds ?? [],
             shipments: scheduled,
-            ...(carrier.delayMs ? { cause } : {}),
+            ...(dueMs !== undefined && dueMs > nowMs ? { cause } : {}),
           };
           const events = scheduled.map(({ id, location, items }): NewEvent => ({
             type: 'ShipmentScheduled',
             data: { shipmentId: id, location, items: [...items] },
           }));
-          return carried({ shipping: after, events }, carrier, nowMs);
+          return carried({ shipping: after, events }, options, nowMs);
         }
         case 'OrderHeld': {
           const { hold } = event.data;
@@ -80,7 +83,7 @@ export function shippingRules(carrier: Carrier): ShippingRules {
           if (!shipping?.holds.includes(hold)) return ignore('the hold did not pause shipping');
           return carried(
             { shipping: { ...shipping, holds: shipping.holds.filter((present) => present !== hold) }, events: [] },
-            carrier,
+            options,
             nowMs,
           );
         }
@@ -114,7 +117,7 @@ export function shippingRules(carrier: Carrier): ShippingRules {
         case 'OrderChangeLapsed': {
           if (!shipping || shipping.shipments.length === 0) return ignore('nothing was scheduled yet');
           const released = event.type === 'OrderChanged' ? event.data.released : [];
-          return carried({ shipping: thawed(shipping, released), events: [] }, carrier, nowMs);
+          return carried({ shipping: thawed(shipping, released), events: [] }, options, nowMs);
         }
         case 'OrderClaimOpened': {
           const { shipmentId, kind } = event.data;
@@ -129,42 +132,30 @@ export function shippingRules(carrier: Carrier): ShippingRules {
 
     decide(command, shipping, { nowMs }) {
       if (command.type === 'carry')
-        return shipping ? carried({ shipping, events: [] }, carrier, nowMs) : { state: shipping, events: [] };
+        return shipping ? carried({ shipping, events: [] }, options, nowMs) : { state: shipping, events: [] };
       const shipment = shipping?.shipments.find((candidate) => candidate.id === command.shipmentId);
       if (!shipping || !shipment) return refuse('SHIPMENT_NOT_FOUND', `There is no shipment ${command.shipmentId}.`);
       if (command.type === 'dispatch') {
-        if (!isWaiting(shipment))
-          return refuse(
-            'SHIPMENT_NOT_DISPATCHABLE',
-            `The shipment is ${shipment.status}; only a SCHEDULED one can be dispatched.`,
-          );
-        if (shipping.holds.length > 0)
-          return refuse(
-            'SHIPMENT_ON_HOLD',
-            shipping.holds.includes(CHANGE)
-              ? 'A change of the order is being decided; try again in a moment.'
-              : `The order is on hold: ${shipping.holds.join(', ')}. Release it first.`,
-          );
-        const { carrier: name, trackingNumber, by } = command;
-        return carried(
-          dispatch(shipping, shipment, {
-            name,
-            trackingNumber,
-            by,
-            dueMs: name === SANDBOX_CARRIER ? dueMs(carrier, nowMs) : undefined,
-          }),
-          carrier,
+        const { carrier, trackingNumber, by } = command;
+        return finished(
+          handedOver(shipping, shipment, { carrier, trackingNumber, by }, options, nowMs),
+          options,
           nowMs,
         );
       }
-      if (command.type === 'fail') return fail(shipping, shipment, command);
+      if (command.type === 'track') return finished(track(shipping, shipment, command, options, nowMs), options, nowMs);
+      if (command.type === 'correct') {
+        const { carrier = shipment.carrier ?? '', trackingNumber } = command;
+        return finished(corrected(shipping, shipment, command, options.links(carrier, trackingNumber)), options, nowMs);
+      }
+      if (command.type === 'fail') return finished(fail(shipping, shipment, command), options, nowMs);
       // What was lost may turn up.
       if (shipment.status !== 'DISPATCHED' && shipment.status !== 'LOST')
         return refuse(
           'SHIPMENT_NOT_DELIVERABLE',
           `The shipment is ${shipment.status}; only one on its way can be delivered.`,
         );
-      return carried(deliver(shipping, shipment, command.by), carrier, nowMs);
+      return carried(deliver(shipping, shipment, command.by), options, nowMs);
     },
   };
 }
@@ -191,30 +182,87 @@ function schedule(
 }
 
 interface Handover {
-  readonly name: string;
+  readonly carrier: string;
   readonly trackingNumber: string;
   readonly by: string;
-  /** When the sandbox carrier delivers it; another carrier's parcels are not its business. */
-  readonly dueMs: number | undefined;
+}
+
+/** A parcel given to a carrier, if it may go. */
+function handedOver(
+  shipping: Shipping,
+  shipment: Shipment,
+  handover: Handover,
+  options: ShippingRulesOptions,
+  nowMs: number,
+): Step | Refusal {
+  if (!isWaiting(shipment))
+    return refuse(
+      'SHIPMENT_NOT_DISPATCHABLE',
+      `The shipment is ${shipment.status}; only a SCHEDULED one can be dispatched.`,
+    );
+  if (shipping.holds.length > 0)
+    return refuse(
+      'SHIPMENT_ON_HOLD',
+      shipping.holds.includes(CHANGE)
+        ? 'A change of the order is being decided; try again in a moment.'
+        : `The order is on hold: ${shipping.holds.join(', ')}. Release it first.`,
+    );
+  return dispatch(shipping, shipment, handover, options, nowMs);
 }
 
 function dispatch(
   shipping: Shipping,
   shipment: Shipment,
-  { name: carrier, trackingNumber, by, dueMs: carrierDueMs }: Handover,
+  { carrier, trackingNumber, by }: Handover,
+  { carriers, links }: ShippingRulesOptions,
+  nowMs: number,
 ): Step {
   const { id: shipmentId, location, items } = shipment;
+  // What the sandbox carrier delivers by itself; another carrier's parcels are not its business.
+  const carrierDueMs = carriers.of(carrier).nextStepMs(nowMs);
   const after: Shipment = { ...shipment, status: 'DISPATCHED', carrier, trackingNumber, carrierDueMs };
   const last = shipping.shipments.every((other) => other.id === shipmentId || !isWaiting(other));
-  return {
-    shipping: replaced(shipping, after),
-    events: [
-      {
-        type: 'ShipmentDispatched',
-        data: { shipmentId, location, items: [...items], carrier, trackingNumber, last, by },
-      },
-    ],
+  const trackingUrl = links(carrier, trackingNumber);
+  const data = {
+    shipmentId,
+    location,
+    items: [...items],
+    carrier,
+    trackingNumber,
+    ...(trackingUrl !== undefined && { trackingUrl }),
+    last,
+    by,
   };
+  return { shipping: replaced(shipping, after), events: [{ type: 'ShipmentDispatched', data }] };
+}
+
+/** What a carrier said of a parcel: whoever says anything of one that still counts as here has it. */
+function track(
+  shipping: Shipping,
+  shipment: Shipment,
+  { carrier, trackingNumber, tracking }: Extract<ShippingCommand, { type: 'track' }>,
+  options: ShippingRulesOptions,
+  nowMs: number,
+): Step | Refusal {
+  const { id } = shipment;
+  const left = isWaiting(shipment)
+    ? handedOver(shipping, shipment, { carrier, trackingNumber, by: carrier }, options, nowMs)
+    : { shipping, events: [] };
+  if (isRefusal(left)) return left;
+  const parcel = left.shipping.shipments.find((one) => one.id === id)!;
+  const isOpen = parcel.status === 'DISPATCHED' || parcel.status === 'LOST';
+  const isNew = isNews(tracking, parcel.tracking);
+  // A loss counts also where it is learned late; else one order of arrival would end otherwise than another.
+  const isLoss = tracking.status === 'lost' && parcel.status === 'DISPATCHED';
+  // What people have said of its end, the carrier does not undo.
+  if (!isOpen || !(isNew || isLoss)) return left;
+  const known = isNew ? tracked(left.shipping, parcel, tracking, carrier) : { shipping: left.shipping, events: [] };
+  const now = known.shipping.shipments.find((one) => one.id === id)!;
+  let end: Step | Refusal = { shipping: known.shipping, events: [] };
+  if (tracking.status === 'delivered') end = deliver(known.shipping, now, carrier);
+  else if (isLoss) end = fail(known.shipping, now, { kind: 'lost', reason: tracking.detail, by: carrier });
+  if (isRefusal(end)) return end;
+  return { shipping: end.shipping, events: [...left.events, ...known.events, ...end.events] };
 }
 
 function deliver(shipping: Shipping, shipment: Shipment, by: string): Step {
@@ -236,31 +284,32 @@ function failed(shipping: Shipping, shipment: Shipment, kind: keyof typeof FAILE
 function fail(
   shipping: Shipping,
   shipment: Shipment,
-  { kind, restock = true, reason, by }: Extract<ShippingCommand, { type: 'fail' }>,
-): Outcome<Shipping, CarrierDue> | Refusal {
+  { kind, restock = true, reason, by }: Omit<Extract<ShippingCommand, { type: 'fail' }>, 'type' | 'shipmentId'>,
+): Step | Refusal {
   const { id: shipmentId, status, location, items } = shipment;
   if (!hasLeft(shipment)) return refuse('SHIPMENT_NOT_CLAIMABLE', `The shipment is ${status}; it has not left.`);
   if (status === 'RETURNED' || status === FAILED_STATUS[kind])
     return refuse('SHIPMENT_NOT_CLAIMABLE', `The shipment is ${status} already.`);
   const restocked = kind === 'returned_to_sender' && restock && items.map((item) => ({ ...item, location }));
   const data = { shipmentId, kind, by, ...(reason !== undefined && { reason }), ...(restocked && { restocked }) };
-  return { state: failed(shipping, shipment, kind), events: [{ type: 'ShipmentFailed', data }] };
+  return { shipping: failed(shipping, shipment, kind), events: [{ type: 'ShipmentFailed', data }] };
 }
 
-function dueMs(carrier: Carrier, nowMs: number): number | undefined {
-  return carrier.delayMs === undefined ? undefined : nowMs + carrier.delayMs;
-}
-
-function sandboxTrackingNumber(shipmentId: string): string {
-  return `SB${shipmentId.replaceAll('-', '').slice(-TRACKING_DIGITS).toUpperCase()}`;
+function finished(
+  step: Step | Refusal,
+  options: ShippingRulesOptions,
+  nowMs: number,
+): Outcome<Shipping, CarrierDue> | Refusal {
+  return isRefusal(step) ? step : carried(step, options, nowMs);
 }
 
 /**
  * Lets the sandbox carrier take every step that is due now. With a delay of 0 that is all of them, in the
  * same save that schedules the shipment: a customer sees the same events, the database one write instead of three.
  */
-function carried(step: Step, carrier: Carrier, nowMs: number): Outcome<Shipping, CarrierDue> {
-  if (carrier.delayMs === undefined) return { state: step.shipping, events: step.events };
+function carried(step: Step, options: ShippingRulesOptions, nowMs: number): Outcome<Shipping, CarrierDue> {
+  const { sandbox } = options.carriers;
+  if (sandbox.nextStepMs(nowMs) === undefined) return { state: step.shipping, events: step.events };
   let { shipping } = step;
   const events = [...step.events];
   const isDue = (shipment: Shipment): boolean => shipment.carrierDueMs !== undefined && shipment.carrierDueMs <= nowMs;
@@ -270,17 +319,12 @@ function carried(step: Step, carrier: Carrier, nowMs: number): Outcome<Shipping,
   };
   for (const shipment of shipping.shipments) {
     if (!isWaiting(shipment) || !isDue(shipment) || shipping.holds.length > 0) continue;
-    take(
-      dispatch(shipping, shipment, {
-        name: SANDBOX_CARRIER,
-        trackingNumber: sandboxTrackingNumber(shipment.id),
-        by: SANDBOX_CARRIER,
-        dueMs: dueMs(carrier, nowMs),
-      }),
-    );
+    const { name: carrier } = sandbox;
+    const trackingNumber = sandbox.numberOf!(shipment.id);
+    take(dispatch(shipping, shipment, { carrier, trackingNumber, by: carrier }, options, nowMs));
   }
   for (const shipment of shipping.shipments)
-    if (shipment.status === 'DISPATCHED' && isDue(shipment)) take(deliver(shipping, shipment, SANDBOX_CARRIER));
+    if (shipment.status === 'DISPATCHED' && isDue(shipment)) take(deliver(shipping, shipment, sandbox.name));
   const due = nextDueMs(shipping);
   return { state: shipping, events, ...(due === undefined ? {} : { effects: [{ dueMs: due }] }) };
 }

@@ -1,18 +1,23 @@
 import { SOURCES } from '#contracts/order-events.ts';
+import { Problem } from '#platform/http/problems.ts';
+import { standardHeadProblem, WEBHOOK_MAX_BYTES } from '#platform/http/standard-webhooks.ts';
 import { join } from 'node:path';
-import type { Environment } from '#platform/runtime/settings.ts';
 import { type DuePoller, startDuePoller } from '#platform/processor/due.ts';
 import { Processor } from '#platform/processor/processor.ts';
 import { type ProcessorParts, replayable } from '#platform/processor/preview.ts';
 import type { ServiceDefinition } from '#platform/service.ts';
 import { shippingAudit } from './audit.ts';
 import { dispatchOrders } from './many.ts';
-import { shippingConfig, shippingSettings } from './settings.ts';
+import { createCarriers } from './carriers/carriers.ts';
+import { trackingLinks } from './carriers/links.ts';
+import { feedRoutes } from './feed-routes.ts';
+import { type ShippingConfig, shippingConfig, shippingSettings } from './settings.ts';
 import { shippingRoutes } from './routes.ts';
-import { shippingRules } from './rules.ts';
-import type { CarrierDue, Shipping, ShippingCommand } from './rules/model.ts';
-import { type SandboxCarrier, startSandboxCarrier } from './sandbox-carrier.ts';
+import { shippingRules, type ShippingRulesOptions } from './rules.ts';
+import type { CarrierDue, Shipment, Shipping, ShippingCommand } from './rules/model.ts';
+import { type SandboxCarrier, startSandboxCarrier } from './carriers/sandbox-clock.ts';
 import { fillShipments, FILLED_PER_RUN, shippingStore } from './store.ts';
+import { TrackingFeedIntake } from './tracking-feed.ts';
 
 const FILL_EVERY_MS = 60_000;
 const FILL_AGAIN_MS = 200;
@@ -20,9 +25,12 @@ const FILL_AGAIN_MS = 200;
 const NO_REBUILD =
   'shipments are moved by commands of the warehouse and the carrier, and when a carrier is to take its next step is in no event';
 
-function partsOf(env: Environment): ProcessorParts<Shipping, ShippingCommand, CarrierDue, never> {
-  const { sandboxCarrierDelayMs } = shippingConfig(env);
-  return { name: 'shipping', rules: shippingRules({ delayMs: sandboxCarrierDelayMs }), store: shippingStore };
+function rulesOf({ sandboxCarrierDelayMs: sandboxDelayMs, feeds, links }: ShippingConfig): ShippingRulesOptions {
+  return { carriers: createCarriers({ sandboxDelayMs, feeds }), links: trackingLinks(links) };
+}
+
+function partsOf(rules: ShippingRulesOptions): ProcessorParts<Shipping, ShippingCommand, CarrierDue, never> {
+  return { name: 'shipping', rules: shippingRules(rules), store: shippingStore };
 }
 
 /** Shipments, carriers, tracking. */
@@ -30,7 +38,20 @@ export const shipping: ServiceDefinition = {
   name: 'shipping',
   summary: 'Shipments, carriers, tracking',
   tags: [{ name: 'shipments', description: 'Parcels of an order' }],
-  paths: [{ path: '/shipments' }, { path: '/shipments/*' }],
+  paths: [
+    { path: '/shipments' },
+    { path: '/shipments/*' },
+    // Signed by the carrier.
+    {
+      path: '/webhooks/carriers/:name',
+      public: true,
+      bodyMaxBytes: WEBHOOK_MAX_BYTES,
+      refuse(headers) {
+        const problem = standardHeadProblem(headers, Date.now());
+        return problem === undefined ? undefined : new Problem('WEBHOOK_SIGNATURE_INVALID', problem);
+      },
+    },
+  ],
   emits: SOURCES.shipping,
   offers: ['dispatchOrders'],
   needs: ['customersOfOrders'],
@@ -40,13 +61,14 @@ export const shipping: ServiceDefinition = {
     shippingConfig(env).sandboxCarrierDelayMs === undefined
       ? []
       : ['parcels: a sandbox carrier, which dispatches and delivers by itself (SANDBOX_CARRIER_DELAY_MS)'],
-  replays: (env) => [replayable(partsOf(env), NO_REBUILD)],
+  replays: (env) => [replayable(partsOf(rulesOf(shippingConfig(env))), NO_REBUILD)],
   audit: shippingAudit,
   create({ env, database, bus, clock, logger, metrics, tracing }) {
     const config = shippingConfig(env);
     let sandboxCarrier: SandboxCarrier | undefined;
     let filling: DuePoller | undefined;
-    const parts = partsOf(env);
+    const carriage = rulesOf(config);
+    const parts = partsOf(carriage);
     const { rules } = parts;
     const processor = new Processor<Shipping, ShippingCommand, CarrierDue>({
       ...parts,
@@ -59,14 +81,24 @@ export const shipping: ServiceDefinition = {
       tracing,
       perform: (effects) => sandboxCarrier?.due(effects),
     });
+    const intake = new TrackingFeedIntake({ database, processor, clock, logger });
+    if (config.feeds.size > 0)
+      processor.onChange(({ state }) => {
+        const isFed = ({ carrier }: Shipment): boolean => !!carrier && carriage.carriers.of(carrier).feed !== undefined;
+        if (state?.shipments.some(isFed)) intake.numbered();
+      });
     return {
-      routes: (app) => shippingRoutes(app, { processor, database }),
+      routes(app) {
+        shippingRoutes(app, { processor, database, links: carriage.links });
+        feedRoutes(app, { carriers: carriage.carriers, intake, clock });
+      },
       consumer: processor,
       peer: { dispatchOrders: (given) => dispatchOrders({ database, processor, logger, clock, rules }, given) },
       async start() {
         if (config.sandboxCarrierDelayMs !== undefined)
           sandboxCarrier = startSandboxCarrier({ database, processor, clock, logger });
         await processor.start();
+        if (config.feeds.size > 0) intake.start();
         filling = startDuePoller({
           name: 'shipping list',
           everyMs: FILL_EVERY_MS,
@@ -78,12 +110,14 @@ export const shipping: ServiceDefinition = {
       },
       async stop() {
         await sandboxCarrier?.stop();
+        await intake.stop();
         await filling?.stop();
         await processor.stop();
       },
       async settled() {
         await processor.settled();
         await sandboxCarrier?.settled();
+        await intake.settled();
         await processor.settled();
       },
     };

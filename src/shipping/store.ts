@@ -26,12 +26,31 @@ const SHIPMENT_COLUMNS: Columns = {
   status: 'text',
   carrier: 'text',
   tracking_number: 'text',
+  tracking: 'text',
 };
 const { order_id: _order, ...MOVED_COLUMNS } = SHIPMENT_COLUMNS;
 
 function shipmentRow(orderId: string, shipment: Shipment): Record<string, unknown> {
-  const { id, location, status, carrier, trackingNumber } = shipment;
-  return { id, order_id: orderId, location, status, carrier, tracking_number: trackingNumber };
+  const { id, location, status, carrier, trackingNumber, tracking } = shipment;
+  return {
+    id,
+    order_id: orderId,
+    location,
+    status,
+    carrier,
+    tracking_number: trackingNumber,
+    tracking: tracking?.status,
+  };
+}
+
+/** Whether something has changed by which a shipment is listed or found. */
+function isMoved(before: Shipment | undefined, after: Shipment): boolean {
+  return (
+    before?.status !== after.status ||
+    before.trackingNumber !== after.trackingNumber ||
+    before.carrier !== after.carrier ||
+    before.tracking?.status !== after.tracking?.status
+  );
 }
 
 function rowOf({ id, revision: version, sequence, consumed: seen, state }: Row<Shipping>): Record<string, unknown> {
@@ -76,7 +95,7 @@ export const shippingStore: ProcessorStore<Shipping, never> = {
       const known = before.state?.shipments ?? [];
       for (const [place, shipment] of after.state!.shipments.entries()) {
         if (known.length === 0) scheduled.push(shipmentRow(after.id, shipment));
-        else if (known[place]?.status !== shipment.status) moved.push(shipmentRow(after.id, shipment));
+        else if (isMoved(known[place], shipment)) moved.push(shipmentRow(after.id, shipment));
       }
     }
     const writes: Write[] = [];
@@ -137,6 +156,8 @@ export interface ShipmentFilter {
   readonly statuses: readonly string[] | undefined;
   readonly locations: readonly string[] | undefined;
   readonly carriers: readonly string[] | undefined;
+  /** Statuses that carriers gave. */
+  readonly tracking: readonly string[] | undefined;
   /** Milliseconds; the range is closed below and open above. */
   readonly scheduledFromMs: number | undefined;
   readonly scheduledToMs: number | undefined;
@@ -148,7 +169,7 @@ export interface ShipmentFilter {
 
 /** A page of shipments by when they were scheduled. The age of a shipment is in its id, a UUIDv7. */
 export async function listShipments(database: Database, filter: ShipmentFilter): Promise<readonly FoundShipment[]> {
-  const { orderIds, statuses, locations, carriers, newestFirst, after, limit } = filter;
+  const { orderIds, statuses, locations, carriers, tracking, newestFirst, after, limit } = filter;
   const found = orderIds ? await shipmentsOf(database, orderIds) : undefined;
   const ages: Condition[] = [];
   if (filter.scheduledFromMs !== undefined) ages.push({ sql: 't.id >= $', value: firstIdAt(filter.scheduledFromMs) });
@@ -163,6 +184,7 @@ export async function listShipments(database: Database, filter: ShipmentFilter):
       { column: 'status', type: 'text', values: statuses },
       { column: 'location', type: 'text', values: locations },
       { column: 'carrier', type: 'text', values: carriers },
+      { column: 'tracking', type: 'text', values: tracking },
     ],
     conditions: ages,
     after,

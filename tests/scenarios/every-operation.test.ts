@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { ERRORS } from '#contracts/errors.ts';
 import { type Answer, orderBody } from '#tests/support/api.ts';
+import { carrierSays } from '#tests/support/carriers.ts';
 import { document, seen } from '#tests/support/contract.ts';
 import { Graph } from '#tests/support/graph.ts';
 import { until } from '#tests/support/until.ts';
@@ -14,7 +15,14 @@ import type { Order, Page, Problem, Product, Review } from '#tests/support/views
  * docs/api/openapi.json says is seen to by the caller itself, see tests/support/contract.ts.
  */
 
-const system = useSystem({ env: { SANDBOX_CARRIER_DELAY_MS: 'off', PAYMENTS_PROVIDERS: 'sandbox,manual' } });
+const SECRET = 'whsec_' + Buffer.from('a secret of the carrier dhl').toString('base64');
+const system = useSystem({
+  env: {
+    SANDBOX_CARRIER_DELAY_MS: 'off',
+    PAYMENTS_PROVIDERS: 'sandbox,manual',
+    CARRIER_WEBHOOK_SECRETS: `dhl=${SECRET}`,
+  },
+});
 
 const UNKNOWN = '0192f0c1-2a3b-7c4d-8e5f-0123456789ab';
 const refused = (answer: Answer): readonly [number, string] => [answer.status, (answer.body as Problem).code];
@@ -211,7 +219,16 @@ describe('every operation', () => {
     const parcel = (what: string): Promise<Answer> =>
       api.call('POST', `/shipments/${shipmentId}/${what}`, { body: { reason: 'so it was' }, key: randomUUID() });
     expect(refused(await parcel('lost'))).toEqual([409, 'SHIPMENT_NOT_CLAIMABLE']);
+    const early = { body: { trackingNumber: 'JD-1', reason: 'mistyped' } };
+    expect(refused(await api.call('PATCH', `/shipments/${shipmentId}`, early))).toEqual([
+      409,
+      'SHIPMENT_NOT_DISPATCHED',
+    ]);
     await api.dispatch(shipmentId);
+    const number = { trackingNumber: 'JD-2', reason: 'mistyped' };
+    expect((await api.call('PATCH', `/shipments/${shipmentId}`, { body: number })).status).toBe(200);
+    const said = { trackingNumber: 'JD 2', status: 'in_transit', at: new Date().toISOString() };
+    expect((await carrierSays(api, 'dhl', SECRET, said)).status).toBe(202);
     for (const what of ['lost', 'damaged', 'returned-to-sender']) expect((await parcel(what)).status).toBe(200);
     await api.untilStatus(id, 'SHIPPED');
     const claim = { shipmentId, kind: 'lost', resolution: 'refund', reason: 'it was' };

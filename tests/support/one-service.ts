@@ -60,6 +60,13 @@ export function useServiceDatabase(definitions: readonly ServiceDefinition[], po
   return database;
 }
 
+interface Emitted extends Record<string, unknown> {
+  readonly type: string;
+  readonly correlationid: string;
+  readonly sequence: number;
+  readonly data: unknown;
+}
+
 export class OneService {
   /** The time of the services: real, and ahead as far as a test sets it. */
   readonly clock = { aheadMs: 0, nowMs: (): number => systemClock.nowMs() + this.clock.aheadMs };
@@ -149,9 +156,9 @@ export class OneService {
   }
 
   /** What the service emitted about an order, in order. */
-  emitted(order: string): Promise<{ type: string; correlationid: string; sequence: number }[]> {
-    return this.#on.database.query<{ type: string; correlationid: string; sequence: number }>(
-      'select type, correlationid, sequence from log.order_outbox where subject = $1 and source = $2 order by sequence',
+  emitted(order: string): Promise<Emitted[]> {
+    return this.#on.database.query<Emitted>(
+      'select type, correlationid, sequence, data from log.order_outbox where subject = $1 and source = $2 order by sequence',
       [order, `/olms/${this.#definition.name}`],
     );
   }

@@ -12,6 +12,7 @@ import {
   Reason,
   SOURCES,
   Time,
+  TrackingUrl,
   exampleId,
   exampleTime,
 } from './vocabulary.ts';
@@ -87,6 +88,17 @@ export const ORDER_CHANGE_EVENTS = {
       deadlineAt: Time,
     }),
     example: { deadlineAt: exampleTime },
+  }),
+  OrderTrackingCorrected: defineEvent({
+    source,
+    meaning: 'A parcel of the order has another tracking number, or another carrier, than was said before.',
+    data: Type.Object({
+      shipmentId: Id,
+      carrier: Type.String(),
+      trackingNumber: Type.String(),
+      trackingUrl: Type.Optional(TrackingUrl),
+    }),
+    example: { shipmentId: exampleId, carrier: 'DHL', trackingNumber: 'JD2' },
   }),
   OrderLossRecorded: defineEvent({
     source,

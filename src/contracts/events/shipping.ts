@@ -8,8 +8,12 @@ import {
   Reason,
   SOURCES,
   SkuQuantity,
+  Time,
+  TrackingStatus,
+  TrackingUrl,
   exampleAllocations,
   exampleId,
+  exampleTime,
 } from './vocabulary.ts';
 
 const source = SOURCES.shipping;
@@ -31,6 +35,7 @@ export const SHIPPING_EVENTS = {
       items: Type.Array(SkuQuantity),
       carrier: Type.String(),
       trackingNumber: Type.String(),
+      trackingUrl: Type.Optional(TrackingUrl),
       last: Type.Boolean(),
       by: Type.Optional(Actor),
     }),
@@ -73,5 +78,39 @@ export const SHIPPING_EVENTS = {
       restocked: Type.Optional(Type.Array(Allocation)),
     }),
     example: { shipmentId: exampleId, kind: 'lost', by: 'operator' },
+  }),
+  ShipmentTracked: defineEvent({
+    source,
+    meaning:
+      'The carrier said where a parcel is; that it left, was delivered or lost is said by events of their own. What came back to the sender waits for a person, who says what of it is to be sold again.',
+    data: Type.Object({
+      shipmentId: Id,
+      status: TrackingStatus,
+      at: Time,
+      detail: Type.Optional(Type.String({ description: 'In the words of the carrier' })),
+      by: Actor,
+    }),
+    example: { shipmentId: exampleId, status: 'in_transit', at: exampleTime, by: 'dhl' },
+  }),
+  ShipmentTrackingCorrected: defineEvent({
+    source,
+    meaning: 'The tracking number of a parcel, or its carrier, had been recorded wrongly.',
+    data: Type.Object({
+      shipmentId: Id,
+      carrier: Type.String(),
+      trackingNumber: Type.String(),
+      trackingUrl: Type.Optional(TrackingUrl),
+      former: Type.Object({ carrier: Type.String(), trackingNumber: Type.String() }),
+      reason: Reason,
+      by: Actor,
+    }),
+    example: {
+      shipmentId: exampleId,
+      carrier: 'DHL',
+      trackingNumber: 'JD2',
+      former: { carrier: 'DHL', trackingNumber: 'JD1' },
+      reason: 'mistyped',
+      by: 'operator',
+    },
   }),
 } as const satisfies Record<string, EventDefinition>;

@@ -168,3 +168,17 @@ export const exampleItems: OrderItem[] = [
 export const exampleId = '0192f0c1-2a3b-7c4d-8e5f-0123456789ab';
 export const exampleTime = '2026-11-22T12:00:00.000Z';
 export const exampleAllocations: Allocation[] = [{ sku: 'MUG-1', location: 'main', quantity: 2 }];
+
+/** What carriers say of a parcel. */
+export const TrackingStatus = Type.Union([
+  Type.Literal('dispatched'),
+  Type.Literal('in_transit'),
+  Type.Literal('out_for_delivery'),
+  Type.Literal('delivered'),
+  Type.Literal('exception'),
+  Type.Literal('lost'),
+  Type.Literal('returned_to_sender'),
+]);
+export type TrackingStatus = Static<typeof TrackingStatus>;
+export const TRACKING_STATUSES: readonly TrackingStatus[] = TrackingStatus.anyOf.map((one) => one.const);
+export const TrackingUrl = Type.String({ description: 'Page of the carrier on which the parcel is followed' });

@@ -95,6 +95,7 @@ export type OrderCommand =
       readonly shipmentId: string;
       readonly carrier: string;
       readonly trackingNumber: string;
+      readonly trackingUrl?: string | undefined;
       readonly items: readonly SkuQuantity[];
       readonly last: boolean;
       readonly by?: string | undefined;
@@ -104,6 +105,14 @@ export type OrderCommand =
       readonly shipmentId: string;
       readonly last: boolean;
       readonly by?: string | undefined;
+    }
+  /** A parcel that has left goes by another number, or with another carrier. */
+  | {
+      readonly type: 'recordTracking';
+      readonly shipmentId: string;
+      readonly carrier: string;
+      readonly trackingNumber: string;
+      readonly trackingUrl?: string | undefined;
     }
   | { readonly type: 'recordShipmentsStopped' }
   | { readonly type: 'recordFreeze'; readonly changeId: string; readonly here: readonly Allocation[] }

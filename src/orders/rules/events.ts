@@ -85,13 +85,14 @@ export const EVENTS_OF: Emitters = {
   },
   recordRefundFailure: ({ refundId, reason }) => [{ type: 'OrderRefundFailed', data: { refundId, reason } }],
 
-  recordDispatch: ({ shipmentId, carrier, trackingNumber, items, last, by }, order, context) => {
+  recordDispatch: ({ shipmentId, carrier, trackingNumber, trackingUrl, items, last, by }, order, context) => {
     const deadlineAt = deadline(last ? 'SHIPPED' : 'PARTIALLY_SHIPPED', false, context);
     const amount = amountToCapture(order, items);
     const data = {
       shipmentId,
       carrier,
       trackingNumber,
+      ...(trackingUrl !== undefined && { trackingUrl }),
       items: [...items],
       ...(amount !== undefined && { amount }),
       deadlineAt,
@@ -113,6 +114,10 @@ export const EVENTS_OF: Emitters = {
   recordLoss: ({ shipmentId, kind, reason }) => [
     { type: 'OrderLossRecorded', data: { shipmentId, kind, ...(reason !== undefined && { reason }) } },
   ],
+  recordTracking: ({ shipmentId, carrier, trackingNumber, trackingUrl }) => {
+    const data = { shipmentId, carrier, trackingNumber, ...(trackingUrl !== undefined && { trackingUrl }) };
+    return [{ type: 'OrderTrackingCorrected', data }];
+  },
   openClaim,
   recordFollowUp,
   complete: ({ by }, order) => completed(order, by),

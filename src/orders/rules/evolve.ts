@@ -127,6 +127,13 @@ export const EVOLVERS: Evolver = {
     const fulfillmentStatus = missing.size > 0 ? 'SHIPPED' : 'DELIVERED';
     return { fulfillmentStatus, deadlineAt: undefined, holds: [], shipments };
   },
+  OrderTrackingCorrected: (order, { shipmentId, carrier, trackingNumber, trackingUrl }) => ({
+    shipments: order.shipments.map((parcel) => {
+      if (parcel.shipmentId !== shipmentId) return parcel;
+      const { trackingUrl: _, ...rest } = parcel;
+      return { ...rest, carrier, trackingNumber, ...(trackingUrl !== undefined && { trackingUrl }) };
+    }),
+  }),
   OrderLossRecorded: (order, { shipmentId, kind }) => ({ shipments: withProblem(order, shipmentId, kind) }),
   OrderClaimOpened: (order, { credited, ...claim }) => ({
     claims: [...(order.claims ?? []), claim],
@@ -249,14 +256,17 @@ function changeEnded(order: Order): Partial<Order> {
 }
 
 function shippedWith(order: Order, data: EventData<'OrderShipped'>): Partial<Order> {
-  const { shipmentId, carrier, trackingNumber, items, amount, deadlineAt } = data;
-  return {
-    shipments: [
-      ...order.shipments,
-      { shipmentId, carrier, trackingNumber, delivered: false, items, ...(amount !== undefined && { amount }) },
-    ],
-    deadlineAt,
+  const { shipmentId, carrier, trackingNumber, trackingUrl, items, amount, deadlineAt } = data;
+  const parcel = {
+    shipmentId,
+    carrier,
+    trackingNumber,
+    ...(trackingUrl !== undefined && { trackingUrl }),
+    delivered: false,
+    items,
+    ...(amount !== undefined && { amount }),
   };
+  return { shipments: [...order.shipments, parcel], deadlineAt };
 }
 
 type Return = Order['returns'][number];

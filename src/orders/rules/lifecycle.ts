@@ -135,6 +135,7 @@ export const TRANSITIONS = [
   { from: onceShipping, command: 'receiveReturn', event: 'OrderReturnClosed', to: 'same', who: ['client'] },
   { from: onceShipping, command: 'expire', event: 'OrderReturnClosed', to: 'same', who: ['timer'] },
   { from: onceShipping, command: 'recordLoss', event: 'OrderLossRecorded', to: 'same', who: ['shipping'] },
+  { from: onceShipping, command: 'recordTracking', event: 'OrderTrackingCorrected', to: 'same', who: ['shipping'] },
   { from: onceShipping, command: 'openClaim', event: 'OrderClaimOpened', to: 'same', who: ['client'] },
   { from: onceShipping, command: 'recordFollowUp', event: 'OrderFollowUpClosed', to: 'same', who: ['orders'] },
   { from: goodsToGo, command: 'proceed', event: 'OrderHeld', to: 'same', who: ['orders'] },

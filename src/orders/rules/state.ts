@@ -137,6 +137,7 @@ export interface Order {
     readonly shipmentId: string;
     readonly carrier: string;
     readonly trackingNumber: string;
+    readonly trackingUrl?: string | undefined;
     readonly delivered: boolean;
     readonly items: readonly SkuQuantity[];
     /** What was to be captured when it left. */

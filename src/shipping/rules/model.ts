@@ -1,4 +1,4 @@
-import type { SkuQuantity } from '#contracts/order-events.ts';
+import type { NewEvent, SkuQuantity, TrackingStatus } from '#contracts/order-events.ts';
 import type { Cause } from '#platform/processor/aggregate.ts';
 
 /** What shipping knows of an order, and what may be asked of it. */
@@ -21,6 +21,14 @@ export const SHIPMENT_STATUSES = [
 ] as const;
 export type ShipmentStatus = (typeof SHIPMENT_STATUSES)[number];
 
+/** The last that counts of what the carrier said of a parcel. */
+export interface Tracking {
+  readonly status: TrackingStatus;
+  /** When it was so, RFC 3339 in UTC. */
+  readonly at: string;
+  readonly detail?: string | undefined;
+}
+
 export interface Shipment {
   readonly id: string;
   readonly location: string;
@@ -28,6 +36,7 @@ export interface Shipment {
   readonly status: ShipmentStatus;
   readonly carrier?: string;
   readonly trackingNumber?: string;
+  readonly tracking?: Tracking | undefined;
   /** When the sandbox carrier takes the next step with it, in milliseconds since 1970. */
   readonly carrierDueMs?: number | undefined;
 }
@@ -59,6 +68,22 @@ export type ShippingCommand =
       readonly reason?: string | undefined;
       readonly by: string;
     }
+  /** What the carrier says of a parcel; where it is the first to say that it has it, with the number it has there. */
+  | {
+      readonly type: 'track';
+      readonly shipmentId: string;
+      readonly carrier: string;
+      readonly trackingNumber: string;
+      readonly tracking: Tracking;
+    }
+  | {
+      readonly type: 'correct';
+      readonly shipmentId: string;
+      readonly carrier?: string | undefined;
+      readonly trackingNumber: string;
+      readonly reason: string;
+      readonly by: string;
+    }
   /** The sandbox carrier takes every step that is due; where none is, somebody else was faster. */
   | { readonly type: 'carry' };
 
@@ -67,9 +92,10 @@ export interface CarrierDue {
   readonly dueMs: number;
 }
 
-export interface Carrier {
-  /** How long the sandbox carrier waits before each step; undefined where only the API moves shipments. */
-  readonly delayMs: number | undefined;
+/** A part of a decision. */
+export interface Step {
+  readonly shipping: Shipping;
+  readonly events: readonly NewEvent[];
 }
 
 export const NOTHING: Shipping = { holds: [], shipments: [] };

@@ -4,8 +4,8 @@ import type { Database } from '#platform/database/database.ts';
 import { startDuePoller } from '#platform/processor/due.ts';
 import type { Processor } from '#platform/processor/processor.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
-import type { CarrierDue, Shipping, ShippingCommand } from './rules/model.ts';
-import { nextDueOrders } from './store.ts';
+import type { CarrierDue, Shipping, ShippingCommand } from '../rules/model.ts';
+import { nextDueOrders } from '../store.ts';
 
 /**
  * The clock of the sandbox carrier. What is due stands in the database, so a restart continues where the

@@ -1,0 +1,131 @@
+import type { FastifyInstance } from 'fastify';
+import { type Static, Type } from 'typebox';
+import { isRefusal } from '#contracts/errors.ts';
+import { TRACKING_STATUSES, type TrackingStatus } from '#contracts/order-events.ts';
+import { isoMs, isoTime } from '#contracts/time.ts';
+import { answer } from '#platform/http/description/openapi.ts';
+import { Problem, problemOfRefusal } from '#platform/http/problems.ts';
+import { IdText, strict, Text } from '#platform/http/schemas.ts';
+import { WEBHOOK_MAX_BYTES } from '#platform/http/standard-webhooks.ts';
+import type { Clock } from '#platform/runtime/clock.ts';
+import type { Carriers } from './carriers/carriers.ts';
+import type { TrackingFeed } from './carriers/port.ts';
+import type { TrackingFeedIntake } from './tracking-feed.ts';
+
+/** `POST /webhooks/carriers/{name}`: where carriers say what became of their parcels. */
+
+export interface FeedRoutesOptions {
+  readonly carriers: Carriers;
+  readonly intake: Pick<TrackingFeedIntake, 'take'>;
+  readonly clock: Clock;
+}
+
+const Params = Type.Object({ name: Type.String({ maxLength: 100, examples: ['dhl'] }) });
+const Body = Type.Object(
+  {
+    trackingNumber: Text(100, {
+      minLength: 1,
+      pattern: '[0-9A-Za-z]',
+      description: 'The carrier’s number of the parcel',
+    }),
+    status: Type.String({ enum: [...TRACKING_STATUSES] }),
+    at: Type.String({ format: 'date-time', maxLength: 40, description: 'When it was so' }),
+    shipmentId: Type.Optional(
+      Type.String({ ...IdText, description: 'Id of the shipment, where the carrier was told it with the parcel' }),
+    ),
+    detail: Type.Optional(Text(500, { description: 'In the words of the carrier' })),
+  },
+  {
+    ...strict,
+    examples: [{ trackingNumber: 'JD014600', status: 'out_for_delivery', at: '2026-11-28T08:12:00Z' }],
+  },
+);
+type Message = Static<typeof Body> & { readonly status: TrackingStatus };
+
+export function feedRoutes(app: FastifyInstance, { carriers, intake, clock }: FeedRoutesOptions): void {
+  /** How messages under this name are verified; throws where none are taken. */
+  const feedOf = (name: string): TrackingFeed => {
+    const { feed } = carriers.of(name);
+    if (!feed)
+      throw new Problem('NOT_FOUND', 'No carrier of this name sends messages: CARRIER_WEBHOOK_SECRETS names them.');
+    return feed;
+  };
+
+  // The signature covers the bytes as sent, so this route alone takes the body unparsed.
+  void app.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+    scope.post<{ Params: Static<typeof Params>; Body: Message }>(
+      '/webhooks/carriers/:name',
+      {
+        config: {
+          public: true,
+          headers: {
+            'webhook-id': { description: 'Id of the message, the same when it is repeated' },
+            'webhook-timestamp': { description: 'When it was sent, in seconds since 1970' },
+            'webhook-signature': { description: 'HMAC-SHA256 of id, timestamp and body: `v1,…`' },
+          },
+          refusals: ['NOT_FOUND', 'WEBHOOK_SIGNATURE_INVALID', 'MALFORMED_JSON', 'OVERLOADED'],
+        },
+        bodyLimit: WEBHOOK_MAX_BYTES,
+        // Nobody has said yet who calls: what can be refused without the body is refused before it is taken.
+        onRequest: async ({ params, headers }) => {
+          const problem = feedOf((params as Static<typeof Params>).name).headProblem(headers, clock.nowMs());
+          if (problem) throw new Problem('WEBHOOK_SIGNATURE_INVALID', problem);
+        },
+        preValidation: async (request) => {
+          const body: unknown = request.body;
+          const bytes = Buffer.isBuffer(body) ? body : Buffer.alloc(0);
+          const { headers, params } = request;
+          const problem = feedOf(params.name).problem({ headers, body: bytes, nowMs: clock.nowMs() });
+          if (problem) throw new Problem('WEBHOOK_SIGNATURE_INVALID', problem);
+          request.body = parsed(bytes) as Message;
+        },
+        schema: {
+          operationId: 'receiveTracking',
+          tags: ['shipments'],
+          summary: 'Takes what a carrier says of a parcel, signed by Standard Webhooks',
+          description:
+            'Messages may come late, twice and in any order: an end counts more than anything on the way, a delivery more than any other end, and else what is later. One about a parcel that is not known yet, or is on hold, waits for it up to 30 days.',
+          params: Params,
+          body: Body,
+          response: {
+            202: answer(
+              'Taken',
+              Type.Object({
+                accepted: Type.Boolean({ description: 'False: it said nothing new' }),
+                waits: Type.Optional(Type.Boolean({ description: 'True: its parcel is not known or not free yet' })),
+              }),
+            ),
+          },
+        },
+      },
+      async ({ params, body, cause }, reply) => {
+        const { trackingNumber, status, at, shipmentId, detail } = body;
+        // A clock ahead of ours must not keep out what really comes later.
+        const tracking = {
+          status,
+          at: isoTime(Math.min(isoMs(at), clock.nowMs())),
+          ...(detail !== undefined && detail !== '' && { detail }),
+        };
+        const update = {
+          carrier: carriers.of(params.name).name,
+          trackingNumber,
+          shipmentId: shipmentId?.toLowerCase(),
+          tracking,
+        };
+        const taken = await intake.take(update, cause);
+        if (isRefusal(taken)) throw problemOfRefusal(taken);
+        return reply.code(202).send({ accepted: taken !== 'nothing new', ...(taken === 'waits' && { waits: true }) });
+      },
+    );
+  });
+}
+
+function parsed(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString());
+  } catch {
+    throw new Problem('MALFORMED_JSON', 'The body is not valid JSON.');
+  }
+}
