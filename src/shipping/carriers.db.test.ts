@@ -112,7 +112,7 @@ describe('a carrier that reports by signed messages', () => {
     expect((await parcels(orderId))[0]).toMatchObject({ status: 'DISPATCHED' });
   });
 
-  test('is told what is wrong with a message', async () => {
+  test('learns what is wrong with a message', async () => {
     await start(FEED)();
     const wrong = await say({ trackingNumber: 'BC-1', status: 'teleported', at: AT });
     expect([wrong.statusCode, (wrong.json() as { code: string }).code]).toEqual([400, 'VALIDATION_FAILED']);

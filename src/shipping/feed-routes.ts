@@ -31,7 +31,7 @@ const Body = Type.Object(
     status: Type.String({ enum: [...TRACKING_STATUSES] }),
     at: Type.String({ format: 'date-time', maxLength: 40, description: 'When it was so' }),
     shipmentId: Type.Optional(
-      Type.String({ ...IdText, description: 'Id of the shipment, where the carrier was told it with the parcel' }),
+      Type.String({ ...IdText, description: 'Id of the shipment, where the carrier got it with the parcel' }),
     ),
     detail: Type.Optional(Text(500, { description: 'In the words of the carrier' })),
   },

@@ -32,9 +32,9 @@ export interface ShippingRulesOptions {
   readonly links: TrackingLinks;
 }
 
-/** Under which no message of a carrier is taken, and the sandbox carrier waits so long before each step, or does nothing. */
+/** With the sandbox carrier, which waits so long before each step, and carriers that people report for. */
 export function rulesWithSandbox(delayMs: number | undefined): ShippingRules {
-  return shippingRules({ carriers: createCarriers({ sandboxDelayMs: delayMs }), links: trackingLinks() });
+  return shippingRules({ carriers: createCarriers(delayMs), links: trackingLinks() });
 }
 
 export type ShippingRules = Rules<Shipping, ShippingCommand, CarrierDue>;

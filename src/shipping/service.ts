@@ -10,6 +10,7 @@ import { shippingAudit } from './audit.ts';
 import { dispatchOrders } from './many.ts';
 import { createCarriers } from './carriers/carriers.ts';
 import { trackingLinks } from './carriers/links.ts';
+import { webhookCarrier } from './carriers/webhook.ts';
 import { feedRoutes } from './feed-routes.ts';
 import { type ShippingConfig, shippingConfig, shippingSettings } from './settings.ts';
 import { shippingRoutes } from './routes.ts';
@@ -25,8 +26,9 @@ const FILL_AGAIN_MS = 200;
 const NO_REBUILD =
   'shipments are moved by commands of the warehouse and the carrier, and when a carrier is to take its next step is in no event';
 
-function rulesOf({ sandboxCarrierDelayMs: sandboxDelayMs, feeds, links }: ShippingConfig): ShippingRulesOptions {
-  return { carriers: createCarriers({ sandboxDelayMs, feeds }), links: trackingLinks(links) };
+function rulesOf({ sandboxCarrierDelayMs, feeds, links }: ShippingConfig): ShippingRulesOptions {
+  const reporting = [...feeds].map(([name, secrets]) => webhookCarrier(name, secrets));
+  return { carriers: createCarriers(sandboxCarrierDelayMs, reporting), links: trackingLinks(links) };
 }
 
 function partsOf(rules: ShippingRulesOptions): ProcessorParts<Shipping, ShippingCommand, CarrierDue, never> {

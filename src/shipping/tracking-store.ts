@@ -9,7 +9,7 @@ export interface TrackingUpdate {
   /** As it is configured. */
   readonly carrier: string;
   readonly trackingNumber: string;
-  /** Our id of the parcel, where the carrier was told it. */
+  /** Our id of the parcel, where the carrier got it. */
   readonly shipmentId?: string | undefined;
   readonly tracking: Tracking;
 }

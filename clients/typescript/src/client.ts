@@ -1534,7 +1534,7 @@ export class OlmsClient extends ClientCore {
       readonly at: string;
       /** In the words of the carrier */
       readonly detail?: string;
-      /** Id of the shipment, where the carrier was told it with the parcel */
+      /** Id of the shipment, where the carrier got it with the parcel */
       readonly shipmentId?: string;
       readonly status:
         | 'dispatched'

@@ -1,7 +1,6 @@
 import { manualCarrier } from './manual.ts';
 import { type Carrier, carrierKey } from './port.ts';
-import { SANDBOX_CARRIER, sandboxCarrier } from './sandbox.ts';
-import { webhookCarrier } from './webhook.ts';
+import { sandboxCarrier } from './sandbox.ts';
 
 /** The carriers by name. */
 export interface Carriers {
@@ -10,16 +9,9 @@ export interface Carriers {
   of(name: string): Carrier;
 }
 
-export interface CarriersOptions {
-  /** Undefined: the sandbox carrier does nothing. */
-  readonly sandboxDelayMs: number | undefined;
-  /** Secrets by name of a carrier that sends messages. */
-  readonly feeds?: ReadonlyMap<string, readonly string[]>;
-}
-
-export function createCarriers({ sandboxDelayMs, feeds = new Map() }: CarriersOptions): Carriers {
+/** The sandbox carrier, which does nothing where its delay is undefined; those that report; and all others. */
+export function createCarriers(sandboxDelayMs: number | undefined, reporting: readonly Carrier[] = []): Carriers {
   const sandbox = sandboxCarrier(sandboxDelayMs);
-  const configured = new Map<string, Carrier>([[SANDBOX_CARRIER, sandbox]]);
-  for (const [name, secrets] of feeds) configured.set(carrierKey(name), webhookCarrier(name, secrets));
+  const configured = new Map([sandbox, ...reporting].map((carrier) => [carrierKey(carrier.name), carrier]));
   return { sandbox, of: (name) => configured.get(carrierKey(name)) ?? manualCarrier(name) };
 }

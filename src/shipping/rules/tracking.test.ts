@@ -32,7 +32,7 @@ class Parcel extends RulesStory<Shipping, ShippingCommand, CarrierDue> {
 }
 
 describe('what a carrier says', () => {
-  test('is told by an event, once, and nothing older or equal after it', () => {
+  test('is said by an event, once, and nothing older or equal after it', () => {
     const parcel = new Parcel().dispatched().says('in_transit', 5, 'left Leipzig');
     expect(parcel.data).toMatchObject([{ status: 'in_transit', detail: 'left Leipzig', by: 'dhl' }]);
     expect(parcel.says('in_transit', 5, 'left Leipzig').types).toEqual([]);

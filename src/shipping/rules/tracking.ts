@@ -17,8 +17,8 @@ const RANKS: Readonly<Record<TrackingStatus, number>> = {
   delivered: 4,
 };
 
-/** Statuses that are told by an event of their own. */
-const TOLD_OTHERWISE: ReadonlySet<TrackingStatus> = new Set(['dispatched', 'lost', 'delivered']);
+/** Statuses that have an event of their own. */
+const SAID_OTHERWISE: ReadonlySet<TrackingStatus> = new Set(['dispatched', 'lost', 'delivered']);
 
 /** Whether an update says more than what is known. */
 export function isNews(update: Tracking, known: Tracking | undefined): boolean {
@@ -29,12 +29,12 @@ export function isNews(update: Tracking, known: Tracking | undefined): boolean {
   return update.at > known.at || (update.at === known.at && update.status > known.status);
 }
 
-/** The parcel with what the carrier said; an event where no other tells it. */
+/** The parcel with what the carrier said; an event where no other says it. */
 export function tracked(shipping: Shipping, shipment: Shipment, tracking: Tracking, by: string): Step {
   const event: NewEvent = { type: 'ShipmentTracked', data: { shipmentId: shipment.id, ...tracking, by } };
   return {
     shipping: replaced(shipping, { ...shipment, tracking }),
-    events: TOLD_OTHERWISE.has(tracking.status) ? [] : [event],
+    events: SAID_OTHERWISE.has(tracking.status) ? [] : [event],
   };
 }
 
