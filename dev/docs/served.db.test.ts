@@ -18,6 +18,11 @@ test('a running system describes itself as the generated files do, to anyone', a
     expect(served).toContain(`"${system.api.url}`);
     expect(served.replaceAll(system.api.url, elsewhere)).toBe(files.get(file));
   }
+  const { text, headers } = await anyone().call('GET', '/schema.graphql');
+  expect(headers['content-type']).toBe('text/plain; charset=utf-8');
+  // The file says first where it comes from.
+  expect(files.get('docs/api/schema.graphql')).toMatch(/^# Generated .*\n\n/);
+  expect(files.get('docs/api/schema.graphql')!.replace(/^# .*\n\n/, '')).toBe(`${text}\n`);
 });
 
 test('an event schema is found where the events of an order say it is', async () => {
@@ -38,6 +43,7 @@ test('the pages are there for anyone, may load nothing, and a problem leads to i
     expect(answer.status).toBe(200);
     expect(answer.headers['content-type']).toBe('text/html; charset=utf-8');
     expect(answer.headers['content-security-policy']).toContain("default-src 'none'");
+    expect(answer.text).toContain('href="/schema.graphql"');
     if (page === path) expect(answer.text).toContain(`id="${anchor}"`);
   }
 });

@@ -86,6 +86,7 @@ describe('every operation', () => {
       '/asyncapi.json',
       '/docs',
       '/docs/errors',
+      '/schema.graphql',
       '/schemas/events/OrderPaid/1',
       '/health/liveness',
       '/health/readiness',

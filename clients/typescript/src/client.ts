@@ -1412,6 +1412,11 @@ export class OlmsClient extends ClientCore {
     return this.read({ method: 'POST', path: '/reviews/{id}/reject', parameters, body, keyed: true }, options);
   }
 
+  /** The GraphQL schema in its definition language, where it may be asked for */
+  readGraphqlSchema(options?: CallOptions): Promise<string> {
+    return this.read({ method: 'GET', path: '/schema.graphql' }, options);
+  }
+
   /** The JSON Schema of an event, where its `dataschema` says */
   readEventSchema(
     parameters: ReadEventSchemaParameters,

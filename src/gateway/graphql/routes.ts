@@ -1,5 +1,12 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { type ExecutionArgs, type ExecutionResult, GraphQLError, type GraphQLSchema, subscribe } from 'graphql';
+import {
+  type ExecutionArgs,
+  type ExecutionResult,
+  GraphQLError,
+  type GraphQLSchema,
+  printSchema,
+  subscribe,
+} from 'graphql';
 import {
   createHandler,
   type Handler,
@@ -249,6 +256,30 @@ export function graphqlRoutes(app: FastifyInstance, options: GraphqlOptions): vo
     tags: ['graphql'],
     response: { 200: DONE, 400: REFUSED },
   };
+  let text: Promise<string> | undefined;
+  // For people, what introspection is for programs.
+  app.get(
+    '/schema.graphql',
+    {
+      config: { public: true, refusals: ['NOT_FOUND'] },
+      schema: {
+        operationId: 'readGraphqlSchema',
+        tags: ['graphql'],
+        summary: 'The GraphQL schema in its definition language, where it may be asked for',
+        response: { 200: answer('The schema', Type.String(), { media: ['text/plain'] }) },
+      },
+    },
+    async (_request, reply) => {
+      if (!options.introspection)
+        throw new Problem('NOT_FOUND', 'The GraphQL schema is not public here (GRAPHQL_INTROSPECTION).');
+      text ??= ready().then(({ schema }) => printSchema(schema));
+      const printed = await text.catch((error: unknown) => {
+        text = undefined;
+        throw error;
+      });
+      return reply.type('text/plain; charset=utf-8').send(printed);
+    },
+  );
   app.post('/graphql', {
     config: { ...config, reads: true, endless: wantsEvents },
     schema: {

@@ -16,6 +16,7 @@ const OPEN = [
   '/health/liveness',
   '/health/readiness',
   '/openapi.json',
+  '/schema.graphql',
   '/schemas/events/{type}/1',
   // A bearer token of its own, or an API key: `METRICS_TOKEN`.
   '/actuator/prometheus',

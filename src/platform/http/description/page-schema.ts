@@ -73,10 +73,14 @@ function range(least: unknown, most: unknown, unit: string): string[] {
   return [least === undefined ? `at most ${number(most)}${unit}` : `${number(least)} to ${number(most)}${unit}`];
 }
 
+/** A longer text does not get in at all: such a limit says nothing to a reader. */
+const LENGTH_MAX = 100_000;
+
 function limits(schema: Schema): string {
+  const longest = Number(schema['maxLength']) > LENGTH_MAX ? undefined : schema['maxLength'];
   const found: string[] = [
     ...range(schema['minimum'], schema['maximum'], ''),
-    ...range(schema['minLength'], schema['maxLength'], ' characters'),
+    ...range(schema['minLength'], longest, ' characters'),
     ...range(schema['minItems'], schema['maxItems'], ' entries'),
   ].map(escape);
   const values = choices(schema);

@@ -1,9 +1,12 @@
+import { createHash } from 'node:crypto';
+import { Script } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 import { ERRORS } from '#contracts/errors.ts';
 import { ORDER_EVENTS } from '#contracts/order-events.ts';
 import { asyncApi, EVENT_TYPES, eventSchema } from './asyncapi.ts';
+import { PAGE_HEADERS } from './page-frame.ts';
 import { apiPage, errorsPage } from './pages.ts';
 
 interface AsyncApi {
@@ -32,6 +35,7 @@ const document = {
     '/things/{id}': {
       post: {
         tags: ['things'],
+        operationId: 'moveThing',
         summary: 'Move a <thing>',
         parameters: [{ in: 'path', name: 'id', required: true, schema: { type: 'string', format: 'uuid' } }],
         requestBody: {
@@ -65,8 +69,25 @@ const document = {
 
 describe('the page of the API', () => {
   const html = apiPage(document);
-  test('loads nothing and runs nothing', () => {
-    expect(html).not.toMatch(/<script|\bsrc=|@import|url\(|https?:|\sstyle=|\son\w+=/i);
+  test('loads nothing, and runs nothing but the script that its policy names', () => {
+    const [, script = ''] = /<script>([^]*?)<\/script>/.exec(html)!;
+    expect(html.split('<script').length).toBe(2);
+    expect(html.replace(script, '')).not.toMatch(/<script[^>]|\bsrc=|@import|url\(|https?:|\sstyle=|\son\w+=/i);
+    const hash = createHash('sha256').update(script).digest('base64');
+    const policy = PAGE_HEADERS['content-security-policy'];
+    expect(policy).toContain(`script-src 'sha256-${hash}'; connect-src 'self'`);
+    expect(policy).not.toContain('unsafe');
+    // Nothing that comes back becomes HTML.
+    expect(script).not.toMatch(/innerHTML|insertAdjacent|document\.write|eval\(|Storage/);
+    expect(() => new Script(script)).not.toThrow();
+  });
+  test('shows how a program calls an operation, and offers to', () => {
+    expect(html).toContain('curl -X POST &#34;$URL/things/0192f0c1-2a3b-7c4d-8e5f-0123456789ab&#34;');
+    expect(html).toContain('-d &#39;{\n  &#34;parts&#34;: [\n    {\n      &#34;a&#34;: 1');
+    expect(html).toContain(
+      'client.moveThing({\n  id: &#39;0192f0c1-2a3b-7c4d-8e5f-0123456789ab&#39;,\n}, {\n  parts: [{\n    a: 1,\n  }],\n});',
+    );
+    expect(html).toContain('data-method="post" data-path="/things/{id}"');
   });
   test('escapes what routes say', () => {
     expect(html).toContain('Move a &#60;thing&#62;');

@@ -14,6 +14,7 @@ import {
   table,
   typeOf,
 } from './page-schema.ts';
+import { examplesHtml, tryHtml } from './page-examples.ts';
 import { page } from './page-frame.ts';
 
 /** Pages for people, made from the OpenAPI document, the event vocabulary and the error table. */
@@ -32,6 +33,8 @@ interface Media {
 }
 
 interface Operation {
+  readonly operationId?: string;
+  readonly security?: readonly unknown[];
   readonly tags?: readonly string[];
   readonly summary?: string;
   readonly parameters?: readonly Parameter[];
@@ -93,6 +96,17 @@ function operationHtml({ method, path, operation }: Entry, named: Readonly<Recor
   const { summary = '', description, parameters = [], requestBody, responses = {} } = operation;
   const sent = Object.values(requestBody?.content ?? {})[0]?.schema;
   const body = sent?.$ref === undefined ? sent : (named[nameOf(sent)] ?? sent);
+  const callable = {
+    method,
+    path,
+    operationId: operation.operationId,
+    parameters,
+    body,
+    answers: Object.entries(responses).flatMap(([status, { content = {} }]) =>
+      status.startsWith('2') ? Object.keys(content) : [],
+    ),
+    open: operation.security?.length === 0,
+  };
   const answers = Object.entries(responses).map(([status, response]) => answerRow(status, response));
   const content = [
     description === undefined ? '' : `<p class="note">${prose(description)}</p>`,
@@ -102,8 +116,10 @@ function operationHtml({ method, path, operation }: Entry, named: Readonly<Recor
     body && body.properties ? table('Body', propertyRows(body)) : '',
     body && alternatives(body) !== '' ? `<p class="note">${alternatives(body)}</p>` : '',
     table('Answers', answers.join('')),
+    examplesHtml(callable, named),
+    tryHtml(callable, named),
   ].join('');
-  return `<details class="op"><summary><span class="method ${method}">${method}</span><code class="path">${escape(path).replace(/\{[^}]+\}/g, '<em>$&</em>')}</code><span class="sum">${escape(summary)}</span></summary><div class="body" id="${anchor(method, path)}">${content || '<p class="note">Takes nothing beside the request itself.</p>'}</div></details>`;
+  return `<details class="op"><summary><span class="method ${method}">${method}</span><code class="path">${escape(path).replace(/\{[^}]+\}/g, '<em>$&</em>')}</code><span class="sum">${escape(summary)}</span></summary><div class="body" id="${anchor(method, path)}">${content}</div></details>`;
 }
 
 /** Operations by their chapter, in the order of the document's tags; one that is not among them follows. */
@@ -117,11 +133,15 @@ function chapters(document: OpenApi): [string, Entry[]][] {
       found.set(tag, [...(found.get(tag) ?? []), { method, path, operation }]);
     }
   }
-  return [...found].filter(([, entries]) => entries.length > 0);
+  return [...found]
+    .filter(([, entries]) => entries.length > 0)
+    .map(([tag, entries]) => [tag, entries.toSorted((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0))]);
 }
 
+const TITLES: Readonly<Record<string, string>> = { 'api keys': 'API keys', graphql: 'GraphQL' };
+
 function titled(tag: string): string {
-  return tag === 'api keys' ? 'API keys' : tag.charAt(0).toUpperCase() + tag.slice(1);
+  return TITLES[tag] ?? tag.charAt(0).toUpperCase() + tag.slice(1);
 }
 
 function eventsHtml(): string {
@@ -137,7 +157,7 @@ function eventsHtml(): string {
 }
 
 const CONVENTIONS = `<dl class="rules">
-<div><dt>Authentication</dt><dd><code>Authorization: Bearer &lt;API key&gt;</code></dd></div>
+<div><dt>Authentication</dt><dd><code>Authorization: Bearer …</code> with an API key, or with a token of the issuer that the system trusts. <code>GET /me</code> says what it may.</dd></div>
 <div><dt>Amounts</dt><dd>Decimal strings such as <code>"19.90"</code>, in the scale of their currency. Never a number.</dd></div>
 <div><dt>Times and ids</dt><dd>RFC 3339 in UTC. Ids are UUIDv7, so they sort by creation.</dd></div>
 <div><dt>Repeating a call</dt><dd>Send an <code>Idempotency-Key</code> with every command. The same key and body get the same answer; the same key with another body is refused. <code>POST /orders</code>, refunds and stock adjustments require one.</dd></div>
@@ -146,6 +166,8 @@ const CONVENTIONS = `<dl class="rules">
 <div><dt>Lists</dt><dd><code>limit</code> and <code>cursor</code>; the answer has <code>items</code> and <code>nextCursor</code>.</dd></div>
 <div><dt>Errors</dt><dd><code>application/problem+json</code> with a stable <a href="/docs/errors">code</a>. <code>X-Correlation-Id</code> is on every answer, in every event and in the logs.</dd></div>
 </dl>`;
+
+const FINDER = `<div class="finder"><input id="search" type="search" placeholder="Search operations and fields (press /)" aria-label="Search operations and fields" autocomplete="off"><span id="count" role="status"></span><input id="key" type="password" placeholder="API key, to try calls" aria-label="API key, to try calls" autocomplete="off"></div><p id="none" class="note" hidden>Nothing is found by this. Search for a path, a field, a code or a word of what it does.</p>`;
 
 /** Objects that several answers hold; a body that is sent is shown where it is sent. */
 function objectsHtml(named: Readonly<Record<string, Schema>>): string {
@@ -187,7 +209,7 @@ export function apiPage(openApi: object): string {
   const contents = all.map(([tag, entries]) => {
     const links = entries.map(
       ({ method, path }) =>
-        `<li><a href="#${anchor(method, path)}"><span class="method ${method}">${method}</span>${escape(path)}</a></li>`,
+        `<li><a href="#${anchor(method, path)}"><span class="method ${method}">${method}</span><span>${escape(path).replaceAll('/', '<wbr>/')}</span></a></li>`,
     );
     return `<b><a href="#${id(tag)}">${escape(titled(tag))}</a></b><ul>${links.join('')}</ul>`;
   });
@@ -200,7 +222,7 @@ export function apiPage(openApi: object): string {
   return page(
     `${title} API`,
     version,
-    `<div class="page"><aside><nav aria-label="Contents">${contents.join('')}${objects && `<b><a href="#objects">Objects</a></b><ul></ul>`}<b><a href="#events">Events</a></b></nav></aside><main><h1>Order Lifecycle Management System</h1><p class="lead">One place that knows every order, from the click on Buy to the delivered parcel and the invoice. This is its HTTP API and the events it publishes.</p>${CONVENTIONS}${sections.join('')}${objects}<section><h2 id="events">Events</h2><p class="note">Everything that happens to an order, in one ordered log per order: on the topic <code>order-events</code>, and per order at <code>GET /orders/{id}/events</code>. Each name leads to the JSON Schema of its data.</p>${eventsHtml()}</section><footer>Fields marked <abbr>*</abbr> are required. Made from the same values that check every request.</footer></main></div>`,
+    `<div class="page"><aside><nav aria-label="Contents">${contents.join('')}${objects && `<b><a href="#objects">Objects</a></b><ul></ul>`}<b><a href="#events">Events</a></b></nav></aside><main><h1>Order Lifecycle Management System</h1><p class="lead">One place that knows every order, from the click on Buy to the delivered parcel and the invoice. This is its HTTP API and the events it publishes.</p>${FINDER}${CONVENTIONS}${sections.join('')}${objects}<section><h2 id="events">Events</h2><p class="note">Everything that happens to an order, in one ordered log per order: on the topic <code>order-events</code>, and per order at <code>GET /orders/{id}/events</code>. Each name leads to the JSON Schema of its data.</p>${eventsHtml()}</section><footer>Fields marked <abbr>*</abbr> are required. Made from the same values that check every request.</footer></main></div>`,
   );
 }
 
