@@ -71,6 +71,12 @@ export interface ListAuditEntriesParameters {
   readonly limit?: number | string | undefined;
 }
 
+export interface ListBulkParameters {
+  readonly status?: 'running' | 'stopped' | 'done' | undefined;
+  /** Entries per page, at most 200; 50 by default */
+  readonly limit?: number | string | undefined;
+}
+
 export interface ReadBulkParameters {
   readonly id: string;
 }
@@ -890,6 +896,11 @@ export class OlmsClient extends ClientCore {
   /** Who changed API keys, products and stock */
   listAuditEntries(parameters?: ListAuditEntriesParameters, options?: CallOptions): Pages<AuditEntry> {
     return this.list({ method: 'GET', path: '/audit-entries', parameters }, options);
+  }
+
+  /** Runs, the newest first; those that ended are kept for 90 days */
+  listBulk(parameters?: ListBulkParameters, options?: CallOptions): Pages<BulkRun> {
+    return this.list({ method: 'GET', path: '/bulk', parameters }, options);
   }
 
   /** Give one command to many orders, or see what it would do */

@@ -128,6 +128,30 @@ describe('a bulk command', { timeout: 60_000 }, () => {
     expect(stopped.status).toBe('done');
   });
 
+  test('is stopped on its way: what was done stays done, the rest is left', async () => {
+    const { api } = system;
+    const ids = Array.from({ length: 10_000 }, () => randomUUID());
+    const { id } = await api.ok<BulkRun>('POST', '/bulk', {
+      body: { command: 'hold', arguments: { reason: 'test' }, ids },
+    });
+    const stopped = await api.ok<BulkRun>('POST', `/bulk/${id}/stop`, { body: {} });
+    expect(stopped).toMatchObject({ status: 'stopped', total: 10_000 });
+    // Runs are worked on one after another: once a later one has ended, nothing more is recorded for this one.
+    const later = { command: 'hold', arguments: { reason: 'test' }, ids: [randomUUID()] };
+    await ended((await api.ok<BulkRun>('POST', '/bulk', { body: later })).id);
+    const left = await api.ok<BulkRun>('GET', `/bulk/${id}`);
+    expect(left.waiting).toBeGreaterThan(5_000);
+    expect(left).toMatchObject({ status: 'stopped', done: 0, refused: 10_000 - left.waiting });
+    const again = await api.ok<BulkRun>('POST', `/bulk/${id}/stop`, { body: {} });
+    expect(again).toEqual(left);
+    const listed = await api.ok<Page<BulkRun>>('GET', '/bulk?status=stopped&limit=1');
+    expect(listed).toMatchObject({ items: [left], nextCursor: null });
+    const all = await api.ok<Page<BulkRun>>('GET', '/bulk?limit=2');
+    expect(all.items[1]).toEqual(left);
+    const older = await api.ok<Page<BulkRun>>('GET', `/bulk?limit=2&cursor=${all.nextCursor}`);
+    expect(older.items[0]!.id < all.items[1]!.id).toBe(true);
+  });
+
   test('approves reviews and hands parcels over, where other services decide', async () => {
     const { api } = system;
     await api.product(100, 'SKU');

@@ -174,6 +174,7 @@ describe('every operation', () => {
     const run = await api.call<{ id: string }>('POST', '/bulk', { body });
     expect(run.status).toBe(202);
     expect((await api.call('POST', '/bulk', { body: { ...body, dryRun: true } })).status).toBe(200);
+    expect((await api.call('GET', '/bulk')).status).toBe(200);
     expect((await api.call('GET', `/bulk/${run.body.id}`)).status).toBe(200);
     expect((await api.call('GET', `/bulk/${run.body.id}/items`)).status).toBe(200);
     expect((await api.call('POST', `/bulk/${run.body.id}/stop`, { body: {} })).status).toBe(200);

@@ -25,7 +25,7 @@ import { capital, fieldOf, type Fields, type Types } from './types.ts';
 export type QueryField = GraphQLFieldConfig<unknown, CallContext>;
 
 /** Fields of `Query` that are called otherwise than their operation says. */
-const QUERY_NAMES: Readonly<Record<string, string>> = { listStock: 'stockLevels' };
+const QUERY_NAMES: Readonly<Record<string, string>> = { listStock: 'stockLevels', listBulk: 'bulkRuns' };
 /** Lists that are no fields of their own. */
 const NO_FIELDS: ReadonlySet<string> = new Set(['listOrderDetails']);
 /** Parameters that say how an answer is written. */

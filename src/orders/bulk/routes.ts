@@ -6,7 +6,7 @@ import { isoTime } from '#contracts/time.ts';
 import { answerOnce } from '#platform/http/commands.ts';
 import { answer } from '#platform/http/description/openapi.ts';
 import { keepReply, requestKey } from '#platform/http/idempotency.ts';
-import { pageOf, textCursor, textOfCursor } from '#platform/http/paging.ts';
+import { idCursor, idOfCursor, pageOf, textCursor, textOfCursor } from '#platform/http/paging.ts';
 import { forbidden } from '#platform/http/principal.ts';
 import { Problem } from '#platform/http/problems.ts';
 import { limitOf, type View } from '#platform/http/schemas.ts';
@@ -19,7 +19,7 @@ import { bulkCommand, type BulkCommandName, checkArguments } from './commands.ts
 import { give, type GivesOrders } from './give.ts';
 import type { BulkRunner } from './runner.ts';
 import * as schemas from './schemas.ts';
-import { type BulkRun, endRun, findRun, insertRun, itemsOf, openRuns } from './store.ts';
+import { type BulkRun, endRun, findRun, insertRun, itemsOf, listRuns, openRuns } from './store.ts';
 
 export interface BulkRoutesOptions {
   readonly gives: GivesOrders;
@@ -116,6 +116,26 @@ export function bulkRoutes(app: FastifyInstance, { gives, peers, runner }: BulkR
         repeat: async ({ id }) => ({ run: await loadRun(id) }),
       });
       return reply.code(202).send(viewOf(run));
+    },
+  );
+
+  app.get<{ Querystring: Static<typeof schemas.BulkListQuery> }>(
+    '/bulk',
+    {
+      config: { permission: 'bulk:read' },
+      schema: {
+        operationId: 'listBulk',
+        tags,
+        summary: 'Runs, the newest first; those that ended are kept for 90 days',
+        querystring: schemas.BulkListQuery,
+        response: { 200: answer('A page of runs', schemas.BulkRunPage) },
+      },
+    },
+    async ({ query: { cursor, limit, status } }): Promise<View<typeof schemas.BulkRunPage>> => {
+      const most = limitOf(limit);
+      const after = cursor === undefined ? undefined : idOfCursor(cursor);
+      const runs = await listRuns(database, { after, limit: most + 1, status });
+      return pageOf(runs, most, viewOf, ({ id }) => idCursor(id));
     },
   );
 

@@ -70,12 +70,14 @@ export const BulkRequest = Type.Object(
   },
 );
 
+const Status = Type.String({ enum: ['running', 'stopped', 'done'] });
+
 export const BulkRunView = Type.Object(
   {
     id: Id,
     command: Command,
     arguments: Arguments,
-    status: Type.String({ enum: ['running', 'stopped', 'done'] }),
+    status: Status,
     total: Type.Integer(),
     done: Type.Integer({ description: 'Orders to which it was done' }),
     refused: Type.Integer({ description: 'Orders that do not allow it' }),
@@ -110,6 +112,9 @@ export const BulkForecast = Type.Object(
   },
   { title: 'BulkForecast' },
 );
+
+export const BulkListQuery = Type.Object({ status: Type.Optional(Status), ...pageParameters }, strict);
+export const BulkRunPage = PageOf(BulkRunView);
 
 export const BulkParams = Type.Object({ id: IdText });
 export const BulkItemsQuery = Type.Object(

@@ -1,6 +1,7 @@
 import type { AuthType } from '#contracts/envelope.ts';
 import { isoTime } from '#contracts/time.ts';
 import type { Database } from '#platform/database/database.ts';
+import { readKeyset } from '#platform/database/keyset.ts';
 import { insertRows, updateRows, type Write } from '#platform/database/statement.ts';
 import type { BulkArguments } from '#contracts/many-orders.ts';
 import type { BulkCommandName } from './commands.ts';
@@ -105,6 +106,27 @@ export function insertRun(run: BulkRun, orderIds: readonly string[]): Write[] {
 export async function findRun(database: Database, id: string): Promise<BulkRun | undefined> {
   const [row] = await database.query<RunRow>(`select ${RUN} from orders.bulk_runs where id = $1`, [id]);
   return row && runOf(row);
+}
+
+/** A page of runs, the newest first, those of one status where it is given. */
+export async function listRuns(
+  database: Database,
+  {
+    after,
+    limit,
+    status,
+  }: { readonly after: string | undefined; readonly limit: number; readonly status: string | undefined },
+): Promise<BulkRun[]> {
+  const rows = await readKeyset<RunRow>(database, {
+    columns: RUN,
+    table: 'orders.bulk_runs t',
+    key: 'id',
+    newestFirst: true,
+    wanted: [{ column: 'status', type: 'text', values: status === undefined ? undefined : [status] }],
+    after,
+    limit,
+  });
+  return rows.map(runOf);
 }
 
 /** How many runs are under way. */
