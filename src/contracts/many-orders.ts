@@ -26,8 +26,19 @@ export interface BulkArguments {
   readonly metadata?: Readonly<Record<string, unknown>>;
   /** Of a dispatch. */
   readonly carrier?: string;
+  /** One number for all: that of a pallet. */
   readonly trackingNumber?: string;
+  /** Of each parcel its own; others are left where they are. */
+  readonly trackingNumbers?: readonly ParcelNumber[];
 }
+
+export interface ParcelNumber {
+  readonly shipmentId: string;
+  readonly trackingNumber: string;
+}
+
+/** Parcels of one dispatch that have numbers of their own. */
+export const NUMBERS_MAX = 5_000;
 
 /** What becomes of an order; `later`: it was not reached, and is to be asked again. */
 export interface Given {
@@ -55,6 +66,15 @@ export const ManyOrdersArgument = Type.Object(
         customerMessage: Type.Optional(Text),
         carrier: Type.Optional(Text),
         trackingNumber: Type.Optional(Text),
+        trackingNumbers: Type.Optional(
+          Type.Array(
+            Type.Object(
+              { shipmentId: Type.String({ format: 'uuid' }), trackingNumber: Text },
+              { additionalProperties: false },
+            ),
+            { maxItems: NUMBERS_MAX },
+          ),
+        ),
       },
       { additionalProperties: false },
     ),

@@ -185,6 +185,32 @@ describe('a bulk command', { timeout: 60_000 }, () => {
     expect((await itemsOf(again.id))[0]!.code).toBe('SHIPMENT_NOT_DISPATCHABLE');
   });
 
+  test('hands parcels over under numbers of their own', async () => {
+    const { api } = system;
+    const orders = await Promise.all([1, 2, 3].map(() => api.placeOrder()));
+    const ids = orders.map(({ id }) => id);
+    await Promise.all(ids.map((id) => api.untilStatus(id, 'READY_FOR_SHIPMENT')));
+    const shipments = await Promise.all(ids.map((id) => api.firstShipment(id)));
+    const trackingNumbers = shipments
+      .slice(1)
+      .map(({ id }, n) => ({ shipmentId: id.toUpperCase(), trackingNumber: `JD-${n}` }));
+    const body = { command: 'dispatch', arguments: { carrier: 'DHL', trackingNumbers }, ids };
+    const foreseen = await api.ok<BulkForecast>('POST', '/bulk', { body: { ...body, dryRun: true } });
+    expect(foreseen).toMatchObject({ would: 2, refused: 1 });
+    const run = await ended((await api.ok<BulkRun>('POST', '/bulk', { body })).id);
+    expect(run).toMatchObject({ done: 2, refused: 1 });
+    const after = await Promise.all(ids.map((id) => api.firstShipment(id)));
+    expect(after.map(({ status, trackingNumber }) => [status, trackingNumber])).toEqual([
+      ['SCHEDULED', undefined],
+      ['DISPATCHED', 'JD-0'],
+      ['DISPATCHED', 'JD-1'],
+    ]);
+    for (const wrong of [{}, { trackingNumber: 'PALLET-7', trackingNumbers }]) {
+      const both = { ...body, arguments: { carrier: 'DHL', ...wrong } };
+      expect((await api.call<{ code: string }>('POST', '/bulk', { body: both })).body.code).toBe('VALIDATION_FAILED');
+    }
+  });
+
   test('needs the permission of its command, too', async () => {
     const { api } = system;
     const { key } = await api.ok<{ key: string }>('POST', '/api-keys', {

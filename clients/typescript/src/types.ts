@@ -105,6 +105,8 @@ export type BulkArguments = {
   readonly reason?: string;
   /** Of a dispatch: what the carrier calls all that it took */
   readonly trackingNumber?: string;
+  /** Of a dispatch, instead of `trackingNumber`: what the carrier calls each parcel; those that are not named stay here */
+  readonly trackingNumbers?: readonly BulkParcelNumber[];
   /** Type of the hold; `manual` by default */
   readonly type?: string;
 };
@@ -141,6 +143,11 @@ export type BulkItem = {
   readonly detail?: string;
   readonly orderId: string;
   readonly outcome: 'waiting' | 'done' | 'refused';
+};
+
+export type BulkParcelNumber = {
+  readonly shipmentId: string;
+  readonly trackingNumber: string;
 };
 
 /** The orders that GET /orders lists by these filters, oldest first */

@@ -11,6 +11,8 @@ interface BulkCommand {
   readonly permission: Permission;
   readonly takes: readonly (keyof BulkArguments)[];
   readonly needs: readonly (keyof BulkArguments)[];
+  /** It needs one of these, and no two of them. */
+  readonly needsOneOf?: readonly (keyof BulkArguments)[];
   /** What the order is asked; undefined where another service decides. */
   readonly commandOf?: (given: BulkArguments, by: string) => OrderCommand;
   /** The call to the service that decides. */
@@ -65,8 +67,9 @@ export const BULK_COMMANDS = {
   },
   dispatch: {
     permission: 'shipments:move',
-    takes: ['carrier', 'trackingNumber'],
-    needs: ['carrier', 'trackingNumber'],
+    takes: ['carrier', 'trackingNumber', 'trackingNumbers'],
+    needs: ['carrier'],
+    needsOneOf: ['trackingNumber', 'trackingNumbers'],
     elsewhere: 'dispatchOrders',
   },
 } as const satisfies Record<string, BulkCommand>;
@@ -80,12 +83,16 @@ export function bulkCommand(name: BulkCommandName): BulkCommand {
 
 /** Throws the {@link Problem} of arguments that the command does not take, or lacks. */
 export function checkArguments(name: BulkCommandName, given: BulkArguments): void {
-  const { takes, needs } = bulkCommand(name);
+  const { takes, needs, needsOneOf = [] } = bulkCommand(name);
+  const oneOf = needsOneOf.filter((argument) => given[argument] !== undefined);
   const surplus = (Object.keys(given) as (keyof BulkArguments)[]).filter((argument) => !takes.includes(argument));
   const lacking = needs.filter((argument) => given[argument] === undefined);
   const errors = [
     ...surplus.map((argument) => ({ pointer: `/arguments/${argument}`, detail: `is nothing that ${name} takes` })),
     ...lacking.map((argument) => ({ pointer: `/arguments/${argument}`, detail: 'is missing' })),
+    ...(needsOneOf.length > 0 && oneOf.length !== 1
+      ? [{ pointer: '/arguments', detail: `must have either ${needsOneOf.join(' or ')}` }]
+      : []),
   ];
   if (errors.length > 0)
     throw new Problem(

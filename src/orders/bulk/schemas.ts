@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { NUMBERS_MAX } from '#contracts/many-orders.ts';
 import {
   CustomerMessage,
   Id,
@@ -34,6 +35,20 @@ const Arguments = Type.Object(
     carrier: Type.Optional(Text(100, { minLength: 1 })),
     trackingNumber: Type.Optional(
       Text(100, { minLength: 1, description: 'Of a dispatch: what the carrier calls all that it took' }),
+    ),
+    trackingNumbers: Type.Optional(
+      Type.Array(
+        Type.Object(
+          { shipmentId: IdText, trackingNumber: Text(100, { minLength: 1 }) },
+          { ...strict, title: 'BulkParcelNumber' },
+        ),
+        {
+          minItems: 1,
+          maxItems: NUMBERS_MAX,
+          description:
+            'Of a dispatch, instead of `trackingNumber`: what the carrier calls each parcel; those that are not named stay here',
+        },
+      ),
     ),
   },
   { ...strict, title: 'BulkArguments', description: 'What goes with the command: as in its own route' },
