@@ -21,6 +21,7 @@ export const OPERATOR_GROUPS: Readonly<Record<string, string>> = {
   stock: 'what is there, set aside and to be had',
   payments: 'money of an order',
   notifications: 'what customers were written',
+  keys: 'who may call the API',
   park: 'orders whose event a service could not digest',
 };
 
@@ -28,6 +29,7 @@ const orders = () => import('./operate/orders.ts');
 const park = () => import('./operate/park.ts');
 const claims = () => import('./operate/claims.ts');
 const warehouse = () => import('./operate/warehouse.ts');
+const keys = () => import('./operate/keys.ts');
 const desk = () => import('./operate/desk.ts');
 
 const REASON = option('--reason <text>', 'for colleagues; customers never read it');
@@ -258,6 +260,38 @@ export const OPERATOR_COMMANDS: readonly CommandDefinition[] = [
     description: 'one notification as it was written',
     remote: true,
     run: async (env, options, order, nth) => (await desk()).showNotification(order!, nth!, options, env),
+  },
+  {
+    name: 'keys list',
+    description: 'API keys, the revoked ones too',
+    remote: true,
+    isDefault: true,
+    run: async (env, options) => (await keys()).listKeys(options, env),
+  },
+  {
+    name: 'keys create <name>',
+    description: 'make a key; it is shown this once',
+    remote: true,
+    options: [
+      option('--role <role>', 'what it may, such as client, support, reader'),
+      option('--scope <scope>', 'instead: roles and permissions; repeatable', another),
+      option('--customer <customer>', 'whose orders it shows, with --role customer'),
+      option('--expires-at <time>', 'when it ends (default: never)'),
+    ],
+    run: async (env, options, name) => (await keys()).createKey(name!, options, env),
+  },
+  {
+    name: 'keys rotate <name>',
+    description: 'give a key another secret; it is shown this once',
+    remote: true,
+    options: [option('--overlap <seconds>', 'how long the former one is good (default: a day)', wholeNumber)],
+    run: async (env, options, name) => (await keys()).rotateKey(name!, options, env),
+  },
+  {
+    name: 'keys revoke <name>',
+    description: 'end a key',
+    remote: true,
+    run: async (env, options, name) => (await keys()).revokeKey(name!, options, env),
   },
   {
     name: 'park list',

@@ -165,6 +165,26 @@ describe('olms', () => {
     expect((await api.stock(sku)).onHand).toBe(1);
   });
 
+  test('makes a key that is printed once and alone, gives it another secret, and ends it', async () => {
+    const { api } = system;
+    const name = `export-${randomUUID().slice(0, 8)}`;
+    const answer = async (key: string): Promise<number> =>
+      (await fetch(`${api.url}/orders`, { headers: { authorization: `Bearer ${key}` } })).status;
+    const key = (await olms('keys', 'create', name, '--scope', 'orders:read', '--scope', 'stock:read')).trim();
+    expect(key).toMatch(/^\S+$/);
+    expect(terminal.complained).toContain('shown this once');
+    expect(await answer(key)).toBe(200);
+    const shown = await olms('keys');
+    expect(shown).toMatch(new RegExp(`${name} +${key.slice(0, 6)}\\S* +orders:read, stock:read`));
+    expect(shown).not.toContain(key);
+    const next = (await olms('keys', 'rotate', name, '--overlap', '0')).trim();
+    expect(next).not.toBe(key);
+    expect(await answer(next)).toBe(200);
+    await olms('keys', 'revoke', name);
+    expect(await olms('keys')).toMatch(new RegExp(`${name}.* revoked \\d{4}`));
+    await expect(olms('keys', 'create', name, '--role', 'emperor')).rejects.toThrow('/role');
+  });
+
   test('leaves a parked event out only for a reason', async () => {
     await expect(olms('park', 'skip', 'orders', randomUUID())).rejects.toThrow('--reason');
     expect(await olms('park', 'skip', 'orders', randomUUID(), '--reason', 'a test')).toContain('nothing of this order');
