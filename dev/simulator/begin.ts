@@ -27,9 +27,12 @@ export function begun(placed: EventData<'OrderCreated'>, open: boolean): Events 
 export function ended(placed: EventData<'OrderCreated'>, newId: () => string): Events {
   const total = amountMinor(placed.totalAmount, placed.currency);
   const back = total > 1n ? [{ amount: formatAmount(total > 1_000n ? total : total / 2n, placed.currency) }] : [];
+  const { taxLines, ...content } = placed;
   const data = historyOrder(
     {
-      ...placed,
+      ...content,
+      // Those that follow from the rates of the lines are not given beside them.
+      ...(taxLines?.every(({ taxRate }) => taxRate === undefined) && { taxLines }),
       payment: PAID_ELSEWHERE,
       number: ORIGIN.number,
       createdAt: '2020-02-29T12:00:00Z',

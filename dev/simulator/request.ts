@@ -48,6 +48,8 @@ export function drawnRequest(random: Random, skus: readonly string[], newId: () 
   };
 }
 
+const RATES = ['0', '5.5', '7', '19', '20', '33.3333'] as const;
+
 /** The request with uneven prices, several lines of one SKU, and charges of every kind: discounts beyond the goods, too. */
 export function varied(request: OrderRequest, random: Random): OrderRequest {
   const { currency } = request;
@@ -63,15 +65,21 @@ export function varied(request: OrderRequest, random: Random): OrderRequest {
   const goods = items.reduce((sum, { quantity, unitPrice }) => sum + lineAmount(quantity, unitPrice, currency)!, 0n);
   const lines = (most: bigint, count: number): { amount: string }[] =>
     Array.from({ length: count }, () => ({ amount: formatAmount(BigInt(random.below(Number(most) + 1)), currency) }));
-  const taxLines = random.chance(0.5) ? lines(goods / 4n + 3n, random.between(1, 2)) : [];
-  const shippingLines = random.chance(0.5) ? lines(700n, random.between(1, 2)) : [];
+  const isRated = random.chance(0.4);
+  const rate = (): object => (isRated ? { taxRate: random.pick(RATES) } : {});
+  const taxLines = !isRated && random.chance(0.5) ? lines(goods / 4n + 3n, random.between(1, 2)) : [];
+  const shippingLines = random.chance(0.5)
+    ? lines(700n, random.between(1, 2)).map((line) => ({ ...line, ...rate() }))
+    : [];
   const charges = sumOf([...taxLines, ...shippingLines], currency);
+  // By rates, what is left after the discounts is taxed, and no less than nothing.
   const off = random.chance(0.1) ? goods + charges : goods;
   const discountLines = random.chance(0.5) ? lines(random.chance(0.2) ? off : off / 3n, 1) : [];
   const { discountLines: _discounts, shippingLines: _shipping, ...rest } = request;
   return {
     ...rest,
-    items,
+    items: items.map((item) => ({ ...item, ...rate() })),
+    ...(isRated && random.chance(0.5) && { pricesIncludeTax: true }),
     ...(taxLines.length > 0 && { taxLines }),
     ...(shippingLines.length > 0 && { shippingLines }),
     ...(discountLines.length > 0 && { discountLines }),

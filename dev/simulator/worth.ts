@@ -8,7 +8,10 @@ import { fail } from './log.ts';
  * says another amount, to the smallest unit of the currency, fails the story.
  */
 
-type Content = Pick<EventData<'OrderCreated'>, 'items' | 'taxLines' | 'shippingLines' | 'discountLines'>;
+type Content = Pick<
+  EventData<'OrderCreated'>,
+  'items' | 'taxLines' | 'shippingLines' | 'discountLines' | 'pricesIncludeTax'
+>;
 
 interface Line {
   readonly name: string;
@@ -278,7 +281,7 @@ function arrived({ items, received }: EventData<'OrderReturnReceived'>): readonl
 
 /** The lines with what the customer pays for each: discounts and taxes of the order lie on them. */
 function linesOf(
-  { items, taxLines, shippingLines = [], discountLines }: Content,
+  { items, taxLines, shippingLines = [], discountLines, pricesIncludeTax }: Content,
   minor: (amount: string) => bigint,
 ): Line[] {
   const sum = (lines: readonly { amount: string }[] = []): bigint =>
@@ -292,24 +295,31 @@ function linesOf(
   const net = [...minus(goods, spread(onGoods, goods)), ...minus(shipping, spread(onShipping, shipping))];
   const pieces = [...items.map(({ quantity }) => quantity), ...shipping.map(() => 1)];
   const weights = net.some((amount) => amount > 0n) ? net : pieces.map(BigInt);
-  const taxes = spread(sum(taxLines) - (discount - onGoods - onShipping), weights);
+  const rates = [...items, ...shippingLines].map(({ taxRate }) => taxRate && BigInt(Math.round(Number(taxRate) * 1e4)));
+  const taxes = rates.some((rate) => rate !== undefined)
+    ? net.map((amount, index) => taxAt(amount, rates[index] as bigint, pricesIncludeTax))
+    : spread(sum(taxLines) - (discount - onGoods - onShipping), weights);
   return net.map((amount, index) => {
     const item = items[index];
     return {
       name: item ? `line ${item.line}` : `shipping ${index - items.length + 1}`,
       sku: item?.sku,
       pieces: pieces[index]!,
-      total: amount + taxes[index]!,
+      total: pricesIncludeTax ? amount : amount + taxes[index]!,
       tax: taxes[index]!,
       shipped: 0,
       cancelled: 0,
       back: 0,
       shipMark: 0n,
-      cancelMark: amount + taxes[index]!,
+      cancelMark: pricesIncludeTax ? amount : amount + taxes[index]!,
       creditMark: 0n,
     };
   });
 }
+
+/** The tax on top of an amount, or inside it, by a rate in ten-thousandths of a percent. */
+const taxAt = (amount: bigint, rate: bigint, isInside = false): bigint =>
+  isInside ? amount - rounded(amount * 1_000_000n, 1_000_000n + rate) : rounded(amount * rate, 1_000_000n);
 
 const minus = (amounts: readonly bigint[], less: readonly bigint[]): bigint[] =>
   amounts.map((amount, index) => amount - less[index]!);

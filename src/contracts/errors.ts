@@ -24,6 +24,7 @@ export const ERRORS = {
   PRICE_DIFFERS: { status: 422, title: 'A customer orders at the prices of the catalog, and an item has another' },
   AMOUNT_INVALID: { status: 422, title: 'An amount has more decimals than its currency, or is too large' },
   UNIT_PRICE_INVALID: { status: 422, title: 'A unit price has more than four decimals, is negative, or is too large' },
+  TAX_INVALID: { status: 422, title: 'The tax of the order cannot be computed as it is given' },
   TOTAL_MISMATCH: { status: 422, title: 'The given total is not the sum of the lines' },
   UNKNOWN_SKU: { status: 422, title: 'An item names a product that does not exist' },
   UNKNOWN_PROVIDER: { status: 422, title: 'The payment provider is not configured' },

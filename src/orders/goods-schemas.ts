@@ -9,7 +9,7 @@ import {
   ReturnedLine,
   SkuQuantity,
 } from '#contracts/order-events.ts';
-import { CustomerMessage, Id, IdText, Reason, strict, Time } from '#platform/http/schemas.ts';
+import { CustomerMessage, Id, IdText, Reason, strict, Text, Time } from '#platform/http/schemas.ts';
 import { REASON_CODES } from './rules/commands.ts';
 import { EXAMPLE_ID } from './example-order.ts';
 
@@ -22,6 +22,20 @@ export const Decimal = Type.String({
   pattern: '^-?\\d{1,16}(\\.\\d{1,18})?$',
   description: 'Decimal string, e.g. "19.90"',
 });
+const charge = { name: Type.Optional(Text(200)), amount: Decimal };
+export const Charges = Type.Array(Type.Object(charge, strict), { maxItems: 100 });
+export const lineTax = {
+  taxRate: Type.Optional(
+    Text(8, {
+      pattern: '^\\d{1,3}(\\.\\d{1,4})?$',
+      description: 'Percent, such as `19`: the tax is computed. All lines and shipping lines have one, or none',
+    }),
+  ),
+  taxExemption: Type.Optional(
+    Text(200, { minLength: 1, description: 'Why no tax is charged, as the invoice says it; with the rate 0 alone' }),
+  ),
+};
+export const ShippingCharges = Type.Array(Type.Object({ ...charge, ...lineTax }, strict), { maxItems: 100 });
 /** Why goods or money go back. */
 export const ReasonCode = Type.String({ title: 'ReasonCode', enum: [...REASON_CODES] });
 
@@ -35,6 +49,31 @@ const LineQuantities = Type.Array(
     strict,
   ),
   { minItems: 1, maxItems: ITEMS_MAX },
+);
+const ReturnedQuantity = Type.Integer({ minimum: 1, maximum: QUANTITY_MAX });
+const ReturnedItems = Type.Array(
+  Type.Object({ sku: Sku, quantity: ReturnedQuantity, reasonCode: Type.Optional(ReasonCode) }, strict),
+  { minItems: 1, maxItems: ITEMS_MAX, description: 'By SKU: it fills the lines that hold it, in ascending order' },
+);
+const ReturnedLines = Type.Array(
+  Type.Object(
+    {
+      line: Type.Integer({ minimum: 1, maximum: ITEMS_MAX }),
+      quantity: ReturnedQuantity,
+      reasonCode: Type.Optional(ReasonCode),
+    },
+    strict,
+  ),
+  { minItems: 1, maxItems: ITEMS_MAX, description: 'By line of the order; instead of `items`' },
+);
+export const RequestReturn = Type.Object(
+  {
+    items: Type.Optional(ReturnedItems),
+    lines: Type.Optional(ReturnedLines),
+    reason: Reason,
+    reasonCode: Type.Optional(ReasonCode),
+  },
+  strict,
 );
 export const CancelItems = Type.Object(
   {

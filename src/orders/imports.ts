@@ -196,9 +196,16 @@ function placedKeyOf(caller: string, source: string, number: string): string {
 
 /** Of what an order is about, so that one that was changed since is no repetition. */
 function hashOf(as: ImportKind, order: ImportedOrder): string {
-  const { currency, items, taxLines, shippingLines, discountLines, status, paidAmount, refunds } = order;
-  const goods = items.map(({ sku, productId, quantity, unitPrice }) => [sku ?? productId, quantity, unitPrice]);
-  const money = [currency, taxLines, shippingLines, discountLines].map((lines) => lines ?? null);
+  const { currency, items, taxLines, shippingLines, discountLines, pricesIncludeTax, status, paidAmount, refunds } =
+    order;
+  const goods = items.map(({ sku, productId, quantity, unitPrice, taxRate }) => [
+    sku ?? productId,
+    quantity,
+    unitPrice,
+    ...(taxRate === undefined ? [] : [taxRate]),
+  ]);
+  const money: unknown[] = [currency, taxLines, shippingLines, discountLines].map((lines) => lines ?? null);
+  if (pricesIncludeTax) money.push('tax included');
   const end = as === 'history' ? [status, paidAmount, refunds] : [];
   return createHash('sha256')
     .update(JSON.stringify([as, goods, money, end]))

@@ -32,20 +32,23 @@ import { Several } from '#platform/http/several.ts';
 import { EXAMPLE_ID, EXAMPLE_ORDER } from './example-order.ts';
 import {
   ChangeView,
+  Charges,
   ClaimView,
   Decimal,
   ITEMS_MAX,
   ItemView,
+  lineTax,
   OriginView,
   QUANTITY_MAX,
-  ReasonCode,
   ReturnView,
+  ShippingCharges,
 } from './goods-schemas.ts';
 import { METADATA_MAX } from './rules/amend.ts';
 import { ACTIONS, STATUSES } from './rules/lifecycle.ts';
 import { RefundView } from './refund-schemas.ts';
 import { PARKED_ACTIONS, ParkedView } from './parked.ts';
 import { FULFILLMENT_STATUSES } from './rules/state.ts';
+import { TAX_ROUNDINGS } from './rules/taxes.ts';
 
 /** Schemas of the orders API: what is asked, and what is answered. */
 
@@ -78,12 +81,11 @@ const StrictContact = Type.Object(
   { ...strict, title: 'ContactInput' },
 );
 export const Metadata = Type.Record(Type.String({ maxLength: 100 }), Type.Unknown(), { maxProperties: METADATA_MAX });
-const Charges = Type.Array(Type.Object({ name: Type.Optional(Text(200)), amount: Decimal }, strict), { maxItems: 100 });
-
 const itemFields = {
   name: Type.Optional(Text(300)),
   quantity: Type.Integer({ minimum: 1, maximum: QUANTITY_MAX }),
   unitPrice: Decimal,
+  ...lineTax,
 };
 
 /** An item names its product by `sku` or by `productId`. */
@@ -101,9 +103,25 @@ export const PlaceOrder = Type.Object(
     items: Type.Array(Item, { minItems: 1, maxItems: ITEMS_MAX }),
     taxLines: Type.Optional(Charges),
     discountLines: Type.Optional(Charges),
-    shippingLines: Type.Optional(Charges),
+    shippingLines: Type.Optional(ShippingCharges),
+    pricesIncludeTax: Type.Optional(
+      Type.Boolean({ description: 'True: prices, charges and discounts have the tax of `taxRate` in them' }),
+    ),
+    taxRounding: Type.Optional(
+      Type.String({
+        enum: [...TAX_ROUNDINGS],
+        description: 'Where the tax of `taxRate` is rounded: once per line (default), or once per rate',
+      }),
+    ),
     totalAmount: Type.Optional(Decimal),
     shippingAddress: Type.Optional(StrictAddress),
+    billingAddress: Type.Optional(StrictAddress),
+    locale: Type.Optional(
+      Text(35, {
+        pattern: '^[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*$',
+        description: 'The language of the customer (BCP 47), such as `de-AT`; mails and documents are in it',
+      }),
+    ),
     contact: Type.Optional(StrictContact),
     payment: Type.Object(
       {
@@ -133,22 +151,6 @@ export const PlaceOrder = Type.Object(
   },
 );
 
-const ReturnedQuantity = Type.Integer({ minimum: 1, maximum: QUANTITY_MAX });
-const ReturnedItems = Type.Array(
-  Type.Object({ sku: Sku, quantity: ReturnedQuantity, reasonCode: Type.Optional(ReasonCode) }, strict),
-  { minItems: 1, maxItems: ITEMS_MAX, description: 'By SKU: it fills the lines that hold it, in ascending order' },
-);
-const ReturnedLines = Type.Array(
-  Type.Object(
-    {
-      line: Type.Integer({ minimum: 1, maximum: ITEMS_MAX }),
-      quantity: ReturnedQuantity,
-      reasonCode: Type.Optional(ReasonCode),
-    },
-    strict,
-  ),
-  { minItems: 1, maxItems: ITEMS_MAX, description: 'By line of the order; instead of `items`' },
-);
 const HoldType = Type.String({ minLength: 1, maxLength: 50, pattern: '^[a-z0-9_-]+$' });
 
 export const CancelOrder = Type.Object(
@@ -157,15 +159,6 @@ export const CancelOrder = Type.Object(
 );
 export const HoldOrder = Type.Object({ type: Type.Optional(HoldType), reason: Reason }, strict);
 export const ReleaseOrder = Type.Object({ type: Type.Optional(HoldType), reason: Type.Optional(Reason) }, strict);
-export const RequestReturn = Type.Object(
-  {
-    items: Type.Optional(ReturnedItems),
-    lines: Type.Optional(ReturnedLines),
-    reason: Reason,
-    reasonCode: Type.Optional(ReasonCode),
-  },
-  strict,
-);
 export const CompleteOrder = Type.Object({}, strict);
 
 /** What a merge patch may hold in the place of a field: null takes it away. */
@@ -310,6 +303,7 @@ export const OrderView = Type.Object(
     taxLines: Type.Array(ChargeLine),
     discountLines: Type.Array(ChargeLine),
     shippingLines: Type.Array(ChargeLine),
+    pricesIncludeTax: Type.Optional(Type.Boolean({ description: 'True: prices and charges have the tax in them' })),
     capturedAmount: Amount,
     placedAmount: Type.Optional(Type.String({ description: 'The total at placement, where it differs' })),
     refundedAmount: Amount,
@@ -320,6 +314,10 @@ export const OrderView = Type.Object(
       }),
     ),
     shippingAddress: Type.Optional(Address),
+    billingAddress: Type.Optional(
+      Type.Object(Address.properties, { description: 'Where the invoice goes, if not there' }),
+    ),
+    locale: Type.Optional(Type.String({ description: 'The language of the customer (BCP 47)' })),
     contact: Type.Optional(Contact),
     payment: Type.Object({ provider: Type.String() }, { description: 'The token is never shown' }),
     requiresReview: Type.Boolean(),

@@ -365,6 +365,7 @@ export type ImportedOrders = {
       | 'PRICE_DIFFERS'
       | 'AMOUNT_INVALID'
       | 'UNIT_PRICE_INVALID'
+      | 'TAX_INVALID'
       | 'TOTAL_MISMATCH'
       | 'UNKNOWN_SKU'
       | 'UNKNOWN_PROVIDER'
@@ -458,14 +459,30 @@ export type Invoice = {
   readonly discountLines?: readonly {
     /** Decimal string in the currency of the order */
     readonly amount: string;
+    /** Its share of the discounts of the order, not yet taken off */
+    readonly discount?: string;
     readonly name?: string;
+    /** By the rate: on top of the amount less the discount, or inside it where `pricesIncludeTax` */
+    readonly tax?: string;
+    /** Why no tax is charged, as the invoice says it; with the rate 0 alone */
+    readonly taxExemption?: string;
+    /** Percent, such as `19` */
+    readonly taxRate?: string;
   }[];
   /** Where each parcel gets an invoice of its own: those after the first */
   readonly furtherInvoices?: readonly {
     readonly discountLines?: readonly {
       /** Decimal string in the currency of the order */
       readonly amount: string;
+      /** Its share of the discounts of the order, not yet taken off */
+      readonly discount?: string;
       readonly name?: string;
+      /** By the rate: on top of the amount less the discount, or inside it where `pricesIncludeTax` */
+      readonly tax?: string;
+      /** Why no tax is charged, as the invoice says it; with the rate 0 alone */
+      readonly taxExemption?: string;
+      /** Percent, such as `19` */
+      readonly taxRate?: string;
     }[];
     readonly invoiceNumber: string;
     /** RFC 3339, UTC */
@@ -473,10 +490,18 @@ export type Invoice = {
     readonly lines: readonly {
       /** Decimal string in the currency of the order */
       readonly amount: string;
+      /** Its share of the discounts of the order, not yet taken off */
+      readonly discount?: string;
       readonly line: number;
       readonly name?: string;
       readonly quantity: number;
       readonly sku: string;
+      /** By the rate: on top of the amount less the discount, or inside it where `pricesIncludeTax` */
+      readonly tax?: string;
+      /** Why no tax is charged, as the invoice says it; with the rate 0 alone */
+      readonly taxExemption?: string;
+      /** Percent, such as `19` */
+      readonly taxRate?: string;
       /** Decimal string in the currency of the order */
       readonly unitPrice: string;
     }[];
@@ -485,12 +510,28 @@ export type Invoice = {
     readonly shippingLines?: readonly {
       /** Decimal string in the currency of the order */
       readonly amount: string;
+      /** Its share of the discounts of the order, not yet taken off */
+      readonly discount?: string;
       readonly name?: string;
+      /** By the rate: on top of the amount less the discount, or inside it where `pricesIncludeTax` */
+      readonly tax?: string;
+      /** Why no tax is charged, as the invoice says it; with the rate 0 alone */
+      readonly taxExemption?: string;
+      /** Percent, such as `19` */
+      readonly taxRate?: string;
     }[];
     readonly taxLines?: readonly {
       /** Decimal string in the currency of the order */
       readonly amount: string;
+      /** Its share of the discounts of the order, not yet taken off */
+      readonly discount?: string;
       readonly name?: string;
+      /** By the rate: on top of the amount less the discount, or inside it where `pricesIncludeTax` */
+      readonly tax?: string;
+      /** Why no tax is charged, as the invoice says it; with the rate 0 alone */
+      readonly taxExemption?: string;
+      /** Percent, such as `19` */
+      readonly taxRate?: string;
     }[];
     /** Decimal string in the scale of its currency */
     readonly totalAmount: string;
@@ -501,10 +542,18 @@ export type Invoice = {
   readonly lines: readonly {
     /** Decimal string in the currency of the order */
     readonly amount: string;
+    /** Its share of the discounts of the order, not yet taken off */
+    readonly discount?: string;
     readonly line: number;
     readonly name?: string;
     readonly quantity: number;
     readonly sku: string;
+    /** By the rate: on top of the amount less the discount, or inside it where `pricesIncludeTax` */
+    readonly tax?: string;
+    /** Why no tax is charged, as the invoice says it; with the rate 0 alone */
+    readonly taxExemption?: string;
+    /** Percent, such as `19` */
+    readonly taxRate?: string;
     /** Decimal string in the currency of the order */
     readonly unitPrice: string;
   }[];
@@ -513,12 +562,28 @@ export type Invoice = {
   readonly shippingLines?: readonly {
     /** Decimal string in the currency of the order */
     readonly amount: string;
+    /** Its share of the discounts of the order, not yet taken off */
+    readonly discount?: string;
     readonly name?: string;
+    /** By the rate: on top of the amount less the discount, or inside it where `pricesIncludeTax` */
+    readonly tax?: string;
+    /** Why no tax is charged, as the invoice says it; with the rate 0 alone */
+    readonly taxExemption?: string;
+    /** Percent, such as `19` */
+    readonly taxRate?: string;
   }[];
   readonly taxLines?: readonly {
     /** Decimal string in the currency of the order */
     readonly amount: string;
+    /** Its share of the discounts of the order, not yet taken off */
+    readonly discount?: string;
     readonly name?: string;
+    /** By the rate: on top of the amount less the discount, or inside it where `pricesIncludeTax` */
+    readonly tax?: string;
+    /** Why no tax is charged, as the invoice says it; with the rate 0 alone */
+    readonly taxExemption?: string;
+    /** Percent, such as `19` */
+    readonly taxRate?: string;
   }[];
   /** Decimal string in the scale of its currency */
   readonly totalAmount: string;
@@ -746,6 +811,17 @@ export type Order = {
   readonly allowBackorder: boolean;
   /** What may be asked of the order now */
   readonly allowedActions: readonly Action[];
+  /** Where the invoice goes, if not there */
+  readonly billingAddress?: {
+    readonly city?: string;
+    readonly company?: string;
+    readonly country?: string;
+    readonly line1?: string;
+    readonly line2?: string;
+    readonly name?: string;
+    readonly postalCode?: string;
+    readonly region?: string;
+  };
   /** A cancellation the warehouse is deciding on */
   readonly cancellation?: {
     readonly by: string;
@@ -807,7 +883,15 @@ export type Order = {
   readonly discountLines: readonly {
     /** Decimal string in the currency of the order */
     readonly amount: string;
+    /** Its share of the discounts of the order, not yet taken off */
+    readonly discount?: string;
     readonly name?: string;
+    /** By the rate: on top of the amount less the discount, or inside it where `pricesIncludeTax` */
+    readonly tax?: string;
+    /** Why no tax is charged, as the invoice says it; with the rate 0 alone */
+    readonly taxExemption?: string;
+    /** Percent, such as `19` */
+    readonly taxRate?: string;
   }[];
   /** Why the order ended or its payment failed */
   readonly endReason?: string;
@@ -827,6 +911,8 @@ export type Order = {
   /** Lines */
   readonly itemCount: number;
   readonly items: readonly OrderLine[];
+  /** The language of the customer (BCP 47) */
+  readonly locale?: string;
   readonly metadata: Readonly<Record<string, unknown>>;
   /** What people call it, such as `K7M4-92QX-F`; of orders from before there were numbers the end of the id */
   readonly number: string;
@@ -859,6 +945,8 @@ export type Order = {
     | 'REFUNDED';
   /** The total at placement, where it differs */
   readonly placedAmount?: string;
+  /** True: prices and charges have the tax in them */
+  readonly pricesIncludeTax?: boolean;
   readonly reference?: string;
   /** Decimal string in the scale of its currency */
   readonly refundedAmount: string;
@@ -907,6 +995,7 @@ export type Order = {
         | 'PRICE_DIFFERS'
         | 'AMOUNT_INVALID'
         | 'UNIT_PRICE_INVALID'
+        | 'TAX_INVALID'
         | 'TOTAL_MISMATCH'
         | 'UNKNOWN_SKU'
         | 'UNKNOWN_PROVIDER'
@@ -979,6 +1068,7 @@ export type Order = {
         | 'PRICE_DIFFERS'
         | 'AMOUNT_INVALID'
         | 'UNIT_PRICE_INVALID'
+        | 'TAX_INVALID'
         | 'TOTAL_MISMATCH'
         | 'UNKNOWN_SKU'
         | 'UNKNOWN_PROVIDER'
@@ -1051,6 +1141,7 @@ export type Order = {
         | 'PRICE_DIFFERS'
         | 'AMOUNT_INVALID'
         | 'UNIT_PRICE_INVALID'
+        | 'TAX_INVALID'
         | 'TOTAL_MISMATCH'
         | 'UNKNOWN_SKU'
         | 'UNKNOWN_PROVIDER'
@@ -1123,6 +1214,7 @@ export type Order = {
         | 'PRICE_DIFFERS'
         | 'AMOUNT_INVALID'
         | 'UNIT_PRICE_INVALID'
+        | 'TAX_INVALID'
         | 'TOTAL_MISMATCH'
         | 'UNKNOWN_SKU'
         | 'UNKNOWN_PROVIDER'
@@ -1195,6 +1287,7 @@ export type Order = {
         | 'PRICE_DIFFERS'
         | 'AMOUNT_INVALID'
         | 'UNIT_PRICE_INVALID'
+        | 'TAX_INVALID'
         | 'TOTAL_MISMATCH'
         | 'UNKNOWN_SKU'
         | 'UNKNOWN_PROVIDER'
@@ -1267,6 +1360,7 @@ export type Order = {
         | 'PRICE_DIFFERS'
         | 'AMOUNT_INVALID'
         | 'UNIT_PRICE_INVALID'
+        | 'TAX_INVALID'
         | 'TOTAL_MISMATCH'
         | 'UNKNOWN_SKU'
         | 'UNKNOWN_PROVIDER'
@@ -1339,6 +1433,7 @@ export type Order = {
         | 'PRICE_DIFFERS'
         | 'AMOUNT_INVALID'
         | 'UNIT_PRICE_INVALID'
+        | 'TAX_INVALID'
         | 'TOTAL_MISMATCH'
         | 'UNKNOWN_SKU'
         | 'UNKNOWN_PROVIDER'
@@ -1411,6 +1506,7 @@ export type Order = {
         | 'PRICE_DIFFERS'
         | 'AMOUNT_INVALID'
         | 'UNIT_PRICE_INVALID'
+        | 'TAX_INVALID'
         | 'TOTAL_MISMATCH'
         | 'UNKNOWN_SKU'
         | 'UNKNOWN_PROVIDER'
@@ -1483,6 +1579,7 @@ export type Order = {
         | 'PRICE_DIFFERS'
         | 'AMOUNT_INVALID'
         | 'UNIT_PRICE_INVALID'
+        | 'TAX_INVALID'
         | 'TOTAL_MISMATCH'
         | 'UNKNOWN_SKU'
         | 'UNKNOWN_PROVIDER'
@@ -1555,6 +1652,7 @@ export type Order = {
         | 'PRICE_DIFFERS'
         | 'AMOUNT_INVALID'
         | 'UNIT_PRICE_INVALID'
+        | 'TAX_INVALID'
         | 'TOTAL_MISMATCH'
         | 'UNKNOWN_SKU'
         | 'UNKNOWN_PROVIDER'
@@ -1627,6 +1725,7 @@ export type Order = {
         | 'PRICE_DIFFERS'
         | 'AMOUNT_INVALID'
         | 'UNIT_PRICE_INVALID'
+        | 'TAX_INVALID'
         | 'TOTAL_MISMATCH'
         | 'UNKNOWN_SKU'
         | 'UNKNOWN_PROVIDER'
@@ -1761,7 +1860,15 @@ export type Order = {
   readonly shippingLines: readonly {
     /** Decimal string in the currency of the order */
     readonly amount: string;
+    /** Its share of the discounts of the order, not yet taken off */
+    readonly discount?: string;
     readonly name?: string;
+    /** By the rate: on top of the amount less the discount, or inside it where `pricesIncludeTax` */
+    readonly tax?: string;
+    /** Why no tax is charged, as the invoice says it; with the rate 0 alone */
+    readonly taxExemption?: string;
+    /** Percent, such as `19` */
+    readonly taxRate?: string;
   }[];
   readonly shortages?: readonly {
     readonly available: number;
@@ -1772,7 +1879,15 @@ export type Order = {
   readonly taxLines: readonly {
     /** Decimal string in the currency of the order */
     readonly amount: string;
+    /** Its share of the discounts of the order, not yet taken off */
+    readonly discount?: string;
     readonly name?: string;
+    /** By the rate: on top of the amount less the discount, or inside it where `pricesIncludeTax` */
+    readonly tax?: string;
+    /** Why no tax is charged, as the invoice says it; with the rate 0 alone */
+    readonly taxExemption?: string;
+    /** Percent, such as `19` */
+    readonly taxRate?: string;
   }[];
   /** Decimal string in the scale of its currency */
   readonly totalAmount: string;
@@ -1794,6 +1909,17 @@ export type OrderDetails = {
   readonly allowBackorder?: boolean;
   /** What may be asked of the order now */
   readonly allowedActions?: readonly Action[];
+  /** Where the invoice goes, if not there */
+  readonly billingAddress?: {
+    readonly city?: string;
+    readonly company?: string;
+    readonly country?: string;
+    readonly line1?: string;
+    readonly line2?: string;
+    readonly name?: string;
+    readonly postalCode?: string;
+    readonly region?: string;
+  };
   /** A cancellation the warehouse is deciding on */
   readonly cancellation?: {
     readonly by: string;
@@ -1855,7 +1981,15 @@ export type OrderDetails = {
   readonly discountLines?: readonly {
     /** Decimal string in the currency of the order */
     readonly amount: string;
+    /** Its share of the discounts of the order, not yet taken off */
+    readonly discount?: string;
     readonly name?: string;
+    /** By the rate: on top of the amount less the discount, or inside it where `pricesIncludeTax` */
+    readonly tax?: string;
+    /** Why no tax is charged, as the invoice says it; with the rate 0 alone */
+    readonly taxExemption?: string;
+    /** Percent, such as `19` */
+    readonly taxRate?: string;
   }[];
   /** Why the order ended or its payment failed */
   readonly endReason?: string;
@@ -1875,6 +2009,8 @@ export type OrderDetails = {
   /** Lines */
   readonly itemCount?: number;
   readonly items?: readonly OrderLine[];
+  /** The language of the customer (BCP 47) */
+  readonly locale?: string;
   readonly metadata?: Readonly<Record<string, unknown>>;
   /** What people call it, such as `K7M4-92QX-F`; of orders from before there were numbers the end of the id */
   readonly number?: string;
@@ -1907,6 +2043,8 @@ export type OrderDetails = {
     | 'REFUNDED';
   /** The total at placement, where it differs */
   readonly placedAmount?: string;
+  /** True: prices and charges have the tax in them */
+  readonly pricesIncludeTax?: boolean;
   readonly reference?: string;
   /** Decimal string in the scale of its currency */
   readonly refundedAmount?: string;
@@ -1955,6 +2093,7 @@ export type OrderDetails = {
         | 'PRICE_DIFFERS'
         | 'AMOUNT_INVALID'
         | 'UNIT_PRICE_INVALID'
+        | 'TAX_INVALID'
         | 'TOTAL_MISMATCH'
         | 'UNKNOWN_SKU'
         | 'UNKNOWN_PROVIDER'
@@ -2027,6 +2166,7 @@ export type OrderDetails = {
         | 'PRICE_DIFFERS'
         | 'AMOUNT_INVALID'
         | 'UNIT_PRICE_INVALID'
+        | 'TAX_INVALID'
         | 'TOTAL_MISMATCH'
         | 'UNKNOWN_SKU'
         | 'UNKNOWN_PROVIDER'
@@ -2099,6 +2239,7 @@ export type OrderDetails = {
         | 'PRICE_DIFFERS'
         | 'AMOUNT_INVALID'
         | 'UNIT_PRICE_INVALID'
+        | 'TAX_INVALID'
         | 'TOTAL_MISMATCH'
         | 'UNKNOWN_SKU'
         | 'UNKNOWN_PROVIDER'
@@ -2171,6 +2312,7 @@ export type OrderDetails = {
         | 'PRICE_DIFFERS'
         | 'AMOUNT_INVALID'
         | 'UNIT_PRICE_INVALID'
+        | 'TAX_INVALID'
         | 'TOTAL_MISMATCH'
         | 'UNKNOWN_SKU'
         | 'UNKNOWN_PROVIDER'
@@ -2243,6 +2385,7 @@ export type OrderDetails = {
         | 'PRICE_DIFFERS'
         | 'AMOUNT_INVALID'
         | 'UNIT_PRICE_INVALID'
+        | 'TAX_INVALID'
         | 'TOTAL_MISMATCH'
         | 'UNKNOWN_SKU'
         | 'UNKNOWN_PROVIDER'
@@ -2315,6 +2458,7 @@ export type OrderDetails = {
         | 'PRICE_DIFFERS'
         | 'AMOUNT_INVALID'
         | 'UNIT_PRICE_INVALID'
+        | 'TAX_INVALID'
         | 'TOTAL_MISMATCH'
         | 'UNKNOWN_SKU'
         | 'UNKNOWN_PROVIDER'
@@ -2387,6 +2531,7 @@ export type OrderDetails = {
         | 'PRICE_DIFFERS'
         | 'AMOUNT_INVALID'
         | 'UNIT_PRICE_INVALID'
+        | 'TAX_INVALID'
         | 'TOTAL_MISMATCH'
         | 'UNKNOWN_SKU'
         | 'UNKNOWN_PROVIDER'
@@ -2459,6 +2604,7 @@ export type OrderDetails = {
         | 'PRICE_DIFFERS'
         | 'AMOUNT_INVALID'
         | 'UNIT_PRICE_INVALID'
+        | 'TAX_INVALID'
         | 'TOTAL_MISMATCH'
         | 'UNKNOWN_SKU'
         | 'UNKNOWN_PROVIDER'
@@ -2531,6 +2677,7 @@ export type OrderDetails = {
         | 'PRICE_DIFFERS'
         | 'AMOUNT_INVALID'
         | 'UNIT_PRICE_INVALID'
+        | 'TAX_INVALID'
         | 'TOTAL_MISMATCH'
         | 'UNKNOWN_SKU'
         | 'UNKNOWN_PROVIDER'
@@ -2603,6 +2750,7 @@ export type OrderDetails = {
         | 'PRICE_DIFFERS'
         | 'AMOUNT_INVALID'
         | 'UNIT_PRICE_INVALID'
+        | 'TAX_INVALID'
         | 'TOTAL_MISMATCH'
         | 'UNKNOWN_SKU'
         | 'UNKNOWN_PROVIDER'
@@ -2675,6 +2823,7 @@ export type OrderDetails = {
         | 'PRICE_DIFFERS'
         | 'AMOUNT_INVALID'
         | 'UNIT_PRICE_INVALID'
+        | 'TAX_INVALID'
         | 'TOTAL_MISMATCH'
         | 'UNKNOWN_SKU'
         | 'UNKNOWN_PROVIDER'
@@ -2809,7 +2958,15 @@ export type OrderDetails = {
   readonly shippingLines?: readonly {
     /** Decimal string in the currency of the order */
     readonly amount: string;
+    /** Its share of the discounts of the order, not yet taken off */
+    readonly discount?: string;
     readonly name?: string;
+    /** By the rate: on top of the amount less the discount, or inside it where `pricesIncludeTax` */
+    readonly tax?: string;
+    /** Why no tax is charged, as the invoice says it; with the rate 0 alone */
+    readonly taxExemption?: string;
+    /** Percent, such as `19` */
+    readonly taxRate?: string;
   }[];
   readonly shortages?: readonly {
     readonly available: number;
@@ -2820,7 +2977,15 @@ export type OrderDetails = {
   readonly taxLines?: readonly {
     /** Decimal string in the currency of the order */
     readonly amount: string;
+    /** Its share of the discounts of the order, not yet taken off */
+    readonly discount?: string;
     readonly name?: string;
+    /** By the rate: on top of the amount less the discount, or inside it where `pricesIncludeTax` */
+    readonly tax?: string;
+    /** Why no tax is charged, as the invoice says it; with the rate 0 alone */
+    readonly taxExemption?: string;
+    /** Percent, such as `19` */
+    readonly taxRate?: string;
   }[];
   /** Decimal string in the scale of its currency */
   readonly totalAmount?: string;
@@ -2842,6 +3007,8 @@ export type OrderLine = {
   readonly amount: string;
   /** Pieces that were cancelled; absent where none was */
   readonly cancelled?: number;
+  /** Its share of the discounts of the order, not yet taken off */
+  readonly discount?: string;
   readonly line: number;
   readonly name?: string;
   readonly quantity: number;
@@ -2850,6 +3017,12 @@ export type OrderLine = {
   /** Pieces that have left; absent where none has */
   readonly shipped?: number;
   readonly sku: string;
+  /** By the rate: on top of the amount less the discount, or inside it where `pricesIncludeTax` */
+  readonly tax?: string;
+  /** Why no tax is charged, as the invoice says it; with the rate 0 alone */
+  readonly taxExemption?: string;
+  /** Percent, such as `19` */
+  readonly taxRate?: string;
   /** Decimal string in the currency of the order */
   readonly unitPrice: string;
 };
@@ -2917,6 +3090,7 @@ export type OrderSummary = {
 };
 
 export type OrderToImport = {
+  readonly billingAddress?: AddressInput;
   readonly channel?: string;
   readonly contact?: ContactInput;
   /** When it was placed; history must say it */
@@ -2936,9 +3110,15 @@ export type OrderToImport = {
     readonly productId?: string;
     readonly quantity: number;
     readonly sku?: string;
+    /** Why no tax is charged, as the invoice says it; with the rate 0 alone */
+    readonly taxExemption?: string;
+    /** Percent, such as `19`: the tax is computed. All lines and shipping lines have one, or none */
+    readonly taxRate?: string;
     /** Decimal string, e.g. "19.90" */
     readonly unitPrice: string;
   }[];
+  /** The language of the customer (BCP 47), such as `de-AT`; mails and documents are in it */
+  readonly locale?: string;
   readonly metadata?: Readonly<Record<string, unknown>>;
   /** Of the order, elsewhere */
   readonly number: string;
@@ -2948,6 +3128,8 @@ export type OrderToImport = {
     readonly provider?: string;
     readonly token: string;
   };
+  /** True: prices, charges and discounts have the tax of `taxRate` in them */
+  readonly pricesIncludeTax?: boolean;
   readonly reference?: string;
   readonly refunds?: readonly {
     /** Decimal string, e.g. "19.90" */
@@ -2959,6 +3141,10 @@ export type OrderToImport = {
     /** Decimal string, e.g. "19.90" */
     readonly amount: string;
     readonly name?: string;
+    /** Why no tax is charged, as the invoice says it; with the rate 0 alone */
+    readonly taxExemption?: string;
+    /** Percent, such as `19`: the tax is computed. All lines and shipping lines have one, or none */
+    readonly taxRate?: string;
   }[];
   /** History: where it ended */
   readonly status?: 'COMPLETED' | 'CANCELLED' | 'PAYMENT_FAILED';
@@ -2967,6 +3153,8 @@ export type OrderToImport = {
     readonly amount: string;
     readonly name?: string;
   }[];
+  /** Where the tax of `taxRate` is rounded: once per line (default), or once per rate */
+  readonly taxRounding?: 'line' | 'rate';
   /** Decimal string, e.g. "19.90" */
   readonly totalAmount?: string;
 };
@@ -3071,6 +3259,7 @@ export type Payment = {
 
 export type PlaceOrder = {
   readonly allowBackorder?: boolean;
+  readonly billingAddress?: AddressInput;
   readonly channel?: string;
   readonly contact?: ContactInput;
   /** ISO 4217 code */
@@ -3087,14 +3276,22 @@ export type PlaceOrder = {
     readonly productId?: string;
     readonly quantity: number;
     readonly sku?: string;
+    /** Why no tax is charged, as the invoice says it; with the rate 0 alone */
+    readonly taxExemption?: string;
+    /** Percent, such as `19`: the tax is computed. All lines and shipping lines have one, or none */
+    readonly taxRate?: string;
     /** Decimal string, e.g. "19.90" */
     readonly unitPrice: string;
   }[];
+  /** The language of the customer (BCP 47), such as `de-AT`; mails and documents are in it */
+  readonly locale?: string;
   readonly metadata?: Readonly<Record<string, unknown>>;
   readonly payment: {
     readonly provider?: string;
     readonly token: string;
   };
+  /** True: prices, charges and discounts have the tax of `taxRate` in them */
+  readonly pricesIncludeTax?: boolean;
   readonly reference?: string;
   readonly requiresReview?: boolean;
   readonly shippingAddress?: AddressInput;
@@ -3102,12 +3299,18 @@ export type PlaceOrder = {
     /** Decimal string, e.g. "19.90" */
     readonly amount: string;
     readonly name?: string;
+    /** Why no tax is charged, as the invoice says it; with the rate 0 alone */
+    readonly taxExemption?: string;
+    /** Percent, such as `19`: the tax is computed. All lines and shipping lines have one, or none */
+    readonly taxRate?: string;
   }[];
   readonly taxLines?: readonly {
     /** Decimal string, e.g. "19.90" */
     readonly amount: string;
     readonly name?: string;
   }[];
+  /** Where the tax of `taxRate` is rounded: once per line (default), or once per rate */
+  readonly taxRounding?: 'line' | 'rate';
   /** Decimal string, e.g. "19.90" */
   readonly totalAmount?: string;
 };
@@ -3130,6 +3333,7 @@ export type ProblemDetails = {
     | 'PRICE_DIFFERS'
     | 'AMOUNT_INVALID'
     | 'UNIT_PRICE_INVALID'
+    | 'TAX_INVALID'
     | 'TOTAL_MISMATCH'
     | 'UNKNOWN_SKU'
     | 'UNKNOWN_PROVIDER'

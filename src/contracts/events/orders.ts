@@ -12,10 +12,12 @@ import {
   CustomerMessage,
   Id,
   LinePart,
+  Locale,
   OrderItem,
   Origin,
   ParcelFailure,
   PaymentStatus,
+  PricesIncludeTax,
   Reason,
   ReceivedPieces,
   Replaced,
@@ -43,6 +45,10 @@ const AmountToCapture = Type.String({
 });
 const Uninvoiced = Type.Boolean({ description: 'True: for what no invoice is over, so no credit note either' });
 
+const RefundedLines = Type.Array(LinePart, {
+  description: 'What the refund is for, line by line; absent where it is for no certain lines',
+});
+
 /** What an invoice is over. */
 const Sale = {
   customerId: Type.Optional(CustomerId),
@@ -51,12 +57,21 @@ const Sale = {
   taxLines: Type.Optional(Type.Array(ChargeLine)),
   discountLines: Type.Optional(Type.Array(ChargeLine)),
   shippingLines: Type.Optional(Type.Array(ChargeLine)),
+  pricesIncludeTax: Type.Optional(PricesIncludeTax),
   totalAmount: Amount,
   refunds: Type.Optional(
-    Type.Array(Type.Object({ refundId: Id, amount: Amount }), { description: 'Carried out before' }),
+    Type.Array(Type.Object({ refundId: Id, amount: Amount, lines: Type.Optional(RefundedLines) }), {
+      description: 'Carried out before',
+    }),
   ),
   reference: Type.Optional(Type.String()),
+  number: Type.Optional(Type.String({ description: 'Of the order, as people call it' })),
   billingAddress: Type.Optional(Address),
+  shippingAddress: Type.Optional(Address),
+  locale: Type.Optional(Locale),
+  payment: Type.Optional(
+    Type.Object({ provider: Type.String(), paidAmount: Amount }, { description: 'What was paid for the whole order' }),
+  ),
 };
 
 /** What the orders service emits. */
@@ -74,8 +89,11 @@ export const ORDERS_EVENTS = {
       taxLines: Type.Optional(Type.Array(ChargeLine)),
       discountLines: Type.Optional(Type.Array(ChargeLine)),
       shippingLines: Type.Optional(Type.Array(ChargeLine)),
+      pricesIncludeTax: Type.Optional(PricesIncludeTax),
       totalAmount: Amount,
       shippingAddress: Type.Optional(Address),
+      billingAddress: Type.Optional(Address),
+      locale: Type.Optional(Locale),
       contact: Type.Optional(Contact),
       payment: Type.Object({ provider: Type.String(), token: Type.String() }),
       reviewReasons: Type.Array(Type.String(), {
@@ -384,6 +402,7 @@ export const ORDERS_EVENTS = {
       amount: Amount,
       refundedAmount: Amount,
       paymentStatus: PaymentStatus,
+      lines: Type.Optional(RefundedLines),
       uninvoiced: Type.Optional(Uninvoiced),
       customerMessage: Type.Optional(CustomerMessage),
     }),

@@ -48,6 +48,29 @@ export const Contact = Type.Object({
 });
 export type Contact = Static<typeof Contact>;
 
+/**
+ * The tax of a line that names its rate. The lines of an order and of its shipping all have one, or none has: then the tax
+ * of the order is amounts on top of all (`taxLines`).
+ */
+const lineTax = {
+  taxRate: Type.Optional(Type.String({ pattern: '^\\d{1,3}(\\.\\d{1,4})?$', description: 'Percent, such as `19`' })),
+  taxExemption: Type.Optional(
+    Type.String({
+      maxLength: 200,
+      description: 'Why no tax is charged, as the invoice says it; with the rate 0 alone',
+    }),
+  ),
+  discount: Type.Optional(
+    Type.String({ pattern: AMOUNT_PATTERN, description: 'Its share of the discounts of the order, not yet taken off' }),
+  ),
+  tax: Type.Optional(
+    Type.String({
+      pattern: AMOUNT_PATTERN,
+      description: 'By the rate: on top of the amount less the discount, or inside it where `pricesIncludeTax`',
+    }),
+  ),
+};
+
 export const OrderItem = Type.Object({
   line: Type.Integer({ minimum: 1 }),
   sku: Type.String(),
@@ -55,12 +78,26 @@ export const OrderItem = Type.Object({
   quantity: Type.Integer({ minimum: 1 }),
   unitPrice: Amount,
   amount: Amount,
+  ...lineTax,
 });
 export type OrderItem = Static<typeof OrderItem>;
 
-/** A tax, discount or shipping line of an order; a discount's amount is positive and subtracted. */
-export const ChargeLine = Type.Object({ name: Type.Optional(Type.String({ maxLength: 200 })), amount: Amount });
+/**
+ * A tax, discount or shipping line of an order; a discount's amount is positive and subtracted. A shipping line is taxed
+ * as goods are; a tax line that was computed says by which rate.
+ */
+export const ChargeLine = Type.Object({
+  name: Type.Optional(Type.String({ maxLength: 200 })),
+  amount: Amount,
+  ...lineTax,
+});
 export type ChargeLine = Static<typeof ChargeLine>;
+
+export const PricesIncludeTax = Type.Boolean({ description: 'True: prices and charges have the tax in them' });
+export const Locale = Type.String({
+  maxLength: 35,
+  description: 'The language of the customer (BCP 47), such as `de-AT`',
+});
 
 export const Allocation = Type.Object({
   sku: Type.String(),

@@ -10,7 +10,7 @@ import type { OrderRequest } from '#orders/rules/placement.ts';
  */
 
 /** Whatever changes what the order costs beside its items. */
-const OF_THE_SHOP = ['discountLines', 'shippingLines', 'taxLines'] as const;
+const OF_THE_SHOP = ['discountLines', 'shippingLines', 'taxLines', 'pricesIncludeTax', 'taxRounding'] as const;
 
 /** The request with the customer in it. Throws VALIDATION_FAILED and PRICE_DIFFERS with every field that is not theirs to say. */
 export async function placedBy(
@@ -22,6 +22,10 @@ export async function placedBy(
     pointer: `/${name}`,
     detail: 'is for the shop to say',
   }));
+  request.items.forEach(({ taxRate, taxExemption }, index) => {
+    if (taxRate !== undefined || taxExemption !== undefined)
+      errors.push({ pointer: `/items/${index}/taxRate`, detail: 'is for the shop to say' });
+  });
   if (request.customerId !== undefined && plainId(request.customerId) !== customer)
     errors.push({ pointer: '/customerId', detail: 'is somebody else: leave it out' });
   if (errors.length > 0)

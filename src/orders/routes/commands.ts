@@ -144,7 +144,7 @@ export function commandRoutes(
     permission: 'returns:request',
     url: '/orders/:id/returns',
     summary: 'Ask for a return',
-    body: schemas.RequestReturn,
+    body: goods.RequestReturn,
     refusals: ['ORDER_FINAL', 'RETURN_EXCEEDS_SHIPPED'],
     commandOf: ({ items, lines, reason, reasonCode }, by) => {
       if (items && lines)

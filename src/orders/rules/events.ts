@@ -10,6 +10,7 @@ import { deadline, paymentDeadline, deadlineUnder, expiryReason, heldUntil } fro
 import { evolve } from './evolve.ts';
 import { rowsFor } from './lifecycle.ts';
 import { closed, isAwaited, receiveReturn } from './receipts.ts';
+import { refundedLines } from './refunded.ts';
 import { returnOf } from './returns.ts';
 import { saleOf, shippedContent, standingContent, totalOf, unshippedContent } from './standing.ts';
 import { amountToCapture, mostToRefund, refundByPerson, refundOfLines } from './settle.ts';
@@ -73,11 +74,13 @@ export const EVENTS_OF: Emitters = {
       return paymentRecorded(paymentStatus, { refundedAmount: refunded, refund: { refundId, amount, reason } });
     }
     const { uninvoiced, customerMessage } = known;
+    const lines = uninvoiced ? undefined : refundedLines(order, known);
     const data = {
       refundId,
       amount,
       refundedAmount: refunded,
       paymentStatus,
+      ...(lines && { lines }),
       ...(uninvoiced && { uninvoiced }),
       ...(customerMessage !== undefined && { customerMessage }),
     };

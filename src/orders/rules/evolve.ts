@@ -24,9 +24,12 @@ export function created(data: EventData<'OrderCreated'>): Order {
     taxLines: data.taxLines,
     discountLines: data.discountLines,
     shippingLines: data.shippingLines,
+    pricesIncludeTax: data.pricesIncludeTax,
     totalAmount: data.totalAmount,
     refundedAmount: formatAmount(0n, data.currency),
     shippingAddress: data.shippingAddress,
+    billingAddress: data.billingAddress,
+    locale: data.locale,
     contact: data.contact,
     payment: data.payment,
     metadata: data.metadata,
@@ -222,12 +225,12 @@ export const EVOLVERS: Evolver = {
   OrderRefundRequested: (order, { by: _by, ...refund }) => ({
     refunds: [...order.refunds, { ...refund, status: 'REQUESTED' }],
   }),
-  OrderRefunded: (order, { refundId, refundedAmount, paymentStatus }) => ({
-    refunds: withRefund(order, refundId, 'DONE'),
+  OrderRefunded: (order, { refundId, refundedAmount, paymentStatus, lines }) => ({
+    refunds: withRefund(order, refundId, { status: 'DONE', ...(lines && { lines }) }),
     refundedAmount,
     paymentStatus,
   }),
-  OrderRefundFailed: (order, { refundId }) => ({ refunds: withRefund(order, refundId, 'FAILED') }),
+  OrderRefundFailed: (order, { refundId }) => ({ refunds: withRefund(order, refundId, { status: 'FAILED' }) }),
 };
 
 /** A parcel has arrived; one that was lost has turned up. */
@@ -293,8 +296,12 @@ function withReceipt(entry: Return, received: Return['receipts'], credited: Retu
   };
 }
 
-function withRefund(order: Order, refundId: string, status: 'DONE' | 'FAILED'): Order['refunds'] {
-  return order.refunds.map((refund) => (refund.refundId === refundId ? { ...refund, status } : refund));
+function withRefund(
+  order: Order,
+  refundId: string,
+  end: Pick<Order['refunds'][number], 'status' | 'lines'>,
+): Order['refunds'] {
+  return order.refunds.map((refund) => (refund.refundId === refundId ? { ...refund, ...end } : refund));
 }
 
 /** The order after an event. Throws for an event that the lifecycle table does not know in the order's status. */

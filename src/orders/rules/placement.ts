@@ -1,6 +1,14 @@
 import type { ErrorCode } from '#contracts/errors.ts';
 import { currencyExponent, currencyProblem } from '#contracts/currencies.ts';
-import { AMOUNT_MINOR_MAX, formatAmount, formatUnitPrice, lineAmount, parseAmount } from '#contracts/money.ts';
+import {
+  AMOUNT_MINOR_MAX,
+  formatAmount,
+  formatUnitPrice,
+  lineAmount,
+  parseAmount,
+  parseUnitPrice,
+  sumOf,
+} from '#contracts/money.ts';
 import {
   type Address,
   type ChargeLine,
@@ -12,6 +20,9 @@ import {
 import { PAYMENT_PROVIDERS } from '#contracts/payment-providers.ts';
 import type { Product } from '#contracts/peers.ts';
 import { isoTime } from '#contracts/time.ts';
+import { isRated, taxed, type TaxRounding } from './taxes.ts';
+
+const RATE_MAX = parseUnitPrice('100')!;
 
 /** What a channel sends to place an order; the shape of `POST /orders`. */
 export interface OrderRequest {
@@ -26,12 +37,18 @@ export interface OrderRequest {
     readonly name?: string;
     readonly quantity: number;
     readonly unitPrice: string;
+    readonly taxRate?: string;
+    readonly taxExemption?: string;
   }[];
   readonly taxLines?: readonly ChargeLine[];
   readonly discountLines?: readonly ChargeLine[];
   readonly shippingLines?: readonly ChargeLine[];
+  readonly pricesIncludeTax?: boolean;
+  readonly taxRounding?: TaxRounding;
   readonly totalAmount?: string;
   readonly shippingAddress?: Address;
+  readonly billingAddress?: Address;
+  readonly locale?: string;
   readonly contact?: Contact;
   readonly payment: { readonly provider?: string; readonly token: string };
   readonly requiresReview?: boolean;
@@ -140,6 +157,8 @@ function pricedItems(
       quantity: item.quantity,
       unitPrice,
       amount: formatAmount(amount, request.currency),
+      ...(item.taxRate !== undefined && { taxRate: item.taxRate }),
+      ...(item.taxExemption !== undefined && { taxExemption: item.taxExemption }),
     });
   });
   checkSum(sum, '/items', request.currency, problems);
@@ -162,14 +181,20 @@ export function place(
   if (unknown !== undefined) return [{ code: 'UNKNOWN_CURRENCY', pointer: '/currency', detail: unknown }];
   const problems: PlacementProblem[] = [];
   const { items, sum } = pricedItems(request, catalog, problems);
-  const taxes = charged(request.taxLines, 'taxLines', currency, problems);
+  const given = charged(request.taxLines, 'taxLines', currency, problems);
   const shipping = charged(request.shippingLines, 'shippingLines', currency, problems);
   const discounts = charged(request.discountLines, 'discountLines', currency, problems);
+  checkRates(request, problems);
+  // What is left after the discounts is taxed, so they cannot be more than that.
+  const exceeds = isRated(request) && discounts.sum > sum + shipping.sum;
+  const isTaxable = isRated(request) && !exceeds && problems.length === 0;
+  const byRate = isTaxable ? taxedByRate(request, items, shipping, discounts) : undefined;
+  const taxes = byRate?.taxes ?? given;
   const total = sum + taxes.sum + shipping.sum - discounts.sum;
   if (problems.length === 0) checkSum(total, '', currency, problems);
   const provider = providerOf(request, policy, total, problems);
   checkToken(provider, request.payment.token, total, problems);
-  if (total < 0n)
+  if (total < 0n || exceeds)
     problems.push({ code: 'TOTAL_MISMATCH', pointer: '/discountLines', detail: 'exceed what is ordered' });
   const problem = problems.length === 0 ? checkTotal(request, total) : undefined;
   if (problem) problems.push(problem);
@@ -180,18 +205,22 @@ export function place(
   const limit = policy.reviewTotals.get(currency);
   if (limit !== undefined && total > limit)
     reviewReasons.push(`total above ${formatAmount(limit, currency)} ${currency}`);
-  const { customerId, reference, shippingAddress, contact, metadata } = request;
+  const { customerId, reference, shippingAddress, billingAddress, locale, contact, metadata } = request;
+  const shippingLines = byRate?.shippingLines ?? shipping.lines;
   return {
     ...(customerId !== undefined && { customerId }),
     currency,
     channel: request.channel ?? 'api',
     ...(reference !== undefined && { reference }),
-    items,
+    items: byRate?.items ?? items,
     ...(taxes.lines && { taxLines: taxes.lines }),
     ...(discounts.lines && { discountLines: discounts.lines }),
-    ...(shipping.lines && { shippingLines: shipping.lines }),
+    ...(shippingLines && { shippingLines }),
+    ...(byRate && request.pricesIncludeTax && { pricesIncludeTax: true }),
     totalAmount: formatAmount(total, currency),
     ...(shippingAddress && { shippingAddress }),
+    ...(billingAddress && { billingAddress }),
+    ...(locale !== undefined && { locale: locale.replaceAll('_', '-') }),
     ...(contact && { contact }),
     payment: { provider, token: request.payment.token },
     reviewReasons,
@@ -202,6 +231,44 @@ export function place(
     ...(metadata && { metadata }),
     deadlineAt: isoTime(nowMs + policy.createdDeadlineMs),
   };
+}
+
+type Charged = ReturnType<typeof charged>;
+
+/** The lines with the tax that their rates lead to, and what of it is on top. */
+function taxedByRate(
+  { currency, pricesIncludeTax = false, taxRounding = 'line' }: OrderRequest,
+  items: readonly OrderItem[],
+  shipping: Charged,
+  discounts: Charged,
+): { items: OrderItem[]; shippingLines: ChargeLine[] | undefined; taxes: Charged } {
+  const priced = { currency, items, shippingLines: shipping.lines, discountLines: discounts.lines, pricesIncludeTax };
+  const { taxLines, shippingLines, items: withTax } = taxed(priced, taxRounding);
+  const taxes = taxLines.length > 0 ? { lines: taxLines, sum: sumOf(taxLines, currency) } : { sum: 0n };
+  return { items: withTax, shippingLines: shipping.lines && shippingLines, taxes };
+}
+
+/** Rates are named by every line or by none, and leave no room for a tax that is given beside them. */
+function checkRates(request: OrderRequest, problems: PlacementProblem[]): void {
+  const { items, shippingLines = [], taxLines, pricesIncludeTax, taxRounding } = request;
+  const refuse = (pointer: string, detail: string): void =>
+    void problems.push({ code: 'TAX_INVALID', pointer, detail });
+  if (!isRated(request)) {
+    if (pricesIncludeTax) refuse('/pricesIncludeTax', 'needs a taxRate in every item and shipping line');
+    if (taxRounding !== undefined) refuse('/taxRounding', 'needs a taxRate in every item and shipping line');
+    items.forEach(({ taxExemption }, index) => {
+      if (taxExemption !== undefined) refuse(`/items/${index}/taxExemption`, 'needs the taxRate 0');
+    });
+    return;
+  }
+  if (taxLines) refuse('/taxLines', 'cannot stand beside taxRate, by which the tax is computed; give one of them');
+  for (const [name, lines] of Object.entries({ items, shippingLines }))
+    lines.forEach(({ taxRate, taxExemption }, index) => {
+      const rate = taxRate === undefined ? undefined : parseUnitPrice(taxRate);
+      if (rate === undefined || rate > RATE_MAX)
+        refuse(`/${name}/${index}/taxRate`, 'must be a percentage up to 100, in every item and shipping line');
+      else if (taxExemption !== undefined && rate > 0n) refuse(`/${name}/${index}/taxExemption`, 'needs the taxRate 0');
+    });
 }
 
 /** The provider that an order is to be paid with. What costs nothing is never asked of one. */

@@ -4,6 +4,7 @@ import type { LinePart } from '#contracts/order-events.ts';
 import { piecesBy } from '#contracts/pieces.ts';
 import type { RefundedLine } from './commands.ts';
 import type { Order } from './state.ts';
+import { discountShares, isRated } from './taxes.ts';
 
 /**
  * What a part of an order is worth. Every item line and every shipping line is a ruler from 0 to what the customer pays
@@ -41,37 +42,33 @@ export interface MarkedRuler extends Ruler {
   readonly creditMark: bigint;
 }
 
-type Priced = Pick<Order, 'currency' | 'items' | 'taxLines' | 'discountLines' | 'shippingLines'>;
+type Priced = Pick<Order, 'currency' | 'items' | 'taxLines' | 'discountLines' | 'shippingLines' | 'pricesIncludeTax'>;
 type Moved = Pick<Order, 'shipments' | 'returns' | 'refunds' | 'cancelled' | 'credits'>;
 
 /**
  * The rulers of an order's lines, then of its shipping lines. The discounts of the order lie on the lines by their
  * amounts; what they exceed the goods by lies on the shipping lines, and what is left then lessens the tax. The tax of
- * the order lies on lines and shipping lines by what remains of each.
+ * the order lies on lines and shipping lines by what remains of each, unless each has its own.
  */
-export function rulersOf({ currency, items, taxLines, discountLines, shippingLines = [] }: Priced): Ruler[] {
+export function rulersOf(order: Priced): Ruler[] {
+  const { currency, items, taxLines, discountLines, shippingLines = [], pricesIncludeTax } = order;
   const minor = (amount: string): bigint => amountMinor(amount, currency);
   const goods = items.map((item) => minor(item.amount));
   const shipping = shippingLines.map((line) => minor(line.amount));
   const pieces = [...items.map((item) => item.quantity), ...shippingLines.map(() => 1)];
 
-  let discount = sumOf(discountLines, currency);
-  const taken = (amounts: readonly bigint[]): bigint[] => {
-    const most = amounts.reduce((total, amount) => total + amount, 0n);
-    const here = discount < most ? discount : most;
-    discount -= here;
-    return largestRemainder(here, amounts);
-  };
-  const discounts = [...taken(goods), ...taken(shipping)];
+  const { shares: discounts, left } = discountShares(sumOf(discountLines, currency), goods, shipping);
   const bases = [...goods, ...shipping].map((amount, index) => amount - discounts[index]!);
-  const taxes = largestRemainder(sumOf(taxLines, currency) - discount, bases, pieces);
+  const taxes = isRated(order)
+    ? [...items, ...shippingLines].map(({ tax }) => minor(tax!))
+    : largestRemainder(sumOf(taxLines, currency) - left, bases, pieces);
 
   return bases.map((base, index) => {
     const item = items[index];
     return {
       ...(item ? { line: item.line, sku: item.sku } : { shipping: index - items.length + 1 }),
       pieces: pieces[index]!,
-      total: base + taxes[index]!,
+      total: pricesIncludeTax ? base : base + taxes[index]!,
       tax: taxes[index]!,
       discount: discounts[index]!,
     };

@@ -2,6 +2,8 @@ import { amountMinor, formatAmount, largestRemainder, part, sumOf } from '#contr
 import type { ChargeLine, EventData, OrderItem } from '#contracts/order-events.ts';
 import { marksOf, type MarkedRuler } from './ruler.ts';
 import type { Order } from './state.ts';
+import { capturedOf } from './settle.ts';
+import { isRated } from './taxes.ts';
 
 /** What an invoice of an order is over: what stands of it, or what left with one parcel. */
 
@@ -63,6 +65,7 @@ function contentOf(order: Order, stretchOf: (ruler: MarkedRuler, index: number) 
   const { currency } = order;
   let tax = 0n;
   let discount = 0n;
+  const byRate = new Map<string, bigint>();
   const items: OrderItem[] = [];
   const shippingLines: ChargeLine[] = [];
   marksOf(order).forEach((ruler, index) => {
@@ -73,14 +76,24 @@ function contentOf(order: Order, stretchOf: (ruler: MarkedRuler, index: number) 
     const discountHere = shareOf(ruler, ruler.discount, stretch);
     tax += taxHere;
     discount += discountHere;
-    const amount = formatAmount(stretch.to - stretch.from - taxHere + discountHere, currency);
+    const onTop = order.pricesIncludeTax ? 0n : taxHere;
+    const amount = formatAmount(stretch.to - stretch.from - onTop + discountHere, currency);
     const item = order.items[index];
-    if (item) items.push({ ...item, quantity: quantity > 0 ? quantity : 1, amount });
-    else shippingLines.push({ ...order.shippingLines![index - order.items.length]!, amount });
+    const line = item ?? order.shippingLines![index - order.items.length]!;
+    if (line.taxRate !== undefined) byRate.set(line.taxRate, (byRate.get(line.taxRate) ?? 0n) + taxHere);
+    const own = {
+      amount,
+      ...(line.tax !== undefined && { tax: formatAmount(taxHere, currency) }),
+      ...(line.discount !== undefined && { discount: formatAmount(discountHere, currency) }),
+    };
+    if (item) items.push({ ...item, quantity: quantity > 0 ? quantity : 1, ...own });
+    else shippingLines.push({ ...line, ...own });
   });
   return {
     items,
-    taxLines: spread(order.taxLines, tax, currency),
+    taxLines: isRated(order)
+      ? order.taxLines?.map((line) => ({ ...line, amount: formatAmount(byRate.get(line.taxRate!) ?? 0n, currency) }))
+      : spread(order.taxLines, tax, currency),
     discountLines: spread(order.discountLines, discount, currency),
     shippingLines: order.shippingLines && shippingLines,
   };
@@ -106,7 +119,8 @@ export function saleOf(
   { items, taxLines, discountLines, shippingLines }: Content,
   totalAmount: string,
 ): EventData<'OrderCompleted'> {
-  const { customerId, currency, reference, shippingAddress } = order;
+  const { customerId, currency, reference, shippingAddress, number, locale, pricesIncludeTax } = order;
+  const billingAddress = order.billingAddress ?? shippingAddress;
   const refunds = order.refunds.filter(({ status, uninvoiced }) => status === 'DONE' && !uninvoiced);
   return {
     ...(customerId !== undefined && { customerId }),
@@ -115,10 +129,21 @@ export function saleOf(
     ...(taxLines && { taxLines: [...taxLines] }),
     ...(discountLines && { discountLines: [...discountLines] }),
     ...(shippingLines && { shippingLines: [...shippingLines] }),
+    ...(pricesIncludeTax && { pricesIncludeTax }),
     totalAmount,
-    ...(refunds.length > 0 && { refunds: refunds.map(({ refundId, amount }) => ({ refundId, amount })) }),
+    ...(refunds.length > 0 && {
+      refunds: refunds.map(({ refundId, amount, lines }) => ({
+        refundId,
+        amount,
+        ...(lines && { lines: [...lines] }),
+      })),
+    }),
     ...(reference === undefined ? {} : { reference }),
-    ...(shippingAddress && { billingAddress: shippingAddress }),
+    ...(number !== undefined && { number }),
+    ...(billingAddress && { billingAddress }),
+    ...(shippingAddress && { shippingAddress }),
+    ...(locale !== undefined && { locale }),
+    payment: { provider: order.payment.provider, paidAmount: formatAmount(capturedOf(order), currency) },
   };
 }
 

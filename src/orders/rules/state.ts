@@ -102,11 +102,17 @@ export interface Order {
   readonly taxLines?: readonly ChargeLine[] | undefined;
   readonly discountLines?: readonly ChargeLine[] | undefined;
   readonly shippingLines?: readonly ChargeLine[] | undefined;
+  /** Prices and charges have the tax in them; else it is on top. */
+  readonly pricesIncludeTax?: boolean | undefined;
   readonly totalAmount: string;
   readonly refundedAmount: string;
   /** What was captured, where that is not the total that was asked for. */
   readonly capturedAmount?: string | undefined;
   readonly shippingAddress?: Address | undefined;
+  /** Where the invoice goes, if not there. */
+  readonly billingAddress?: Address | undefined;
+  /** The language of the customer (BCP 47). */
+  readonly locale?: string | undefined;
   readonly contact?: Contact | undefined;
   readonly payment: { readonly provider: string; readonly token: string };
   readonly metadata?: Record<string, unknown> | undefined;
@@ -173,6 +179,8 @@ export interface Order {
     readonly credited?: readonly LinePart[] | undefined;
     /** It pays back what no invoice will be over. */
     readonly uninvoiced?: boolean | undefined;
+    /** What it was for, once it was carried out. */
+    readonly lines?: readonly LinePart[] | undefined;
     readonly reasonCode?: string | undefined;
     readonly customerMessage?: string | undefined;
   }[];
