@@ -32,6 +32,7 @@ import {
   exampleItems,
   exampleTime,
 } from './vocabulary.ts';
+import { RefundedLines, Sale } from './sale.ts';
 
 const source = SOURCES.orders;
 
@@ -44,35 +45,6 @@ const AmountToCapture = Type.String({
   description: 'To be captured with this dispatch, where the payment was only authorized',
 });
 const Uninvoiced = Type.Boolean({ description: 'True: for what no invoice is over, so no credit note either' });
-
-const RefundedLines = Type.Array(LinePart, {
-  description: 'What the refund is for, line by line; absent where it is for no certain lines',
-});
-
-/** What an invoice is over. */
-const Sale = {
-  customerId: Type.Optional(CustomerId),
-  currency: Type.String(),
-  items: Type.Array(OrderItem),
-  taxLines: Type.Optional(Type.Array(ChargeLine)),
-  discountLines: Type.Optional(Type.Array(ChargeLine)),
-  shippingLines: Type.Optional(Type.Array(ChargeLine)),
-  pricesIncludeTax: Type.Optional(PricesIncludeTax),
-  totalAmount: Amount,
-  refunds: Type.Optional(
-    Type.Array(Type.Object({ refundId: Id, amount: Amount, lines: Type.Optional(RefundedLines) }), {
-      description: 'Carried out before',
-    }),
-  ),
-  reference: Type.Optional(Type.String()),
-  number: Type.Optional(Type.String({ description: 'Of the order, as people call it' })),
-  billingAddress: Type.Optional(Address),
-  shippingAddress: Type.Optional(Address),
-  locale: Type.Optional(Locale),
-  payment: Type.Optional(
-    Type.Object({ provider: Type.String(), paidAmount: Amount }, { description: 'What was paid for the whole order' }),
-  ),
-};
 
 /** What the orders service emits. */
 export const ORDERS_EVENTS = {
