@@ -125,7 +125,7 @@ export function createServices(story: Story): Services {
     }),
     notifications: make<Correspondence, never, unknown, readonly Notification[]>({
       name: 'notifications',
-      rules: notificationRules({ mail: plan.mail }),
+      rules: notificationRules({ carried: new Set(plan.mail ? ['email'] : []) }),
       unversioned: true,
       saveShared: (_, changes) => {
         for (const change of changes) for (const notification of change.after) notify(story, notification);

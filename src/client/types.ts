@@ -240,6 +240,8 @@ export type CloudEvent = {
 
 export type ContactInput = {
   readonly email?: string;
+  /** Language that the customer reads, as in BCP 47, such as `de-AT` */
+  readonly locale?: string;
   /** As the customer gives it, an extension included */
   readonly phone?: string;
   readonly pushSubscription?: Readonly<Record<string, unknown>>;
@@ -247,6 +249,8 @@ export type ContactInput = {
 
 export type ContactPatch = {
   readonly email?: string | null;
+  /** Language that the customer reads, as in BCP 47, such as `de-AT` */
+  readonly locale?: string | null;
   /** As the customer gives it, an extension included */
   readonly phone?: string | null;
   readonly pushSubscription?: Readonly<Record<string, unknown>> | null;
@@ -789,13 +793,19 @@ export type Notification = {
   readonly channel: 'email' | 'sms' | 'push' | 'none';
   /** RFC 3339, UTC */
   readonly createdAt: string;
+  /** When the provider reported that it arrived; mail servers report nothing */
+  readonly deliveredAt: string | null;
   /** Why it was not sent */
   readonly detail: string | null;
   readonly eventId: string;
   readonly eventType: string;
   readonly id: string;
+  /** In which it was written, as in BCP 47 */
+  readonly language: string | null;
   readonly orderId: string;
   readonly recipient: string | null;
+  /** 1, and one more each time that somebody asked for it again */
+  readonly sendings: number;
   /** RFC 3339, UTC */
   readonly sentAt: string | null;
   readonly status: 'queued' | 'sent' | 'failed' | 'suppressed' | 'mailbox';
@@ -868,6 +878,8 @@ export type Order = {
   }[];
   readonly contact?: {
     readonly email?: string;
+    /** Language that the customer reads, as in BCP 47, such as `de-AT` */
+    readonly locale?: string;
     /** As the customer gave it, an extension included */
     readonly phone?: string;
     readonly pushSubscription?: Readonly<Record<string, unknown>>;
@@ -1966,6 +1978,8 @@ export type OrderDetails = {
   }[];
   readonly contact?: {
     readonly email?: string;
+    /** Language that the customer reads, as in BCP 47, such as `de-AT` */
+    readonly locale?: string;
     /** As the customer gave it, an extension included */
     readonly phone?: string;
     readonly pushSubscription?: Readonly<Record<string, unknown>>;

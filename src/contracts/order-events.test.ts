@@ -19,7 +19,7 @@ const SERVICES = [
   paymentRules({ capture: 'on_dispatch', providers: new Set(), timeoutMs: 0, cancelSafetyMs: 0 }),
   rulesWithSandbox(undefined),
   reviewRules({ deadlineMs: 0 }),
-  notificationRules({ mail: false }),
+  notificationRules({ carried: new Set() }),
   billingRules,
 ];
 

@@ -8,7 +8,8 @@ import { createLogger } from '#platform/telemetry/logger.ts';
 import { Mailbox } from '#tests/support/mailbox.ts';
 import { useOneService } from '#tests/support/one-service.ts';
 import { notifications } from './service.ts';
-import { claimMails, findNotification, type MailResult, markMails, type StoredNotification } from './store.ts';
+import { claimMessages, markMessages, type SendResult } from './outgoing.ts';
+import { findNotification } from './store.ts';
 
 const EMAIL = { email: 'ada@example.com' };
 const CONDITION_PATIENCE_MS = 10_000;
@@ -193,12 +194,14 @@ describe('notifications', () => {
       [order],
     );
     const nowMs = clock.nowMs();
-    const claim = (): Promise<StoredNotification[]> => claimMails(one.database, nowMs, nowMs, 10);
-    const mark = async (id: string, attempts: number, status: MailResult['status'], detail?: string): Promise<void> => {
+    const claim = () => claimMessages(one.database, 'email', { nowMs, untilMs: nowMs, limit: 10 });
+    const mark = async (id: string, attempts: number, status: SendResult['status'], detail?: string): Promise<void> => {
       const at = isoTime(nowMs);
       const sentAt = status === 'sent' ? at : undefined;
       const nextAttemptAt = status === 'queued' ? at : undefined;
-      await one.database.write([markMails([{ id, attempts, status, detail, sentAt, nextAttemptAt }])]);
+      await one.database.write([
+        markMessages('email', [{ id, attempts, status, counted: true, detail, sentAt, nextAttemptAt }]),
+      ]);
     };
     const found = async (id: string): Promise<unknown> => {
       const { status, detail, attempts } = (await findNotification(one.database, id))!;

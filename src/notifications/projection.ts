@@ -11,7 +11,7 @@ import { CORRESPONDENCE_COLUMNS, NOTIFICATION_COLUMNS, rowOf } from './store.ts'
  * missing is written, but nothing is sent for it: whether it was is not in the log.
  */
 
-const RULES = notificationRules({ mail: false });
+const RULES = notificationRules({ carried: new Set() });
 const UNKNOWN = 'rebuilt from the log, which does not say whether it was sent';
 
 export const notificationProjection: Projection = {
@@ -24,9 +24,9 @@ export const notificationProjection: Projection = {
       key: ['order_id'],
       columns: CORRESPONDENCE_COLUMNS,
       compared: ['body'],
-      // Rows of former versions neither number the event that they come from nor name the articles.
+      // Rows of former versions neither number the event that they come from, nor name the articles or the customer.
       differs: {
-        body: "t.body::jsonb is distinct from (s.body::jsonb - array(select unnest(array['sequence', 'names']) except select jsonb_object_keys(t.body::jsonb)))",
+        body: "t.body::jsonb is distinct from (s.body::jsonb - array(select unnest(array['sequence', 'names', 'customerId']) except select jsonb_object_keys(t.body::jsonb)))",
       },
     },
     {

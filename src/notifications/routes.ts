@@ -37,6 +37,11 @@ const NotificationView = Type.Object(
     attempts: Type.Integer(),
     createdAt: Time,
     sentAt: Type.Union([Time, Type.Null()]),
+    deliveredAt: Type.Union([Time, Type.Null()], {
+      description: 'When the provider reported that it arrived; mail servers report nothing',
+    }),
+    sendings: Type.Integer({ description: '1, and one more each time that somebody asked for it again' }),
+    language: Type.Union([Type.String(), Type.Null()], { description: 'In which it was written, as in BCP 47' }),
   },
   { title: 'Notification' },
 );

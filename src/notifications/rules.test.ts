@@ -2,22 +2,23 @@ import { describe, expect, test } from 'vitest';
 import type { Contact, EventData } from '#contracts/order-events.ts';
 import { RulesStory } from '#tests/support/rules.ts';
 import { escapeHtml, htmlMail } from './html-mail.ts';
-import { backoffMs, domainOf } from './mail-sender.ts';
+import { domainOf } from './channels/smtp.ts';
 import {
   BODY_MAX,
   type Correspondence,
-  type MailQueued,
+  type MessageQueued,
   type Notification,
   notificationRules,
   OUTGOING,
 } from './rules.ts';
+import { backoffMs } from './sender.ts';
 import { NOTIFIED_TYPES } from './templates.ts';
 
 const EMAIL = { email: 'ada@example.com' };
 
-class Story extends RulesStory<Correspondence, never, MailQueued, readonly Notification[]> {
+class Story extends RulesStory<Correspondence, never, MessageQueued, readonly Notification[]> {
   constructor(mail = false) {
-    super(notificationRules({ mail }));
+    super(notificationRules({ carried: new Set(mail ? ['email'] : []) }));
   }
   get notifications(): readonly Notification[] {
     return this.shared.get(OUTGOING) ?? [];
@@ -48,7 +49,7 @@ describe('channels', () => {
     const story = new Story(true);
     const folded = story.reads('OrderCreated', { contact: { ...EMAIL, phone: '+49 30 1' } });
     expect(story.notifications.map(({ status }) => status)).toEqual(['queued', 'mailbox']);
-    expect(folded.effects).toEqual(['mail-queued']);
+    expect(folded.effects).toEqual(['email']);
   });
 
   test('an order without a contact leaves a record of why nobody was notified', () => {

@@ -3,6 +3,7 @@ import type { Contact, OrderEvent, OrderItem } from '#contracts/order-events.ts'
 import { isoTime } from '#contracts/time.ts';
 import { ignore, type Rules } from '#platform/processor/aggregate.ts';
 import { cut } from '#contracts/text.ts';
+import type { ChannelName } from './channels/port.ts';
 import {
   clean,
   isNotified,
@@ -18,7 +19,7 @@ import {
  * without a contact gets a record that nobody could be notified, so that support can always see what happened.
  */
 
-export type Channel = 'email' | 'sms' | 'push' | 'none';
+export type Channel = ChannelName | 'none';
 export type NotificationStatus = 'queued' | 'sent' | 'failed' | 'suppressed' | 'mailbox';
 
 export interface Notification {
@@ -30,6 +31,10 @@ export interface Notification {
   readonly traceparent?: string | undefined;
   readonly channel: Channel;
   readonly recipient?: string;
+  /** Of a push to every browser that this customer has subscribed with, if there is one. */
+  readonly customerId?: string;
+  /** BCP 47. */
+  readonly language?: string;
   readonly subject: string;
   readonly body: string;
   readonly status: NotificationStatus;
@@ -45,6 +50,7 @@ export interface Correspondence {
   /** What the order is called where it has no reference. */
   readonly number?: string;
   readonly currency?: string;
+  readonly customerId?: string;
   /** Names of its articles by SKU, where they have one. */
   readonly names?: Readonly<Record<string, string>>;
   /** Present where the order was taken, and paid, in another system. */
@@ -53,18 +59,18 @@ export interface Correspondence {
   readonly sequence?: number;
 }
 
-/** Mails were queued that the sender can take. */
-export type MailQueued = 'mail-queued';
+/** Messages were queued that the sender of this channel can take. */
+export type MessageQueued = ChannelName;
 
-export interface Channels {
-  /** Whether a mail server is configured; without one, mails stay in the mailbox. */
-  readonly mail: boolean;
+export interface NotificationOptions {
+  /** Channels that carry messages; those of others stay in the mailbox, for somebody to look at or another system to fetch. */
+  readonly carried: ReadonlySet<ChannelName>;
 }
 
 /** The key of the shared value that collects the notifications of a batch; they are saved with it. */
 export const OUTGOING = 'outgoing';
 
-export type NotificationRules = Rules<Correspondence, never, MailQueued, readonly Notification[]>;
+export type NotificationRules = Rules<Correspondence, never, MessageQueued, readonly Notification[]>;
 
 export const BODY_MAX = 4_000;
 const SHORT_BODY_MAX = 320;
@@ -76,7 +82,7 @@ const NAMES_MAX = 100;
 const IN_THE_PAST: ReadonlySet<string> = new Set(['OrderCreated', 'OrderPaid']);
 const NO_CONTACT = 'the order has no contact';
 
-export function notificationRules(channels: Channels): NotificationRules {
+export function notificationRules({ carried }: NotificationOptions): NotificationRules {
   return {
     // Notifications emits nothing; the source only completes what every service is.
     source: '/olms/notifications',
@@ -97,17 +103,19 @@ export function notificationRules(channels: Channels): NotificationRules {
       });
       const { subject: orderId, id: eventId, type: eventType, traceparent } = event;
       const about = { orderId, eventId, eventType, traceparent, subject: message.subject, createdAt: isoTime(nowMs) };
-      const notifications = addressees(after?.contact, message, channels).map((addressee): Notification => ({
+      const notifications = addressees(after, message, carried).map((addressee): Notification => ({
         id: newId(),
         ...about,
         ...addressee,
       }));
-      const queued = notifications.some((notification) => notification.status === 'queued');
+      const queued = new Set(
+        notifications.flatMap(({ channel, status }) => (status === 'queued' && channel !== 'none' ? [channel] : [])),
+      );
       return {
         state: after,
         events: [],
         shared: new Map([[OUTGOING, [...(shared.get(OUTGOING) ?? []), ...notifications]]]),
-        ...(queued ? { effects: ['mail-queued' as const] } : {}),
+        ...(queued.size > 0 && { effects: [...queued] }),
       };
     },
 
@@ -125,10 +133,11 @@ function correspondence(event: OrderEvent, before: Correspondence | undefined): 
   const { contact, reference } = event.data;
   const known = { ...(contact && { contact }), ...(reference === undefined ? {} : { reference }), sequence };
   if (event.type !== 'OrderAmended') {
-    const { currency, items, origin, number } = event.data;
+    const { currency, items, origin, number, customerId } = event.data;
     return {
       currency,
       ...(number !== undefined && { number }),
+      ...(customerId !== undefined && { customerId }),
       ...namesOf(items),
       ...(origin?.kind === 'import' && { imported: true as const }),
       ...known,
@@ -156,25 +165,39 @@ function labelOf(orderId: string, about: Correspondence | undefined): string {
   return reference === '' ? (about?.number ?? formerNumber(orderId)) : reference;
 }
 
-type Addressee = Pick<Notification, 'channel' | 'recipient' | 'body' | 'status' | 'detail'>;
+type Addressee = Pick<Notification, 'channel' | 'recipient' | 'customerId' | 'body' | 'status' | 'detail'>;
 
-function addressees(contact: Contact | undefined, message: Message, channels: Channels): Addressee[] {
+function addressees(
+  about: Correspondence | undefined,
+  message: Message,
+  carried: ReadonlySet<ChannelName>,
+): Addressee[] {
   const found: Addressee[] = [];
+  const { contact, customerId } = about ?? {};
   const { sentence, note } = message;
   const short = cut(note === undefined ? sentence : `${sentence} ${note}`, SHORT_BODY_MAX);
+  const status = (channel: ChannelName) => (carried.has(channel) ? ('queued' as const) : ('mailbox' as const));
   if (contact?.email)
-    found.push({
-      channel: 'email',
-      recipient: clean(contact.email),
-      body: letter(message),
-      status: channels.mail ? 'queued' : 'mailbox',
-    });
-  // No gateway for text messages or push is built in: they stay in the mailbox, for another system to fetch.
-  if (contact?.phone) found.push({ channel: 'sms', recipient: clean(contact.phone), body: short, status: 'mailbox' });
+    found.push({ channel: 'email', recipient: clean(contact.email), body: letter(message), status: status('email') });
+  if (contact?.phone)
+    found.push({ channel: 'sms', recipient: clean(contact.phone), body: short, status: status('sms') });
   if (contact?.pushSubscription)
-    found.push({ channel: 'push', recipient: endpointOf(contact.pushSubscription), body: short, status: 'mailbox' });
-  if (found.length === 0) found.push({ channel: 'none', body: short, status: 'suppressed', detail: NO_CONTACT });
+    found.push({
+      channel: 'push',
+      recipient: endpointOf(contact.pushSubscription),
+      body: short,
+      status: status('push'),
+    });
+  const isAnswerable = found.length > 0;
+  if (!contact?.pushSubscription && customerId !== undefined && carried.has('push'))
+    found.push({ channel: 'push', customerId, body: short, status: 'queued' });
+  if (!isAnswerable) found.push({ channel: 'none', body: short, status: 'suppressed', detail: NO_CONTACT });
   return found;
+}
+
+/** Whether it is only written where its customer has subscribed with a browser. */
+export function isForBrowsers({ customerId }: Notification): boolean {
+  return customerId !== undefined;
 }
 
 function endpointOf(subscription: Record<string, unknown>): string {

@@ -1,24 +1,45 @@
 import { join } from 'node:path';
-import { type Environment, readSettings } from '#platform/runtime/settings.ts';
+import type { Environment } from '#platform/runtime/settings.ts';
 import { Processor } from '#platform/processor/processor.ts';
 import { type ProcessorParts, replayable } from '#platform/processor/preview.ts';
 import type { ServiceDefinition } from '#platform/service.ts';
 import { notificationsAudit } from './audit.ts';
 import { notificationsDiagnosis } from './diagnosis.ts';
-import { notificationsSettings } from './settings.ts';
-import { type MailSender, startMailSender } from './mail-sender.ts';
-import { measureMails, notificationCounter } from './metrics.ts';
+import { carriedChannels, openChannels } from './channels/channels.ts';
+import type { ChannelName, OutgoingMessage } from './channels/port.ts';
+import { htmlMail } from './html-mail.ts';
+import { measureQueues, notificationCounter } from './metrics.ts';
+import type { Claimed } from './outgoing.ts';
 import { notificationProjection } from './projection.ts';
+import { forgetSubscription, subscriptionsFor } from './push-subscriptions.ts';
 import { notificationRoutes } from './routes.ts';
-import { type Correspondence, type MailQueued, type Notification, notificationRules } from './rules.ts';
+import { type Correspondence, type MessageQueued, type Notification, notificationRules } from './rules.ts';
+import { type Sender, startSender } from './sender.ts';
+import { notificationsSettings, readConfig } from './settings.ts';
 import { notificationStore, notifiedEvents } from './store.ts';
 
 /** Nobody waits for a mail by the millisecond: lingering a moment makes the batches larger. */
 const LINGER_MS = 20;
 
-function partsOf(env: Environment): ProcessorParts<Correspondence, never, MailQueued, readonly Notification[]> {
-  const { smtpUrl } = readSettings(notificationsSettings, env);
-  return { name: 'notifications', rules: notificationRules({ mail: smtpUrl !== '' }), store: notificationStore };
+function partsOf(env: Environment): ProcessorParts<Correspondence, never, MessageQueued, readonly Notification[]> {
+  const rules = notificationRules({ carried: carriedChannels(readConfig(env)) });
+  return { name: 'notifications', rules, store: notificationStore };
+}
+
+function messageOfRow(claimed: Claimed): OutgoingMessage {
+  const { id, sendings, attempts, orderId, recipient, subject, body, channel, createdAt } = claimed;
+  return {
+    id,
+    sending: sendings,
+    attempt: attempts,
+    orderId,
+    recipient: recipient ?? '',
+    subject,
+    text: body,
+    html: channel === 'email' ? htmlMail(claimed) : undefined,
+    language: claimed.language ?? 'en',
+    createdAt,
+  };
 }
 
 /** E-mail, SMS and push for every event a customer cares about. */
@@ -30,16 +51,16 @@ export const notifications: ServiceDefinition = {
   migrations: join(import.meta.dirname, 'migrations'),
   settings: notificationsSettings,
   standIns: (env) =>
-    readSettings(notificationsSettings, env).smtpUrl === ''
+    readConfig(env).smtp === undefined
       ? ['mails: none is sent, they stay where GET /notifications shows them (SMTP_URL)']
       : [],
   replays: (env) => [replayable(partsOf(env), notificationProjection, notifiedEvents)],
   audit: notificationsAudit,
   diagnosis: notificationsDiagnosis,
   create({ env, database, bus, clock, logger, metrics, tracing }) {
-    const { smtpUrl, mailFrom } = readSettings(notificationsSettings, env);
-    let sender: MailSender | undefined;
-    const processor = new Processor<Correspondence, never, MailQueued, readonly Notification[]>({
+    const config = readConfig(env);
+    const senders = new Map<ChannelName, Sender>();
+    const processor = new Processor<Correspondence, never, MessageQueued, readonly Notification[]>({
       ...partsOf(env),
       database,
       bus,
@@ -47,26 +68,33 @@ export const notifications: ServiceDefinition = {
       logger,
       metrics: metrics.processor('notifications'),
       tracing,
-      perform: () => sender?.queued(),
+      perform(queued) {
+        for (const channel of queued) senders.get(channel)?.queued();
+      },
       lingerMs: LINGER_MS,
       committed: notificationCounter(metrics),
     });
-    measureMails(metrics, database, () => clock.nowMs());
+    measureQueues(metrics, database, () => clock.nowMs());
     return {
       routes: (app) => notificationRoutes(app, { database }),
       consumer: processor,
       async start() {
-        const sending = { smtpUrl, from: mailFrom, database, clock, logger, metrics, tracing };
-        if (smtpUrl !== '') sender = startMailSender(sending);
+        const channels = openChannels(config, {
+          subscriptionsOf: ({ orderId }) => subscriptionsFor(database, orderId),
+          forget: (endpoint) => forgetSubscription(database, endpoint),
+          nowMs: () => clock.nowMs(),
+        });
+        const shared = { compose: messageOfRow, database, clock, logger, metrics, tracing };
+        for (const channel of channels) senders.set(channel.name, startSender({ channel, ...shared }));
         await processor.start();
       },
       async stop() {
-        await sender?.stop();
+        await Promise.all([...senders.values()].map((sender) => sender.stop()));
         await processor.stop();
       },
       async settled() {
         await processor.settled();
-        await sender?.settled();
+        for (const sender of senders.values()) await sender.settled();
       },
     };
   },

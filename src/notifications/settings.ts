@@ -1,4 +1,8 @@
-import type { Settings } from '#platform/runtime/settings.ts';
+import { readFileSync } from 'node:fs';
+import { type Environment, readSettings, type Settings } from '#platform/runtime/settings.ts';
+import type { SmtpOptions } from './channels/smtp.ts';
+import type { TwilioOptions } from './channels/twilio.ts';
+import { Vapid } from './channels/web-push-crypto.ts';
 
 export const notificationsSettings = {
   smtpUrl: {
@@ -14,4 +18,178 @@ export const notificationsSettings = {
     default: 'OLMS <orders@localhost>',
     meaning: 'Sender of mails to customers',
   },
+  smtpTls: {
+    type: 'choice',
+    choices: ['offered', 'required'],
+    env: 'SMTP_STARTTLS',
+    default: 'offered',
+    meaning:
+      'With an smtp:// URL: `offered`: encrypt where the server offers it; `required`: send nothing to a server that does not',
+  },
+  smtpCaFile: {
+    type: 'string',
+    env: 'SMTP_CA_FILE',
+    default: '',
+    meaning: 'PEM file with certificates that the mail server may be signed by, instead of those that Node.js trusts',
+  },
+  dkimDomain: {
+    type: 'string',
+    env: 'DKIM_DOMAIN',
+    default: '',
+    meaning: 'Domain that mails are signed for by DKIM; empty: they are not signed here',
+  },
+  dkimSelector: {
+    type: 'string',
+    env: 'DKIM_SELECTOR',
+    default: '',
+    meaning: 'Selector under which the DNS of DKIM_DOMAIN has the public key',
+  },
+  dkimKeyFile: {
+    type: 'string',
+    env: 'DKIM_KEY_FILE',
+    default: '',
+    meaning: 'PEM file with the private key of DKIM',
+  },
+  twilioAccountSid: {
+    type: 'string',
+    env: 'TWILIO_ACCOUNT_SID',
+    default: '',
+    meaning:
+      'Account of Twilio (`AC…`), which carries text messages; empty: they stay in the mailbox that GET /notifications shows',
+  },
+  twilioAuthToken: {
+    type: 'secret',
+    env: 'TWILIO_AUTH_TOKEN',
+    default: '',
+    meaning: 'Its auth token, which also signs what it reports',
+  },
+  twilioFrom: {
+    type: 'string',
+    env: 'TWILIO_FROM',
+    default: '',
+    meaning: 'Sender of text messages: a number such as +15017122661, or a messaging service (`MG…`)',
+  },
+  twilioCallbackUrl: {
+    type: 'string',
+    env: 'TWILIO_CALLBACK_URL',
+    default: '',
+    meaning:
+      'URL from outside of POST /notifications/reports/twilio, where Twilio reports what became of a message; empty: it does not',
+  },
+  twilioUrl: {
+    type: 'string',
+    env: 'TWILIO_API_URL',
+    default: 'https://api.twilio.com',
+    meaning: 'Base URL of the API of Twilio; another one for its regions and for tests',
+  },
+  smsCountryCode: {
+    type: 'string',
+    env: 'SMS_COUNTRY_CODE',
+    default: '',
+    meaning: 'Calling code of phone numbers that name no country, such as 49; empty: no text message goes to those',
+  },
+  vapidPrivateKey: {
+    type: 'secret',
+    env: 'VAPID_PRIVATE_KEY',
+    default: '',
+    meaning:
+      'Private key of Web Push (RFC 8292): 32 bytes in base64url; a new one invalidates all subscriptions. Empty: pushes stay in the mailbox',
+  },
+  vapidSubject: {
+    type: 'string',
+    env: 'VAPID_SUBJECT',
+    default: '',
+    meaning: 'Whom push services may write to about our messages: mailto:… or https://…; needed with VAPID_PRIVATE_KEY',
+  },
+  pushServices: {
+    type: 'string',
+    env: 'PUSH_SERVICES',
+    default:
+      'https://fcm.googleapis.com,https://updates.push.services.mozilla.com,https://*.push.apple.com,https://*.notify.windows.com',
+    meaning:
+      'Origins of push services, comma-separated, `*` for one label of the host; a subscription at any other is refused',
+  },
 } as const satisfies Settings;
+
+export interface NotificationsConfig {
+  /** Undefined: mails stay in the mailbox. */
+  readonly smtp: SmtpOptions | undefined;
+  /** Undefined: text messages stay in the mailbox. */
+  readonly twilio: TwilioOptions | undefined;
+  /** Undefined: pushes stay in the mailbox. */
+  readonly vapid: Vapid | undefined;
+  readonly pushServices: readonly string[];
+}
+
+function fileOf(variable: string, path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new Error(
+      `Configuration: ${variable} names ${path}, which cannot be read (${(error as { code?: string }).code})`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+/** Throws where some of these variables are set and others that belong to them are not. */
+function togetherOrNone(values: Readonly<Record<string, string>>): boolean {
+  const names = Object.keys(values);
+  const missing = names.filter((name) => values[name] === '');
+  if (missing.length === names.length) return false;
+  if (missing.length > 0)
+    throw new Error(`Configuration: ${names.join(', ')} belong together; ${missing.join(', ')} is not set`);
+  return true;
+}
+
+/** The settings in force, with the files that they name. Throws where they are incomplete or contradict each other. */
+export function readConfig(env: Environment): NotificationsConfig {
+  const values = readSettings(notificationsSettings, env);
+  const { smtpUrl, smtpCaFile, dkimDomain, dkimSelector, dkimKeyFile } = values;
+  const hasDkim = togetherOrNone({ DKIM_DOMAIN: dkimDomain, DKIM_SELECTOR: dkimSelector, DKIM_KEY_FILE: dkimKeyFile });
+  const hasTwilio = togetherOrNone({
+    TWILIO_ACCOUNT_SID: values.twilioAccountSid,
+    TWILIO_AUTH_TOKEN: values.twilioAuthToken,
+    TWILIO_FROM: values.twilioFrom,
+  });
+  const hasPush = togetherOrNone({ VAPID_PRIVATE_KEY: values.vapidPrivateKey, VAPID_SUBJECT: values.vapidSubject });
+  if (values.smsCountryCode !== '' && !/^[1-9]\d{0,3}$/.test(values.smsCountryCode))
+    throw new Error('Configuration: SMS_COUNTRY_CODE must be a calling code without plus and zeros, such as 49');
+  if (hasPush && !/^(mailto:[^@\s]+@\S+|https:\/\/\S+)$/.test(values.vapidSubject))
+    throw new Error('Configuration: VAPID_SUBJECT must begin with mailto: or https://');
+  return {
+    smtp:
+      smtpUrl === ''
+        ? undefined
+        : {
+            url: smtpUrl,
+            from: values.mailFrom,
+            requireTls: values.smtpTls === 'required',
+            ...(smtpCaFile !== '' && { ca: fileOf('SMTP_CA_FILE', smtpCaFile) }),
+            ...(hasDkim && {
+              dkim: {
+                domain: dkimDomain,
+                selector: dkimSelector,
+                privateKey: fileOf('DKIM_KEY_FILE', dkimKeyFile),
+              },
+            }),
+          },
+    twilio: hasTwilio
+      ? {
+          url: values.twilioUrl,
+          accountSid: values.twilioAccountSid,
+          authToken: values.twilioAuthToken,
+          from: values.twilioFrom,
+          callbackUrl: values.twilioCallbackUrl || undefined,
+          countryCode: values.smsCountryCode || undefined,
+        }
+      : undefined,
+    vapid: hasPush ? new Vapid({ privateKey: values.vapidPrivateKey, subject: values.vapidSubject }) : undefined,
+    pushServices: values.pushServices
+      .split(',')
+      .map((service) => service.trim())
+      .filter((service) => service !== ''),
+  };
+}

@@ -1,9 +1,14 @@
-import { isoTime } from '#contracts/time.ts';
 import type { Database } from '#platform/database/database.ts';
 import { readKeyset } from '#platform/database/keyset.ts';
 import { type Columns, insertRows, type Write } from '#platform/database/statement.ts';
 import type { ProcessorStore } from '#platform/processor/commit.ts';
-import type { Channel, Correspondence, Notification, NotificationStatus } from './rules.ts';
+import {
+  type Channel,
+  type Correspondence,
+  isForBrowsers,
+  type Notification,
+  type NotificationStatus,
+} from './rules.ts';
 
 /** SQL of the notifications service; nowhere else. */
 
@@ -20,6 +25,9 @@ export const NOTIFICATION_COLUMNS: Columns = {
   status: 'text',
   detail: 'text',
   next_attempt_at: 'timestamptz',
+  send_at: 'timestamptz',
+  customer_id: 'text',
+  language: 'text',
   created_at: 'timestamptz',
   traceparent: 'text',
 };
@@ -27,6 +35,8 @@ export const NOTIFICATION_COLUMNS: Columns = {
 export function rowOf(notification: Notification): Record<string, unknown> {
   const { id, orderId, eventId, eventType, channel, recipient, subject, body, status, detail, createdAt, traceparent } =
     notification;
+  const isMail = channel === 'email';
+  const dueAt = status === 'queued' ? createdAt : null;
   return {
     id,
     order_id: orderId,
@@ -38,7 +48,10 @@ export function rowOf(notification: Notification): Record<string, unknown> {
     body,
     status,
     detail,
-    next_attempt_at: status === 'queued' ? createdAt : null,
+    next_attempt_at: isMail ? dueAt : null,
+    send_at: isMail ? null : dueAt,
+    customer_id: notification.customerId,
+    language: notification.language,
     created_at: createdAt,
     traceparent,
   };
@@ -49,6 +62,12 @@ const UNLESS_SAVED = {
   where:
     'not exists (select from notifications.notifications n where n.order_id = r.order_id and n.event_id = r.event_id)',
   onConflict: '(order_id, event_id, channel) do nothing',
+};
+
+/** Whether the customer has a browser to push to is known here alone. */
+const IF_SUBSCRIBED = {
+  ...UNLESS_SAVED,
+  where: `${UNLESS_SAVED.where} and (r.customer_id is null or exists (select from notifications.push_subscriptions s where s.customer_id = r.customer_id))`,
 };
 
 /**
@@ -81,7 +100,13 @@ export const notificationStore: ProcessorStore<Correspondence, readonly Notifica
     }
     if (notifications.length > 0) {
       writes.push(
-        insertRows('notifications', 'notifications.notifications', NOTIFICATION_COLUMNS, notifications, UNLESS_SAVED),
+        insertRows(
+          'notifications',
+          'notifications.notifications',
+          NOTIFICATION_COLUMNS,
+          notifications,
+          shared.some(({ after }) => after.some(isForBrowsers)) ? IF_SUBSCRIBED : UNLESS_SAVED,
+        ),
       );
     }
     return writes;
@@ -115,15 +140,14 @@ export interface StoredNotification {
   readonly attempts: number;
   readonly createdAt: string;
   readonly sentAt: string | null;
+  /** When the provider reported that it arrived; not all of them do. */
+  readonly deliveredAt: string | null;
+  /** How often it was meant to be sent: 1, and one more for each time that somebody asked for it again. */
+  readonly sendings: number;
+  readonly language: string | null;
 }
 
-/** A mail that is to be sent now. */
-export interface ClaimedMail extends StoredNotification {
-  /** W3C trace context of the event it is about. */
-  readonly traceparent: string | null;
-}
-
-interface StoredRow extends Record<string, unknown> {
+export interface StoredRow extends Record<string, unknown> {
   id: string;
   order_id: string;
   event_id: string;
@@ -137,12 +161,15 @@ interface StoredRow extends Record<string, unknown> {
   attempts: number;
   created_at: Date;
   sent_at: Date | null;
+  delivered_at: Date | null;
+  sendings: number;
+  language: string | null;
 }
 
-const FIELDS =
-  'id, order_id, event_id, event_type, channel, recipient, subject, body, status, detail, attempts, created_at, sent_at';
+export const STORED_FIELDS =
+  'id, order_id, event_id, event_type, channel, recipient, subject, body, status, detail, attempts, created_at, sent_at, delivered_at, sendings, language';
 
-function fromStored(row: StoredRow): StoredNotification {
+export function fromStored(row: StoredRow): StoredNotification {
   const { id, channel, recipient, subject, body, status, detail, attempts } = row;
   return {
     id,
@@ -158,6 +185,9 @@ function fromStored(row: StoredRow): StoredNotification {
     attempts,
     createdAt: row.created_at.toISOString(),
     sentAt: row.sent_at?.toISOString() ?? null,
+    deliveredAt: row.delivered_at?.toISOString() ?? null,
+    sendings: row.sendings,
+    language: row.language,
   };
 }
 
@@ -174,7 +204,7 @@ export async function listNotifications(
   { orderIds, after, limit }: NotificationFilter,
 ): Promise<StoredNotification[]> {
   const rows = await readKeyset<StoredRow>(database, {
-    columns: FIELDS,
+    columns: STORED_FIELDS,
     table: 'notifications.notifications t',
     key: 'id',
     newestFirst: false,
@@ -186,94 +216,9 @@ export async function listNotifications(
 }
 
 export async function findNotification(database: Database, id: string): Promise<StoredNotification | undefined> {
-  const [row] = await database.query<StoredRow>(`select ${FIELDS} from notifications.notifications where id = $1`, [
-    id,
-  ]);
+  const [row] = await database.query<StoredRow>(
+    `select ${STORED_FIELDS} from notifications.notifications where id = $1`,
+    [id],
+  );
   return row && fromStored(row);
-}
-
-/**
- * Takes queued mails that are due. The claim is committed before anything is sent: it counts the attempt and
- * keeps other senders away until `untilMs`, after which a mail whose sender died is taken by another.
- */
-export async function claimMails(
-  database: Database,
-  nowMs: number,
-  untilMs: number,
-  limit: number,
-): Promise<ClaimedMail[]> {
-  const rows = await database.query<StoredRow & { traceparent: string | null }>(
-    `update notifications.notifications set attempts = attempts + 1, next_attempt_at = $2
-     where id in (select id from notifications.notifications where status = 'queued' and next_attempt_at <= $1 order by next_attempt_at limit $3 for update skip locked)
-     returning ${FIELDS}, traceparent`,
-    [isoTime(nowMs), isoTime(untilMs), limit],
-  );
-  return rows.map((row) => ({ ...fromStored(row), traceparent: row.traceparent }));
-}
-
-/** How an attempt ended. */
-export interface MailResult {
-  readonly id: string;
-  /** The number of the attempt. */
-  readonly attempts: number;
-  readonly status: 'sent' | 'queued' | 'failed';
-  readonly detail: string | undefined;
-  readonly sentAt: string | undefined;
-  readonly nextAttemptAt: string | undefined;
-}
-
-/**
- * Records how attempts ended. A sender that was slow may report an attempt after another one has taken the mail
- * over: that it went out stays true, anything else counts only for the last attempt.
- */
-export function markMails(results: readonly MailResult[]): Write {
-  const column = (name: keyof MailResult): unknown[] => results.map((result) => result[name] ?? null);
-  return {
-    name: 'mails',
-    sql: `update notifications.notifications t set status = r.status, detail = r.detail, sent_at = r.sent_at, next_attempt_at = r.next_attempt_at
-      from rows from (unnest($1::uuid[]), unnest($2::integer[]), unnest($3::text[]), unnest($4::text[]), unnest($5::timestamptz[]), unnest($6::timestamptz[]))
-        as r(id, attempts, status, detail, sent_at, next_attempt_at)
-      where t.id = r.id and t.status = 'queued' and (r.status = 'sent' or t.attempts = r.attempts)`,
-    params: [
-      column('id'),
-      column('attempts'),
-      column('status'),
-      column('detail'),
-      column('sentAt'),
-      column('nextAttemptAt'),
-    ],
-  };
-}
-
-/** When the next queued mail is due. */
-export async function nextMailMs(database: Database): Promise<number | undefined> {
-  const [row] = await database.query<{ next: Date | null }>(
-    "select min(next_attempt_at) as next from notifications.notifications where status = 'queued'",
-  );
-  return row?.next?.getTime();
-}
-
-const QUEUED_MAX = 10_000;
-
-/** Mails that were given up since then, counted to 10000, with the last of them. By the index on those that failed. */
-export async function failedMails(
-  database: Database,
-  sinceMs: number,
-): Promise<{ count: number; orderId: string; detail: string }> {
-  const [row] = await database.query<{ count: number; order_id: string | null; detail: string | null }>(
-    `select count(*)::int as count, (array_agg(order_id))[1] as order_id, (array_agg(detail))[1] as detail
-     from (select order_id, detail from notifications.notifications where status = 'failed' and created_at >= $1 order by created_at desc limit ${QUEUED_MAX}) failed`,
-    [isoTime(sinceMs)],
-  );
-  return { count: row!.count, orderId: row!.order_id ?? '', detail: row!.detail ?? '' };
-}
-
-/** How many mails are queued, and for how long the next has been due that nobody has sent. */
-export async function queuedMails(database: Database, nowMs: number): Promise<{ queued: number; lateSeconds: number }> {
-  const [row] = await database.query<{ queued: number; late: number }>(
-    `select count(*)::int as queued, coalesce(greatest(extract(epoch from $1::timestamptz - min(next_attempt_at)), 0), 0)::float8 as late
-     from (select next_attempt_at from notifications.notifications where status = 'queued' order by next_attempt_at limit ${QUEUED_MAX}) queued`,
-    [isoTime(nowMs)],
-  );
-  return { queued: row!.queued, lateSeconds: row!.late };
 }

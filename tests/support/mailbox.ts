@@ -49,9 +49,14 @@ export class Mailbox {
     this.mails.push(mail);
   }
 
+  /** Closes its connections without another word. */
+  hangUp(): void {
+    for (const connection of this.#server.connections) connection.close();
+  }
+
   /** Resolves with the URL for `SMTP_URL`. */
-  async listen(): Promise<string> {
-    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
+  async listen(port = 0): Promise<string> {
+    await new Promise<void>((resolve) => this.#server.listen(port, '127.0.0.1', resolve));
     return `smtp://127.0.0.1:${(this.#server.server.address() as AddressInfo).port}`;
   }
   close(): Promise<void> {
