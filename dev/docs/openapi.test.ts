@@ -52,7 +52,7 @@ const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
 );
 const byId = new Map(operations.map((entry) => [entry.operation.operationId, entry]));
 /** Takes what a provider signed: its own id of the message makes a repeat harmless. A mutation of GraphQL takes its key as an argument. */
-const NO_KEY = new Set(['receiveWebhook', 'receiveTracking', 'graphql']);
+const NO_KEY = new Set(['receiveWebhook', 'receiveTracking', 'receiveTextReport', 'graphql']);
 /** By the GraphQL over HTTP specification, what is not known is ignored. */
 const IGNORES_UNKNOWN = new Set(['graphql']);
 

@@ -7,6 +7,8 @@ import type { Service } from '#platform/service.ts';
 import { createLogger } from '#platform/telemetry/logger.ts';
 import { Mailbox } from '#tests/support/mailbox.ts';
 import { useOneService } from '#tests/support/one-service.ts';
+import { PushServiceStandIn } from '#tests/support/push-service.ts';
+import { TwilioStandIn } from '#tests/support/twilio.ts';
 import { notifications } from './service.ts';
 import { claimMessages, markMessages, type SendResult } from './outgoing.ts';
 import { findNotification } from './store.ts';
@@ -259,6 +261,90 @@ describe('notifications', () => {
     const orders = Array.from({ length: 60 }, () => uuidv7());
     await one.happen(...orders.map((order) => one.event(order, 'OrderCreated', { contact: EMAIL })));
     for (const order of orders) await itemsOf(order, all('sent'));
+    expect(mailbox.mails).toHaveLength(orders.length);
+  });
+
+  test('text messages and pushes go out beside mails, each by its own channel, and what Twilio reports is kept', async () => {
+    const twilio = new TwilioStandIn();
+    const pushes = new PushServiceStandIn();
+    await Promise.all([twilio.http.open(), pushes.http.open()]);
+    const callbackUrl = 'https://shop.example/notifications/reports/twilio?shop=1';
+    try {
+      await start({
+        SMTP_URL: smtpUrl,
+        TWILIO_API_URL: twilio.http.url,
+        TWILIO_ACCOUNT_SID: twilio.accountSid,
+        TWILIO_AUTH_TOKEN: twilio.authToken,
+        TWILIO_FROM: twilio.from,
+        TWILIO_CALLBACK_URL: callbackUrl,
+        VAPID_PRIVATE_KEY: Buffer.alloc(32, 7).toString('base64url'),
+        VAPID_SUBJECT: 'mailto:orders@shop.example',
+        PUSH_SERVICES: pushes.http.url,
+      });
+      const order = uuidv7();
+      const contact = { ...EMAIL, phone: '+49 30 1234567', pushSubscription: { ...pushes.subscribe() } };
+      await one.happen(one.event(order, 'OrderCreated', { contact }));
+      const items = await itemsOf(order, all('sent'));
+      expect(items.map(({ channel }) => channel)).toEqual(['email', 'sms', 'push']);
+      expect(mailbox.recipients).toEqual([EMAIL.email]);
+      expect(pushes.pushed).toHaveLength(1);
+      const [text] = twilio.texts;
+      expect(text).toMatchObject({ to: '+49301234567', statusCallback: callbackUrl });
+
+      const app = api();
+      const report = async (status: string, forged = false): Promise<unknown> => {
+        const { body, signature } = twilio.report(text!, status, { ErrorCode: '30003' });
+        const { statusCode, json } = await app.inject({
+          method: 'POST',
+          url: '/notifications/reports/twilio',
+          headers: {
+            'content-type': 'application/x-www-form-urlencoded',
+            'x-twilio-signature': signature,
+          },
+          body: forged ? body.replace('30003', '30004') : body,
+        });
+        return statusCode === 202 ? json() : statusCode;
+      };
+      const [, sms] = items;
+      const found = async () => findNotification(one.database, sms!.id);
+      expect(await report('undelivered', true)).toBe(401);
+      expect(await report('sent')).toEqual({ accepted: false });
+      expect(await report('undelivered')).toEqual({ accepted: true });
+      expect(await found()).toMatchObject({ status: 'failed', detail: 'undelivered 30003', deliveredAt: null });
+      expect(await report('undelivered')).toEqual({ accepted: false });
+      expect(await report('delivered')).toEqual({ accepted: true });
+      expect(await found()).toMatchObject({ status: 'sent', detail: null, deliveredAt: expect.any(String) });
+      expect(await report('undelivered')).toEqual({ accepted: false });
+      expect(await found()).toMatchObject({ status: 'sent' });
+      const unsigned = { method: 'POST', url: '/notifications/reports/twilio', body: '' } as const;
+      expect((await app.inject(unsigned)).statusCode).toBe(401);
+    } finally {
+      await one.stopAll();
+      await Promise.all([twilio.http.close(), pushes.http.close()]);
+    }
+  });
+
+  test('wait while the mail server is away, without an attempt that counts, and go out when it is back', async () => {
+    await mailbox.close();
+    await start({ SMTP_URL: smtpUrl });
+    const orders = Array.from({ length: 30 }, () => uuidv7());
+    await one.happen(...orders.map((order) => one.event(order, 'OrderCreated', { contact: EMAIL })));
+    for (const order of orders) await itemsOf(order, (items) => items.length > 0);
+    const [waiting] = await one.eventually(
+      () =>
+        one.database.query<{ tried: number; attempts: number }>(
+          'select count(*) filter (where detail is not null)::int as tried, max(attempts) as attempts from notifications.notifications where order_id = any($1::uuid[])',
+          [orders],
+        ),
+      ([row]) => row!.tried > 0,
+    );
+    // What one claim had taken when nobody was there, and no more: one at a time tries whether somebody is back.
+    expect(waiting!.tried).toBeLessThan(30);
+    expect(waiting!.attempts).toBeLessThanOrEqual(1);
+    mailbox = new Mailbox();
+    await mailbox.listen(Number(new URL(smtpUrl).port));
+    clock.aheadMs += 60_000;
+    for (const order of orders) expect(await itemsOf(order, all('sent'))).toMatchObject([{ attempts: 1 }]);
     expect(mailbox.mails).toHaveLength(orders.length);
   });
 });

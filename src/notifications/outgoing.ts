@@ -107,8 +107,8 @@ export async function nextMessageMs(database: Database, channel: ChannelName): P
 }
 
 /**
- * What a provider reports of a message that it has taken: that it arrived, or that it never will. Said twice, or after
- * the other, nothing changes. Returns whether it was about one of ours.
+ * What a provider reports of a message that it has taken: that it arrived, or that it never will. What arrived has
+ * arrived, whatever is reported afterwards. Returns whether it said something new about one of ours.
  */
 export async function recordVerdict(
   database: Database,
@@ -116,13 +116,13 @@ export async function recordVerdict(
   providerId: string,
   verdict: { readonly deliveredAt: string } | { readonly failed: string },
 ): Promise<boolean> {
-  const isDelivered = 'deliveredAt' in verdict;
-  const set = isDelivered
-    ? 'delivered_at = coalesce(delivered_at, $3)'
-    : "status = case when delivered_at is null then 'failed' else status end, detail = case when delivered_at is null then $3 else detail end";
+  const [set, isNew, value] =
+    'deliveredAt' in verdict
+      ? ["status = 'sent', detail = null, delivered_at = $3", 'delivered_at is null', verdict.deliveredAt]
+      : ["status = 'failed', detail = $3", "delivered_at is null and status = 'sent'", verdict.failed];
   const rows = await database.query(
-    `update notifications.notifications set ${set} where provider_id = $1 and channel = $2 and status in ('sent', 'failed') returning 1`,
-    [providerId, channel, isDelivered ? verdict.deliveredAt : verdict.failed],
+    `update notifications.notifications set ${set} where provider_id = $1 and channel = $2 and status in ('sent', 'failed') and ${isNew} returning 1`,
+    [providerId, channel, value],
   );
   return rows.length > 0;
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Environment } from '#platform/runtime/settings.ts';
+import { WEBHOOK_MAX_BYTES } from '#platform/http/standard-webhooks.ts';
 import { Processor } from '#platform/processor/processor.ts';
 import { type ProcessorParts, replayable } from '#platform/processor/preview.ts';
 import type { ServiceDefinition } from '#platform/service.ts';
@@ -8,10 +9,11 @@ import { notificationsDiagnosis } from './diagnosis.ts';
 import { carriedChannels, openChannels } from './channels/channels.ts';
 import type { ChannelName, OutgoingMessage } from './channels/port.ts';
 import { htmlMail } from './html-mail.ts';
-import { measureQueues, notificationCounter } from './metrics.ts';
+import { measureQueues, notificationCounter, notificationsMetrics } from './metrics.ts';
 import type { Claimed } from './outgoing.ts';
 import { notificationProjection } from './projection.ts';
 import { forgetSubscription, subscriptionsFor } from './push-subscriptions.ts';
+import { reportHeadProblem, reportRoutes, TWILIO_REPORTS } from './report-routes.ts';
 import { notificationRoutes } from './routes.ts';
 import { type Correspondence, type MessageQueued, type Notification, notificationRules } from './rules.ts';
 import { type Sender, startSender } from './sender.ts';
@@ -47,7 +49,12 @@ export const notifications: ServiceDefinition = {
   name: 'notifications',
   summary: 'E-mail, SMS and push for every event a customer cares about',
   tags: [{ name: 'notifications', description: 'What customers were notified of' }],
-  paths: [{ path: '/notifications' }, { path: '/notifications/*' }],
+  paths: [
+    { path: '/notifications' },
+    { path: '/notifications/*' },
+    // Signed by the provider.
+    { path: TWILIO_REPORTS, public: true, bodyMaxBytes: WEBHOOK_MAX_BYTES, refuse: reportHeadProblem },
+  ],
   migrations: join(import.meta.dirname, 'migrations'),
   settings: notificationsSettings,
   standIns: (env) =>
@@ -76,7 +83,10 @@ export const notifications: ServiceDefinition = {
     });
     measureQueues(metrics, database, () => clock.nowMs());
     return {
-      routes: (app) => notificationRoutes(app, { database }),
+      routes(app) {
+        notificationRoutes(app, { database });
+        reportRoutes(app, { database, twilio: config.twilio, clock, outcomes: notificationsMetrics(metrics).outcomes });
+      },
       consumer: processor,
       async start() {
         const channels = openChannels(config, {

@@ -379,7 +379,7 @@ describe('the document', () => {
       'STOCK_UNDECIDED',
       'UNAVAILABLE',
     ],
-    operations: ['followEvents', 'receiveWebhook'],
+    operations: ['followEvents', 'receiveTextReport', 'receiveWebhook'],
   };
 
   test('has no operation and no code that was not met here', () => {

@@ -1025,6 +1025,16 @@ export class OlmsClient extends ClientCore {
     return this.list({ method: 'GET', path: '/notifications', parameters }, options);
   }
 
+  /** Takes what Twilio reports of a text message, under its signature */
+  receiveTextReport(
+    body: Readonly<Record<string, unknown>>,
+    options?: CallOptions<'x-twilio-signature'>,
+  ): Promise<{
+    readonly accepted: boolean;
+  }> {
+    return this.read({ method: 'POST', path: '/notifications/reports/twilio', body }, options);
+  }
+
   /** One notification */
   readNotification(parameters: ReadNotificationParameters, options?: CallOptions): Promise<Notification | string> {
     return this.read({ method: 'GET', path: '/notifications/{id}', parameters }, options);

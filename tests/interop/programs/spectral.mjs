@@ -23,6 +23,7 @@ const OPEN = [
   '/metrics',
   // The signature of the provider.
   '/payments/webhooks/{provider}',
+  '/notifications/reports/twilio',
 ];
 
 export default {
