@@ -23,11 +23,12 @@ export const ON_DELIVERY = 'cash_on_delivery';
 export const AWAITING_PAYMENT = 'awaiting_payment';
 
 const STRIPE_TOKEN = '(pm|ctoken)_[A-Za-z0-9_]+';
+const PAYPAL_TOKEN = 'paypal(_vault_[A-Za-z0-9_-]{1,255})?';
 
 /** The payment providers there are. Which of them are in use is the setting `PAYMENTS_PROVIDERS`. */
 export const PAYMENT_PROVIDERS: Readonly<Record<string, ProviderTraits>> = {
   sandbox: {
-    tokens: new RegExp(`^(?!(${STRIPE_TOKEN}|${MANUAL_TOKENS.join('|')})$)`),
+    tokens: new RegExp(`^(?!(${STRIPE_TOKEN}|${PAYPAL_TOKEN}|${MANUAL_TOKENS.join('|')})$)`),
     takes: 'a token of the sandbox, such as tok_approve',
   },
   stripe: {
@@ -35,6 +36,11 @@ export const PAYMENT_PROVIDERS: Readonly<Record<string, ProviderTraits>> = {
     takes: 'a payment method (pm_…) or confirmation token (ctoken_…) that Stripe.js made',
     // Its search for payments is behind by about a minute, and by an hour while something is wrong there.
     findsAfterMs: 3_600_000,
+  },
+  paypal: {
+    tokens: new RegExp(`^${PAYPAL_TOKEN}$`),
+    takes:
+      'paypal, for a customer who approves on the page of PayPal, or paypal_vault_ and the id of a payment token in its vault',
   },
   [MANUAL]: {
     tokens: new RegExp(`^(${MANUAL_TOKENS.join('|')})$`),

@@ -1,11 +1,12 @@
 import { type Environment, isProduction, readSettings, type Settings } from '#platform/runtime/settings.ts';
 import { MANUAL } from '#contracts/payment-providers.ts';
+import type { PaypalOptions } from './providers/paypal.ts';
 import type { StripeOptions } from './providers/stripe.ts';
 import type { CaptureMode } from './rules/model.ts';
 import { SAFETY_NET_MS } from './rules/operation.ts';
 
 /** Those that can be configured. */
-const PROVIDERS: readonly string[] = ['sandbox', 'stripe', MANUAL];
+const PROVIDERS: readonly string[] = ['sandbox', 'stripe', 'paypal', MANUAL];
 
 export const settings = {
   providers: {
@@ -61,6 +62,37 @@ export const settings = {
     default: '',
     meaning: 'Base URL of the sandbox payment provider; empty: 127.0.0.1 and SANDBOX_PROVIDER_PORT',
   },
+  paypalClientId: {
+    type: 'string',
+    env: 'PAYPAL_CLIENT_ID',
+    default: '',
+    meaning: 'Client id of the app at PayPal, needed where PAYMENTS_PROVIDERS names it',
+  },
+  paypalClientSecret: {
+    type: 'secret',
+    env: 'PAYPAL_CLIENT_SECRET',
+    default: '',
+    meaning: 'Secret of that app, needed with its id',
+  },
+  paypalWebhookId: {
+    type: 'string',
+    env: 'PAYPAL_WEBHOOK_ID',
+    default: '',
+    meaning:
+      'Id of the webhook of PayPal to /payments/webhooks/paypal, which its signatures cover; two, comma-separated, while it is replaced. Empty: none are taken, and outcomes are asked for',
+  },
+  paypalReturnUrl: {
+    type: 'string',
+    env: 'PAYPAL_RETURN_URL',
+    default: '',
+    meaning: 'Where customers come back to from PayPal, needed with the id of the app',
+  },
+  paypalUrl: {
+    type: 'string',
+    env: 'PAYPAL_API_URL',
+    default: 'https://api-m.paypal.com',
+    meaning: 'Base URL of the API of PayPal; https://api-m.sandbox.paypal.com moves play money, others are for tests',
+  },
   stripeApiKey: {
     type: 'secret',
     env: 'STRIPE_API_KEY',
@@ -111,6 +143,7 @@ export interface PaymentsConfig {
   /** Names of the providers in use, the default first; with those that people act for. */
   readonly providers: readonly string[];
   readonly sandbox: { readonly url: string; readonly webhookSecret: string | undefined };
+  readonly paypal: Omit<PaypalOptions, 'timeoutMs' | 'connections'>;
   readonly stripe: Omit<StripeOptions, 'timeoutMs' | 'connections'>;
 }
 
@@ -119,8 +152,20 @@ export interface PaymentsConfig {
  * secret is set: it is good where the sandbox runs in the same process.
  */
 export function readConfig(env: Environment, processSecret?: string): PaymentsConfig {
-  const { sandboxUrl, stripeApiKey, stripeWebhookSecret, stripeReturnUrl, stripeUrl, providers, ...values } =
-    readSettings(settings, env);
+  const {
+    sandboxUrl,
+    stripeApiKey,
+    stripeWebhookSecret,
+    stripeReturnUrl,
+    stripeUrl,
+    paypalClientId,
+    paypalClientSecret,
+    paypalWebhookId,
+    paypalReturnUrl,
+    paypalUrl,
+    providers,
+    ...values
+  } = readSettings(settings, env);
   // A call may begin that much later than it was decided, and then takes its time: until it is over, a charge
   // that the provider does not know may still arrive there.
   if (values.cancelSafetyMs <= values.timeoutMs + SAFETY_NET_MS) {
@@ -131,24 +176,39 @@ export function readConfig(env: Environment, processSecret?: string): PaymentsCo
   const names = namesIn(providers, offersSandbox);
   if (names.includes('stripe') && stripeApiKey === '')
     throw new Error('Configuration: PAYMENTS_PROVIDERS names stripe, so STRIPE_API_KEY must be set');
+  if (names.includes('paypal') && [paypalClientId, paypalClientSecret, paypalReturnUrl].includes(''))
+    throw new Error(
+      'Configuration: PAYMENTS_PROVIDERS names paypal, so PAYPAL_CLIENT_ID, PAYPAL_CLIENT_SECRET and PAYPAL_RETURN_URL must be set',
+    );
   return {
     ...values,
     providers: names,
+    paypal: {
+      clientId: paypalClientId,
+      clientSecret: paypalClientSecret,
+      url: paypalUrl,
+      webhookIds: severalIn(paypalWebhookId),
+      returnUrl: paypalReturnUrl,
+    },
     stripe: {
       apiKey: stripeApiKey,
       url: stripeUrl,
-      webhookSecrets: stripeWebhookSecret
-        .split(',')
-        .map((secret) => secret.trim())
-        .filter((secret) => secret !== ''),
+      webhookSecrets: severalIn(stripeWebhookSecret),
       returnUrl: stripeReturnUrl || undefined,
     },
     sandbox: { url: sandboxUrl || `http://127.0.0.1:${port}`, webhookSecret: webhookSecret || processSecret },
   };
 }
 
+function severalIn(text: string): readonly string[] {
+  return text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+}
+
 function namesIn(text: string, offersSandbox: boolean): readonly string[] {
-  const names = [...new Set(text.split(',').map((name) => name.trim()))].filter((name) => name !== '');
+  const names = [...new Set(severalIn(text))];
   if (names.length === 0) return offersSandbox ? ['sandbox'] : [];
   for (const name of names)
     if (!PROVIDERS.includes(name))

@@ -287,7 +287,17 @@ describe('a code', () => {
     expect(refused(await order(line({ sku: 'nothing' })))).toEqual([422, 'UNKNOWN_SKU']);
     expect(refused(await order({ customerId: 7 }))).toEqual([400, 'VALIDATION_FAILED']);
     expect(refused(await order({ payment: { provider: 'nobody', token: 't' } }))).toEqual([422, 'UNKNOWN_PROVIDER']);
-    expect(refused(await order({ payment: { token: 'pm_card_visa' } }))).toEqual([422, 'PAYMENT_TOKEN_INVALID']);
+    expect(refused(await order({ payment: { provider: 'paypal', token: 'paypal' } }))).toEqual([
+      422,
+      'UNKNOWN_PROVIDER',
+    ]);
+    for (const payment of [
+      { token: 'pm_card_visa' },
+      { token: 'paypal' },
+      { token: 'bank_transfer' },
+      { provider: 'manual', token: 'tok_approve' },
+    ])
+      expect(refused(await order({ payment }))).toEqual([422, 'PAYMENT_TOKEN_INVALID']);
     expect(refused(await order({ pricesIncludeTax: true }))).toEqual([422, 'TAX_INVALID']);
     expect(refused(await api.call('GET', '/orders?number=0000-0000-1'))).toEqual([422, 'ORDER_NUMBER_INVALID']);
     expect(refused(await order({ reference: 'R-1' }))).toEqual([409, 'REFERENCE_TAKEN']);

@@ -12,6 +12,8 @@ interface JsonRequest {
   readonly key?: string;
   readonly body?: string;
   readonly traceparent?: string | undefined;
+  /** Further ones, as names and values in turn; a content type among them is that of the body. */
+  readonly headers?: readonly string[];
 }
 
 export interface JsonClientOptions {
@@ -104,9 +106,9 @@ export class JsonClient {
     });
   }
 
-  call({ method, path, key, body, traceparent }: JsonRequest): Promise<JsonReply> {
-    const headers = ['accept', 'application/json'];
-    if (body !== undefined) headers.push('content-type', 'application/json');
+  call({ method, path, key, body, traceparent, headers: more = [] }: JsonRequest): Promise<JsonReply> {
+    const headers = ['accept', 'application/json', ...more];
+    if (body !== undefined && !more.includes('content-type')) headers.push('content-type', 'application/json');
     if (key !== undefined) headers.push('idempotency-key', key);
     if (traceparent !== undefined) headers.push('traceparent', traceparent);
     return new Promise((resolve, reject) => {

@@ -3,7 +3,8 @@ import { isNow, NOT_NOW, SIGNATURES_MAX_CHARACTERS, standardHeadProblem } from '
 
 /**
  * What the head of a webhook alone says about it, before its body is taken from somebody who has not said who they are:
- * by Standard Webhooks 1.0 (`webhook-id`, `webhook-timestamp`, `webhook-signature`), or by `stripe-signature`.
+ * by Standard Webhooks 1.0 (`webhook-id`, `webhook-timestamp`, `webhook-signature`), by `stripe-signature`,
+ * or by PayPal's headers.
  */
 
 /** Why a message cannot be authentic and recent by `stripe-signature: t=…,v1=…`. Its SDK bounds the age alone, so the future is bounded here. */
@@ -17,8 +18,20 @@ export function stripeHeadProblem(headers: IncomingHttpHeaders, nowMs: number): 
   return parts.some(([name]) => name === 'v1') ? undefined : 'stripe-signature must hold a signature v1=….';
 }
 
+/** The same of the headers of PayPal: `paypal-transmission-id`, `-time`, `-sig`, and the address of a certificate. */
+export function paypalHeadProblem(headers: IncomingHttpHeaders, nowMs: number): string | undefined {
+  const wanted = ['paypal-transmission-id', 'paypal-transmission-time', 'paypal-transmission-sig', 'paypal-cert-url'];
+  const given = wanted.map((name) => headers[name]);
+  if (given.some((value) => typeof value !== 'string' || value.length > SIGNATURES_MAX_CHARACTERS))
+    return `${wanted.join(', ')} are required.`;
+  if (headers['paypal-auth-algo'] !== 'SHA256withRSA') return 'paypal-auth-algo must be SHA256withRSA.';
+  const sentMs = Date.parse(String(given[1]));
+  return isNow(String(Math.floor(sentMs / 1000)), nowMs) ? undefined : NOT_NOW;
+}
+
 /** The same of a message whose provider is not known yet. */
 export function webhookHeadProblem(headers: IncomingHttpHeaders, nowMs: number): string | undefined {
-  const head = headers['stripe-signature'] === undefined ? standardHeadProblem : stripeHeadProblem;
-  return head(headers, nowMs);
+  if (headers['stripe-signature'] !== undefined) return stripeHeadProblem(headers, nowMs);
+  if (headers['paypal-transmission-id'] !== undefined) return paypalHeadProblem(headers, nowMs);
+  return standardHeadProblem(headers, nowMs);
 }

@@ -39,6 +39,7 @@ const FATES: Readonly<Record<string, Fate>> = {
 const WEBHOOKS: Readonly<Record<string, (fact: ProviderResult) => ProviderResult>> = {
   sandbox: (fact) => fact,
   stripe: () => ({ type: 'changed' }),
+  paypal: () => ({ type: 'changed' }),
 };
 
 /** One charge under way. */
