@@ -45,7 +45,7 @@ beforeEach(async () => {
   service.routes!(app);
 });
 afterEach(async () => {
-  expect(paypal.wrong).toEqual([]);
+  paypal.asDescribed();
   await app.close();
   await stopPayments();
 });

@@ -92,8 +92,7 @@ export class PaypalStandIn {
   tokens = 0;
   /** Calls of each kind, such as `POST /v2/checkout/orders`. */
   readonly calls = new Map<string, number>();
-  /** What its answers differ in from its description. */
-  readonly wrong: string[] = [];
+  readonly #wrong: string[] = [];
   readonly #keys = new Map<string, { readonly content: string; readonly answer: Answer }>();
   readonly #certificate: Certificate;
   readonly #server: Server;
@@ -127,6 +126,11 @@ export class PaypalStandIn {
       refunded: sum(orders.flatMap(({ refunds }) => refunds)),
       held: orders.reduce((total, order) => total + heldOf(order), 0),
     };
+  }
+
+  /** Throws where something that was asked or answered is not as PayPal describes it. */
+  asDescribed(): void {
+    if (this.#wrong.length > 0) throw new Error(`Not as PayPal describes its API: ${this.#wrong.join('; ')}`);
   }
 
   /** The customer approves on PayPal's page. */
@@ -216,7 +220,7 @@ export class PaypalStandIn {
     const call = `${method} ${path.replace(`/${id ?? ''}`, id === undefined ? '' : '/{id}')}`;
     const check = REQUESTS.get(call);
     if (check && !check(body)) {
-      this.wrong.push(`${call}: ${ajv.errorsText(check.errors)}`);
+      this.#wrong.push(`${call}: ${ajv.errorsText(check.errors)}`);
       throw new Refused(400, 'INVALID_REQUEST', 'INVALID_PARAMETER_SYNTAX');
     }
     if (kind === 'checkout' && id === undefined && method === 'POST') return this.#create(body as never);
@@ -355,7 +359,7 @@ export class PaypalStandIn {
 
   #answered(status: number, kind: string, body: object): Answer {
     const check = REPLIES.get(kind)!;
-    if (!check(body)) this.wrong.push(`${kind}: ${ajv.errorsText(check.errors)}`);
+    if (!check(body)) this.#wrong.push(`${kind}: ${ajv.errorsText(check.errors)}`);
     return { status, body: structuredClone(body) };
   }
 }

@@ -39,7 +39,7 @@ afterAll(async () => {
 });
 afterEach(() => {
   paypal.down = undefined;
-  expect(paypal.wrong).toEqual([]);
+  paypal.asDescribed();
 });
 
 const eventOf = (
