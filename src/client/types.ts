@@ -80,7 +80,82 @@ export type ApiKey = {
 };
 
 export type AuditEntry = {
-  readonly action: 'api_key.created' | 'api_key.rotated' | 'api_key.revoked' | 'product.put' | 'stock.adjusted';
+  /** What happened to an order is named by the first event that says so */
+  readonly action:
+    | 'api_key.created'
+    | 'api_key.rotated'
+    | 'api_key.revoked'
+    | 'bulk.started'
+    | 'location.put'
+    | 'parked.retried'
+    | 'parked.skipped'
+    | 'product.put'
+    | 'stock.adjusted'
+    | 'OrderCreated'
+    | 'OrderReserved'
+    | 'OrderBackordered'
+    | 'OrderRejected'
+    | 'OrderPaymentRequested'
+    | 'OrderPaymentPending'
+    | 'OrderPaid'
+    | 'OrderPaymentFailed'
+    | 'OrderPaymentRecorded'
+    | 'OrderReadyForShipment'
+    | 'OrderPartiallyShipped'
+    | 'OrderShipped'
+    | 'OrderDeliveryRecorded'
+    | 'OrderPartSold'
+    | 'OrderCompleted'
+    | 'OrderCancellationRequested'
+    | 'OrderCancellationLapsed'
+    | 'OrderCancelled'
+    | 'OrderHeld'
+    | 'OrderReleased'
+    | 'OrderAmended'
+    | 'OrderOverdue'
+    | 'OrderReturnRequested'
+    | 'OrderReturnReceived'
+    | 'OrderRefundRequested'
+    | 'OrderRefunded'
+    | 'OrderRefundFailed'
+    | 'OrderImported'
+    | 'OrderChangeRequested'
+    | 'OrderChanged'
+    | 'OrderChangeLapsed'
+    | 'OrderShippingClosed'
+    | 'OrderTrackingCorrected'
+    | 'OrderLossRecorded'
+    | 'OrderClaimOpened'
+    | 'OrderFollowUpClosed'
+    | 'OrderReturnClosed'
+    | 'StockReserved'
+    | 'StockRejected'
+    | 'StockBackordered'
+    | 'StockLost'
+    | 'StockRecovered'
+    | 'StockReleased'
+    | 'StockShipped'
+    | 'StockReturned'
+    | 'PaymentSucceeded'
+    | 'PaymentFailed'
+    | 'PaymentPending'
+    | 'PaymentCaptured'
+    | 'PaymentVoided'
+    | 'PaymentRefunded'
+    | 'PaymentRefundFailed'
+    | 'ShipmentScheduled'
+    | 'ShipmentDispatched'
+    | 'ShipmentDelivered'
+    | 'ShipmentCancelled'
+    | 'ShipmentsFrozen'
+    | 'ShipmentFailed'
+    | 'ShipmentTracked'
+    | 'ShipmentTrackingCorrected'
+    | 'OrderOnHold'
+    | 'ReviewApproved'
+    | 'ReviewRejected'
+    | 'InvoiceIssued'
+    | 'CreditNoteIssued';
   /** Name of the API key, or of who has the token */
   readonly actor: string;
   readonly actorKind: 'key' | 'person' | 'customer' | 'service';
@@ -88,11 +163,14 @@ export type AuditEntry = {
   readonly after: unknown;
   /** RFC 3339, UTC */
   readonly at: string;
-  /** What it was; null where it was not there */
+  /** What it was; of an order the fields that changed; null where it was not there */
   readonly before: unknown;
   readonly correlationId: string;
   readonly id: string;
-  /** Name of the API key, or SKU */
+  readonly orderId?: string;
+  /** Why, where somebody said so */
+  readonly reason?: string;
+  /** Id of the order; name of the API key or location, SKU, id of the run */
   readonly subject: string;
 };
 

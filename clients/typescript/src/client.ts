@@ -57,15 +57,174 @@ export interface RotateApiKeyParameters {
   readonly name: string;
 }
 
+export interface ListAuditParameters {
+  readonly orderId?: string | undefined;
+  /** Id of an order, name of an API key or location, SKU, or id of a run */
+  readonly subject?: string | undefined;
+  /** Who did it, as entries name them */
+  readonly actor?: string | undefined;
+  readonly action?:
+    | 'api_key.created'
+    | 'api_key.rotated'
+    | 'api_key.revoked'
+    | 'bulk.started'
+    | 'location.put'
+    | 'parked.retried'
+    | 'parked.skipped'
+    | 'product.put'
+    | 'stock.adjusted'
+    | 'OrderCreated'
+    | 'OrderReserved'
+    | 'OrderBackordered'
+    | 'OrderRejected'
+    | 'OrderPaymentRequested'
+    | 'OrderPaymentPending'
+    | 'OrderPaid'
+    | 'OrderPaymentFailed'
+    | 'OrderPaymentRecorded'
+    | 'OrderReadyForShipment'
+    | 'OrderPartiallyShipped'
+    | 'OrderShipped'
+    | 'OrderDeliveryRecorded'
+    | 'OrderPartSold'
+    | 'OrderCompleted'
+    | 'OrderCancellationRequested'
+    | 'OrderCancellationLapsed'
+    | 'OrderCancelled'
+    | 'OrderHeld'
+    | 'OrderReleased'
+    | 'OrderAmended'
+    | 'OrderOverdue'
+    | 'OrderReturnRequested'
+    | 'OrderReturnReceived'
+    | 'OrderRefundRequested'
+    | 'OrderRefunded'
+    | 'OrderRefundFailed'
+    | 'OrderImported'
+    | 'OrderChangeRequested'
+    | 'OrderChanged'
+    | 'OrderChangeLapsed'
+    | 'OrderShippingClosed'
+    | 'OrderTrackingCorrected'
+    | 'OrderLossRecorded'
+    | 'OrderClaimOpened'
+    | 'OrderFollowUpClosed'
+    | 'OrderReturnClosed'
+    | 'StockReserved'
+    | 'StockRejected'
+    | 'StockBackordered'
+    | 'StockLost'
+    | 'StockRecovered'
+    | 'StockReleased'
+    | 'StockShipped'
+    | 'StockReturned'
+    | 'PaymentSucceeded'
+    | 'PaymentFailed'
+    | 'PaymentPending'
+    | 'PaymentCaptured'
+    | 'PaymentVoided'
+    | 'PaymentRefunded'
+    | 'PaymentRefundFailed'
+    | 'ShipmentScheduled'
+    | 'ShipmentDispatched'
+    | 'ShipmentDelivered'
+    | 'ShipmentCancelled'
+    | 'ShipmentsFrozen'
+    | 'ShipmentFailed'
+    | 'ShipmentTracked'
+    | 'ShipmentTrackingCorrected'
+    | 'OrderOnHold'
+    | 'ReviewApproved'
+    | 'ReviewRejected'
+    | 'InvoiceIssued'
+    | 'CreditNoteIssued'
+    | undefined;
+  /** RFC 3339 time or date */
+  readonly from?: string | undefined;
+  /** RFC 3339 time, itself not included, or date, all of the day included */
+  readonly to?: string | undefined;
+  /** Entries per page, at most 200; 50 by default */
+  readonly limit?: number | string | undefined;
+}
+
 export interface ListAuditEntriesParameters {
-  /** Name of an API key, or SKU */
+  /** Id of an order, name of an API key or location, SKU, or id of a run */
   readonly subject?: string | undefined;
   readonly action?:
     | 'api_key.created'
     | 'api_key.rotated'
     | 'api_key.revoked'
+    | 'bulk.started'
+    | 'location.put'
+    | 'parked.retried'
+    | 'parked.skipped'
     | 'product.put'
     | 'stock.adjusted'
+    | 'OrderCreated'
+    | 'OrderReserved'
+    | 'OrderBackordered'
+    | 'OrderRejected'
+    | 'OrderPaymentRequested'
+    | 'OrderPaymentPending'
+    | 'OrderPaid'
+    | 'OrderPaymentFailed'
+    | 'OrderPaymentRecorded'
+    | 'OrderReadyForShipment'
+    | 'OrderPartiallyShipped'
+    | 'OrderShipped'
+    | 'OrderDeliveryRecorded'
+    | 'OrderPartSold'
+    | 'OrderCompleted'
+    | 'OrderCancellationRequested'
+    | 'OrderCancellationLapsed'
+    | 'OrderCancelled'
+    | 'OrderHeld'
+    | 'OrderReleased'
+    | 'OrderAmended'
+    | 'OrderOverdue'
+    | 'OrderReturnRequested'
+    | 'OrderReturnReceived'
+    | 'OrderRefundRequested'
+    | 'OrderRefunded'
+    | 'OrderRefundFailed'
+    | 'OrderImported'
+    | 'OrderChangeRequested'
+    | 'OrderChanged'
+    | 'OrderChangeLapsed'
+    | 'OrderShippingClosed'
+    | 'OrderTrackingCorrected'
+    | 'OrderLossRecorded'
+    | 'OrderClaimOpened'
+    | 'OrderFollowUpClosed'
+    | 'OrderReturnClosed'
+    | 'StockReserved'
+    | 'StockRejected'
+    | 'StockBackordered'
+    | 'StockLost'
+    | 'StockRecovered'
+    | 'StockReleased'
+    | 'StockShipped'
+    | 'StockReturned'
+    | 'PaymentSucceeded'
+    | 'PaymentFailed'
+    | 'PaymentPending'
+    | 'PaymentCaptured'
+    | 'PaymentVoided'
+    | 'PaymentRefunded'
+    | 'PaymentRefundFailed'
+    | 'ShipmentScheduled'
+    | 'ShipmentDispatched'
+    | 'ShipmentDelivered'
+    | 'ShipmentCancelled'
+    | 'ShipmentsFrozen'
+    | 'ShipmentFailed'
+    | 'ShipmentTracked'
+    | 'ShipmentTrackingCorrected'
+    | 'OrderOnHold'
+    | 'ReviewApproved'
+    | 'ReviewRejected'
+    | 'InvoiceIssued'
+    | 'CreditNoteIssued'
     | undefined;
   /** Entries per page, at most 200; 50 by default */
   readonly limit?: number | string | undefined;
@@ -899,7 +1058,12 @@ export class OlmsClient extends ClientCore {
     return this.read({ method: 'GET', path: '/asyncapi.json' }, options);
   }
 
-  /** Who changed API keys, products and stock */
+  /** Who changed what, when and why, from what to what */
+  listAudit(parameters?: ListAuditParameters, options?: CallOptions): Pages<AuditEntry> {
+    return this.list({ method: 'GET', path: '/audit', parameters }, options);
+  }
+
+  /** The same as /audit, with fewer filters */
   listAuditEntries(parameters?: ListAuditEntriesParameters, options?: CallOptions): Pages<AuditEntry> {
     return this.list({ method: 'GET', path: '/audit-entries', parameters }, options);
   }

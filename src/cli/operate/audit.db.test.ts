@@ -237,11 +237,20 @@ describe('the audit', () => {
       `update log.audit_entries set actor = 'nobody' where number = 2`,
     ],
     ['an audit entry that is gone', 'audit-entries', 'delete from log.audit_entries where number = 2'],
-    ['the last audit entry gone', 'audit-entries', 'delete from log.audit_entries where number = 4'],
+    [
+      'the last audit entry gone',
+      'audit-entries',
+      'delete from log.audit_entries where number = (select max(number) from log.audit_entries)',
+    ],
+    [
+      'two audit entries that changed places',
+      'audit-entries',
+      'update log.audit_entries set number = 5 - number where number in (2, 3)',
+    ],
     [
       'an audit entry put in later',
       'audit-entries',
-      `insert into log.audit_entries (number, actor, action, subject, correlationid, hash) values (5, 'a', 'product.put', 'A', 'c', 'x')`,
+      `insert into log.audit_entries (number, actor, action, subject, correlationid, hash) select max(number) + 1, 'a', 'product.put', 'A', 'c', 'x' from log.audit_entries`,
     ],
     [
       'an order held for a review that was decided',

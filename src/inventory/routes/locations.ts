@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { Location as LocationName } from '#contracts/catalog.ts';
+import { auditedBy } from '#platform/http/audit-entries.ts';
 import { answerOnce } from '#platform/http/commands.ts';
 import { answer } from '#platform/http/description/openapi.ts';
 import { requestKey } from '#platform/http/idempotency.ts';
@@ -33,7 +34,7 @@ export function locationRoutes(app: FastifyInstance, database: Database): void {
     async (request, reply) => {
       const key = requestKey(request);
       const { location, created } = await answerOnce(database, key, {
-        act: () => putLocation(database, request.params.name, key),
+        act: () => putLocation(database, request.params.name, auditedBy(request), key),
         repeat: locationPutBefore,
       });
       return reply.code(created ? 201 : 200).send(location);

@@ -2,6 +2,7 @@ import { refuse, type Refusal } from '#contracts/errors.ts';
 import type { Arrival } from '#contracts/peers.ts';
 import { piecesBy } from '#contracts/pieces.ts';
 import type { Database } from '#platform/database/database.ts';
+import type { AuditedBy } from '#platform/http/audit-entries.ts';
 import type { View } from '#platform/http/schemas.ts';
 import type { RequestKey } from '#platform/http/idempotency.ts';
 import type { LocationView } from '#inventory/schemas.ts';
@@ -31,7 +32,12 @@ function toLocation({ name, created_at }: LocationRow): Location {
 }
 
 /** Creates a place, or leaves it as it is. Where there is a key, the answer is kept under it as {@link locationPutBefore} reads it. */
-export async function putLocation(database: Database, name: string, key?: RequestKey): Promise<PutLocation> {
+export async function putLocation(
+  database: Database,
+  name: string,
+  by: AuditedBy,
+  key?: RequestKey,
+): Promise<PutLocation> {
   const [row] = await database.query<PutRow>(
     `with put as (
        insert into inventory.locations (name) values ($1) on conflict (name) do update set name = excluded.name
@@ -39,9 +45,12 @@ export async function putLocation(database: Database, name: string, key?: Reques
      ), kept as (
        insert into log.idempotency_keys (key, request_hash, status, answer)
        select $2::text, $3::text, case when created then 201 else 200 end, row_to_json(put) from put where $2::text is not null
+     ), audited as (
+       insert into log.audit_entries (actor, actor_kind, action, subject, after, correlationid)
+       select $4, $5, 'location.put', $1, json_build_object('name', name), $6 from put where created
      )
      select * from put`,
-    [name, key?.key ?? null, key?.requestHash ?? null],
+    [name, key?.key ?? null, key?.requestHash ?? null, by.actor, by.actorKind, by.correlationId],
   );
   return toPut(row!);
 }

@@ -3,6 +3,7 @@ import type { Static } from 'typebox';
 import type { BulkArguments, Given } from '#contracts/many-orders.ts';
 import { can } from '#contracts/permissions.ts';
 import { isoTime } from '#contracts/time.ts';
+import { auditedBy } from '#platform/http/audit-entries.ts';
 import { answerOnce } from '#platform/http/commands.ts';
 import { answer } from '#platform/http/description/openapi.ts';
 import { keepReply, requestKey } from '#platform/http/idempotency.ts';
@@ -10,6 +11,7 @@ import { idCursor, idOfCursor, pageOf, textCursor, textOfCursor } from '#platfor
 import { forbidden } from '#platform/http/principal.ts';
 import { Problem } from '#platform/http/problems.ts';
 import { limitOf, type View } from '#platform/http/schemas.ts';
+import { addAuditEntries } from '#platform/log/audit-log.ts';
 import { uuidv7 } from '#platform/runtime/uuid.ts';
 import { filterOf } from '#orders/routes/list.ts';
 import type { ListQuery } from '#orders/schemas.ts';
@@ -109,7 +111,10 @@ export function bulkRoutes(app: FastifyInstance, { gives, peers, runner }: BulkR
             endedAt: ids.length === 0 ? isoTime(clock.nowMs()) : undefined,
           };
           const kept = key ? [keepReply(key, { status: 202, answer: { id: made.id } })] : [];
-          await database.write([...insertRun(made, ids), ...kept]);
+          const { command: name, total } = made;
+          const entry = { ...auditedBy(request), action: 'bulk.started' as const, subject: made.id };
+          const audited = addAuditEntries([{ ...entry, after: { command: name, arguments: given, total } }]);
+          await database.write([...insertRun(made, ids), ...kept, audited]);
           runner.begun();
           return { run: made };
         },

@@ -1,19 +1,21 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
+import { ORDER_EVENTS } from '#contracts/order-events.ts';
+import { isoTime } from '#contracts/time.ts';
 import type { Database } from '#platform/database/database.ts';
+import { AUDIT_ACTIONS } from '#platform/log/audit-log.ts';
 import { answer } from './description/openapi.ts';
 import { pageOf, textCursor, textOfCursor } from './paging.ts';
 import { kindOf, PRINCIPAL_KINDS, type PrincipalKind } from './principal.ts';
 import { Problem } from './problems.ts';
 import type { RemoteService } from './remote/client.ts';
-import { Id, limitOf, PageOf, pageParameters, strict, Text, Time, type View } from './schemas.ts';
+import { Id, limitOf, PageOf, pageParameters, strict, Text, Time, TimeText, UntilText, type View } from './schemas.ts';
+import { fromMs, toMs } from './times.ts';
 
 /**
- * Who changed what beside orders, which have events: API keys, products, stock. An entry is written in the statement of
- * the change, so neither is there without the other.
+ * Who changed what, when and why, from what to what: commands to orders, and what stands beside them (API keys, products,
+ * stock, locations, runs, parked orders). Each database has its entries; a gateway merges those of all services by time.
  */
-
-const ACTIONS = ['api_key.created', 'api_key.rotated', 'api_key.revoked', 'product.put', 'stock.adjusted'] as const;
 
 /** Columns of `log.audit_entries` that a change fills in beside `action`, `subject`, `before` and `after`. */
 export interface AuditedBy {
@@ -32,9 +34,16 @@ const EntryView = Type.Object(
     at: Time,
     actor: Type.String({ description: 'Name of the API key, or of who has the token' }),
     actorKind: Type.String({ enum: [...PRINCIPAL_KINDS] }),
-    action: Type.String({ enum: [...ACTIONS] }),
-    subject: Type.String({ description: 'Name of the API key, or SKU' }),
-    before: Type.Unknown({ description: 'What it was; null where it was not there' }),
+    action: Type.String({
+      enum: [...AUDIT_ACTIONS],
+      description: 'What happened to an order is named by the first event that says so',
+    }),
+    subject: Type.String({ description: 'Id of the order; name of the API key or location, SKU, id of the run' }),
+    orderId: Type.Optional(Id),
+    reason: Type.Optional(Type.String({ description: 'Why, where somebody said so' })),
+    before: Type.Unknown({
+      description: 'What it was; of an order the fields that changed; null where it was not there',
+    }),
     after: Type.Unknown({ description: 'What it became; null where it is gone' }),
     correlationId: Type.String(),
   },
@@ -47,12 +56,25 @@ const EntryPage = Type.Object({
     Type.Array(Type.String(), { description: 'Services that could not be asked; their entries are missing here' }),
   ),
 });
-const EntryQuery = Type.Object(
+const subject = Text(400, {
+  minLength: 1,
+  description: 'Id of an order, name of an API key or location, SKU, or id of a run',
+});
+const action = Type.String({ enum: [...AUDIT_ACTIONS] });
+const AuditQuery = Type.Object(
   {
-    subject: Type.Optional(Text(400, { minLength: 1, description: 'Name of an API key, or SKU' })),
-    action: Type.Optional(Type.String({ enum: [...ACTIONS] })),
+    orderId: Type.Optional(Id),
+    subject: Type.Optional(subject),
+    actor: Type.Optional(Text(400, { minLength: 1, description: 'Who did it, as entries name them' })),
+    action: Type.Optional(action),
+    from: Type.Optional(TimeText),
+    to: Type.Optional(UntilText),
     ...pageParameters,
   },
+  strict,
+);
+const EntryQuery = Type.Object(
+  { subject: Type.Optional(subject), action: Type.Optional(action), ...pageParameters },
   strict,
 );
 
@@ -73,65 +95,117 @@ function placeInCursor(cursor: string): Place {
   return { at, id: id! };
 }
 
-async function entriesOf(
-  database: Database,
-  { subject, action, cursor }: Static<typeof EntryQuery>,
-  limit: number,
-): Promise<Entry[]> {
+/** Conditions by the parameter that asks for them; each has an index that ends with (at, id). */
+const CONDITIONS = {
+  orderId: 'subject = $',
+  subject: 'subject = $',
+  actor: 'actor = $',
+  action: 'action = $',
+  from: 't.at >= $',
+  to: 't.at < $',
+} as const;
+
+/** The statement of a page: up to `limit` entries, newest first. Throws VALIDATION_FAILED for a time or cursor that is none. */
+export function auditQuery(query: Static<typeof AuditQuery>, limit: number): { text: string; values: unknown[] } {
+  const { from, to, cursor, orderId } = query;
   const behind = cursor === undefined ? undefined : placeInCursor(cursor);
-  return database.queryOnce<Record<keyof Entry, never>>(
-    `select id, to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at, actor, coalesce(actor_kind, 'key') as "actorKind", action, subject, before, after, correlationid as "correlationId"
-     from log.audit_entries
-     where ($1::text is null or subject = $1) and ($2::text is null or action = $2)
-       and ($3::timestamptz is null or (audit_entries.at, id) < ($3, $4::uuid))
-     order by audit_entries.at desc, id desc limit $5`,
-    [subject ?? null, action ?? null, behind?.at ?? null, behind?.id ?? null, limit],
-  );
+  const fromTime = fromMs(from, 'from');
+  const toTime = toMs(to, 'to');
+  const asked = {
+    ...query,
+    orderId: orderId?.toLowerCase(),
+    from: fromTime === undefined ? undefined : isoTime(fromTime),
+    to: toTime === undefined ? undefined : isoTime(toTime),
+  };
+  const values: unknown[] = [];
+  const where: string[] = [];
+  for (const [name, sql] of Object.entries(CONDITIONS)) {
+    const value = asked[name as keyof typeof CONDITIONS];
+    if (value !== undefined) where.push(sql.replace('$', `$${values.push(value)}`));
+  }
+  if (behind) where.push(`(t.at, t.id) < ($${values.push(behind.at)}, $${values.push(behind.id)}::uuid)`);
+  const text = `select id, to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at, actor, coalesce(actor_kind, 'key') as "actorKind", action, subject, before, after, correlationid as "correlationId"
+     from log.audit_entries t${where.length > 0 ? ` where ${where.join(' and ')}` : ''} order by t.at desc, t.id desc limit $${values.push(limit)}`;
+  return { text, values };
 }
 
-/** `GET /audit-entries`: those of this process's databases and of the services behind it, newest first. */
+type EntryRow = Omit<Entry, 'orderId' | 'reason'> & Record<string, unknown>;
+
+async function entriesOf(database: Database, query: Static<typeof AuditQuery>, limit: number): Promise<Entry[]> {
+  const { text, values } = auditQuery(query, limit);
+  // Planned each time: what is asked for decides by which index it is read.
+  const rows = await database.queryOnce<EntryRow>(text, values);
+  return rows.map((row) => {
+    const { reason } = (row.after ?? {}) as { readonly reason?: unknown };
+    return {
+      ...row,
+      ...(ofOrder(row) && { orderId: row.subject }),
+      ...(typeof reason === 'string' && { reason }),
+    };
+  });
+}
+
+function ofOrder({ action: what }: EntryRow): boolean {
+  return what.startsWith('parked.') || Object.hasOwn(ORDER_EVENTS, what);
+}
+
+/** `GET /audit`: those of this process's databases and of the services behind it, newest first. */
 export function auditEntryRoutes(
   app: FastifyInstance,
   databases: readonly Database[],
   remote: readonly RemoteService[] = [],
 ): void {
-  app.get<{ Querystring: Static<typeof EntryQuery> }>(
-    '/audit-entries',
-    {
-      config: { permission: 'audit:read' },
-      schema: {
-        operationId: 'listAuditEntries',
-        tags: ['operations'],
-        summary: 'Who changed API keys, products and stock',
-        querystring: EntryQuery,
-        response: { 200: answer('Newest first; kept for two years', EntryPage) },
-      },
+  const handler = async (request: FastifyRequest<{ Querystring: Static<typeof AuditQuery> }>): Promise<object> => {
+    const limit = limitOf(request.query.limit);
+    const own = await Promise.all(databases.map((database) => entriesOf(database, request.query, limit + 1)));
+    const unreachable: string[] = [];
+    const others = await Promise.all(
+      remote.map(async (service) => {
+        const entries = await entriesElsewhere(service, request);
+        if (!entries) unreachable.push(service.name);
+        return entries ?? [];
+      }),
+    );
+    // Services that share a database list the same entries.
+    const byId = new Map([...own, ...others].flat().map((entry) => [entry.id, entry]));
+    const all = [...byId.values()].toSorted((a, b) => (a.at < b.at || (a.at === b.at && a.id < b.id) ? 1 : -1));
+    return {
+      ...pageOf(
+        all,
+        limit,
+        (entry) => entry,
+        ({ at, id }) => textCursor(`${at} ${id}`),
+      ),
+      ...(unreachable.length > 0 && { unreachable }),
+    };
+  };
+  const config = { permission: 'audit:read' } as const;
+  const described = {
+    tags: ['operations'],
+    response: { 200: answer('Newest first; kept for two years', EntryPage) },
+  };
+  app.get<{ Querystring: Static<typeof AuditQuery> }>('/audit', {
+    config,
+    schema: {
+      ...described,
+      operationId: 'listAudit',
+      summary: 'Who changed what, when and why, from what to what',
+      description:
+        'Commands that a key, a person or a customer gave to orders, and changes of API keys, products, stock and locations. Who placed an order stands in its first event. Entries are added, never changed, and chained by hashes that `bin/olms audit` follows.',
+      querystring: AuditQuery,
     },
-    async (request) => {
-      const limit = limitOf(request.query.limit);
-      const own = await Promise.all(databases.map((database) => entriesOf(database, request.query, limit + 1)));
-      const unreachable: string[] = [];
-      const others = await Promise.all(
-        remote.map(async (service) => {
-          const entries = await entriesElsewhere(service, request);
-          if (!entries) unreachable.push(service.name);
-          return entries ?? [];
-        }),
-      );
-      // Services that share a database list the same entries.
-      const byId = new Map([...own, ...others].flat().map((entry) => [entry.id, entry]));
-      const all = [...byId.values()].toSorted((a, b) => (a.at < b.at || (a.at === b.at && a.id < b.id) ? 1 : -1));
-      return {
-        ...pageOf(
-          all,
-          limit,
-          (entry) => entry,
-          ({ at, id }) => textCursor(`${at} ${id}`),
-        ),
-        ...(unreachable.length > 0 && { unreachable }),
-      };
+    handler,
+  });
+  app.get<{ Querystring: Static<typeof EntryQuery> }>('/audit-entries', {
+    config: { ...config, deprecated: { since: '2026-11-28', goes: '2027-11-28', instead: 'listAudit' } },
+    schema: {
+      ...described,
+      operationId: 'listAuditEntries',
+      summary: 'The same as /audit, with fewer filters',
+      querystring: EntryQuery,
     },
-  );
+    handler,
+  });
 }
 
 /** The page of another process and one entry more, if it has one; undefined where it does not answer. */

@@ -2,6 +2,7 @@ import type { Envelope } from '#contracts/envelope.ts';
 import { cut } from '#contracts/text.ts';
 import type { Database } from '#platform/database/database.ts';
 import { insertRows, type Write } from '#platform/database/statement.ts';
+import { addAuditEntries } from './audit-log.ts';
 
 /** A parked event with its reason; null where it only waits behind another event of its order. */
 export interface Parked {
@@ -71,6 +72,7 @@ export function deleteParked(
   parked: readonly StoredParked[],
   { actor, actorKind, action, reason }: UnparkChange,
 ): Write[] {
+  const { id, type, correlationid } = parked[0]!.event;
   const audit = [
     { actor, actor_kind: actorKind ?? null, action, reason, consumer, order_id: orderId, event: parked[0]!.event },
   ];
@@ -95,6 +97,17 @@ export function deleteParked(
       },
       audit,
     ),
+    addAuditEntries([
+      {
+        actor,
+        actorKind,
+        action: action === 'retry' ? 'parked.retried' : 'parked.skipped',
+        subject: orderId,
+        before: { consumer, parked: parked.length, event: id, type },
+        after: reason === undefined ? {} : { reason },
+        correlationId: correlationid,
+      },
+    ]),
   ];
 }
 

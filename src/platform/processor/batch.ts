@@ -73,6 +73,16 @@ export interface LeftOut {
 
 export const NOTHING_LEFT_OUT: LeftOut = { parked: new Set(), skipped: new Set() };
 
+/** What a command of somebody did to an order, for the audit: what a service knew of it before, and what it knows now. */
+export interface Audited<State> {
+  readonly orderId: string;
+  readonly cause: Cause;
+  readonly before: State | undefined;
+  readonly after: State | undefined;
+  /** What it led to; the first says what was asked for. */
+  readonly events: readonly Envelope[];
+}
+
 /** What a batch comes to. All of it is saved in one statement, or nothing of it is. */
 export interface Plan<State, Effect, Value, Request> {
   readonly changes: RowChange<State>[];
@@ -83,6 +93,8 @@ export interface Plan<State, Effect, Value, Request> {
   /** To be given, and started, once everything above is saved. */
   readonly answers: Answer<State, Request>[];
   readonly effects: Effect[];
+  /** Changes that somebody asked for, who is to be held to them. */
+  readonly audited: Audited<State>[];
   readonly ignored: { readonly event: Envelope; readonly because: string }[];
   /**
    * Orders of commands that changed nothing and of whatever the rules failed on: no write will show whether these
@@ -115,6 +127,7 @@ export function decideBatch<State, Command, Effect, Value, Request extends Comma
     parked: [],
     answers: [],
     effects: [],
+    audited: [],
     ignored: [],
     withoutWrite: [],
   };
@@ -172,6 +185,14 @@ export function decideBatch<State, Command, Effect, Value, Request extends Comma
     }
     if (folded.row === row) plan.withoutWrite.push(row.id);
     take(row, folded);
+    if (folded.events.length > 0 && isAudited(request.cause))
+      plan.audited.push({
+        orderId: row.id,
+        cause: request.cause,
+        before: row.state,
+        after: folded.row.state,
+        events: folded.events,
+      });
     if (request.idempotency) {
       const answer = { orderId: row.id, sequence: folded.row.sequence };
       plan.keys.push({ ...request.idempotency, answer });
@@ -189,6 +210,11 @@ export function decideBatch<State, Command, Effect, Value, Request extends Comma
     if (after !== before) plan.shared.push({ key, before, after });
   }
   return plan;
+}
+
+/** Whether the audit is about who gave a command; what services do by themselves follows from the log. */
+function isAudited({ authtype, authid }: Cause): boolean {
+  return authid !== undefined && authtype !== undefined && authtype !== 'system';
 }
 
 function staleness({ expectedSequence }: CommandRequest<unknown>, { sequence }: Row<unknown>): Refusal | undefined {

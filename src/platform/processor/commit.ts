@@ -11,6 +11,7 @@ import type { Logger } from '#platform/telemetry/logger.ts';
 import type { ProcessorMetrics } from '#platform/telemetry/metrics.ts';
 import type { Tracing } from '#platform/telemetry/tracing.ts';
 import type { Row, Rules } from './aggregate.ts';
+import { auditChanges } from './audited.ts';
 import {
   type Batch,
   type CommandRequest,
@@ -282,10 +283,11 @@ async function loadBatch<State, Command, Value>(
 /** What a plan changes: the service's own tables, the log, the idempotency keys. */
 function writesOf<State, Value>(
   store: ProcessorStore<State, Value>,
-  { changes, shared, events, keys }: Plan<State, unknown, Value, unknown>,
+  { changes, shared, events, keys, audited }: Plan<State, unknown, Value, unknown>,
 ): Write[] {
   const writes = changes.length > 0 || shared.length > 0 ? store.save(changes, shared, events) : [];
   if (events.length > 0) writes.push(appendEvents(events));
+  if (audited.length > 0) writes.push(auditChanges(audited));
   if (keys.length > 0) {
     writes.push(
       insertRows(

@@ -119,7 +119,8 @@ function operationHtml({ method, path, operation }: Entry, named: Readonly<Recor
     examplesHtml(callable, named),
     tryHtml(callable, named),
   ].join('');
-  return `<details class="op"><summary><span class="method ${method}">${method}</span><code class="path">${escape(path).replace(/\{[^}]+\}/g, '<em>$&</em>')}</code><span class="sum">${escape(summary)}</span></summary><div class="body" id="${anchor(method, path)}">${content}</div></details>`;
+  const id = operation.operationId === undefined ? '' : ` id="${escape(operation.operationId)}"`;
+  return `<details class="op"${id}><summary><span class="method ${method}">${method}</span><code class="path">${escape(path).replace(/\{[^}]+\}/g, '<em>$&</em>')}</code><span class="sum">${escape(summary)}</span></summary><div class="body" id="${anchor(method, path)}">${content}</div></details>`;
 }
 
 /** Operations by their chapter, in the order of the document's tags; one that is not among them follows. */
