@@ -46,6 +46,7 @@ export function createServices(story: Story): Services {
     providers: new Set(['sandbox']),
     timeoutMs: 2_000,
     cancelSafetyMs: 30_000,
+    actionMs: 1_800_000,
   });
   const payments = { ...paying, consumes: eventsToRead(paying, plan.capture, false) };
   const reviews = reviewRules({ deadlineMs: plan.reviewDeadlineMs });

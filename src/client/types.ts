@@ -250,6 +250,7 @@ export type BulkQuery = {
   readonly paymentStatus?: readonly (
     | 'NONE'
     | 'PENDING'
+    | 'REQUIRES_ACTION'
     | 'AUTHORIZED'
     | 'CAPTURED'
     | 'FAILED'
@@ -807,6 +808,7 @@ export type Me = {
     | 'stock:adjust'
     | 'locations:write'
     | 'payments:read'
+    | 'payments:refresh'
     | 'payments:record'
     | 'shipments:read'
     | 'shipments:move'
@@ -1004,6 +1006,16 @@ export type Order = {
   /** The language of the customer (BCP 47) */
   readonly locale?: string;
   readonly metadata: Readonly<Record<string, unknown>>;
+  /** What the customer has to do before the payment goes on, where `paymentStatus` is REQUIRES_ACTION; shown to the customer and to who placed the order only */
+  readonly nextAction?: {
+    /** For the provider's script in the customer's browser */
+    readonly clientSecret?: string;
+    /** The attempt ends then */
+    readonly expiresAt: string;
+    readonly type: 'client_secret' | 'redirect';
+    /** Where the customer is sent to */
+    readonly url?: string;
+  };
   /** What people call it, such as `K7M4-92QX-F`; of orders from before there were numbers the end of the id */
   readonly number: string;
   /** Where an order comes from that no customer placed here */
@@ -1027,6 +1039,7 @@ export type Order = {
   readonly paymentStatus:
     | 'NONE'
     | 'PENDING'
+    | 'REQUIRES_ACTION'
     | 'AUTHORIZED'
     | 'CAPTURED'
     | 'FAILED'
@@ -2104,6 +2117,16 @@ export type OrderDetails = {
   /** The language of the customer (BCP 47) */
   readonly locale?: string;
   readonly metadata?: Readonly<Record<string, unknown>>;
+  /** What the customer has to do before the payment goes on, where `paymentStatus` is REQUIRES_ACTION; shown to the customer and to who placed the order only */
+  readonly nextAction?: {
+    /** For the provider's script in the customer's browser */
+    readonly clientSecret?: string;
+    /** The attempt ends then */
+    readonly expiresAt: string;
+    readonly type: 'client_secret' | 'redirect';
+    /** Where the customer is sent to */
+    readonly url?: string;
+  };
   /** What people call it, such as `K7M4-92QX-F`; of orders from before there were numbers the end of the id */
   readonly number?: string;
   /** Where an order comes from that no customer placed here */
@@ -2127,6 +2150,7 @@ export type OrderDetails = {
   readonly paymentStatus?:
     | 'NONE'
     | 'PENDING'
+    | 'REQUIRES_ACTION'
     | 'AUTHORIZED'
     | 'CAPTURED'
     | 'FAILED'
@@ -3164,6 +3188,7 @@ export type OrderSummary = {
   readonly paymentStatus:
     | 'NONE'
     | 'PENDING'
+    | 'REQUIRES_ACTION'
     | 'AUTHORIZED'
     | 'CAPTURED'
     | 'FAILED'
@@ -3339,6 +3364,7 @@ export type Payment = {
   readonly status:
     | 'NONE'
     | 'PENDING'
+    | 'REQUIRES_ACTION'
     | 'AUTHORIZED'
     | 'CAPTURED'
     | 'FAILED'
@@ -3347,6 +3373,22 @@ export type Payment = {
     | 'REFUNDED';
   /** Decimal string in the scale of its currency */
   readonly voided: string;
+};
+
+export type PaymentRefresh = {
+  /** False: everything is known already */
+  readonly asked: boolean;
+  readonly orderId: string;
+  readonly status:
+    | 'NONE'
+    | 'PENDING'
+    | 'REQUIRES_ACTION'
+    | 'AUTHORIZED'
+    | 'CAPTURED'
+    | 'FAILED'
+    | 'VOIDED'
+    | 'PARTIALLY_REFUNDED'
+    | 'REFUNDED';
 };
 
 export type PlaceOrder = {
@@ -3630,6 +3672,7 @@ export type Scope =
   | 'stock:adjust'
   | 'locations:write'
   | 'payments:read'
+  | 'payments:refresh'
   | 'payments:record'
   | 'shipments:read'
   | 'shipments:move'

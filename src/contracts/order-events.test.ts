@@ -16,7 +16,7 @@ const NAMES = Object.keys(ORDER_EVENTS).sort();
 const SERVICES = [
   orderRules({} as Deadlines),
   inventoryRules,
-  paymentRules({ capture: 'on_dispatch', providers: new Set(), timeoutMs: 0, cancelSafetyMs: 0 }),
+  paymentRules({ capture: 'on_dispatch', providers: new Set(), timeoutMs: 0, cancelSafetyMs: 0, actionMs: 1_800_000 }),
   rulesWithSandbox(undefined),
   reviewRules({ deadlineMs: 0 }),
   notificationRules({ carried: new Set() }),

@@ -34,6 +34,12 @@ export interface Arrival {
   readonly items: readonly SkuQuantity[];
 }
 
+/** What a customer has to do before a payment goes on, as with 3-D Secure, and until when (RFC 3339). */
+export type NextAction = { readonly expiresAt: string } & (
+  | { readonly type: 'client_secret'; readonly clientSecret: string; readonly url?: undefined }
+  | { readonly type: 'redirect'; readonly url: string; readonly clientSecret?: undefined }
+);
+
 export interface Peers {
   /** Products by SKU or product id, in one call; unknown ones are missing from the answer. */
   lookupProducts(keys: {
@@ -54,6 +60,10 @@ export interface Peers {
   decideReviews(given: ManyOrders): Promise<{ readonly outcomes: readonly Given[] }>;
   /** Hands the waiting parcels of many orders to a carrier. */
   dispatchOrders(given: ManyOrders): Promise<{ readonly outcomes: readonly Given[] }>;
+  /** What the customers of these orders have to do to pay, by order; for them and for who placed the order, and for nobody else. */
+  nextActions(asked: {
+    readonly ids: readonly string[];
+  }): Promise<{ readonly actions: Readonly<Record<string, NextAction>> }>;
   /** Names of the configured payment providers, the default first. */
   paymentProviders(nothing: Readonly<Record<string, never>>): Promise<readonly string[]>;
 }
@@ -87,6 +97,13 @@ export const PEER_CALLS: Readonly<Record<keyof Peers, { readonly path: string; r
   },
   customersOfOrders: {
     path: '/internal/orders/customers',
+    argument: Type.Object(
+      { ids: Type.Array(Type.String({ format: 'uuid' }), { maxItems: KEYS_MAX }) },
+      { additionalProperties: false },
+    ),
+  },
+  nextActions: {
+    path: '/internal/payments/next-actions',
     argument: Type.Object(
       { ids: Type.Array(Type.String({ format: 'uuid' }), { maxItems: KEYS_MAX }) },
       { additionalProperties: false },

@@ -33,6 +33,7 @@ describe('a role', () => {
       'events:read',
       'returns:request',
       'products:read',
+      'payments:refresh',
       'shipments:read',
       'invoices:read',
       'personal-data:read',

@@ -65,6 +65,11 @@ export const PERMISSIONS = {
   'stock:adjust': row('Count stock and adjust it', 'client', ['warehouse']),
   'locations:write': row('Make and change locations', 'client'),
   'payments:read': row('Read payments', 'reader', ['support', 'finance', 'reviewer']),
+  'payments:refresh': row('Have the provider asked what became of a payment', 'client', [
+    'customer',
+    'support',
+    'finance',
+  ]),
   'payments:record': row('Record what a provider without an API was seen to do', 'operator', ['finance']),
   'shipments:read': row('Read shipments', 'reader', ['customer', 'support', 'warehouse', 'finance', 'reviewer']),
   'shipments:move': row('Dispatch and deliver shipments, and record what went wrong', 'operator', ['warehouse']),

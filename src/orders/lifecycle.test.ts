@@ -197,6 +197,12 @@ const BEFORE: readonly { in: readonly Status[]; command: CommandName; past: Past
     only: true,
   },
   {
+    in: ['PAYMENT_PENDING'],
+    command: 'recordPaymentPending',
+    past: past('OrderPaymentPending', { reason: 'r', deadlineAt: PASSED, paymentStatus: 'REQUIRES_ACTION' }),
+    only: true,
+  },
+  {
     in: ['READY_FOR_SHIPMENT'],
     command: 'recordDispatch',
     past: past('OrderCancellationRequested', { reason: 'r', by: 'b' }),

@@ -9,6 +9,7 @@ import type { GivesOrders } from './bulk/give.ts';
 import { bulkRoutes } from './bulk/routes.ts';
 import type { BulkRunner } from './bulk/runner.ts';
 import type { Intake } from './intake.ts';
+import type { NextActions } from './next-actions.ts';
 import type { OrderCache } from './order-cache.ts';
 import type { MayRepeat } from './references.ts';
 import { commandRoutes } from './routes/commands.ts';
@@ -33,6 +34,7 @@ export interface OrderRoutesOptions {
   readonly waiters: Waiters;
   readonly gives: GivesOrders;
   readonly bulk: BulkRunner;
+  readonly nextActions: NextActions;
   /** Where other processes serve orders too. */
   readonly cached?: { readonly orders: OrderCache; readonly cache: Cache };
   /** Base URL of the API as it is reached from outside. */
@@ -45,7 +47,7 @@ export interface OrderRoutesOptions {
 export function orderRoutes(app: FastifyInstance, options: OrderRoutesOptions): void {
   placeRoute(app, options);
   importRoute(app, options);
-  listRoute(app, options.database, options.peers);
+  listRoute(app, options);
   partsRoutes(app, options.database);
   readRoutes(app, options);
   commandRoutes(app, options);

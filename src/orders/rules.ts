@@ -16,7 +16,7 @@ const REACTIONS = {
   StockBackordered: ({ data }) => ({ type: 'recordBackorder', shortages: data.shortages }),
 
   PaymentSucceeded: ({ data }) => ({ type: 'recordPayment', amount: data.amount, captured: data.captured }),
-  PaymentPending: ({ data }) => ({ type: 'recordPaymentPending', reason: data.reason }),
+  PaymentPending: ({ data }) => ({ type: 'recordPaymentPending', reason: data.reason, status: data.status }),
   PaymentFailed: ({ data }) => ({ type: 'recordPaymentFailure', reason: data.reason }),
   PaymentCaptured: ({ data }) => ({ type: 'recordCapture', captured: data.captured, status: data.status }),
   PaymentVoided: ({ data }) => ({ type: 'recordVoid', status: data.status }),

@@ -45,6 +45,7 @@ import {
 } from './goods-schemas.ts';
 import { METADATA_MAX } from './rules/amend.ts';
 import { ACTIONS, STATUSES } from './rules/lifecycle.ts';
+import { NextActionView } from './payment-schemas.ts';
 import { RefundView } from './refund-schemas.ts';
 import { PARKED_ACTIONS, ParkedView } from './parked.ts';
 import { FULFILLMENT_STATUSES } from './rules/state.ts';
@@ -355,6 +356,7 @@ export const OrderView = Type.Object(
     ),
     returns: Type.Array(ReturnView),
     refunds: Type.Array(RefundView),
+    nextAction: Type.Optional(NextActionView),
     deadlineAt: Type.Optional(
       Type.String({ format: 'date-time', description: 'When the present waiting ends by itself' }),
     ),

@@ -16,6 +16,7 @@ import { HISTORY_CONSUMER, HistoryMirror, historyReplay } from './history.ts';
 import { Imports } from './imports.ts';
 import { measureOpenOrders, orderCounter, ordersMetrics } from './metrics.ts';
 import { Intake } from './intake.ts';
+import { NextActions } from './next-actions.ts';
 import type { Order } from './rules/state.ts';
 import type { OrderCommand } from './rules/commands.ts';
 import { OrderCache } from './order-cache.ts';
@@ -63,6 +64,7 @@ export const orders: ServiceDefinition = {
     'renamedProducts',
     'checkArrival',
     'paymentProviders',
+    'nextActions',
     'ordersOfDocument',
     'decideReviews',
     'dispatchOrders',
@@ -183,6 +185,7 @@ function createOrders({
         waiters,
         gives,
         bulk,
+        nextActions: new NextActions(database, peers, logger),
         publicUrl,
         ...(history && { readHistory: (id) => history.read(id) }),
         ...(shown && cache && { cached: { orders: shown, cache } }),

@@ -1,5 +1,6 @@
 import { amountMinor, formatAmount } from '#contracts/money.ts';
 import { type PaymentStatus, SOURCES } from '#contracts/order-events.ts';
+import type { Operation } from './rules/operation.ts';
 import { type AuditContext, counted, type CountedRow, rowsByOrder, type ServiceAudit } from '#platform/audit.ts';
 
 /** A payment as it is stored, with its amounts as the database writes them. */
@@ -14,13 +15,7 @@ export interface PaymentRow extends CountedRow {
   readonly voided: string;
   readonly refunded: string;
   readonly charge_reference: string | null;
-  readonly operations: readonly {
-    readonly id: string;
-    readonly kind: string;
-    readonly key: string;
-    readonly state: string;
-    readonly refundId?: string;
-  }[];
+  readonly operations: readonly Operation[];
 }
 
 const PAYMENT_COLUMNS = [

@@ -4,7 +4,7 @@ import { formatAmount } from '#contracts/money.ts';
 import { type Column, exportAnswer, exportParameters, pagesBy, exportOf } from '#platform/http/exports.ts';
 import { IdText, strict } from '#platform/http/schemas.ts';
 import { idsOf, Several } from '#platform/http/several.ts';
-import type { Payment } from './rules/model.ts';
+import { type Payment, shownStatus } from './rules/model.ts';
 import type { PaymentFilter } from './store.ts';
 
 const ExportQuery = Type.Object({ orderId: Type.Optional(Several(IdText)), ...exportParameters }, strict);
@@ -17,7 +17,7 @@ const amount = (name: 'amount' | 'authorized' | 'captured' | 'voided' | 'refunde
 const COLUMNS: readonly Column<Payment>[] = [
   { name: 'orderId', of: ({ orderId }) => orderId },
   { name: 'provider', of: ({ provider }) => provider },
-  { name: 'status', of: ({ status }) => status },
+  { name: 'status', of: shownStatus },
   { name: 'currency', of: ({ currency }) => currency },
   amount('amount'),
   amount('authorized'),

@@ -4,7 +4,7 @@ import { PaymentStatus } from '#contracts/order-events.ts';
 import { MANUAL } from '#contracts/payment-providers.ts';
 import { isoTime } from '#contracts/time.ts';
 import { Amount, Currency, Id, Time, type View } from '#platform/http/schemas.ts';
-import type { Payment } from './rules/model.ts';
+import { type Payment, shownStatus } from './rules/model.ts';
 import { received } from './rules/receipts.ts';
 
 /** What callers see of a payment. */
@@ -55,7 +55,7 @@ export function view(payment: Payment): View<typeof PaymentView> {
   return {
     orderId: payment.orderId,
     provider: payment.provider,
-    status: payment.status,
+    status: shownStatus(payment),
     currency: payment.currency,
     amount: text(payment.amount),
     authorized: text(payment.authorized),

@@ -1,9 +1,69 @@
 import { describe, expect, test } from 'vitest';
 import { payment, paid, type PaymentStory, START_MS } from '#tests/support/payment-story.ts';
+import { shownStatus } from './rules/model.ts';
 import { eventsToRead, paymentRules } from './rules.ts';
 
 const REFUND = '0192f0c1-0000-7000-8000-00000000000f';
 const OTHER_REFUND = '0192f0c1-0000-7000-8000-00000000000e';
+
+describe('a payment whose customer has to act', () => {
+  const ACTION = { clientSecret: 's' };
+  const asked = (): PaymentStory =>
+    payment().paymentRequested().reported({ type: 'pending', reference: 'ch_1', action: ACTION });
+
+  test('says so once, and nothing of what they act with', () => {
+    const s = asked().emits('PaymentPending');
+    expect(s.data[0]).toEqual({ reason: 'requires_action', provider: 'sandbox', status: 'REQUIRES_ACTION' });
+    expect(shownStatus(s.payment)).toBe('REQUIRES_ACTION');
+    s.due().calls('find charge 19.90').reported({ type: 'pending', reference: 'ch_1', action: ACTION }).emits();
+    s.due().reported({ type: 'pending', reference: 'ch_1' }).emits('PaymentPending');
+    expect(s.data[0]).toEqual({ reason: 'provider_pending', provider: 'sandbox' });
+    expect(shownStatus(s.payment)).toBe('PENDING');
+    s.due().approved().emits('PaymentSucceeded');
+    expect(s.operation.action).toBeUndefined();
+  });
+  test('says so too where the reply that asked for it was lost', () => {
+    const s = payment().paymentRequested().timedOut().emits('PaymentPending');
+    expect(s.data[0]).toEqual({ reason: 'timeout', provider: 'sandbox' });
+    s.due().reported({ type: 'pending', reference: 'ch_1', action: ACTION }).emits('PaymentPending');
+    expect(s.data[0]).toMatchObject({ status: 'REQUIRES_ACTION' });
+  });
+  test('waits for them so long, is then given up at the provider, and fails', () => {
+    const s = asked();
+    const until = s.nowMs + 1_800_000;
+    for (let polls = 0; s.nowMs < until; polls++) {
+      expect(polls).toBeLessThan(100);
+      s.due();
+      expect(s.effects[0]!.unwanted).toBe(s.nowMs >= until);
+      if (s.nowMs < until) s.reported({ type: 'pending', reference: 'ch_1', action: ACTION }).emits();
+    }
+    expect(s.nowMs).toBe(until);
+    s.declined('canceled').emits('PaymentFailed');
+    expect(s.data[0]).toEqual({ reason: 'action_expired', provider: 'sandbox' });
+  });
+  test('ends so too where the provider knows nothing any more of what nobody acted on', () => {
+    const s = asked();
+    s.later(1_800_000).calls('find charge 19.90');
+    s.notFound().emits('PaymentFailed').calls();
+    expect(s.data[0]).toEqual({ reason: 'action_expired', provider: 'sandbox' });
+  });
+  test('who paid in the last moment has paid', () => {
+    const s = asked();
+    s.later(1_800_000).approved().emits('PaymentSucceeded');
+  });
+  test('is asked for when they come back, once at a time', () => {
+    const s = asked();
+    s.when({ type: 'refresh' }).calls('find charge 19.90');
+    s.when({ type: 'refresh' }).calls();
+    s.approved().emits('PaymentSucceeded');
+    s.when({ type: 'refresh' }).calls();
+  });
+  test('is given up at once where the order is cancelled', () => {
+    const s = asked().orderCancelled().calls('find charge 19.90');
+    expect(s.effects[0]!.unwanted).toBe(true);
+    s.declined('canceled').emits('PaymentFailed');
+  });
+});
 
 describe('a payment', () => {
   test('is asked for with a saved operation, and reported when approved', () => {
@@ -288,7 +348,13 @@ describe('capture on dispatch', () => {
   });
 
   test('reads shipments only where something may wait for them', () => {
-    const rules = paymentRules({ capture: 'automatic', providers: new Set(), timeoutMs: 1, cancelSafetyMs: 1 });
+    const rules = paymentRules({
+      capture: 'automatic',
+      providers: new Set(),
+      timeoutMs: 1,
+      cancelSafetyMs: 1,
+      actionMs: 1_800_000,
+    });
     const dispatches = ['OrderPartiallyShipped', 'OrderShipped', 'OrderShippingClosed'];
     expect(rules.consumes.filter((type) => !eventsToRead(rules, 'automatic', false).includes(type))).toEqual(
       dispatches,

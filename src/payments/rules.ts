@@ -1,7 +1,7 @@
 import { type Refusal, refuse } from '#contracts/errors.ts';
 import { amountMinor } from '#contracts/money.ts';
 import { type EventData, EXTERNAL, type OrderEvent } from '#contracts/order-events.ts';
-import { MANUAL, ON_DELIVERY } from '#contracts/payment-providers.ts';
+import { isByHand, MANUAL, ON_DELIVERY } from '#contracts/payment-providers.ts';
 import { type Ignored, type Outcome, type Rules, ignore } from '#platform/processor/aggregate.ts';
 import { Decision, type DecisionContext } from './rules/decision.ts';
 import {
@@ -14,7 +14,15 @@ import {
   UNKNOWN_PROVIDER,
 } from './rules/model.ts';
 import { receiptProblem, receive } from './rules/receipts.ts';
-import { holdsMoney, isOpen, newOperation, type Operation, type OperationKind, succeeded } from './rules/operation.ts';
+import {
+  awaitsCustomer,
+  holdsMoney,
+  isOpen,
+  newOperation,
+  type Operation,
+  type OperationKind,
+  succeeded,
+} from './rules/operation.ts';
 
 /**
  * What happens to the money of an order. Decides which operations a provider is asked for, what their
@@ -100,7 +108,10 @@ function cancelled(
 ): Outcome<Payment, PaymentEffect> {
   const decision = new Decision({ ...payment, cancelRequested: true }, context, options);
   for (const operation of payment.operations) {
-    if (isOpen(operation) && holdsMoney(operation) && operation.calls === 0) decision.abandon(operation);
+    if (!isOpen(operation) || !holdsMoney(operation)) continue;
+    if (operation.calls === 0) decision.abandon(operation);
+    // So that the customer cannot pay any more what nobody wants.
+    else if (awaitsCustomer(operation)) decision.refresh(operation);
   }
   decision.undo(event);
   return decision.outcome;
@@ -221,6 +232,11 @@ export function paymentRules(options: PaymentRulesOptions): PaymentRules {
         // By the table something is due. Where nothing is, this may be an old copy of the row that another process
         // went beyond: saving it fails on the revision then, and the command is decided on the present row.
         if (decision.payment === payment) decision.payment = { ...payment };
+        return decision.outcome;
+      }
+      if (command.type === 'refresh') {
+        if (!isByHand(payment.provider))
+          for (const operation of payment.operations) if (isOpen(operation)) decision.refresh(operation);
         return decision.outcome;
       }
       if (command.type === 'receive') {

@@ -18,14 +18,22 @@ import { byHandRoute } from './by-hand.ts';
 import { ProviderCalls } from './providers/calls.ts';
 import { providerChecks } from './providers/checks.ts';
 import { createProviders } from './providers/providers.ts';
+import { nextActionsOf, refreshRoute } from './next-action.ts';
 import { recordRoute } from './record.ts';
 import { paymentRoutes } from './routes.ts';
 import { nextAttemptOf, type Payment, type PaymentCommand, type PaymentEffect } from './rules/model.ts';
-import type { ProviderResult, Operation } from './rules/operation.ts';
+import { isOpen, type Operation, type ProviderResult } from './rules/operation.ts';
 import { eventsToRead, paymentRules } from './rules.ts';
 import { WEBHOOK_MAX_BYTES } from '#platform/http/standard-webhooks.ts';
 import { webhookHeadProblem } from './providers/webhook-head.ts';
-import { duePayments, hasAuthorizations, listPayments, paymentStore, waitingForOtherProviders } from './store.ts';
+import {
+  duePayments,
+  hasAuthorizations,
+  listPayments,
+  paymentStore,
+  readPayments,
+  waitingForOtherProviders,
+} from './store.ts';
 
 const RECONCILE_EVERY_MS = 1_000;
 const DUE_PER_BATCH = 500;
@@ -39,9 +47,9 @@ const NO_REBUILD =
   'what a provider was asked under which key, what it answered, and what is in doubt was never an event; only the provider could report it once more';
 
 function partsOf(config: PaymentsConfig): ProcessorParts<Payment, PaymentCommand, PaymentEffect, never> {
-  const { capture, timeoutMs, cancelSafetyMs } = config;
+  const { capture, timeoutMs, cancelSafetyMs, actionMs } = config;
   const providers = new Set(config.providers);
-  const rules = paymentRules({ capture, providers, timeoutMs, cancelSafetyMs });
+  const rules = paymentRules({ capture, providers, timeoutMs, cancelSafetyMs, actionMs });
   return { name: 'payments', rules, store: paymentStore };
 }
 
@@ -66,7 +74,7 @@ export const payments: ServiceDefinition = {
     },
   ],
   emits: SOURCES.payments,
-  offers: ['paymentProviders'],
+  offers: ['paymentProviders', 'nextActions'],
   migrations: join(import.meta.dirname, 'migrations'),
   settings,
   standIns(env) {
@@ -142,6 +150,13 @@ export const payments: ServiceDefinition = {
         operation ? causeOf(operation) : { causationid: orderId, correlationid: orderId },
       );
     }
+    /** Asks the provider now for whatever is open. */
+    async function refresh(orderId: string): Promise<Done<Payment> | Refusal> {
+      const { state } = await processor.read(orderId);
+      const operation = state?.operations.find(isOpen);
+      const cause = operation ? causeOf(operation) : { causationid: orderId, correlationid: orderId };
+      return submit(orderId, { type: 'refresh' }, cause);
+    }
     async function recordNotice(
       orderId: string,
       key: string,
@@ -162,7 +177,10 @@ export const payments: ServiceDefinition = {
     return {
       consumer: processor,
       checks: providerChecks(providers),
-      peer: { paymentProviders: async () => config.providers },
+      peer: {
+        paymentProviders: async () => config.providers,
+        nextActions: async ({ ids }) => ({ actions: nextActionsOf(await readPayments(database, ids)) }),
+      },
       routes(app) {
         paymentRoutes(app, {
           providers,
@@ -170,6 +188,7 @@ export const payments: ServiceDefinition = {
           listPayments: (filter) => listPayments(database, filter),
           recordNotice: ({ orderId, key, result }) => recordNotice(orderId, key, result),
         });
+        refreshRoute(app, { database, refresh: (orderId) => refresh(orderId) });
         byHandRoute(app, { database, processor });
         recordRoute(app, { database, processor, nowMs: () => clock.nowMs(), newId: uuidv7 });
       },

@@ -56,6 +56,14 @@ export const settings = {
     meaning:
       'How long after the last attempt a charge unknown to the provider counts as possible, when its order is cancelled',
   },
+  actionMs: {
+    type: 'integer',
+    min: 1,
+    env: 'PAYMENTS_ACTION_DEADLINE_MS',
+    default: 30 * 60_000,
+    meaning:
+      'How long a payment waits for its customer to act, as for 3-D Secure, before the attempt is given up; its goods are kept meanwhile',
+  },
   sandboxUrl: {
     type: 'string',
     env: 'SANDBOX_PROVIDER_URL',
@@ -140,6 +148,7 @@ export interface PaymentsConfig {
   readonly timeoutMs: number;
   readonly breakerOpenMs: number;
   readonly cancelSafetyMs: number;
+  readonly actionMs: number;
   /** Names of the providers in use, the default first; with those that people act for. */
   readonly providers: readonly string[];
   readonly sandbox: { readonly url: string; readonly webhookSecret: string | undefined };

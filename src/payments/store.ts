@@ -190,6 +190,12 @@ export async function readPayment(database: Database, orderId: string): Promise<
   return row && toRow(row).state;
 }
 
+/** The payments of these orders, where they have one. */
+export async function readPayments(database: Database, orderIds: readonly string[]): Promise<readonly Payment[]> {
+  const rows = await database.query<PaymentRow>(`${SELECT} where order_id = any($1::uuid[])`, [orderIds]);
+  return rows.map((row) => toRow(row).state!);
+}
+
 export interface PaymentFilter {
   readonly orderIds: readonly string[] | undefined;
   /** Continue behind the payment of this order. */

@@ -82,7 +82,11 @@ test('fails what is declined, and charges once although the reply is lost', asyn
 test('waits for what the bank asks of the customer, and believes no webhook but Stripe itself', async () => {
   const orderId = await payByStripe('pm_card_threeDSecureRequired');
   await untilEmitted(orderId, 'PaymentPending');
-  expect((await events(orderId))[0]!.data).toEqual({ reason: 'requires_action', provider: 'stripe' });
+  expect((await events(orderId))[0]!.data).toEqual({
+    reason: 'requires_action',
+    provider: 'stripe',
+    status: 'REQUIRES_ACTION',
+  });
   const intent = await intentOf(orderId);
   // Nobody but the customer is shown what the payment is confirmed with.
   expect((await app.inject(`/payments?orderId=${orderId}`)).body).not.toContain(intent.client_secret);

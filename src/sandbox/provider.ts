@@ -3,6 +3,8 @@ import { Batcher } from '#platform/processor/batcher.ts';
 import { type Database, ConflictError } from '#platform/database/database.ts';
 import { isUniqueViolation } from '#platform/database/failures.ts';
 import {
+  acted,
+  type ActionOutcome,
   approved,
   type ChangeRequest,
   changed,
@@ -36,6 +38,10 @@ export interface Provider {
   change(request: ChangeRequest): Promise<ChangeAnswer>;
   /** What became of a key. */
   find(key: string): Promise<{ readonly charge: Charge; readonly change?: StoredChange } | undefined>;
+  /** A charge, if there is one. */
+  read(chargeId: string): Promise<Charge | undefined>;
+  /** The customer of a charge acts, or the shop gives it up; the charge as it is then, if there is one. */
+  act(chargeId: string, outcome: ActionOutcome): Promise<Charge | undefined>;
   books(after: string, limit: number): Promise<Charge[]>;
   /** Decides pending charges whose time has come, and returns those whose webhook is to be sent. */
   wake(limit: number): Promise<Charge[]>;
@@ -176,6 +182,14 @@ export function createProvider(database: Database, nowMs: () => number, pendingM
     charge: (request) => queued(charge, request),
     change: (request) => queued(change, request),
     find: (key) => queued(find, key),
+    read: async (chargeId) => (await chargesByIds(database, [chargeId]))[0],
+    act: (chargeId, outcome) =>
+      deciding(async () => {
+        const [present] = await chargesByIds(database, [chargeId]);
+        const after = present && acted(present, outcome, nowMs());
+        if (after !== present) await saveChanges(database, [after!], []);
+        return after;
+      }),
     books: (after, limit) => chargesAfter(database, after, limit),
     async wake(limit) {
       return deciding(async () => {

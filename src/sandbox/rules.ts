@@ -50,6 +50,8 @@ interface Script {
   readonly status: Charge['status'];
   readonly reason?: string;
   readonly reply?: 'late' | 'lost';
+  /** What the customer has to act on first, as with 3-D Secure. */
+  readonly action?: 'client_secret' | 'redirect';
   /** Answers 503 this often per key before anything happens. */
   readonly failures?: number;
 }
@@ -61,6 +63,8 @@ const SCRIPTS: Readonly<Record<string, Script>> = {
   tok_lost_reply: { status: 'approved', reply: 'lost' },
   tok_flaky: { status: 'approved', failures: 2 },
   tok_pending: { status: 'pending' },
+  tok_3ds: { status: 'pending', action: 'client_secret' },
+  tok_3ds_redirect: { status: 'pending', action: 'redirect' },
 };
 const INVALID_TOKEN: Script = { status: 'declined', reason: 'invalid_token' };
 
@@ -70,7 +74,7 @@ export function scriptOf(token: string): Script {
 
 /** The charge as the token's script makes it. */
 export function newCharge(request: ChargeRequest, id: string, nowMs: number, pendingMs: number): Charge {
-  const { status, reason } = scriptOf(request.token);
+  const { status, reason, action } = scriptOf(request.token);
   const zero = formatAmount(0n, request.currency);
   const undecided: Charge = {
     ...request,
@@ -83,7 +87,7 @@ export function newCharge(request: ChargeRequest, id: string, nowMs: number, pen
     captured: zero,
     voided: zero,
     refunded: zero,
-    wakeAt: status === 'pending' ? nowMs + pendingMs : null,
+    wakeAt: status === 'pending' && !action ? nowMs + pendingMs : null,
     webhookAttempts: 0,
   };
   return status === 'approved' ? approved(undecided) : undecided;
@@ -97,6 +101,24 @@ export function approved(charge: Charge): Charge {
     authorized: charge.amount,
     captured: charge.capture ? charge.amount : charge.captured,
   };
+}
+
+/** What is awaited of the customer of a charge; undefined where nothing is. */
+export function awaitedAction({ status, token }: Charge): 'client_secret' | 'redirect' | undefined {
+  return status === 'pending' ? scriptOf(token).action : undefined;
+}
+
+/** How the customer's part ends: they prove who they are, or fail to, or the shop gives the charge up. */
+export type ActionOutcome = 'succeeded' | 'failed' | 'canceled';
+
+/** A charge after that, as far as it waits for it. Its webhook is due, unless the shop itself gave it up. */
+export function acted(charge: Charge, outcome: ActionOutcome, nowMs: number): Charge {
+  if (!awaitedAction(charge)) return charge;
+  const decided: Charge =
+    outcome === 'succeeded'
+      ? approved(charge)
+      : { ...charge, status: 'declined', reason: outcome === 'failed' ? 'authentication_failed' : 'canceled' };
+  return { ...decided, version: charge.version + 1, wakeAt: outcome === 'canceled' ? null : nowMs };
 }
 
 export function sameCharge(a: ChargeRequest, b: ChargeRequest): boolean {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isUuid } from '#contracts/ids.ts';
@@ -5,6 +6,7 @@ import { parseAmount } from '#contracts/money.ts';
 import { listenError, urlOf } from '#platform/runtime/listen.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
 import type { Provider } from './provider.ts';
+import { actionOf, challengePage, clientSecretOf, isSecretOf } from './challenge.ts';
 import { type ChangeKind, type Charge, scriptOf, type StoredChange } from './rules.ts';
 
 /** The HTTP API of the sandbox provider: plain node:http, because at full load every order calls it. */
@@ -16,14 +18,18 @@ export interface SandboxServerOptions {
   readonly slowMs: number;
   readonly outage: boolean;
   readonly logger: Logger;
-  /** A charge was left pending. */
-  readonly onPending: (charge: Charge) => void;
+  /** What the secrets of customers are made with; empty: one of this process. */
+  readonly secret: string;
+  /** A charge has a time at which it goes on. */
+  readonly onDue: (charge: Charge) => void;
 }
 
 const BODY_BYTES_MAX = 64 * 1024;
 const BOOKS_LIMIT_MAX = 1_000;
 const FLAKY_KEYS_MAX = 10_000;
 const LOWEST_ID = '00000000-0000-0000-0000-000000000000';
+const ACTION_PATH = /^\/v1\/charges\/([^/]+)\/(confirm|cancel)$/;
+const CHALLENGE_PATH = /^\/challenges\/([^/]+)$/;
 const CHANGE_PATH = /^\/v1\/charges\/([^/]+)\/(capture|void|refund)$/;
 
 type Body = Readonly<Record<string, unknown>>;
@@ -109,12 +115,14 @@ export class SandboxServer {
   readonly #server: Server;
   /** How often a flaky key was refused. Forgotten at a restart, as a real provider's bad moment would be. */
   readonly #failures = new Map<string, number>();
+  readonly #secret: string;
   readonly #closing = new AbortController();
   #down: boolean;
 
   constructor(options: SandboxServerOptions) {
     this.#options = options;
     this.#down = options.outage;
+    this.#secret = options.secret || randomBytes(32).toString('hex');
     this.#server = createServer(
       { keepAliveTimeout: 65_000, requestTimeout: 30_000 },
       (request, response) => void this.#answer(request, response),
@@ -188,9 +196,13 @@ export class SandboxServer {
     if (path === '/v1/charges' && request.method === 'GET') {
       const found = await provider.find(new URLSearchParams(url.slice(mark + 1)).get('key') ?? '');
       return found
-        ? send(response, 200, documentOf(found.charge, found.change))
+        ? send(response, 200, this.#shown(request, found.charge, found.change))
         : send(response, 404, { code: 'key_not_found' });
     }
+    const [, acting, action] = (request.method === 'POST' && ACTION_PATH.exec(path)) || [];
+    if (acting !== undefined) return this.#act(request, response, acting, action as 'confirm' | 'cancel');
+    const [, challenged] = CHALLENGE_PATH.exec(path) ?? [];
+    if (challenged !== undefined) return this.#challenge(request, response, challenged);
     const [, chargeId, kind] = (request.method === 'POST' && CHANGE_PATH.exec(path)) || [];
     if (chargeId === undefined) throw new Refused(404, 'not_found');
     return this.#change(request, response, chargeId, kind as ChangeKind);
@@ -215,14 +227,53 @@ export class SandboxServer {
     });
     if ('conflict' in answer) throw new Refused(422, 'idempotency_key_reused');
     const { charge, created } = answer;
-    if (created && charge.status === 'pending') this.#options.onPending(charge);
+    if (created && charge.wakeAt !== null) this.#options.onDue(charge);
     if (created && script.reply === 'lost') return void request.socket.destroy();
     // Ends early with the server; the caller is long gone.
     if (created && script.reply === 'late')
       await sleep(this.#options.slowMs, undefined, { signal: this.#closing.signal, ref: false }).catch(() => {});
     if (response.destroyed) return;
     if (charge.status === 'declined') return send(response, 402, { code: charge.reason, ...documentOf(charge) });
-    send(response, charge.status === 'pending' ? 202 : created ? 201 : 200, documentOf(charge));
+    send(response, charge.status === 'pending' ? 202 : created ? 201 : 200, this.#shown(request, charge));
+  }
+
+  /** A charge as the shop is shown it: with what its customer has to do. */
+  #shown(request: IncomingMessage, charge: Charge, change?: StoredChange): Record<string, unknown> {
+    const action = change ? undefined : actionOf(charge, this.#secret, `http://${request.headers.host ?? ''}`);
+    return { ...documentOf(charge, change), ...(action && { action }) };
+  }
+
+  /** The shop gives a charge up that waits for its customer, or confirms it with the secret, as a script in the browser does. */
+  async #act(
+    request: IncomingMessage,
+    response: ServerResponse,
+    chargeId: string,
+    action: 'confirm' | 'cancel',
+  ): Promise<void> {
+    const body = await readBody(request);
+    if (!isUuid(chargeId)) throw new Refused(404, 'charge_not_found');
+    if (action === 'confirm' && !isSecretOf(chargeId, this.#secret, body['clientSecret']))
+      throw new Refused(403, 'wrong_secret');
+    const outcome = action === 'cancel' ? 'canceled' : body['outcome'] === 'failed' ? 'failed' : 'succeeded';
+    const charge = await this.#options.provider.act(chargeId, outcome);
+    if (!charge) throw new Refused(404, 'charge_not_found');
+    if (charge.wakeAt !== null) this.#options.onDue(charge);
+    send(response, 200, documentOf(charge));
+  }
+
+  /** The page of the bank: asked for with the secret, and acted on by its buttons. */
+  async #challenge(request: IncomingMessage, response: ServerResponse, chargeId: string): Promise<void> {
+    const query = new URL(request.url ?? '/', 'http://sandbox').searchParams;
+    const { provider } = this.#options;
+    if (!isUuid(chargeId) || !isSecretOf(chargeId, this.#secret, query.get('secret')))
+      throw new Refused(404, 'not_found');
+    const outcome = query.get('outcome');
+    const acts = request.method === 'POST' && (outcome === 'succeeded' || outcome === 'failed');
+    const charge = await (acts ? provider.act(chargeId, outcome) : provider.read(chargeId));
+    if (!charge) throw new Refused(404, 'not_found');
+    if (charge.wakeAt !== null) this.#options.onDue(charge);
+    const page = challengePage(charge, clientSecretOf(chargeId, this.#secret));
+    response.writeHead(200, { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' }).end(page);
   }
 
   #fails(key: string, times: number): boolean {

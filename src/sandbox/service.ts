@@ -27,14 +27,19 @@ export const sandbox: ServiceDefinition = {
       port: config.port,
       slowMs: config.slowMs,
       outage: config.outage,
+      secret: config.webhookSecret,
       logger,
       // A run in progress is followed by the regular one within a second.
-      onPending: ({ wakeAt }) => wakeAt !== null && !webhooks?.running && webhooks?.dueAt(wakeAt),
+      onDue: ({ wakeAt }) => wakeAt !== null && !webhooks?.running && webhooks?.dueAt(wakeAt),
     });
 
     async function notify(charge: Charge): Promise<void> {
       const now = clock.nowMs();
-      const payload = { type: 'charge.approved', timestamp: new Date(now).toISOString(), data: documentOf(charge) };
+      const payload = {
+        type: `charge.${charge.status}`,
+        timestamp: new Date(now).toISOString(),
+        data: documentOf(charge),
+      };
       const delivered =
         config.webhookSecret !== '' &&
         (await sendWebhook(config.webhookUrl(), config.webhookSecret, `msg_${charge.id}`, now, payload));

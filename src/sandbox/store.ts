@@ -29,6 +29,7 @@ const CHANGING: Columns = {
   id: 'uuid',
   version: 'integer',
   status: 'text',
+  reason: 'text',
   authorized: 'numeric',
   captured: 'numeric',
   voided: 'numeric',

@@ -57,6 +57,7 @@ export async function describeApi(
           dispatchOrders: async () => ({ outcomes: [] }),
           customersOfOrders: async () => ({ customers: {} }),
           paymentProviders: async () => [],
+          nextActions: async () => ({ actions: {} }),
           ordersOfDocument: async () => [],
         },
         soleWriter: true,

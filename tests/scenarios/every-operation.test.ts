@@ -203,6 +203,7 @@ describe('every operation', () => {
     const { operations } = (await api.payment(completed.id))!;
     const path = `/payments/${completed.id}/operations/${operations[0]!.id}/record`;
     expect(refused(await api.call('POST', path, { body: { outcome: 'done' } }))).toEqual([409, 'ACTION_NOT_ALLOWED']);
+    expect(await api.client.refreshPayment({ orderId: completed.id })).toMatchObject({ asked: false });
   });
 
   test('of money that people receive answers', async () => {

@@ -18,6 +18,7 @@ export class PaymentStory extends RulesStory<Payment, PaymentCommand, PaymentEff
         providers: new Set(['sandbox']),
         timeoutMs: 2_000,
         cancelSafetyMs: 30_000,
+        actionMs: 1_800_000,
         ...options,
       }),
       { nowMs: START_MS },

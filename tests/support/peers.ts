@@ -10,4 +10,5 @@ export const NO_PEERS: Peers = {
   ordersOfDocument: async () => [],
   customersOfOrders: async () => ({ customers: {} }),
   paymentProviders: async () => ['sandbox'],
+  nextActions: async () => ({ actions: {} }),
 };

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { uuidv7 } from 'uuidv7';
 import { describe, expect, test } from 'vitest';
+import type { CustomerAction } from '#payments/rules/operation.ts';
 import { type PaymentProvider, type ProviderCall, ProviderUnreachable } from '#payments/providers/port.ts';
 
 /** What every adapter of a payment provider keeps to, whatever is behind it. */
@@ -17,8 +18,8 @@ export interface Books {
 export interface ProviderWorld {
   readonly provider: PaymentProvider;
   books(orderId: string): Promise<Books>;
-  /** Tokens by what becomes of a charge: `lost`: taken, but the reply is lost; `late`: its reply comes after the adapter's patience. */
-  readonly tokens: Readonly<Record<'approved' | 'declined' | 'lost' | 'late', string>>;
+  /** Tokens by what becomes of a charge: `action`: the customer has to act first; `lost`: taken, but the reply is lost; `late`: its reply comes after the adapter's patience. */
+  readonly tokens: Readonly<Record<'approved' | 'declined' | 'action' | 'lost' | 'late', string>>;
   readonly declineReason: string;
   /** Takes the provider down, or brings it back. */
   outage(down: boolean): Promise<void>;
@@ -83,6 +84,20 @@ export function providerContract(world: () => ProviderWorld): void {
       expect(await provider.find({ ...call, kind: 'charge' })).toMatchObject({ type: 'approved' });
       expect(await provider.charge(call)).toMatchObject({ type: 'approved' });
       expect((await books(call.orderId)).captured).toBe(1990);
+    });
+    test('that waits for its customer says how they act, and is given up where nobody wants it', async () => {
+      const { provider, tokens, books } = world();
+      const call = callOf({ token: tokens.action });
+      const made = await provider.charge(call);
+      expect(made).toMatchObject({ type: 'pending', action: expect.anything() });
+      const { reference, action } = made as { reference: string; action: CustomerAction };
+      expect(action.clientSecret ?? action.redirectUrl).toBeTruthy();
+      expect(await provider.find({ ...call, kind: 'charge', reference })).toEqual(made);
+      const unwanted = { ...call, kind: 'charge', reference, unwanted: true } as const;
+      // Declined, or as if it had never been: nothing that could be paid is left.
+      for (let time = 0; time < 2; time++)
+        expect(['declined', 'not_found']).toContain((await provider.find(unwanted)).type);
+      expect((await books(call.orderId)).captured).toBe(0);
     });
     test('that was never asked for is not found', async () => {
       expect(await world().provider.find({ ...callOf(), kind: 'charge' })).toEqual({ type: 'not_found' });

@@ -31,6 +31,7 @@ import type {
   OrderSummary,
   ParkedOrder,
   Payment,
+  PaymentRefresh,
   PlaceOrder,
   Product,
   PutLocation,
@@ -270,6 +271,7 @@ export interface ExportOrderLinesParameters {
   readonly paymentStatus?:
     | 'NONE'
     | 'PENDING'
+    | 'REQUIRES_ACTION'
     | 'AUTHORIZED'
     | 'CAPTURED'
     | 'FAILED'
@@ -279,6 +281,7 @@ export interface ExportOrderLinesParameters {
     | readonly (
         | 'NONE'
         | 'PENDING'
+        | 'REQUIRES_ACTION'
         | 'AUTHORIZED'
         | 'CAPTURED'
         | 'FAILED'
@@ -330,6 +333,7 @@ export interface ExportOrdersParameters {
   readonly paymentStatus?:
     | 'NONE'
     | 'PENDING'
+    | 'REQUIRES_ACTION'
     | 'AUTHORIZED'
     | 'CAPTURED'
     | 'FAILED'
@@ -339,6 +343,7 @@ export interface ExportOrdersParameters {
     | readonly (
         | 'NONE'
         | 'PENDING'
+        | 'REQUIRES_ACTION'
         | 'AUTHORIZED'
         | 'CAPTURED'
         | 'FAILED'
@@ -396,6 +401,7 @@ export interface ExportRefundsParameters {
   readonly paymentStatus?:
     | 'NONE'
     | 'PENDING'
+    | 'REQUIRES_ACTION'
     | 'AUTHORIZED'
     | 'CAPTURED'
     | 'FAILED'
@@ -405,6 +411,7 @@ export interface ExportRefundsParameters {
     | readonly (
         | 'NONE'
         | 'PENDING'
+        | 'REQUIRES_ACTION'
         | 'AUTHORIZED'
         | 'CAPTURED'
         | 'FAILED'
@@ -490,6 +497,7 @@ export interface ListOrdersParameters {
   readonly paymentStatus?:
     | 'NONE'
     | 'PENDING'
+    | 'REQUIRES_ACTION'
     | 'AUTHORIZED'
     | 'CAPTURED'
     | 'FAILED'
@@ -499,6 +507,7 @@ export interface ListOrdersParameters {
     | readonly (
         | 'NONE'
         | 'PENDING'
+        | 'REQUIRES_ACTION'
         | 'AUTHORIZED'
         | 'CAPTURED'
         | 'FAILED'
@@ -552,6 +561,7 @@ export interface ListOrderDetailsParameters {
   readonly paymentStatus?:
     | 'NONE'
     | 'PENDING'
+    | 'REQUIRES_ACTION'
     | 'AUTHORIZED'
     | 'CAPTURED'
     | 'FAILED'
@@ -561,6 +571,7 @@ export interface ListOrderDetailsParameters {
     | readonly (
         | 'NONE'
         | 'PENDING'
+        | 'REQUIRES_ACTION'
         | 'AUTHORIZED'
         | 'CAPTURED'
         | 'FAILED'
@@ -653,6 +664,7 @@ export interface ListOrderDetailsParameters {
     | 'shipments'
     | 'returns'
     | 'refunds'
+    | 'nextAction'
     | 'deadlineAt'
     | 'traceId'
     | 'allowedActions'
@@ -703,6 +715,7 @@ export interface ListOrderDetailsParameters {
         | 'shipments'
         | 'returns'
         | 'refunds'
+        | 'nextAction'
         | 'deadlineAt'
         | 'traceId'
         | 'allowedActions'
@@ -811,6 +824,10 @@ export interface RecordPaymentOperationParameters {
 }
 
 export interface RecordPaymentParameters {
+  readonly orderId: string;
+}
+
+export interface RefreshPaymentParameters {
   readonly orderId: string;
 }
 
@@ -1538,6 +1555,11 @@ export class OlmsClient extends ClientCore {
     options?: ChangeOptions,
   ): Promise<Payment> {
     return this.read({ method: 'POST', path: '/payments/{orderId}/record', parameters, body, keyed: true }, options);
+  }
+
+  /** Have the provider asked now what became of a payment, as when its customer comes back from 3-D Secure; repeating it does no harm */
+  refreshPayment(parameters: RefreshPaymentParameters, options?: CallOptions): Promise<PaymentRefresh> {
+    return this.read({ method: 'POST', path: '/payments/{orderId}/refresh', parameters }, options);
   }
 
   /** List products by SKU */

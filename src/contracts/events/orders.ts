@@ -121,8 +121,13 @@ export const ORDERS_EVENTS = {
   }),
   OrderPaymentPending: defineEvent({
     source,
-    meaning: 'The outcome of the payment is not known yet; it is being found out.',
-    data: Type.Object({ reason: Reason, deadlineAt: Time }),
+    meaning:
+      'The outcome of the payment is not known yet; it is being found out. `paymentStatus` says where the customer has to act first.',
+    data: Type.Object({
+      reason: Reason,
+      deadlineAt: Time,
+      paymentStatus: Type.Optional(PaymentStatus),
+    }),
     example: { reason: 'timeout', deadlineAt: exampleTime },
   }),
   OrderPaid: defineEvent({

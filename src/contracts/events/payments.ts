@@ -29,8 +29,9 @@ export const PAYMENTS_EVENTS = {
   }),
   PaymentPending: defineEvent({
     source,
-    meaning: 'The outcome of the payment is not known yet; reconciliation finds it out.',
-    data: Type.Object({ reason: Reason, provider: Type.String() }),
+    meaning:
+      'The outcome of the payment is not known yet; reconciliation finds it out. `status` says where the customer has to act first, as by 3-D Secure; again without it once they have.',
+    data: Type.Object({ reason: Reason, provider: Type.String(), status: Type.Optional(StatusAfter) }),
     example: { reason: 'timeout', provider: 'sandbox' },
   }),
   PaymentCaptured: defineEvent({

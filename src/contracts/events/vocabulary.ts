@@ -180,6 +180,7 @@ export type LineValue = Static<typeof LineValue>;
 export const PaymentStatus = Type.Union([
   Type.Literal('NONE'),
   Type.Literal('PENDING'),
+  Type.Literal('REQUIRES_ACTION'),
   Type.Literal('AUTHORIZED'),
   Type.Literal('CAPTURED'),
   Type.Literal('FAILED'),

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isUuid } from '#contracts/ids.ts';
+import type { NextAction } from '#contracts/peers.ts';
 import type { Database } from '#platform/database/database.ts';
 import { Problem } from '#platform/http/problems.ts';
 import type { Row } from '#platform/processor/aggregate.ts';
@@ -48,7 +49,13 @@ export function etag(row: { readonly sequence: number }): string {
   return `"${row.sequence}"`;
 }
 
-/** Answers with the order and its ETag. */
-export function sendOrder(reply: FastifyReply, row: Row<Order>, updatedAt: string): FastifyReply {
-  return reply.header('etag', etag(row)).send(orderView(row, updatedAt));
+/** Answers with the order and its ETag, and with what the caller has to do to pay, where that is said. */
+export function sendOrder(
+  reply: FastifyReply,
+  row: Row<Order>,
+  updatedAt: string,
+  nextAction?: NextAction,
+): FastifyReply {
+  const view = orderView(row, updatedAt);
+  return reply.header('etag', etag(row)).send(nextAction ? { ...view, nextAction } : view);
 }

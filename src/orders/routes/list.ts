@@ -1,9 +1,8 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Static } from 'typebox';
 import { plainId } from '#contracts/ids.ts';
-import type { Peers } from '#contracts/peers.ts';
+import type { NextAction } from '#contracts/peers.ts';
 import { isFormerNumber, readNumber } from '#contracts/order-number.ts';
-import type { Database } from '#platform/database/database.ts';
 import { answer } from '#platform/http/description/openapi.ts';
 import { idCursor, idOfCursor, type Page, pageOf } from '#platform/http/paging.ts';
 import { Problem } from '#platform/http/problems.ts';
@@ -12,6 +11,7 @@ import { idsOf } from '#platform/http/several.ts';
 import { fromMs, toMs } from '#platform/http/times.ts';
 import { type ParkedOfOrder, parkedOf } from '#orders/parked.ts';
 import { DetailsQuery, OrderDetailsPage } from '#orders/details-schemas.ts';
+import type { OrderRoutesOptions } from '#orders/routes.ts';
 import * as schemas from '#orders/schemas.ts';
 import type { StoredRow } from '#orders/store.ts';
 import type { OrderFilter } from '#orders/store/filter.ts';
@@ -20,22 +20,27 @@ import { countryWord } from '#orders/terms.ts';
 import { type OrderField, orderFields, orderView, summaryView } from '#orders/view.ts';
 
 /** `GET /orders`, and `GET /orders/details`: the same orders in full. */
-export function listRoute(app: FastifyInstance, database: Database, peers: Pick<Peers, 'ordersOfDocument'>): void {
+export function listRoute(
+  app: FastifyInstance,
+  { database, peers, nextActions }: Pick<OrderRoutesOptions, 'database' | 'peers' | 'nextActions'>,
+): void {
   /** A page of the orders that a query finds, with what is parked of them. */
   const page = async <Item>(
     { query, principal }: FastifyRequest<{ Querystring: Static<typeof schemas.ListQuery> }>,
-    view: (row: StoredRow, parked: readonly ParkedOfOrder[] | undefined) => Item,
-    showsParked = true,
+    view: (row: StoredRow, parked: readonly ParkedOfOrder[] | undefined, nextAction: NextAction | undefined) => Item,
+    { showsParked = true, showsActions = false } = {},
   ): Promise<Page<Item>> => {
     const filter = ofCustomer(filterOf(query), principal.customer);
     if (!filter) return { items: [], nextCursor: null };
     const rows = await listOrders(database, { ...filter, limit: filter.limit + 1 }, peers);
     const ids = rows.map(({ id }) => id);
     const parked = ids.length > 0 && showsParked ? await parkedOf(database, ids) : undefined;
+    const shown = showsActions ? rows.map(({ id, state }) => ({ ...state!, id })) : [];
+    const actions = await nextActions.shownTo(principal, shown);
     return pageOf(
       rows,
       filter.limit,
-      (row) => view(row, parked?.get(row.id)),
+      (row) => view(row, parked?.get(row.id), actions.get(row.id)),
       ({ id }) => idCursor(id),
     );
   };
@@ -70,11 +75,23 @@ export function listRoute(app: FastifyInstance, database: Database, peers: Pick<
     },
     (request): Promise<View<typeof OrderDetailsPage>> => {
       const { fields } = request.query;
-      if (!fields) return page(request, (row, parked) => orderView(row, row.updatedAt, parked));
+      if (!fields)
+        return page(
+          request,
+          (row, parked, nextAction) => ({
+            ...orderView(row, row.updatedAt, parked),
+            ...(nextAction && { nextAction }),
+          }),
+          { showsActions: true },
+        );
+      const shows = (...names: OrderField[]): boolean => names.some((name) => fields.includes(name));
       return page(
         request,
-        (row, parked) => orderFields(row, row.updatedAt, parked, fields as readonly OrderField[]),
-        fields.some((field) => field === 'parked' || field === 'allowedActions'),
+        (row, parked, nextAction) => ({
+          ...orderFields(row, row.updatedAt, parked, fields as readonly OrderField[]),
+          ...(nextAction && { nextAction }),
+        }),
+        { showsParked: shows('parked', 'allowedActions'), showsActions: shows('nextAction') },
       );
     },
   );

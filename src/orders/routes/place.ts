@@ -39,7 +39,8 @@ export function placeRoute(
     waiters,
     cached,
     peers,
-  }: Pick<OrderRoutesOptions, 'database' | 'intake' | 'waiters' | 'cached' | 'peers'>,
+    nextActions,
+  }: Pick<OrderRoutesOptions, 'database' | 'intake' | 'waiters' | 'cached' | 'peers' | 'nextActions'>,
 ): void {
   app.post<{ Body: OrderRequest }>(
     '/orders',
@@ -82,7 +83,9 @@ export function placeRoute(
           : await firstAnswer(waiting, taken, waitS * 1000));
         await cached?.orders.changed(row.id);
       }
-      return sendOrder(reply.code(201).header('location', `/orders/${row.id}`), row, updatedAt);
+      const actions = await nextActions.shownTo(request.principal, [{ ...row.state!, id: row.id }]);
+      const nextAction = actions.get(row.id);
+      return sendOrder(reply.code(201).header('location', `/orders/${row.id}`), row, updatedAt, nextAction);
     },
   );
 }

@@ -9,7 +9,11 @@ import type { OrderRoutesOptions } from '#orders/routes.ts';
 import { parkedOf } from '#orders/parked.ts';
 import * as schemas from '#orders/schemas.ts';
 import { orderView } from '#orders/view.ts';
+import type { Principal } from '#platform/http/principal.ts';
+import type { View } from '#platform/http/schemas.ts';
 import { etag, loadOne, ORDER_LINKS, orderId, orderNotFound, sendOrder } from './answers.ts';
+
+type Shown = View<typeof schemas.OrderView>;
 
 /** `GET /orders/{id}` and `GET /orders/{id}/events`. */
 export function readRoutes(
@@ -19,10 +23,11 @@ export function readRoutes(
     cached,
     publicUrl,
     readHistory: history,
-  }: Pick<OrderRoutesOptions, 'database' | 'cached' | 'publicUrl' | 'readHistory'>,
+    nextActions,
+  }: Pick<OrderRoutesOptions, 'database' | 'cached' | 'publicUrl' | 'readHistory' | 'nextActions'>,
 ): void {
   /** The order as it is shown now, out of the cache where there is one. */
-  const shownNow = async (id: string): Promise<{ version: string; parked: boolean; body: () => unknown }> => {
+  const shownNow = async (id: string): Promise<{ version: string; parked: boolean; body: () => string | Shown }> => {
     if (cached) {
       const shown = await cached.orders.read(id);
       if (!shown) throw orderNotFound();
@@ -35,6 +40,14 @@ export function readRoutes(
       parked: parked !== undefined,
       body: () => orderView(row, row.updatedAt, parked),
     };
+  };
+
+  /** The order with what this caller has to do to pay, or may hand on to who has. */
+  const withNextAction = async (principal: Principal, body: string | Shown): Promise<string | Shown> => {
+    if (typeof body === 'string' && !body.includes('"paymentStatus":"REQUIRES_ACTION"')) return body;
+    const shown = typeof body === 'string' ? (JSON.parse(body) as Shown) : body;
+    const nextAction = (await nextActions.shownTo(principal, [shown])).get(shown.id);
+    return nextAction ? { ...shown, nextAction } : body;
   };
 
   app.get<{ Params: { id: string }; Querystring: Static<typeof schemas.AsOfQuery> }>(
@@ -73,7 +86,8 @@ export function readRoutes(
       // What is parked is no part of the version, so nobody may take an answer with it for one without.
       const tag = parked ? `W/${version.slice(0, -1)}-parked"` : version;
       if (!parked && isKnown(request, tag)) return reply.code(304).header('etag', tag).send();
-      return reply.header('etag', tag).type('application/json; charset=utf-8').send(body());
+      reply.header('etag', tag).type('application/json; charset=utf-8');
+      return reply.send(await withNextAction(request.principal, body()));
     },
   );
 

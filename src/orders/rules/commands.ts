@@ -77,7 +77,11 @@ export type OrderCommand =
   | { readonly type: 'recordStockRecovery' }
   | { readonly type: 'recordBackorder'; readonly shortages: readonly Shortage[] }
   | { readonly type: 'recordPayment'; readonly amount: string; readonly captured: string }
-  | { readonly type: 'recordPaymentPending'; readonly reason: string }
+  | {
+      readonly type: 'recordPaymentPending';
+      readonly reason: string;
+      readonly status?: PaymentStatus | undefined;
+    }
   | { readonly type: 'recordPaymentFailure'; readonly reason: string }
   | { readonly type: 'recordCapture'; readonly captured: string; readonly status?: PaymentStatus | undefined }
   | { readonly type: 'recordVoid'; readonly status?: PaymentStatus | undefined }

@@ -57,9 +57,14 @@ export const EVENTS_OF: Emitters = {
       return paymentRecorded(paymentStatus, capturedAmount);
     return [paid({ paymentStatus, ...capturedAmount }, order, context)];
   },
-  recordPaymentPending: ({ reason }, order, context) => {
-    if (order.status === 'CANCELLED') return paymentRecorded('PENDING');
-    return [{ type: 'OrderPaymentPending', data: { reason, deadlineAt: paymentDeadline(order, context) } }];
+  recordPaymentPending: ({ reason, status }, order, context) => {
+    const paymentStatus = status ?? 'PENDING';
+    if (order.status === 'CANCELLED') return paymentRecorded(paymentStatus);
+    const waits = order.status === 'PAYMENT_PENDING';
+    if (waits && order.paymentStatus === paymentStatus) return ignore('the order waits for the outcome already');
+    // However often that changes, it waits no longer for it.
+    const deadlineAt = (waits ? order.deadlineAt : undefined) ?? paymentDeadline(order, context);
+    return [{ type: 'OrderPaymentPending', data: { reason, deadlineAt, ...(status && { paymentStatus: status }) } }];
   },
   recordPaymentFailure: ({ reason }, order) =>
     order.status === 'CANCELLED' ? paymentRecorded('FAILED') : [{ type: 'OrderPaymentFailed', data: { reason } }],

@@ -89,7 +89,7 @@ export const EVOLVERS: Evolver = {
   }),
   OrderBackordered: (_, { shortages, deadlineAt }) => ({ shortages, deadlineAt }),
   OrderPaymentRequested: () => ({ paymentRequested: true, paymentStatus: 'PENDING' }),
-  OrderPaymentPending: (_, { deadlineAt }) => ({ paymentStatus: 'PENDING', deadlineAt }),
+  OrderPaymentPending: (_, { paymentStatus = 'PENDING', deadlineAt }) => ({ paymentStatus, deadlineAt }),
   OrderPaid: (_, { paymentStatus, capturedAmount, deadlineAt }) => ({
     paymentStatus,
     ...(capturedAmount !== undefined && { capturedAmount }),

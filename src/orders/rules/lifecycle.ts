@@ -76,6 +76,8 @@ export const TRANSITIONS = [
   { from: ['CREATED', 'BACKORDERED'], command: 'recordPayment', event: 'OrderPaymentRecorded', to: 'same', who: ['payments'] },
   { from: ['RESERVED'], command: 'proceed', event: 'OrderPaid', to: 'PAID', who: ['orders'] },
   { from: ['RESERVED'], command: 'recordPaymentPending', event: 'OrderPaymentPending', to: 'PAYMENT_PENDING', who: ['payments'] },
+  // Whether the customer has to act changes while the outcome is open.
+  { from: ['PAYMENT_PENDING'], command: 'recordPaymentPending', event: 'OrderPaymentPending', to: 'same', who: ['payments'] },
   { from: ['RESERVED', 'PAYMENT_PENDING'], command: 'recordPayment', event: 'OrderPaid', to: 'PAID', who: ['payments'] },
   { from: ['RESERVED', 'PAYMENT_PENDING'], command: 'recordPaymentFailure', event: 'OrderPaymentFailed', to: 'PAYMENT_FAILED', who: ['payments'] },
 
@@ -162,7 +164,6 @@ export const LATE_FACTS: readonly LateFact[] = [
   { in: ['CANCELLED'], command: 'recordBackorder', because: 'inventory forgets the backorder when it reads OrderCancelled' },
   { in: ['CANCELLED', 'PAYMENT_FAILED', 'SHIPPED', 'COMPLETED'], command: 'recordStockLoss', because: 'nothing is set aside for the order any more' },
   { in: ['CANCELLED', 'PAYMENT_FAILED', 'SHIPPED', 'COMPLETED'], command: 'recordStockRecovery', because: 'nothing is set aside for the order any more' },
-  { in: ['PAYMENT_PENDING'], command: 'recordPaymentPending', because: 'the order waits for the outcome already' },
   { in: ['CANCELLED'], command: 'recordFreeze', because: 'the order ended while its change was decided' },
   { in: ['SHIPPED', 'COMPLETED'], command: 'recordFreeze', because: 'the change lapsed when the last parcel left' },
   { in: ['CANCELLED'], command: 'release', because: 'the review was decided after the order had ended' },

@@ -58,6 +58,7 @@ describe('PayPal', () => {
     tokens: {
       approved: 'paypal_vault_ok',
       declined: 'paypal_vault_declined',
+      action: 'paypal',
       lost: 'paypal_vault_lost',
       late: 'paypal_vault_late',
     },

@@ -23,7 +23,13 @@ const minor = (amount: string): number => Math.round(Number(amount) * 100);
 describe('the sandbox', () => {
   providerContract(() => ({
     provider,
-    tokens: { approved: 'tok_approve', declined: 'tok_decline', lost: 'tok_lost_reply', late: 'tok_timeout' },
+    tokens: {
+      approved: 'tok_approve',
+      declined: 'tok_decline',
+      action: 'tok_3ds',
+      lost: 'tok_lost_reply',
+      late: 'tok_timeout',
+    },
     declineReason: 'card_declined',
     async books(orderId) {
       const entries = (await on.books(orderId)).filter(({ status }) => status === 'approved');

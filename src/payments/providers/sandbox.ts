@@ -1,7 +1,7 @@
 import { isUuid } from '#contracts/ids.ts';
 import { JsonClient, type JsonClientOptions, type JsonReply } from './json-client.ts';
 import { type PaymentProvider, type ProviderCall, type ProviderNotice, ProviderUnreachable } from './port.ts';
-import type { ProviderResult } from '../rules/operation.ts';
+import type { CustomerAction, ProviderResult } from '../rules/operation.ts';
 import { standardWebhooks } from './webhook-signature.ts';
 
 /** Our side of the sandbox payment provider: what its replies mean. */
@@ -19,9 +19,22 @@ const KEY_REUSED = 'idempotency_key_reused';
 function factOf(body: JsonReply['body']): ProviderResult | undefined {
   const { status, id, reason } = body;
   if (status === 'approved' && typeof id === 'string') return { type: 'approved', reference: id };
-  if (status === 'pending' && typeof id === 'string') return { type: 'pending', reference: id };
+  if (status === 'pending' && typeof id === 'string') {
+    const action = actionIn(body['action']);
+    return { type: 'pending', reference: id, ...(action && { action }) };
+  }
   if (status === 'declined') return { type: 'declined', reason: typeof reason === 'string' ? reason : 'declined' };
   return undefined;
+}
+
+/** What the customer has to do first. */
+function actionIn(action: unknown): CustomerAction | undefined {
+  if (typeof action !== 'object' || action === null) return undefined;
+  const { clientSecret, redirectUrl } = action as Record<string, unknown>;
+  return {
+    ...(typeof clientSecret === 'string' && { clientSecret }),
+    ...(typeof redirectUrl === 'string' && { redirectUrl }),
+  };
 }
 
 function resultOf({ status, body }: JsonReply): ProviderResult {
@@ -84,6 +97,15 @@ export function createSandboxProvider(options: SandboxProviderOptions): PaymentP
     if (reply.status >= 400) return { type: 'unknown', reason: `http_${reply.status}` };
     return resultOf(reply);
   };
+  const giveUp = async (chargeId: string, traceparent?: string): Promise<ProviderResult> =>
+    resultOf(
+      await client.call({
+        method: 'POST',
+        path: `/v1/charges/${encodeURIComponent(chargeId)}/cancel`,
+        traceparent,
+        body: '{}',
+      }),
+    );
   const { webhookSecret } = options;
   return {
     name: 'sandbox',
@@ -93,7 +115,11 @@ export function createSandboxProvider(options: SandboxProviderOptions): PaymentP
     capture: (call) => change(call, 'capture'),
     void: (call) => change(call, 'void'),
     refund: (call) => change(call, 'refund'),
-    find: ({ key, traceparent }) => find(key, traceparent),
+    async find({ key, traceparent, unwanted }) {
+      const found = await find(key, traceparent);
+      // What waits for its customer is given up where nobody wants it any more.
+      return unwanted && found.type === 'pending' && found.action ? giveUp(found.reference, traceparent) : found;
+    },
     async probe() {
       const found = await find(PROBE_KEY);
       return found.type === 'unknown' ? found.reason : undefined;

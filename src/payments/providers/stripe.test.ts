@@ -55,6 +55,7 @@ describe('Stripe', () => {
     tokens: {
       approved: 'pm_card_visa',
       declined: 'pm_card_visa_chargeDeclined',
+      action: 'pm_card_threeDSecureRequired',
       lost: 'pm_lost_reply',
       late: 'pm_late_reply',
     },

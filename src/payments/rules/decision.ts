@@ -2,15 +2,24 @@ import { amountMinor, formatAmount } from '#contracts/money.ts';
 import { EXTERNAL, type NewEvent, type PaymentStatus } from '#contracts/order-events.ts';
 import { AWAITING_PAYMENT, isByHand, PAYMENT_PROVIDERS } from '#contracts/payment-providers.ts';
 import type { Outcome } from '#platform/processor/aggregate.ts';
-import { ABANDONED, type Payment, type PaymentEffect, type PaymentRulesOptions, statusOf } from './model.ts';
+import {
+  ABANDONED,
+  ACTION_EXPIRED,
+  type Payment,
+  type PaymentEffect,
+  type PaymentRulesOptions,
+  statusOf,
+} from './model.ts';
 import {
   awaitingProvider,
+  awaitsCustomer,
   type CallType,
   type Cause,
   failed,
   holdsMoney,
   inDoubt,
   isOpen,
+  isPastAction,
   firstKey,
   newOperation,
   type OpenCall,
@@ -106,15 +115,19 @@ export class Decision {
       token,
       currency,
       chargeReference,
-      unwanted: cancelRequested,
+      unwanted: cancelRequested || isPastAction(operation, nowMs),
       operation: called,
       expiresAt: nowMs + SAFETY_NET_MS,
     });
   }
 
-  reportPending(operation: Operation, reason: string): void {
-    if (!holdsMoney(operation) || this.payment.pendingReported || this.payment.cancelRequested) return;
-    this.events.push({ type: 'PaymentPending', data: { reason, provider: this.payment.provider } });
+  /** Says once that it takes longer, and each time that the customer has to act, or has. */
+  reportPending(operation: Operation, reason: string, before = operation): void {
+    if (!holdsMoney(operation) || this.payment.cancelRequested) return;
+    const acts = awaitsCustomer(operation);
+    if (this.payment.pendingReported && acts === awaitsCustomer(before)) return;
+    const status: { status?: PaymentStatus } = acts ? { status: 'REQUIRES_ACTION' } : {};
+    this.events.push({ type: 'PaymentPending', data: { reason, provider: this.payment.provider, ...status } });
     this.payment = { ...this.payment, pendingReported: true };
   }
 
@@ -215,8 +228,10 @@ export class Decision {
   /** The provider definitely refused. */
   fail(operation: Operation, reason: string): void {
     if (holdsMoney(operation)) {
-      this.replace(failed(operation, reason));
-      return this.failPayment(reason);
+      const late = !this.payment.cancelRequested && isPastAction(operation, this.#context.nowMs);
+      const why = late ? ACTION_EXPIRED : reason;
+      this.replace(failed(operation, why));
+      return this.failPayment(why);
     }
     if (operation.kind === 'refund' && (operation.refundId !== undefined || operation.refusals === 0)) {
       this.events.push({ type: 'PaymentRefundFailed', data: { refundId: operation.refundId ?? operation.id, reason } });
@@ -283,9 +298,9 @@ export class Decision {
 
   /** The provider decides later. */
   #wait(operation: Operation, pending: Extract<ProviderResult, { type: 'pending' }>): void {
-    const waiting = awaitingProvider(operation, pending, this.#context.nowMs);
+    const waiting = awaitingProvider(operation, pending, this.#context.nowMs, this.#options.actionMs);
     this.replace(waiting);
-    this.reportPending(waiting, pending.action ? 'requires_action' : 'provider_pending');
+    this.reportPending(waiting, pending.action ? 'requires_action' : 'provider_pending', operation);
   }
 
   /** Nobody knows what the call did. */
@@ -298,13 +313,21 @@ export class Decision {
 
   /** The provider did not know the key when it was asked. */
   #repeat(operation: Operation, question: OpenCall): void {
-    if (!this.payment.cancelRequested || !holdsMoney(operation)) return this.send(operation, 'in_doubt');
-    // The order is cancelled, so the charge is not repeated; but when it was asked, a call may still have been on its way.
+    const { cancelRequested } = this.payment;
+    const isUnwanted = cancelRequested || isPastAction(operation, question.atMs);
+    if (!isUnwanted || !holdsMoney(operation)) return this.send(operation, 'in_doubt');
+    // Nobody wants the charge, so it is not repeated; but when it was asked, a call may still have been on its way.
     const { findsAfterMs = 0 } = PAYMENT_PROVIDERS[this.payment.provider] ?? {};
     const { cancelSafetyMs } = this.#options;
     const safeAt = (operation.sentAt ?? 0) + (findsAfterMs > cancelSafetyMs ? findsAfterMs : cancelSafetyMs);
-    if (question.atMs >= safeAt) return this.abandon(operation);
+    if (question.atMs >= safeAt)
+      return cancelRequested ? this.abandon(operation) : this.fail(operation, ACTION_EXPIRED);
     this.replace({ ...operation, state: 'in_doubt', nextAttemptAt: safeAt });
+  }
+
+  /** Asks for what may have changed, unless it is being asked for. */
+  refresh(operation: Operation): void {
+    if (operation.calls > 0 && operation.openCall === undefined) this.ask(operation);
   }
 
   due(operation: Operation): void {

@@ -1,5 +1,5 @@
 import type { PaymentStatus } from '#contracts/order-events.ts';
-import type { CallType, Operation, ProviderResult } from './operation.ts';
+import { awaitsCustomer, type CallType, type Operation, type ProviderResult } from './operation.ts';
 
 /** The money of one order, what changes it, and the calls that follow from a change. */
 
@@ -49,6 +49,8 @@ export type PaymentCommand =
     }
   /** A person received money. */
   | { readonly type: 'receive'; readonly receipt: Receipt }
+  /** Somebody expects that something has changed, such as a customer who comes back from their bank. */
+  | { readonly type: 'refresh' }
   /** The time of the payment's next attempts may have come. */
   | { readonly type: 'due' };
 
@@ -60,7 +62,7 @@ export interface PaymentEffect {
   readonly token: string;
   readonly currency: string;
   readonly chargeReference: string | undefined;
-  /** The order was cancelled. */
+  /** The order was cancelled, or its customer did not act in time. */
   readonly unwanted: boolean;
   readonly operation: Operation;
   /** A call that has not begun by then is left to the reconciliation. */
@@ -73,11 +75,20 @@ export interface PaymentRulesOptions {
   /** Longest duration of a call. */
   readonly timeoutMs: number;
   readonly cancelSafetyMs: number;
+  /** How long a payment waits for its customer to act. */
+  readonly actionMs: number;
 }
 
 export const UNKNOWN_PROVIDER = 'unknown_provider';
 /** Reason of a charge given up because its order was cancelled and the provider never received it. */
 export const ABANDONED = 'order_cancelled';
+/** Reason of a charge for which the customer did not act in time. */
+export const ACTION_EXPIRED = 'action_expired';
+
+/** How a payment stands as others see it: one that waits for its customer says so. */
+export function shownStatus({ status, operations }: Pick<Payment, 'status' | 'operations'>): PaymentStatus {
+  return status === 'PENDING' && operations.some(awaitsCustomer) ? 'REQUIRES_ACTION' : status;
+}
 
 /** When a payment is due next; undefined where every outcome is known. */
 export function nextAttemptOf(payment: Payment): number | undefined {

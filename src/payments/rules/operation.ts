@@ -42,6 +42,8 @@ export interface Operation {
   readonly providerReference?: string | undefined;
   /** Awaited of the customer; shown to nobody else. */
   readonly action?: CustomerAction | undefined;
+  /** Until when it is awaited, in milliseconds since 1970: then the attempt is given up. Set by the first answer that asks for it. */
+  readonly actionUntil?: number | undefined;
   readonly reason?: string | undefined;
   /** The refund that the order asked for; undefined where the operation undoes a cancelled order. */
   readonly refundId?: string | undefined;
@@ -90,6 +92,16 @@ export function isOpen(operation: Operation): boolean {
 }
 
 /** Kinds whose success puts money of the customer aside. */
+/** Whether the customer has to act before it goes on. */
+export function awaitsCustomer(operation: Operation): boolean {
+  return isOpen(operation) && operation.action !== undefined;
+}
+
+/** Whether the customer did not act in time, so that nobody waits for it any more. */
+export function isPastAction({ actionUntil }: Operation, nowMs: number): boolean {
+  return actionUntil !== undefined && actionUntil <= nowMs;
+}
+
 export function holdsMoney(operation: Operation): boolean {
   return operation.kind === 'charge' || operation.kind === 'authorize';
 }
@@ -158,12 +170,21 @@ export function succeeded(operation: Operation, providerReference: string): Oper
     nextAttemptAt: undefined,
     providerReference,
     action: undefined,
+    actionUntil: undefined,
     reason: undefined,
   };
 }
 
 export function failed(operation: Operation, reason: string): Operation {
-  return { ...operation, state: 'failed', openCall: undefined, nextAttemptAt: undefined, action: undefined, reason };
+  return {
+    ...operation,
+    state: 'failed',
+    openCall: undefined,
+    nextAttemptAt: undefined,
+    action: undefined,
+    actionUntil: undefined,
+    reason,
+  };
 }
 
 /** Refused under its key, which is thereby used up: it is sent once more under the next key, after a growing pause. */
@@ -184,19 +205,23 @@ export function refusedForNow(operation: Operation, reason: string, nowMs: numbe
   };
 }
 
-/** The provider decides later, or once the customer has acted. */
+/** The provider decides later, or once the customer has acted, for which there is so much time. */
 export function awaitingProvider(
   operation: Operation,
   { reference, action }: Extract<ProviderResult, { type: 'pending' }>,
   nowMs: number,
+  actionMs: number,
 ): Operation {
+  const actionUntil = action && (operation.actionUntil ?? nowMs + actionMs);
+  const pollAt = nowMs + doubled(POLL_FIRST_MS, operation.attempts, BACKOFF_MAX_MS);
   return {
     ...operation,
     state: 'awaiting_provider',
     providerReference: reference,
     action,
+    actionUntil: actionUntil ?? operation.actionUntil,
     attempts: operation.attempts + 1,
-    nextAttemptAt: nowMs + doubled(POLL_FIRST_MS, operation.attempts, BACKOFF_MAX_MS),
+    nextAttemptAt: actionUntil !== undefined && actionUntil > nowMs && actionUntil < pollAt ? actionUntil : pollAt,
   };
 }
 

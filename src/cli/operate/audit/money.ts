@@ -4,6 +4,7 @@ import { ENDED_WITHOUT_SALE, ONCE_PAID } from '#orders/rules/lifecycle.ts';
 import { accountOf } from '#orders/rules/settle.ts';
 import type { Order } from '#orders/rules/state.ts';
 import { type PaymentRow, paymentsAudit, type Totals, totalsOf } from '#payments/audit.ts';
+import { shownStatus } from '#payments/rules/model.ts';
 import { parcelsThatLeft, shippingAudit } from '#shipping/audit.ts';
 import type { Findings } from './findings.ts';
 import { eventsOf } from './goods.ts';
@@ -93,10 +94,11 @@ function examineOwed(order: Order, findings: Findings): void {
 
 /** What the order knows of its payment, and the payment of the refunds that the order asked for. */
 function examineKnown(order: Order, payment: PaymentRow, { refunded }: Totals, findings: Findings): void {
-  if (order.paymentStatus !== payment.status)
+  const status = shownStatus(payment);
+  if (order.paymentStatus !== status)
     findings.reportAfter(
       'payment-status',
-      `takes its payment to be ${order.paymentStatus}, payments say ${payment.status}`,
+      `takes its payment to be ${order.paymentStatus}, payments say ${status}`,
       'orders',
       'PaymentSucceeded',
       'PaymentFailed',
