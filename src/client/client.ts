@@ -45,6 +45,7 @@ import type {
   Stock,
   StockAdjustment,
   StockMovement,
+  TrackingLink,
 } from './types.ts';
 
 export * from './core.ts';
@@ -798,6 +799,10 @@ export interface ReceiveReturnParameters {
   readonly returnId: string;
 }
 
+export interface ReadTrackingLinkParameters {
+  readonly id: string;
+}
+
 export interface RetryParkedOrderParameters {
   readonly consumer: string;
   readonly orderId: string;
@@ -1459,6 +1464,11 @@ export class OlmsClient extends ClientCore {
       { method: 'POST', path: '/orders/{id}/returns/{returnId}/receive', parameters, body, keyed: true },
       options,
     );
+  }
+
+  /** A link to the tracking page of an order, for its customer */
+  readTrackingLink(parameters: ReadTrackingLinkParameters, options?: CallOptions): Promise<TrackingLink> {
+    return this.read({ method: 'GET', path: '/orders/{id}/tracking-link', parameters }, options);
   }
 
   /** Parked orders, with the reason */

@@ -36,6 +36,7 @@ export const ERRORS = {
   UNAUTHENTICATED: { status: 401, title: 'No valid API key was given' },
   FORBIDDEN: { status: 403, title: 'The key does not allow this' },
   NOT_FOUND: { status: 404, title: 'There is no such resource' },
+  TRACKING_OFF: { status: 409, title: 'This system has no tracking pages, for want of a secret to sign their links' },
   ORDER_NOT_FOUND: { status: 404, title: 'There is no order with this id' },
   PRODUCT_NOT_FOUND: { status: 404, title: 'There is no product with this SKU' },
   SHIPMENT_NOT_FOUND: { status: 404, title: 'There is no shipment with this id' },

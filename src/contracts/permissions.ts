@@ -42,6 +42,7 @@ export const PERMISSIONS = {
   'orders:place': row('Place orders', 'client', ['customer', 'support']),
   'orders:cancel': row('Cancel orders and pieces of them', 'client', ['customer', 'support']),
   'orders:amend': row('Change address, contact, reference and metadata', 'client', ['support']),
+  'tracking:link': row('Make links by which customers see and change an order', 'client', ['support']),
   'orders:hold': row('Hold and release orders', 'client', ['support', 'reviewer']),
   'orders:complete': row('Declare shipped orders complete', 'client', ['support']),
   'bulk:read': row('See what became of commands to many orders', 'reader', ['support']),

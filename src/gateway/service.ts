@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Cache } from '#platform/cache/cache.ts';
+import { trackingLinks } from '#platform/http/signed-links.ts';
 import { type Environment, isProduction, readSettings } from '#platform/runtime/settings.ts';
 import type { ServiceDefinition } from '#platform/service.ts';
 import { ApiKeys } from './api-keys.ts';
@@ -13,6 +14,7 @@ import { apiKeyRoutes } from './routes.ts';
 import { streamRoutes } from './stream-routes.ts';
 import { Stream } from './stream.ts';
 import { Tokens } from './tokens.ts';
+import { trackingRoutes } from './tracking/routes.ts';
 
 /** The front door: who may call. The routes behind it belong to the services. */
 export const gateway: ServiceDefinition = {
@@ -69,6 +71,7 @@ export const gateway: ServiceDefinition = {
         limits.limit(app);
         meRoute(app);
         apiKeyRoutes(app, keys);
+        trackingRoutes(app, { links: trackingLinks(env), publicUrl });
         const authenticate = (authorization: string | undefined): ReturnType<Callers['authenticate']> =>
           callers.authenticate(authorization);
         streamRoutes(app, stream, authenticate);

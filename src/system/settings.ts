@@ -1,5 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { cacheSettings } from '#platform/cache/open-cache.ts';
+import { internalSecretSetting } from '#platform/http/remote/identity.ts';
+import { linkSettings } from '#platform/http/signed-links.ts';
 import {
   type Environment,
   environmentSetting,
@@ -123,13 +125,7 @@ export const processSettings = {
     default: true,
     meaning: 'false: take requests, but consume no events until started without it (maintenance)',
   },
-  internalSecret: {
-    type: 'secret',
-    env: 'OLMS_INTERNAL_SECRET',
-    default: '',
-    meaning:
-      'Signs who calls between the processes of a deployment, at least 32 characters, the same for all; required wherever services run apart from the gateway',
-  },
+  internalSecret: internalSecretSetting,
   logLevel: {
     type: 'choice',
     choices: LOG_LEVELS,
@@ -143,6 +139,7 @@ export const processSettings = {
     default: 100,
     meaning: 'Lines a second that say what happened to orders, one for each event and command; more are counted',
   },
+  ...linkSettings,
   ...cacheSettings,
 } as const satisfies Settings;
 

@@ -79,7 +79,7 @@ function fieldsOf(typeName: string, operationsOf: (field: string) => readonly st
     return { field: field.name, text: asked(field), permission };
   });
 }
-const OTHERWISE: Readonly<Record<string, string>> = { stockLevels: 'listStock' };
+const OTHERWISE: Readonly<Record<string, string>> = { stockLevels: 'listStock', bulkRuns: 'listBulk' };
 const QUERIES = fieldsOf('Query', (field) => [
   OTHERWISE[field] ?? '',
   `read${capital(field)}`,

@@ -64,6 +64,7 @@ describe('every operation', () => {
     await api.get(`/shipments/${shipment.id}`);
     await api.payment(id);
     await api.order(id);
+    await api.get(`/orders/${id}/tracking-link`);
     await api.events(id);
     await api.orders('limit=2');
     await api.get(`/products/${sku}`);
@@ -388,6 +389,7 @@ describe('the document', () => {
       'RATE_LIMITED',
       'REQUEST_TIMEOUT',
       'STOCK_UNDECIDED',
+      'TRACKING_OFF',
       'UNAVAILABLE',
     ],
     operations: ['followEvents', 'receiveTextReport', 'receiveWebhook'],

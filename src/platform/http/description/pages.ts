@@ -96,6 +96,8 @@ function operationHtml({ method, path, operation }: Entry, named: Readonly<Recor
   const { summary = '', description, parameters = [], requestBody, responses = {} } = operation;
   const sent = Object.values(requestBody?.content ?? {})[0]?.schema;
   const body = sent?.$ref === undefined ? sent : (named[nameOf(sent)] ?? sent);
+  // Bodies of other kinds are sent by providers, whose signature nobody types.
+  const isCalled = requestBody === undefined || requestBody.content?.['application/json'] !== undefined;
   const callable = {
     method,
     path,
@@ -116,8 +118,8 @@ function operationHtml({ method, path, operation }: Entry, named: Readonly<Recor
     body && body.properties ? table('Body', propertyRows(body)) : '',
     body && alternatives(body) !== '' ? `<p class="note">${alternatives(body)}</p>` : '',
     table('Answers', answers.join('')),
-    examplesHtml(callable, named),
-    tryHtml(callable, named),
+    isCalled ? examplesHtml(callable, named) : '',
+    isCalled ? tryHtml(callable, named) : '',
   ].join('');
   const id = operation.operationId === undefined ? '' : ` id="${escape(operation.operationId)}"`;
   return `<details class="op"${id}><summary><span class="method ${method}">${method}</span><code class="path">${escape(path).replace(/\{[^}]+\}/g, '<em>$&</em>')}</code><span class="sum">${escape(summary)}</span></summary><div class="body" id="${anchor(method, path)}">${content}</div></details>`;

@@ -1,6 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { isRole } from '#contracts/permissions.ts';
 import { Lru } from '#platform/runtime/lru.ts';
+import type { Setting } from '#platform/runtime/settings.ts';
 import type { Principal } from '#platform/http/principal.ts';
 
 /**
@@ -9,6 +10,14 @@ import type { Principal } from '#platform/http/principal.ts';
  */
 
 export const IDENTITY_HEADER = 'x-olms-identity';
+
+export const internalSecretSetting = {
+  type: 'secret',
+  env: 'OLMS_INTERNAL_SECRET',
+  default: '',
+  meaning:
+    'Signs who calls between the processes of a deployment, at least 32 characters, the same for all; required wherever services run apart from the gateway',
+} as const satisfies Setting;
 
 /** The only principal that reaches a public route of a service: nobody has been asked who calls. */
 export const ANONYMOUS: Principal = { name: 'anonymous', role: 'anonymous' };
