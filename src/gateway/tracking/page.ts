@@ -154,7 +154,7 @@ function parcelsOf({ shipments }: TrackedOrder, words: Words): string {
     const number = `<bdi>${escape(trackingNumber)}</bdi>`;
     // Links that a carrier's table made; whatever else an order was given is shown as text.
     const link =
-      trackingUrl !== undefined && /^https:\/\//.test(trackingUrl)
+      trackingUrl !== undefined && trackingUrl.startsWith('https://')
         ? `<a href="${escape(trackingUrl)}" rel="noreferrer noopener">${escape(words.follow)}</a>`
         : '';
     return `<li><span>${escape(words.parcel)} <bdi>${escape(carrier)}</bdi> · ${number}<br><span class="dim">${escape(delivered ? words.arrived : words.onItsWay)}</span></span>${link}</li>`;
