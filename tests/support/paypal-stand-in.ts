@@ -214,10 +214,9 @@ export class PaypalStandIn {
   }
 
   #act(method: string, path: string, body: Record<string, never>): Answer {
-    const [, , kind, first, second, third] = path.split('/');
-    const id = kind === 'checkout' ? second : second;
+    const [, , kind, first, id, third] = path.split('/');
     const action = kind === 'checkout' ? third : `${first} ${third}`;
-    const call = `${method} ${path.replace(`/${id ?? ''}`, id === undefined ? '' : '/{id}')}`;
+    const call = `${method} ${id === undefined ? path : path.replace(`/${id}`, '/{id}')}`;
     const check = REQUESTS.get(call);
     if (check && !check(body)) {
       this.#wrong.push(`${call}: ${ajv.errorsText(check.errors)}`);

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { EventType } from '#contracts/order-events.ts';
 import { payment, type PaymentStory } from '#tests/support/payment-story.ts';
 import type { PaymentEffect } from './model.ts';
-import type { ProviderResult } from './operation.ts';
+import type { CallType, ProviderResult } from './operation.ts';
 
 /**
  * What becomes known of a charge arrives by its reply, by webhook and by asking: late, twice, in any order, or not at all.
@@ -12,8 +12,8 @@ import type { ProviderResult } from './operation.ts';
 const ARRIVALS = ['reply', 'lost', 'webhook', 'asked'] as const;
 type Arrival = (typeof ARRIVALS)[number];
 const ARRIVALS_MAX = 6;
-/** Questions until an outcome is known, at most. */
-const QUESTIONS_MAX = 5;
+/** Questions until an outcome is known, at most: each arrival may have left one whose answer comes too late to count. */
+const QUESTIONS_MAX = 2 * ARRIVALS_MAX;
 
 /** How a charge stands at the provider: at the first call, and at the end. */
 interface Fate {
@@ -42,11 +42,18 @@ const WEBHOOKS: Readonly<Record<string, (fact: ProviderResult) => ProviderResult
   paypal: () => ({ type: 'changed' }),
 };
 
+/** What a question is answered, where it is not the fact: at PayPal what the customer approved is taken by the charge, sent once more. */
+const ANSWERS: Readonly<Record<string, (fact: ProviderResult, call: CallType) => ProviderResult>> = {
+  paypal: (fact, call) => (fact.type === 'approved' && call === 'find' ? { type: 'not_found' } : fact),
+};
+
 /** One charge under way. */
 class Arriving {
   readonly story: PaymentStory;
   readonly #fate: Fate;
   readonly #webhook: (fact: ProviderResult) => ProviderResult;
+  readonly #sendsAgain: boolean;
+  readonly #answer: (fact: ProviderResult, call: CallType) => ProviderResult;
   readonly #first: PaymentEffect;
   /** Events that were emitted, without those that only say that it takes longer. */
   readonly events: EventType[] = [];
@@ -55,6 +62,8 @@ class Arriving {
   constructor(provider: string, fate: Fate) {
     this.#fate = fate;
     this.#webhook = WEBHOOKS[provider]!;
+    this.#sendsAgain = provider in ANSWERS;
+    this.#answer = ANSWERS[provider] ?? ((fact) => fact);
     this.story = payment({ providers: new Set([provider]) }).paymentRequested({ provider });
     this.#first = this.story.effects[0]!;
   }
@@ -84,7 +93,7 @@ class Arriving {
   ask(): void {
     if (this.#questions.length === 0 && this.#isOpen) this.#note(this.story.due());
     const question = this.#questions.shift();
-    if (question) this.#report(this.#fate.atLast, question.operation.lastCall);
+    if (question) this.#report(this.#answer(this.#fate.atLast, question.call), question.operation.lastCall);
   }
 
   /** Nothing arrives any more; what is open is asked for. */
@@ -102,7 +111,8 @@ class Arriving {
       reason,
       action,
       nextAttemptAt,
-      calls,
+      // How often it was sent is in the order of arrival where a charge is sent once more.
+      ...(!this.#sendsAgain && { calls }),
     }));
     return { status, authorized, captured, refunded, voided, outcomes, events: this.events };
   }
