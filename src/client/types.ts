@@ -3350,6 +3350,8 @@ export type Payment = {
   readonly currency: string;
   /** What is still to come of what is asked for */
   readonly due?: string;
+  /** What of it was too much and was given back */
+  readonly givenBack?: string;
   readonly operations: readonly {
     /** Decimal string in the scale of its currency */
     readonly amount: string;
@@ -3364,13 +3366,15 @@ export type Payment = {
     readonly providerReference?: string;
     readonly reason?: string;
     readonly refundId?: string;
+    /** How often the customer was reminded to pay */
+    readonly reminders?: number;
     readonly state: 'pending' | 'in_doubt' | 'awaiting_provider' | 'succeeded' | 'failed';
   }[];
   readonly orderId: string;
-  /** What was received and is not asked for */
+  /** What was received, is not asked for, and is to be given back */
   readonly overpaid?: string;
   readonly provider: string;
-  /** What people received; of the provider `manual` */
+  /** What people received, of the provider `manual`; a negative amount was given back */
   readonly receipts?: readonly {
     /** Decimal string in the scale of its currency */
     readonly amount: string;

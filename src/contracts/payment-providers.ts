@@ -19,6 +19,8 @@ const MANUAL_TOKENS = ['bank_transfer', 'cash_on_delivery', 'paid_elsewhere'] as
 export const MANUAL = 'manual';
 /** The token of what is paid when it is delivered: the goods leave before their money is there. */
 export const ON_DELIVERY = 'cash_on_delivery';
+/** The token of what the customer transfers before the goods leave. */
+export const BANK_TRANSFER = 'bank_transfer';
 /** Why a payment is pending whose money people receive. */
 export const AWAITING_PAYMENT = 'awaiting_payment';
 

@@ -93,6 +93,19 @@ export const TEMPLATES = {
             facts: [],
           },
   },
+  // Of money that people wait for, such as a bank transfer.
+  PaymentPending: {
+    tone: 'attention',
+    when: ({ reminder }) => reminder !== undefined,
+    render: ({ reminder }, about) => ({
+      subject: `Please remember to pay your order ${about.label}`,
+      sentence: `Your order ${about.label} still waits for ${money(reminder!.due, { ...about, currency: reminder!.currency })}. Please name the order with your payment; if you have paid meanwhile, you need not do anything.`,
+      facts: [
+        ['Received so far', money(reminder!.received, { ...about, currency: reminder!.currency })],
+        ['Still to pay', money(reminder!.due, { ...about, currency: reminder!.currency })],
+      ],
+    }),
+  },
   OrderPaid: {
     tone: 'good',
     render: (_, about) => ({

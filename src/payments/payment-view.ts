@@ -20,6 +20,7 @@ const OperationView = Type.Object({
   providerReference: Type.Optional(Type.String()),
   reason: Type.Optional(Type.String()),
   refundId: Type.Optional(Id),
+  reminders: Type.Optional(Type.Integer({ description: 'How often the customer was reminded to pay' })),
 });
 const ReceiptView = Type.Object({
   id: Id,
@@ -41,10 +42,17 @@ export const PaymentView = Type.Object(
     refunded: Amount,
     voided: Amount,
     operations: Type.Array(OperationView),
-    receipts: Type.Optional(Type.Array(ReceiptView, { description: 'What people received; of the provider `manual`' })),
+    receipts: Type.Optional(
+      Type.Array(ReceiptView, {
+        description: 'What people received, of the provider `manual`; a negative amount was given back',
+      }),
+    ),
     received: Type.Optional(Amount),
+    givenBack: Type.Optional(Type.String({ ...Amount, description: 'What of it was too much and was given back' })),
     due: Type.Optional(Type.String({ ...Amount, description: 'What is still to come of what is asked for' })),
-    overpaid: Type.Optional(Type.String({ ...Amount, description: 'What was received and is not asked for' })),
+    overpaid: Type.Optional(
+      Type.String({ ...Amount, description: 'What was received, is not asked for, and is to be given back' }),
+    ),
   },
   { title: 'Payment' },
 );
@@ -64,7 +72,7 @@ export function view(payment: Payment): View<typeof PaymentView> {
     voided: text(payment.voided),
     ...(payment.provider === MANUAL && receiptsOf(payment)),
     operations: payment.operations.map(
-      ({ id, kind, amount, state, key, attempts, nextAttemptAt, providerReference, reason, refundId }) => ({
+      ({ id, kind, amount, state, key, attempts, nextAttemptAt, providerReference, reason, refundId, reminders }) => ({
         id,
         kind,
         amount,
@@ -75,14 +83,23 @@ export function view(payment: Payment): View<typeof PaymentView> {
         providerReference,
         reason,
         refundId,
+        reminders,
       }),
     ),
   };
 }
 
-function receiptsOf(payment: Payment): Pick<View<typeof PaymentView>, 'receipts' | 'received' | 'due' | 'overpaid'> {
+function receiptsOf(
+  payment: Payment,
+): Pick<View<typeof PaymentView>, 'receipts' | 'received' | 'givenBack' | 'due' | 'overpaid'> {
   const sums = received(payment);
   const text = (minor: bigint): string => formatAmount(minor, payment.currency);
   const receipts = (payment.receipts ?? []).map((receipt) => ({ ...receipt }));
-  return { receipts, received: text(sums.received), due: text(sums.due), overpaid: text(sums.overpaid) };
+  return {
+    receipts,
+    received: text(sums.received),
+    ...(sums.givenBack > 0n && { givenBack: text(sums.givenBack) }),
+    due: text(sums.due),
+    overpaid: text(sums.overpaid),
+  };
 }

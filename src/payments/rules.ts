@@ -13,7 +13,8 @@ import {
   type PaymentRulesOptions,
   UNKNOWN_PROVIDER,
 } from './rules/model.ts';
-import { receiptProblem, receive } from './rules/receipts.ts';
+import { remind } from './rules/reminders.ts';
+import { giveBack, giveBackProblem, receiptProblem, receive } from './rules/receipts.ts';
 import {
   awaitsCustomer,
   holdsMoney,
@@ -227,7 +228,10 @@ export function paymentRules(options: PaymentRulesOptions): PaymentRules {
       const decision = new Decision(payment, context, options);
       if (command.type === 'due') {
         for (const operation of payment.operations) {
-          if (isOpen(operation) && (operation.nextAttemptAt ?? context.nowMs) <= context.nowMs) decision.due(operation);
+          if (!isOpen(operation) || (operation.nextAttemptAt ?? context.nowMs) > context.nowMs) continue;
+          if (!isByHand(payment.provider)) decision.due(operation);
+          else if (options.reminders && operation.nextAttemptAt !== undefined)
+            remind(decision, operation, options.reminders, context.nowMs);
         }
         // By the table something is due. Where nothing is, this may be an old copy of the row that another process
         // went beyond: saving it fails on the revision then, and the command is decided on the present row.
@@ -243,6 +247,12 @@ export function paymentRules(options: PaymentRulesOptions): PaymentRules {
         const problem = receiptProblem(payment, command.receipt);
         if (problem) return problem;
         receive(decision, command.receipt);
+        return decision.outcome;
+      }
+      if (command.type === 'giveBack') {
+        const problem = giveBackProblem(payment, command.receipt);
+        if (problem) return problem;
+        giveBack(decision, command.receipt);
         return decision.outcome;
       }
       const operation = payment.operations.find((candidate) => candidate.key === command.key);

@@ -47,9 +47,9 @@ const NO_REBUILD =
   'what a provider was asked under which key, what it answered, and what is in doubt was never an event; only the provider could report it once more';
 
 function partsOf(config: PaymentsConfig): ProcessorParts<Payment, PaymentCommand, PaymentEffect, never> {
-  const { capture, timeoutMs, cancelSafetyMs, actionMs } = config;
+  const { capture, timeoutMs, cancelSafetyMs, actionMs, reminders } = config;
   const providers = new Set(config.providers);
-  const rules = paymentRules({ capture, providers, timeoutMs, cancelSafetyMs, actionMs });
+  const rules = paymentRules({ capture, providers, timeoutMs, cancelSafetyMs, actionMs, reminders });
   return { name: 'payments', rules, store: paymentStore };
 }
 
@@ -128,7 +128,16 @@ export const payments: ServiceDefinition = {
     /** Looks after every operation whose time has come: after a lost reply, an outage, or a crash between saving and calling. */
     async function reconcile(): Promise<void> {
       // Side by side: a provider that hangs keeps no other one waiting.
-      await Promise.all([...providers.keys()].map(reconcileProvider));
+      await Promise.all([...[...providers.keys()].map(reconcileProvider), remindCustomers()]);
+    }
+    /** Of payments whose money people receive, what is due is a reminder. */
+    async function remindCustomers(): Promise<void> {
+      if (!config.providers.includes(MANUAL)) return;
+      for (let batch = 0; batch < BATCHES_PER_RUN; batch++) {
+        const due = await duePayments(database, clock.nowMs(), MANUAL, DUE_PER_BATCH);
+        const answers = await Promise.all(due.map((orderId) => lookAfter(orderId)));
+        if (due.length < DUE_PER_BATCH || answers.every(isRefusal)) return;
+      }
     }
     async function reconcileProvider(provider: string): Promise<void> {
       await calls.probe(provider);

@@ -2,9 +2,10 @@ import { type Environment, isProduction, readSettings, type Settings } from '#pl
 import { MANUAL } from '#contracts/payment-providers.ts';
 import type { PaypalOptions } from './providers/paypal.ts';
 import type { StripeOptions } from './providers/stripe.ts';
-import type { CaptureMode } from './rules/model.ts';
+import type { CaptureMode, Reminders } from './rules/model.ts';
 import { SAFETY_NET_MS } from './rules/operation.ts';
 
+const DAY_MS = 24 * 3_600_000;
 /** Those that can be configured. */
 const PROVIDERS: readonly string[] = ['sandbox', 'stripe', 'paypal', MANUAL];
 
@@ -63,6 +64,21 @@ export const settings = {
     default: 30 * 60_000,
     meaning:
       'How long a payment waits for its customer to act, as for 3-D Secure, before the attempt is given up; its goods are kept meanwhile',
+  },
+  reminderDays: {
+    type: 'integer',
+    max: 365,
+    env: 'PAYMENTS_REMINDER_DAYS',
+    default: 3,
+    meaning:
+      'Days after which a customer who is to transfer money (provider `manual`, token `bank_transfer`) is reminded of what has not come, and again after each reminder; 0: nobody is',
+  },
+  remindersMax: {
+    type: 'integer',
+    max: 100,
+    env: 'PAYMENTS_REMINDERS_MAX',
+    default: 2,
+    meaning: 'Reminders of one payment, at most; ORDERS_MANUAL_PAYMENT_DEADLINE_MS says when the order ends',
   },
   sandboxUrl: {
     type: 'string',
@@ -149,6 +165,7 @@ export interface PaymentsConfig {
   readonly breakerOpenMs: number;
   readonly cancelSafetyMs: number;
   readonly actionMs: number;
+  readonly reminders: Reminders;
   /** Names of the providers in use, the default first; with those that people act for. */
   readonly providers: readonly string[];
   readonly sandbox: { readonly url: string; readonly webhookSecret: string | undefined };
@@ -172,6 +189,8 @@ export function readConfig(env: Environment, processSecret?: string): PaymentsCo
     paypalWebhookId,
     paypalReturnUrl,
     paypalUrl,
+    reminderDays,
+    remindersMax,
     providers,
     ...values
   } = readSettings(settings, env);
@@ -191,6 +210,7 @@ export function readConfig(env: Environment, processSecret?: string): PaymentsCo
     );
   return {
     ...values,
+    reminders: { everyMs: reminderDays * DAY_MS, max: reminderDays === 0 ? 0 : remindersMax },
     providers: names,
     paypal: {
       clientId: paypalClientId,

@@ -213,6 +213,9 @@ describe('every operation', () => {
     await api.untilStatus(id, 'PAYMENT_PENDING');
     const receipt = { amount: '10.00', date: '2026-11-28', reference: 'TX-1' };
     expect(await api.client.recordPayment({ orderId: id }, receipt)).toMatchObject({ status: 'CAPTURED', due: '0.00' });
+    await api.client.recordPayment({ orderId: id }, { ...receipt, amount: '2.00' });
+    const back = { amount: '2.00', date: '2026-11-29' };
+    expect(await api.client.giveBackOverpayment({ orderId: id }, back)).toMatchObject({ overpaid: '0.00' });
   });
 
   test('of a parcel that goes wrong answers', async () => {

@@ -20,6 +20,7 @@ interface Recorded {
   received: string;
   due: string;
   overpaid: string;
+  givenBack?: string;
   receipts: { amount: string; reference?: string; by: string }[];
 }
 const record = (id: string, body: object, key?: string) =>
@@ -57,6 +58,15 @@ describe('a bank transfer', () => {
       { amount: '6.00', reference: 'TX-2' },
     ]);
     expect((await api.untilStatus(id, 'READY_FOR_SHIPMENT')).paymentStatus).toBe('CAPTURED');
+    // What was too much is given back once, and no more than that.
+    const back = { amount: '1.00', date: DATE, reference: 'TX-3' };
+    for (let time = 0; time < 2; time++) {
+      const given = await api.call<Recorded>('POST', `/payments/${id}/give-back`, { body: back, key: 'back-1' });
+      expect(given.body).toMatchObject({ captured: '10.00', received: '11.00', givenBack: '1.00', overpaid: '0.00' });
+      expect(given.body.receipts[2]).toMatchObject({ amount: '-1.00', reference: 'TX-3' });
+    }
+    const more = await api.call<Problem>('POST', `/payments/${id}/give-back`, { body: back });
+    expect([more.status, more.body.code]).toEqual([409, 'ACTION_NOT_ALLOWED']);
   });
 
   test('that does not come ends the order in time; what came is shown to be given back', async () => {

@@ -823,6 +823,10 @@ export interface ReceiveWebhookParameters {
   readonly provider: string;
 }
 
+export interface GiveBackOverpaymentParameters {
+  readonly orderId: string;
+}
+
 export interface RecordPaymentOperationParameters {
   readonly orderId: string;
   readonly operationId: string;
@@ -1534,6 +1538,22 @@ export class OlmsClient extends ClientCore {
     return this.read({ method: 'POST', path: '/payments/webhooks/{provider}', parameters, body }, options);
   }
 
+  /** Record that money of such an order was given back that was not asked for: what is shown as `overpaid` */
+  giveBackOverpayment(
+    parameters: GiveBackOverpaymentParameters,
+    body: {
+      /** In the currency of the order */
+      readonly amount: string;
+      /** Day on which it was received, or given back */
+      readonly date: string;
+      /** Of the transfer, the receipt, or the payout */
+      readonly reference?: string;
+    },
+    options?: ChangeOptions,
+  ): Promise<Payment> {
+    return this.read({ method: 'POST', path: '/payments/{orderId}/give-back', parameters, body, keyed: true }, options);
+  }
+
   /** Record what a person did about money that was paid in another system; a repetition changes nothing */
   recordPaymentOperation(
     parameters: RecordPaymentOperationParameters,
@@ -1557,7 +1577,7 @@ export class OlmsClient extends ClientCore {
     body: {
       /** In the currency of the order */
       readonly amount: string;
-      /** Day on which it was received */
+      /** Day on which it was received, or given back */
       readonly date: string;
       /** Of the transfer, the receipt, or the payout */
       readonly reference?: string;

@@ -7,6 +7,11 @@ const source = SOURCES.payments;
 /** How the payment stands now, where that does not follow from what the event says. */
 const StatusAfter = PaymentStatus;
 
+const Reminder = Type.Object(
+  { number: Type.Integer({ minimum: 1 }), due: Amount, received: Amount, currency: Type.String() },
+  { description: 'The customer is reminded, for the `number`th time, of money that people wait for' },
+);
+
 /** What the payments service emits. */
 export const PAYMENTS_EVENTS = {
   PaymentSucceeded: defineEvent({
@@ -30,9 +35,18 @@ export const PAYMENTS_EVENTS = {
   PaymentPending: defineEvent({
     source,
     meaning:
-      'The outcome of the payment is not known yet; reconciliation finds it out. `status` says where the customer has to act first, as by 3-D Secure; again without it once they have.',
-    data: Type.Object({ reason: Reason, provider: Type.String(), status: Type.Optional(StatusAfter) }),
-    example: { reason: 'timeout', provider: 'sandbox' },
+      'The outcome of the payment is not known yet; reconciliation finds it out. `status` says where the customer has to act first, as by 3-D Secure; again without it once they have, and with `reminder` each time that the customer is reminded of money that people wait for.',
+    data: Type.Object({
+      reason: Reason,
+      provider: Type.String(),
+      status: Type.Optional(StatusAfter),
+      reminder: Type.Optional(Reminder),
+    }),
+    example: {
+      reason: 'reminder',
+      provider: 'manual',
+      reminder: { number: 1, due: '19.90', received: '0.00', currency: 'EUR' },
+    },
   }),
   PaymentCaptured: defineEvent({
     source,

@@ -118,7 +118,7 @@ describe('a customer who approves on the page of PayPal', () => {
 
   test('is not awaited for an order that nobody wants any more', async () => {
     const { question, call } = await begun();
-    expect(await provider.find({ ...question, unwanted: true })).toEqual({ type: 'not_found' });
+    expect(await provider.find({ ...question, unwanted: true })).toEqual({ type: 'declined', reason: 'canceled' });
     expect(paypal.of(call.orderId)).toMatchObject({ payments: 0, captured: 0 });
   });
 });

@@ -246,8 +246,10 @@ export function createPaypalProvider(options: PaypalOptions): PaymentProvider {
     const isCharge = question.kind === 'charge';
     const made = reference === undefined ? await order(calls, question, isCharge) : await read(calls, reference);
     const stands = standing(made, isCharge);
-    // What the customer approved is taken by the charge, sent once more; what nobody wants is not awaited any more.
-    return !stands || (unwanted && stands.type === 'pending' && stands.action) ? { type: 'not_found' } : stands;
+    // What the customer approved is taken by the charge, sent once more.
+    if (!stands) return { type: 'not_found' };
+    // What nobody wants any more is never captured, whatever the customer does there.
+    return unwanted && stands.type === 'pending' && stands.action ? { type: 'declined', reason: 'canceled' } : stands;
   }
 
   async function findChange(calls: Calls, question: ProviderQuestion): Promise<ProviderResult> {

@@ -8,6 +8,7 @@ import {
   type Payment,
   type PaymentEffect,
   type PaymentRulesOptions,
+  remindAt,
   statusOf,
 } from './model.ts';
 import {
@@ -77,7 +78,9 @@ export class Decision {
     const { payment } = this;
     // Nobody can be asked: it waits until a person has done it where the order was paid, and says so.
     const byHand = isByHand(payment.provider);
-    const begun: Operation = byHand ? { ...operation, state: 'awaiting_provider' } : operation;
+    const { reminders } = this.#options;
+    const nextAttemptAt = reminders && remindAt(payment, operation, reminders, this.#context.nowMs);
+    const begun: Operation = byHand ? { ...operation, state: 'awaiting_provider', nextAttemptAt } : operation;
     this.payment = { ...payment, operations: [...payment.operations, begun] };
     if (!byHand) return this.send(operation, 'pending');
     // A promise is made and given up without anybody; money is not.

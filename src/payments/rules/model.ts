@@ -1,11 +1,12 @@
 import type { PaymentStatus } from '#contracts/order-events.ts';
+import { BANK_TRANSFER, MANUAL } from '#contracts/payment-providers.ts';
 import { awaitsCustomer, type CallType, type Operation, type ProviderResult } from './operation.ts';
 
 /** The money of one order, what changes it, and the calls that follow from a change. */
 
 export type CaptureMode = 'automatic' | 'on_dispatch';
 
-/** Money that a person received for an order. Stored as JSON with its payment, so the names of its fields stay. */
+/** Money that a person received for an order, or gave back of it: then the amount is negative. Stored as JSON with its payment, so the names of its fields stay. */
 export interface Receipt {
   readonly id: string;
   readonly amount: string;
@@ -51,6 +52,8 @@ export type PaymentCommand =
   | { readonly type: 'receive'; readonly receipt: Receipt }
   /** Somebody expects that something has changed, such as a customer who comes back from their bank. */
   | { readonly type: 'refresh' }
+  /** A person gave back what was too much. */
+  | { readonly type: 'giveBack'; readonly receipt: Receipt }
   /** The time of the payment's next attempts may have come. */
   | { readonly type: 'due' };
 
@@ -77,6 +80,8 @@ export interface PaymentRulesOptions {
   readonly cancelSafetyMs: number;
   /** How long a payment waits for its customer to act. */
   readonly actionMs: number;
+  /** By default nobody is reminded. */
+  readonly reminders?: Reminders | undefined;
 }
 
 export const UNKNOWN_PROVIDER = 'unknown_provider';
@@ -88,6 +93,25 @@ export const ACTION_EXPIRED = 'action_expired';
 /** How a payment stands as others see it: one that waits for its customer says so. */
 export function shownStatus({ status, operations }: Pick<Payment, 'status' | 'operations'>): PaymentStatus {
   return status === 'PENDING' && operations.some(awaitsCustomer) ? 'REQUIRES_ACTION' : status;
+}
+
+/** How customers who are to transfer money are reminded of it. */
+export interface Reminders {
+  /** Milliseconds before the first, and between two. */
+  readonly everyMs: number;
+  readonly max: number;
+}
+
+/** When the customer is to be reminded next; undefined: not any more, or not at all. */
+export function remindAt(
+  { provider, token }: Pick<Payment, 'provider' | 'token'>,
+  { kind, reminders: sent = 0 }: Pick<Operation, 'kind' | 'reminders'>,
+  { everyMs, max }: Reminders,
+  nowMs: number,
+): number | undefined {
+  // About what is paid elsewhere or on delivery, the customer cannot do anything.
+  const asks = provider === MANUAL && token === BANK_TRANSFER && kind === 'charge';
+  return asks && sent < max ? nowMs + everyMs : undefined;
 }
 
 /** When a payment is due next; undefined where every outcome is known. */

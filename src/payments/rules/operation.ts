@@ -44,6 +44,8 @@ export interface Operation {
   readonly action?: CustomerAction | undefined;
   /** Until when it is awaited, in milliseconds since 1970: then the attempt is given up. Set by the first answer that asks for it. */
   readonly actionUntil?: number | undefined;
+  /** How often the customer was reminded, where people wait for their money. */
+  readonly reminders?: number | undefined;
   readonly reason?: string | undefined;
   /** The refund that the order asked for; undefined where the operation undoes a cancelled order. */
   readonly refundId?: string | undefined;
