@@ -16,9 +16,10 @@ import type { AttackPlan } from './attacker.ts';
  * What one caller can do to the others. The system runs as a process of its own; a customer with a key of its own places
  * and reads orders one after another, before an attack and during it. The attacks are those of a stranger without a key
  * who never ends what they send (as they are, and as if signed), and of a reader who asks for too much at once (reads of
- * the largest order there can be, and streams).
+ * the largest order there can be, and streams), or sends what grows when it is read (bodies that unpack to a thousand
+ * times their size, JSON ten thousand levels deep).
  *
- *   node tests/faults/attack.ts [--only bodies,signed,reads,streams] [--size 1]
+ *   node tests/faults/attack.ts [--only bodies,signed,reads,streams,bombs,deep] [--size 1]
  *
  * Prints memory and latency before and during each; exit code 1 where one of them more than doubled.
  */
@@ -41,7 +42,14 @@ export interface AttackReport {
 
 export type AttackName = AttackPlan['name'];
 /** How many requests each is, at full size. */
-const COUNTS: Readonly<Record<AttackName, number>> = { bodies: 3_000, signed: 3_000, reads: 4_000, streams: 500 };
+const COUNTS: Readonly<Record<AttackName, number>> = {
+  bodies: 3_000,
+  signed: 3_000,
+  reads: 4_000,
+  streams: 500,
+  bombs: 500,
+  deep: 1_000,
+};
 const NAMES = Object.keys(COUNTS) as AttackName[];
 const LINES = 2_000;
 /** What may come on top of twice the latency: the attacker's own work takes one of the machine's processors. */

@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
 
 /**
  * Sends what an attacker sends, in a process of its own, so that whoever measures is not kept busy by it. It prints
@@ -9,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
  */
 
 export interface AttackPlan {
-  readonly name: 'bodies' | 'signed' | 'reads' | 'streams';
+  readonly name: 'bodies' | 'signed' | 'reads' | 'streams' | 'bombs' | 'deep';
   readonly url: string;
   readonly count: number;
   /** API key of the attacker, where it has one. */
@@ -20,6 +21,8 @@ export interface AttackPlan {
 
 const BODY_BYTES = 1_000_000;
 const SIGNED_BYTES = 60_000;
+const BOMB_BYTES = 200_000_000;
+const LEVELS = 10_000;
 const PIPELINES = 8;
 const BURST = 50;
 const BURST_PAUSE_MS = 10;
@@ -90,6 +93,37 @@ const ATTACKS: Readonly<Record<AttackPlan['name'], (plan: AttackPlan) => Promise
     await bursts(count, () => {
       open(url).write(head('GET /stream HTTP/1.1', 'host: x', `authorization: Bearer ${key}`));
     });
+  },
+  /** Small bodies that would be large once they are unpacked. */
+  async bombs({ url, count, key }) {
+    const bomb = gzipSync(Buffer.alloc(BOMB_BYTES));
+    await bursts(count, () => {
+      const socket = open(url);
+      socket.write(
+        head(
+          'POST /graphql HTTP/1.1',
+          'host: x',
+          `authorization: Bearer ${key}`,
+          'content-type: application/json',
+          'content-encoding: gzip',
+          `content-length: ${bomb.length}`,
+        ),
+      );
+      socket.write(bomb);
+    });
+  },
+  /** JSON in which each value is inside of another. */
+  async deep({ url, count, key }) {
+    const body = `{"query":"{ __typename }","variables":${'{"a":'.repeat(LEVELS)}1${'}'.repeat(LEVELS)}}`;
+    const request = `${head(
+      'POST /graphql HTTP/1.1',
+      'host: x',
+      `authorization: Bearer ${key}`,
+      'accept: application/graphql-response+json',
+      'content-type: application/json',
+      `content-length: ${body.length}`,
+    )}${body}`;
+    await bursts(count, () => void open(url).write(request));
   },
 };
 
