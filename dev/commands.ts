@@ -17,7 +17,7 @@ export function devCommands(program: Command): void {
   program
     .command('bench')
     .description('measure this machine: every figure beside what plain SQL of the same writes reaches')
-    .option('--only <sections>', 'of intake,life,wait,seen,graphql,level,million')
+    .option('--only <sections>', 'of intake,life,wait,seen,graphql,gateway,level,million,search')
     .option('--cluster', 'instead: the cluster shape beside the single process on this machine')
     .option('--quick', 'smaller numbers, rougher figures')
     .option('--json', 'for programs')
@@ -27,10 +27,10 @@ export function devCommands(program: Command): void {
   program
     .command('demo')
     .description('npm start, with products, stock and a stream of orders in every kind of path')
-    .option('--rate <number>', 'orders per second', positiveNumber, 2)
-    .option('--orders <number>', 'how many, then the system just runs on', wholeNumber, 3_600)
+    .option('--rate <number>', 'orders per second', positiveNumber, 1)
+    .option('--orders <number>', 'how many, then the system just runs on (default: no end)', wholeNumber)
     .option('--seed <number>', 'the same seed gives the same orders', wholeNumber, 1)
-    .action(async (options: { rate: number; orders: number; seed: number }) =>
+    .action(async (options: { rate: number; orders?: number; seed: number }) =>
       (await import('#dev/demo/demo.ts')).demo(process.env, options),
     );
   program

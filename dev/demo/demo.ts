@@ -8,18 +8,20 @@ import { processSettings } from '#system/settings.ts';
 import { runStories } from './stories.ts';
 
 /**
- * `olms demo` (npm run demo): the system of `npm start` with products, stock, and a bounded stream of orders in
- * every kind of path. Some are left for a person to decide. The seed decides everything but ids and times.
+ * `olms demo` (npm run demo): the system of `npm start` with products, stock, and a stream of orders in every kind of
+ * path, until it is stopped. Some are left for a while for a person to decide. The seed decides everything but ids and times.
  */
 
 export interface DemoOptions {
   /** Orders per second. */
   readonly rate: number;
-  readonly orders: number;
+  /** How many; without it the stream does not end. */
+  readonly orders?: number;
   readonly seed: number;
 }
 
 const CARRIER_DELAY_MS = '4000';
+const PROVIDERS = 'sandbox,manual';
 const READY_PATIENCE_MS = 120_000;
 
 export async function demo(env: Environment, options: DemoOptions): Promise<void> {
@@ -33,6 +35,7 @@ export async function demo(env: Environment, options: DemoOptions): Promise<void
     ...env,
     PORT: String(port),
     SANDBOX_CARRIER_DELAY_MS: carrier,
+    PAYMENTS_PROVIDERS: env['PAYMENTS_PROVIDERS'] || PROVIDERS,
     OLMS_API_KEY: undefined,
   };
   const stopping = new AbortController();

@@ -27,6 +27,8 @@ interface Path {
 }
 
 const shortLine = (): Line[] => [{ article: SHORT, quantity: 2 }];
+/** How long something is left for somebody at a console. */
+const PATIENCE_SECONDS = 300;
 const REVIEW_WISH = { requiresReview: true };
 
 function hold(story: Story, reason: string): Promise<void> {
@@ -65,7 +67,14 @@ export const PATHS: Readonly<Record<string, Path>> = {
     wish: REVIEW_WISH,
     follow: (story) => decideReview(story, 'reject', 'address does not exist'),
   },
-  'review for you': { share: 1, wish: REVIEW_WISH },
+  'review for you': {
+    share: 1,
+    wish: REVIEW_WISH,
+    async follow(story) {
+      await story.pause(PATIENCE_SECONDS);
+      await decideReview(story, 'approve', 'nothing was found');
+    },
+  },
   'hold and release': {
     share: 1,
     async follow(story) {
@@ -76,7 +85,16 @@ export const PATHS: Readonly<Record<string, Path>> = {
       );
     },
   },
-  'hold for you': { share: 1, follow: (story) => hold(story, 'address to be checked') },
+  'hold for you': {
+    share: 1,
+    async follow(story) {
+      await hold(story, 'address to be checked');
+      await story.pause(PATIENCE_SECONDS);
+      await story.command('released, as nobody did', (client) =>
+        client.releaseOrder({ id: story.id }, { reason: 'address was checked' }),
+      );
+    },
+  },
   'cancel at once': { share: 1, follow: (story) => cancel(story, 'ordered twice', 'cancelled') },
   'cancel in the warehouse': {
     share: 1,
@@ -127,6 +145,52 @@ export const PATHS: Readonly<Record<string, Path>> = {
         },
       );
       story.report('address changed');
+    },
+  },
+  'bank transfer': {
+    share: 2,
+    wish: { payment: { provider: 'manual', token: 'bank_transfer' } },
+    async follow(story) {
+      await story.reaches('PAYMENT_PENDING');
+      await story.pause(8);
+      const { totalAmount } = await story.client.readOrder({ id: story.id });
+      await story.command('the transfer has arrived', (client) =>
+        client.recordPayment(
+          { orderId: story.id },
+          { amount: totalAmount, date: new Date().toISOString().slice(0, 10), reference: 'bank statement' },
+        ),
+      );
+    },
+  },
+  'one piece less': {
+    share: 1,
+    lines: () => [
+      { article: ARTICLES[0]!, quantity: 3 },
+      { article: ARTICLES[3]!, quantity: 1 },
+    ],
+    async follow(story) {
+      await story.reaches('READY_FOR_SHIPMENT');
+      await story.command('one piece cancelled', (client) =>
+        client.cancelItems({ id: story.id }, { items: [{ line: 1, quantity: 1 }], reason: 'one is enough' }),
+      );
+    },
+  },
+  'parcel lost': {
+    share: 1,
+    async follow(story) {
+      await story.reaches('SHIPPED');
+      const { items } = await story.client.listShipments({ orderId: story.id });
+      const [parcel] = items;
+      await story.command('the parcel was lost', (client) =>
+        client.loseShipment({ id: parcel!.id }, { reason: 'traced in vain' }),
+      );
+      await story.pause(4);
+      await story.command('sent once more', (client) =>
+        client.openClaim(
+          { id: story.id },
+          { shipmentId: parcel!.id, kind: 'lost', resolution: 'reship', reason: 'traced in vain' },
+        ),
+      );
     },
   },
   return: {

@@ -13,6 +13,7 @@ const AVAILABLE = 500;
 export interface StoriesOptions extends DemoOptions {
   readonly signal: AbortSignal;
   readonly report: (line: string) => void;
+  readonly onBegun?: (story: RunStory) => void;
   /** Seconds that a second of demo time takes; below 1 for tests. */
   readonly stretch?: number;
 }
@@ -22,6 +23,9 @@ export interface RunStory {
   readonly path: string;
   readonly orderId: string;
 }
+
+/** Somebody at a console, or a deadline, led the order elsewhere: that is what a demo is there for. */
+class LedElsewhere extends Error {}
 
 const STORIES_MAX = 200;
 const RESTOCK_EVERY = 200;
@@ -43,17 +47,17 @@ async function stockUp(client: OlmsClient): Promise<void> {
 }
 
 /** Places the orders at the rate asked for and lets each go its way; resolves when all have gone their way, or on the signal. */
-export async function runStories(client: OlmsClient, options: StoriesOptions): Promise<readonly RunStory[]> {
-  const { rate, orders, seed, signal, report, stretch = 1 } = options;
+export async function runStories(client: OlmsClient, options: StoriesOptions): Promise<void> {
+  const { rate, orders = Number.POSITIVE_INFINITY, seed, signal, report, onBegun, stretch = 1 } = options;
   const random = seeded(seed);
   // A system that has seen the demo before knows its references.
   const run = Date.now().toString(36).slice(-5);
   const paths = deck(random);
-  const begun: RunStory[] = [];
   const running = new Set<Promise<void>>();
   const startedMs = performance.now();
   for (let number = 1; number <= orders && !signal.aborted; number++) {
-    if (number % RESTOCK_EVERY === 1) await stockUp(client);
+    if (number % RESTOCK_EVERY === 1)
+      await stockUp(client).catch((error: unknown) => report(`stock was not topped up: ${(error as Error).message}`));
     const path = paths.next().value;
     const { lines, body: drawn } = orderOf(path, number, random);
     const body = { ...drawn, reference: `${drawn.reference}-${run}` };
@@ -61,13 +65,16 @@ export async function runStories(client: OlmsClient, options: StoriesOptions): P
       report(`${new Date().toTimeString().slice(0, 8)}  ${path.padEnd(NAME_WIDTH)}  ${body.reference}  ${text}`);
     const runOne = async (): Promise<void> => {
       const order = await client.placeOrder(body);
-      begun.push({ path, orderId: order.id });
+      onBegun?.({ path, orderId: order.id });
       const content = lines.map(({ article, quantity }) => `${quantity} × ${article.name}`).join(', ');
       say(`placed: ${content}, ${order.totalAmount} ${order.currency}`);
       await PATHS[path]!.follow?.(storyOf(client, order.id, lines, say, signal, stretch));
     };
     const story = runOne().catch((error: unknown) => {
-      if (!signal.aborted) say(`did not go as planned: ${(error as Error).message}`);
+      if (signal.aborted) return;
+      if (error instanceof LedElsewhere) say(error.message);
+      else if (error instanceof Problem && error.status < SERVER_ERROR) say(refusalOf(error));
+      else say(`did not go as planned: ${(error as Error).message}`);
     });
     running.add(story);
     void story.finally(() => running.delete(story));
@@ -76,8 +83,10 @@ export async function runStories(client: OlmsClient, options: StoriesOptions): P
     if (dueMs > 0) await sleep(dueMs, undefined, { signal }).catch(() => {});
   }
   await Promise.all(running);
-  return begun;
 }
+
+const SERVER_ERROR = 500;
+const refusalOf = ({ code, message }: Problem): string => `refused (${code}): ${message}`;
 
 function storyOf(
   client: OlmsClient,
@@ -100,7 +109,7 @@ function storyOf(
         report(done);
       } catch (error) {
         if (!(error instanceof Problem)) throw error;
-        report(`refused (${error.code}): ${error.message}`);
+        report(refusalOf(error));
       }
     },
     async reaches(...statuses) {
@@ -109,8 +118,8 @@ function storyOf(
         signal.throwIfAborted();
         const { status } = await client.readOrder({ id });
         if (statuses.includes(status)) return;
-        if (FINAL_STATUSES.has(status)) throw new Error(`it ended as ${status}`);
-        if (Date.now() > deadlineMs) throw new Error(`it is still ${status}`);
+        if (FINAL_STATUSES.has(status)) throw new LedElsewhere(`somebody else led it to ${status}`);
+        if (Date.now() > deadlineMs) throw new LedElsewhere(`is left to others as ${status}`);
         await sleep(POLL_MS * stretch, undefined, { signal });
       }
     },
