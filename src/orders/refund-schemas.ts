@@ -53,6 +53,7 @@ export const RefundView = Type.Object({
     }),
   ),
   credited: Type.Optional(Type.Array(LinePart, { description: 'What it gives beyond what was owed' })),
+  lines: Type.Optional(Type.Array(LinePart, { description: 'What it was for, once it was carried out' })),
   uninvoiced: Type.Optional(Type.Boolean({ description: 'True: no invoice is over it, so no credit note either' })),
   reasonCode: Type.Optional(Type.String()),
   customerMessage: Type.Optional(Type.String({ description: 'What was written for the customer' })),

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { runStories } from '#dev/demo/stories.ts';
+import { type RunStory, runStories } from '#dev/demo/stories.ts';
 import { SERVICES } from '#system/services.ts';
 import { Api } from '#tests/support/api.ts';
 import { allReachable, startCluster } from '#tests/support/cluster.ts';
@@ -182,13 +182,15 @@ async function checkOrders(jaeger: Jaeger, say: (line: string) => void): Promise
     );
     if (faultsOf({ ...whole, spans: without }).length === 0) throw new Error('A missing span is not noticed');
 
-    const stories = await runStories(api.client, {
+    const stories: RunStory[] = [];
+    await runStories(api.client, {
       rate: RATE,
       orders: ORDERS,
       seed: SEED,
       stretch: STRETCH,
       signal: AbortSignal.timeout(PATIENCE_MS),
       report: () => {},
+      onBegun: (story) => stories.push(story),
     });
     let spans = 0;
     const linked: JaegerSpan['references'][number][] = [];

@@ -699,6 +699,21 @@ export type ListedRefund = {
   readonly customerId?: string;
   /** What was written for the customer */
   readonly customerMessage?: string;
+  /** What it was for, once it was carried out */
+  readonly lines?: readonly {
+    /** Decimal string in the currency of the order */
+    readonly amount: string;
+    /** Number of the item line */
+    readonly line?: number;
+    /** Pieces; absent where only money moves */
+    readonly quantity?: number;
+    /** Number of the shipping line, from 1 */
+    readonly shipping?: number;
+    /** Decimal string in the currency of the order */
+    readonly tax?: string;
+    /** True: came back without a refund */
+    readonly waived?: boolean;
+  }[];
   /** What people call the order */
   readonly number: string;
   readonly orderId: string;
@@ -1077,6 +1092,21 @@ export type Order = {
     }[];
     /** What was written for the customer */
     readonly customerMessage?: string;
+    /** What it was for, once it was carried out */
+    readonly lines?: readonly {
+      /** Decimal string in the currency of the order */
+      readonly amount: string;
+      /** Number of the item line */
+      readonly line?: number;
+      /** Pieces; absent where only money moves */
+      readonly quantity?: number;
+      /** Number of the shipping line, from 1 */
+      readonly shipping?: number;
+      /** Decimal string in the currency of the order */
+      readonly tax?: string;
+      /** True: came back without a refund */
+      readonly waived?: boolean;
+    }[];
     readonly reason: string;
     readonly reasonCode?: string;
     readonly refundId: string;
@@ -2199,6 +2229,21 @@ export type OrderDetails = {
     }[];
     /** What was written for the customer */
     readonly customerMessage?: string;
+    /** What it was for, once it was carried out */
+    readonly lines?: readonly {
+      /** Decimal string in the currency of the order */
+      readonly amount: string;
+      /** Number of the item line */
+      readonly line?: number;
+      /** Pieces; absent where only money moves */
+      readonly quantity?: number;
+      /** Number of the shipping line, from 1 */
+      readonly shipping?: number;
+      /** Decimal string in the currency of the order */
+      readonly tax?: string;
+      /** True: came back without a refund */
+      readonly waived?: boolean;
+    }[];
     readonly reason: string;
     readonly reasonCode?: string;
     readonly refundId: string;
