@@ -159,6 +159,13 @@ export const OPERATOR_COMMANDS: readonly CommandDefinition[] = [
     remote: true,
     run: async (env, options, id) => (await warehouse()).moveShipment('deliver', id!, options, env),
   },
+  {
+    name: 'shipments correct <shipment>',
+    description: 'its tracking number was recorded wrongly, or its carrier',
+    remote: true,
+    options: [required('--tracking <number>'), option('--carrier <name>', 'another carrier'), REASON_REQUIRED],
+    run: async (env, options, id) => (await warehouse()).moveShipment('correct', id!, options, env),
+  },
   ...(['lost', 'damaged', 'returned-to-sender'] as const).map((action): CommandDefinition => ({
     name: `shipments ${action} <shipment>`,
     description: SHIPMENT_FAILURES[action],

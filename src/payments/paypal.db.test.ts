@@ -28,7 +28,7 @@ afterAll(async () => {
   await paypal.stop();
   rmSync(folder, { recursive: true });
 });
-beforeEach(async () => {
+async function start(env: Record<string, string> = {}): Promise<void> {
   const service = await startPayments({
     PAYMENTS_PROVIDERS: 'sandbox,paypal',
     PAYPAL_CLIENT_ID: 'client',
@@ -36,6 +36,7 @@ beforeEach(async () => {
     PAYPAL_WEBHOOK_ID: WEBHOOK_ID,
     PAYPAL_RETURN_URL: 'https://shop.example/paid',
     PAYPAL_API_URL: paypal.url,
+    ...env,
   });
   app = createHttp({
     logger: createLogger('silent'),
@@ -43,7 +44,8 @@ beforeEach(async () => {
     authenticate: () => ({ name: 'test', role: 'admin' }),
   });
   service.routes!(app);
-});
+}
+beforeEach(() => start());
 afterEach(async () => {
   paypal.asDescribed();
   await app.close();
@@ -106,6 +108,24 @@ test('a customer approves on the page of PayPal, and is charged once however oft
   await webhook('PAYMENT.CAPTURE.COMPLETED', { custom_id: orderId, invoice_id: order.invoice_id });
   expect(paypal.of(orderId)).toMatchObject({ payments: 1, captured: 1990 });
   expect(await types(orderId)).toEqual(['PaymentPending', 'PaymentSucceeded']);
+});
+
+test('a customer who does not approve in time is waited for no longer, and nothing is taken from them afterwards', async () => {
+  await stopPayments();
+  await app.close();
+  await start({ PAYMENTS_ACTION_DEADLINE_MS: '300' });
+  const orderId = await payByPaypal('paypal');
+  await untilEmitted(orderId, 'PaymentPending', 'PaymentFailed');
+  expect((await events(orderId))[0]!.data).toMatchObject({ provider: 'paypal', status: 'REQUIRES_ACTION' });
+  const order = await orderOf(orderId);
+  expect((await events(orderId))[1]!.data).toMatchObject({ reason: 'action_expired' });
+  paypal.approve(order.id);
+  await webhook('CHECKOUT.ORDER.APPROVED', {
+    id: order.id,
+    purchase_units: [{ custom_id: orderId, invoice_id: order.invoice_id }],
+  });
+  expect(paypal.of(orderId)).toMatchObject({ payments: 0, captured: 0 });
+  expect(await types(orderId)).toEqual(['PaymentPending', 'PaymentFailed']);
 });
 
 test('a report about nothing of ours, or with a signature of another webhook, is no news', async () => {

@@ -7,7 +7,12 @@ import { idCursor, idOfCursor, pageOf } from '#platform/http/paging.ts';
 import { IdText, limitOf, PageOf, pageParameters, strict } from '#platform/http/schemas.ts';
 import { idsOf, Several } from '#platform/http/several.ts';
 import { exportPayments } from './export.ts';
-import type { PaymentProvider, ProviderNotice, ProviderWebhooks } from './providers/port.ts';
+import {
+  type PaymentProvider,
+  type ProviderNotice,
+  ProviderUnreachable,
+  type ProviderWebhooks,
+} from './providers/port.ts';
 import { PaymentView, view } from './payment-view.ts';
 import type { Payment } from './rules/model.ts';
 import type { PaymentFilter } from './store.ts';
@@ -20,6 +25,12 @@ export interface PaymentRoutesOptions {
   listPayments(filter: PaymentFilter): Promise<readonly Payment[]>;
   /** Records the outcome that a webhook reported. */
   recordNotice(notice: ProviderNotice): Promise<unknown>;
+}
+
+/** What a message is verified with could not be fetched: it is to be sent again. */
+function unverified(error: unknown): never {
+  if (!(error instanceof ProviderUnreachable)) throw error;
+  throw new Problem('UNAVAILABLE', 'What the message is verified with is not reachable at the moment; send it again.');
 }
 
 const ListQuery = Type.Object({ orderId: Type.Optional(Several(IdText)), ...pageParameters }, strict);
@@ -105,7 +116,7 @@ export function paymentRoutes(app: FastifyInstance, payments: PaymentRoutesOptio
       async (request, reply) => {
         const webhooks = webhooksOf(request.params.provider);
         const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-        const { problem, notice } = await webhooks.read(request.headers, body, payments.nowMs());
+        const { problem, notice } = await webhooks.read(request.headers, body, payments.nowMs()).catch(unverified);
         if (problem !== undefined) throw new Problem('WEBHOOK_SIGNATURE_INVALID', problem);
         const recorded = notice && (await payments.recordNotice(notice));
         // A notice about nothing we know must not be repeated for ever; one that could not be saved must be repeated.

@@ -140,9 +140,10 @@ export function paymentText(payment: Payment): string {
 }
 
 export function shipmentTable(shipments: readonly Shipment[]): string {
-  const rows = shipments.map(({ id, status, paused, location, carrier, trackingNumber, items }) => [
+  const rows = shipments.map(({ id, status, paused, location, carrier, trackingNumber, tracking, items }) => [
     id,
-    status === 'SCHEDULED' ? (paused ? 'waits: on hold' : 'waits') : status,
+    // What the carrier said of it, while nothing else is said of its end.
+    listed(status === 'SCHEDULED' ? (paused ? 'waits: on hold' : 'waits') : status, saidOf(status, tracking)),
     location,
     listed(carrier, trackingNumber),
     items.map(({ sku, quantity }) => `${quantity} × ${sku}`).join(', '),
@@ -151,6 +152,10 @@ export function shipmentTable(shipments: readonly Shipment[]): string {
     flexible: ['items', 'carrier'],
     width: 100 - INDENT,
   });
+}
+
+function saidOf(status: string, tracking: Shipment['tracking']): string | undefined {
+  return status === 'DISPATCHED' || status === 'LOST' ? tracking?.status.replaceAll('_', ' ') : undefined;
 }
 
 export function claimTable(claims: NonNullable<Order['claims']>): string {

@@ -22,7 +22,7 @@ export interface DispatchOptions extends OrderOptions {
   readonly tracking: string;
 }
 
-export type ShipmentAction = 'dispatch' | 'deliver' | 'lost' | 'damaged' | 'returned-to-sender';
+export type ShipmentAction = 'dispatch' | 'deliver' | 'lost' | 'damaged' | 'returned-to-sender' | 'correct';
 
 export interface MoveOptions extends OrderOptions, Partial<DispatchOptions> {
   readonly reason?: string;
@@ -30,7 +30,7 @@ export interface MoveOptions extends OrderOptions, Partial<DispatchOptions> {
   readonly restock?: boolean;
 }
 
-/** Records that a parcel was handed over, that it arrived, or what went wrong with it. */
+/** Records that a parcel was handed over, that it arrived, what went wrong with it, or what it is really called. */
 export async function moveShipment(
   action: ShipmentAction,
   id: string,
@@ -56,6 +56,11 @@ function moved(
       return client.dispatchShipment({ id }, { carrier: carrier!, trackingNumber: tracking! });
     case 'deliver':
       return client.deliverShipment({ id }, {});
+    case 'correct':
+      return client.correctTracking(
+        { id },
+        { trackingNumber: tracking!, reason: reason!, ...(carrier !== undefined && { carrier }) },
+      );
     case 'lost':
       return client.loseShipment({ id }, because);
     case 'damaged':

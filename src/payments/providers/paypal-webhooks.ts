@@ -15,6 +15,8 @@ import type { Body } from './paypal-client.ts';
 const NEWS =
   /^(CHECKOUT\.ORDER\.(APPROVED|COMPLETED|VOIDED)|CHECKOUT\.PAYMENT-APPROVAL\.REVERSED|PAYMENT\.(CAPTURE|AUTHORIZATION|REFUND|SALE)\.[A-Z]+)$/;
 const CERTIFICATES_MAX = 8;
+/** Loads under way at once: anybody can name addresses at PayPal. */
+const LOADS_MAX = 4;
 const CERTIFICATE_BYTES_MAX = 64 * 1024;
 const OWN_DOMAIN = '.paypal.com';
 
@@ -23,6 +25,7 @@ class Certificates {
   readonly #api: URL;
   readonly #timeoutMs: number;
   readonly #known = new Map<string, X509Certificate>();
+  readonly #loading = new Map<string, Promise<X509Certificate>>();
 
   constructor(api: URL, timeoutMs: number) {
     this.#api = api;
@@ -38,14 +41,25 @@ class Certificates {
   }
 
   async get(address: string, nowMs: number): Promise<X509Certificate | undefined> {
-    let certificate = this.#known.get(address);
-    if (!certificate) {
-      certificate = await this.#load(address);
-      if (this.#known.size >= CERTIFICATES_MAX) this.#known.clear();
-      this.#known.set(address, certificate);
-    }
+    const certificate = this.#known.get(address) ?? (await this.#loaded(address));
     const { validFrom, validTo } = certificate;
     return Date.parse(validFrom) <= nowMs && nowMs <= Date.parse(validTo) ? certificate : undefined;
+  }
+
+  /** Loads it once, however many messages name it meanwhile. */
+  #loaded(address: string): Promise<X509Certificate> {
+    const underWay = this.#loading.get(address);
+    if (underWay) return underWay;
+    if (this.#loading.size >= LOADS_MAX) throw new ProviderUnreachable('certificates_busy');
+    const loading = this.#load(address)
+      .then((certificate) => {
+        if (this.#known.size >= CERTIFICATES_MAX) this.#known.clear();
+        this.#known.set(address, certificate);
+        return certificate;
+      })
+      .finally(() => this.#loading.delete(address));
+    this.#loading.set(address, loading);
+    return loading;
   }
 
   async #load(address: string): Promise<X509Certificate> {

@@ -250,6 +250,22 @@ describe('webhooks', () => {
     expect(problem).toBe('paypal-cert-url is none of PayPal.');
   });
 
+  test('are to be sent again where their certificate cannot be fetched, of which few are at once', async () => {
+    paypal.down = 'hangs';
+    const asked = Array.from({ length: 20 }, (_, n) => {
+      const { headers, body } = paypal.webhook(eventOf(call), WEBHOOK_IDS[0]!, NOW_MS, `${paypal.url}/certs/new-${n}`);
+      return read({ headers, body });
+    });
+    const ends = await Promise.allSettled(asked);
+    expect(new Set(ends.map(({ status }) => status))).toEqual(new Set(['rejected']));
+    const busy = ends.filter((end) => end.status === 'rejected' && /busy/.test(String(end.reason)));
+    expect(busy).toHaveLength(16);
+    paypal.down = undefined;
+    expect(
+      (await read(paypal.webhook(eventOf(call), WEBHOOK_IDS[0]!, NOW_MS, `${paypal.url}/certs/new-1`))).notice,
+    ).toBeDefined();
+  });
+
   test('by a certificate that is not valid at the time are refused', async () => {
     const laterMs = NOW_MS + 31 * 24 * 3_600_000;
     const { headers, body } = paypal.webhook(eventOf(call), WEBHOOK_IDS[0]!, laterMs);
