@@ -21,8 +21,9 @@ const OPEN = [
   // A bearer token of its own, or an API key: `METRICS_TOKEN`.
   '/actuator/prometheus',
   '/metrics',
-  // The signature of the provider.
+  // The signature of the provider or carrier.
   '/payments/webhooks/{provider}',
+  '/webhooks/carriers/{name}',
   '/notifications/reports/twilio',
 ];
 

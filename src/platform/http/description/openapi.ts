@@ -174,7 +174,8 @@ function documentOf(routes: readonly RouteOptions[], { version, tags }: OpenApiI
           type: 'http',
           scheme: 'bearer',
           bearerFormat: 'JWT',
-          description: 'A token of the OpenID Connect issuer in OIDC_ISSUER, of a person or a customer',
+          description:
+            'A token of the OpenID Connect issuer in OIDC_ISSUER, of a person or a customer; checked as RFC8725 asks: asymmetric algorithms alone, its type, issuer, audience and times',
         },
       },
     },
