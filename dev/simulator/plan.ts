@@ -46,7 +46,7 @@ const TROUBLES = [
   'network',
 ] as const satisfies readonly Trouble[];
 
-function deadlinesOf(random: Random): Deadlines {
+function deadlinesOf(random: Random): Omit<Deadlines, 'payAgain'> {
   const kind = random.pick([0, 0, 0, 1, 2, 2]);
   const each = (productionMs: number): number =>
     kind === 0 ? productionMs : kind === 1 ? random.duration(20, 20_000) : random.duration(100, productionMs);
@@ -86,7 +86,7 @@ function troublesOf(random: Random, breaker: Random): Plan['troubles'] {
 /** `breaker` draws what concerns the circuit breaker alone, `variety` whether there is any. */
 export function planOf(random: Random, breaker: Random, variety: Random): Plan {
   const shape = random.pick(['one process', 'one process', 'two processes', 'kafka', 'kafka'] as const);
-  return {
+  const plan: Plan = {
     shape,
     replicas: shape === 'one process' ? 1 : shape === 'two processes' ? 2 : random.between(1, 2),
     partitions: shape === 'kafka' ? random.between(1, 3) : 1,
@@ -97,7 +97,7 @@ export function planOf(random: Random, breaker: Random, variety: Random): Plan {
     delayMaxMs: random.pick([2, 10, 100, 1_500]),
     capture: random.chance(0.3) ? 'on_dispatch' : 'automatic',
     carrierDelayMs: random.pick([0, 0, 20, 1_000, undefined, undefined]),
-    deadlines: deadlinesOf(random),
+    deadlines: { ...deadlinesOf(random), payAgain: 0 },
     reviewDeadlineMs: random.duration(100, 48 * HOUR_MS),
     mail: random.chance(0.5),
     careless: random.chance(0.4),
@@ -107,6 +107,9 @@ export function planOf(random: Random, breaker: Random, variety: Random): Plan {
     troubles: troublesOf(random, breaker),
     invoicesDispatches: breaker.chance(0.3),
   };
+  // Paying again came later: drawn last, it left every story without it as it was.
+  const payAgain = breaker.chance(0.5) ? breaker.between(100, HOUR_MS) : 0;
+  return { ...plan, deadlines: { ...plan.deadlines, payAgain } };
 }
 
 /** After this much virtual time no order may be open. */

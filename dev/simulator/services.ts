@@ -18,6 +18,7 @@ import { checkLines } from './lines.ts';
 import { shortPlaces } from './shortages.ts';
 import type { Faults } from './faults.ts';
 import { followUp } from './goods.ts';
+import { payAgain } from './pay-again.ts';
 import type { Story } from './story.ts';
 import { Service } from './service.ts';
 import type { Spec } from './world.ts';
@@ -61,7 +62,10 @@ export function createServices(story: Story): Services {
       },
       dueCommand: () => ({ command: { type: 'expire' } }),
       lookEveryMs: 1_000,
-      onSaved: (changes, events) => followUp(story, changes, events),
+      onSaved: (changes, events) => {
+        followUp(story, changes, events);
+        payAgain(story, events);
+      },
     }),
     inventory: make({
       name: 'inventory',

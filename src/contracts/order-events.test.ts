@@ -33,6 +33,7 @@ const INFORMATIONAL = [
   'OrderLossRecorded',
   'OrderOnHold',
   'OrderOverdue',
+  'OrderPaymentRefused',
   'OrderRefundFailed',
   'OrderReserved',
   'OrderReturnClosed',

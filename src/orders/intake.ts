@@ -26,6 +26,7 @@ import type { Order } from './rules/state.ts';
 import {
   type Catalog,
   type OrderRequest,
+  payable,
   place,
   type PlacementPolicy,
   type PlacementProblem,
@@ -133,6 +134,17 @@ export class Intake {
     if (!before) throw placementProblem(problems);
     assertSameRequest(before.requestHash, key.requestHash);
     return this.#original(before.id);
+  }
+
+  /** What an order over a total (minor units) is paid with; throws the {@link Problem} of what it cannot be. */
+  async payable(
+    payment: OrderRequest['payment'],
+    total: bigint,
+  ): Promise<{ readonly provider: string; readonly token: string }> {
+    await this.#providers.learn(payment.provider);
+    const given = payable(payment, this.policy, total);
+    if ('length' in given) throw placementProblem(given);
+    return given;
   }
 
   /** How orders are priced. */

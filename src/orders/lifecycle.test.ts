@@ -33,7 +33,7 @@ const COMMANDS = [...new Set(ROWS.map((row) => row.command))] as CommandName[];
 const NOW_MS = Date.UTC(2026, 10, 22, 12);
 const PASSED = isoTime(NOW_MS - 1_000);
 const deadlines = Object.fromEntries(
-  [...ALL.filter((status) => !STATUSES[status].final), 'held', 'change', 'returns'].map((name, index) => [
+  [...ALL.filter((status) => !STATUSES[status].final), 'held', 'change', 'returns', 'payAgain'].map((name, index) => [
     name,
     (index + 1) * 60_000,
   ]),
@@ -119,6 +119,7 @@ const SAMPLES: {
   recordBackorder: [{ type: 'recordBackorder', shortages }],
   recordPayment: [{ type: 'recordPayment', amount: '29.85', captured: '29.85' }],
   recordPaymentPending: [{ type: 'recordPaymentPending', reason: 'timeout' }],
+  payAgain: [{ type: 'payAgain', provider: 'sandbox', token: 'other' }],
   recordPaymentFailure: [{ type: 'recordPaymentFailure', reason: 'declined' }],
   recordCapture: [{ type: 'recordCapture', captured: '29.85' }],
   recordVoid: [{ type: 'recordVoid' }],
@@ -188,6 +189,9 @@ const SAMPLES: {
   requestRefund: [{ type: 'requestRefund', reason: 'r', by: 'b', amount: '1.00' }],
 };
 
+/** Its payment was refused, and the time to pay it again has passed. */
+const REFUSED = past('OrderPaymentRefused', { reason: 'r', deadlineAt: PASSED });
+
 /** What else may have happened to an order in a status before a command comes; `only` the orders with it meet the command. */
 const BEFORE: readonly { in: readonly Status[]; command: CommandName; past: Past; only?: boolean }[] = [
   {
@@ -196,6 +200,9 @@ const BEFORE: readonly { in: readonly Status[]; command: CommandName; past: Past
     past: past('OrderHeld', { hold: 'shortage', reason: 'r', by: 'inventory', deadlineAt: PASSED }),
     only: true,
   },
+  { in: ['RESERVED'], command: 'payAgain', past: REFUSED, only: true },
+  { in: ['RESERVED'], command: 'expire', past: REFUSED },
+  { in: ['RESERVED', 'PAYMENT_PENDING'], command: 'recordPaymentFailure', past: REFUSED },
   {
     in: ['PAYMENT_PENDING'],
     command: 'recordPaymentPending',
@@ -235,7 +242,7 @@ const BEFORE: readonly { in: readonly Status[]; command: CommandName; past: Past
 ];
 
 function ordersFor(status: Status, command: CommandName): Order[] {
-  const order = orderIn(status);
+  const order = command === 'payAgain' ? { ...orderIn(status), holds: [] } : orderIn(status);
   const before = BEFORE.filter((one) => one.command === command && one.in.includes(status));
   const orders = before.map((one) => evolve(order, one.past));
   if (status === 'SHIPPED' && command === 'recordDelivery')

@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { strict } from '#platform/http/schemas.ts';
 
 /** What the API says of how an order is paid. */
 
@@ -14,3 +15,17 @@ export const NextActionView = Type.Object(
       'What the customer has to do before the payment goes on, where `paymentStatus` is REQUIRES_ACTION; shown to the customer and to who placed the order only',
   },
 );
+
+/** What an order is to be paid with: a token of a provider, by default of the first that is configured. */
+export const PaymentGiven = Type.Object(
+  {
+    provider: Type.Optional(Type.String({ minLength: 1, maxLength: 50, pattern: '^[a-z0-9_-]+$' })),
+    token: Type.String({ minLength: 1, maxLength: 300, pattern: '^[\\x21-\\x7e]+$' }),
+  },
+  strict,
+);
+
+export const PayAgainUntil = Type.String({
+  format: 'date-time',
+  description: 'The payment failed, and until then the order may be paid again; it ends after it',
+});

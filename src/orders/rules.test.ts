@@ -411,6 +411,7 @@ describe('the actions offered with an order', () => {
     ['cancelled', newOrder().given(cancel)],
   ])('are those it takes: %s', (_, { order }) => {
     const commands: Record<string, OrderCommand> = {
+      payAgain: { type: 'payAgain', provider: 'sandbox', token: 't' },
       cancel,
       hold: hold('another'),
       release: release(order.holds.find(({ type }) => type !== 'cancellation')?.type ?? 'manual'),

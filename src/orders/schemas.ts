@@ -45,7 +45,7 @@ import {
 } from './goods-schemas.ts';
 import { METADATA_MAX } from './rules/amend.ts';
 import { ACTIONS, STATUSES } from './rules/lifecycle.ts';
-import { NextActionView } from './payment-schemas.ts';
+import { NextActionView, PayAgainUntil, PaymentGiven } from './payment-schemas.ts';
 import { RefundView } from './refund-schemas.ts';
 import { PARKED_ACTIONS, ParkedView } from './parked.ts';
 import { FULFILLMENT_STATUSES } from './rules/state.ts';
@@ -124,13 +124,7 @@ export const PlaceOrder = Type.Object(
       }),
     ),
     contact: Type.Optional(StrictContact),
-    payment: Type.Object(
-      {
-        provider: Type.Optional(Type.String({ minLength: 1, maxLength: 50, pattern: '^[a-z0-9_-]+$' })),
-        token: Type.String({ minLength: 1, maxLength: 300, pattern: '^[\\x21-\\x7e]+$' }),
-      },
-      strict,
-    ),
+    payment: PaymentGiven,
     requiresReview: Type.Optional(Type.Boolean()),
     allowBackorder: Type.Optional(Type.Boolean()),
     metadata: Type.Optional(Metadata),
@@ -357,6 +351,7 @@ export const OrderView = Type.Object(
     returns: Type.Array(ReturnView),
     refunds: Type.Array(RefundView),
     nextAction: Type.Optional(NextActionView),
+    payAgainUntil: Type.Optional(PayAgainUntil),
     deadlineAt: Type.Optional(
       Type.String({ format: 'date-time', description: 'When the present waiting ends by itself' }),
     ),

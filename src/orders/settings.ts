@@ -34,6 +34,13 @@ export const ordersSettings = {
     default: 14 * 24 * HOUR_MS,
     meaning: 'The same of an order whose money people receive, such as a bank transfer',
   },
+  payAgainMs: {
+    type: 'integer',
+    env: 'ORDERS_PAY_AGAIN_MS',
+    default: 0,
+    meaning:
+      'How long an order whose payment failed keeps its goods and may be paid again by POST /orders/{id}/payment; 0: it ends at once',
+  },
   holdDeadlineMs: {
     type: 'integer',
     env: 'ORDERS_HOLD_DEADLINE_MS',
@@ -116,6 +123,7 @@ export function deadlinesOf(config: OrdersConfig): Deadlines {
     BACKORDERED: config.backorderDeadlineMs,
     RESERVED: config.reservationDeadlineMs,
     PAYMENT_PENDING: config.paymentDeadlineMs,
+    payAgain: config.payAgainMs,
     manualPayment: config.manualPaymentDeadlineMs,
     PAID: config.shipmentDeadlineMs,
     READY_FOR_SHIPMENT: config.shipmentDeadlineMs,

@@ -62,6 +62,7 @@ const DETAIL = [
   'cancelled',
   'credits',
 ] as const;
+const PAID_AGAIN = [...DETAIL, 'payAgain', 'payment'] as const;
 
 function pick(order: Order, names: readonly (keyof Order)[]): Partial<Order> {
   const picked: Record<string, unknown> = {};
@@ -108,6 +109,8 @@ const { updated_at: _, ...SEEN_COLUMNS } = STATE_COLUMNS;
 export function stateRow(row: Row<Order>, updatedAt?: string): Record<string, unknown> {
   const order = row.state!;
   const dueAt = nextDeadline(order);
+  // What an order is paid with stands with what it was placed with, unless it is paid again.
+  const detail = order.payAgain ? PAID_AGAIN : DETAIL;
   return {
     order_id: row.id,
     status: order.status,
@@ -124,8 +127,8 @@ export function stateRow(row: Row<Order>, updatedAt?: string): Record<string, un
     // The column says when anything is due; where that is not the waiting of the order itself, that stands here.
     detail:
       dueAt === order.deadlineAt
-        ? pick(order, DETAIL)
-        : { ...pick(order, DETAIL), waitsUntil: order.deadlineAt ?? null },
+        ? pick(order, detail)
+        : { ...pick(order, detail), waitsUntil: order.deadlineAt ?? null },
   };
 }
 

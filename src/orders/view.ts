@@ -8,7 +8,7 @@ import { PARKED_ACTIONS, type ParkedOfOrder } from './parked.ts';
 import { actionsOf } from './rules/policies.ts';
 import { marksOf, returnablePieces, unshippedPieces } from './rules/ruler.ts';
 import { accountOf } from './rules/settle.ts';
-import { because, isDeciding, type Order } from './rules/state.ts';
+import { because, isDeciding, mayPayAgain, type Order } from './rules/state.ts';
 import { type Action, rowsFor } from './rules/lifecycle.ts';
 import type { OrderSummary, OrderView } from './schemas.ts';
 
@@ -91,6 +91,7 @@ function storedView(
     claims: order.claims,
     returns: order.returns,
     refunds: order.refunds,
+    payAgainUntil: mayPayAgain(order) ? order.payAgain!.until : undefined,
     deadlineAt: firstDeadline(order),
     traceId: order.traceId,
   };

@@ -17,6 +17,7 @@ const OperationView = Type.Object({
   key: Type.String({ description: 'Idempotency key the provider knows the operation by' }),
   attempts: Type.Integer({ description: 'Calls so far whose outcome is not known' }),
   nextAttemptAt: Type.Optional(Time),
+  provider: Type.Optional(Type.String({ description: 'Who was asked, of an attempt before the order was paid again' })),
   providerReference: Type.Optional(Type.String()),
   reason: Type.Optional(Type.String()),
   refundId: Type.Optional(Id),
@@ -72,7 +73,20 @@ export function view(payment: Payment): View<typeof PaymentView> {
     voided: text(payment.voided),
     ...(payment.provider === MANUAL && receiptsOf(payment)),
     operations: payment.operations.map(
-      ({ id, kind, amount, state, key, attempts, nextAttemptAt, providerReference, reason, refundId, reminders }) => ({
+      ({
+        id,
+        kind,
+        amount,
+        state,
+        key,
+        attempts,
+        nextAttemptAt,
+        provider,
+        providerReference,
+        reason,
+        refundId,
+        reminders,
+      }) => ({
         id,
         kind,
         amount,
@@ -80,6 +94,7 @@ export function view(payment: Payment): View<typeof PaymentView> {
         key,
         attempts,
         nextAttemptAt: nextAttemptAt === undefined ? undefined : isoTime(nextAttemptAt),
+        provider,
         providerReference,
         reason,
         refundId,

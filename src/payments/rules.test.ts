@@ -65,6 +65,22 @@ describe('a payment whose customer has to act', () => {
   });
 });
 
+test('a payment that was refused is made again with what is given then, under another key, and once', () => {
+  const s = payment({ providers: new Set(['sandbox', 'other']) })
+    .paymentRequested({ token: 'tok_decline' })
+    .declined();
+  const { key } = s.operation;
+  s.paymentRequested({ provider: 'other', token: 'tok_approve', amount: '10.00' }).emits().calls('send charge 10.00');
+  expect(s.effects[0]).toMatchObject({ provider: 'other', token: 'tok_approve' });
+  expect(s.operation.key).not.toBe(key);
+  expect(s.payment.operations.map(({ provider }) => provider)).toEqual(['sandbox', undefined]);
+  // While it is open, and once it has succeeded, it is not asked for again.
+  s.paymentRequested().emits().calls();
+  s.timedOut().emits('PaymentPending').approved().emits('PaymentSucceeded');
+  s.paymentRequested().emits().calls();
+  expect(s.payment).toMatchObject({ authorized: 1000n, captured: 1000n });
+});
+
 describe('a payment', () => {
   test('is asked for with a saved operation, and reported when approved', () => {
     const s = payment().paymentRequested().emits().calls('send charge 19.90');

@@ -40,21 +40,61 @@ function requested(
 ): Outcome<Payment, PaymentEffect> {
   const { provider, token, currency } = event.data;
   const amount = amountMinor(event.data.amount, currency);
-  const payment: Payment = {
-    orderId: event.subject,
-    provider,
-    token,
-    currency,
-    status: 'PENDING',
-    amount,
-    authorized: 0n,
-    captured: 0n,
-    voided: 0n,
-    refunded: 0n,
-    operations: [],
-    cancelRequested: false,
-    pendingReported: false,
-  };
+  return begun(
+    {
+      orderId: event.subject,
+      provider,
+      token,
+      currency,
+      status: 'PENDING',
+      amount,
+      authorized: 0n,
+      captured: 0n,
+      voided: 0n,
+      refunded: 0n,
+      operations: [],
+      cancelRequested: false,
+      pendingReported: false,
+    },
+    event,
+    context,
+    options,
+  );
+}
+
+/** After the payment failed: the money is asked for anew, with what is given now. What was refused stays on record. */
+function requestedAgain(
+  event: OrderEvent<'OrderPaymentRequested'>,
+  payment: Payment,
+  context: DecisionContext,
+  options: PaymentRulesOptions,
+): Outcome<Payment, PaymentEffect> {
+  const { provider, token } = event.data;
+  return begun(
+    {
+      ...payment,
+      provider,
+      token,
+      status: 'PENDING',
+      amount: amountMinor(event.data.amount, payment.currency),
+      chargeReference: undefined,
+      operations: payment.operations.map((operation) => ({ provider: payment.provider, ...operation })),
+      pendingReported: false,
+    },
+    event,
+    context,
+    options,
+  );
+}
+
+/** A payment with the first operation of what is asked for now. */
+function begun(
+  payment: Payment,
+  event: OrderEvent<'OrderPaymentRequested'>,
+  context: DecisionContext,
+  options: PaymentRulesOptions,
+): Outcome<Payment, PaymentEffect> {
+  const { provider, amount } = payment;
   const decision = new Decision(payment, context, options);
   if (amount === 0n) decision.succeedWithoutProvider();
   else if (provider === EXTERNAL) decision.settleElsewhere(amount, event);
@@ -198,8 +238,12 @@ export function paymentRules(options: PaymentRulesOptions): PaymentRules {
       'OrderShippingClosed',
     ],
     react(event, payment, context) {
-      if (event.type === 'OrderPaymentRequested')
-        return payment ? ignore('the payment was requested before') : requested(event, context, options);
+      if (event.type === 'OrderPaymentRequested') {
+        if (!payment) return requested(event, context, options);
+        return payment.status === 'FAILED' && !payment.cancelRequested
+          ? requestedAgain(event, payment, context, options)
+          : ignore('the payment was requested before');
+      }
       if (event.type === 'OrderImported') {
         if (payment) return ignore('the payment is known already');
         return event.data.paymentStatus === 'NONE' ? ignore('nothing was paid') : imported(event, context);

@@ -120,7 +120,9 @@ export const paymentStore: ProcessorStore<Payment, never> = {
     return new Map(rows.map((row) => [row.order_id, toRow(row)]));
   },
   save(changes: readonly RowChange<Payment>[]): Write[] {
-    const { added, changed } = splitChanges(changes, fromRow);
+    const again = changes.filter(isPaidAgain);
+    const others = again.length === 0 ? changes : changes.filter((change) => !isPaidAgain(change));
+    const { added, changed } = splitChanges(others, fromRow);
     const writes: Write[] = [];
     // A row that another process was faster to insert makes this save a conflict, not an error.
     if (added.length > 0)
@@ -130,9 +132,21 @@ export const paymentStore: ProcessorStore<Payment, never> = {
       });
     if (changed.length > 0)
       writes.push(updateRows('payments', TABLE, ['order_id'], CHANGING, changed, { revision: 'version' }));
+    if (again.length > 0) {
+      const rows = again.map(({ after }) => fromRow(after));
+      writes.push(updateRows('payments_again', TABLE, ['order_id'], COLUMNS, rows, { revision: 'version' }));
+    }
     return writes;
   },
 };
+
+/** Whether a payment is made anew, so that what else never changes does. */
+function isPaidAgain({ before: { state: before }, after: { state: after } }: RowChange<Payment>): boolean {
+  return (
+    before !== undefined &&
+    (before.token !== after!.token || before.provider !== after!.provider || before.amount !== after!.amount)
+  );
+}
 
 /** Payments with an operation that is due by now, longest waiting first. */
 export async function duePayments(

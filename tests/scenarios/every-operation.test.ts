@@ -20,6 +20,7 @@ const system = useSystem({
   env: {
     SANDBOX_CARRIER_DELAY_MS: 'off',
     PAYMENTS_PROVIDERS: 'sandbox,manual',
+    ORDERS_PAY_AGAIN_MS: '600000',
     CARRIER_WEBHOOK_SECRETS: `dhl=${SECRET}`,
   },
 });
@@ -204,7 +205,18 @@ describe('every operation', () => {
     const { operations } = (await api.payment(completed.id))!;
     const path = `/payments/${completed.id}/operations/${operations[0]!.id}/record`;
     expect(refused(await api.call('POST', path, { body: { outcome: 'done' } }))).toEqual([409, 'ACTION_NOT_ALLOWED']);
+    expect(
+      refused(await api.command(completed.id, 'payment', { token: 'tok_approve' }, { key: randomUUID() })),
+    ).toEqual([409, 'ORDER_FINAL']);
     expect(await api.client.refreshPayment({ orderId: completed.id })).toMatchObject({ asked: false });
+  });
+
+  test('of paying again answers', async () => {
+    const { api } = system;
+    const { id } = await api.placeOrder({ sku, token: 'tok_decline' });
+    await api.untilOrder(id, 'refused', ({ paymentStatus }) => paymentStatus === 'FAILED');
+    expect((await api.command(id, 'payment', { token: 'tok_approve' }, { key: randomUUID() })).status).toBe(200);
+    await api.untilStatus(id, 'READY_FOR_SHIPMENT');
   });
 
   test('of money that people receive answers', async () => {

@@ -18,6 +18,7 @@ export const deadlines: Deadlines = {
   CREATED: HOUR_MS,
   BACKORDERED: 2 * HOUR_MS,
   RESERVED: 3 * HOUR_MS,
+  payAgain: 0,
   PAYMENT_PENDING: 4 * HOUR_MS,
   manualPayment: 40 * HOUR_MS,
   PAID: 5 * HOUR_MS,

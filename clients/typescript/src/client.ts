@@ -82,6 +82,7 @@ export interface ListAuditParameters {
     | 'OrderPaymentRequested'
     | 'OrderPaymentPending'
     | 'OrderPaid'
+    | 'OrderPaymentRefused'
     | 'OrderPaymentFailed'
     | 'OrderPaymentRecorded'
     | 'OrderReadyForShipment'
@@ -169,6 +170,7 @@ export interface ListAuditEntriesParameters {
     | 'OrderPaymentRequested'
     | 'OrderPaymentPending'
     | 'OrderPaid'
+    | 'OrderPaymentRefused'
     | 'OrderPaymentFailed'
     | 'OrderPaymentRecorded'
     | 'OrderReadyForShipment'
@@ -666,6 +668,7 @@ export interface ListOrderDetailsParameters {
     | 'returns'
     | 'refunds'
     | 'nextAction'
+    | 'payAgainUntil'
     | 'deadlineAt'
     | 'traceId'
     | 'allowedActions'
@@ -717,6 +720,7 @@ export interface ListOrderDetailsParameters {
         | 'returns'
         | 'refunds'
         | 'nextAction'
+        | 'payAgainUntil'
         | 'deadlineAt'
         | 'traceId'
         | 'allowedActions'
@@ -768,6 +772,11 @@ export interface HoldOrderParameters {
 }
 
 export interface ReadInvoiceParameters {
+  /** The order id */
+  readonly id: string;
+}
+
+export interface PayAgainParameters {
   /** The order id */
   readonly id: string;
 }
@@ -1356,6 +1365,18 @@ export class OlmsClient extends ClientCore {
   /** The invoice of an order, or those of its parcels, with its credit notes */
   readInvoice(parameters: ReadInvoiceParameters, options?: CallOptions<'Accept'>): Promise<Invoice> {
     return this.read({ method: 'GET', path: '/orders/{id}/invoice', parameters }, options);
+  }
+
+  /** Pay an order again whose payment failed, with another token or another provider */
+  payAgain(
+    parameters: PayAgainParameters,
+    body: {
+      readonly provider?: string;
+      readonly token: string;
+    },
+    options?: ChangeOptions<'If-Match'>,
+  ): Promise<Order> {
+    return this.read({ method: 'POST', path: '/orders/{id}/payment', parameters, body, keyed: true }, options);
   }
 
   /** Give money back */

@@ -115,8 +115,15 @@ export const ORDERS_EVENTS = {
   }),
   OrderPaymentRequested: defineEvent({
     source,
-    meaning: 'The order may be charged now: stock is reserved and nothing holds it.',
-    data: Type.Object({ provider: Type.String(), token: Type.String(), amount: Amount, currency: Type.String() }),
+    meaning:
+      'The order may be charged now: stock is reserved and nothing holds it. Again after its payment was refused, with another token or provider; `deadlineAt` says then how long it waits.',
+    data: Type.Object({
+      provider: Type.String(),
+      token: Type.String(),
+      amount: Amount,
+      currency: Type.String(),
+      deadlineAt: Type.Optional(Time),
+    }),
     example: { provider: 'sandbox', token: 'tok_approve', amount: '19.90', currency: 'EUR' },
   }),
   OrderPaymentPending: defineEvent({
@@ -139,6 +146,13 @@ export const ORDERS_EVENTS = {
       deadlineAt: Time,
     }),
     example: { paymentStatus: 'CAPTURED', deadlineAt: exampleTime },
+  }),
+  OrderPaymentRefused: defineEvent({
+    source,
+    meaning:
+      'The payment was definitely refused; the stock is kept, and the order may be paid again until the deadline.',
+    data: Type.Object({ reason: Reason, deadlineAt: Time }),
+    example: { reason: 'card_declined', deadlineAt: exampleTime },
   }),
   OrderPaymentFailed: defineEvent({
     source,

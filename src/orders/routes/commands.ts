@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Static, TSchema } from 'typebox';
 import type { ErrorCode, Refusal } from '#contracts/errors.ts';
+import { amountMinor } from '#contracts/money.ts';
 import type { Permission } from '#contracts/permissions.ts';
 import type { Database } from '#platform/database/database.ts';
 import { commandOnce } from '#platform/http/commands.ts';
@@ -14,6 +15,7 @@ import type { OrderRoutesOptions } from '#orders/routes.ts';
 import type { ArrivedPieces, OrderCommand, RefundedLine, RefundKind } from '#orders/rules/commands.ts';
 import { isDeciding, type Order } from '#orders/rules/state.ts';
 import * as goods from '#orders/goods-schemas.ts';
+import { PaymentGiven } from '#orders/payment-schemas.ts';
 import { RequestRefund } from '#orders/refund-schemas.ts';
 import * as schemas from '#orders/schemas.ts';
 import { allowedActions } from '#orders/view.ts';
@@ -23,6 +25,8 @@ import { loadOne, orderId, orderNotFound, sendOrder } from './answers.ts';
 /** A cancellation that the warehouse decides on is answered with its outcome, if that comes soon. */
 const CANCELLATION_WAIT_MS = 2_000;
 const IF_MATCH = { description: 'ETags, of which the order must have one', pattern: TAGS_PATTERN };
+
+type PayAgain = Extract<OrderCommand, { type: 'payAgain' }>;
 
 interface CommandRoute<Schema extends TSchema> {
   readonly operationId: string;
@@ -52,9 +56,9 @@ interface Outcome {
 /** One route per command: idempotency, `If-Match`, the processor, and the order or the refusal as answer. */
 export function commandRoutes(
   app: FastifyInstance,
-  options: Pick<OrderRoutesOptions, 'database' | 'processor' | 'peers' | 'mayRepeat' | 'waiters' | 'cached'>,
+  options: Pick<OrderRoutesOptions, 'database' | 'processor' | 'peers' | 'mayRepeat' | 'waiters' | 'cached' | 'intake'>,
 ): void {
-  const { database, processor, peers, mayRepeat, waiters, cached } = options;
+  const { database, processor, peers, mayRepeat, waiters, cached, intake } = options;
 
   command({
     operationId: 'cancelOrder',
@@ -88,6 +92,16 @@ export function commandRoutes(
     ],
     maybeLater: 'The warehouse is deciding on the cancellation',
     commandOf: (body, by) => ({ type: 'cancelItems', ...body, by }),
+  });
+  command({
+    operationId: 'payAgain',
+    permission: 'orders:place',
+    url: '/orders/:id/payment',
+    summary: 'Pay an order again whose payment failed, with another token or another provider',
+    body: PaymentGiven,
+    idempotencyKey: 'required',
+    refusals: ['UNKNOWN_PROVIDER', 'PAYMENT_TOKEN_INVALID', 'ORDER_FINAL', 'ORDER_ALREADY_SHIPPED'],
+    commandOf: ({ provider = '', token }) => ({ type: 'payAgain', provider, token }),
   });
   command({
     operationId: 'openClaim',
@@ -266,7 +280,8 @@ export function commandRoutes(
           processor,
           async wanted() {
             await checkCommand(command, id, { database, peers, mayRepeat });
-            return { orderId: id, command, expectedSequence: await expectedSequence(request, database, id) };
+            const given = command.type === 'payAgain' ? await payableCommand(command, id) : command;
+            return { orderId: id, command: given, expectedSequence: await expectedSequence(request, database, id) };
           },
           answer: ({ row, events }) => outcomeOf(command, row, events.at(-1)?.time ?? new Date().toISOString()),
           async repeat(stored) {
@@ -281,6 +296,13 @@ export function commandRoutes(
         return sendOrder(reply.code(outcome.code), outcome.row, outcome.updatedAt);
       },
     );
+  }
+
+  /** The command with the provider that takes the payment, as at placement. */
+  async function payableCommand({ provider, token }: PayAgain, id: string): Promise<PayAgain> {
+    const { totalAmount, currency } = (await loadOne(database, id)).state!;
+    const named = provider === '' ? { token } : { provider, token };
+    return { type: 'payAgain', ...(await intake.payable(named, amountMinor(totalAmount, currency))) };
   }
 
   /** The order as the command left it. A cancellation the warehouse decides on is answered with its outcome, if that comes soon, and a repeat of it alike. */

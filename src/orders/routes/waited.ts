@@ -2,7 +2,7 @@ import type { RequestKey } from '#platform/http/idempotency.ts';
 import type { Database } from '#platform/database/database.ts';
 import { decisionOf, orderAsOf } from '#orders/as-of.ts';
 import type { Status } from '#orders/rules/lifecycle.ts';
-import type { Order } from '#orders/rules/state.ts';
+import { mayPayAgain, type Order } from '#orders/rules/state.ts';
 import { loadOne } from './answers.ts';
 import type { Known, Waiters } from '#orders/waiters.ts';
 
@@ -20,7 +20,9 @@ export interface WaitOptions {
 /** Stock and payment are decided, or a hold keeps them from being. */
 export function isDecided(order: Order): boolean {
   if (order.status === 'CREATED') return false;
-  return order.status !== 'RESERVED' || order.holds.some((hold) => hold.steps.includes('payment'));
+  return (
+    order.status !== 'RESERVED' || mayPayAgain(order) || order.holds.some((hold) => hold.steps.includes('payment'))
+  );
 }
 
 /** Versions in which an order has reached a status by the shortest way: then nothing was decided before, and nothing after. */

@@ -18,7 +18,9 @@ export interface Deadlines {
   readonly BACKORDERED: number;
   readonly RESERVED: number;
   readonly PAYMENT_PENDING: number;
-  /** Instead of that, where people receive the money. */
+  /** How long an order may be paid again after its payment failed; 0: it ends at once. */
+  readonly payAgain: number;
+  /** Instead of PAYMENT_PENDING, where people receive the money. */
   readonly manualPayment: number;
   readonly PAID: number;
   readonly READY_FOR_SHIPMENT: number;
@@ -83,6 +85,8 @@ export type OrderCommand =
       readonly status?: PaymentStatus | undefined;
     }
   | { readonly type: 'recordPaymentFailure'; readonly reason: string }
+  /** After the payment failed, with another token or another provider. */
+  | { readonly type: 'payAgain'; readonly provider: string; readonly token: string }
   | { readonly type: 'recordCapture'; readonly captured: string; readonly status?: PaymentStatus | undefined }
   | { readonly type: 'recordVoid'; readonly status?: PaymentStatus | undefined }
   | {

@@ -3,7 +3,7 @@ import { isoMs, isoTime } from '#contracts/time.ts';
 import type { DecideContext, Deadlines } from './commands.ts';
 import type { Status } from './lifecycle.ts';
 import { isAwaited } from './receipts.ts';
-import type { Hold, Order } from './state.ts';
+import { type Hold, mayPayAgain, type Order } from './state.ts';
 
 /** When a waiting that begins now ends by itself (RFC 3339). */
 export function deadline(status: Status & keyof Deadlines, held: boolean, context: DecideContext): string {
@@ -35,6 +35,7 @@ export function heldUntil(holds: readonly Hold[], context: DecideContext): strin
 /** The deadline that follows from a change of holds in the order's present status; undefined where nothing is waited for. */
 export function deadlineUnder(order: Order, holds: readonly Hold[], context: DecideContext): string | undefined {
   if (!(order.status in context.deadlines)) return undefined;
+  if (mayPayAgain(order) && holds.every((hold) => hold.steps.length === 0)) return order.payAgain!.until;
   if (order.status === 'PAYMENT_PENDING' && holds.every((hold) => hold.steps.length === 0))
     return paymentDeadline(order, context);
   return holds.some((hold) => hold.steps.length > 0)

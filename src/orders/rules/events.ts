@@ -14,10 +14,12 @@ import { refundedLines } from './refunded.ts';
 import { returnOf } from './returns.ts';
 import { saleOf, shippedContent, standingContent, totalOf, unshippedContent } from './standing.ts';
 import { amountToCapture, mostToRefund, refundByPerson, refundOfLines } from './settle.ts';
-import { because, HOLD_STEPS, isPaused, type Order } from './state.ts';
+import { because, HOLD_STEPS, isPaused, mayPayAgain, type Order } from './state.ts';
 
 /** The hold of an order whose reserved goods are not there. */
 const SHORTAGE = 'shortage';
+/** Refusals of payments until an order ends, whatever time is left. */
+const REFUSALS_MAX = 10;
 /** So many of them are named. */
 const NAMED_MAX = 5;
 
@@ -66,8 +68,19 @@ export const EVENTS_OF: Emitters = {
     const deadlineAt = (waits ? order.deadlineAt : undefined) ?? paymentDeadline(order, context);
     return [{ type: 'OrderPaymentPending', data: { reason, deadlineAt, ...(status && { paymentStatus: status }) } }];
   },
-  recordPaymentFailure: ({ reason }, order) =>
-    order.status === 'CANCELLED' ? paymentRecorded('FAILED') : [{ type: 'OrderPaymentFailed', data: { reason } }],
+  recordPaymentFailure: ({ reason }, order, context) => {
+    if (order.status === 'CANCELLED') return paymentRecorded('FAILED');
+    const { until, refusals = 0 } = order.payAgain ?? {};
+    const deadlineAt = until ?? isoTime(context.nowMs + context.deadlines.payAgain);
+    return deadlineAt > isoTime(context.nowMs) && refusals + 1 < REFUSALS_MAX
+      ? [{ type: 'OrderPaymentRefused', data: { reason, deadlineAt } }]
+      : [{ type: 'OrderPaymentFailed', data: { reason } }];
+  },
+  payAgain: ({ provider, token }, order, context) => {
+    const { data } = paymentRequest({ ...order, payment: { provider, token } });
+    const deadlineAt = deadline('RESERVED', false, context);
+    return [{ type: 'OrderPaymentRequested', data: { ...data, deadlineAt } }];
+  },
   recordCapture: ({ captured, status }) => paymentRecorded(status ?? 'CAPTURED', { capturedAmount: captured }),
   recordVoid: ({ status }) => paymentRecorded(status ?? 'VOIDED'),
   recordRefund: ({ refundId, amount, captured, refunded, status }, order) => {
@@ -212,6 +225,7 @@ const lapsedCancellation: NewEvent = {
 
 /** What follows where the order has waited too long in its status. */
 function expired(order: Order): NewEvent {
+  if (mayPayAgain(order)) return { type: 'OrderPaymentFailed', data: { reason: order.payAgain!.reason } };
   if (rowsFor(order.status, 'expire').every(({ event }) => event !== 'OrderCancelled'))
     return { type: 'OrderOverdue', data: { status: order.status } };
   return { type: 'OrderCancelled', data: { reason: expiryReason(order), by: 'timer' } };

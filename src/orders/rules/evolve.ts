@@ -88,7 +88,17 @@ export const EVOLVERS: Evolver = {
     fulfillmentStatus: 'CANCELLED',
   }),
   OrderBackordered: (_, { shortages, deadlineAt }) => ({ shortages, deadlineAt }),
-  OrderPaymentRequested: () => ({ paymentRequested: true, paymentStatus: 'PENDING' }),
+  OrderPaymentRequested: (order, { provider, token, deadlineAt }) => ({
+    paymentRequested: true,
+    paymentStatus: 'PENDING',
+    ...(order.payAgain && { payment: { provider, token }, endReason: undefined, deadlineAt }),
+  }),
+  OrderPaymentRefused: (order, { reason, deadlineAt }) => ({
+    paymentStatus: 'FAILED',
+    endReason: reason,
+    deadlineAt,
+    payAgain: { until: deadlineAt, refusals: (order.payAgain?.refusals ?? 0) + 1, reason },
+  }),
   OrderPaymentPending: (_, { paymentStatus = 'PENDING', deadlineAt }) => ({ paymentStatus, deadlineAt }),
   OrderPaid: (_, { paymentStatus, capturedAmount, deadlineAt }) => ({
     paymentStatus,

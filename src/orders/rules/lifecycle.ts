@@ -7,7 +7,11 @@
 export const STATUSES = {
   CREATED: { meaning: 'Taken; waiting for the stock decision', final: false },
   BACKORDERED: { meaning: 'Stock is short and the buyer waits for more', final: false },
-  RESERVED: { meaning: 'Every line is reserved; waiting for the payment, or for a hold to be released', final: false },
+  RESERVED: {
+    meaning:
+      'Every line is reserved; waiting for the payment, for another one after it failed, or for a hold to be released',
+    final: false,
+  },
   PAYMENT_PENDING: { meaning: 'The provider is slow or down; the outcome is being found out', final: false },
   PAID: { meaning: 'The total is secured; a hold keeps it from the warehouse', final: false },
   READY_FOR_SHIPMENT: { meaning: 'With the warehouse', final: false },
@@ -80,6 +84,10 @@ export const TRANSITIONS = [
   { from: ['PAYMENT_PENDING'], command: 'recordPaymentPending', event: 'OrderPaymentPending', to: 'same', who: ['payments'] },
   { from: ['RESERVED', 'PAYMENT_PENDING'], command: 'recordPayment', event: 'OrderPaid', to: 'PAID', who: ['payments'] },
   { from: ['RESERVED', 'PAYMENT_PENDING'], command: 'recordPaymentFailure', event: 'OrderPaymentFailed', to: 'PAYMENT_FAILED', who: ['payments'] },
+  // Within the window for it the goods are kept, and the order may be paid again.
+  { from: ['RESERVED', 'PAYMENT_PENDING'], command: 'recordPaymentFailure', event: 'OrderPaymentRefused', to: 'RESERVED', who: ['payments'] },
+  { from: ['RESERVED'], command: 'payAgain', event: 'OrderPaymentRequested', to: 'same', who: ['client'] },
+  { from: ['RESERVED'], command: 'expire', event: 'OrderPaymentFailed', to: 'PAYMENT_FAILED', who: ['timer'] },
 
   { from: ['PAID'], command: 'proceed', event: 'OrderReadyForShipment', to: 'READY_FOR_SHIPMENT', who: ['orders'] },
   { from: ['READY_FOR_SHIPMENT', 'PARTIALLY_SHIPPED'], command: 'recordDispatch', event: 'OrderPartiallyShipped', to: 'PARTIALLY_SHIPPED', who: ['shipping'] },
@@ -173,6 +181,7 @@ export const LATE_FACTS: readonly LateFact[] = [
 
 /** Actions a person can ask for, and the command behind each. */
 export const ACTIONS = [
+  'payAgain',
   'cancel',
   'cancelItems',
   'hold',

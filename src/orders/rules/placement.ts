@@ -271,10 +271,22 @@ function checkRates(request: OrderRequest, problems: PlacementProblem[]): void {
     });
 }
 
+/** What an order over a total (minor units) is to be paid with, or why it cannot be. */
+export function payable(
+  payment: OrderRequest['payment'],
+  policy: Pick<PlacementPolicy, 'providers' | 'defaultProvider'>,
+  total: bigint,
+): { readonly provider: string; readonly token: string } | readonly PlacementProblem[] {
+  const problems: PlacementProblem[] = [];
+  const provider = providerOf({ payment }, policy, total, problems);
+  checkToken(provider, payment.token, total, problems);
+  return problems.length > 0 ? problems : { provider, token: payment.token };
+}
+
 /** The provider that an order is to be paid with. What costs nothing is never asked of one. */
 function providerOf(
-  { payment: { provider } }: OrderRequest,
-  { providers, defaultProvider }: PlacementPolicy,
+  { payment: { provider } }: Pick<OrderRequest, 'payment'>,
+  { providers, defaultProvider }: Pick<PlacementPolicy, 'providers' | 'defaultProvider'>,
   total: bigint,
   problems: PlacementProblem[],
 ): string {

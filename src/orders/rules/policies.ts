@@ -6,7 +6,7 @@ import type { OrderCommand } from './commands.ts';
 import { ACTIONS, type Action, type CommandName, STATUSES, type Status, rowsFor } from './lifecycle.ts';
 import { awaitedPieces, openReturn, receiptOf } from './receipts.ts';
 import { refundWithinCaptured, returnWithinShipped } from './returns.ts';
-import type { Order } from './state.ts';
+import { isPaused, mayPayAgain, type Order } from './state.ts';
 import { REFUNDED } from './unpaid.ts';
 
 /** Holds that only the system sets. */
@@ -50,6 +50,13 @@ export const POLICIES: Policies = {
     if (isRefusal(pieces)) return pieces;
     return order.status === 'CREATED' && !takesAll(order, pieces)
       ? refuse('STOCK_UNDECIDED', 'The stock decision on this order is still to come; try again in a moment.')
+      : undefined;
+  },
+  payAgain: (order) => {
+    if (!mayPayAgain(order))
+      return refuse('ACTION_NOT_ALLOWED', 'No payment of the order has failed that could be made again.');
+    return isPaused(order, 'payment')
+      ? refuse('ACTION_NOT_ALLOWED', 'A hold pauses the payment of the order: release it first.')
       : undefined;
   },
   openClaim: (order, command) => {
@@ -127,6 +134,7 @@ function noHoldToRelease({ holds }: Order): string {
 
 /** Policies of an action that hold whatever its details are. */
 const ACTION_PROBES: Partial<Record<Action, (order: Order) => Refusal | undefined>> = {
+  payAgain: (order) => POLICIES.payAgain!(order, undefined as never),
   cancel: (order) => POLICIES.cancel!(order, undefined as never),
   cancelItems: (order) => POLICIES.cancelItems!(order, { items: undefined } as never),
   release: (order) =>

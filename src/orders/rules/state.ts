@@ -115,6 +115,8 @@ export interface Order {
   readonly locale?: string | undefined;
   readonly contact?: Contact | undefined;
   readonly payment: { readonly provider: string; readonly token: string };
+  /** Its payment failed, and it may be paid again: until when (RFC 3339), how often it was refused, and why the last time. */
+  readonly payAgain?: { readonly until: string; readonly refusals: number; readonly reason: string } | undefined;
   readonly metadata?: Record<string, unknown> | undefined;
   /** Present where no customer placed the order here: an import brought it, or it replaces what did not arrive. */
   readonly origin?: Origin | { readonly kind: 'replacement'; readonly orderId: string } | undefined;
@@ -197,6 +199,11 @@ export interface Order {
 /** The warehouse has been asked something about the order and has not answered. */
 export function isDeciding(order: Order): boolean {
   return order.cancellation !== undefined || order.restWanted !== undefined || order.change !== undefined;
+}
+
+/** Whether its payment failed and another one is awaited. */
+export function mayPayAgain({ payAgain, paymentStatus, status }: Order): boolean {
+  return payAgain !== undefined && paymentStatus === 'FAILED' && status === 'RESERVED';
 }
 
 export function isPaused(order: Order, step: Step): boolean {

@@ -39,6 +39,8 @@ export interface Operation {
   /** Definite failures of earlier keys. */
   readonly refusals: number;
   readonly nextAttemptAt?: number | undefined;
+  /** Who was asked, where that is not who the order is paid by now. */
+  readonly provider?: string | undefined;
   readonly providerReference?: string | undefined;
   /** Awaited of the customer; shown to nobody else. */
   readonly action?: CustomerAction | undefined;

@@ -75,7 +75,8 @@ function examineTotals(
 
 /** What the order asked to be paid; pieces may have been cancelled since. */
 function askedToPay({ events }: OrderFile): bigint | undefined {
-  const data = events.find(({ type }) => type === 'OrderPaymentRequested')?.data as
+  // One that was paid again was asked for anew, and nothing was taken before.
+  const data = events.findLast(({ type }) => type === 'OrderPaymentRequested')?.data as
     | EventData<'OrderPaymentRequested'>
     | undefined;
   return data && amountMinor(data.amount, data.currency);
