@@ -62,7 +62,7 @@ function requested(
   );
 }
 
-/** After the payment failed: the money is asked for anew, with what is given now. What was refused stays on record. */
+/** After the payment failed: the money is asked for once more, with what is given now. What was refused stays on record. */
 function requestedAgain(
   event: OrderEvent<'OrderPaymentRequested'>,
   payment: Payment,

@@ -140,7 +140,7 @@ export const paymentStore: ProcessorStore<Payment, never> = {
   },
 };
 
-/** Whether a payment is made anew, so that what else never changes does. */
+/** Whether a payment is made again, so that what else never changes does. */
 function isPaidAgain({ before: { state: before }, after: { state: after } }: RowChange<Payment>): boolean {
   return (
     before !== undefined &&

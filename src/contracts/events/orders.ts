@@ -32,14 +32,11 @@ import {
   exampleItems,
   exampleTime,
 } from './vocabulary.ts';
+import { ORDER_PAYMENT_EVENTS } from './order-payments.ts';
 import { RefundedLines, Sale } from './sale.ts';
 
 const source = SOURCES.orders;
 
-const CapturedAmount = Type.String({
-  pattern: AMOUNT_PATTERN,
-  description: 'Captured in all; absent: all that the order asked for, once it is captured',
-});
 const AmountToCapture = Type.String({
   pattern: AMOUNT_PATTERN,
   description: 'To be captured with this dispatch, where the payment was only authorized',
@@ -113,73 +110,7 @@ export const ORDERS_EVENTS = {
     data: Type.Object({ shortages: Type.Array(Shortage) }),
     example: { shortages: [{ sku: 'MUG-1', requested: 2, available: 0 }] },
   }),
-  OrderPaymentRequested: defineEvent({
-    source,
-    meaning:
-      'The order may be charged now: stock is reserved and nothing holds it. Again after its payment was refused, with another token or provider; `deadlineAt` says then how long it waits.',
-    data: Type.Object({
-      provider: Type.String(),
-      token: Type.String(),
-      amount: Amount,
-      currency: Type.String(),
-      deadlineAt: Type.Optional(Time),
-    }),
-    example: { provider: 'sandbox', token: 'tok_approve', amount: '19.90', currency: 'EUR' },
-  }),
-  OrderPaymentPending: defineEvent({
-    source,
-    meaning:
-      'The outcome of the payment is not known yet; it is being found out. `paymentStatus` says where the customer has to act first.',
-    data: Type.Object({
-      reason: Reason,
-      deadlineAt: Time,
-      paymentStatus: Type.Optional(PaymentStatus),
-    }),
-    example: { reason: 'timeout', deadlineAt: exampleTime },
-  }),
-  OrderPaid: defineEvent({
-    source,
-    meaning: 'The total of the order is secured.',
-    data: Type.Object({
-      paymentStatus: PaymentStatus,
-      capturedAmount: Type.Optional(CapturedAmount),
-      deadlineAt: Time,
-    }),
-    example: { paymentStatus: 'CAPTURED', deadlineAt: exampleTime },
-  }),
-  OrderPaymentRefused: defineEvent({
-    source,
-    meaning:
-      'The payment was definitely refused; the stock is kept, and the order may be paid again until the deadline.',
-    data: Type.Object({ reason: Reason, deadlineAt: Time }),
-    example: { reason: 'card_declined', deadlineAt: exampleTime },
-  }),
-  OrderPaymentFailed: defineEvent({
-    source,
-    meaning: 'The payment was definitely refused and the order ended; its stock is to be released.',
-    data: Type.Object({ reason: Reason }),
-    example: { reason: 'card_declined' },
-  }),
-  OrderPaymentRecorded: defineEvent({
-    source,
-    meaning: 'A payment fact became known that moves the payment status but not the order.',
-    data: Type.Object({
-      paymentStatus: PaymentStatus,
-      capturedAmount: Type.Optional(CapturedAmount),
-      refundedAmount: Type.Optional(Amount),
-      refund: Type.Optional(
-        Type.Object(
-          { refundId: Id, amount: Amount, reason: Reason },
-          { description: 'Money that payments gave back by itself, because the order ended' },
-        ),
-      ),
-    }),
-    example: {
-      paymentStatus: 'REFUNDED',
-      refundedAmount: '19.90',
-      refund: { refundId: exampleId, amount: '19.90', reason: 'changed my mind' },
-    },
-  }),
+  ...ORDER_PAYMENT_EVENTS,
   OrderReadyForShipment: defineEvent({
     source,
     meaning: 'Paid and free of holds: the warehouse may ship these allocations.',
