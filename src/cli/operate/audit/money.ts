@@ -75,7 +75,7 @@ function examineTotals(
 
 /** What the order asked to be paid; pieces may have been cancelled since. */
 function askedToPay({ events }: OrderFile): bigint | undefined {
-  // One that was paid again was asked for anew, and nothing was taken before.
+  // One that was paid again was asked for once more, and nothing was taken before.
   const data = events.findLast(({ type }) => type === 'OrderPaymentRequested')?.data as
     | EventData<'OrderPaymentRequested'>
     | undefined;
