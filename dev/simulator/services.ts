@@ -4,6 +4,7 @@ import { billingRules, countersOf, type Invoice } from '#billing/rules.ts';
 import { type Level, NO_STOCK } from '#inventory/rules/stock.ts';
 import { inventoryRules, type InventoryCommand, type Reservation, type StockOfSku } from '#inventory/rules.ts';
 import { type Correspondence, type Notification, notificationRules } from '#notifications/rules.ts';
+import { readConfig } from '#notifications/settings.ts';
 import type { Order } from '#orders/rules/state.ts';
 import type { OrderCommand } from '#orders/rules/commands.ts';
 import { nextDeadline } from '#orders/rules/deadlines.ts';
@@ -22,6 +23,8 @@ import { payAgain } from './pay-again.ts';
 import type { Story } from './story.ts';
 import { Service } from './service.ts';
 import type { Spec } from './world.ts';
+
+const { writing: WRITING } = readConfig({});
 
 /** The services of a story: their own rules, and beside them what their SQL and their jobs do. */
 
@@ -130,7 +133,7 @@ export function createServices(story: Story): Services {
     }),
     notifications: make<Correspondence, never, unknown, readonly Notification[]>({
       name: 'notifications',
-      rules: notificationRules({ carried: new Set(plan.mail ? ['email'] : []) }),
+      rules: notificationRules({ carried: new Set(plan.mail ? ['email'] : []), writing: WRITING }),
       unversioned: true,
       saveShared: (_, changes) => {
         for (const change of changes) for (const notification of change.after) notify(story, notification);

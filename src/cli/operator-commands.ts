@@ -1,6 +1,7 @@
 import {
   another,
   type CommandDefinition,
+  JSON_OUTPUT,
   option,
   positiveNumber,
   required,
@@ -267,6 +268,13 @@ export const OPERATOR_COMMANDS: readonly CommandDefinition[] = [
     description: 'one notification as it was written',
     remote: true,
     run: async (env, options, order, nth) => (await desk()).showNotification(order!, nth!, options, env),
+  },
+  {
+    name: 'notifications preview',
+    description: 'every message in every language, of example events, as files to look at',
+    options: [option('--out <dir>', 'folder', undefined, 'message-preview'), JSON_OUTPUT],
+    run: async (env, options) =>
+      (await import('./operate/message-preview.ts')).previewMessages(options as { out: string }, env),
   },
   {
     name: 'keys list',

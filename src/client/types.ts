@@ -321,8 +321,6 @@ export type CloudEvent = {
 
 export type ContactInput = {
   readonly email?: string;
-  /** Language that the customer reads, as in BCP 47, such as `de-AT` */
-  readonly locale?: string;
   /** As the customer gives it, an extension included */
   readonly phone?: string;
   readonly pushSubscription?: Readonly<Record<string, unknown>>;
@@ -330,8 +328,6 @@ export type ContactInput = {
 
 export type ContactPatch = {
   readonly email?: string | null;
-  /** Language that the customer reads, as in BCP 47, such as `de-AT` */
-  readonly locale?: string | null;
   /** As the customer gives it, an extension included */
   readonly phone?: string | null;
   readonly pushSubscription?: Readonly<Record<string, unknown>> | null;
@@ -959,6 +955,8 @@ export type Order = {
   readonly claims?: readonly {
     readonly by: string;
     readonly claimId: string;
+    /** What was written for the customer */
+    readonly customerMessage?: string;
     /** The order that sends the goods again */
     readonly followUpId?: string;
     /** The parcel was delivered after all */
@@ -977,8 +975,6 @@ export type Order = {
   }[];
   readonly contact?: {
     readonly email?: string;
-    /** Language that the customer reads, as in BCP 47, such as `de-AT` */
-    readonly locale?: string;
     /** As the customer gave it, an extension included */
     readonly phone?: string;
     readonly pushSubscription?: Readonly<Record<string, unknown>>;
@@ -2172,6 +2168,8 @@ export type OrderDetails = {
   readonly claims?: readonly {
     readonly by: string;
     readonly claimId: string;
+    /** What was written for the customer */
+    readonly customerMessage?: string;
     /** The order that sends the goods again */
     readonly followUpId?: string;
     /** The parcel was delivered after all */
@@ -2190,8 +2188,6 @@ export type OrderDetails = {
   }[];
   readonly contact?: {
     readonly email?: string;
-    /** Language that the customer reads, as in BCP 47, such as `de-AT` */
-    readonly locale?: string;
     /** As the customer gave it, an extension included */
     readonly phone?: string;
     readonly pushSubscription?: Readonly<Record<string, unknown>>;

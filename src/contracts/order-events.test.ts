@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { billingRules } from '#billing/rules.ts';
 import { inventoryRules } from '#inventory/rules.ts';
 import { notificationRules } from '#notifications/rules.ts';
+import { readConfig } from '#notifications/settings.ts';
 import type { Deadlines } from '#orders/rules/commands.ts';
 import { orderRules } from '#orders/rules.ts';
 import { paymentRules } from '#payments/rules.ts';
@@ -19,7 +20,7 @@ const SERVICES = [
   paymentRules({ capture: 'on_dispatch', providers: new Set(), timeoutMs: 0, cancelSafetyMs: 0, actionMs: 1_800_000 }),
   rulesWithSandbox(undefined),
   reviewRules({ deadlineMs: 0 }),
-  notificationRules({ carried: new Set() }),
+  notificationRules({ carried: new Set(), writing: readConfig({}).writing }),
   billingRules,
 ];
 
@@ -38,7 +39,6 @@ const INFORMATIONAL = [
   'OrderReserved',
   'OrderReturnClosed',
   'OrderReturnRequested',
-  'OrderTrackingCorrected',
   'ShipmentScheduled',
   'ShipmentTracked',
   'StockReleased',

@@ -6,15 +6,19 @@ import { Problem } from '#platform/http/problems.ts';
 import { idCursor, idOfCursor, pageOf } from '#platform/http/paging.ts';
 import { Id, IdText, limitOf, PageOf, pageParameters, strict, Time, type View } from '#platform/http/schemas.ts';
 import { idsOf, Several } from '#platform/http/several.ts';
-import { htmlMail } from './html-mail.ts';
-import { findNotification, listNotifications } from './store.ts';
+import type { InlineImage } from './channels/port.ts';
+import { pageOfNotification } from './mail-html.ts';
+import type { Writing } from './rules.ts';
+import { findNotification, listNotifications, type StoredNotification } from './store.ts';
 
 export interface NotificationRoutesOptions {
   readonly database: Database;
+  readonly writing: Writing;
+  readonly logo: InlineImage | undefined;
 }
 
 /** The stored text is escaped; this is the second lock: the page may load nothing and run nothing. */
-const HTML_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'";
+const HTML_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'";
 
 const ListQuery = Type.Object({ orderId: Type.Optional(Several(IdText)), ...pageParameters }, strict);
 const NotificationParams = Type.Object({ id: IdText });
@@ -46,13 +50,19 @@ const NotificationView = Type.Object(
   { title: 'Notification' },
 );
 const NotificationPage = PageOf(NotificationView);
+
+/** Without what only its HTML is made of. */
+function view({ content: _, ...notification }: StoredNotification): View<typeof NotificationView> {
+  return notification;
+}
+
 const tags = ['notifications'];
 
 const json = answer('The notification', NotificationView);
 const html = answer('As the mail looks', Type.String(), { media: 'text/html' });
 const NOTIFICATION_ANSWER = { ...json, content: { ...json.content, ...html.content } };
 
-export function notificationRoutes(app: FastifyInstance, { database }: NotificationRoutesOptions): void {
+export function notificationRoutes(app: FastifyInstance, { database, writing, logo }: NotificationRoutesOptions): void {
   app.get<{ Querystring: Static<typeof ListQuery> }>(
     '/notifications',
     {
@@ -77,12 +87,7 @@ export function notificationRoutes(app: FastifyInstance, { database }: Notificat
         after: cursor === undefined ? undefined : idOfCursor(cursor),
         limit: size + 1,
       });
-      return pageOf(
-        notifications,
-        size,
-        (notification) => notification,
-        ({ id }) => idCursor(id),
-      );
+      return pageOf(notifications, size, view, ({ id }) => idCursor(id));
     },
   );
 
@@ -102,14 +107,14 @@ export function notificationRoutes(app: FastifyInstance, { database }: Notificat
     async (request, reply) => {
       const notification = await findNotification(database, request.params.id.toLowerCase());
       if (!notification) throw new Problem('NOT_FOUND', `There is no notification ${request.params.id}.`);
-      if (request.query.format !== 'html') return notification satisfies View<typeof NotificationView>;
+      if (request.query.format !== 'html') return view(notification);
       return reply
         .headers({
           'content-type': 'text/html; charset=utf-8',
           'content-security-policy': HTML_POLICY,
           'x-content-type-options': 'nosniff',
         })
-        .send(htmlMail(notification));
+        .send(pageOfNotification(notification, writing, logo));
     },
   );
 }

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Contact, EventData } from '#contracts/order-events.ts';
+import type { Environment } from '#platform/runtime/settings.ts';
 import { RulesStory } from '#tests/support/rules.ts';
-import { escapeHtml, htmlMail } from './html-mail.ts';
+import { htmlOfNotification } from './mail-html.ts';
 import { domainOf } from './channels/smtp.ts';
 import {
   BODY_MAX,
@@ -12,13 +13,15 @@ import {
   OUTGOING,
 } from './rules.ts';
 import { backoffMs } from './sender.ts';
+import { readConfig } from './settings.ts';
 import { NOTIFIED_TYPES } from './templates.ts';
+import { escapeHtml } from './wording/layout.ts';
 
 const EMAIL = { email: 'ada@example.com' };
 
 class Story extends RulesStory<Correspondence, never, MessageQueued, readonly Notification[]> {
-  constructor(mail = false) {
-    super(notificationRules({ carried: new Set(mail ? ['email'] : []) }));
+  constructor(mail = false, env: Environment = {}) {
+    super(notificationRules({ carried: new Set(mail ? ['email'] : []), writing: readConfig(env).writing }));
   }
   get notifications(): readonly Notification[] {
     return this.shared.get(OUTGOING) ?? [];
@@ -113,7 +116,7 @@ describe('events', () => {
   test('a refund names the currency of the order', () => {
     const story = new Story().created(EMAIL, { currency: 'JPY' });
     story.reads('OrderRefunded', { amount: '500' });
-    expect(story.newest.subject).toContain('500 JPY');
+    expect(story.newest.subject).toContain('¥500');
   });
 
   test('an event about an order that is not known is still recorded', () => {
@@ -148,11 +151,11 @@ describe('what customers read', () => {
       { line: 2, sku: 'constructor', quantity: 1, unitPrice: '1.00', amount: '1.00' },
     ];
     const story = new Story().created(EMAIL, { items });
-    expect(story.newest.body).toContain('2 × Enamel mug: 19.90 EUR');
+    expect(story.newest.body).toContain('2 × Enamel mug: €19.90');
     story.reads('OrderBackordered', { shortages: [{ sku: 'MUG-1', requested: 2, available: 1 }] });
-    expect(story.newest.body).toContain('Out of stock: Enamel mug (1 of 2 available)');
+    expect(story.newest.body).toContain('Enamel mug: 1 of 2 available');
     story.reads('OrderPartiallyShipped', { items: [{ sku: 'MUG-1', quantity: 1 }] });
-    expect(story.newest.body).toContain('In the parcel: 1 × Enamel mug');
+    expect(story.newest.body).toContain('\n\n1 × Enamel mug\n\n');
     story.reads('OrderAmended', { reference: 'PO-2' });
     story.reads('OrderShipped', {
       items: [
@@ -160,24 +163,48 @@ describe('what customers read', () => {
         { sku: 'toString', quantity: 1 },
       ],
     });
-    expect(story.newest.body).toContain('In the parcel: 1 × Enamel mug\nIn the parcel: 1 × toString');
+    expect(story.newest.body).toContain('\n\n1 × Enamel mug\n1 × toString\n\n');
     expect(story.newest.body).not.toContain('MUG-1');
   });
 
   test.each([
-    ['EUR', '--0', '0005', '0.00', '5.00'],
-    ['EUR', '-0', '5', '0.00', '5.00'],
-    ['JPY', '-0', '0500', '0', '500'],
-    ['KWD', '0', '5', '0.000', '5.000'],
+    ['EUR', '-0', '0005', '€0.00', '€5.00'],
+    ['EUR', '0', '5', '€0.00', '€5.00'],
+    ['JPY', '-0', '0500', '¥0', '¥500'],
+    ['KWD', '0', '5', 'KWD\u00a00.000', 'KWD\u00a05.000'],
   ])('has amounts in the scale of %s: %s and %s', (currency, discount, tax, shownDiscount, shownTax) => {
     const { newest } = new Story().created(EMAIL, {
       currency,
-      discountLines: [{ amount: discount.replace('--', '-') }, { name: 'Coupon', amount: tax }],
+      discountLines: [{ amount: discount }, { name: 'Coupon', amount: tax }],
       taxLines: [{ amount: tax }],
       totalAmount: tax,
     });
-    expect(newest.body).toContain(`Discount: ${shownDiscount} ${currency}\nCoupon: -${shownTax} ${currency}\n`);
-    expect(newest.body).toContain(`Tax: ${shownTax} ${currency}\nTotal: ${shownTax} ${currency}`);
+    expect(newest.body).toContain(`Discount: ${shownDiscount}\nCoupon: -${shownTax}\n`);
+    expect(newest.body).toContain(`Tax: ${shownTax}\nTotal: ${shownTax}\n`);
+  });
+
+  test.each([
+    ['de-AT', 'Wir haben Ihre Bestellung PO-77 erhalten', 'Gesamtbetrag: €\u00a01.234,90'],
+    ['es', 'Hemos recibido su pedido PO-77', 'Total: 1234,90\u00a0€'],
+    ['ar-EG', 'لقد استلمنا طلبك \u2068PO-77\u2069', '١٬٢٣٤٫٩٠'],
+    ['fr-FR', 'We have received your order PO-77', 'Total: €1,234.90'],
+    ['<b>', 'We have received your order PO-77', 'Total: €1,234.90'],
+  ])('is in the language of the order, %s', (locale, subject, total) => {
+    const { newest } = new Story().created(EMAIL, { locale, reference: 'PO-77', totalAmount: '1234.90' });
+    expect(newest.subject).toBe(subject);
+    expect(newest.body).toContain(total);
+  });
+
+  test('is in the language of the shop where the customer says none', () => {
+    const story = new Story(false, {
+      NOTIFICATIONS_LANGUAGE: 'de',
+      SHOP_TIME_ZONE: 'Asia/Tokyo',
+      SHOP_NAME: 'Küche 9',
+    });
+    story.created(EMAIL).reads('OrderBackordered', { deadlineAt: '2026-12-24T16:00:00.000Z' });
+    expect(story.newest.body).toMatch(/^Guten Tag,\n\n/);
+    expect(story.newest.body).toContain('bis zum 25. Dezember 2026');
+    expect(story.newest.body).toMatch(/Küche 9$/);
   });
 
   test('is never cut inside of what they see as one character', () => {
@@ -202,7 +229,7 @@ describe('text from outside', () => {
       items: [{ line: 1, sku: hostile, quantity: 1, unitPrice: '1', amount: '1.00' }],
     });
     for (const character of ['\r', '\n', '\u0000']) expect(last.subject).not.toContain(character);
-    const html = htmlMail(last);
+    const html = htmlOfNotification({ ...last, content: last.content ?? null }, readConfig({}).writing);
     expect(html).not.toContain('<script');
     expect(html).toContain('&lt;script&gt;');
     expect(html).not.toContain('\u0000');
@@ -218,23 +245,47 @@ describe('text from outside', () => {
     }));
     const { newest: last } = new Story().created(EMAIL, { items, reference: 'r'.repeat(500) });
     expect(last.body.length).toBeLessThanOrEqual(BODY_MAX);
-    expect(last.body).toContain('990 more items');
+    expect(last.body).toContain('and 990 more\n');
     expect(last.subject.length).toBeLessThan(200);
   });
 
   test('is escaped completely', () => {
     expect(escapeHtml(`<a href="x" title='y'>&`)).toBe('&lt;a href=&quot;x&quot; title=&#39;y&#39;&gt;&amp;');
   });
+
+  test('is no link where it is none', () => {
+    for (const trackingUrl of ['javascript:alert(1)', 'data:text/html,x', 'https://a b', 'ftp://x']) {
+      const story = new Story().created(EMAIL);
+      story.reads('OrderShipped', { trackingUrl });
+      expect(story.newest.content!.link).toBeUndefined();
+    }
+    const html = htmlOfNotification(
+      {
+        eventType: 'OrderShipped',
+        language: 'en',
+        subject: 'x',
+        body: 'x',
+        content: { order: 'x', short: '', blocks: [{ type: 'action', text: 'x', url: 'javascript:alert(1)' }] },
+      },
+      readConfig({}).writing,
+    );
+    expect(html).not.toContain('javascript:');
+  });
 });
 
-test('the HTML mail shows facts as a table with row headers', () => {
-  const html = htmlMail({
-    eventType: 'OrderShipped',
-    subject: 'On its way',
-    body: 'Hello,\n\nIt left.\n\nCarrier: dhl\nTracking number: 1',
-  });
-  expect(html).toContain('<html lang="en">');
-  expect(html).toMatch(/<th scope="row"[^>]*>Carrier<\/th><td[^>]*>dhl<\/td>/);
+test('the HTML of a mail of which only the text was kept shows facts as a table with row headers', () => {
+  const html = htmlOfNotification(
+    {
+      eventType: 'OrderShipped',
+      language: null,
+      subject: 'On its way',
+      body: 'Hello,\n\nIt left.\n\nCarrier: dhl\nTracking number: 1',
+      content: null,
+    },
+    readConfig({}).writing,
+  );
+  expect(html).toContain('<html lang="en" dir="ltr">');
+  expect(html).toMatch(/<th [^>]*scope="row"[^>]*>Carrier<\/th><td[^>]*><bdi>dhl<\/bdi><\/td>/);
   expect(html).toMatch(/<p [^>]*>It left\.<\/p>/);
 });
 

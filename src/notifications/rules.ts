@@ -5,14 +5,17 @@ import { ignore, type Rules } from '#platform/processor/aggregate.ts';
 import { cut } from '#contracts/text.ts';
 import type { ChannelName } from './channels/port.ts';
 import {
+  channelsOf,
   clean,
-  isNotified,
   isForCustomer,
+  isNotified,
   messageOf,
-  type Message,
   NOTIFIED_TYPES,
   type NotifiedType,
 } from './templates.ts';
+import { type Shop, textOf } from './wording/layout.ts';
+import type { Block } from './wording/template.ts';
+import { type Language, type Message, sayIn } from './wording/wording.ts';
 
 /**
  * Who is notified of what, and over which channels: one notification per event and channel the contact has. An order
@@ -33,14 +36,26 @@ export interface Notification {
   readonly recipient?: string;
   /** Of a push to every browser that this customer has subscribed with, if there is one. */
   readonly customerId?: string;
-  /** BCP 47. */
-  readonly language?: string;
+  readonly language: Language;
   readonly subject: string;
+  /** All of it, as text. */
   readonly body: string;
+  /** What else was written. */
+  readonly content?: Content | undefined;
   readonly status: NotificationStatus;
   /** Why it was not sent. */
   readonly detail?: string;
   readonly createdAt: string;
+}
+
+/** What is written beside the text. */
+export interface Content {
+  /** What the customer calls the order. */
+  readonly order: string;
+  readonly short: string;
+  /** What the HTML of a mail is made of; empty where there is none. */
+  readonly blocks: readonly Block[];
+  readonly link?: string | undefined;
 }
 
 /** What is kept of an order to write about it later. */
@@ -51,6 +66,8 @@ export interface Correspondence {
   readonly number?: string;
   readonly currency?: string;
   readonly customerId?: string;
+  /** Language of the customer, as in BCP 47. */
+  readonly locale?: string;
   /** Names of its articles by SKU, where they have one. */
   readonly names?: Readonly<Record<string, string>>;
   /** Present where the order was taken, and paid, in another system. */
@@ -65,6 +82,16 @@ export type MessageQueued = ChannelName;
 export interface NotificationOptions {
   /** Channels that carry messages; those of others stay in the mailbox, for somebody to look at or another system to fetch. */
   readonly carried: ReadonlySet<ChannelName>;
+  readonly writing: Writing;
+}
+
+/** Who writes, and how where the customer says nothing of it. */
+export interface Writing {
+  readonly shop: Shop;
+  /** For customers whose language is not known, or has no templates. */
+  readonly language: Language;
+  /** IANA name; of the days in messages. */
+  readonly timeZone: string;
 }
 
 /** The key of the shared value that collects the notifications of a batch; they are saved with it. */
@@ -82,7 +109,7 @@ const NAMES_MAX = 100;
 const IN_THE_PAST: ReadonlySet<string> = new Set(['OrderCreated', 'OrderPaid']);
 const NO_CONTACT = 'the order has no contact';
 
-export function notificationRules({ carried }: NotificationOptions): NotificationRules {
+export function notificationRules({ carried, writing }: NotificationOptions): NotificationRules {
   return {
     // Notifications emits nothing; the source only completes what every service is.
     source: '/olms/notifications',
@@ -96,18 +123,23 @@ export function notificationRules({ carried }: NotificationOptions): Notificatio
         return after === before
           ? ignore('neither contact nor reference changed, and nothing else concerns the customer')
           : { state: after, events: [] };
+      const label = labelOf(event.subject, after);
       const message = messageOf(event.type, event.data, {
-        label: labelOf(event.subject, after),
+        label,
         currency: after?.currency,
         names: after?.names,
+        say: sayIn(after?.locale, writing.language, writing.timeZone),
       });
       const { subject: orderId, id: eventId, type: eventType, traceparent } = event;
-      const about = { orderId, eventId, eventType, traceparent, subject: message.subject, createdAt: isoTime(nowMs) };
-      const notifications = addressees(after, message, carried).map((addressee): Notification => ({
-        id: newId(),
-        ...about,
-        ...addressee,
-      }));
+      const { subject, language } = message;
+      const about = { orderId, eventId, eventType, traceparent, subject, language, createdAt: isoTime(nowMs) };
+      const notifications = addressees(after, { message, label, eventType, carried, shop: writing.shop }).map(
+        (addressee): Notification => ({
+          id: newId(),
+          ...about,
+          ...addressee,
+        }),
+      );
       const queued = new Set(
         notifications.flatMap(({ channel, status }) => (status === 'queued' && channel !== 'none' ? [channel] : [])),
       );
@@ -133,11 +165,12 @@ function correspondence(event: OrderEvent, before: Correspondence | undefined): 
   const { contact, reference } = event.data;
   const known = { ...(contact && { contact }), ...(reference === undefined ? {} : { reference }), sequence };
   if (event.type !== 'OrderAmended') {
-    const { currency, items, origin, number, customerId } = event.data;
+    const { currency, items, origin, number, customerId, locale } = event.data;
     return {
       currency,
       ...(number !== undefined && { number }),
       ...(customerId !== undefined && { customerId }),
+      ...(locale !== undefined && { locale }),
       ...namesOf(items),
       ...(origin?.kind === 'import' && { imported: true as const }),
       ...known,
@@ -165,33 +198,46 @@ function labelOf(orderId: string, about: Correspondence | undefined): string {
   return reference === '' ? (about?.number ?? formerNumber(orderId)) : reference;
 }
 
-type Addressee = Pick<Notification, 'channel' | 'recipient' | 'customerId' | 'body' | 'status' | 'detail'>;
+type Addressee = Pick<Notification, 'channel' | 'recipient' | 'customerId' | 'body' | 'content' | 'status' | 'detail'>;
 
-function addressees(
-  about: Correspondence | undefined,
-  message: Message,
-  carried: ReadonlySet<ChannelName>,
-): Addressee[] {
+interface Written {
+  readonly message: Message;
+  readonly label: string;
+  readonly eventType: NotifiedType;
+  readonly carried: ReadonlySet<ChannelName>;
+  readonly shop: Shop;
+}
+
+function addressees(about: Correspondence | undefined, written: Written): Addressee[] {
+  const { message, label, eventType, carried, shop } = written;
   const found: Addressee[] = [];
   const { contact, customerId } = about ?? {};
-  const { sentence, note } = message;
-  const short = cut(note === undefined ? sentence : `${sentence} ${note}`, SHORT_BODY_MAX);
+  const by = new Set(channelsOf(eventType));
+  const body = cut(message.short, SHORT_BODY_MAX);
+  const content = { order: label, short: body, blocks: [], link: message.link };
   const status = (channel: ChannelName) => (carried.has(channel) ? ('queued' as const) : ('mailbox' as const));
-  if (contact?.email)
-    found.push({ channel: 'email', recipient: clean(contact.email), body: letter(message), status: status('email') });
-  if (contact?.phone)
-    found.push({ channel: 'sms', recipient: clean(contact.phone), body: short, status: status('sms') });
-  if (contact?.pushSubscription)
+  if (contact?.email && by.has('email'))
+    found.push({
+      channel: 'email',
+      recipient: clean(contact.email),
+      body: cut(textOf(message, shop), BODY_MAX),
+      content: { ...content, blocks: message.blocks },
+      status: status('email'),
+    });
+  if (contact?.phone && by.has('sms'))
+    found.push({ channel: 'sms', recipient: clean(contact.phone), body, status: status('sms') });
+  if (contact?.pushSubscription && by.has('push'))
     found.push({
       channel: 'push',
       recipient: endpointOf(contact.pushSubscription),
-      body: short,
+      body,
+      content,
       status: status('push'),
     });
   const isAnswerable = found.length > 0;
-  if (!contact?.pushSubscription && customerId !== undefined && carried.has('push'))
-    found.push({ channel: 'push', customerId, body: short, status: 'queued' });
-  if (!isAnswerable) found.push({ channel: 'none', body: short, status: 'suppressed', detail: NO_CONTACT });
+  if (!contact?.pushSubscription && customerId !== undefined && by.has('push') && carried.has('push'))
+    found.push({ channel: 'push', customerId, body, content, status: 'queued' });
+  if (!isAnswerable) found.push({ channel: 'none', body, status: 'suppressed', detail: NO_CONTACT });
   return found;
 }
 
@@ -205,12 +251,4 @@ function endpointOf(subscription: Record<string, unknown>): string {
   return typeof endpoint === 'string'
     ? endpoint.replace(/[^\x21-\x7e]/g, '').slice(0, RECIPIENT_MAX)
     : 'push subscription';
-}
-
-/** A short letter in plain text. Blocks are separated by blank lines; the HTML mail is made of the same blocks. */
-function letter({ sentence, note, facts }: Message): string {
-  const blocks = ['Hello,', sentence];
-  if (note !== undefined) blocks.push(note);
-  if (facts.length > 0) blocks.push(facts.map(([label, value]) => `${label}: ${value}`).join('\n'));
-  return cut(blocks.join('\n\n'), BODY_MAX);
 }

@@ -8,7 +8,7 @@ import { notificationsAudit } from './audit.ts';
 import { notificationsDiagnosis } from './diagnosis.ts';
 import { carriedChannels, openChannels } from './channels/channels.ts';
 import type { ChannelName, OutgoingMessage } from './channels/port.ts';
-import { htmlMail } from './html-mail.ts';
+import { htmlOfNotification } from './mail-html.ts';
 import { measureQueues, notificationCounter, notificationsMetrics } from './metrics.ts';
 import type { Claimed } from './outgoing.ts';
 import { notificationProjection } from './projection.ts';
@@ -17,18 +17,19 @@ import { reportHeadProblem, reportRoutes, TWILIO_REPORTS } from './report-routes
 import { notificationRoutes } from './routes.ts';
 import { type Correspondence, type MessageQueued, type Notification, notificationRules } from './rules.ts';
 import { type Sender, startSender } from './sender.ts';
-import { notificationsSettings, readConfig } from './settings.ts';
+import { type NotificationsConfig, notificationsSettings, readConfig } from './settings.ts';
 import { notificationStore, notifiedEvents } from './store.ts';
 
 /** Nobody waits for a mail by the millisecond: lingering a moment makes the batches larger. */
 const LINGER_MS = 20;
 
 function partsOf(env: Environment): ProcessorParts<Correspondence, never, MessageQueued, readonly Notification[]> {
-  const rules = notificationRules({ carried: carriedChannels(readConfig(env)) });
+  const config = readConfig(env);
+  const rules = notificationRules({ carried: carriedChannels(config), writing: config.writing });
   return { name: 'notifications', rules, store: notificationStore };
 }
 
-function messageOfRow(claimed: Claimed): OutgoingMessage {
+function messageOfRow(claimed: Claimed, { writing, logo }: NotificationsConfig): OutgoingMessage {
   const { id, sendings, attempts, orderId, recipient, subject, body, channel, createdAt } = claimed;
   return {
     id,
@@ -38,8 +39,12 @@ function messageOfRow(claimed: Claimed): OutgoingMessage {
     recipient: recipient ?? '',
     subject,
     text: body,
-    html: channel === 'email' ? htmlMail(claimed) : undefined,
-    language: claimed.language ?? 'en',
+    ...(channel === 'email' && {
+      html: htmlOfNotification(claimed, writing),
+      images: logo && [logo],
+    }),
+    language: claimed.language ?? writing.language,
+    link: claimed.content?.link ?? writing.shop.url,
     createdAt,
   };
 }
@@ -61,7 +66,7 @@ export const notifications: ServiceDefinition = {
     readConfig(env).smtp === undefined
       ? ['mails: none is sent, they stay where GET /notifications shows them (SMTP_URL)']
       : [],
-  replays: (env) => [replayable(partsOf(env), notificationProjection, notifiedEvents)],
+  replays: (env) => [replayable(partsOf(env), notificationProjection(readConfig(env).writing), notifiedEvents)],
   audit: notificationsAudit,
   diagnosis: notificationsDiagnosis,
   create({ env, database, bus, clock, logger, metrics, tracing }) {
@@ -84,7 +89,7 @@ export const notifications: ServiceDefinition = {
     measureQueues(metrics, database, () => clock.nowMs());
     return {
       routes(app) {
-        notificationRoutes(app, { database });
+        notificationRoutes(app, { database, writing: config.writing, logo: config.logo });
         reportRoutes(app, { database, twilio: config.twilio, clock, outcomes: notificationsMetrics(metrics).outcomes });
       },
       consumer: processor,
@@ -94,7 +99,14 @@ export const notifications: ServiceDefinition = {
           forget: (endpoint) => forgetSubscription(database, endpoint),
           nowMs: () => clock.nowMs(),
         });
-        const shared = { compose: messageOfRow, database, clock, logger, metrics, tracing };
+        const shared = {
+          compose: (claimed: Claimed) => messageOfRow(claimed, config),
+          database,
+          clock,
+          logger,
+          metrics,
+          tracing,
+        };
         for (const channel of channels) senders.set(channel.name, startSender({ channel, ...shared }));
         await processor.start();
       },

@@ -1,8 +1,22 @@
 import { readFileSync } from 'node:fs';
+import { extname } from 'node:path';
 import { type Environment, readSettings, type Settings } from '#platform/runtime/settings.ts';
 import type { SmtpOptions } from './channels/smtp.ts';
 import type { TwilioOptions } from './channels/twilio.ts';
 import { Vapid } from './channels/web-push-crypto.ts';
+import type { InlineImage } from './channels/port.ts';
+import type { Writing } from './rules.ts';
+import { type Language, LANGUAGES } from './wording/wording.ts';
+
+const LOGO_BYTES_MAX = 200 * 1024;
+/** Under what the HTML of a mail finds the logo. */
+const LOGO_ID = 'logo@shop';
+const PICTURES: Readonly<Record<string, readonly [contentType: string, begins: string]>> = {
+  png: ['image/png', '89504e47'],
+  jpg: ['image/jpeg', 'ffd8ff'],
+  jpeg: ['image/jpeg', 'ffd8ff'],
+  gif: ['image/gif', '474946'],
+};
 
 export const notificationsSettings = {
   smtpUrl: {
@@ -17,6 +31,44 @@ export const notificationsSettings = {
     env: 'MAIL_FROM',
     default: 'OLMS <orders@localhost>',
     meaning: 'Sender of mails to customers',
+  },
+  shopName: {
+    type: 'string',
+    env: 'SHOP_NAME',
+    default: '',
+    meaning: 'Whose messages they are; empty: the name in MAIL_FROM',
+  },
+  shopContact: {
+    type: 'string',
+    env: 'SHOP_CONTACT',
+    default: '',
+    meaning: 'Where customers write to with questions; empty: the address in MAIL_FROM',
+  },
+  shopAddress: {
+    type: 'string',
+    env: 'SHOP_ADDRESS',
+    default: '',
+    meaning: 'Postal address at the end of mails, in one line',
+  },
+  shopUrl: { type: 'string', env: 'SHOP_URL', default: '', meaning: 'Where name and logo in mails lead to' },
+  shopLogoFile: {
+    type: 'string',
+    env: 'SHOP_LOGO_FILE',
+    default: '',
+    meaning: 'Logo of mails, a PNG, JPEG or GIF of at most 200 KiB; mails carry it, and fetch nothing',
+  },
+  language: {
+    type: 'choice',
+    choices: LANGUAGES,
+    env: 'NOTIFICATIONS_LANGUAGE',
+    default: 'en',
+    meaning: 'Language of messages where the `locale` of the order is not known or has no templates',
+  },
+  timeZone: {
+    type: 'string',
+    env: 'SHOP_TIME_ZONE',
+    default: 'UTC',
+    meaning: 'IANA name of the time zone of days in messages, such as Europe/Berlin',
   },
   smtpTls: {
     type: 'choice',
@@ -119,11 +171,17 @@ export interface NotificationsConfig {
   /** Undefined: pushes stay in the mailbox. */
   readonly vapid: Vapid | undefined;
   readonly pushServices: readonly string[];
+  readonly writing: Writing;
+  readonly logo: InlineImage | undefined;
 }
 
 function fileOf(variable: string, path: string): string {
+  return bytesOf(variable, path).toString();
+}
+
+function bytesOf(variable: string, path: string): Buffer {
   try {
-    return readFileSync(path, 'utf8');
+    return readFileSync(path);
   } catch (error) {
     throw new Error(
       `Configuration: ${variable} names ${path}, which cannot be read (${(error as { code?: string }).code})`,
@@ -131,6 +189,24 @@ function fileOf(variable: string, path: string): string {
         cause: error,
       },
     );
+  }
+}
+
+function logoIn(path: string): InlineImage {
+  const extension = extname(path).slice(1).toLowerCase();
+  const [contentType, begins] = PICTURES[extension] ?? ['', ''];
+  const content = bytesOf('SHOP_LOGO_FILE', path);
+  if (contentType === '' || !content.toString('hex', 0, 8).startsWith(begins))
+    throw new Error('Configuration: SHOP_LOGO_FILE must be a PNG, JPEG or GIF, and named so');
+  if (content.length > LOGO_BYTES_MAX) throw new Error('Configuration: SHOP_LOGO_FILE must have at most 200 KiB');
+  return { id: LOGO_ID, filename: `logo.${extension}`, contentType, content };
+}
+
+function timeZoneIn(name: string): string {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone;
+  } catch (error) {
+    throw new Error('Configuration: SHOP_TIME_ZONE must be an IANA name such as Europe/Berlin', { cause: error });
   }
 }
 
@@ -159,7 +235,21 @@ export function readConfig(env: Environment): NotificationsConfig {
     throw new Error('Configuration: SMS_COUNTRY_CODE must be a calling code without plus and zeros, such as 49');
   if (hasPush && !/^(mailto:[^@\s]+@\S+|https:\/\/\S+)$/.test(values.vapidSubject))
     throw new Error('Configuration: VAPID_SUBJECT must begin with mailto: or https://');
+  const logo = values.shopLogoFile === '' ? undefined : logoIn(values.shopLogoFile);
+  const sender = /^\s*"?([^"<]*?)"?\s*<([^>]+)>\s*$/.exec(values.mailFrom);
   return {
+    logo,
+    writing: {
+      shop: {
+        name: values.shopName || sender?.[1] || 'OLMS',
+        contact: values.shopContact || (sender?.[2] ?? values.mailFrom),
+        address: values.shopAddress || undefined,
+        url: values.shopUrl || undefined,
+        logo: logo && `cid:${logo.id}`,
+      },
+      language: values.language as Language,
+      timeZone: timeZoneIn(values.timeZone),
+    },
     smtp:
       smtpUrl === ''
         ? undefined

@@ -4,6 +4,7 @@ import { type Columns, insertRows, type Write } from '#platform/database/stateme
 import type { ProcessorStore } from '#platform/processor/commit.ts';
 import {
   type Channel,
+  type Content,
   type Correspondence,
   isForBrowsers,
   type Notification,
@@ -28,6 +29,7 @@ export const NOTIFICATION_COLUMNS: Columns = {
   send_at: 'timestamptz',
   customer_id: 'text',
   language: 'text',
+  content: 'json',
   created_at: 'timestamptz',
   traceparent: 'text',
 };
@@ -52,6 +54,7 @@ export function rowOf(notification: Notification): Record<string, unknown> {
     send_at: isMail ? null : dueAt,
     customer_id: notification.customerId,
     language: notification.language,
+    content: notification.content,
     created_at: createdAt,
     traceparent,
   };
@@ -145,6 +148,8 @@ export interface StoredNotification {
   /** How often it was meant to be sent: 1, and one more for each time that somebody asked for it again. */
   readonly sendings: number;
   readonly language: string | null;
+  /** What the HTML is made of; null where the text is all that was kept. */
+  readonly content: Content | null;
 }
 
 export interface StoredRow extends Record<string, unknown> {
@@ -164,10 +169,11 @@ export interface StoredRow extends Record<string, unknown> {
   delivered_at: Date | null;
   sendings: number;
   language: string | null;
+  content: Content | null;
 }
 
 export const STORED_FIELDS =
-  'id, order_id, event_id, event_type, channel, recipient, subject, body, status, detail, attempts, created_at, sent_at, delivered_at, sendings, language';
+  'id, order_id, event_id, event_type, channel, recipient, subject, body, status, detail, attempts, created_at, sent_at, delivered_at, sendings, language, content';
 
 export function fromStored(row: StoredRow): StoredNotification {
   const { id, channel, recipient, subject, body, status, detail, attempts } = row;
@@ -188,6 +194,7 @@ export function fromStored(row: StoredRow): StoredNotification {
     deliveredAt: row.delivered_at?.toISOString() ?? null,
     sendings: row.sendings,
     language: row.language,
+    content: row.content,
   };
 }
 

@@ -1,27 +1,28 @@
 import { AWAITING_PAYMENT } from '#contracts/payment-providers.ts';
 import { formatAmount, parseAmount } from '#contracts/money.ts';
-import type { ChargeLine, EventData, EventType, OrderItem, SkuQuantity } from '#contracts/order-events.ts';
+import type {
+  ChargeLine,
+  EventData,
+  EventType,
+  LineQuantity,
+  OrderItem,
+  SkuQuantity,
+} from '#contracts/order-events.ts';
 import { shortened } from '#contracts/text.ts';
+import { CHANNEL_NAMES, type ChannelName } from './channels/port.ts';
+import type { Tone } from './wording/layout.ts';
+import type { TableRow, Values } from './wording/template.ts';
+import type { Message, Say, TemplateName } from './wording/wording.ts';
 
 /**
- * What a customer is notified of, and in which words: one entry per event. Adding a notification is adding an entry.
- * Everything here is pure; values that come from a customer or a partner pass through {@link clean}. What staff and
- * services say to each other (reasons, holds, who did it) never leaves; staff write to a customer in
- * `customerMessage` alone.
+ * Which event speaks to whom, by which channel and by which template: one entry per event. The words are in
+ * `src/notifications/templates`, a file per language and template. Everything here is pure; values that come from a
+ * customer or a partner pass through {@link clean}. What staff and services say to each other (reasons, holds, who did
+ * it) never leaves; staff write to a customer in `customerMessage` alone.
  */
 
-/** How a message feels; the HTML mail takes its colour from it. */
-export type Tone = 'good' | 'neutral' | 'attention' | 'bad';
-
-export interface Message {
-  readonly subject: string;
-  /** One or two sentences; all that a text message carries. */
-  readonly sentence: string;
-  /** What somebody wrote for the customer; a paragraph of its own. */
-  readonly note?: string | undefined;
-  /** Label and value, one line each. */
-  readonly facts: readonly (readonly [label: string, value: string])[];
-}
+/** Whom a message is for. */
+export type Audience = 'customer';
 
 /** What is known about the order beside the event itself. */
 export interface About {
@@ -30,202 +31,207 @@ export interface About {
   readonly currency?: string | undefined;
   /** Names of its articles by SKU. */
   readonly names?: Readonly<Record<string, string>> | undefined;
+  readonly say: Say;
 }
 
-interface Template<T extends EventType> {
+interface Entry<T extends EventType> {
+  readonly to: Audience;
+  readonly by: readonly ChannelName[];
   readonly tone: Tone;
-  /** Where only some events of the type concern the customer: which. */
+  /** Where only some events of the type concern somebody: which. */
   readonly when?: (data: EventData<T>) => boolean;
-  readonly render: (data: EventData<T>, about: About) => Message;
+  readonly template: TemplateName | ((data: EventData<T>) => TemplateName);
+  /** What the template is filled with, beside the order. */
+  readonly values?: (data: EventData<T>, about: About) => Partial<Values>;
 }
 
 const ITEMS_MAX = 10;
 const VALUE_MAX = 120;
 const NOTE_MAX = 500;
-const PARCEL_WORDS = {
-  lost: 'was lost on its way',
-  damaged: 'was damaged',
-  returned_to_sender: 'came back to us undelivered',
-} as const;
+const LINK_MAX = 2_000;
+
+const EVERY_CHANNEL = CHANNEL_NAMES;
+const FOR_CUSTOMERS = { to: 'customer', by: EVERY_CHANNEL } as const;
 
 export const TEMPLATES = {
   OrderCreated: {
+    ...FOR_CUSTOMERS,
     tone: 'good',
-    render: (data, about) => ({
-      subject: `We have received your order ${about.label}`,
-      sentence: `Thank you for your order ${about.label}. We are checking that everything is in stock and will write again when it is paid.`,
-      facts: [...itemFacts(data.items, about), ...chargeFacts(data, about), ['Total', money(data.totalAmount, about)]],
+    template: 'order-received',
+    values: (data, about) => ({
+      items: [
+        ...itemRows(data.items, about),
+        ...chargeRows(data, about),
+        sum(about.say.words.word('total'), data.totalAmount, about),
+      ],
     }),
   },
   OrderBackordered: {
+    ...FOR_CUSTOMERS,
     tone: 'attention',
-    render: (data, about) => ({
-      subject: `Your order ${about.label} has to wait a little`,
-      sentence: `Some items of your order ${about.label} are out of stock at the moment. We keep the order and send it as soon as new stock arrives.`,
-      facts: data.shortages
+    template: 'order-backordered',
+    values: ({ shortages, deadlineAt }, about) => ({
+      texts: { deadline: about.say.day(deadlineAt) },
+      facts: shortages
         .slice(0, ITEMS_MAX)
         .map(({ sku, requested, available }) => [
-          'Out of stock',
-          `${nameOf(sku, about)} (${available} of ${requested} available)`,
+          nameOf(sku, about),
+          about.say.words.word('available', { available: String(available), requested: String(requested) }),
         ]),
     }),
   },
   OrderRejected: {
+    ...FOR_CUSTOMERS,
     tone: 'bad',
-    render: (data, about) => ({
-      subject: `We could not accept your order ${about.label}`,
-      sentence: `We are sorry: your order ${about.label} could not be accepted because items are out of stock. You have not been charged.`,
-      facts: data.shortages.slice(0, ITEMS_MAX).map(({ sku }) => ['Out of stock', nameOf(sku, about)]),
+    template: 'order-rejected',
+    values: ({ shortages }, about) => ({
+      facts: shortages.slice(0, ITEMS_MAX).map(({ sku }) => [nameOf(sku, about), about.say.words.word('outOfStock')]),
     }),
   },
   OrderPaymentPending: {
+    ...FOR_CUSTOMERS,
     tone: 'attention',
-    render: ({ reason, deadlineAt }, about) =>
-      reason === AWAITING_PAYMENT
-        ? {
-            subject: `Please pay your order ${about.label}`,
-            sentence: `Your order ${about.label} is set aside for you and waits for your payment. Please name the order with it.`,
-            facts: [['Pay until', deadlineAt.slice(0, 10)]],
-          }
-        : {
-            subject: `The payment for your order ${about.label} is being confirmed`,
-            sentence: `Your payment provider has not confirmed the payment for your order ${about.label} yet. You need not do anything; please do not pay again. We will write as soon as we know more.`,
-            facts: [],
-          },
-  },
-  // Of money that people wait for, such as a bank transfer.
-  PaymentPending: {
-    tone: 'attention',
-    when: ({ reminder }) => reminder !== undefined,
-    render: ({ reminder }, about) => ({
-      subject: `Please remember to pay your order ${about.label}`,
-      sentence: `Your order ${about.label} still waits for ${money(reminder!.due, { ...about, currency: reminder!.currency })}. Please name the order with your payment; if you have paid meanwhile, you need not do anything.`,
-      facts: [
-        ['Received so far', money(reminder!.received, { ...about, currency: reminder!.currency })],
-        ['Still to pay', money(reminder!.due, { ...about, currency: reminder!.currency })],
-      ],
+    template: ({ reason }) => (reason === AWAITING_PAYMENT ? 'payment-awaited' : 'payment-pending'),
+    values: ({ reason, deadlineAt }, { say }) => ({
+      texts: { deadline: say.day(deadlineAt) },
+      ...(reason === AWAITING_PAYMENT && { facts: [[say.words.word('payBy'), say.day(deadlineAt)]] }),
     }),
+  },
+  PaymentPending: {
+    ...FOR_CUSTOMERS,
+    tone: 'attention',
+    // Of money that people wait for, such as a bank transfer.
+    when: ({ reminder }) => reminder !== undefined,
+    template: 'payment-reminder',
+    values: ({ reminder }, { say }) => {
+      const { due, received, currency } = reminder!;
+      return {
+        texts: { amount: say.money(due, currency) },
+        facts: [
+          [say.words.word('receivedSoFar'), say.money(received, currency)],
+          [say.words.word('stillToPay'), say.money(due, currency), true],
+        ],
+      };
+    },
   },
   OrderPaid: {
+    ...FOR_CUSTOMERS,
     tone: 'good',
-    render: (_, about) => ({
-      subject: `Your order ${about.label} is paid`,
-      sentence: `The payment for your order ${about.label} is confirmed. We are getting it ready for shipment.`,
-      facts: [],
-    }),
+    template: 'order-paid',
+    values: ({ deadlineAt }, { say }) => ({ texts: { deadline: say.day(deadlineAt) } }),
   },
-  OrderPaymentFailed: {
-    tone: 'bad',
-    render: (_, about) => ({
-      subject: `The payment for your order ${about.label} failed`,
-      sentence: `Your payment for the order ${about.label} was declined, so the order has ended and nothing was charged. You are welcome to order again with another means of payment.`,
-      facts: [],
-    }),
-  },
+  OrderPaymentFailed: { ...FOR_CUSTOMERS, tone: 'bad', template: 'payment-failed' },
   OrderPartiallyShipped: {
+    ...FOR_CUSTOMERS,
     tone: 'good',
-    render: (data, about) => ({
-      subject: `A part of your order ${about.label} is on its way`,
-      sentence: `One parcel of your order ${about.label} has left our warehouse; the rest follows separately. ${tracking(data)}`,
-      facts: [...parcelFacts(data), ...packedFacts(data.items, about)],
-    }),
+    template: 'part-shipped',
+    values: (data, about) => ({ ...parcelValues(data, about), items: packedRows(data.items, about) }),
   },
   OrderShipped: {
+    ...FOR_CUSTOMERS,
     tone: 'good',
-    render: (data, about) => ({
-      subject: `Your order ${about.label} is on its way`,
-      sentence: `Your order ${about.label} has left our warehouse. ${tracking(data)}`,
-      facts: [...parcelFacts(data), ...packedFacts(data.items, about)],
-    }),
+    template: 'order-shipped',
+    values: (data, about) => ({ ...parcelValues(data, about), items: packedRows(data.items, about) }),
+  },
+  OrderTrackingCorrected: {
+    ...FOR_CUSTOMERS,
+    tone: 'neutral',
+    template: 'tracking-corrected',
+    values: parcelValues,
   },
   OrderCompleted: {
+    ...FOR_CUSTOMERS,
     tone: 'good',
-    render: (data, about) => ({
-      subject: `Your order ${about.label} is complete`,
-      sentence: data.undelivered
-        ? `Your order ${about.label} is closed. What did not reach you as it should has been settled as we wrote to you.`
-        : `Your order ${about.label} has been delivered. We hope you enjoy it, and thank you for your purchase.`,
-      facts: [['Total', money(data.totalAmount, { ...about, currency: data.currency })]],
+    template: ({ undelivered }) => (undelivered ? 'order-settled' : 'order-completed'),
+    values: ({ totalAmount, currency }, about) => ({
+      facts: [sum(about.say.words.word('total'), totalAmount, { ...about, currency })],
     }),
   },
   OrderChanged: {
+    ...FOR_CUSTOMERS,
     tone: 'neutral',
-    render: (data, about) => ({
-      subject: `A part of your order ${about.label} was cancelled`,
-      sentence: `We have cancelled ${pieces(data.removed)} of your order ${about.label}; the rest stays as ordered. If you have paid for what was cancelled, the money is being returned to you.`,
-      note: noteOf(data.customerMessage),
-      facts: [['New total', money(data.totalAmount, about)]],
+    template: 'part-cancelled',
+    values: ({ removed, totalAmount, customerMessage }, about) => ({
+      items: packedRows(removed, about),
+      note: noteOf(customerMessage),
+      facts: [sum(about.say.words.word('newTotal'), totalAmount, about)],
     }),
   },
   OrderClaimOpened: {
+    ...FOR_CUSTOMERS,
     tone: 'attention',
-    render: (data, about) => ({
-      subject: `About a parcel of your order ${about.label}`,
-      sentence: `We are sorry: a parcel of your order ${about.label} ${PARCEL_WORDS[data.kind]}. ${data.resolution === 'refund' ? 'We are returning what you paid for it.' : 'We are sending the goods to you again, at no charge.'}`,
-      facts: [],
+    template: ({ resolution }) => (resolution === 'refund' ? 'claim-refund' : 'claim-reship'),
+    values: ({ kind, items, customerMessage }, about) => ({
+      texts: { fate: about.say.words.word(kind) },
+      items: packedRows(items, about),
+      note: noteOf(customerMessage),
     }),
   },
   OrderCancelled: {
+    ...FOR_CUSTOMERS,
     tone: 'neutral',
-    render: (data, about) => ({
-      subject: `Your order ${about.label} was cancelled`,
-      sentence: `Your order ${about.label} was cancelled and will not be shipped. If you have paid, the money is being returned to you.`,
-      note: noteOf(data.customerMessage),
-      facts: [],
-    }),
+    template: 'order-cancelled',
+    values: ({ customerMessage }) => ({ note: noteOf(customerMessage) }),
   },
   OrderRefunded: {
+    ...FOR_CUSTOMERS,
     tone: 'neutral',
-    render: (data, about) => ({
-      subject: `We have refunded ${money(data.amount, about)} for your order ${about.label}`,
-      sentence: `We have returned ${money(data.amount, about)} for your order ${about.label}. Depending on your bank it takes a few days to arrive.`,
-      note: noteOf(data.customerMessage),
-      facts: [
-        ['Refunded now', money(data.amount, about)],
-        ['Refunded in all', money(data.refundedAmount, about)],
-      ],
+    template: 'order-refunded',
+    values: ({ amount, refundedAmount, customerMessage }, about) => ({
+      ...refundValues(amount, refundedAmount, about),
+      note: noteOf(customerMessage),
     }),
   },
-  // What is given back because the order ended.
   OrderPaymentRecorded: {
+    ...FOR_CUSTOMERS,
     tone: 'neutral',
+    // What is given back because the order ended.
     when: ({ refund }) => refund !== undefined,
-    render: ({ refund, refundedAmount }, about) => ({
-      subject: `We have refunded ${money(refund!.amount, about)} for your order ${about.label}`,
-      sentence: `We have returned ${money(refund!.amount, about)} for your order ${about.label}, which was cancelled. Depending on your bank it takes a few days to arrive.`,
-      facts: [
-        ['Refunded now', money(refund!.amount, about)],
-        ['Refunded in all', money(refundedAmount ?? refund!.amount, about)],
-      ],
-    }),
+    template: 'cancelled-refunded',
+    values: ({ refund, refundedAmount }, about) =>
+      refundValues(refund!.amount, refundedAmount ?? refund!.amount, about),
   },
-} as const satisfies { [T in EventType]?: Template<T> };
+} as const satisfies { [T in EventType]?: Entry<T> };
 
 export type NotifiedType = keyof typeof TEMPLATES;
 export const NOTIFIED_TYPES = Object.keys(TEMPLATES) as NotifiedType[];
 
-/** Whether customers are notified of events of this type. */
+type AnyEntry = Entry<never> & {
+  readonly when?: (data: unknown) => boolean;
+  readonly template: TemplateName | ((data: unknown) => TemplateName);
+  readonly values?: (data: unknown, about: About) => Partial<Values>;
+};
+
+/** Whether somebody is notified of events of this type. */
 export function isNotified(type: string): type is NotifiedType {
   return Object.hasOwn(TEMPLATES, type);
 }
 
-/** Whether the customer is notified of this event. */
+/** Whether somebody is notified of this event. */
 export function isForCustomer({ type, data }: { readonly type: string; readonly data: unknown }): boolean {
   if (!isNotified(type)) return false;
-  const { when } = TEMPLATES[type] as { readonly when?: (data: unknown) => boolean };
+  const { when } = TEMPLATES[type] as AnyEntry;
   return when === undefined || when(data);
+}
+
+/** The channels by which people hear of events of this type. */
+export function channelsOf(type: NotifiedType): readonly ChannelName[] {
+  return TEMPLATES[type].by;
+}
+
+/** How messages about events of this type feel. */
+export function toneOf(type: string): Tone {
+  return isNotified(type) ? TEMPLATES[type].tone : 'neutral';
 }
 
 /** The message about an event. */
 export function messageOf(type: NotifiedType, data: unknown, about: About): Message {
-  const { facts, ...message } = (TEMPLATES[type].render as (data: unknown, about: About) => Message)(data, about);
-  return { ...message, facts: [['Order', about.label], ...facts] };
-}
-
-/** "1 piece", "3 pieces". */
-function pieces(lines: readonly { readonly quantity: number }[]): string {
-  const sum = lines.reduce((total, { quantity }) => total + quantity, 0);
-  return sum === 1 ? '1 piece' : `${sum} pieces`;
+  const { template, values } = TEMPLATES[type] as AnyEntry;
+  const { texts, ...given } = values?.(data, about) ?? {};
+  return about.say.words.message(typeof template === 'function' ? template(data) : template, {
+    ...given,
+    texts: { order: about.label, ...texts },
+  });
 }
 
 /** One line without control characters: no customer's text breaks out of its line, or out of a mail header. */
@@ -244,52 +250,77 @@ function nameOf(sku: string, { names }: About): string {
   return clean(names !== undefined && Object.hasOwn(names, sku) ? names[sku]! : sku);
 }
 
-/** In the scale of the currency, however it was written: amounts in events of former versions are as the channel wrote them. */
-function money(amount: string, { currency }: About, sign: 1n | -1n = 1n): string {
-  if (currency === undefined) return amount;
-  const minor = parseAmount(amount, currency);
-  return `${minor === undefined ? amount : formatAmount(sign * minor, currency)} ${currency}`;
+function sum(label: string, amount: string, { say, currency }: About): TableRow {
+  return [label, say.money(amount, currency), true];
 }
 
-function itemFacts(items: readonly OrderItem[], about: About): [string, string][] {
-  const facts = items
-    .slice(0, ITEMS_MAX)
-    .map((item): [string, string] => [`${item.quantity} × ${clean(item.name ?? item.sku)}`, money(item.amount, about)]);
-  if (items.length > ITEMS_MAX) facts.push(['and', `${items.length - ITEMS_MAX} more items`]);
-  return facts;
+/** As many rows as a mail shows, and how many more there are. */
+function rowsOf<T>(lines: readonly T[], { say }: About, row: (line: T) => TableRow): TableRow[] {
+  const rows = lines.slice(0, ITEMS_MAX).map(row);
+  if (lines.length > ITEMS_MAX)
+    rows.push([say.words.word('moreItems', { count: String(lines.length - ITEMS_MAX) }), '']);
+  return rows;
 }
 
-function chargeFacts(
-  { taxLines, discountLines, shippingLines }: EventData<'OrderCreated'>,
-  about: About,
-): [string, string][] {
-  const lines = (name: string, sign: 1n | -1n, charges: readonly ChargeLine[] | undefined): [string, string][] =>
+function itemRows(items: readonly OrderItem[], about: About): TableRow[] {
+  return rowsOf(items, about, (item) => [
+    `${item.quantity} × ${clean(item.name ?? item.sku)}`,
+    about.say.money(item.amount, about.currency),
+  ]);
+}
+
+function packedRows(items: readonly (SkuQuantity | LineQuantity)[], about: About): TableRow[] {
+  return rowsOf(items, about, ({ sku, quantity }) => [`${quantity} × ${nameOf(sku, about)}`, '']);
+}
+
+/** Discounts are taken off; the amounts in events of former versions are as the channel wrote them. */
+function negative(amount: string, currency: string | undefined): string {
+  const minor = currency === undefined ? undefined : parseAmount(amount, currency);
+  return minor === undefined || minor === 0n ? amount.replace(/^-/, '') : formatAmount(-minor, currency!);
+}
+
+function chargeRows({ taxLines, discountLines, shippingLines }: EventData<'OrderCreated'>, about: About): TableRow[] {
+  const { say, currency } = about;
+  const rows = (
+    word: 'discount' | 'shipping' | 'tax',
+    charges: readonly ChargeLine[] | undefined,
+    amountOf = (amount: string): string => amount,
+  ): TableRow[] =>
     (charges ?? [])
       .slice(0, ITEMS_MAX)
-      .map((charge) => [clean(charge.name ?? name), money(charge.amount, about, sign)]);
+      .map(({ name, amount }) => [clean(name ?? say.words.word(word)), say.money(amountOf(amount), currency)]);
   return [
-    ...lines('Discount', -1n, discountLines),
-    ...lines('Shipping', 1n, shippingLines),
-    ...lines('Tax', 1n, taxLines),
+    ...rows('discount', discountLines, (amount) => negative(amount, currency)),
+    ...rows('shipping', shippingLines),
+    ...rows('tax', taxLines),
   ];
 }
 
 interface Parcel {
   readonly carrier: string;
   readonly trackingNumber: string;
+  readonly trackingUrl?: string | undefined;
 }
 
-function tracking({ carrier, trackingNumber }: Parcel): string {
-  return `You can follow it at ${clean(carrier)} with the tracking number ${clean(trackingNumber)}.`;
+function parcelValues(parcel: Parcel, { say }: About): Partial<Values> {
+  const [carrier, trackingNumber] = [clean(parcel.carrier), clean(parcel.trackingNumber)];
+  const link = clean(parcel.trackingUrl ?? '', LINK_MAX);
+  return {
+    texts: { carrier, trackingNumber },
+    facts: [
+      [say.words.word('carrier'), carrier],
+      [say.words.word('trackingNumber'), trackingNumber],
+    ],
+    ...(/^https?:\/\/\S+$/.test(link) && { link }),
+  };
 }
 
-function parcelFacts({ carrier, trackingNumber }: Parcel): [string, string][] {
-  return [
-    ['Carrier', clean(carrier)],
-    ['Tracking number', clean(trackingNumber)],
-  ];
-}
-
-function packedFacts(items: readonly SkuQuantity[], about: About): [string, string][] {
-  return items.slice(0, ITEMS_MAX).map(({ sku, quantity }) => ['In the parcel', `${quantity} × ${nameOf(sku, about)}`]);
+function refundValues(amount: string, inAll: string, { say, currency }: About): Partial<Values> {
+  return {
+    texts: { amount: say.money(amount, currency) },
+    facts: [
+      [say.words.word('refundedNow'), say.money(amount, currency)],
+      [say.words.word('refundedInAll'), say.money(inAll, currency)],
+    ],
+  };
 }

@@ -106,6 +106,7 @@ export const OpenClaim = Type.Object(
       description: 'Give the money back, or send the goods again',
     }),
     reason: Reason,
+    customerMessage: Type.Optional(CustomerMessage),
   },
   { ...strict, examples: [{ shipmentId: EXAMPLE_ID, kind: 'lost', resolution: 'reship', reason: 'not found' }] },
 );
@@ -145,6 +146,7 @@ export const ClaimView = Type.Object({
   items: Type.Array(LineQuantity),
   reason: Type.String(),
   by: Type.String(),
+  customerMessage: Type.Optional(Type.String({ description: 'What was written for the customer' })),
   followUpId: Type.Optional(Type.String({ description: 'The order that sends the goods again' })),
   status: Type.Optional(Type.String({ description: 'How that order ended' })),
   found: Type.Optional(Type.Boolean({ description: 'The parcel was delivered after all' })),

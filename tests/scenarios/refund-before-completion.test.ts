@@ -56,7 +56,7 @@ test('what is given back because the order is cancelled is listed, and the custo
   });
   const mails = await api.untilNotified(id, 'OrderPaymentRecorded');
   const refunds = mails.filter(({ subject }) => subject.includes('refunded'));
-  expect(refunds.map(({ subject }) => /[\d.]+ EUR/.exec(subject)?.[0]).sort()).toEqual(['30.00 EUR', '70.00 EUR']);
+  expect(refunds.map(({ subject }) => /€[\d.]+/.exec(subject)?.[0]).sort()).toEqual(['€30.00', '€70.00']);
   const [charge] = await expectBooksAgree(system, id);
   expect(charge!.refunded).toBe('100.00');
   expectSoundLog(id, await api.events(id));

@@ -1320,6 +1320,8 @@ export class OlmsClient extends ClientCore {
   openClaim(
     parameters: OpenClaimParameters,
     body: {
+      /** Mailed to the customer, who reads nothing else of why */
+      readonly customerMessage?: string;
       /** Without them, everything in the parcel */
       readonly items?: readonly {
         readonly quantity: number;

@@ -120,6 +120,7 @@ export const ORDER_CHANGE_EVENTS = {
       followUpId: Type.Optional(Type.String({ format: 'uuid', description: 'The order that replaces them' })),
       reason: Reason,
       by: Type.String(),
+      customerMessage: Type.Optional(CustomerMessage),
     }),
     example: {
       claimId: exampleId,

@@ -45,13 +45,6 @@ export const Contact = Type.Object({
   email: Type.Optional(Type.String({ maxLength: 254, pattern: '^[^\\s@]+@[^\\s@]+$' })),
   phone: Type.Optional(Type.String({ maxLength: 100, description: 'As the customer gave it, an extension included' })),
   pushSubscription: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
-  locale: Type.Optional(
-    Type.String({
-      maxLength: 35,
-      pattern: '^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$',
-      description: 'Language that the customer reads, as in BCP 47, such as `de-AT`',
-    }),
-  ),
 });
 export type Contact = Static<typeof Contact>;
 

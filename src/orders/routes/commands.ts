@@ -111,13 +111,14 @@ export function commandRoutes(
     body: goods.OpenClaim,
     created: true,
     refusals: ['SHIPMENT_NOT_CLAIMABLE', 'CLAIM_EXISTS', 'RETURN_EXCEEDS_SHIPPED', 'UNKNOWN_SKU', 'ORDER_FINAL'],
-    commandOf: ({ shipmentId, kind, items, resolution, reason }, by) => ({
+    commandOf: ({ shipmentId, kind, items, resolution, reason, customerMessage }, by) => ({
       type: 'openClaim',
       shipmentId: shipmentId.toLowerCase(),
       kind,
       items,
       resolution: resolution as 'refund' | 'reship',
       reason,
+      customerMessage,
       by,
     }),
   });

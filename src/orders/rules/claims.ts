@@ -5,7 +5,7 @@ import { type Ignored, ignore } from '#platform/processor/aggregate.ts';
 import type { DecideContext, OrderCommand } from './commands.ts';
 import type { OrderRequest } from './placement.ts';
 import { creditedParts, marksOf, returnablePieces } from './ruler.ts';
-import type { Claim, Order } from './state.ts';
+import { because, type Claim, type Order } from './state.ts';
 
 /**
  * Parcels that did not arrive as they should. What happened to a parcel is a fact of shipping; what is done about it is
@@ -94,10 +94,10 @@ function sentAgain(order: Order, line: number): number {
 
 /** The claim that the policies allow: its pieces are credited, or the id of the order that sends them again is given out. */
 export function openClaim(command: OpenClaim, order: Order, context: DecideContext): NewEvent[] {
-  const { shipmentId, kind, resolution, reason, by } = command;
+  const { shipmentId, kind, resolution } = command;
   const items = piecesToClaim(order, command) as LineQuantity[];
   const follows = resolution === 'refund' ? { credited: creditedParts(order, items) } : { followUpId: context.newId() };
-  const claim = { claimId: context.newId(), shipmentId, kind, resolution, items, ...follows, reason, by };
+  const claim = { claimId: context.newId(), shipmentId, kind, resolution, items, ...follows, ...because(command) };
   return [{ type: 'OrderClaimOpened', data: claim }];
 }
 

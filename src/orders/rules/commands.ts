@@ -140,6 +140,7 @@ export type OrderCommand =
       readonly resolution: 'refund' | 'reship';
       readonly reason: string;
       readonly by: string;
+      readonly customerMessage?: string | undefined;
     }
   | ({
       readonly type: 'cancelItems';

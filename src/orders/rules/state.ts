@@ -79,6 +79,7 @@ export interface Claim {
   readonly items: readonly LineQuantity[];
   readonly reason: string;
   readonly by: string;
+  readonly customerMessage?: string | undefined;
   /** The order that sends them again, and how it ended. */
   readonly followUpId?: string | undefined;
   readonly status?: string | undefined;
