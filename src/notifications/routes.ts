@@ -52,8 +52,9 @@ const NotificationView = Type.Object(
 const NotificationPage = PageOf(NotificationView);
 
 /** Without what only its HTML is made of. */
-function view({ content: _, ...notification }: StoredNotification): View<typeof NotificationView> {
-  return notification;
+function view(notification: StoredNotification): View<typeof NotificationView> {
+  const { content: _, ...shown } = notification;
+  return shown;
 }
 
 const tags = ['notifications'];
