@@ -10,6 +10,7 @@ import { kafkaMetrics } from '#platform/kafka/metrics.ts';
 import { logFaultsMetric } from '#platform/log/faults.ts';
 import { createMetrics, type MadeMetric, type Metrics } from '#platform/telemetry/metrics.ts';
 import { reviewsMetrics } from '#reviews/metrics.ts';
+import { shippingMetrics } from '#shipping/metrics.ts';
 import { systemMetrics } from '#system/measurements.ts';
 import { generatedFrom, markdownTable } from './markdown.ts';
 
@@ -30,6 +31,7 @@ const SECTIONS: Readonly<Record<string, (metrics: Metrics) => void>> = {
   Payments: paymentsMetrics,
   Stock: inventoryMetrics,
   Reviews: reviewsMetrics,
+  'Messages of carriers': shippingMetrics,
   Notifications: notificationsMetrics,
   'Live events': gatewayMetrics,
   'The metrics themselves': (metrics) => metrics.measure({ name: 'any', everyMs: 0, read: () => () => {} }),

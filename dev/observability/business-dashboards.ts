@@ -182,5 +182,13 @@ export const NOTIFICATIONS: Dashboard = {
       ),
       lines('The consumer behind them', 's', q('max(olms_consumer_lag_seconds{service="notifications"})', 'lag')),
     ],
+    'Messages of carriers': [
+      lines(
+        'By carrier and outcome',
+        'ops',
+        q(rate('olms_carrier_messages_total', 'carrier, outcome'), '{{carrier}} {{outcome}}'),
+      ),
+      lines('For no known parcel', 'short', q('max by (carrier) (olms_carrier_messages_waiting)', '{{carrier}}')),
+    ],
   },
 };

@@ -10,6 +10,7 @@ import { WEBHOOK_MAX_BYTES } from '#platform/http/standard-webhooks.ts';
 import type { Clock } from '#platform/runtime/clock.ts';
 import type { Carriers } from './carriers/carriers.ts';
 import type { TrackingFeed } from './carriers/port.ts';
+import type { MessageOutcome } from './metrics.ts';
 import type { TrackingFeedIntake } from './tracking-feed.ts';
 
 /** `POST /webhooks/carriers/{name}`: where carriers say what became of their parcels. */
@@ -18,6 +19,8 @@ export interface FeedRoutesOptions {
   readonly carriers: Carriers;
   readonly intake: Pick<TrackingFeedIntake, 'take'>;
   readonly clock: Clock;
+  /** Counts a message of a carrier. */
+  counted(carrier: string, outcome: MessageOutcome): void;
 }
 
 const Params = Type.Object({ name: Type.String({ maxLength: 100, examples: ['dhl'] }) });
@@ -42,13 +45,19 @@ const Body = Type.Object(
 );
 type Message = Static<typeof Body> & { readonly status: TrackingStatus };
 
-export function feedRoutes(app: FastifyInstance, { carriers, intake, clock }: FeedRoutesOptions): void {
-  /** How messages under this name are verified; throws where none are taken. */
-  const feedOf = (name: string): TrackingFeed => {
-    const { feed } = carriers.of(name);
+export function feedRoutes(app: FastifyInstance, { carriers, intake, clock, counted }: FeedRoutesOptions): void {
+  /** Who sends messages under this name, and how they are verified; throws where none are taken. */
+  const senderOf = (name: string): { readonly carrier: string; readonly feed: TrackingFeed } => {
+    const { feed, name: carrier } = carriers.of(name);
     if (!feed)
       throw new Problem('NOT_FOUND', 'No carrier of this name sends messages: CARRIER_WEBHOOK_SECRETS names them.');
-    return feed;
+    return { carrier, feed };
+  };
+
+  const refuse = (carrier: string, problem: string | undefined): void => {
+    if (problem === undefined) return;
+    counted(carrier, 'refused');
+    throw new Problem('WEBHOOK_SIGNATURE_INVALID', problem);
   };
 
   // The signature covers the bytes as sent, so this route alone takes the body unparsed.
@@ -70,15 +79,15 @@ export function feedRoutes(app: FastifyInstance, { carriers, intake, clock }: Fe
         bodyLimit: WEBHOOK_MAX_BYTES,
         // Nobody has said yet who calls: what can be refused without the body is refused before it is taken.
         onRequest: async ({ params, headers }) => {
-          const problem = feedOf((params as Static<typeof Params>).name).headProblem(headers, clock.nowMs());
-          if (problem) throw new Problem('WEBHOOK_SIGNATURE_INVALID', problem);
+          const { carrier, feed } = senderOf((params as Static<typeof Params>).name);
+          refuse(carrier, feed.headProblem(headers, clock.nowMs()));
         },
         preValidation: async (request) => {
           const body: unknown = request.body;
           const bytes = Buffer.isBuffer(body) ? body : Buffer.alloc(0);
           const { headers, params } = request;
-          const problem = feedOf(params.name).problem({ headers, body: bytes, nowMs: clock.nowMs() });
-          if (problem) throw new Problem('WEBHOOK_SIGNATURE_INVALID', problem);
+          const { carrier, feed } = senderOf(params.name);
+          refuse(carrier, feed.problem({ headers, body: bytes, nowMs: clock.nowMs() }));
           request.body = parsed(bytes) as Message;
         },
         schema: {
@@ -108,15 +117,17 @@ export function feedRoutes(app: FastifyInstance, { carriers, intake, clock }: Fe
           at: isoTime(Math.min(isoMs(at), clock.nowMs())),
           ...(detail !== undefined && detail !== '' && { detail }),
         };
+        const { carrier } = senderOf(params.name);
         const update = {
-          carrier: carriers.of(params.name).name,
+          carrier,
           trackingNumber,
           shipmentId: shipmentId?.toLowerCase(),
           tracking,
         };
         const taken = await intake.take(update, cause);
         if (isRefusal(taken)) throw problemOfRefusal(taken);
-        return reply.code(202).send({ accepted: taken !== 'nothing new', ...(taken === 'waits' && { waits: true }) });
+        counted(carrier, taken);
+        return reply.code(202).send({ accepted: taken !== 'nothing_new', ...(taken === 'waits' && { waits: true }) });
       },
     );
   });

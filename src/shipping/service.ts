@@ -14,6 +14,7 @@ import { webhookCarrier } from './carriers/webhook.ts';
 import { feedRoutes } from './feed-routes.ts';
 import { type ShippingConfig, shippingConfig, shippingSettings } from './settings.ts';
 import { shippingRoutes } from './routes.ts';
+import { measureMessages } from './metrics.ts';
 import { shippingRules, type ShippingRulesOptions } from './rules.ts';
 import type { CarrierDue, Shipment, Shipping, ShippingCommand } from './rules/model.ts';
 import { type SandboxCarrier, startSandboxCarrier } from './carriers/sandbox-clock.ts';
@@ -83,6 +84,7 @@ export const shipping: ServiceDefinition = {
       tracing,
       perform: (effects) => sandboxCarrier?.due(effects),
     });
+    const counted = measureMessages(metrics, database, [...config.feeds.keys()]);
     const intake = new TrackingFeedIntake({ database, processor, clock, logger });
     if (config.feeds.size > 0)
       processor.onChange(({ state }) => {
@@ -92,7 +94,7 @@ export const shipping: ServiceDefinition = {
     return {
       routes(app) {
         shippingRoutes(app, { processor, database, links: carriage.links });
-        feedRoutes(app, { carriers: carriage.carriers, intake, clock });
+        feedRoutes(app, { carriers: carriage.carriers, intake, clock, counted });
       },
       consumer: processor,
       peer: { dispatchOrders: (given) => dispatchOrders({ database, processor, logger, clock, rules }, given) },

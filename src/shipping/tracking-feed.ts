@@ -25,7 +25,7 @@ const AGAIN_EVERY_MS = 10_000;
 const UPDATES_PER_RUN = 500;
 
 /** What became of an update: something is known by it, nothing is, or it waits. */
-export type Taken = 'news' | 'nothing new' | 'waits';
+export type Taken = 'news' | 'nothing_new' | 'waits';
 
 export interface TrackingFeedOptions {
   readonly database: Database;
@@ -81,7 +81,7 @@ export class TrackingFeedIntake {
     const refusals = answers.filter(isRefusal);
     if (refusals.some(({ refused }) => refused === 'SHIPMENT_ON_HOLD')) return 'waits';
     if (refusals.length > 0) return refusals[0]!;
-    return answers.some((answer) => 'events' in answer && answer.events.length > 0) ? 'news' : 'nothing new';
+    return answers.some((answer) => 'events' in answer && answer.events.length > 0) ? 'news' : 'nothing_new';
   }
 
   async #tryAgain(): Promise<number | undefined> {
@@ -92,7 +92,7 @@ export class TrackingFeedIntake {
     for (const update of updates) {
       const id = uuidv7();
       const taken = await this.#give(update, { causationid: id, correlationid: id });
-      const isTaken = taken === 'news' || taken === 'nothing new';
+      const isTaken = taken === 'news' || taken === 'nothing_new';
       if (isTaken) ended++;
       await endWaiting(database, update, isTaken);
     }

@@ -97,6 +97,19 @@ export async function endWaiting(database: Database, update: TrackingUpdate, tak
   ]);
 }
 
+/** How many messages of each of these carriers wait. */
+export async function waitingByCarrier(
+  database: Database,
+  carriers: readonly string[],
+): Promise<readonly (readonly [carrier: string, count: number])[]> {
+  const rows = await database.query<{ carrier: string; count: number }>(
+    `select c.carrier, (select count(*)::int from (select 1 from shipping.tracking_waiting w where w.carrier = c.carrier limit ${WAITING_MAX}) one) as count
+     from unnest($1::text[]) c(carrier)`,
+    [carriers],
+  );
+  return rows.map(({ carrier, count }) => [carrier, count]);
+}
+
 /** Forgets what has waited too long for a parcel of ours. */
 export async function forgetOldUpdates(database: Database): Promise<void> {
   await database.query(
