@@ -47,7 +47,7 @@ export const PERMISSIONS = {
   'orders:complete': row('Declare shipped orders complete', 'client', ['support']),
   'bulk:read': row('See what became of commands to many orders', 'reader', ['support']),
   'bulk:run': row('Give a command that one has to many orders at once', 'client', ['support']),
-  'exports:read': row('Take out orders, payments and invoices as files', 'reader', ['support', 'finance']),
+  'exports:read': row('Take out lists as files, of what one may read', 'reader', ['support', 'finance']),
   'orders:import': row('Take orders of another system', 'operator'),
   'events:read': row('Read and follow the events of orders', 'reader', [
     'customer',

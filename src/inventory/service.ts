@@ -21,7 +21,9 @@ export const inventory: ServiceDefinition = {
   name: 'inventory',
   summary: 'Products, stock per location, reservations, the ledger',
   tags: [{ name: 'inventory', description: 'Products, locations, and stock per location' }],
-  paths: ['/products', '/products/*', '/stock', '/stock/*', '/locations', '/locations/*'].map((path) => ({ path })),
+  paths: ['/products', '/products/*', '/stock', '/stock/*', '/locations', '/locations/*', '/exports/movements'].map(
+    (path) => ({ path }),
+  ),
   emits: SOURCES.inventory,
   offers: ['lookupProducts', 'renamedProducts', 'checkArrival'],
   migrations: fileURLToPath(new URL('migrations', import.meta.url)),

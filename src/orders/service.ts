@@ -52,6 +52,7 @@ export const orders: ServiceDefinition = {
     { path: '/exports/orders' },
     { path: '/exports/lines' },
     { path: '/exports/refunds' },
+    { path: '/exports/returns' },
     { path: '/dashboard' },
     { path: '/returns' },
     { path: '/refunds' },

@@ -19,9 +19,10 @@ import {
   Time,
   type View,
 } from '#platform/http/schemas.ts';
-import { idsOf, Several } from '#platform/http/several.ts';
 import type { Processor } from '#platform/processor/processor.ts';
-import { REVIEW_STATUSES, type Review, type ReviewCommand, type ReviewOpened, type ReviewStatus } from './rules.ts';
+import { exportReviews } from './export.ts';
+import { reviewFilterOf, reviewParameters } from './filter.ts';
+import { REVIEW_STATUSES, type Review, type ReviewCommand, type ReviewOpened } from './rules.ts';
 import { findReview, listReviews, type OrderReview } from './store.ts';
 
 export interface ReviewRoutesOptions {
@@ -31,14 +32,7 @@ export interface ReviewRoutesOptions {
 
 const ReviewParams = Type.Object({ id: IdText });
 const Status = Type.String({ enum: [...REVIEW_STATUSES] });
-const ListQuery = Type.Object(
-  {
-    status: Type.Optional(Several(Status)),
-    orderId: Type.Optional(Several(IdText)),
-    ...pageParameters,
-  },
-  strict,
-);
+const ListQuery = Type.Object({ ...reviewParameters, ...pageParameters }, strict);
 const ApproveBody = Type.Object(
   { reason: Text(1_000, { minLength: 1 }) },
   { ...strict, examples: [{ reason: 'Called the customer' }] },
@@ -136,17 +130,18 @@ export function reviewRoutes(app: FastifyInstance, { processor, database }: Revi
       },
     },
     async (request) => {
-      const { status, orderId, limit, cursor } = request.query;
+      const { limit, cursor } = request.query;
       const size = limitOf(limit);
       const reviews = await listReviews(database, {
-        statuses: status as ReviewStatus[] | undefined,
-        orderIds: idsOf(orderId),
+        ...reviewFilterOf(request.query),
         after: cursor === undefined ? undefined : idOfCursor(cursor),
         limit: size + 1,
       });
       return pageOf(reviews, size, view, ({ reviewId }) => idCursor(reviewId));
     },
   );
+
+  exportReviews(app, database);
 
   app.get<{ Params: Static<typeof ReviewParams> }>(
     '/reviews/:id',

@@ -29,7 +29,7 @@ export const reviews: ServiceDefinition = {
   name: 'reviews',
   summary: 'Manual review of flagged orders',
   tags: [{ name: 'reviews', description: 'Orders that wait for a person to look at them' }],
-  paths: [{ path: '/reviews' }, { path: '/reviews/*' }],
+  paths: [{ path: '/reviews' }, { path: '/reviews/*' }, { path: '/exports/reviews' }],
   emits: SOURCES.reviews,
   offers: ['decideReviews'],
   migrations: join(import.meta.dirname, 'migrations'),

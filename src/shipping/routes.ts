@@ -1,6 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
-import { Location } from '#contracts/catalog.ts';
 import { idTimeMs } from '#contracts/ids.ts';
 import { isoTime } from '#contracts/time.ts';
 import type { Database } from '#platform/database/database.ts';
@@ -20,12 +19,9 @@ import {
   strict,
   Text,
   Time,
-  TimeText,
-  UntilText,
   type View,
 } from '#platform/http/schemas.ts';
-import { idsOf, Several } from '#platform/http/several.ts';
-import { fromMs, toMs } from '#platform/http/times.ts';
+import { idsOf } from '#platform/http/several.ts';
 import { emptyBodyIsObject } from '#platform/http/server.ts';
 import type { Processor } from '#platform/processor/processor.ts';
 import {
@@ -38,6 +34,8 @@ import {
   type ShippingCommand,
 } from './rules/model.ts';
 import type { TrackingLinks } from './carriers/links.ts';
+import { exportShipments } from './export.ts';
+import { shipmentFilterOf, shipmentParameters } from './filter.ts';
 import { loadShipping, listShipments, orderOfShipment } from './store.ts';
 
 export interface ShippingRoutesOptions {
@@ -47,25 +45,7 @@ export interface ShippingRoutesOptions {
 }
 
 const ShipmentParams = Type.Object({ id: IdText });
-const ListQuery = Type.Object(
-  {
-    orderId: Type.Optional(Several(IdText)),
-    status: Type.Optional(Several(Type.String({ enum: [...SHIPMENT_STATUSES] }))),
-    location: Type.Optional(Several(Location)),
-    carrier: Type.Optional(Several(Text(100, { minLength: 1 }))),
-    tracking: Type.Optional(Several(Type.String({ enum: [...TRACKING_STATUSES] }))),
-    scheduledFrom: Type.Optional(TimeText),
-    scheduledTo: Type.Optional(UntilText),
-    sort: Type.Optional(
-      Type.String({
-        enum: ['scheduledAt', '-scheduledAt'],
-        description: 'What was scheduled first at the beginning (default), or at the end',
-      }),
-    ),
-    ...pageParameters,
-  },
-  strict,
-);
+const ListQuery = Type.Object({ ...shipmentParameters, ...pageParameters }, strict);
 const DispatchBody = Type.Object(
   {
     carrier: Text(100, { minLength: 1, description: 'Who carries it' }),
@@ -206,18 +186,11 @@ export function shippingRoutes(app: FastifyInstance, { processor, database, link
       },
     },
     async (request) => {
-      const { orderId, status, location, carrier, tracking, scheduledFrom, scheduledTo, sort, limit, cursor } =
-        request.query;
+      const { orderId, limit, cursor } = request.query;
       const size = limitOf(limit);
       const shipments = await listShipments(database, {
         orderIds: await ownOrders(request, idsOf(orderId)),
-        statuses: status,
-        locations: location,
-        carriers: carrier,
-        tracking,
-        scheduledFromMs: fromMs(scheduledFrom, 'scheduledFrom'),
-        scheduledToMs: toMs(scheduledTo, 'scheduledTo'),
-        newestFirst: sort === '-scheduledAt',
+        ...shipmentFilterOf(request.query),
         after: cursor === undefined ? undefined : idOfCursor(cursor),
         limit: size + 1,
       });
@@ -229,6 +202,8 @@ export function shippingRoutes(app: FastifyInstance, { processor, database, link
       );
     },
   );
+
+  exportShipments(app, database);
 
   app.get<{ Params: Static<typeof ShipmentParams> }>(
     '/shipments/:id',

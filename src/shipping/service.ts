@@ -44,6 +44,7 @@ export const shipping: ServiceDefinition = {
   paths: [
     { path: '/shipments' },
     { path: '/shipments/*' },
+    { path: '/exports/shipments' },
     // Signed by the carrier.
     {
       path: '/webhooks/carriers/:name',

@@ -16,6 +16,7 @@ import type { Order, Page, Problem, Product, Review } from '#tests/support/views
  */
 
 const SECRET = 'whsec_' + Buffer.from('a secret of the carrier dhl').toString('base64');
+const EXPORTS = ['orders', 'lines', 'refunds', 'returns', 'payments', 'invoices', 'shipments', 'movements', 'reviews'];
 const system = useSystem({
   env: {
     SANDBOX_CARRIER_DELAY_MS: 'off',
@@ -180,8 +181,7 @@ describe('every operation', () => {
     expect((await api.call('GET', `/bulk/${run.body.id}`)).status).toBe(200);
     expect((await api.call('GET', `/bulk/${run.body.id}/items`)).status).toBe(200);
     expect((await api.call('POST', `/bulk/${run.body.id}/stop`, { body: {} })).status).toBe(200);
-    for (const what of ['orders', 'lines', 'refunds', 'payments', 'invoices'])
-      expect((await api.call('GET', `/exports/${what}`)).status).toBe(200);
+    for (const what of EXPORTS) expect((await api.call('GET', `/exports/${what}`)).status).toBe(200);
   });
 
   test('of orders of another system answers', async () => {

@@ -104,6 +104,41 @@ test('payments, refunds and invoices, with their amounts', async () => {
     ]);
 });
 
+test('lists for work: shipments, returns, movements of stock and reviews', async () => {
+  const { api } = system;
+  const sku = await api.product(10);
+  const { id, number } = await api.placeOrder({ sku, quantity: 2, requiresReview: true });
+  await api.untilStatus(id, 'RESERVED');
+  await api.decideReview((await api.reviewOf(id)).id, 'approve');
+  await api.untilStatus(id, 'COMPLETED');
+  expect((await api.command(id, 'returns', { items: [{ sku, quantity: 1 }], reason: 'too small' })).status).toBe(200);
+  const rows = async (path: string): Promise<Record<string, unknown>[]> =>
+    jsonOf((await exported(`/exports/${path}&format=jsonl`)).text);
+  expect(await rows(`shipments?orderId=${id}`)).toMatchObject([
+    { orderId: id, status: 'DELIVERED', items: `2 ${sku}`, location: 'main' },
+  ]);
+  expect(await rows(`shipments?orderId=${id}&status=SCHEDULED`)).toEqual([]);
+  expect(await rows(`returns?orderId=${id}`)).toMatchObject([
+    { orderId: id, number, status: 'REQUESTED', items: `1 ${sku}`, reason: 'too small' },
+  ]);
+  expect((await rows(`movements?sku=${sku}`)).map(({ kind, onHand }) => [kind, onHand])).toEqual([
+    ['ship', -2],
+    ['reserve', 0],
+    ['adjust', 10],
+  ]);
+  expect(await rows(`reviews?orderId=${id}`)).toMatchObject([{ orderId: id, number, status: 'approved' }]);
+
+  const { key } = await api.ok<{ key: string }>('POST', '/api-keys', {
+    body: { name: 'takes-out', scopes: ['exports:read', 'stock:read'] },
+  });
+  const movements = await exported(`/exports/movements?sku=${sku}`, key);
+  expect([movements.type, movements.file]).toEqual(['text/csv; charset=utf-8', 'movements.csv']);
+  // Why somebody adjusted it is a note.
+  expect(linesOf(movements.text)[0]).toBe('number,at,sku,location,kind,onHand,reserved,orderId');
+  for (const what of ['shipments', 'returns', 'reviews'])
+    expect([what, (await api.as(key).call('GET', `/exports/${what}`)).status]).toEqual([what, 403]);
+});
+
 test('a filter that makes no sense is refused before anything is sent', async () => {
   const { status, body } = await system.api.call<{ code: string }>('GET', '/exports/orders?number=K7M4-92QX-0');
   expect([status, body.code]).toEqual([422, 'ORDER_NUMBER_INVALID']);

@@ -330,6 +330,25 @@ export interface ExportOrderLinesParameters {
   readonly format?: 'csv' | 'jsonl' | undefined;
 }
 
+export interface ExportMovementsParameters {
+  readonly sku?: string | readonly string[] | undefined;
+  readonly location?: string | readonly string[] | undefined;
+  readonly kind?:
+    | 'adjust'
+    | 'reserve'
+    | 'release'
+    | 'ship'
+    | 'return'
+    | readonly ('adjust' | 'reserve' | 'release' | 'ship' | 'return')[]
+    | undefined;
+  /** RFC 3339 time or date */
+  readonly from?: string | undefined;
+  /** RFC 3339 time, itself not included, or date, all of the day included */
+  readonly to?: string | undefined;
+  /** Comma-separated values (default), or a JSON object a line */
+  readonly format?: 'csv' | 'jsonl' | undefined;
+}
+
 export interface ExportOrdersParameters {
   readonly id?: string | readonly string[] | undefined;
   readonly status?: OrderStatus | readonly OrderStatus[] | undefined;
@@ -456,6 +475,75 @@ export interface ExportRefundsParameters {
   readonly createdFrom?: string | undefined;
   /** RFC 3339 time, itself not included, or date, all of the day included */
   readonly createdTo?: string | undefined;
+  /** Comma-separated values (default), or a JSON object a line */
+  readonly format?: 'csv' | 'jsonl' | undefined;
+}
+
+export interface ExportReturnsParameters {
+  readonly orderId?: string | readonly string[] | undefined;
+  readonly status?: 'REQUESTED' | 'RECEIVED' | 'CLOSED' | readonly ('REQUESTED' | 'RECEIVED' | 'CLOSED')[] | undefined;
+  readonly currency?: string | readonly string[] | undefined;
+  /** RFC 3339 time or date */
+  readonly requestedFrom?: string | undefined;
+  /** RFC 3339 time, itself not included, or date, all of the day included */
+  readonly requestedTo?: string | undefined;
+  /** Those of the oldest orders at the beginning (default), or at the end */
+  readonly sort?: 'createdAt' | '-createdAt' | undefined;
+  /** Comma-separated values (default), or a JSON object a line */
+  readonly format?: 'csv' | 'jsonl' | undefined;
+}
+
+export interface ExportReviewsParameters {
+  readonly status?:
+    | 'pending'
+    | 'approved'
+    | 'rejected'
+    | 'closed'
+    | readonly ('pending' | 'approved' | 'rejected' | 'closed')[]
+    | undefined;
+  readonly orderId?: string | readonly string[] | undefined;
+  /** Comma-separated values (default), or a JSON object a line */
+  readonly format?: 'csv' | 'jsonl' | undefined;
+}
+
+export interface ExportShipmentsParameters {
+  readonly orderId?: string | readonly string[] | undefined;
+  readonly status?:
+    | 'SCHEDULED'
+    | 'DISPATCHED'
+    | 'DELIVERED'
+    | 'CANCELLED'
+    | 'LOST'
+    | 'DAMAGED'
+    | 'RETURNED'
+    | readonly ('SCHEDULED' | 'DISPATCHED' | 'DELIVERED' | 'CANCELLED' | 'LOST' | 'DAMAGED' | 'RETURNED')[]
+    | undefined;
+  readonly location?: string | readonly string[] | undefined;
+  readonly carrier?: string | readonly string[] | undefined;
+  readonly tracking?:
+    | 'dispatched'
+    | 'in_transit'
+    | 'out_for_delivery'
+    | 'delivered'
+    | 'exception'
+    | 'lost'
+    | 'returned_to_sender'
+    | readonly (
+        | 'dispatched'
+        | 'in_transit'
+        | 'out_for_delivery'
+        | 'delivered'
+        | 'exception'
+        | 'lost'
+        | 'returned_to_sender'
+      )[]
+    | undefined;
+  /** RFC 3339 time or date */
+  readonly scheduledFrom?: string | undefined;
+  /** RFC 3339 time, itself not included, or date, all of the day included */
+  readonly scheduledTo?: string | undefined;
+  /** What was scheduled first at the beginning (default), or at the end */
+  readonly sort?: 'scheduledAt' | '-scheduledAt' | undefined;
   /** Comma-separated values (default), or a JSON object a line */
   readonly format?: 'csv' | 'jsonl' | undefined;
 }
@@ -1167,6 +1255,11 @@ export class OlmsClient extends ClientCore {
     return this.read({ method: 'GET', path: '/exports/lines', parameters }, options);
   }
 
+  /** Movements of stock, as a file: those that GET /stock/movements lists, in its order */
+  exportMovements(parameters?: ExportMovementsParameters, options?: CallOptions): Promise<string> {
+    return this.read({ method: 'GET', path: '/exports/movements', parameters }, options);
+  }
+
   /** Orders, as a file: those that GET /orders lists, the oldest first */
   exportOrders(parameters?: ExportOrdersParameters, options?: CallOptions): Promise<string> {
     return this.read({ method: 'GET', path: '/exports/orders', parameters }, options);
@@ -1180,6 +1273,21 @@ export class OlmsClient extends ClientCore {
   /** Refunds of orders, as a file: those that GET /orders lists, the oldest first */
   exportRefunds(parameters?: ExportRefundsParameters, options?: CallOptions): Promise<string> {
     return this.read({ method: 'GET', path: '/exports/refunds', parameters }, options);
+  }
+
+  /** Returns, as a file: those that GET /returns lists, in its order */
+  exportReturns(parameters?: ExportReturnsParameters, options?: CallOptions): Promise<string> {
+    return this.read({ method: 'GET', path: '/exports/returns', parameters }, options);
+  }
+
+  /** Reviews, as a file: those that GET /reviews lists, in its order */
+  exportReviews(parameters?: ExportReviewsParameters, options?: CallOptions): Promise<string> {
+    return this.read({ method: 'GET', path: '/exports/reviews', parameters }, options);
+  }
+
+  /** Shipments, as a file: those that GET /shipments lists, in its order */
+  exportShipments(parameters?: ExportShipmentsParameters, options?: CallOptions): Promise<string> {
+    return this.read({ method: 'GET', path: '/exports/shipments', parameters }, options);
   }
 
   /** The process runs */

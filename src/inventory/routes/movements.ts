@@ -3,6 +3,7 @@ import { type Static, Type } from 'typebox';
 import { Location, Sku } from '#contracts/catalog.ts';
 import type { Database } from '#platform/database/database.ts';
 import { answer } from '#platform/http/description/openapi.ts';
+import { type Column, exportAnswer, exportOf, exportParameters, pagesBy } from '#platform/http/exports.ts';
 import { numberCursor, numberOfCursor, type Page, pageOf } from '#platform/http/paging.ts';
 import {
   Id,
@@ -17,22 +18,20 @@ import {
 } from '#platform/http/schemas.ts';
 import { Several } from '#platform/http/several.ts';
 import { fromMs, toMs } from '#platform/http/times.ts';
-import { listMovements, MOVEMENT_KINDS } from '#inventory/store/movements.ts';
+import { listMovements, type Movement, MOVEMENT_KINDS } from '#inventory/store/movements.ts';
 
-/** `GET /stock/movements`. */
+/** `GET /stock/movements`, and the same as a file. */
 
 const Kind = Type.String({ enum: [...MOVEMENT_KINDS] });
-const ListQuery = Type.Object(
-  {
-    sku: Type.Optional(Several(Sku)),
-    location: Type.Optional(Several(Location)),
-    kind: Type.Optional(Several(Kind)),
-    from: Type.Optional(TimeText),
-    to: Type.Optional(UntilText),
-    ...pageParameters,
-  },
-  strict,
-);
+const filters = {
+  sku: Type.Optional(Several(Sku)),
+  location: Type.Optional(Several(Location)),
+  kind: Type.Optional(Several(Kind)),
+  from: Type.Optional(TimeText),
+  to: Type.Optional(UntilText),
+};
+const ListQuery = Type.Object({ ...filters, ...pageParameters }, strict);
+const ExportQuery = Type.Object({ ...filters, ...exportParameters }, strict);
 const MovementView = Type.Object(
   {
     number: Type.Integer({ minimum: 1, description: 'Greater than that of every movement before it; there are gaps' }),
@@ -48,6 +47,23 @@ const MovementView = Type.Object(
   { title: 'StockMovement' },
 );
 
+const COLUMNS: readonly Column<Movement>[] = [
+  ...(['number', 'at', 'sku', 'location', 'kind', 'onHand', 'reserved', 'orderId'] as const).map(
+    (name): Column<Movement> => ({ name, of: (movement) => movement[name] }),
+  ),
+  { name: 'reason', of: ({ reason }) => reason, permission: 'notes:read' },
+];
+
+function filterOf({ sku, location, kind, from, to }: Omit<Static<typeof ListQuery>, 'limit' | 'cursor'>) {
+  return {
+    skus: sku && [...new Set(sku)],
+    locations: location,
+    kinds: kind,
+    fromMs: fromMs(from, 'from'),
+    toMs: toMs(to, 'to'),
+  };
+}
+
 export function movementRoutes(app: FastifyInstance, database: Database): void {
   app.get<{ Querystring: Static<typeof ListQuery> }>(
     '/stock/movements',
@@ -62,14 +78,10 @@ export function movementRoutes(app: FastifyInstance, database: Database): void {
       },
     },
     async (request): Promise<Page<View<typeof MovementView>>> => {
-      const { sku, location, kind, from, to, limit, cursor } = request.query;
+      const { limit, cursor } = request.query;
       const size = limitOf(limit);
       const movements = await listMovements(database, {
-        skus: sku && [...new Set(sku)],
-        locations: location,
-        kinds: kind,
-        fromMs: fromMs(from, 'from'),
-        toMs: toMs(to, 'to'),
+        ...filterOf(request.query),
         after: cursor === undefined ? undefined : numberOfCursor(cursor),
         limit: size + 1,
       });
@@ -79,6 +91,29 @@ export function movementRoutes(app: FastifyInstance, database: Database): void {
         (movement) => movement,
         ({ number }) => numberCursor(number),
       );
+    },
+  );
+
+  app.get<{ Querystring: Static<typeof ExportQuery> }>(
+    '/exports/movements',
+    {
+      exposeHeadRoute: false,
+      config: { permission: 'exports:read', refusals: ['OVERLOADED'] },
+      schema: {
+        operationId: 'exportMovements',
+        tags: ['exports'],
+        summary: 'Movements of stock, as a file: those that GET /stock/movements lists, in its order',
+        querystring: ExportQuery,
+        response: { 200: exportAnswer('Movements') },
+      },
+    },
+    async (request, reply) => {
+      const filter = filterOf(request.query);
+      const pages = pagesBy(
+        (page) => listMovements(database, { ...filter, ...page }),
+        ({ number }) => String(number),
+      );
+      return exportOf(request, reply, { name: 'movements', permission: 'stock:read', columns: COLUMNS, pages });
     },
   );
 }

@@ -5,6 +5,7 @@ import { formerNumber } from '#contracts/order-number.ts';
 import { isoTime } from '#contracts/time.ts';
 import type { Database } from '#platform/database/database.ts';
 import { answer } from '#platform/http/description/openapi.ts';
+import { type Column, exportAnswer, exportOf, exportParameters } from '#platform/http/exports.ts';
 import { ownOrders } from '#platform/http/own-orders.ts';
 import { idPairCursor, idPairOfCursor } from '#platform/http/paging.ts';
 import {
@@ -36,7 +37,7 @@ import {
   returnStatusOf,
 } from '#orders/store/parts.ts';
 
-/** `GET /returns` and `GET /refunds`: of all orders, for those who work through them. */
+/** `GET /returns` and `GET /refunds`: of all orders, for those who work through them; returns as a file, too. */
 
 const parameters = (statuses: readonly string[]) => ({
   orderId: Type.Optional(Several(IdText)),
@@ -50,10 +51,10 @@ const parameters = (statuses: readonly string[]) => ({
       description: 'Those of the oldest orders at the beginning (default), or at the end',
     }),
   ),
-  ...pageParameters,
 });
-const ReturnsQuery = Type.Object(parameters(RETURN_STATUSES), strict);
-const RefundsQuery = Type.Object(parameters(REFUND_STATUSES), strict);
+const ReturnsQuery = Type.Object({ ...parameters(RETURN_STATUSES), ...pageParameters }, strict);
+const RefundsQuery = Type.Object({ ...parameters(REFUND_STATUSES), ...pageParameters }, strict);
+const ReturnsExport = Type.Object({ ...parameters(RETURN_STATUSES), ...exportParameters }, strict);
 
 /** What a part is of. */
 const ofOrder = {
@@ -82,6 +83,31 @@ function orderOf({ id, state }: StoredRow, partId: string) {
   return { orderId: id, number, reference, customerId, currency, requestedAt: isoTime(idTimeMs(partId)) };
 }
 
+function filterOf(query: Omit<Static<typeof ReturnsQuery>, 'limit' | 'cursor'>) {
+  return {
+    statuses: query.status,
+    currencies: query.currency,
+    fromMs: fromMs(query.requestedFrom, 'requestedFrom'),
+    toMs: toMs(query.requestedTo, 'requestedTo'),
+    newestFirst: query.sort === '-createdAt',
+  };
+}
+
+type Return = Parameters<typeof returnStatusOf>[0];
+
+function returnOf(row: StoredRow, part: Return): View<typeof ListedReturn> {
+  return { ...orderOf(row, part.returnId), status: returnStatusOf(part), ...part };
+}
+
+const RETURN_COLUMNS: readonly Column<View<typeof ListedReturn>>[] = [
+  ...(['returnId', 'orderId', 'number', 'reference', 'customerId', 'status', 'requestedAt', 'deadlineAt'] as const).map(
+    (name): Column<View<typeof ListedReturn>> => ({ name, of: (one) => one[name] }),
+  ),
+  { name: 'items', of: ({ items }) => items.map(({ sku, quantity }) => `${quantity} ${sku}`).join('; ') },
+  { name: 'reason', of: ({ reason }) => reason, permission: 'notes:read' },
+];
+const EXPORTED_PAGE = 500;
+
 export function partsRoutes(app: FastifyInstance, database: Database): void {
   /** A page of parts, as the query asks for them. */
   const page = async <Part, Item extends TSchema>(
@@ -93,12 +119,8 @@ export function partsRoutes(app: FastifyInstance, database: Database): void {
     const { cursor } = query;
     const [orderId, partId] = cursor === undefined ? [] : idPairOfCursor(cursor);
     const { found, next }: PartsPage<Part> = await listParts(database, list, {
+      ...filterOf(query),
       orderIds,
-      statuses: query.status,
-      currencies: query.currency,
-      fromMs: fromMs(query.requestedFrom, 'requestedFrom'),
-      toMs: toMs(query.requestedTo, 'requestedTo'),
-      newestFirst: query.sort === '-createdAt',
       after: orderId === undefined ? undefined : { orderId, partId: partId! },
       limit: limitOf(query.limit),
     });
@@ -121,16 +143,36 @@ export function partsRoutes(app: FastifyInstance, database: Database): void {
       },
     },
     async (request) =>
-      page<Parameters<typeof returnStatusOf>[0], typeof ListedReturn>(
+      page<Return, typeof ListedReturn>(
         RETURNS,
         await ownOrders(request, idsOf(request.query.orderId)),
         request.query,
-        (row, part) => ({
-          ...orderOf(row, part.returnId),
-          status: returnStatusOf(part),
-          ...part,
-        }),
+        returnOf,
       ),
+  );
+
+  app.get<{ Querystring: Static<typeof ReturnsExport> }>(
+    '/exports/returns',
+    {
+      exposeHeadRoute: false,
+      config: { permission: 'exports:read', refusals: ['OVERLOADED'] },
+      schema: {
+        operationId: 'exportReturns',
+        tags: ['exports'],
+        summary: 'Returns, as a file: those that GET /returns lists, in its order',
+        querystring: ReturnsExport,
+        response: { 200: exportAnswer('Returns') },
+      },
+    },
+    async (request, reply) => {
+      const filter = { ...filterOf(request.query), orderIds: idsOf(request.query.orderId) };
+      return exportOf(request, reply, {
+        name: 'returns',
+        permission: 'orders:read',
+        columns: RETURN_COLUMNS,
+        pages: returnPages(database, filter),
+      });
+    },
   );
 
   app.get<{ Querystring: Static<typeof RefundsQuery> }>(
@@ -157,4 +199,20 @@ export function partsRoutes(app: FastifyInstance, database: Database): void {
         }),
       ),
   );
+}
+
+async function* returnPages(
+  database: Database,
+  filter: ReturnType<typeof filterOf> & { readonly orderIds: readonly string[] | undefined },
+): AsyncGenerator<View<typeof ListedReturn>[]> {
+  let after: PartsPage<Return>['next'];
+  do {
+    const { found, next }: PartsPage<Return> = await listParts<Return>(database, RETURNS, {
+      ...filter,
+      after,
+      limit: EXPORTED_PAGE,
+    });
+    yield found.map(({ row, part }) => returnOf(row, part));
+    after = next;
+  } while (after);
 }
