@@ -87,10 +87,12 @@ export type AuditEntry = {
     | 'api_key.rotated'
     | 'api_key.revoked'
     | 'bulk.started'
+    | 'consumer.rewound'
     | 'location.put'
     | 'parked.retried'
     | 'parked.skipped'
     | 'product.put'
+    | 'projection.rebuilt'
     | 'stock.adjusted'
     | 'OrderCreated'
     | 'OrderReserved'
@@ -172,7 +174,7 @@ export type AuditEntry = {
   readonly orderId?: string;
   /** Why, where somebody said so */
   readonly reason?: string;
-  /** Id of the order; name of the API key or location, SKU, id of the run */
+  /** Id of the order; name of the API key, location or consumer, SKU, id of the run */
   readonly subject: string;
 };
 

@@ -61,7 +61,7 @@ export interface RotateApiKeyParameters {
 
 export interface ListAuditParameters {
   readonly orderId?: string | undefined;
-  /** Id of an order, name of an API key or location, SKU, or id of a run */
+  /** Id of an order, name of an API key, location or consumer, SKU, or id of a run */
   readonly subject?: string | undefined;
   /** Who did it, as entries name them */
   readonly actor?: string | undefined;
@@ -70,10 +70,12 @@ export interface ListAuditParameters {
     | 'api_key.rotated'
     | 'api_key.revoked'
     | 'bulk.started'
+    | 'consumer.rewound'
     | 'location.put'
     | 'parked.retried'
     | 'parked.skipped'
     | 'product.put'
+    | 'projection.rebuilt'
     | 'stock.adjusted'
     | 'OrderCreated'
     | 'OrderReserved'
@@ -151,17 +153,19 @@ export interface ListAuditParameters {
 }
 
 export interface ListAuditEntriesParameters {
-  /** Id of an order, name of an API key or location, SKU, or id of a run */
+  /** Id of an order, name of an API key, location or consumer, SKU, or id of a run */
   readonly subject?: string | undefined;
   readonly action?:
     | 'api_key.created'
     | 'api_key.rotated'
     | 'api_key.revoked'
     | 'bulk.started'
+    | 'consumer.rewound'
     | 'location.put'
     | 'parked.retried'
     | 'parked.skipped'
     | 'product.put'
+    | 'projection.rebuilt'
     | 'stock.adjusted'
     | 'OrderCreated'
     | 'OrderReserved'

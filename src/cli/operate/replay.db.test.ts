@@ -189,6 +189,11 @@ describe('olms replay', { timeout: 60_000 }, () => {
     expect(await effects()).toEqual(before);
     expect(mails).toEqual(mailed);
     const [entry] = await sql('select * from log.replay_audit order by number desc limit 1');
+    expect(
+      await sql(
+        `select actor, subject from log.audit_entries where action = 'consumer.rewound' order by at desc limit 1`,
+      ),
+    ).toEqual([{ actor: entry!['actor'], subject: entry!['consumer'] }]);
     expect(entry).toMatchObject({
       actor: 'anna',
       action: 'set back',

@@ -38,7 +38,9 @@ const EntryView = Type.Object(
       enum: [...AUDIT_ACTIONS],
       description: 'What happened to an order is named by the first event that says so',
     }),
-    subject: Type.String({ description: 'Id of the order; name of the API key or location, SKU, id of the run' }),
+    subject: Type.String({
+      description: 'Id of the order; name of the API key, location or consumer, SKU, id of the run',
+    }),
     orderId: Type.Optional(Id),
     reason: Type.Optional(Type.String({ description: 'Why, where somebody said so' })),
     before: Type.Unknown({
@@ -58,7 +60,7 @@ const EntryPage = Type.Object({
 });
 const subject = Text(400, {
   minLength: 1,
-  description: 'Id of an order, name of an API key or location, SKU, or id of a run',
+  description: 'Id of an order, name of an API key, location or consumer, SKU, or id of a run',
 });
 const action = Type.String({ enum: [...AUDIT_ACTIONS] });
 const AuditQuery = Type.Object(

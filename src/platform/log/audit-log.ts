@@ -12,10 +12,12 @@ export const ACTIONS_BESIDE_ORDERS = [
   'api_key.rotated',
   'api_key.revoked',
   'bulk.started',
+  'consumer.rewound',
   'location.put',
   'parked.retried',
   'parked.skipped',
   'product.put',
+  'projection.rebuilt',
   'stock.adjusted',
 ] as const;
 

@@ -4,6 +4,7 @@ import { ConflictError, type Database } from '#platform/database/database.ts';
 import { isTransient } from '#platform/database/failures.ts';
 import { insertRows, updateRows, type Write } from '#platform/database/statement.ts';
 import { type LogPosition, isAfter, readOffsets, type StoredOffset } from './bus.ts';
+import { addAuditEntries } from './audit-log.ts';
 
 /**
  * A rewind: the stored offset of a consumer is moved to an earlier position, by compare-and-set like every move of it.
@@ -138,7 +139,7 @@ async function tryRewind(
     partitions: ranges.map(({ partition, from, to }) => ({ partition, from: to, to: from })),
     unparked: withdrawn.map(({ orderId }) => orderId),
   };
-  writes.push(recordReplay({ actor, action: 'set back', consumer, detail }));
+  writes.push(...recordReplay({ actor, action: 'set back', consumer, detail }));
   await database.write(writes);
 }
 
@@ -182,11 +183,24 @@ export interface ReplayEntry {
   readonly detail: unknown;
 }
 
+const ACTIONS = { 'set back': 'consumer.rewound', rebuild: 'projection.rebuilt' } as const;
+
 /** Who did what, and when. */
-export function recordReplay(entry: ReplayEntry): Write {
-  return insertRows('audit', 'log.replay_audit', { actor: 'text', action: 'text', consumer: 'text', detail: 'json' }, [
-    { ...entry },
-  ]);
+export function recordReplay({ actor, action, consumer, detail }: ReplayEntry): Write[] {
+  const columns = { actor: 'text', action: 'text', consumer: 'text', detail: 'json' } as const;
+  return [
+    insertRows('audit', 'log.replay_audit', columns, [{ actor, action, consumer, detail }]),
+    addAuditEntries([
+      {
+        actor,
+        actorKind: 'person',
+        action: ACTIONS[action],
+        subject: consumer,
+        after: detail as object,
+        correlationId: 'olms replay',
+      },
+    ]),
+  ];
 }
 
 /**

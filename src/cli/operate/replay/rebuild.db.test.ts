@@ -140,6 +140,11 @@ describe('olms replay --rebuild', { timeout: 90_000 }, () => {
     for (const [source, sequence] of Object.entries(seenNow)) expect(sequence).toBeLessThanOrEqual(wasSeen[source]!);
     expect(Object.keys(seenNow).length).toBeGreaterThan(1);
     const [entry] = await sql('select actor, action, consumer from log.replay_audit order by number desc limit 1');
+    expect(
+      await sql(
+        `select actor, subject from log.audit_entries where action = 'projection.rebuilt' order by at desc limit 1`,
+      ),
+    ).toEqual([{ actor: entry!['actor'], subject: entry!['consumer'] }]);
     expect(entry).toEqual({ actor: 'anna', action: 'rebuild', consumer: 'orders' });
   });
 

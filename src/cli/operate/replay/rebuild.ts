@@ -254,7 +254,8 @@ class Rebuild {
       differences.push(...(await this.#derived()));
       for (const { mend } of this.#projection.derived ?? []) await this.#session.query(mend);
       const detail = { orders, differences: differences.slice(0, EXAMPLES_MAX), rows: differences.length };
-      await this.#session.write(recordReplay({ actor: this.#options.actor, action: 'rebuild', consumer, detail }));
+      for (const write of recordReplay({ actor: this.#options.actor, action: 'rebuild', consumer, detail }))
+        await this.#session.write(write);
       return differences.length;
     });
   }
