@@ -110,6 +110,17 @@ test('a customer approves on the page of PayPal, and is charged once however oft
   expect(await types(orderId)).toEqual(['PaymentPending', 'PaymentSucceeded']);
 });
 
+test('a customer who comes back from PayPal is charged before PayPal reports anything', async () => {
+  const orderId = await payByPaypal('paypal');
+  await untilEmitted(orderId, 'PaymentPending');
+  const order = await orderOf(orderId);
+  paypal.approve(order.id);
+  const back = await app.inject({ method: 'POST', url: `/payments/${orderId}/refresh` });
+  expect([back.statusCode, back.json()]).toMatchObject([202, { asked: true }]);
+  await untilEmitted(orderId, 'PaymentPending', 'PaymentSucceeded');
+  expect(paypal.of(orderId)).toMatchObject({ payments: 1, captured: 1990 });
+});
+
 test('a customer who does not approve in time is waited for no longer, and nothing is taken from them afterwards', async () => {
   await stopPayments();
   await app.close();
