@@ -5,7 +5,10 @@ import { toneOf } from './templates.ts';
 import { blocksOfText, htmlOf } from './wording/layout.ts';
 import { type Language, LANGUAGES } from './wording/wording.ts';
 
-/** The HTML of a notification: of what was kept of it, in the frame of the shop as it is now. */
+/**
+ * The HTML of a notification: of what was kept of it, in the frame of the shop as it is now, with a link to the page of
+ * the order where it is given one.
+ */
 export function htmlOfNotification(
   {
     eventType,
@@ -15,11 +18,17 @@ export function htmlOfNotification(
     content,
   }: Pick<StoredNotification, 'eventType' | 'language' | 'subject' | 'body' | 'content'>,
   { shop, language: defaultLanguage }: Pick<Writing, 'shop' | 'language'>,
+  page?: string,
 ): string {
   const { order, short = '', blocks: kept = [] } = content ?? {};
   const blocks = kept.length > 0 ? kept : blocksOfText(subject, body);
-  const known = language === null ? undefined : LANGUAGES.find((name: Language) => name === language);
-  return htmlOf({ language: known ?? defaultLanguage, tone: toneOf(eventType), subject, short, order, blocks }, shop);
+  const written = languageOf(language, defaultLanguage);
+  return htmlOf({ language: written, tone: toneOf(eventType), subject, short, order, blocks, page }, shop);
+}
+
+/** The language that a notification was written in; the default for one from before it was kept. */
+export function languageOf(language: string | null, byDefault: Language): Language {
+  return LANGUAGES.find((name) => name === language) ?? byDefault;
 }
 
 /** The same for a page, which carries the logo in itself. */
@@ -27,7 +36,8 @@ export function pageOfNotification(
   notification: Parameters<typeof htmlOfNotification>[0],
   writing: Pick<Writing, 'shop' | 'language'>,
   logo: InlineImage | undefined,
+  page?: string,
 ): string {
   const inPage = logo && `data:${logo.contentType};base64,${logo.content.toString('base64')}`;
-  return htmlOfNotification(notification, { ...writing, shop: { ...writing.shop, logo: inPage } });
+  return htmlOfNotification(notification, { ...writing, shop: { ...writing.shop, logo: inPage } }, page);
 }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
+import { trackingLinks } from '#platform/http/signed-links.ts';
 import { uuidv7 } from 'uuidv7';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { isoTime } from '#contracts/time.ts';
@@ -131,6 +132,11 @@ describe('notifications', () => {
     expect(mail).toMatch(/From: Shop <orders@shop\.example>/);
     expect(mail).toContain('Content-Type: text/plain');
     expect(mail).toContain('Content-Type: text/html');
+    // In both, in lines of at most 76 characters; and nowhere else.
+    const [token, ...more] = mail!.replace(/=\r?\n/g, '').match(/(?<=\/track\/)[\w-]+/g)!;
+    expect(more).toEqual([token]);
+    expect(trackingLinks({})!.open(token!, Date.now())).toMatchObject({ id: order });
+    expect(JSON.stringify((await api().inject(`/notifications/${item!.id}`)).json())).not.toContain('/track/');
   });
 
   test('are tried again after a temporary refusal, and the reason never names the recipient', async () => {

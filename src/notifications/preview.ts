@@ -30,6 +30,7 @@ interface Example<T extends EventType = EventType> {
 }
 
 const ORDER = '0192f0c1-2a3b-7c4d-8e5f-0123456789ab';
+const EXAMPLE_PAGE = 'https://shop.example/track/AZLwwaI7fEyOXwEjRWeJqwAHj4g1Zk1t';
 const PLACED_MS = Date.parse('2026-11-28T09:30:00Z');
 const IN_A_WEEK = '2026-12-05T09:30:00.000Z';
 const LOCALES = { en: 'en-GB', de: 'de-DE', es: 'es-ES', ar: 'ar' } as const satisfies Record<Language, string>;
@@ -146,7 +147,7 @@ export function previews({ writing, logo }: NotificationsConfig): readonly Previ
         subject: mail.subject,
         text: mail.body,
         short: sms.body,
-        html: pageOfNotification(stored, writing, logo),
+        html: pageOfNotification(stored, writing, logo, EXAMPLE_PAGE),
       };
     }),
   );

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Environment } from '#platform/runtime/settings.ts';
+import { trackingLinks } from '#platform/http/signed-links.ts';
 import { WEBHOOK_MAX_BYTES } from '#platform/http/standard-webhooks.ts';
 import { Processor } from '#platform/processor/processor.ts';
 import { type ProcessorParts, replayable } from '#platform/processor/preview.ts';
@@ -8,17 +9,24 @@ import { notificationsAudit } from './audit.ts';
 import { notificationsDiagnosis } from './diagnosis.ts';
 import { carriedChannels, openChannels } from './channels/channels.ts';
 import type { ChannelName, OutgoingMessage } from './channels/port.ts';
-import { htmlOfNotification } from './mail-html.ts';
+import { htmlOfNotification, languageOf } from './mail-html.ts';
 import { measureQueues, notificationCounter, notificationsMetrics } from './metrics.ts';
 import type { Claimed } from './outgoing.ts';
 import { notificationProjection } from './projection.ts';
 import { forgetSubscription, subscriptionsFor } from './push-subscriptions.ts';
 import { reportHeadProblem, reportRoutes, TWILIO_REPORTS } from './report-routes.ts';
 import { notificationRoutes } from './routes.ts';
-import { type Correspondence, type MessageQueued, type Notification, notificationRules } from './rules.ts';
+import {
+  type Correspondence,
+  type MessageQueued,
+  type Notification,
+  notificationRules,
+  type Writing,
+} from './rules.ts';
 import { type Sender, startSender } from './sender.ts';
 import { type NotificationsConfig, notificationsSettings, readConfig } from './settings.ts';
 import { notificationStore, notifiedEvents } from './store.ts';
+import { wordingIn } from './wording/wording.ts';
 
 /** Nobody waits for a mail by the millisecond: lingering a moment makes the batches larger. */
 const LINGER_MS = 20;
@@ -29,7 +37,12 @@ function partsOf(env: Environment): ProcessorParts<Correspondence, never, Messag
   return { name: 'notifications', rules, store: notificationStore };
 }
 
-function messageOfRow(claimed: Claimed, { writing, logo }: NotificationsConfig): OutgoingMessage {
+/** A message as it leaves. The link to the page of its order is made now: kept, it would open the order to whoever reads notifications. */
+function messageOfRow(
+  claimed: Claimed,
+  { writing, logo }: NotificationsConfig,
+  page: string | undefined,
+): OutgoingMessage {
   const { id, sendings, attempts, orderId, recipient, subject, body, channel, createdAt } = claimed;
   return {
     id,
@@ -38,15 +51,19 @@ function messageOfRow(claimed: Claimed, { writing, logo }: NotificationsConfig):
     orderId,
     recipient: recipient ?? '',
     subject,
-    text: body,
+    text: channel === 'email' && page !== undefined ? `${body}\n\n${pageLine(claimed, writing, page)}` : body,
     ...(channel === 'email' && {
-      html: htmlOfNotification(claimed, writing),
+      html: htmlOfNotification(claimed, writing, page),
       images: logo && [logo],
     }),
     language: claimed.language ?? writing.language,
-    link: claimed.content?.link ?? writing.shop.url,
+    link: claimed.content?.link ?? page ?? writing.shop.url,
     createdAt,
   };
+}
+
+function pageLine({ language }: Claimed, { language: byDefault }: Writing, page: string): string {
+  return `${wordingIn(languageOf(language, byDefault)).word('page')}: ${page}`;
 }
 
 /** E-mail, SMS and push for every event a customer cares about. */
@@ -69,8 +86,11 @@ export const notifications: ServiceDefinition = {
   replays: (env) => [replayable(partsOf(env), notificationProjection(readConfig(env).writing), notifiedEvents)],
   audit: notificationsAudit,
   diagnosis: notificationsDiagnosis,
-  create({ env, database, bus, clock, logger, metrics, tracing }) {
+  create({ env, database, bus, clock, logger, metrics, tracing, publicUrl = () => '' }) {
     const config = readConfig(env);
+    const links = trackingLinks(env);
+    const pageOf = (orderId: string): string | undefined =>
+      links && `${publicUrl()}/track/${links.sign(orderId, clock.nowMs()).token}`;
     const senders = new Map<ChannelName, Sender>();
     const processor = new Processor<Correspondence, never, MessageQueued, readonly Notification[]>({
       ...partsOf(env),
@@ -100,7 +120,7 @@ export const notifications: ServiceDefinition = {
           nowMs: () => clock.nowMs(),
         });
         const shared = {
-          compose: (claimed: Claimed) => messageOfRow(claimed, config),
+          compose: (claimed: Claimed) => messageOfRow(claimed, config, pageOf(claimed.orderId)),
           database,
           clock,
           logger,

@@ -31,6 +31,8 @@ export interface HtmlMessage {
   /** What the customer calls the order. */
   readonly order?: string | undefined;
   readonly blocks: readonly Block[];
+  /** Where the customer sees the order without signing in. */
+  readonly page?: string | undefined;
 }
 
 const COLORS: Readonly<Record<Tone, string>> = {
@@ -72,7 +74,7 @@ function piece(name: string, values: Readonly<Record<string, string>>): string {
 }
 
 export function htmlOf(message: HtmlMessage, shop: Shop): string {
-  const { language, tone, subject, short, order, blocks } = message;
+  const { language, tone, subject, short, order, blocks, page } = message;
   const words = wordingIn(language);
   const direction = {
     lang: language,
@@ -97,7 +99,10 @@ export function htmlOf(message: HtmlMessage, shop: Shop): string {
     short,
     brand: shop.url !== undefined && LINK.test(shop.url) ? piece('home', { url: shop.url, brand }) : brand,
     order: order === undefined ? '' : words.word('order', { order }),
-    blocks: blocks.map((block) => blockHtml(block, direction, words)).join('\n'),
+    blocks: [
+      ...blocks.map((block) => blockHtml(block, direction, words)),
+      ...(page === undefined ? [] : [piece('page', { url: page, text: words.word('page') })]),
+    ].join('\n'),
     footer: footer.map((text) => piece('footer-line', { text })).join('\n'),
   });
 }

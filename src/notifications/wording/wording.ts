@@ -66,6 +66,7 @@ const WORDS = [
   'damaged',
   'returned_to_sender',
   'note',
+  'page',
   'questions',
   'why',
 ] as const;
