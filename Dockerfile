@@ -9,6 +9,13 @@ COPY package.json package-lock.json .npmrc ./
 # Optional are the embedded PostgreSQL and a Node of our own; the one of the base image is the same version.
 RUN npm ci --omit=dev --omit=optional --no-progress
 
+FROM ${NODE_IMAGE} AS console
+WORKDIR /app
+COPY console console
+COPY clients clients
+COPY tools tools
+RUN node tools/console.mjs
+
 FROM ${NODE_IMAGE}
 ARG VERSION=0.0.0
 ARG REVISION=unknown
@@ -22,6 +29,7 @@ RUN groupadd --gid 10001 olms \
 WORKDIR /app
 COPY package.json package-lock.json .npmrc LICENSE ./
 COPY --from=packages /app/node_modules node_modules
+COPY --from=console /app/console/dist console/dist
 COPY bin bin
 COPY tools tools
 COPY src src

@@ -10,6 +10,8 @@ const checks = {
   lint: 'oxlint --type-aware --deny-warnings',
   format: 'oxfmt --check',
   boundaries: 'node tools/check-boundaries.mjs',
+  console:
+    'node tools/console.mjs --packages && tsc --project console/tsconfig.json && cd console && oxlint --type-aware --deny-warnings',
   unused: 'knip --no-progress --no-config-hints',
   lines: 'node tools/check-text.mjs lines',
   words: 'node tools/check-text.mjs words',

@@ -136,6 +136,8 @@ test('unused files and exports are found', async () => {
 
 test('a platform package without a lock entry is found', async () => {
   cpSync(join(root, 'tools/check-lockfile.mjs'), join(folder, 'tools/check-lockfile.mjs'));
+  for (const file of ['package.json', 'package-lock.json'])
+    cpSync(join(root, 'console', file), join(folder, 'console', file));
   const packages: Record<string, unknown> = { ...packageLock.packages };
   const check = async (): Promise<{ code: number | null; output: string }> => {
     writeFileSync(join(folder, 'package-lock.json'), JSON.stringify({ ...packageLock, packages }));

@@ -92,7 +92,8 @@ function runAsChild(node, script, args, env) {
   });
 }
 
-function pinnedNode() {
+/** The Node to run things with: the one that comes with the packages, where it runs here. */
+export function pinnedNode() {
   const pinned = join(nodeModules, '.bin', process.platform === 'win32' ? 'node.exe' : 'node');
   if (existsSync(pinned)) {
     // Seen on Alpine: the package installs and its binary, made for glibc, does not run.
@@ -166,7 +167,8 @@ function readJson(file) {
   }
 }
 
-function runNpm(args) {
+/** Runs npm in a folder; resolves with its exit code and the end of what it printed. */
+export function runNpm(args, cwd = root) {
   const byNode =
     process.env.npm_execpath && /\.c?js$/.test(process.env.npm_execpath) && existsSync(process.env.npm_execpath);
   const [command, commandArgs] = byNode ? [process.execPath, [process.env.npm_execpath, ...args]] : ['npm', args];
@@ -174,7 +176,7 @@ function runNpm(args) {
   delete env.npm_config_omit; // `NODE_ENV=production` or a user's setting must not leave out what was asked for
   return new Promise((resolve) => {
     const child = spawn(command, commandArgs, {
-      cwd: root,
+      cwd,
       env,
       stdio: ['ignore', 'pipe', 'pipe'],
       shell: !byNode && process.platform === 'win32',
@@ -188,7 +190,7 @@ function runNpm(args) {
 }
 
 /** Two installs in one folder destroy each other; the second waits. The guard of a process that died is taken over. */
-async function onlyOne(work) {
+export async function onlyOne(work) {
   mkdirSync(dirname(guardFile), { recursive: true });
   for (let reported = false; ;) {
     try {

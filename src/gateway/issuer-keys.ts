@@ -39,7 +39,8 @@ async function discoveredUrl(issuer: string): Promise<string> {
   return jwksUri;
 }
 
-async function readJson(url: string): Promise<Record<string, unknown>> {
+/** A JSON object at a URL. Throws an error that says what was asked and what came. */
+export async function readJson(url: string): Promise<Record<string, unknown>> {
   const response = await fetch(url, {
     headers: { accept: 'application/json' },
     redirect: 'error',

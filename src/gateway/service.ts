@@ -6,6 +6,10 @@ import type { ServiceDefinition } from '#platform/service.ts';
 import { ApiKeys } from './api-keys.ts';
 import { gatewayDiagnosis } from './diagnosis.ts';
 import { Callers } from './callers.ts';
+import { CONSOLE_FOLDER, consoleFiles } from './console/files.ts';
+import { IssuerSignIn } from './console/issuer.ts';
+import { consoleRoutes } from './console/routes.ts';
+import { type Bearing, Sessions } from './console/sessions.ts';
 import { graphqlRoutes } from './graphql/routes.ts';
 import { gatewayConfig, gatewaySettings } from './settings.ts';
 import { RateLimits } from './rate-limit.ts';
@@ -49,7 +53,21 @@ export const gateway: ServiceDefinition = {
             refreshMs: config.oidcJwksRefreshMs,
             logger,
           });
-    const callers = new Callers(keys, tokens);
+    const sessions = new Sessions(
+      database,
+      { idleMs: config.consoleSessionIdleMs, maxMs: config.consoleSessionMaxMs },
+      publicUrl,
+    );
+    const issuer =
+      tokens && config.oidcClientId !== ''
+        ? new IssuerSignIn({
+            issuer: config.oidcIssuer,
+            clientId: config.oidcClientId,
+            clientSecret: config.oidcClientSecret,
+            scope: config.oidcScope,
+          })
+        : undefined;
+    const callers = new Callers(keys, tokens, sessions);
     const stream = new Stream({
       bus,
       cache,
@@ -61,7 +79,7 @@ export const gateway: ServiceDefinition = {
       publicUrl,
     });
     return {
-      authenticate: (authorization, beforeLookup) => callers.authenticate(authorization, beforeLookup),
+      authenticate: (request, beforeLookup) => callers.authenticate(request, beforeLookup),
       checks: () => ({
         stream: { ...stream.healthy(), optional: true },
         ...(tokens && { tokens: tokens.healthy() }),
@@ -72,8 +90,16 @@ export const gateway: ServiceDefinition = {
         meRoute(app);
         apiKeyRoutes(app, keys);
         trackingRoutes(app, { links: trackingLinks(env), publicUrl });
-        const authenticate = (authorization: string | undefined): ReturnType<Callers['authenticate']> =>
-          callers.authenticate(authorization);
+        consoleRoutes(app, {
+          database,
+          sessions,
+          issuer,
+          tokens,
+          linkMs: config.consoleLinkMs,
+          publicUrl,
+        });
+        consoleFiles(app, { folder: CONSOLE_FOLDER, https: () => sessions.secure, logger });
+        const authenticate = (request: Bearing): ReturnType<Callers['authenticate']> => callers.authenticate(request);
         streamRoutes(app, stream, authenticate);
         graphqlRoutes(app, {
           stream,

@@ -5,6 +5,7 @@ import {
   type Settings,
   type Values,
 } from '#platform/runtime/settings.ts';
+import { consoleSettings } from './console/settings.ts';
 
 /** More than two cores answer: it stops what runs wild, and no shop. */
 export const RATE_LIMIT_DEFAULT = 5_000;
@@ -65,6 +66,7 @@ export const gatewaySettings = {
     default: 'sub',
     meaning: 'Claim of a token that says who somebody is in events and audit entries; one that its owner cannot change',
   },
+  ...consoleSettings,
   rateLimitPerSecond: {
     type: 'integer',
     env: 'RATE_LIMIT_PER_SECOND',

@@ -7,6 +7,7 @@ import { answer } from '#platform/http/description/openapi.ts';
 import { type FieldError, Problem } from '#platform/http/problems.ts';
 import { callerId, type Principal } from '#platform/http/principal.ts';
 import { lackedBy } from '#platform/http/withheld.ts';
+import type { Bearing } from './console/sessions.ts';
 import type { Listener, Stream, StreamFilter } from './stream.ts';
 
 /** `GET /stream`: what is asked of it. */
@@ -46,9 +47,7 @@ function filterOf({ orderId, type }: Static<typeof StreamQuery>): StreamFilter {
   return { orderIds: new Set(orderIds), types: new Set(types) };
 }
 
-export type Authenticate = (
-  authorization: string | undefined,
-) => Principal | undefined | Promise<Principal | undefined>;
+export type Authenticate = (request: Bearing) => Principal | undefined | Promise<Principal | undefined>;
 
 const DESCRIPTION = `Server-sent events: \`event\` is the type, \`data\` the CloudEvent, \`id\` a place to go on from with \`Last-Event-ID\`.
 \`event: reset\` says that events may be missing: read again what you show. \`orderId\` and \`type\` may come several times.`;
@@ -89,8 +88,10 @@ export function streamRoutes(app: FastifyInstance, stream: Stream, authenticate:
 }
 
 /** Who follows, and whether they still may: the same caller with the same rights, by what the request bears. */
-export function listenerOf({ principal, headers, server }: FastifyRequest, authenticate: Authenticate): Listener {
-  const { authorization } = headers;
+export function listenerOf(
+  { principal, headers, method, server }: FastifyRequest,
+  authenticate: Authenticate,
+): Listener {
   const name = callerId(principal);
   const { customer } = principal;
   return {
@@ -98,7 +99,7 @@ export function listenerOf({ principal, headers, server }: FastifyRequest, authe
     own: customer === undefined ? undefined : { customer, orders: server.ownOrders },
     lacked: lackedBy(principal),
     async admitted() {
-      const now = await authenticate(authorization);
+      const now = await authenticate({ method, headers });
       return now !== undefined && callerId(now) === name && now.customer === customer && can(now, 'events:read');
     },
   };

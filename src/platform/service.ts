@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import type { Peers } from '#contracts/peers.ts';
 import type { ServiceAudit } from './audit.ts';
@@ -53,9 +54,9 @@ export interface Service {
   readonly routes?: (app: FastifyInstance) => void;
   /** The calls that its definition offers to other services. */
   readonly peer?: Partial<Peers>;
-  /** Of the front door: the caller behind an `Authorization` header, or undefined. Calls `beforeLookup`, which may throw, where it does not know the key. */
+  /** Of the front door: the caller behind a request, or undefined. Calls `beforeLookup`, which may throw, where it does not know the key. */
   readonly authenticate?: (
-    authorization: string | undefined,
+    request: { readonly method: string; readonly headers: IncomingHttpHeaders },
     beforeLookup?: () => void,
   ) => Principal | undefined | Promise<Principal | undefined>;
   /** What the readiness of the process says beside its consumers, by name. */

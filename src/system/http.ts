@@ -67,7 +67,7 @@ export async function createApp({
   ): Principal | undefined | Promise<Principal | undefined> => {
     const identity = identities && request.headers[IDENTITY_HEADER];
     if (identity !== undefined || !frontDoor) return identities?.verify(identity);
-    return frontDoor.authenticate!(request.headers.authorization, beforeLookup);
+    return frontDoor.authenticate!(request, beforeLookup);
   };
   const app = createHttp({
     version: packageVersion,

@@ -24,7 +24,8 @@ export async function dev(environment: Environment): Promise<void> {
   const logger = createLogger(logLevel);
   changeLevelOnSignal(logger);
   const system = await startSystem({ env, adminKey: key, logger });
-  process.stdout.write(banner(system, env, key, Math.round(performance.now() - startedMs)));
+  const link = await firstLink(system.url, key);
+  process.stdout.write(banner(system, env, { key, link }, Math.round(performance.now() - startedMs)));
   await untilSignal(system, env);
 }
 
@@ -73,13 +74,32 @@ export async function generatedKey(dataFolder: string): Promise<string> {
   }
 }
 
-function banner(system: System, env: Environment, key: string, tookMs: number): string {
+/** While nobody can sign in to the console: a link, good once, with which the first admin chooses a password. */
+async function firstLink(url: string, key: string): Promise<string | undefined> {
+  const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
+  const signal = AbortSignal.timeout(FIRST_LINK_TIMEOUT_MS);
+  const session = await fetch(`${url}/console/session`, { signal });
+  const { methods } = (await session.json()) as { methods: { password: boolean; issuer: boolean } };
+  if (methods.password || methods.issuer) return undefined;
+  const body = JSON.stringify({ name: 'admin', roles: ['admin'] });
+  const invited = await fetch(`${url}/console/people`, { method: 'POST', headers, body, signal });
+  return invited.ok ? ((await invited.json()) as { link: string }).link : undefined;
+}
+
+function banner(
+  system: System,
+  env: Environment,
+  { key, link }: { readonly key: string; readonly link: string | undefined },
+  tookMs: number,
+): string {
   const { dataFolder } = readSettings(processSettings, env);
   const elsewhere = dataFolder === processSettings.dataFolder.default ? '' : `OLMS_DATA=${dataFolder} `;
   return [
     '',
     `  OLMS runs (started in ${(tookMs / 1000).toFixed(1)} s). Ctrl-C stops it; what was acknowledged is kept.`,
     '',
+    `  Console     ${system.url}/console/`,
+    ...(link === undefined ? [] : [`  First login ${link}`, '              (good once, for an hour)']),
     `  API         ${system.url}`,
     `  API docs    ${system.url}/docs`,
     `  Health      ${system.url}/health/readiness`,
@@ -95,6 +115,7 @@ function banner(system: System, env: Environment, key: string, tookMs: number): 
   ].join('\n');
 }
 
+const FIRST_LINK_TIMEOUT_MS = 10_000;
 /** From the end of the drain to the end of the process, by force if need be. */
 const STOP_TIMEOUT_MS = 25_000;
 /** npm and shells may send one signal twice. */

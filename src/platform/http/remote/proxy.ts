@@ -77,6 +77,7 @@ const NOT_FORWARDED = new Set([
   'host',
   'content-length',
   'authorization',
+  'cookie',
   IDENTITY_HEADER,
   INNER_HEADER,
   'x-forwarded-for',

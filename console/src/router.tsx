@@ -1,0 +1,62 @@
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  Outlet,
+  parseSearchWith,
+  stringifySearchWith,
+} from '@tanstack/react-router';
+import { Missing, Shell } from './shell/shell.tsx';
+import { SessionProvider } from './session.tsx';
+import { Welcome } from './shell/sign-in.tsx';
+
+/** Pages by their addresses. Each is loaded when somebody goes there. */
+
+const root = createRootRoute({ component: Outlet, notFoundComponent: Missing });
+const welcome = createRoute({ getParentRoute: () => root, path: '/welcome', component: Welcome });
+const inside = createRoute({
+  getParentRoute: () => root,
+  id: 'inside',
+  component: () => (
+    <SessionProvider>
+      <Shell />
+    </SessionProvider>
+  ),
+});
+const overview = createRoute({
+  getParentRoute: () => inside,
+  path: '/',
+  component: lazyRouteComponent(() => import('./overview/overview.tsx'), 'Overview'),
+});
+const orders = createRoute({
+  getParentRoute: () => inside,
+  path: '/orders',
+  validateSearch: (search: Record<string, unknown>): Record<string, string> =>
+    Object.fromEntries(
+      Object.entries(search).flatMap(([name, value]) =>
+        value === undefined || value === '' ? [] : [[name, String(value as string)]],
+      ),
+    ),
+  component: lazyRouteComponent(() => import('./orders/orders.tsx'), 'Orders'),
+});
+const order = createRoute({
+  getParentRoute: () => inside,
+  path: '/orders/$id',
+  component: lazyRouteComponent(() => import('./order/order.tsx'), 'OrderPage'),
+});
+
+/** Addresses stay readable: `?status=PAID,SHIPPED`. */
+export const router = createRouter({
+  routeTree: root.addChildren([welcome, inside.addChildren([overview, orders, order])]),
+  basepath: '/console',
+  parseSearch: parseSearchWith((value) => value),
+  stringifySearch: stringifySearchWith(String),
+  defaultPreload: 'intent',
+});
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: typeof router;
+  }
+}
