@@ -11,7 +11,7 @@ const checks = {
   format: 'oxfmt --check',
   boundaries: 'node tools/check-boundaries.mjs',
   console:
-    'node tools/console.mjs --packages && tsc --project console/tsconfig.json && cd console && oxlint --type-aware --deny-warnings',
+    'node tools/console.mjs --packages && tsc --project console/tsconfig.json && cd console && oxlint --config oxlint.json --type-aware --deny-warnings',
   unused: 'knip --no-progress --no-config-hints',
   lines: 'node tools/check-text.mjs lines',
   words: 'node tools/check-text.mjs words',

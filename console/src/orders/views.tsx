@@ -1,4 +1,4 @@
-import { Button, Menu, TextInput } from '@mantine/core';
+import { Button, CloseButton, Menu, TextInput } from '@mantine/core';
 import { useLocalStorage } from '@mantine/hooks';
 import { useNavigate } from '@tanstack/react-router';
 import { type ReactNode, useState } from 'react';
@@ -37,25 +37,16 @@ export function Views({ search }: { readonly search: Search }): ReactNode {
       <Menu.Dropdown>
         {views.length === 0 && <Menu.Label>{text.orders.noViews}</Menu.Label>}
         {views.map((view) => (
-          <Menu.Item
-            key={view.name}
-            onClick={() => void navigate({ to: '/orders', search: { ...view.search } })}
-            rightSection={
-              <span
-                role="button"
-                tabIndex={0}
-                aria-label={`${text.common.remove}: ${view.name}`}
-                onClick={(event) => {
-                  event.stopPropagation();
-                  setViews(views.filter((one) => one !== view));
-                }}
-              >
-                ×
-              </span>
-            }
-          >
-            {view.name}
-          </Menu.Item>
+          <div className="view" key={view.name}>
+            <Menu.Item onClick={() => void navigate({ to: '/orders', search: { ...view.search } })}>
+              {view.name}
+            </Menu.Item>
+            <CloseButton
+              size="sm"
+              aria-label={`${text.common.remove}: ${view.name}`}
+              onClick={() => setViews(views.filter((one) => one !== view))}
+            />
+          </div>
         ))}
         <Menu.Divider />
         <form

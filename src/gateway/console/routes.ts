@@ -136,7 +136,7 @@ function usedUp(): Problem {
 function assertGood(password: string, name: string): void {
   const plain = password.toLowerCase();
   const detail =
-    [...password].length < PASSWORD_MIN
+    password.length < PASSWORD_MIN
       ? `must have at least ${PASSWORD_MIN} characters`
       : plain.includes(name.toLowerCase()) && name.length > 3
         ? 'must not contain the name'

@@ -38,7 +38,7 @@ const PREVIOUS_S = 60;
 const FORGET_AFTER_MS = 600_000;
 const READING = new Set(['GET', 'HEAD', 'OPTIONS']);
 /** A page of another origin cannot send it without being asked whether it may. */
-export const CONSOLE_HEADER = 'x-olms-console';
+const CONSOLE_HEADER = 'x-olms-console';
 
 interface SessionRow extends Record<string, unknown> {
   id: string;
