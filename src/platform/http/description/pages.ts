@@ -170,7 +170,7 @@ const CONVENTIONS = `<dl class="rules">
 <div><dt>Errors</dt><dd><code>application/problem+json</code> with a stable <a href="/docs/errors">code</a>. <code>X-Correlation-Id</code> is on every answer, in every event and in the logs.</dd></div>
 </dl>`;
 
-const FINDER = `<div class="finder"><input id="search" type="search" placeholder="Search operations and fields (press /)" aria-label="Search operations and fields" autocomplete="off"><span id="count" role="status"></span><input id="key" type="password" placeholder="API key, to try calls" aria-label="API key, to try calls" autocomplete="off"></div><p id="none" class="note" hidden>Nothing is found by this. Search for a path, a field, a code or a word of what it does.</p>`;
+const FINDER = `<div class="finder"><input id="search" type="search" placeholder="Search (press /)" aria-label="Search operations and fields" autocomplete="off"><span id="count" role="status"></span><input id="key" type="password" placeholder="API key, for Try it" aria-label="API key, to try calls" autocomplete="off"></div><p id="none" class="note" hidden>Nothing is found by this. Search for a path, a field, a code or a word of what it does.</p>`;
 
 /** Objects that several answers hold; a body that is sent is shown where it is sent. */
 function objectsHtml(named: Readonly<Record<string, Schema>>): string {
