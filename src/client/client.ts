@@ -31,6 +31,7 @@ import type {
   OrderSummary,
   ParkedOrder,
   Payment,
+  PaymentNotice,
   PaymentRefresh,
   PlaceOrder,
   Product,
@@ -88,6 +89,8 @@ export interface ListAuditParameters {
     | 'OrderPaymentPending'
     | 'OrderPaid'
     | 'OrderPaymentRefused'
+    | 'OrderDisputed'
+    | 'OrderDisputeEnded'
     | 'OrderPaymentFailed'
     | 'OrderPaymentRecorded'
     | 'OrderReadyForShipment'
@@ -132,6 +135,8 @@ export interface ListAuditParameters {
     | 'PaymentCaptured'
     | 'PaymentVoided'
     | 'PaymentRefunded'
+    | 'PaymentDisputed'
+    | 'PaymentDisputeClosed'
     | 'PaymentRefundFailed'
     | 'ShipmentScheduled'
     | 'ShipmentDispatched'
@@ -181,6 +186,8 @@ export interface ListAuditEntriesParameters {
     | 'OrderPaymentPending'
     | 'OrderPaid'
     | 'OrderPaymentRefused'
+    | 'OrderDisputed'
+    | 'OrderDisputeEnded'
     | 'OrderPaymentFailed'
     | 'OrderPaymentRecorded'
     | 'OrderReadyForShipment'
@@ -225,6 +232,8 @@ export interface ListAuditEntriesParameters {
     | 'PaymentCaptured'
     | 'PaymentVoided'
     | 'PaymentRefunded'
+    | 'PaymentDisputed'
+    | 'PaymentDisputeClosed'
     | 'PaymentRefundFailed'
     | 'ShipmentScheduled'
     | 'ShipmentDispatched'
@@ -765,6 +774,7 @@ export interface ListOrderDetailsParameters {
     | 'shipments'
     | 'returns'
     | 'refunds'
+    | 'disputes'
     | 'nextAction'
     | 'payAgainUntil'
     | 'deadlineAt'
@@ -817,6 +827,7 @@ export interface ListOrderDetailsParameters {
         | 'shipments'
         | 'returns'
         | 'refunds'
+        | 'disputes'
         | 'nextAction'
         | 'payAgainUntil'
         | 'deadlineAt'
@@ -1666,6 +1677,11 @@ export class OlmsClient extends ClientCore {
   /** Payments of orders, the newest order first: what is authorized, captured, voided and refunded, and every operation behind it */
   listPayments(parameters?: ListPaymentsParameters, options?: CallOptions): Pages<Payment> {
     return this.list({ method: 'GET', path: '/payments', parameters }, options);
+  }
+
+  /** Notices of payment providers about no payment known here, the newest first; they wait 30 days for it */
+  listPaymentNotices(options?: CallOptions): Promise<Page<PaymentNotice>> {
+    return this.read({ method: 'GET', path: '/payments/notices' }, options);
   }
 
   /** Takes a notice of a payment provider, signed by Standard Webhooks; what is repeated or about nothing known is accepted and ignored */

@@ -53,6 +53,10 @@ export const ERRORS = {
   HOLD_NOT_FOUND: { status: 409, title: 'The order has no hold of this type' },
   REFERENCE_TAKEN: { status: 409, title: 'Another order of the channel has this reference' },
   REFUND_EXCEEDS_CAPTURED: { status: 409, title: 'The refunds would exceed what was captured' },
+  PAYMENT_DISPUTED: {
+    status: 409,
+    title: 'The customer disputes the payment with their bank; nothing is refunded until that is decided',
+  },
   RETURN_EXCEEDS_SHIPPED: { status: 409, title: 'More would be returned than was shipped' },
   ORDER_NUMBER_INVALID: { status: 422, title: 'No order can have this number: it is mistyped' },
   UNKNOWN_LINE: { status: 422, title: 'The order has no such line' },

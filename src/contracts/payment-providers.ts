@@ -8,6 +8,8 @@ export interface ProviderTraits {
   readonly takes: string;
   /** People act for it and record what they did: it takes no calls. */
   readonly byHand?: true;
+  /** It can be asked for all that it has of a payment, so that what people do there is learned. */
+  readonly books?: true;
   /** How long after a call the provider may still answer that it does not know of it. */
   readonly findsAfterMs?: number;
 }
@@ -38,6 +40,7 @@ export const PAYMENT_PROVIDERS: Readonly<Record<string, ProviderTraits>> = {
     takes: 'a payment method (pm_…) or confirmation token (ctoken_…) that Stripe.js made',
     // Its search for payments is behind by about a minute, and by an hour while something is wrong there.
     findsAfterMs: 3_600_000,
+    books: true,
   },
   paypal: {
     tokens: new RegExp(`^${PAYPAL_TOKEN}$`),

@@ -127,6 +127,8 @@ const SAMPLES: {
     { type: 'recordRefund', refundId: 'f-1', amount: '1.00', captured: '29.85', refunded: '1.00' },
     { type: 'recordRefund', refundId: 'of-payments', amount: '29.85', captured: '29.85', refunded: '29.85' },
   ],
+  recordDispute: [{ type: 'recordDispute', disputeId: 'd-2', amount: '29.85', reason: 'fraudulent' }],
+  recordDisputeEnd: [{ type: 'recordDisputeEnd', disputeId: 'd-1', outcome: 'won' }],
   recordRefundFailure: [{ type: 'recordRefundFailure', refundId: 'f-1', reason: 'disputed' }],
   recordDispatch: [
     { type: 'recordDispatch', ...parcel, shipmentId: 's-2', last: false },
@@ -198,6 +200,12 @@ const BEFORE: readonly { in: readonly Status[]; command: CommandName; past: Past
     in: ['RESERVED', 'PAYMENT_PENDING', 'PAID', 'READY_FOR_SHIPMENT', 'PARTIALLY_SHIPPED'],
     command: 'recordStockRecovery',
     past: past('OrderHeld', { hold: 'shortage', reason: 'r', by: 'inventory', deadlineAt: PASSED }),
+    only: true,
+  },
+  {
+    in: ['PAID', 'READY_FOR_SHIPMENT', 'PARTIALLY_SHIPPED', 'SHIPPED', 'COMPLETED', 'CANCELLED'],
+    command: 'recordDisputeEnd',
+    past: past('OrderDisputed', { disputeId: 'd-1', amount: '1.00', reason: 'r' }),
     only: true,
   },
   { in: ['RESERVED'], command: 'payAgain', past: REFUSED, only: true },

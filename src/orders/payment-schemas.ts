@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { strict } from '#platform/http/schemas.ts';
+import { Amount, strict } from '#platform/http/schemas.ts';
 
 /** What the API says of how an order is paid. */
 
@@ -29,3 +29,14 @@ export const PayAgainUntil = Type.String({
   format: 'date-time',
   description: 'The payment failed, and until then the order may be paid again; it ends after it',
 });
+
+export const DisputesView = Type.Array(
+  Type.Object({
+    disputeId: Type.String({ description: 'As the provider calls it' }),
+    amount: Amount,
+    reason: Type.String(),
+    dueAt: Type.Optional(Type.String({ format: 'date-time', description: 'Until when the shop may answer' })),
+    status: Type.String({ enum: ['open', 'won', 'lost'] }),
+  }),
+  { description: 'What the customer disputes with their bank; while one is open, nothing is refunded' },
+);

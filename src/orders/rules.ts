@@ -27,6 +27,19 @@ const REACTIONS = {
     captured: data.captured,
     refunded: data.refunded,
     status: data.status,
+    disputeId: data.disputeId,
+  }),
+  PaymentDisputed: ({ data }) => ({
+    type: 'recordDispute',
+    disputeId: data.disputeId,
+    amount: data.amount,
+    reason: data.reason,
+    dueAt: data.dueAt,
+  }),
+  PaymentDisputeClosed: ({ data }) => ({
+    type: 'recordDisputeEnd',
+    disputeId: data.disputeId,
+    outcome: data.outcome,
   }),
   PaymentRefundFailed: ({ data }) => ({ type: 'recordRefundFailure', refundId: data.refundId, reason: data.reason }),
 

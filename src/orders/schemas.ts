@@ -45,7 +45,7 @@ import {
 } from './goods-schemas.ts';
 import { METADATA_MAX } from './rules/amend.ts';
 import { ACTIONS, STATUSES } from './rules/lifecycle.ts';
-import { NextActionView, PayAgainUntil, PaymentGiven } from './payment-schemas.ts';
+import { DisputesView, NextActionView, PayAgainUntil, PaymentGiven } from './payment-schemas.ts';
 import { RefundView } from './refund-schemas.ts';
 import { PARKED_ACTIONS, ParkedView } from './parked.ts';
 import { FULFILLMENT_STATUSES } from './rules/state.ts';
@@ -350,6 +350,7 @@ export const OrderView = Type.Object(
     ),
     returns: Type.Array(ReturnView),
     refunds: Type.Array(RefundView),
+    disputes: Type.Optional(DisputesView),
     nextAction: Type.Optional(NextActionView),
     payAgainUntil: Type.Optional(PayAgainUntil),
     deadlineAt: Type.Optional(

@@ -61,6 +61,7 @@ const DETAIL = [
   'capturedAmount',
   'cancelled',
   'credits',
+  'disputes',
 ] as const;
 const PAID_AGAIN = [...DETAIL, 'payAgain', 'payment'] as const;
 

@@ -91,6 +91,7 @@ function storedView(
     claims: order.claims,
     returns: order.returns,
     refunds: order.refunds,
+    disputes: order.disputes,
     payAgainUntil: mayPayAgain(order) ? order.payAgain!.until : undefined,
     deadlineAt: firstDeadline(order),
     traceId: order.traceId,

@@ -21,6 +21,7 @@ const OperationView = Type.Object({
   providerReference: Type.Optional(Type.String()),
   reason: Type.Optional(Type.String()),
   refundId: Type.Optional(Id),
+  atProvider: Type.Optional(Type.Boolean({ description: 'True: it was done at the provider, and nobody here asked' })),
   reminders: Type.Optional(Type.Integer({ description: 'How often the customer was reminded to pay' })),
 });
 const ReceiptView = Type.Object({
@@ -43,6 +44,18 @@ export const PaymentView = Type.Object(
     refunded: Amount,
     voided: Amount,
     operations: Type.Array(OperationView),
+    disputes: Type.Optional(
+      Type.Array(
+        Type.Object({
+          id: Type.String({ description: 'As the provider calls it' }),
+          amount: Amount,
+          reason: Type.String(),
+          status: Type.String({ enum: ['open', 'won', 'lost'] }),
+          dueAt: Type.Optional(Time),
+        }),
+        { description: 'What the customer disputes with their bank' },
+      ),
+    ),
     receipts: Type.Optional(
       Type.Array(ReceiptView, {
         description: 'What people received, of the provider `manual`; a negative amount was given back',
@@ -72,6 +85,7 @@ export function view(payment: Payment): View<typeof PaymentView> {
     refunded: text(payment.refunded),
     voided: text(payment.voided),
     ...(payment.provider === MANUAL && receiptsOf(payment)),
+    disputes: payment.disputes && [...payment.disputes],
     operations: payment.operations.map(
       ({
         id,
@@ -86,6 +100,7 @@ export function view(payment: Payment): View<typeof PaymentView> {
         reason,
         refundId,
         reminders,
+        atProvider,
       }) => ({
         id,
         kind,
@@ -98,6 +113,7 @@ export function view(payment: Payment): View<typeof PaymentView> {
         providerReference,
         reason,
         refundId,
+        atProvider,
         reminders,
       }),
     ),

@@ -24,7 +24,7 @@ export interface PaymentRoutesOptions {
   /** A page of payments, those of the newest orders first. */
   listPayments(filter: PaymentFilter): Promise<readonly Payment[]>;
   /** Records the outcome that a webhook reported. */
-  recordNotice(notice: ProviderNotice): Promise<unknown>;
+  recordNotice(provider: string, notice: ProviderNotice): Promise<unknown>;
 }
 
 /** What a message is verified with could not be fetched: it is to be sent again. */
@@ -118,7 +118,7 @@ export function paymentRoutes(app: FastifyInstance, payments: PaymentRoutesOptio
         const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
         const { problem, notice } = await webhooks.read(request.headers, body, payments.nowMs()).catch(unverified);
         if (problem !== undefined) throw new Problem('WEBHOOK_SIGNATURE_INVALID', problem);
-        const recorded = notice && (await payments.recordNotice(notice));
+        const recorded = notice && (await payments.recordNotice(request.params.provider, notice));
         // A notice about nothing we know must not be repeated for ever; one that could not be saved must be repeated.
         if (isRefusal(recorded) && recorded.refused !== 'NOT_FOUND') throw problemOfRefusal(recorded satisfies Refusal);
         return reply.code(202).send({ accepted: recorded !== undefined && !isRefusal(recorded) });

@@ -1,12 +1,14 @@
 import { type Refusal, refuse } from '#contracts/errors.ts';
 import { amountMinor } from '#contracts/money.ts';
 import { type EventData, EXTERNAL, type OrderEvent } from '#contracts/order-events.ts';
-import { isByHand, MANUAL, ON_DELIVERY } from '#contracts/payment-providers.ts';
+import { isByHand, MANUAL, ON_DELIVERY, PAYMENT_PROVIDERS } from '#contracts/payment-providers.ts';
 import { type Ignored, type Outcome, type Rules, ignore } from '#platform/processor/aggregate.ts';
+import { isNews, look, takeBooks } from './rules/books.ts';
 import { Decision, type DecisionContext } from './rules/decision.ts';
 import {
   type CaptureMode,
   ABANDONED,
+  disputedOf,
   type Payment,
   type PaymentCommand,
   type PaymentEffect,
@@ -167,18 +169,20 @@ function refundRequested(
   const { refundId, amount } = event.data;
   if (payment.operations.some((operation) => operation.refundId === refundId))
     return ignore('the refund was requested before');
+  if (event.data.atProvider) return ignore('the money has gone back already');
   const decision = new Decision(payment, context, options);
   const wanted = amountMinor(amount, payment.currency);
   let refundable = payment.captured - payment.refunded;
+  const isDisputed = disputedOf(payment) > 0n;
   for (const operation of payment.operations)
     if (operation.kind === 'refund' && isOpen(operation)) refundable -= decision.minor(operation);
-  if (wanted > 0n && wanted <= refundable) decision.begin('refund', wanted, event, refundId);
+  if (wanted > 0n && wanted <= refundable && !isDisputed) decision.begin('refund', wanted, event, refundId);
   else
     decision.events.push({
       type: 'PaymentRefundFailed',
       data: {
         refundId,
-        reason: wanted > 0n ? 'exceeds_captured' : 'amount_invalid',
+        reason: wanted <= 0n ? 'amount_invalid' : isDisputed ? 'payment_disputed' : 'exceeds_captured',
       } satisfies EventData<'PaymentRefundFailed'>,
     });
   return decision.outcome;
@@ -203,6 +207,11 @@ function shipped(
   if (capture > 0n) decision.begin('capture', capture, event);
   if (last && held > capture) decision.begin('void', held - capture, event);
   return decision.payment === payment ? ignore('nothing authorized waits for its capture') : decision.outcome;
+}
+
+/** Whether its provider can be asked for all that it has of a payment. */
+function hasBooks({ provider }: Payment): boolean {
+  return PAYMENT_PROVIDERS[provider]?.books === true;
 }
 
 const DISPATCHES: readonly string[] = [
@@ -277,14 +286,26 @@ export function paymentRules(options: PaymentRulesOptions): PaymentRules {
           else if (options.reminders && operation.nextAttemptAt !== undefined)
             remind(decision, operation, options.reminders, context.nowMs);
         }
+        const { look: due } = payment;
+        if (due && due.atMs <= context.nowMs) look(decision, context.nowMs, due.attempts);
         // By the table something is due. Where nothing is, this may be an old copy of the row that another process
         // went beyond: saving it fails on the revision then, and the command is decided on the present row.
         if (decision.payment === payment) decision.payment = { ...payment };
         return decision.outcome;
       }
       if (command.type === 'refresh') {
+        // What is settled here may have changed there.
+        if (hasBooks(payment) && !payment.look) look(decision, context.nowMs);
         if (!isByHand(payment.provider))
           for (const operation of payment.operations) if (isOpen(operation)) decision.refresh(operation);
+        return decision.outcome;
+      }
+      if (command.type === 'news') {
+        if (hasBooks(payment)) look(decision, context.nowMs);
+        return decision.outcome;
+      }
+      if (command.type === 'books') {
+        takeBooks(decision, command.look, command.result, context.nowMs);
         return decision.outcome;
       }
       if (command.type === 'receive') {
@@ -307,6 +328,7 @@ export function paymentRules(options: PaymentRulesOptions): PaymentRules {
       const turnedUp = operation.reason === ABANDONED && (result.type === 'approved' || result.type === 'pending');
       if (isOpen(operation) || (operation.state === 'failed' && turnedUp))
         decision.record(operation, result, command.call);
+      else if (result.type === 'changed' && hasBooks(payment) && isNews(payment, result)) look(decision, context.nowMs);
       return decision.outcome;
     },
   };

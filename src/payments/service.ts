@@ -18,11 +18,13 @@ import { byHandRoute } from './by-hand.ts';
 import { ProviderCalls } from './providers/calls.ts';
 import { providerChecks } from './providers/checks.ts';
 import { createProviders } from './providers/providers.ts';
+import { forgetNotices, keepNotice, matchedNotices, noticesRoute } from './notices.ts';
+import type { ProviderNotice } from './providers/port.ts';
 import { nextActionsOf, refreshRoute } from './next-action.ts';
 import { recordRoute } from './record.ts';
 import { paymentRoutes } from './routes.ts';
 import { nextAttemptOf, type Payment, type PaymentCommand, type PaymentEffect } from './rules/model.ts';
-import { isOpen, type Operation, type ProviderResult } from './rules/operation.ts';
+import { isOpen, type Operation } from './rules/operation.ts';
 import { eventsToRead, paymentRules } from './rules.ts';
 import { WEBHOOK_MAX_BYTES } from '#platform/http/standard-webhooks.ts';
 import { webhookHeadProblem } from './providers/webhook-head.ts';
@@ -107,7 +109,9 @@ export const payments: ServiceDefinition = {
       onOutcome: (effect, result) =>
         submit(
           effect.orderId,
-          { type: 'outcome', key: effect.operation.key, call: effect.operation.lastCall, result },
+          effect.look === undefined
+            ? { type: 'outcome', key: effect.operation.key, call: effect.operation.lastCall, result }
+            : { type: 'books', look: effect.look, result },
           causeOf(effect.operation),
         ),
     });
@@ -128,7 +132,7 @@ export const payments: ServiceDefinition = {
     /** Looks after every operation whose time has come: after a lost reply, an outage, or a crash between saving and calling. */
     async function reconcile(): Promise<void> {
       // Side by side: a provider that hangs keeps no other one waiting.
-      await Promise.all([...[...providers.keys()].map(reconcileProvider), remindCustomers()]);
+      await Promise.all([...[...providers.keys()].map(reconcileProvider), remindCustomers(), readNotices()]);
     }
     /** Of payments whose money people receive, what is due is a reminder. */
     async function remindCustomers(): Promise<void> {
@@ -167,13 +171,24 @@ export const payments: ServiceDefinition = {
       return submit(orderId, { type: 'refresh' }, cause);
     }
     async function recordNotice(
-      orderId: string,
-      key: string,
-      result: ProviderResult,
+      provider: string,
+      notice: ProviderNotice,
     ): Promise<Done<Payment> | Refusal | undefined> {
+      const { orderId, key, result } = notice;
       const { state } = await processor.read(orderId);
       const operation = state?.operations.find((candidate) => candidate.key === key);
-      return operation && submit(orderId, { type: 'outcome', key, result }, causeOf(operation));
+      if (operation) return submit(orderId, { type: 'outcome', key: operation.key, result }, causeOf(operation));
+      const first = key === undefined ? state?.operations[0] : undefined;
+      if (first) return submit(orderId, { type: 'news' }, causeOf(first));
+      await keepNotice(database, provider, notice, clock.nowMs());
+      return undefined;
+    }
+    /** Notices that waited for a payment which is known by now: each is a reason to ask. */
+    async function readNotices(): Promise<void> {
+      const matched = await matchedNotices(database);
+      if (matched.length === 0) return;
+      await Promise.all([...new Set(matched.map(({ orderId }) => orderId))].map(refresh));
+      await forgetNotices(database, matched);
     }
 
     let reconciliation: DuePoller | undefined;
@@ -195,8 +210,9 @@ export const payments: ServiceDefinition = {
           providers,
           nowMs: () => clock.nowMs(),
           listPayments: (filter) => listPayments(database, filter),
-          recordNotice: ({ orderId, key, result }) => recordNotice(orderId, key, result),
+          recordNotice,
         });
+        noticesRoute(app, database);
         refreshRoute(app, { database, refresh: (orderId) => refresh(orderId) });
         byHandRoute(app, { database, processor });
         recordRoute(app, { database, processor, nowMs: () => clock.nowMs(), newId: uuidv7 });

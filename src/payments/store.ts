@@ -8,7 +8,7 @@ import { type Columns, insertRows, updateRows, type Write } from '#platform/data
 import type { RowChange } from '#platform/processor/batch.ts';
 import type { ProcessorStore } from '#platform/processor/commit.ts';
 import { splitChanges } from '#platform/processor/rows.ts';
-import { nextAttemptOf, type Payment, type Receipt } from './rules/model.ts';
+import { type Dispute, type Look, nextAttemptOf, type Payment, type Receipt } from './rules/model.ts';
 import type { Operation } from './rules/operation.ts';
 
 /** All SQL of payments. */
@@ -33,6 +33,8 @@ const COLUMNS: Columns = {
   pending_told: 'boolean',
   operations: 'json',
   receipts: 'json',
+  disputes: 'json',
+  look: 'json',
   next_attempt_at: 'timestamptz',
 };
 /** What never changes after the first save is not sent a second time. */
@@ -58,6 +60,8 @@ interface PaymentRow extends Record<string, unknown> {
   pending_told: boolean;
   operations: Operation[];
   receipts: Receipt[] | null;
+  disputes: Dispute[] | null;
+  look: Look | null;
 }
 
 function toRow(row: PaymentRow): Row<Payment> {
@@ -81,6 +85,8 @@ function toRow(row: PaymentRow): Row<Payment> {
       chargeReference: row.charge_reference ?? undefined,
       operations: row.operations,
       ...(row.receipts && { receipts: row.receipts }),
+      ...(row.disputes && { disputes: row.disputes }),
+      ...(row.look && { look: row.look }),
       cancelRequested: row.cancel_requested,
       pendingReported: row.pending_told,
     },
@@ -110,6 +116,8 @@ function fromRow({ id, revision: version, sequence, consumed: seen, state }: Row
     pending_told: payment.pendingReported,
     operations: payment.operations,
     receipts: payment.receipts ?? null,
+    disputes: payment.disputes ?? null,
+    look: payment.look ?? null,
     next_attempt_at: next === undefined ? null : isoTime(next),
   };
 }

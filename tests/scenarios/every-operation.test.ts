@@ -74,6 +74,7 @@ describe('every operation', () => {
     await api.stock(sku);
     await api.get('/stock?limit=2');
     await api.get('/locations?limit=2');
+    await api.get('/payments/notices');
     for (const path of ['/invoices', '/returns', '/refunds', '/stock/movements']) await api.get(`${path}?limit=2`);
     await api.dashboard();
     const graph = new Graph(api);
@@ -400,6 +401,7 @@ describe('the document', () => {
       'INTERNAL',
       'OVERLOADED',
       'PAYLOAD_TOO_LARGE',
+      'PAYMENT_DISPUTED',
       'PERSISTED_QUERY_REQUIRED',
       'RATE_LIMITED',
       'REQUEST_TIMEOUT',

@@ -35,6 +35,19 @@ export interface Refund {
   readonly metadata: Record<string, string>;
 }
 
+export interface Dispute {
+  readonly id: string;
+  readonly object: 'dispute';
+  readonly amount: number;
+  readonly currency: string;
+  readonly charge: string;
+  readonly payment_intent: string;
+  readonly reason: string;
+  status: string;
+  readonly evidence_details: { readonly due_by: number };
+  readonly metadata: Record<string, string>;
+}
+
 interface Answer {
   readonly status: number;
   readonly body: object;
@@ -67,6 +80,7 @@ const invalid = (code: string, message: string): Refused =>
 export class StripeStandIn {
   readonly intents = new Map<string, Intent>();
   readonly refunds = new Map<string, Refund>();
+  readonly disputes = new Map<string, Dispute>();
   /** Cards that may be captured several times. */
   multicapture = true;
   /** Answers this instead of anything else: a status, or nothing at all. */
@@ -102,7 +116,14 @@ export class StripeStandIn {
   }
 
   /** What the books say of an order: how often it was paid, and the money. */
-  of(orderId: string): { payments: number; authorized: number; captured: number; refunded: number; held: number } {
+  of(orderId: string): {
+    payments: number;
+    authorized: number;
+    captured: number;
+    refunded: number;
+    held: number;
+    lost: number;
+  } {
     const intents = [...this.intents.values()].filter(({ metadata }) => metadata['olms_order_id'] === orderId);
     const paid = intents.filter(({ status }) => status === 'succeeded' || status === 'requires_capture');
     const sum = (numbers: number[]): number => numbers.reduce((total, number) => total + number, 0);
@@ -112,6 +133,11 @@ export class StripeStandIn {
       authorized: sum(paid.map(({ amount }) => amount)),
       captured: sum(intents.map((intent) => intent.amount_received)),
       refunded: sum(refunds.filter(({ status }) => status === 'succeeded').map(({ amount }) => amount)),
+      lost: sum(
+        [...this.disputes.values()]
+          .filter(({ status, payment_intent: of }) => status === 'lost' && intents.some(({ id }) => id === of))
+          .map(({ amount }) => amount),
+      ),
       held: sum(intents.map((intent) => intent.amount_capturable)),
     };
   }
@@ -124,6 +150,61 @@ export class StripeStandIn {
     if (succeeds) this.#pay(intent);
     else this.#decline(intent, 'authentication_failed');
     return intent;
+  }
+
+  // What people do in the dashboard, and what customers' banks do -------------------------------------------------
+
+  /** Somebody gives money back. */
+  refundByHand(intentId: string, amount: number): Refund {
+    return this.#refund(new URLSearchParams({ payment_intent: intentId, amount: String(amount) }));
+  }
+
+  /** Somebody takes what is put aside, or some of it: then the rest is given up. */
+  captureByHand(intentId: string, amount?: number): Intent {
+    const given: Record<string, string> = amount === undefined ? {} : { amount_to_capture: String(amount) };
+    return this.#capture(this.#intent(intentId), new URLSearchParams(given));
+  }
+
+  /** Somebody gives up what is put aside. */
+  cancelByHand(intentId: string): Intent {
+    return this.#cancel(this.#intent(intentId));
+  }
+
+  /** The customer has their bank take money back, by default all that was not given back. */
+  dispute(intentId: string, amount?: number): Dispute {
+    const intent = this.#intent(intentId);
+    const left = intent.amount_received - this.#goneFrom(intentId);
+    if ((amount ?? left) > left) throw new Error(`${left} is left of ${intentId}`);
+    const id = `du_${++this.#number}`;
+    const dispute: Dispute = {
+      id,
+      object: 'dispute',
+      amount: amount ?? left,
+      currency: intent.currency,
+      charge: `ch_${intentId}`,
+      payment_intent: intentId,
+      reason: 'product_not_received',
+      status: 'needs_response',
+      evidence_details: { due_by: 1_900_000_000 },
+      metadata: {},
+    };
+    this.disputes.set(id, dispute);
+    return dispute;
+  }
+
+  closeDispute(id: string, status: 'won' | 'lost'): Dispute {
+    const dispute = this.disputes.get(id)!;
+    dispute.status = status;
+    return dispute;
+  }
+
+  /** Of a payment, what was given back, and what is disputed or was lost. */
+  #goneFrom(intentId: string): number {
+    let gone = 0;
+    for (const { payment_intent: of, amount } of this.refunds.values()) if (of === intentId) gone += amount;
+    for (const { payment_intent: of, amount, status } of this.disputes.values())
+      if (of === intentId && status !== 'won') gone += amount;
+    return gone;
   }
 
   /** A payment that was processed is decided. */
@@ -199,6 +280,8 @@ export class StripeStandIn {
         return this.#refund(body);
       case 'GET refunds':
         return list([...this.refunds.values()].filter(({ payment_intent: of }) => of === query.get('payment_intent')));
+      case 'GET disputes':
+        return list([...this.disputes.values()].filter(({ payment_intent: of }) => of === query.get('payment_intent')));
       case 'GET refunds id': {
         const refund = this.refunds.get(id!);
         if (!refund) throw invalid('resource_missing', 'No such refund');
@@ -289,9 +372,11 @@ export class StripeStandIn {
 
   #refund(body: URLSearchParams): Refund {
     const intent = this.#intent(body.get('payment_intent') ?? '');
-    const given = [...this.refunds.values()]
-      .filter(({ payment_intent: of }) => of === intent.id)
-      .reduce((sum, { amount }) => sum + amount, 0);
+    const given = this.#goneFrom(intent.id);
+    const disputed = [...this.disputes.values()].some(
+      ({ payment_intent: of, status }) => of === intent.id && status === 'needs_response',
+    );
+    if (disputed) throw invalid('charge_disputed', 'The charge is disputed');
     const amount = Number(body.get('amount') ?? intent.amount_received - given);
     if (amount > intent.amount_received - given) throw invalid('charge_already_refunded', 'More than was captured');
     const id = `re_${++this.#number}`;

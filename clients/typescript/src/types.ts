@@ -105,6 +105,8 @@ export type AuditEntry = {
     | 'OrderPaymentPending'
     | 'OrderPaid'
     | 'OrderPaymentRefused'
+    | 'OrderDisputed'
+    | 'OrderDisputeEnded'
     | 'OrderPaymentFailed'
     | 'OrderPaymentRecorded'
     | 'OrderReadyForShipment'
@@ -149,6 +151,8 @@ export type AuditEntry = {
     | 'PaymentCaptured'
     | 'PaymentVoided'
     | 'PaymentRefunded'
+    | 'PaymentDisputed'
+    | 'PaymentDisputeClosed'
     | 'PaymentRefundFailed'
     | 'ShipmentScheduled'
     | 'ShipmentDispatched'
@@ -480,6 +484,7 @@ export type ImportedOrders = {
       | 'HOLD_NOT_FOUND'
       | 'REFERENCE_TAKEN'
       | 'REFUND_EXCEEDS_CAPTURED'
+      | 'PAYMENT_DISPUTED'
       | 'RETURN_EXCEEDS_SHIPPED'
       | 'ORDER_NUMBER_INVALID'
       | 'UNKNOWN_LINE'
@@ -679,6 +684,8 @@ export type Invoice = {
 export type ListedRefund = {
   /** Decimal string in the scale of its currency */
   readonly amount: string;
+  /** True: it was done at the payment provider, or a dispute was lost */
+  readonly atProvider?: boolean;
   /** It pays what came back or was cancelled; absent: a person asked */
   readonly cause?: 'owed';
   /** What it gives beyond what was owed */
@@ -1005,6 +1012,17 @@ export type Order = {
     /** Percent, such as `19` */
     readonly taxRate?: string;
   }[];
+  /** What the customer disputes with their bank; while one is open, nothing is refunded */
+  readonly disputes?: readonly {
+    /** Decimal string in the scale of its currency */
+    readonly amount: string;
+    /** As the provider calls it */
+    readonly disputeId: string;
+    /** Until when the shop may answer */
+    readonly dueAt?: string;
+    readonly reason: string;
+    readonly status: 'open' | 'won' | 'lost';
+  }[];
   /** Why the order ended or its payment failed */
   readonly endReason?: string;
   readonly fulfillmentStatus: FulfillmentStatus;
@@ -1078,6 +1096,8 @@ export type Order = {
   readonly refunds: readonly {
     /** Decimal string in the scale of its currency */
     readonly amount: string;
+    /** True: it was done at the payment provider, or a dispute was lost */
+    readonly atProvider?: boolean;
     /** It pays what came back or was cancelled; absent: a person asked */
     readonly cause?: 'owed';
     /** What it gives beyond what was owed */
@@ -1164,6 +1184,7 @@ export type Order = {
         | 'HOLD_NOT_FOUND'
         | 'REFERENCE_TAKEN'
         | 'REFUND_EXCEEDS_CAPTURED'
+        | 'PAYMENT_DISPUTED'
         | 'RETURN_EXCEEDS_SHIPPED'
         | 'ORDER_NUMBER_INVALID'
         | 'UNKNOWN_LINE'
@@ -1238,6 +1259,7 @@ export type Order = {
         | 'HOLD_NOT_FOUND'
         | 'REFERENCE_TAKEN'
         | 'REFUND_EXCEEDS_CAPTURED'
+        | 'PAYMENT_DISPUTED'
         | 'RETURN_EXCEEDS_SHIPPED'
         | 'ORDER_NUMBER_INVALID'
         | 'UNKNOWN_LINE'
@@ -1312,6 +1334,7 @@ export type Order = {
         | 'HOLD_NOT_FOUND'
         | 'REFERENCE_TAKEN'
         | 'REFUND_EXCEEDS_CAPTURED'
+        | 'PAYMENT_DISPUTED'
         | 'RETURN_EXCEEDS_SHIPPED'
         | 'ORDER_NUMBER_INVALID'
         | 'UNKNOWN_LINE'
@@ -1386,6 +1409,7 @@ export type Order = {
         | 'HOLD_NOT_FOUND'
         | 'REFERENCE_TAKEN'
         | 'REFUND_EXCEEDS_CAPTURED'
+        | 'PAYMENT_DISPUTED'
         | 'RETURN_EXCEEDS_SHIPPED'
         | 'ORDER_NUMBER_INVALID'
         | 'UNKNOWN_LINE'
@@ -1460,6 +1484,7 @@ export type Order = {
         | 'HOLD_NOT_FOUND'
         | 'REFERENCE_TAKEN'
         | 'REFUND_EXCEEDS_CAPTURED'
+        | 'PAYMENT_DISPUTED'
         | 'RETURN_EXCEEDS_SHIPPED'
         | 'ORDER_NUMBER_INVALID'
         | 'UNKNOWN_LINE'
@@ -1534,6 +1559,7 @@ export type Order = {
         | 'HOLD_NOT_FOUND'
         | 'REFERENCE_TAKEN'
         | 'REFUND_EXCEEDS_CAPTURED'
+        | 'PAYMENT_DISPUTED'
         | 'RETURN_EXCEEDS_SHIPPED'
         | 'ORDER_NUMBER_INVALID'
         | 'UNKNOWN_LINE'
@@ -1608,6 +1634,7 @@ export type Order = {
         | 'HOLD_NOT_FOUND'
         | 'REFERENCE_TAKEN'
         | 'REFUND_EXCEEDS_CAPTURED'
+        | 'PAYMENT_DISPUTED'
         | 'RETURN_EXCEEDS_SHIPPED'
         | 'ORDER_NUMBER_INVALID'
         | 'UNKNOWN_LINE'
@@ -1682,6 +1709,7 @@ export type Order = {
         | 'HOLD_NOT_FOUND'
         | 'REFERENCE_TAKEN'
         | 'REFUND_EXCEEDS_CAPTURED'
+        | 'PAYMENT_DISPUTED'
         | 'RETURN_EXCEEDS_SHIPPED'
         | 'ORDER_NUMBER_INVALID'
         | 'UNKNOWN_LINE'
@@ -1756,6 +1784,7 @@ export type Order = {
         | 'HOLD_NOT_FOUND'
         | 'REFERENCE_TAKEN'
         | 'REFUND_EXCEEDS_CAPTURED'
+        | 'PAYMENT_DISPUTED'
         | 'RETURN_EXCEEDS_SHIPPED'
         | 'ORDER_NUMBER_INVALID'
         | 'UNKNOWN_LINE'
@@ -1830,6 +1859,7 @@ export type Order = {
         | 'HOLD_NOT_FOUND'
         | 'REFERENCE_TAKEN'
         | 'REFUND_EXCEEDS_CAPTURED'
+        | 'PAYMENT_DISPUTED'
         | 'RETURN_EXCEEDS_SHIPPED'
         | 'ORDER_NUMBER_INVALID'
         | 'UNKNOWN_LINE'
@@ -1904,6 +1934,7 @@ export type Order = {
         | 'HOLD_NOT_FOUND'
         | 'REFERENCE_TAKEN'
         | 'REFUND_EXCEEDS_CAPTURED'
+        | 'PAYMENT_DISPUTED'
         | 'RETURN_EXCEEDS_SHIPPED'
         | 'ORDER_NUMBER_INVALID'
         | 'UNKNOWN_LINE'
@@ -1978,6 +2009,7 @@ export type Order = {
         | 'HOLD_NOT_FOUND'
         | 'REFERENCE_TAKEN'
         | 'REFUND_EXCEEDS_CAPTURED'
+        | 'PAYMENT_DISPUTED'
         | 'RETURN_EXCEEDS_SHIPPED'
         | 'ORDER_NUMBER_INVALID'
         | 'UNKNOWN_LINE'
@@ -2218,6 +2250,17 @@ export type OrderDetails = {
     /** Percent, such as `19` */
     readonly taxRate?: string;
   }[];
+  /** What the customer disputes with their bank; while one is open, nothing is refunded */
+  readonly disputes?: readonly {
+    /** Decimal string in the scale of its currency */
+    readonly amount: string;
+    /** As the provider calls it */
+    readonly disputeId: string;
+    /** Until when the shop may answer */
+    readonly dueAt?: string;
+    readonly reason: string;
+    readonly status: 'open' | 'won' | 'lost';
+  }[];
   /** Why the order ended or its payment failed */
   readonly endReason?: string;
   readonly fulfillmentStatus?: FulfillmentStatus;
@@ -2291,6 +2334,8 @@ export type OrderDetails = {
   readonly refunds?: readonly {
     /** Decimal string in the scale of its currency */
     readonly amount: string;
+    /** True: it was done at the payment provider, or a dispute was lost */
+    readonly atProvider?: boolean;
     /** It pays what came back or was cancelled; absent: a person asked */
     readonly cause?: 'owed';
     /** What it gives beyond what was owed */
@@ -2377,6 +2422,7 @@ export type OrderDetails = {
         | 'HOLD_NOT_FOUND'
         | 'REFERENCE_TAKEN'
         | 'REFUND_EXCEEDS_CAPTURED'
+        | 'PAYMENT_DISPUTED'
         | 'RETURN_EXCEEDS_SHIPPED'
         | 'ORDER_NUMBER_INVALID'
         | 'UNKNOWN_LINE'
@@ -2451,6 +2497,7 @@ export type OrderDetails = {
         | 'HOLD_NOT_FOUND'
         | 'REFERENCE_TAKEN'
         | 'REFUND_EXCEEDS_CAPTURED'
+        | 'PAYMENT_DISPUTED'
         | 'RETURN_EXCEEDS_SHIPPED'
         | 'ORDER_NUMBER_INVALID'
         | 'UNKNOWN_LINE'
@@ -2525,6 +2572,7 @@ export type OrderDetails = {
         | 'HOLD_NOT_FOUND'
         | 'REFERENCE_TAKEN'
         | 'REFUND_EXCEEDS_CAPTURED'
+        | 'PAYMENT_DISPUTED'
         | 'RETURN_EXCEEDS_SHIPPED'
         | 'ORDER_NUMBER_INVALID'
         | 'UNKNOWN_LINE'
@@ -2599,6 +2647,7 @@ export type OrderDetails = {
         | 'HOLD_NOT_FOUND'
         | 'REFERENCE_TAKEN'
         | 'REFUND_EXCEEDS_CAPTURED'
+        | 'PAYMENT_DISPUTED'
         | 'RETURN_EXCEEDS_SHIPPED'
         | 'ORDER_NUMBER_INVALID'
         | 'UNKNOWN_LINE'
@@ -2673,6 +2722,7 @@ export type OrderDetails = {
         | 'HOLD_NOT_FOUND'
         | 'REFERENCE_TAKEN'
         | 'REFUND_EXCEEDS_CAPTURED'
+        | 'PAYMENT_DISPUTED'
         | 'RETURN_EXCEEDS_SHIPPED'
         | 'ORDER_NUMBER_INVALID'
         | 'UNKNOWN_LINE'
@@ -2747,6 +2797,7 @@ export type OrderDetails = {
         | 'HOLD_NOT_FOUND'
         | 'REFERENCE_TAKEN'
         | 'REFUND_EXCEEDS_CAPTURED'
+        | 'PAYMENT_DISPUTED'
         | 'RETURN_EXCEEDS_SHIPPED'
         | 'ORDER_NUMBER_INVALID'
         | 'UNKNOWN_LINE'
@@ -2821,6 +2872,7 @@ export type OrderDetails = {
         | 'HOLD_NOT_FOUND'
         | 'REFERENCE_TAKEN'
         | 'REFUND_EXCEEDS_CAPTURED'
+        | 'PAYMENT_DISPUTED'
         | 'RETURN_EXCEEDS_SHIPPED'
         | 'ORDER_NUMBER_INVALID'
         | 'UNKNOWN_LINE'
@@ -2895,6 +2947,7 @@ export type OrderDetails = {
         | 'HOLD_NOT_FOUND'
         | 'REFERENCE_TAKEN'
         | 'REFUND_EXCEEDS_CAPTURED'
+        | 'PAYMENT_DISPUTED'
         | 'RETURN_EXCEEDS_SHIPPED'
         | 'ORDER_NUMBER_INVALID'
         | 'UNKNOWN_LINE'
@@ -2969,6 +3022,7 @@ export type OrderDetails = {
         | 'HOLD_NOT_FOUND'
         | 'REFERENCE_TAKEN'
         | 'REFUND_EXCEEDS_CAPTURED'
+        | 'PAYMENT_DISPUTED'
         | 'RETURN_EXCEEDS_SHIPPED'
         | 'ORDER_NUMBER_INVALID'
         | 'UNKNOWN_LINE'
@@ -3043,6 +3097,7 @@ export type OrderDetails = {
         | 'HOLD_NOT_FOUND'
         | 'REFERENCE_TAKEN'
         | 'REFUND_EXCEEDS_CAPTURED'
+        | 'PAYMENT_DISPUTED'
         | 'RETURN_EXCEEDS_SHIPPED'
         | 'ORDER_NUMBER_INVALID'
         | 'UNKNOWN_LINE'
@@ -3117,6 +3172,7 @@ export type OrderDetails = {
         | 'HOLD_NOT_FOUND'
         | 'REFERENCE_TAKEN'
         | 'REFUND_EXCEEDS_CAPTURED'
+        | 'PAYMENT_DISPUTED'
         | 'RETURN_EXCEEDS_SHIPPED'
         | 'ORDER_NUMBER_INVALID'
         | 'UNKNOWN_LINE'
@@ -3191,6 +3247,7 @@ export type OrderDetails = {
         | 'HOLD_NOT_FOUND'
         | 'REFERENCE_TAKEN'
         | 'REFUND_EXCEEDS_CAPTURED'
+        | 'PAYMENT_DISPUTED'
         | 'RETURN_EXCEEDS_SHIPPED'
         | 'ORDER_NUMBER_INVALID'
         | 'UNKNOWN_LINE'
@@ -3548,6 +3605,17 @@ export type Payment = {
   readonly captured: string;
   /** ISO 4217 code */
   readonly currency: string;
+  /** What the customer disputes with their bank */
+  readonly disputes?: readonly {
+    /** Decimal string in the scale of its currency */
+    readonly amount: string;
+    /** RFC 3339, UTC */
+    readonly dueAt?: string;
+    /** As the provider calls it */
+    readonly id: string;
+    readonly reason: string;
+    readonly status: 'open' | 'won' | 'lost';
+  }[];
   /** What is still to come of what is asked for */
   readonly due?: string;
   /** What of it was too much and was given back */
@@ -3555,6 +3623,8 @@ export type Payment = {
   readonly operations: readonly {
     /** Decimal string in the scale of its currency */
     readonly amount: string;
+    /** True: it was done at the provider, and nobody here asked */
+    readonly atProvider?: boolean;
     /** Calls so far whose outcome is not known */
     readonly attempts: number;
     readonly id: string;
@@ -3603,6 +3673,17 @@ export type Payment = {
     | 'REFUNDED';
   /** Decimal string in the scale of its currency */
   readonly voided: string;
+};
+
+export type PaymentNotice = {
+  /** As the provider calls it */
+  readonly id: string;
+  readonly key?: string;
+  readonly orderId: string;
+  readonly provider: string;
+  /** RFC 3339, UTC */
+  readonly receivedAt: string;
+  readonly type: string;
 };
 
 export type PaymentRefresh = {
@@ -3726,6 +3807,7 @@ export type ProblemDetails = {
     | 'HOLD_NOT_FOUND'
     | 'REFERENCE_TAKEN'
     | 'REFUND_EXCEEDS_CAPTURED'
+    | 'PAYMENT_DISPUTED'
     | 'RETURN_EXCEEDS_SHIPPED'
     | 'ORDER_NUMBER_INVALID'
     | 'UNKNOWN_LINE'

@@ -61,6 +61,21 @@ export const ORDER_PAYMENT_EVENTS = {
     data: Type.Object({ reason: Reason, deadlineAt: Time }),
     example: { reason: 'card_declined', deadlineAt: exampleTime },
   }),
+  OrderDisputed: defineEvent({
+    source,
+    meaning: 'The customer disputes the payment with their bank: nothing is refunded until that is decided.',
+    data: Type.Object({ disputeId: Type.String(), amount: Amount, reason: Reason, dueAt: Type.Optional(Time) }),
+    example: { disputeId: 'dp_1', amount: '19.90', reason: 'product_not_received', dueAt: exampleTime },
+  }),
+  OrderDisputeEnded: defineEvent({
+    source,
+    meaning: 'A dispute was won, or lost: then its money went back to the customer, as OrderRefunded says.',
+    data: Type.Object({
+      disputeId: Type.String(),
+      outcome: Type.Union([Type.Literal('won'), Type.Literal('lost')]),
+    }),
+    example: { disputeId: 'dp_1', outcome: 'won' },
+  }),
   OrderPaymentFailed: defineEvent({
     source,
     meaning: 'The payment was definitely refused and the order ended; its stock is to be released.',

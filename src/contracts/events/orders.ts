@@ -311,6 +311,9 @@ export const ORDERS_EVENTS = {
         Type.Array(LinePart, { description: 'What it credits itself; the rest of it pays what was owed' }),
       ),
       uninvoiced: Type.Optional(Uninvoiced),
+      atProvider: Type.Optional(
+        Type.Boolean({ description: 'True: the money has gone back already, at the provider or by a dispute' }),
+      ),
       reasonCode: Type.Optional(Type.String()),
       customerMessage: Type.Optional(CustomerMessage),
     }),

@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import { defineEvent, type EventDefinition } from '#contracts/envelope.ts';
-import { Amount, Id, PaymentStatus, Reason, SOURCES, exampleId } from './vocabulary.ts';
+import { Amount, Id, PaymentStatus, Reason, SOURCES, exampleId, Time, exampleTime } from './vocabulary.ts';
 
 const source = SOURCES.payments;
 
@@ -10,6 +10,11 @@ const StatusAfter = PaymentStatus;
 const Reminder = Type.Object(
   { number: Type.Integer({ minimum: 1 }), due: Amount, received: Amount, currency: Type.String() },
   { description: 'The customer is reminded, for the `number`th time, of money that people wait for' },
+);
+
+/** Absent: it was asked for. */
+const AtProvider = Type.Optional(
+  Type.Boolean({ description: 'True: it was done at the provider, and nobody here asked for it' }),
 );
 
 /** What the payments service emits. */
@@ -51,13 +56,13 @@ export const PAYMENTS_EVENTS = {
   PaymentCaptured: defineEvent({
     source,
     meaning: 'An authorized amount, or a part of it, was captured.',
-    data: Type.Object({ amount: Amount, captured: Amount, status: Type.Optional(StatusAfter) }),
+    data: Type.Object({ amount: Amount, captured: Amount, status: Type.Optional(StatusAfter), atProvider: AtProvider }),
     example: { amount: '19.90', captured: '19.90' },
   }),
   PaymentVoided: defineEvent({
     source,
     meaning: 'An authorization, or what was left of it, was given up without a charge.',
-    data: Type.Object({ amount: Amount, status: Type.Optional(StatusAfter) }),
+    data: Type.Object({ amount: Amount, status: Type.Optional(StatusAfter), atProvider: AtProvider }),
     example: { amount: '19.90' },
   }),
   PaymentRefunded: defineEvent({
@@ -70,8 +75,39 @@ export const PAYMENTS_EVENTS = {
       refunded: Amount,
       currency: Type.String(),
       status: Type.Optional(StatusAfter),
+      atProvider: AtProvider,
+      disputeId: Type.Optional(Type.String({ description: 'The dispute by which it went back' })),
     }),
     example: { refundId: exampleId, amount: '9.95', captured: '19.90', refunded: '9.95', currency: 'EUR' },
+  }),
+  PaymentDisputed: defineEvent({
+    source,
+    meaning: 'A customer disputes a payment with their bank; until it is closed, nothing of it is given back.',
+    data: Type.Object({
+      disputeId: Type.String({ description: 'As the provider calls it' }),
+      amount: Amount,
+      currency: Type.String(),
+      reason: Reason,
+      dueAt: Type.Optional(Time),
+    }),
+    example: {
+      disputeId: 'dp_1',
+      amount: '19.90',
+      currency: 'EUR',
+      reason: 'product_not_received',
+      dueAt: exampleTime,
+    },
+  }),
+  PaymentDisputeClosed: defineEvent({
+    source,
+    meaning: 'A dispute was won, or lost: then its money has gone back, as PaymentRefunded said before.',
+    data: Type.Object({
+      disputeId: Type.String(),
+      amount: Amount,
+      currency: Type.String(),
+      outcome: Type.Union([Type.Literal('won'), Type.Literal('lost')]),
+    }),
+    example: { disputeId: 'dp_1', amount: '19.90', currency: 'EUR', outcome: 'won' },
   }),
   PaymentRefundFailed: defineEvent({
     source,

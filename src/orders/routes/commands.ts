@@ -217,7 +217,7 @@ export function commandRoutes(
     summary: 'Give money back',
     body: RequestRefund,
     idempotencyKey: 'required',
-    refusals: ['AMOUNT_INVALID', 'ORDER_FINAL', 'REFUND_EXCEEDS_CAPTURED', 'UNKNOWN_LINE'],
+    refusals: ['AMOUNT_INVALID', 'ORDER_FINAL', 'REFUND_EXCEEDS_CAPTURED', 'PAYMENT_DISPUTED', 'UNKNOWN_LINE'],
     commandOf: ({ kind, lines, ...body }, by) => {
       const beside = !lines ? undefined : body.amount !== undefined ? '/amount' : kind === 'owed' ? '/kind' : undefined;
       if (beside)

@@ -96,7 +96,17 @@ export type OrderCommand =
       readonly captured: string;
       readonly refunded: string;
       readonly status?: PaymentStatus | undefined;
+      /** The dispute by which it went back. */
+      readonly disputeId?: string | undefined;
     }
+  | {
+      readonly type: 'recordDispute';
+      readonly disputeId: string;
+      readonly amount: string;
+      readonly reason: string;
+      readonly dueAt?: string | undefined;
+    }
+  | { readonly type: 'recordDisputeEnd'; readonly disputeId: string; readonly outcome: 'won' | 'lost' }
   | { readonly type: 'recordRefundFailure'; readonly refundId: string; readonly reason: string }
   | {
       readonly type: 'recordDispatch';

@@ -13,7 +13,7 @@ import { closed, isAwaited, receiveReturn } from './receipts.ts';
 import { refundedLines } from './refunded.ts';
 import { returnOf } from './returns.ts';
 import { saleOf, shippedContent, standingContent, totalOf, unshippedContent } from './standing.ts';
-import { amountToCapture, mostToRefund, refundByPerson, refundOfLines } from './settle.ts';
+import { amountToCapture, mostToRefund, refundAtProvider, refundByPerson, refundOfLines } from './settle.ts';
 import { because, HOLD_STEPS, isPaused, mayPayAgain, type Order } from './state.ts';
 
 /** The hold of an order whose reserved goods are not there. */
@@ -83,10 +83,24 @@ export const EVENTS_OF: Emitters = {
   },
   recordCapture: ({ captured, status }) => paymentRecorded(status ?? 'CAPTURED', { capturedAmount: captured }),
   recordVoid: ({ status }) => paymentRecorded(status ?? 'VOIDED'),
-  recordRefund: ({ refundId, amount, captured, refunded, status }, order) => {
+  recordDispute: ({ disputeId, amount, reason, dueAt }, order) =>
+    order.disputes?.some((dispute) => dispute.disputeId === disputeId)
+      ? ignore('the dispute is known')
+      : [{ type: 'OrderDisputed', data: { disputeId, amount, reason, ...(dueAt !== undefined && { dueAt }) } }],
+  recordDisputeEnd: ({ disputeId, outcome }, order) =>
+    order.disputes?.some((dispute) => dispute.disputeId === disputeId && dispute.status === 'open')
+      ? [{ type: 'OrderDisputeEnded', data: { disputeId, outcome } }]
+      : ignore('the dispute has ended'),
+  recordRefund: (command, order, context) => {
+    const { refundId, amount, captured, refunded, status, disputeId } = command;
     const whole = amountMinor(refunded, order.currency) >= amountMinor(captured, order.currency);
     const paymentStatus: PaymentStatus = status ?? (whole ? 'REFUNDED' : 'PARTIALLY_REFUNDED');
     const known = order.refunds.find((refund) => refund.refundId === refundId);
+    if (!known && order.status !== 'CANCELLED') {
+      const asked = refundAtProvider(order, command, disputeId);
+      const done = EVENTS_OF.recordRefund(command, evolve(order, asked), context);
+      return Array.isArray(done) ? [asked, ...done] : done;
+    }
     if (!known) {
       const reason = order.endReason ?? 'the order ended';
       return paymentRecorded(paymentStatus, { refundedAmount: refunded, refund: { refundId, amount, reason } });

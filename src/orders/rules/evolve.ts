@@ -118,6 +118,12 @@ export const EVOLVERS: Evolver = {
     refundedAmount: refundedAmount ?? order.refundedAmount,
     ...(refund && { refunds: [...order.refunds, { ...refund, status: 'DONE' as const, cause: 'owed' as const }] }),
   }),
+  OrderDisputed: (order, dispute) => ({
+    disputes: [...(order.disputes ?? []), { ...dispute, status: 'open' as const }],
+  }),
+  OrderDisputeEnded: (order, { disputeId, outcome: status }) => ({
+    disputes: order.disputes!.map((dispute) => (dispute.disputeId === disputeId ? { ...dispute, status } : dispute)),
+  }),
   OrderReadyForShipment: (_, { deadlineAt }) => ({ fulfillmentStatus: 'SCHEDULED', deadlineAt }),
   OrderPartiallyShipped: (order, data) => ({ ...shippedWith(order, data), fulfillmentStatus: 'PARTIALLY_SHIPPED' }),
   OrderShipped: (order, data) => ({

@@ -132,7 +132,11 @@ export const TRANSITIONS = [
   // Whatever was credited or cancelled is paid back as soon as it can be.
   { from: oncePaid, command: 'proceed', event: 'OrderRefundRequested', to: 'same', who: ['orders'] },
   { from: [...oncePaid, 'CANCELLED'], command: 'recordRefund', event: 'OrderRefunded', to: 'same', who: ['payments'] },
-  { from: [...oncePaid, 'CANCELLED'], command: 'recordRefund', event: 'OrderPaymentRecorded', to: 'same', who: ['payments'] },
+  // Money that went back without being asked for here: at the provider, or by a dispute.
+  { from: oncePaid, command: 'recordRefund', event: 'OrderRefundRequested', to: 'same', who: ['payments'] },
+  { from: ['CANCELLED'], command: 'recordRefund', event: 'OrderPaymentRecorded', to: 'same', who: ['payments'] },
+  { from: [...oncePaid, 'CANCELLED'], command: 'recordDispute', event: 'OrderDisputed', to: 'same', who: ['payments'] },
+  { from: [...oncePaid, 'CANCELLED'], command: 'recordDisputeEnd', event: 'OrderDisputeEnded', to: 'same', who: ['payments'] },
   { from: [...oncePaid, 'CANCELLED'], command: 'recordRefundFailure', event: 'OrderRefundFailed', to: 'same', who: ['payments'] },
   { from: [...oncePaid, 'CANCELLED'], command: 'recordCapture', event: 'OrderPaymentRecorded', to: 'same', who: ['payments'] },
   { from: [...oncePaid, 'CANCELLED'], command: 'recordVoid', event: 'OrderPaymentRecorded', to: 'same', who: ['payments'] },

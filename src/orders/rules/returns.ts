@@ -5,7 +5,7 @@ import { piecesBy, skuQuantities } from '#contracts/pieces.ts';
 import type { OrderCommand, ReturnedItem } from './commands.ts';
 import { givenParts, marksOf, returnablePieces } from './ruler.ts';
 import { capturesOnDispatch, mostToRefund } from './settle.ts';
-import type { Order } from './state.ts';
+import { isDisputed, type Order } from './state.ts';
 
 /** How much of an order may come back: goods that were shipped, money that was captured. */
 
@@ -68,6 +68,11 @@ export function refundWithinCaptured(
   order: Order,
   { amount: named, lines, kind: wanted }: Pick<RequestRefund, 'amount' | 'lines' | 'kind'> = {},
 ): Refusal | undefined {
+  if (isDisputed(order))
+    return refuse(
+      'PAYMENT_DISPUTED',
+      'The customer disputes the payment with their bank: nothing is refunded until that is decided.',
+    );
   const parts = lines && givenParts(order, lines, capturesOnDispatch(order));
   if (parts && isRefusal(parts)) return parts;
   const kind = parts ? 'goodwill' : wanted;

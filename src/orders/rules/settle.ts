@@ -3,7 +3,7 @@ import type { LinePart, NewEvent } from '#contracts/order-events.ts';
 import type { DecideContext, RefundedLine } from './commands.ts';
 import { rowsFor } from './lifecycle.ts';
 import { creditRoom, givenParts, goodwillParts, marksOf } from './ruler.ts';
-import { type Because, because, type Order } from './state.ts';
+import { type Because, because, isDisputed, type Order } from './state.ts';
 
 /**
  * What an order was paid, and what of it is owed back. Nothing else asks for refunds: after every decision `settle` asks
@@ -66,7 +66,8 @@ export function accountOf(order: Order): Account {
     credited += sum(entry.credited);
     leftToPerson += waivedOf(entry.credited);
   }
-  for (const { status, amount, cause, credited: parts, uninvoiced: isUninvoiced } of order.refunds) {
+  let paidAtProvider = 0n;
+  for (const { status, amount, cause, credited: parts, uninvoiced: isUninvoiced, atProvider } of order.refunds) {
     const credits = cause === undefined ? (parts ? sum(parts) : minor(amount)) : 0n;
     const pays = minor(amount) - credits;
     const isRefused = status === 'FAILED';
@@ -76,8 +77,13 @@ export function accountOf(order: Order): Account {
     if (isRefused) leftToPerson += parts || cause !== undefined ? minor(amount) : 0n;
     if (!isRefused || parts) credited += credits;
     if (!isRefused && isUninvoiced) uninvoiced -= minor(amount);
-    if (cause === undefined) leftToPerson -= pays;
+    if (cause !== undefined) continue;
+    if (atProvider) paidAtProvider += pays;
+    else leftToPerson -= pays;
   }
+  // What went back by itself pays first what was left to a person.
+  if (leftToPerson > 0n) leftToPerson -= lesser(leftToPerson, paidAtProvider);
+  for (const { status, amount } of order.disputes ?? []) if (status === 'open') refundable -= minor(amount);
   const due = capturesOnDispatch(order) ? askedToCapture(order) : total;
   return {
     captured,
@@ -90,6 +96,8 @@ export function accountOf(order: Order): Account {
 
 /** Asks for what is owed to the customer and not left to a person. */
 export function settle(order: Order, occasion: Occasion, context: DecideContext): NewEvent[] {
+  // What the customer's bank decides on may be what is owed.
+  if (isDisputed(order)) return [];
   if (!hasMoved(order) || !rowsFor(order.status, 'proceed').some(({ event }) => event === 'OrderRefundRequested'))
     return [];
   const account = accountOf(order);
@@ -103,8 +111,9 @@ export interface Occasion extends Because {
 }
 
 /** False for most orders: nothing came back, nothing was given, and what was captured is the total. */
-function hasMoved({ returns, refunds, cancelled, credits, capturedAmount }: Order): boolean {
-  return returns.length > 0 || refunds.length > 0 || !!cancelled || !!credits || capturedAmount !== undefined;
+function hasMoved({ returns, refunds, cancelled, credits, capturedAmount, disputes }: Order): boolean {
+  const money = capturedAmount !== undefined || !!disputes;
+  return returns.length > 0 || refunds.length > 0 || !!cancelled || !!credits || money;
 }
 
 /** What a person may give at most: what is owed, what goes beyond it, or both (`kind` is undefined). */
@@ -131,6 +140,33 @@ export function refundByPerson(
   const pays = kind === 'goodwill' || account.owed <= 0n ? 0n : lesser(amount, account.owed);
   const credited = amount > pays ? goodwillParts(order, amount - pays, capturesOnDispatch(order)) : [];
   return refundEvents(order, account, amount, { ...occasion, credited }, context, pays);
+}
+
+/** What stands for money that went back at the provider, as if it had been asked for: it pays what is owed, and credits the rest. */
+export function refundAtProvider(
+  order: Order,
+  { refundId, amount }: { readonly refundId: string; readonly amount: string },
+  disputeId: string | undefined,
+): NewEvent<'OrderRefundRequested'> {
+  const account = accountOf({ ...order, disputes: undefined });
+  const minor = amountMinor(amount, order.currency);
+  const pays = account.owed > 0n ? lesser(minor, account.owed) : 0n;
+  const onDispatch = capturesOnDispatch(order);
+  const room = creditRoom(marksOf(order), onDispatch);
+  const credits = room > 0n ? lesser(minor - pays, room) : 0n;
+  const uninvoiced = pays === minor && account.uninvoiced >= minor;
+  return {
+    type: 'OrderRefundRequested',
+    data: {
+      refundId,
+      amount,
+      reason: disputeId === undefined ? 'refunded at the payment provider' : `dispute ${disputeId} was lost`,
+      by: 'payments',
+      credited: credits > 0n ? goodwillParts(order, credits, onDispatch) : [],
+      ...(uninvoiced && { uninvoiced }),
+      atProvider: true,
+    },
+  };
 }
 
 /** The refund of these lines that the policies allow: nothing of it was owed, and each part lies on the line it is for. */

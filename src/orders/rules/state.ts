@@ -186,7 +186,19 @@ export interface Order {
     readonly lines?: readonly LinePart[] | undefined;
     readonly reasonCode?: string | undefined;
     readonly customerMessage?: string | undefined;
+    /** The money had gone back already, at the provider or by a dispute. */
+    readonly atProvider?: boolean | undefined;
   }[];
+  /** What the customer disputes with their bank; the money of an open one is not there to be refunded. */
+  readonly disputes?:
+    | readonly {
+        readonly disputeId: string;
+        readonly amount: string;
+        readonly reason: string;
+        readonly dueAt?: string | undefined;
+        readonly status: 'open' | 'won' | 'lost';
+      }[]
+    | undefined;
   /** Pieces of lines that were cancelled, with what they took off the total. */
   readonly cancelled?: readonly LinePart[] | undefined;
   /** What claims have credited; its pieces are lost. */
@@ -200,6 +212,11 @@ export interface Order {
 /** The warehouse has been asked something about the order and has not answered. */
 export function isDeciding(order: Order): boolean {
   return order.cancellation !== undefined || order.restWanted !== undefined || order.change !== undefined;
+}
+
+/** Whether its customer disputes the payment, and that is not decided. */
+export function isDisputed({ disputes }: Order): boolean {
+  return disputes?.some(({ status }) => status === 'open') ?? false;
 }
 
 /** Whether its payment failed and another one is awaited. */

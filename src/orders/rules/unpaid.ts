@@ -4,7 +4,7 @@ import type { DecideContext } from './commands.ts';
 import { deadlineUnder } from './deadlines.ts';
 import { GOODS_TO_GO } from './lifecycle.ts';
 import { accountOf } from './settle.ts';
-import { HOLD_STEPS, type Order } from './state.ts';
+import { HOLD_STEPS, isDisputed, type Order } from './state.ts';
 
 /** Goods for which nothing is paid any more do not leave until a person has decided. */
 
@@ -13,7 +13,10 @@ export const REFUNDED = 'refunded';
 
 /** True where goods are still to leave, and all that was paid for the order went back or is going back. */
 function isUnpaid(order: Order): boolean {
-  if (order.refunds.length === 0 || !GOODS_TO_GO.has(order.status)) return false;
+  if (!GOODS_TO_GO.has(order.status)) return false;
+  // Given up at the provider: nothing is held for goods that are still to go.
+  if (order.paymentStatus === 'VOIDED') return true;
+  if (order.refunds.length === 0 && !order.disputes) return false;
   const { captured, refundable } = accountOf(order);
   const total = amountMinor(order.totalAmount, order.currency);
   // What is only authorized is paid when it leaves; what costs nothing needs no payment.
@@ -28,12 +31,22 @@ export function stopUnpaid(order: Order, before: Order, context: DecideContext):
   if (unpaid === held) return undefined;
   const by = 'orders';
   if (unpaid) {
-    const reason = 'all that was paid is refunded; release the goods or cancel the order';
+    const lost =
+      order.paymentStatus === 'VOIDED' ? 'given up at the provider' : isDisputed(order) ? 'disputed' : 'refunded';
+    const reason = `all that was paid is ${lost}; release the goods or cancel the order`;
     const holds = [...order.holds, { type: REFUNDED, reason, by, steps: HOLD_STEPS }];
     const deadlineAt = deadlineUnder(order, holds, context);
     return { type: 'OrderHeld', data: { hold: REFUNDED, reason, by, deadlineAt } };
   }
   const holds = order.holds.filter(({ type }) => type !== REFUNDED);
   const deadlineAt = deadlineUnder(order, holds, context);
-  return { type: 'OrderReleased', data: { hold: REFUNDED, reason: 'the refund was refused', by, deadlineAt } };
+  return {
+    type: 'OrderReleased',
+    data: {
+      hold: REFUNDED,
+      reason: order.disputes ? 'the money is there again' : 'the refund was refused',
+      by,
+      deadlineAt,
+    },
+  };
 }

@@ -195,6 +195,8 @@ class Line {
   ): Promise<ProviderResult> {
     const { kind, amount, key, providerReference: reference } = operation;
     const what = { orderId, amount, currency, token, key, chargeReference, traceparent };
+    if (call === 'look')
+      return this.provider.books?.(what) ?? Promise.resolve({ type: 'unknown', reason: 'no books', unsent: true });
     return call === 'find' ? this.provider.find({ ...what, kind, reference, unwanted }) : this.provider[kind](what);
   }
 
@@ -203,7 +205,7 @@ class Line {
     const { traceparent: parent, kind } = operation;
     if (parent === undefined) return undefined;
     const attributes = { 'olms.order.id': orderId, 'olms.payment.provider': provider };
-    return this.#options.tracing?.begin(`payments ${call === 'find' ? 'find' : kind}`, {
+    return this.#options.tracing?.begin(`payments ${call === 'send' ? kind : call}`, {
       kind: 'client',
       parent,
       attributes,
@@ -211,7 +213,7 @@ class Line {
   }
 
   #observe(effect: PaymentEffect, result: ProviderResult, seconds: number): void {
-    const kind = effect.call === 'find' ? 'find' : effect.operation.kind;
+    const kind = effect.call === 'send' ? effect.operation.kind : effect.call;
     const name = `${kind} ${result.type}`;
     let child = this.#seconds.get(name);
     if (!child) {

@@ -28,8 +28,12 @@ export interface ProviderQuestion extends ProviderCall {
 /** A webhook as a provider means it. */
 export interface ProviderNotice {
   readonly orderId: string;
-  readonly key: string;
+  /** The operation; absent where it is about the payment as a whole. */
+  readonly key?: string | undefined;
   readonly result: ProviderResult;
+  /** As the provider calls the message, the same when it is repeated, and what kind it is. */
+  readonly id?: string | undefined;
+  readonly type?: string | undefined;
 }
 
 /** What is made of a webhook: why it is not authentic and recent, or what it is about; neither where it is about nothing of ours. */
@@ -57,6 +61,8 @@ export interface PaymentProvider extends Readonly<
   readonly name: string;
   /** What became of an operation under its key; `not_found` only where repeating the call under that key is right. */
   find(question: ProviderQuestion): Promise<ProviderResult>;
+  /** All that it has of a payment, by the reference of its charge; absent where it cannot be asked so. */
+  readonly books?: (call: ProviderCall) => Promise<ProviderResult>;
   /** Asks something harmless: undefined where the provider serves us, or what it answers instead. */
   probe(): Promise<string | undefined>;
   /** Undefined: its webhooks are not taken, for want of a secret. */

@@ -3,10 +3,11 @@ import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import Stripe from 'stripe';
 import { isUuid } from '#contracts/ids.ts';
+import { isoTime } from '#contracts/time.ts';
 import { type PaymentProvider, type ProviderCall, type ProviderQuestion, ProviderUnreachable } from './port.ts';
-import type { CustomerAction, ProviderResult } from '../rules/operation.ts';
+import type { CustomerAction, ProviderBooks, ProviderResult } from '../rules/operation.ts';
 import type { StripeOptions } from './stripe.ts';
-import { stripeAmount } from './stripe-amounts.ts';
+import { amountOfStripe, stripeAmount } from './stripe-amounts.ts';
 import { stripeWebhooks } from './stripe-webhooks.ts';
 
 /**
@@ -247,8 +248,49 @@ export function createStripeAdapter(options: StripeOptions): PaymentProvider {
       }
     });
 
+  const books = (call: ProviderCall): Promise<ProviderResult> =>
+    within(async () => {
+      try {
+        const { currency } = call;
+        const payment_intent = charged(call);
+        const amount = (count: number): string => amountOfStripe(count, currency);
+        const intent = await reply('payment_intent', stripe.paymentIntents.retrieve(payment_intent));
+        const refunds = await reply('list', stripe.refunds.list({ payment_intent, limit: REFUNDS_MAX }));
+        const disputes = await reply('list', stripe.disputes.list({ payment_intent, limit: REFUNDS_MAX }));
+        return {
+          type: 'books',
+          books: {
+            captured: amount(intent.amount_received),
+            held: amount(intent.status === 'requires_capture' ? intent.amount_capturable : 0),
+            refunds: refunds.data
+              .filter(({ status }) => status === 'succeeded')
+              .map((refund) => ({ reference: refund.id, key: refund.metadata?.[KEY], amount: amount(refund.amount) })),
+            disputes: disputes.data.flatMap((dispute) => disputeOf(dispute, amount(dispute.amount)) ?? []),
+          },
+        };
+      } catch (error) {
+        const result = resultOfError(error);
+        return result.type === 'declined' ? { type: 'unknown', reason: result.reason } : result;
+      }
+    });
+
+  /** The order of a payment, by what it has of ours; undefined where it is none of ours. */
+  async function orderOf(intentId: string): Promise<string | undefined> {
+    let intent: Stripe.PaymentIntent;
+    try {
+      intent = await reply('payment_intent', stripe.paymentIntents.retrieve(intentId));
+    } catch (error) {
+      // What is not there is not ours; what could not be asked is asked again when the notice is repeated.
+      if (resultOfError(error).type === 'declined') return undefined;
+      throw error instanceof ProviderUnreachable ? error : new ProviderUnreachable('not_answered', { cause: error });
+    }
+    const orderId = intent.metadata[ORDER_ID];
+    return orderId !== undefined && isUuid(orderId) ? orderId : undefined;
+  }
+
   return {
     name: 'stripe',
+    books,
     charge: (call) => create(call, true),
     authorize: (call) => create(call, false),
     capture,
@@ -265,8 +307,27 @@ export function createStripeAdapter(options: StripeOptions): PaymentProvider {
     webhooks:
       webhookSecrets.length === 0
         ? undefined
-        : stripeWebhooks(stripe, webhookSecrets, ({ metadata }) => noticeOf(metadata)),
+        : stripeWebhooks(stripe, webhookSecrets, ({ metadata }) => noticeOf(metadata), orderOf),
     close: async () => agent.destroy(),
+  };
+}
+
+const outcomeOf = (status: string): 'open' | 'won' | 'lost' =>
+  status === 'won' || status === 'lost' ? status : 'open';
+
+/** A dispute as it stands; undefined for an inquiry, by which no money moves. */
+function disputeOf(
+  { id, status, reason, evidence_details: evidence }: Stripe.Dispute,
+  amount: string,
+): ProviderBooks['disputes'][number] | undefined {
+  if (status.startsWith('warning_')) return undefined;
+  const dueBy = evidence?.due_by;
+  return {
+    id,
+    amount,
+    reason,
+    status: outcomeOf(status),
+    ...(typeof dueBy === 'number' && { dueAt: isoTime(dueBy * 1000) }),
   };
 }
 

@@ -1,5 +1,6 @@
 import type Stripe from 'stripe';
-import type { ProviderWebhooks } from './port.ts';
+import type { ProviderNotice, ProviderWebhooks } from './port.ts';
+import { amountOfStripe } from './stripe-amounts.ts';
 import { stripeHeadProblem } from './webhook-head.ts';
 
 /**
@@ -20,11 +21,49 @@ const NEWS: ReadonlySet<string> = new Set([
   'refund.failed',
 ] satisfies Stripe.Event['type'][]);
 
+/** The events about a payment that need not be an operation of ours. */
+const ABOUT_A_PAYMENT: ReadonlySet<string> = new Set([
+  'refund.created',
+  'refund.updated',
+  'charge.refunded',
+  'charge.dispute.created',
+  'charge.dispute.updated',
+  'charge.dispute.closed',
+] satisfies Stripe.Event['type'][]);
+
+interface StripeObject {
+  readonly object?: string;
+  readonly metadata?: Stripe.Metadata | null;
+  readonly payment_intent?: unknown;
+  readonly amount_received?: unknown;
+  readonly amount_capturable?: unknown;
+  readonly currency?: unknown;
+}
+
+/** How a payment stood, by the picture of it in the event; of a refund of ours nothing that it does not say itself. */
+function seemsOf({ object, amount_received: received, amount_capturable: held, currency }: StripeObject) {
+  if (object !== 'payment_intent' || typeof currency !== 'string') return {};
+  const amount = (count: unknown): string | undefined =>
+    typeof count === 'number' ? amountOfStripe(count, currency.toUpperCase()) : undefined;
+  const [captured, left] = [amount(received), amount(held)];
+  return { ...(captured !== undefined && { captured }), ...(left !== undefined && { held: left }) };
+}
+
 export function stripeWebhooks(
   stripe: Stripe,
   secrets: readonly string[],
   operationOf: (object: { readonly metadata?: Stripe.Metadata | null }) => { orderId: string; key: string } | undefined,
+  orderOf: (intentId: string) => Promise<string | undefined>,
 ): ProviderWebhooks {
+  const noticeOf = async ({ id, type, data }: Stripe.Event): Promise<ProviderNotice | undefined> => {
+    const object = data.object as StripeObject;
+    const operation = NEWS.has(type) ? operationOf(object) : undefined;
+    if (operation) return { id, type, ...operation, result: { type: 'changed', seems: seemsOf(object) } };
+    // What people do at Stripe, and what customers' banks do, bears nothing of ours: it is found by its payment.
+    if (!ABOUT_A_PAYMENT.has(type) || typeof object.payment_intent !== 'string') return undefined;
+    const orderId = await orderOf(object.payment_intent);
+    return orderId === undefined ? undefined : { id, type, orderId, result: { type: 'changed' } };
+  };
   const verified = (body: Buffer, signature: string, nowMs: number): Stripe.Event | undefined => {
     for (const secret of secrets) {
       try {
@@ -42,9 +81,8 @@ export function stripeWebhooks(
       if (problem !== undefined) return { problem };
       const event = verified(body, String(headers['stripe-signature']), nowMs);
       if (!event) return { problem: 'No signature matches.' };
-      if (!NEWS.has(event.type)) return {};
-      const operation = operationOf(event.data.object as { metadata?: Stripe.Metadata | null });
-      return operation ? { notice: { ...operation, result: { type: 'changed' } } } : {};
+      const notice = await noticeOf(event);
+      return notice ? { notice } : {};
     },
   };
 }

@@ -25,6 +25,7 @@ export function createStripeProvider(options: StripeOptions): PaymentProvider {
     void: async (call) => (await loading).void(call),
     refund: async (call) => (await loading).refund(call),
     find: async (question) => (await loading).find(question),
+    books: async (call) => (await loading).books!(call),
     probe: async () => (await loading).probe(),
     webhooks:
       options.webhookSecrets.length === 0

@@ -4,6 +4,7 @@ import { AWAITING_PAYMENT, isByHand, PAYMENT_PROVIDERS } from '#contracts/paymen
 import type { Outcome } from '#platform/processor/aggregate.ts';
 import {
   ABANDONED,
+  disputedOf,
   ACTION_EXPIRED,
   type Payment,
   type PaymentEffect,
@@ -107,9 +108,22 @@ export class Decision {
   }
 
   #call(call: CallType, operation: Operation): void {
-    const { nowMs } = this.#context;
-    const called = withCall(operation, call, nowMs, this.#options.timeoutMs);
+    const called = withCall(operation, call, this.#context.nowMs, this.#options.timeoutMs);
     this.replace(called);
+    this.call(call, called);
+  }
+
+  get timeoutMs(): number {
+    return this.#options.timeoutMs;
+  }
+
+  newId(): string {
+    return this.#context.newId();
+  }
+
+  /** Has a call made once the decision is saved; `look`: the number of a question for the books. */
+  call(call: CallType, operation: Operation, look?: number): void {
+    const { nowMs } = this.#context;
     const { orderId, provider, token, currency, chargeReference, cancelRequested } = this.payment;
     this.effects.push({
       call,
@@ -119,7 +133,8 @@ export class Decision {
       currency,
       chargeReference,
       unwanted: cancelRequested || isPastAction(operation, nowMs),
-      operation: called,
+      operation,
+      ...(look !== undefined && { look }),
       expiresAt: nowMs + SAFETY_NET_MS,
     });
   }
@@ -135,8 +150,17 @@ export class Decision {
   }
 
   succeed(operation: Operation, reference: string): void {
-    this.replace(succeeded(operation, reference));
+    const done = succeeded(operation, reference);
+    this.replace(done);
+    this.book(done);
+    this.undo(operation);
+  }
+
+  /** What a succeeded operation is to the sums; `disputeId`: the dispute by which the money went back. */
+  book(operation: Operation, disputeId?: string): void {
     const { payment } = this;
+    const reference = operation.providerReference!;
+    const at = operation.atProvider && { atProvider: true };
     const amount = this.minor(operation);
     switch (operation.kind) {
       case 'charge':
@@ -155,13 +179,13 @@ export class Decision {
       case 'capture': {
         const captured = payment.captured + amount;
         const status = this.#settled({ ...payment, captured }, 'CAPTURED');
-        const data = { amount: operation.amount, captured: this.text(captured), ...status };
+        const data = { amount: operation.amount, captured: this.text(captured), ...status, ...at };
         this.events.push({ type: 'PaymentCaptured', data });
         break;
       }
       case 'void': {
         const status = this.#settled({ ...payment, voided: payment.voided + amount }, 'VOIDED');
-        this.events.push({ type: 'PaymentVoided', data: { amount: operation.amount, ...status } });
+        this.events.push({ type: 'PaymentVoided', data: { amount: operation.amount, ...status, ...at } });
         break;
       }
       case 'refund': {
@@ -177,12 +201,13 @@ export class Decision {
           refunded: this.text(refunded),
           currency: payment.currency,
           ...status,
+          ...at,
+          ...(disputeId !== undefined && { disputeId }),
         };
         this.events.push({ type: 'PaymentRefunded', data });
         break;
       }
     }
-    this.undo(operation);
   }
 
   /** The payment with other sums. Its status is in the event only where readers would not expect it. */
@@ -239,7 +264,10 @@ export class Decision {
     if (operation.kind === 'refund' && (operation.refundId !== undefined || operation.refusals === 0)) {
       this.events.push({ type: 'PaymentRefundFailed', data: { refundId: operation.refundId ?? operation.id, reason } });
     }
-    if (operation.refundId !== undefined) {
+    // What a dispute took back is not there to be given back by us.
+    const { captured, refunded } = this.payment;
+    const isGone = operation.kind === 'refund' && this.minor(operation) > captured - refunded;
+    if (operation.refundId !== undefined || isGone) {
       this.replace(failed(operation, reason));
       return this.undo(operation);
     }
@@ -269,7 +297,7 @@ export class Decision {
       // Given up already, and that has seen to the rest.
       if (isByHand(payment.provider)) return;
     }
-    const owed = payment.captured - payment.refunded - refunding;
+    const owed = payment.captured - payment.refunded - refunding - disputedOf(payment);
     if (owed > 0n) this.begin('refund', owed, cause);
   }
 
@@ -292,6 +320,8 @@ export class Decision {
       // The reply of a call under way says the same, and the reconciliation asks where it is lost.
       case 'changed':
         return openCall?.type === 'send' ? undefined : this.ask(operation);
+      case 'books':
+        return;
       case 'unknown':
         return answered && this.#doubt(present, answered, result);
       case 'not_found':

@@ -1,6 +1,7 @@
 import type { PaymentStatus } from '#contracts/order-events.ts';
+import { amountMinor } from '#contracts/money.ts';
 import { BANK_TRANSFER, MANUAL } from '#contracts/payment-providers.ts';
-import { awaitsCustomer, type CallType, type Operation, type ProviderResult } from './operation.ts';
+import { awaitsCustomer, type CallType, type Operation, type ProviderBooks, type ProviderResult } from './operation.ts';
 
 /** The money of one order, what changes it, and the calls that follow from a change. */
 
@@ -16,6 +17,16 @@ export interface Receipt {
   /** Who recorded it, and when (RFC 3339). */
   readonly by: string;
   readonly at: string;
+}
+
+/** A question for all that a provider has of a payment. Stored as JSON with its payment, so the names of its fields stay. */
+export interface Look {
+  /** Number of the last question. */
+  readonly number: number;
+  /** Questions without an answer. */
+  readonly attempts: number;
+  /** When the next is asked, in milliseconds since 1970. */
+  readonly atMs: number;
 }
 
 /** The money of one order. Amounts are minor units. */
@@ -34,13 +45,24 @@ export interface Payment {
   readonly operations: readonly Operation[];
   /** What people received, where they are who receives it; in the order in which it was recorded. */
   readonly receipts?: readonly Receipt[] | undefined;
+  /** What customers dispute with their banks. */
+  readonly disputes?: readonly Dispute[] | undefined;
+  /** The provider is asked for all that it has of the payment. */
+  readonly look?: Look | undefined;
   /** The order ended: whatever is or becomes known to be held is given back. */
   readonly cancelRequested: boolean;
   /** PaymentPending was emitted for this payment. */
   readonly pendingReported: boolean;
 }
 
+/** Money that a customer has their bank take back. Stored as JSON with its payment, so the names of its fields stay. */
+export type Dispute = ProviderBooks['disputes'][number];
+
 export type PaymentCommand =
+  /** A notice about the payment as a whole. */
+  | { readonly type: 'news' }
+  /** What the provider answered to the question for its books of this number. */
+  | { readonly type: 'books'; readonly look: number; readonly result: ProviderResult }
   /** `call` is the number of the call that reports it; a webhook has none. */
   | {
       readonly type: 'outcome';
@@ -68,6 +90,8 @@ export interface PaymentEffect {
   /** The order was cancelled, or its customer did not act in time. */
   readonly unwanted: boolean;
   readonly operation: Operation;
+  /** Of a question for the books: its number. */
+  readonly look?: number | undefined;
   /** A call that has not begun by then is left to the reconciliation. */
   readonly expiresAt: number;
 }
@@ -114,9 +138,16 @@ export function remindAt(
   return asks && sent < max ? nowMs + everyMs : undefined;
 }
 
+/** Disputed money that may be taken back, in minor units. */
+export function disputedOf({ disputes, currency }: Pick<Payment, 'disputes' | 'currency'>): bigint {
+  let sum = 0n;
+  for (const { status, amount } of disputes ?? []) if (status === 'open') sum += amountMinor(amount, currency);
+  return sum;
+}
+
 /** When a payment is due next; undefined where every outcome is known. */
 export function nextAttemptOf(payment: Payment): number | undefined {
-  let next: number | undefined;
+  let next = payment.look?.atMs;
   for (const { nextAttemptAt } of payment.operations)
     if (nextAttemptAt !== undefined && (next === undefined || nextAttemptAt < next)) next = nextAttemptAt;
   return next;

@@ -7,8 +7,8 @@
 export type OperationKind = 'charge' | 'authorize' | 'capture' | 'void' | 'refund';
 export type OperationState = 'pending' | 'in_doubt' | 'awaiting_provider' | 'succeeded' | 'failed';
 
-/** What a call is for: to act under the key, or to ask what became of it. */
-export type CallType = 'send' | 'find';
+/** What a call is for: to act under the key, to ask what became of it, or to ask for all that the provider has of the payment. */
+export type CallType = 'send' | 'find' | 'look';
 
 /** A call whose outcome is not known yet. */
 export interface OpenCall {
@@ -41,6 +41,8 @@ export interface Operation {
   readonly nextAttemptAt?: number | undefined;
   /** Who was asked, where that is not who the order is paid by now. */
   readonly provider?: string | undefined;
+  /** Nobody here asked for it: it was done at the provider. */
+  readonly atProvider?: true | undefined;
   readonly providerReference?: string | undefined;
   /** Awaited of the customer; shown to nobody else. */
   readonly action?: CustomerAction | undefined;
@@ -61,13 +63,37 @@ export interface CustomerAction {
   readonly redirectUrl?: string;
 }
 
+/** What a provider has of a payment. Amounts are in the currency of the order. */
+export interface ProviderBooks {
+  /** In all. */
+  readonly captured: string;
+  /** Put aside, and neither captured nor given up. */
+  readonly held: string;
+  /** Those that succeeded, with our key where we asked for them. */
+  readonly refunds: readonly {
+    readonly reference: string;
+    readonly key?: string | undefined;
+    readonly amount: string;
+  }[];
+  readonly disputes: readonly {
+    readonly id: string;
+    readonly amount: string;
+    readonly reason: string;
+    readonly status: 'open' | 'won' | 'lost';
+    /** Until when the shop may answer (RFC 3339). */
+    readonly dueAt?: string | undefined;
+  }[];
+}
+
 /** What a provider reports about an operation, by its reply, by webhook, or when asked: three reports of one fact. */
 export type ProviderResult =
   | { readonly type: 'approved'; readonly reference: string }
   | { readonly type: 'declined'; readonly reason: string }
   | { readonly type: 'pending'; readonly reference: string; readonly action?: CustomerAction }
-  /** By webhook: something changed, and the provider is to be asked what. */
-  | { readonly type: 'changed' }
+  /** By webhook: something changed, and the provider is to be asked what. `seems`: how the payment stood when it was sent, as far as that is said. */
+  | { readonly type: 'changed'; readonly seems?: { readonly captured?: string; readonly held?: string } }
+  /** All that the provider has of the payment. */
+  | { readonly type: 'books'; readonly books: ProviderBooks }
   /** `unsent`: the call never left, so the provider can neither have acted on it nor have been asked. */
   | { readonly type: 'unknown'; readonly reason: string; readonly unsent?: boolean }
   /** The provider was asked and does not know the key. */

@@ -2,7 +2,7 @@ import { amountMinor, formatAmount } from '#contracts/money.ts';
 import type { EventData } from '#contracts/order-events.ts';
 import { ENDED_WITHOUT_SALE, ONCE_PAID } from '#orders/rules/lifecycle.ts';
 import { accountOf } from '#orders/rules/settle.ts';
-import type { Order } from '#orders/rules/state.ts';
+import { isDisputed, type Order } from '#orders/rules/state.ts';
 import { type PaymentRow, paymentsAudit, type Totals, totalsOf } from '#payments/audit.ts';
 import { shownStatus } from '#payments/rules/model.ts';
 import { parcelsThatLeft, shippingAudit } from '#shipping/audit.ts';
@@ -86,6 +86,8 @@ function askedToPay({ events }: OrderFile): bigint | undefined {
 function examineOwed(order: Order, findings: Findings): void {
   if (!ONCE_PAID.has(order.status)) return;
   const { owed, leftToPerson } = accountOf(order);
+  // What is owed while the customer's bank decides is asked for once it has.
+  if (isDisputed(order)) return;
   if (owed > leftToPerson)
     findings.report(
       'owed',
