@@ -30,6 +30,8 @@ const INFORMATIONAL = [
   'InvoiceIssued',
   'OrderCancellationLapsed',
   'OrderDeliveryRecorded',
+  'OrderDisputeEnded',
+  'OrderDisputed',
   'OrderFollowUpClosed',
   'OrderLossRecorded',
   'OrderOnHold',
