@@ -57,7 +57,7 @@ export function takeBooks(decision: Decision, number: number, result: ProviderRe
   const isWhole = book(decision, result.books);
   if (!asked) return;
   const { look: present } = decision.payment;
-  // What cannot be told apart while something is asked of the provider is looked at again.
+  // What cannot be distinguished while something is asked of the provider is looked at again.
   const after: Look | undefined = isWhole ? undefined : { ...present!, atMs: nowMs + SAFETY_NET_MS };
   decision.payment = { ...decision.payment, look: after };
 }
