@@ -125,13 +125,20 @@ function operationsOf(document: Json): Operation[] {
         parameters: listOf(operation['parameters']),
         body: body === undefined ? undefined : at(body, 'schema'),
         bodyRequired: at(operation, 'requestBody')['required'] === true,
-        answers: Object.entries(at(operation, 'responses'))
-          .filter(([status]) => status.startsWith('2'))
-          .flatMap(([, answer]) => Object.entries(at(answer, 'content')))
-          .map(([media, content]) => [media, at(content, 'schema')] as const),
+        answers: answersOf(operation),
       };
     }),
   );
+}
+
+/** What succeeds. Where JSON is one of several representations, it is the one that a program gets unless it asks for another. */
+function answersOf(operation: JsonObject): Operation['answers'] {
+  const answers = Object.entries(at(operation, 'responses'))
+    .filter(([status]) => status.startsWith('2'))
+    .flatMap(([, answer]) => Object.entries(at(answer, 'content')))
+    .map(([media, content]) => [media, at(content, 'schema')] as const);
+  const json = answers.filter(([media]) => media === 'application/json');
+  return json.length > 0 ? json : answers;
 }
 
 function clientOf(document: Json, types: readonly string[]): string {

@@ -1,3 +1,4 @@
+import { changedDocuments } from './documents/store.ts';
 import { SOURCES } from '#contracts/order-events.ts';
 import { type AuditContext, counted, type CountedRow, rowsByOrder, type ServiceAudit } from '#platform/audit.ts';
 
@@ -11,7 +12,10 @@ export interface InvoiceRow extends CountedRow {
 
 /** Documents are numbered as tax law wants it: without gaps. */
 export const billingAudit = {
-  checks: { 'invoice-numbers': 'numbers of invoices and credit notes have no gaps' },
+  checks: {
+    'invoice-numbers': 'numbers of invoices and credit notes have no gaps',
+    documents: 'documents are what they were when they were issued',
+  },
   tables: ['billing.invoices'],
   orders: {
     source: SOURCES.billing,
@@ -36,7 +40,12 @@ const NUMBERS = {
 } as const;
 const GAPS_MAX = 5;
 
-async function auditNumbers({ database, examined, violation }: AuditContext): Promise<void> {
+async function auditNumbers(context: AuditContext): Promise<void> {
+  const { database, examined, violation } = context;
+  const [issued] = await database.query<{ count: number }>('select count(*)::int as count from billing.documents');
+  examined('documents', issued!.count);
+  for (const { number } of await changedDocuments(database))
+    violation('documents', number, 'is not what its hash was made of');
   for (const [counter, select] of Object.entries(NUMBERS)) {
     const gaps = await database.query<{ after: number; next: number | null; last: number }>(
       `with n as (select substring(number from '[0-9]+$')::bigint as n from (${select}) d),

@@ -36,7 +36,29 @@ describe('billing on a real database', () => {
       ...invoice,
       creditNotes: [{ creditNoteNumber: 'CRN-00000001', amount: '9.95', currency: 'EUR' }],
     });
-    expect(await read({ accept: 'application/pdf' })).toMatchObject({ code: 'NOT_ACCEPTABLE', status: 406 });
+    expect(await read({ accept: 'text/html' })).toMatchObject({ code: 'NOT_ACCEPTABLE', status: 406 });
+    expect(await read({ accept: 'application/xml' })).toMatchObject({ code: 'SELLER_INCOMPLETE', status: 409 });
+
+    const get = async (url: string, accept: string) => app.inject({ url, headers: { accept } });
+    const pdf = await get('/invoices/CRN-00000001', 'application/pdf');
+    expect([pdf.headers['content-type'], pdf.body.slice(0, 5)]).toEqual(['application/pdf', '%PDF-']);
+    // Drawn again, it is the same to the byte.
+    expect((await get('/invoices/crn-1', 'application/pdf')).rawPayload.equals(pdf.rawPayload)).toBe(true);
+    const note = (await get('/invoices/CRN-00000001', 'application/json')).json() as Record<string, unknown>;
+    expect(note).toMatchObject({
+      kind: 'credit-note',
+      invoices: [{ number: 'INV-00000001' }],
+      totals: { total: '9.95' },
+    });
+    expect((await get('/invoices/INV-00000077', '*/*')).json()).toMatchObject({ code: 'DOCUMENT_NOT_FOUND' });
+
+    // What was issued stays, whoever writes.
+    for (const sql of [
+      "update billing.documents set content = ''",
+      'delete from billing.documents',
+      'truncate billing.document_taxes',
+    ])
+      await expect(one.database.query(sql)).rejects.toThrow('is not changed');
   });
 
   test('parcels have invoices of their own, whose sum is stored, and which can be built from the log again', async () => {

@@ -1,6 +1,5 @@
 import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
-import type { Database } from '#platform/database/database.ts';
 import { Address, ChargeLine, OrderItem } from '#contracts/order-events.ts';
 import { answer } from '#platform/http/description/openapi.ts';
 import { ownOrders } from '#platform/http/own-orders.ts';
@@ -18,14 +17,20 @@ import {
   Time,
   type View,
 } from '#platform/http/schemas.ts';
+import {
+  ACCEPT,
+  DOCUMENT_REFUSALS,
+  documentAnswer,
+  documentOf,
+  type DocumentParts,
+  documentRoutes,
+  sendDocument,
+  wantedOf,
+} from './documents/routes.ts';
 import { exportInvoices } from './export.ts';
 import { invoiceFilterOf, invoiceParameters } from './filter.ts';
 import { firstTotal, type Invoice } from './rules.ts';
 import { findInvoice, listInvoices } from './store.ts';
-
-export interface BillingRoutesOptions {
-  readonly database: Database;
-}
 
 const InvoiceParams = Type.Object({ id: { ...IdText, description: 'The order id' } as typeof IdText });
 const ListQuery = Type.Object({ ...invoiceParameters, ...pageParameters }, strict);
@@ -67,20 +72,6 @@ const InvoiceView = Type.Object(
   },
   { title: 'Invoice' },
 );
-const JSON_RANGES = new Set(['application/json', 'application/*', '*/*']);
-
-/** True where JSON is among the media ranges of an `Accept` header; none at all accepts everything. */
-export function acceptsJson(accept: string | undefined): boolean {
-  if (accept === undefined || accept.trim() === '') return true;
-  return accept.split(',').some((range) => {
-    const [type, ...parameters] = range
-      .toLowerCase()
-      .split(';')
-      .map((part) => part.trim());
-    return JSON_RANGES.has(type!) && !parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter));
-  });
-}
-
 function view(orderId: string, invoice: Invoice): View<typeof InvoiceView> {
   const {
     number: invoiceNumber,
@@ -95,7 +86,7 @@ function view(orderId: string, invoice: Invoice): View<typeof InvoiceView> {
     shippingLines,
     further,
   } = invoice;
-  const creditNotes = invoice.creditNotes.map(({ number: creditNoteNumber, ...note }) => ({
+  const creditNotes = invoice.creditNotes.map(({ number: creditNoteNumber, lines: _lines, ...note }) => ({
     creditNoteNumber,
     ...note,
     currency,
@@ -114,7 +105,7 @@ function view(orderId: string, invoice: Invoice): View<typeof InvoiceView> {
     shippingLines,
     totalAmount: firstTotal(invoice),
     creditNotes,
-    furtherInvoices: further?.map(({ number, items, ...document }) => ({
+    furtherInvoices: further?.map(({ number, items, payment: _payment, ...document }) => ({
       invoiceNumber: number,
       lines: items,
       ...document,
@@ -122,7 +113,9 @@ function view(orderId: string, invoice: Invoice): View<typeof InvoiceView> {
   };
 }
 
-export function billingRoutes(app: FastifyInstance, { database }: BillingRoutesOptions): void {
+export function billingRoutes(app: FastifyInstance, parts: DocumentParts): void {
+  const { database } = parts;
+  documentRoutes(app, parts);
   exportInvoices(app, database);
   app.get<{ Querystring: Static<typeof ListQuery> }>(
     '/invoices',
@@ -162,21 +155,24 @@ export function billingRoutes(app: FastifyInstance, { database }: BillingRoutesO
         permission: 'invoices:read',
         ofCustomer: 'order',
         whole: true,
-        headers: { Accept: { description: 'What the caller can read; `application/json`' } },
-        refusals: ['INVOICE_NOT_ISSUED', 'NOT_ACCEPTABLE'],
+        headers: { Accept: ACCEPT },
+        refusals: ['INVOICE_NOT_ISSUED', ...DOCUMENT_REFUSALS],
       },
       schema: {
         operationId: 'readInvoice',
         tags: ['invoices'],
         summary: 'The invoice of an order, or those of its parcels, with its credit notes',
         params: InvoiceParams,
-        response: { 200: answer('The invoice', InvoiceView) },
+        response: {
+          200: documentAnswer(
+            'The invoice; as PDF and XML the first of several, further ones are read by number',
+            InvoiceView,
+          ),
+        },
       },
     },
     async (request, reply) => {
-      reply.header('vary', 'accept');
-      if (!acceptsJson(request.headers.accept))
-        throw new Problem('NOT_ACCEPTABLE', 'An invoice is available as application/json.');
+      const wanted = wantedOf(request, reply);
       const orderId = request.params.id.toLowerCase();
       const invoice = await findInvoice(database, orderId);
       if (!invoice)
@@ -184,7 +180,9 @@ export function billingRoutes(app: FastifyInstance, { database }: BillingRoutesO
           'INVOICE_NOT_ISSUED',
           'An invoice is issued when the order is completed, or with its first parcel.',
         );
-      return view(orderId, invoice);
+      if (wanted.media === 'application/json') return view(orderId, invoice);
+      const document = await documentOf(parts, orderId, invoice.number);
+      return sendDocument(reply, document!, wanted);
     },
   );
 }

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { EventData } from '#contracts/order-events.ts';
 import { RulesStory } from '#tests/support/rules.ts';
-import { acceptsJson } from './routes.ts';
 import { billingRules, firstTotal, type Invoice } from './rules.ts';
 
 /** The counters of a company and the orders it bills. */
@@ -141,14 +140,4 @@ describe('a credit note', () => {
         .state?.creditNotes.map(({ refundId }) => refundId),
     ).toEqual(['r1', 'r2', 'r3']);
   });
-});
-
-test.each([
-  [undefined, true],
-  ['application/json', true],
-  ['text/html,*/*;q=0.8', true],
-  ['application/pdf', false],
-  ['application/pdf, application/json;q=0', false],
-])('Accept: %s takes JSON: %s', (accept, expected) => {
-  expect(acceptsJson(accept)).toBe(expected);
 });

@@ -2,6 +2,7 @@ import {
   type ChargeLine,
   type EventData,
   type NewEvent,
+  type LinePart,
   type OrderItem,
   type Address,
   SOURCES,
@@ -23,15 +24,23 @@ export interface CreditNote {
   readonly refundId: string;
   readonly amount: string;
   readonly issuedAt: string;
+  /** What the refund was for, line by line; absent where it was for no certain lines. */
+  readonly lines?: readonly LinePart[];
 }
 
 /** An invoice over one part of the order. */
 export interface FurtherInvoice extends Pick<
   Invoice,
-  'number' | 'issuedAt' | 'totalAmount' | 'items' | 'taxLines' | 'discountLines' | 'shippingLines'
-> {
-  readonly shipmentId?: string;
-}
+  | 'number'
+  | 'issuedAt'
+  | 'totalAmount'
+  | 'items'
+  | 'taxLines'
+  | 'discountLines'
+  | 'shippingLines'
+  | 'shipmentId'
+  | 'payment'
+> {}
 
 /** What an order was invoiced for: one invoice, or, where each parcel gets its own, the first of them and the further. */
 export interface Invoice {
@@ -45,8 +54,17 @@ export interface Invoice {
   readonly taxLines?: readonly ChargeLine[];
   readonly discountLines?: readonly ChargeLine[];
   readonly shippingLines?: readonly ChargeLine[];
+  readonly pricesIncludeTax?: boolean;
   readonly reference?: string;
+  readonly orderNumber?: string;
   readonly billingAddress?: Address;
+  readonly shippingAddress?: Address;
+  /** Of the customer (BCP 47). */
+  readonly locale?: string;
+  /** What the whole order was paid with, and how much of it, when this was issued. */
+  readonly payment?: { readonly provider: string; readonly paidAmount: string };
+  /** The parcel that it is over, where each has its own. */
+  readonly shipmentId?: string;
   readonly creditNotes: readonly CreditNote[];
   readonly further?: readonly FurtherInvoice[];
 }
@@ -128,7 +146,7 @@ function isCredited({ creditNotes }: Invoice, refundId: string): boolean {
 
 function withFurther(invoice: Invoice, data: EventData<'OrderPartSold'>, number: string, issuedAt: string): Invoice {
   const { currency, further = [] } = invoice;
-  const { shipmentId, totalAmount } = data;
+  const { shipmentId, totalAmount, payment } = data;
   const { items, taxLines, discountLines, shippingLines } = data;
   const sum = amountMinor(invoice.totalAmount, currency) + amountMinor(totalAmount, currency);
   return {
@@ -145,6 +163,7 @@ function withFurther(invoice: Invoice, data: EventData<'OrderPartSold'>, number:
         ...(taxLines && { taxLines }),
         ...(discountLines && { discountLines }),
         ...(shippingLines && { shippingLines }),
+        ...(payment && { payment }),
       },
     ],
   };
@@ -160,16 +179,17 @@ export function firstTotal({ totalAmount, currency, further = [] }: Invoice): st
 function credited(
   invoice: Invoice,
   before: readonly NewEvent[],
-  refunds: readonly { readonly refundId: string; readonly amount: string }[],
+  refunds: readonly Pick<CreditNote, 'refundId' | 'amount' | 'lines'>[],
   issuedAt: string,
   numbers: Numbers,
 ): Outcome<Invoice, never, number> {
   const { number: invoiceNumber, currency } = invoice;
-  const notes = refunds.map(({ refundId, amount }): CreditNote => ({
+  const notes = refunds.map(({ refundId, amount, lines }): CreditNote => ({
     number: numbers.next('credit-note'),
     refundId,
     amount,
     issuedAt,
+    ...(lines && { lines }),
   }));
   const recorded = notes.map(({ number: creditNoteNumber, amount }): NewEvent => ({
     type: 'CreditNoteIssued',
@@ -182,7 +202,9 @@ function credited(
   };
 }
 
-function contentOf(data: EventData<'OrderCompleted'>): Omit<Invoice, 'number' | 'issuedAt' | 'creditNotes'> {
+function contentOf(
+  data: EventData<'OrderCompleted'> & Pick<Partial<EventData<'OrderPartSold'>>, 'shipmentId'>,
+): Omit<Invoice, 'number' | 'issuedAt' | 'creditNotes'> {
   const {
     customerId,
     currency,
@@ -191,8 +213,14 @@ function contentOf(data: EventData<'OrderCompleted'>): Omit<Invoice, 'number' | 
     taxLines,
     discountLines,
     shippingLines,
+    pricesIncludeTax,
     reference,
+    number: orderNumber,
     billingAddress,
+    shippingAddress,
+    locale,
+    payment,
+    shipmentId,
   } = data;
   return {
     ...(customerId !== undefined && { customerId }),
@@ -202,7 +230,13 @@ function contentOf(data: EventData<'OrderCompleted'>): Omit<Invoice, 'number' | 
     ...(taxLines && { taxLines }),
     ...(discountLines && { discountLines }),
     ...(shippingLines && { shippingLines }),
+    ...(pricesIncludeTax && { pricesIncludeTax }),
     ...(reference === undefined ? {} : { reference }),
+    ...(orderNumber === undefined ? {} : { orderNumber }),
     ...(billingAddress && { billingAddress }),
+    ...(shippingAddress && { shippingAddress }),
+    ...(locale === undefined ? {} : { locale }),
+    ...(payment && { payment }),
+    ...(shipmentId === undefined ? {} : { shipmentId }),
   };
 }

@@ -2,40 +2,46 @@ import { SOURCES } from '#contracts/order-events.ts';
 import { join } from 'node:path';
 import { Processor } from '#platform/processor/processor.ts';
 import { type ProcessorParts, replayable } from '#platform/processor/preview.ts';
+import type { Environment } from '#platform/runtime/settings.ts';
 import type { ServiceDefinition } from '#platform/service.ts';
 import { billingAudit } from './audit.ts';
-import { billingSettings } from './settings.ts';
+import { billingSettings, issuerOf } from './settings.ts';
 import { billingProjection } from './projection.ts';
 import { billingRoutes } from './routes.ts';
 import { billingRules, countersOf, type Invoice } from './rules.ts';
-import { billingStore, ordersOfDocument } from './store.ts';
+import { billingStoreOf, ordersOfDocument } from './store.ts';
 
 /** Nobody waits for an invoice by the millisecond: lingering a moment makes the batches larger. */
 const LINGER_MS = 20;
 
-const PARTS: ProcessorParts<Invoice, never, never, number> = {
+const partsOf = (env: Environment): ProcessorParts<Invoice, never, never, number> => ({
   name: 'billing',
   rules: billingRules,
-  store: billingStore,
+  store: billingStoreOf(issuerOf(env)),
   sharedKeys: ({ event }) => (event ? countersOf(event.type) : []),
-};
+});
 
 /** Invoice after the sale, credit note after a refund. */
 export const billing: ServiceDefinition = {
   name: 'billing',
   summary: 'Invoices after the sale, credit notes after refunds',
   tags: [{ name: 'invoices', description: 'Invoices and credit notes' }],
-  paths: [{ path: '/orders/:id/invoice' }, { path: '/invoices' }, { path: '/exports/invoices' }],
+  paths: [
+    { path: '/orders/:id/invoice' },
+    { path: '/invoices' },
+    { path: '/invoices/*' },
+    { path: '/exports/invoices' },
+  ],
   emits: SOURCES.billing,
   offers: ['ordersOfDocument'],
   needs: ['customersOfOrders'],
   migrations: join(import.meta.dirname, 'migrations'),
   settings: billingSettings,
-  replays: () => [replayable(PARTS, billingProjection)],
+  replays: (env) => [replayable(partsOf(env), billingProjection)],
   audit: billingAudit,
-  create({ database, bus, clock, logger, metrics, tracing, soleWriter }) {
+  create({ env, database, bus, clock, logger, metrics, tracing, soleWriter }) {
     const processor = new Processor<Invoice, never, never, number>({
-      ...PARTS,
+      ...partsOf(env),
       opensWith: ['OrderCompleted', 'OrderPartSold'],
       // Kept counters are safe in any case: they move by compare-and-set. Where others move them too, keeping costs conflicts.
       keepShared: soleWriter,
@@ -48,7 +54,7 @@ export const billing: ServiceDefinition = {
       lingerMs: LINGER_MS,
     });
     return {
-      routes: (app) => billingRoutes(app, { database }),
+      routes: (app) => billingRoutes(app, { database, issuer: issuerOf(env) }),
       peer: { ordersOfDocument: ({ number }) => ordersOfDocument(database, number) },
       consumer: processor,
       start: () => processor.start(),

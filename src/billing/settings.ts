@@ -1,4 +1,73 @@
-import type { Settings } from '#platform/runtime/settings.ts';
+import { type Environment, readSettings, type Settings } from '#platform/runtime/settings.ts';
+import type { Issuer } from './documents/issue.ts';
 
-/** Billing has nothing to set. */
-export const billingSettings = {} as const satisfies Settings;
+/** Billing's settings: who sells, as every document from then on says it. */
+export const billingSettings = {
+  name: {
+    type: 'string',
+    env: 'BILLING_SELLER_NAME',
+    default: '',
+    meaning:
+      'Seller on invoices and credit notes: the name of the company. Documents keep the seller that they were issued by',
+  },
+  street: { type: 'string', env: 'BILLING_SELLER_STREET', default: '', meaning: 'Its street and house number' },
+  postalCode: { type: 'string', env: 'BILLING_SELLER_POSTAL_CODE', default: '', meaning: 'Its postal code' },
+  city: { type: 'string', env: 'BILLING_SELLER_CITY', default: '', meaning: 'Its city' },
+  country: {
+    type: 'string',
+    env: 'BILLING_SELLER_COUNTRY',
+    default: '',
+    meaning: 'Its country, two letters (ISO 3166-1)',
+  },
+  vatId: {
+    type: 'string',
+    env: 'BILLING_SELLER_VAT_ID',
+    default: '',
+    meaning: 'Its number for value added tax, with the letters of the country',
+  },
+  taxNumber: {
+    type: 'string',
+    env: 'BILLING_SELLER_TAX_NUMBER',
+    default: '',
+    meaning: 'Its number at the tax office, where it has no other',
+  },
+  register: {
+    type: 'string',
+    env: 'BILLING_SELLER_REGISTER',
+    default: '',
+    meaning: 'Its entry in the register of companies',
+  },
+  email: { type: 'string', env: 'BILLING_SELLER_EMAIL', default: '', meaning: 'Where customers write to' },
+  phone: { type: 'string', env: 'BILLING_SELLER_PHONE', default: '', meaning: 'Where customers call' },
+  bank: { type: 'string', env: 'BILLING_SELLER_BANK', default: '', meaning: 'Its bank' },
+  iban: {
+    type: 'string',
+    env: 'BILLING_SELLER_IBAN',
+    default: '',
+    meaning: 'Its account, for customers who pay by transfer',
+  },
+  bic: { type: 'string', env: 'BILLING_SELLER_BIC', default: '', meaning: 'The bank code of that account' },
+  locale: {
+    type: 'string',
+    env: 'BILLING_LOCALE',
+    default: 'en',
+    meaning: 'Language of documents for customers whose order names none: `en`, `de`, `es`, `ar`',
+  },
+  exemption: {
+    type: 'string',
+    env: 'BILLING_TAX_EXEMPTION',
+    default: 'No tax is charged',
+    meaning: 'Why there is no tax, on documents about orders that name neither rates nor taxes',
+  },
+} as const satisfies Settings;
+
+/** Who issues documents, by the settings. */
+export function issuerOf(env: Environment): Issuer {
+  const { locale, exemption, name, country, ...rest } = readSettings(billingSettings, env);
+  const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== ''));
+  return {
+    seller: { name, ...(country !== '' && { country: country.toUpperCase() }), ...given },
+    locale,
+    exemption,
+  };
+}

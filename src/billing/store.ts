@@ -6,6 +6,8 @@ import { arrayLiteral, type Columns, insertRows, updateRows, type Write } from '
 import type { RowChange, SharedChange } from '#platform/processor/batch.ts';
 import type { ProcessorStore } from '#platform/processor/commit.ts';
 import { splitChanges } from '#platform/processor/rows.ts';
+import type { Issuer } from './documents/issue.ts';
+import { issuedWrites } from './documents/store.ts';
 import type { Invoice } from './rules.ts';
 
 /** SQL of the billing service; nowhere else. */
@@ -100,7 +102,8 @@ export async function ordersOfDocument(database: Database, number: string): Prom
   return [...new Set(rows.map(({ order_id }) => order_id))];
 }
 
-export const billingStore: ProcessorStore<Invoice, number> = {
+/** Loads invoices. */
+const billingReader: Pick<ProcessorStore<Invoice, number>, 'load' | 'loadShared'> = {
   async load(database, ids) {
     const rows = await database.query<StoredInvoice>(
       `select ${FIELDS} from billing.invoices where order_id = any($1::uuid[])`,
@@ -121,6 +124,11 @@ export const billingStore: ProcessorStore<Invoice, number> = {
     );
     return new Map(rows.map((row) => [row.key, row.value]));
   },
+};
+
+/** Invoices with the documents that are issued as they change. */
+export const billingStoreOf = (issuer: Issuer): ProcessorStore<Invoice, number> => ({
+  ...billingReader,
 
   save(changes, shared) {
     const { added, changed } = splitChanges(changes, rowOf);
@@ -140,13 +148,14 @@ export const billingStore: ProcessorStore<Invoice, number> = {
           onConflict: 'do nothing',
         }),
       );
+    writes.push(...issuedWrites(changes, issuer));
     if (shared.length > 0) writes.push(moveCounters(shared));
     return writes;
   },
-};
+});
 
 export async function findInvoice(database: Database, orderId: string): Promise<Invoice | undefined> {
-  return (await billingStore.load(database, [orderId])).get(orderId)?.state;
+  return (await billingReader.load(database, [orderId])).get(orderId)?.state;
 }
 
 export interface InvoiceFilter {

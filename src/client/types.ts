@@ -381,6 +381,142 @@ export type Dashboard = {
   readonly total: number;
 };
 
+/** An invoice or a credit note as it was issued */
+export type Document = {
+  readonly allowances: readonly {
+    /** Decimal string in the scale of its currency */
+    readonly amount: string;
+    /** Standard rate, zero rate or exempt (UNTDID 5305) */
+    readonly category: 'S' | 'Z' | 'E';
+    readonly gross?: string;
+    readonly name: string;
+    /** Percent */
+    readonly rate: string;
+  }[];
+  readonly buyer: {
+    readonly city?: string;
+    readonly company?: string;
+    readonly country?: string;
+    /** ISO 3166-1 */
+    readonly countryCode: string;
+    readonly customerId?: string;
+    readonly line1?: string;
+    readonly line2?: string;
+    readonly name: string;
+    readonly postalCode?: string;
+    readonly region?: string;
+  };
+  readonly charges: readonly {
+    /** Decimal string in the scale of its currency */
+    readonly amount: string;
+    /** Standard rate, zero rate or exempt (UNTDID 5305) */
+    readonly category: 'S' | 'Z' | 'E';
+    readonly gross?: string;
+    readonly name: string;
+    /** Percent */
+    readonly rate: string;
+  }[];
+  /** ISO 4217 code */
+  readonly currency: string;
+  readonly delivery?: {
+    readonly city?: string;
+    readonly company?: string;
+    readonly country?: string;
+    /** ISO 3166-1 */
+    readonly countryCode: string;
+    readonly line1?: string;
+    readonly line2?: string;
+    readonly name?: string;
+    readonly postalCode?: string;
+    readonly region?: string;
+  };
+  /** Of a credit note */
+  readonly invoices?: readonly {
+    /** RFC 3339, UTC */
+    readonly issuedAt: string;
+    readonly number: string;
+  }[];
+  /** RFC 3339, UTC */
+  readonly issuedAt: string;
+  readonly kind: 'invoice' | 'credit-note';
+  /** Without tax */
+  readonly lines: readonly {
+    /** Decimal string in the scale of its currency */
+    readonly amount: string;
+    /** Standard rate, zero rate or exempt (UNTDID 5305) */
+    readonly category: 'S' | 'Z' | 'E';
+    readonly gross?: {
+      /** Decimal string in the scale of its currency */
+      readonly amount: string;
+      readonly unitPrice?: string;
+    };
+    readonly name: string;
+    /** Decimal string in the scale of its currency */
+    readonly price: string;
+    /** The price is of so many pieces */
+    readonly priceFor: number;
+    readonly quantity: number;
+    /** Percent */
+    readonly rate: string;
+    readonly sku?: string;
+  }[];
+  readonly locale?: string;
+  readonly number: string;
+  readonly orderId: string;
+  readonly orderNumber?: string;
+  readonly payment?: {
+    readonly provider: string;
+  };
+  readonly pricesIncludeTax?: boolean;
+  readonly reference?: string;
+  readonly refundId?: string;
+  readonly seller: {
+    readonly bank?: string;
+    readonly bic?: string;
+    readonly city?: string;
+    readonly country?: string;
+    readonly email?: string;
+    readonly iban?: string;
+    readonly name: string;
+    readonly phone?: string;
+    readonly postalCode?: string;
+    readonly register?: string;
+    readonly street?: string;
+    readonly taxNumber?: string;
+    readonly vatId?: string;
+  };
+  readonly shipmentId?: string;
+  readonly taxes: readonly {
+    /** Decimal string in the scale of its currency */
+    readonly base: string;
+    /** Standard rate, zero rate or exempt (UNTDID 5305) */
+    readonly category: 'S' | 'Z' | 'E';
+    readonly exemption?: string;
+    /** Percent */
+    readonly rate: string;
+    /** Decimal string in the scale of its currency */
+    readonly tax: string;
+  }[];
+  readonly totals: {
+    /** Decimal string in the scale of its currency */
+    readonly allowances: string;
+    /** Decimal string in the scale of its currency */
+    readonly charges: string;
+    /** Decimal string in the scale of its currency */
+    readonly due: string;
+    /** Decimal string in the scale of its currency */
+    readonly lines: string;
+    /** Decimal string in the scale of its currency */
+    readonly net: string;
+    /** Decimal string in the scale of its currency */
+    readonly paid: string;
+    /** Decimal string in the scale of its currency */
+    readonly tax: string;
+    /** Decimal string in the scale of its currency */
+    readonly total: string;
+  };
+};
+
 export type FulfillmentStatus =
   | 'UNFULFILLED'
   | 'SCHEDULED'
@@ -473,6 +609,8 @@ export type ImportedOrders = {
       | 'SHIPMENT_NOT_FOUND'
       | 'REVIEW_NOT_FOUND'
       | 'RETURN_NOT_FOUND'
+      | 'DOCUMENT_NOT_FOUND'
+      | 'SELLER_INCOMPLETE'
       | 'INVOICE_NOT_ISSUED'
       | 'METHOD_NOT_ALLOWED'
       | 'NOT_ACCEPTABLE'
@@ -1173,6 +1311,8 @@ export type Order = {
         | 'SHIPMENT_NOT_FOUND'
         | 'REVIEW_NOT_FOUND'
         | 'RETURN_NOT_FOUND'
+        | 'DOCUMENT_NOT_FOUND'
+        | 'SELLER_INCOMPLETE'
         | 'INVOICE_NOT_ISSUED'
         | 'METHOD_NOT_ALLOWED'
         | 'NOT_ACCEPTABLE'
@@ -1248,6 +1388,8 @@ export type Order = {
         | 'SHIPMENT_NOT_FOUND'
         | 'REVIEW_NOT_FOUND'
         | 'RETURN_NOT_FOUND'
+        | 'DOCUMENT_NOT_FOUND'
+        | 'SELLER_INCOMPLETE'
         | 'INVOICE_NOT_ISSUED'
         | 'METHOD_NOT_ALLOWED'
         | 'NOT_ACCEPTABLE'
@@ -1323,6 +1465,8 @@ export type Order = {
         | 'SHIPMENT_NOT_FOUND'
         | 'REVIEW_NOT_FOUND'
         | 'RETURN_NOT_FOUND'
+        | 'DOCUMENT_NOT_FOUND'
+        | 'SELLER_INCOMPLETE'
         | 'INVOICE_NOT_ISSUED'
         | 'METHOD_NOT_ALLOWED'
         | 'NOT_ACCEPTABLE'
@@ -1398,6 +1542,8 @@ export type Order = {
         | 'SHIPMENT_NOT_FOUND'
         | 'REVIEW_NOT_FOUND'
         | 'RETURN_NOT_FOUND'
+        | 'DOCUMENT_NOT_FOUND'
+        | 'SELLER_INCOMPLETE'
         | 'INVOICE_NOT_ISSUED'
         | 'METHOD_NOT_ALLOWED'
         | 'NOT_ACCEPTABLE'
@@ -1473,6 +1619,8 @@ export type Order = {
         | 'SHIPMENT_NOT_FOUND'
         | 'REVIEW_NOT_FOUND'
         | 'RETURN_NOT_FOUND'
+        | 'DOCUMENT_NOT_FOUND'
+        | 'SELLER_INCOMPLETE'
         | 'INVOICE_NOT_ISSUED'
         | 'METHOD_NOT_ALLOWED'
         | 'NOT_ACCEPTABLE'
@@ -1548,6 +1696,8 @@ export type Order = {
         | 'SHIPMENT_NOT_FOUND'
         | 'REVIEW_NOT_FOUND'
         | 'RETURN_NOT_FOUND'
+        | 'DOCUMENT_NOT_FOUND'
+        | 'SELLER_INCOMPLETE'
         | 'INVOICE_NOT_ISSUED'
         | 'METHOD_NOT_ALLOWED'
         | 'NOT_ACCEPTABLE'
@@ -1698,6 +1848,8 @@ export type Order = {
         | 'SHIPMENT_NOT_FOUND'
         | 'REVIEW_NOT_FOUND'
         | 'RETURN_NOT_FOUND'
+        | 'DOCUMENT_NOT_FOUND'
+        | 'SELLER_INCOMPLETE'
         | 'INVOICE_NOT_ISSUED'
         | 'METHOD_NOT_ALLOWED'
         | 'NOT_ACCEPTABLE'
@@ -1773,6 +1925,8 @@ export type Order = {
         | 'SHIPMENT_NOT_FOUND'
         | 'REVIEW_NOT_FOUND'
         | 'RETURN_NOT_FOUND'
+        | 'DOCUMENT_NOT_FOUND'
+        | 'SELLER_INCOMPLETE'
         | 'INVOICE_NOT_ISSUED'
         | 'METHOD_NOT_ALLOWED'
         | 'NOT_ACCEPTABLE'
@@ -1848,6 +2002,8 @@ export type Order = {
         | 'SHIPMENT_NOT_FOUND'
         | 'REVIEW_NOT_FOUND'
         | 'RETURN_NOT_FOUND'
+        | 'DOCUMENT_NOT_FOUND'
+        | 'SELLER_INCOMPLETE'
         | 'INVOICE_NOT_ISSUED'
         | 'METHOD_NOT_ALLOWED'
         | 'NOT_ACCEPTABLE'
@@ -1923,6 +2079,8 @@ export type Order = {
         | 'SHIPMENT_NOT_FOUND'
         | 'REVIEW_NOT_FOUND'
         | 'RETURN_NOT_FOUND'
+        | 'DOCUMENT_NOT_FOUND'
+        | 'SELLER_INCOMPLETE'
         | 'INVOICE_NOT_ISSUED'
         | 'METHOD_NOT_ALLOWED'
         | 'NOT_ACCEPTABLE'
@@ -1998,6 +2156,8 @@ export type Order = {
         | 'SHIPMENT_NOT_FOUND'
         | 'REVIEW_NOT_FOUND'
         | 'RETURN_NOT_FOUND'
+        | 'DOCUMENT_NOT_FOUND'
+        | 'SELLER_INCOMPLETE'
         | 'INVOICE_NOT_ISSUED'
         | 'METHOD_NOT_ALLOWED'
         | 'NOT_ACCEPTABLE'
@@ -2411,6 +2571,8 @@ export type OrderDetails = {
         | 'SHIPMENT_NOT_FOUND'
         | 'REVIEW_NOT_FOUND'
         | 'RETURN_NOT_FOUND'
+        | 'DOCUMENT_NOT_FOUND'
+        | 'SELLER_INCOMPLETE'
         | 'INVOICE_NOT_ISSUED'
         | 'METHOD_NOT_ALLOWED'
         | 'NOT_ACCEPTABLE'
@@ -2486,6 +2648,8 @@ export type OrderDetails = {
         | 'SHIPMENT_NOT_FOUND'
         | 'REVIEW_NOT_FOUND'
         | 'RETURN_NOT_FOUND'
+        | 'DOCUMENT_NOT_FOUND'
+        | 'SELLER_INCOMPLETE'
         | 'INVOICE_NOT_ISSUED'
         | 'METHOD_NOT_ALLOWED'
         | 'NOT_ACCEPTABLE'
@@ -2561,6 +2725,8 @@ export type OrderDetails = {
         | 'SHIPMENT_NOT_FOUND'
         | 'REVIEW_NOT_FOUND'
         | 'RETURN_NOT_FOUND'
+        | 'DOCUMENT_NOT_FOUND'
+        | 'SELLER_INCOMPLETE'
         | 'INVOICE_NOT_ISSUED'
         | 'METHOD_NOT_ALLOWED'
         | 'NOT_ACCEPTABLE'
@@ -2636,6 +2802,8 @@ export type OrderDetails = {
         | 'SHIPMENT_NOT_FOUND'
         | 'REVIEW_NOT_FOUND'
         | 'RETURN_NOT_FOUND'
+        | 'DOCUMENT_NOT_FOUND'
+        | 'SELLER_INCOMPLETE'
         | 'INVOICE_NOT_ISSUED'
         | 'METHOD_NOT_ALLOWED'
         | 'NOT_ACCEPTABLE'
@@ -2711,6 +2879,8 @@ export type OrderDetails = {
         | 'SHIPMENT_NOT_FOUND'
         | 'REVIEW_NOT_FOUND'
         | 'RETURN_NOT_FOUND'
+        | 'DOCUMENT_NOT_FOUND'
+        | 'SELLER_INCOMPLETE'
         | 'INVOICE_NOT_ISSUED'
         | 'METHOD_NOT_ALLOWED'
         | 'NOT_ACCEPTABLE'
@@ -2786,6 +2956,8 @@ export type OrderDetails = {
         | 'SHIPMENT_NOT_FOUND'
         | 'REVIEW_NOT_FOUND'
         | 'RETURN_NOT_FOUND'
+        | 'DOCUMENT_NOT_FOUND'
+        | 'SELLER_INCOMPLETE'
         | 'INVOICE_NOT_ISSUED'
         | 'METHOD_NOT_ALLOWED'
         | 'NOT_ACCEPTABLE'
@@ -2936,6 +3108,8 @@ export type OrderDetails = {
         | 'SHIPMENT_NOT_FOUND'
         | 'REVIEW_NOT_FOUND'
         | 'RETURN_NOT_FOUND'
+        | 'DOCUMENT_NOT_FOUND'
+        | 'SELLER_INCOMPLETE'
         | 'INVOICE_NOT_ISSUED'
         | 'METHOD_NOT_ALLOWED'
         | 'NOT_ACCEPTABLE'
@@ -3011,6 +3185,8 @@ export type OrderDetails = {
         | 'SHIPMENT_NOT_FOUND'
         | 'REVIEW_NOT_FOUND'
         | 'RETURN_NOT_FOUND'
+        | 'DOCUMENT_NOT_FOUND'
+        | 'SELLER_INCOMPLETE'
         | 'INVOICE_NOT_ISSUED'
         | 'METHOD_NOT_ALLOWED'
         | 'NOT_ACCEPTABLE'
@@ -3086,6 +3262,8 @@ export type OrderDetails = {
         | 'SHIPMENT_NOT_FOUND'
         | 'REVIEW_NOT_FOUND'
         | 'RETURN_NOT_FOUND'
+        | 'DOCUMENT_NOT_FOUND'
+        | 'SELLER_INCOMPLETE'
         | 'INVOICE_NOT_ISSUED'
         | 'METHOD_NOT_ALLOWED'
         | 'NOT_ACCEPTABLE'
@@ -3161,6 +3339,8 @@ export type OrderDetails = {
         | 'SHIPMENT_NOT_FOUND'
         | 'REVIEW_NOT_FOUND'
         | 'RETURN_NOT_FOUND'
+        | 'DOCUMENT_NOT_FOUND'
+        | 'SELLER_INCOMPLETE'
         | 'INVOICE_NOT_ISSUED'
         | 'METHOD_NOT_ALLOWED'
         | 'NOT_ACCEPTABLE'
@@ -3236,6 +3416,8 @@ export type OrderDetails = {
         | 'SHIPMENT_NOT_FOUND'
         | 'REVIEW_NOT_FOUND'
         | 'RETURN_NOT_FOUND'
+        | 'DOCUMENT_NOT_FOUND'
+        | 'SELLER_INCOMPLETE'
         | 'INVOICE_NOT_ISSUED'
         | 'METHOD_NOT_ALLOWED'
         | 'NOT_ACCEPTABLE'
@@ -3796,6 +3978,8 @@ export type ProblemDetails = {
     | 'SHIPMENT_NOT_FOUND'
     | 'REVIEW_NOT_FOUND'
     | 'RETURN_NOT_FOUND'
+    | 'DOCUMENT_NOT_FOUND'
+    | 'SELLER_INCOMPLETE'
     | 'INVOICE_NOT_ISSUED'
     | 'METHOD_NOT_ALLOWED'
     | 'NOT_ACCEPTABLE'

@@ -42,6 +42,8 @@ export const ERRORS = {
   SHIPMENT_NOT_FOUND: { status: 404, title: 'There is no shipment with this id' },
   REVIEW_NOT_FOUND: { status: 404, title: 'There is no review with this id' },
   RETURN_NOT_FOUND: { status: 404, title: 'The order has no return with this id' },
+  DOCUMENT_NOT_FOUND: { status: 404, title: 'There is no invoice or credit note of this number' },
+  SELLER_INCOMPLETE: { status: 409, title: 'The document was issued without what its XML has to say about the seller' },
   INVOICE_NOT_ISSUED: { status: 404, title: 'The order has no invoice yet' },
   METHOD_NOT_ALLOWED: { status: 405, title: 'The resource does not support this method' },
   NOT_ACCEPTABLE: { status: 406, title: 'The representation asked for does not exist' },

@@ -58,7 +58,8 @@ describe('every operation', () => {
     const { api } = system;
     const { id } = completed;
     await api.untilNotified(id, 'OrderCompleted');
-    await api.invoice(id);
+    const { invoiceNumber } = await api.invoice(id);
+    await api.get(`/invoices/${invoiceNumber}`);
     const [notification] = await api.notifications(id);
     const shipment = await api.firstShipment(id);
     await api.get(`/notifications/${notification!.id}`);
@@ -348,6 +349,11 @@ describe('a code', () => {
     expect(refused(stale)).toEqual([412, 'VERSION_MISMATCH']);
     const pdf = await api.call('GET', `/orders/${id}/invoice`, { headers: { accept: 'image/png' } });
     expect(refused(pdf)).toEqual([406, 'NOT_ACCEPTABLE']);
+    const { id: invoiced } = completed;
+    await api.invoice(invoiced);
+    const xml = await api.call('GET', `/orders/${invoiced}/invoice`, { headers: { accept: 'application/xml' } });
+    expect(refused(xml)).toEqual([409, 'SELLER_INCOMPLETE']);
+    expect(refused(await api.call('GET', '/invoices/INV-99999999'))).toEqual([404, 'DOCUMENT_NOT_FOUND']);
     const webhook = await api.call('POST', '/payments/webhooks/sandbox', { body: {} });
     expect(refused(webhook)).toEqual([401, 'WEBHOOK_SIGNATURE_INVALID']);
     expect(refused(await api.call('GET', `/orders/${UNKNOWN}/invoice`))).toEqual([404, 'INVOICE_NOT_ISSUED']);
