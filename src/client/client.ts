@@ -14,7 +14,10 @@ import type {
   CloudEvent,
   ContactPatch,
   Dashboard,
+  Document,
   FulfillmentStatus,
+  GraphqlRequest,
+  GraphqlResult,
   Health,
   ImportOrders,
   ImportedOrders,
@@ -567,6 +570,17 @@ export interface ExportShipmentsParameters {
   readonly format?: 'csv' | 'jsonl' | undefined;
 }
 
+export interface GraphqlQueryParameters {
+  /** The document */
+  readonly query?: string | undefined;
+  /** Which of its operations */
+  readonly operationName?: string | undefined;
+  /** A JSON object */
+  readonly variables?: string | undefined;
+  /** A JSON object; `persistedQuery.sha256Hash` instead of a document */
+  readonly extensions?: string | undefined;
+}
+
 export interface ListInvoicesParameters {
   readonly orderId?: string | readonly string[] | undefined;
   /** Of an invoice or a credit note */
@@ -578,6 +592,10 @@ export interface ListInvoicesParameters {
   readonly issuedTo?: string | undefined;
   /** Entries per page, at most 200; 50 by default */
   readonly limit?: number | string | undefined;
+}
+
+export interface ReadDocumentParameters {
+  readonly number: string;
 }
 
 export interface ListLocationsParameters {
@@ -1311,6 +1329,16 @@ export class OlmsClient extends ClientCore {
     return this.read({ method: 'GET', path: '/exports/shipments', parameters }, options);
   }
 
+  /** Executes a GraphQL query */
+  graphqlQuery(parameters?: GraphqlQueryParameters, options?: CallOptions): Promise<GraphqlResult> {
+    return this.read({ method: 'GET', path: '/graphql', parameters }, options);
+  }
+
+  /** Executes a GraphQL document */
+  graphql(body: GraphqlRequest, options?: CallOptions): Promise<GraphqlResult> {
+    return this.read({ method: 'POST', path: '/graphql', body }, options);
+  }
+
   /** The process runs */
   checkLiveness(options?: CallOptions): Promise<{
     readonly status: 'ok';
@@ -1326,6 +1354,11 @@ export class OlmsClient extends ClientCore {
   /** Invoices with their credit notes, those issued last at the beginning */
   listInvoices(parameters?: ListInvoicesParameters, options?: CallOptions): Pages<Invoice> {
     return this.list({ method: 'GET', path: '/invoices', parameters }, options);
+  }
+
+  /** An invoice or a credit note, as it was issued */
+  readDocument(parameters: ReadDocumentParameters, options?: CallOptions<'Accept'>): Promise<Document> {
+    return this.read({ method: 'GET', path: '/invoices/{number}', parameters }, options);
   }
 
   /** List locations by name */
@@ -1364,7 +1397,7 @@ export class OlmsClient extends ClientCore {
   }
 
   /** One notification */
-  readNotification(parameters: ReadNotificationParameters, options?: CallOptions): Promise<Notification | string> {
+  readNotification(parameters: ReadNotificationParameters, options?: CallOptions): Promise<Notification> {
     return this.read({ method: 'GET', path: '/notifications/{id}', parameters }, options);
   }
 
