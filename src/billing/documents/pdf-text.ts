@@ -26,6 +26,9 @@ export interface Style {
   readonly isNumber?: boolean;
 }
 
+/** Code points: a font has a glyph for each. */
+const lettersOf = (text: string): string[] => Array.from(text);
+
 interface Run {
   readonly text: string;
   readonly font: string;
@@ -62,7 +65,7 @@ export class Typesetter {
   /** The runs of a text from left to right, each in one font and one direction. */
   #runs(text: string, { weight = 'regular', isNumber }: Style): Run[] {
     const fonts = this.#fonts[weight];
-    const clean = [...text.replace(DIRECTION_MARKS, '').replace(/\s/g, ' ')]
+    const clean = lettersOf(text.replace(DIRECTION_MARKS, '').replace(/\s/g, ' '))
       .map((letter) => (fonts.some(({ has }) => has(letter.codePointAt(0)!)) ? letter : UNKNOWN))
       .join('');
     const { levels } = bidi.getEmbeddingLevels(clean, this.isRtl && !isNumber ? 'rtl' : 'ltr');
@@ -112,8 +115,8 @@ export class Typesetter {
         continue;
       }
       if (line !== '') lines.push(line);
-      while (this.width(rest, style) > width && [...rest].length > 1) {
-        const letters = [...rest];
+      while (this.width(rest, style) > width && lettersOf(rest).length > 1) {
+        const letters = lettersOf(rest);
         let count = letters.length - 1;
         while (count > 1 && this.width(letters.slice(0, count).join(''), style) > width) count--;
         lines.push(letters.slice(0, count).join(''));

@@ -6,10 +6,8 @@ export type Element = readonly [
   attributes?: Readonly<Record<string, string>>,
 ];
 
-/** What XML 1.0 cannot hold is left out. */
-// eslint-disable-next-line no-control-regex
-const IMPOSSIBLE =
-  /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
+/** What XML 1.0 cannot hold is left out, and control characters that it could. */
+const IMPOSSIBLE = /[^\P{Cc}\t\n\r]|[\ufffe\uffff]|\p{Cs}/gu;
 
 function escaped(text: string): string {
   return text
