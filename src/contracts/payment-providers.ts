@@ -44,6 +44,7 @@ export const PAYMENT_PROVIDERS: Readonly<Record<string, ProviderTraits>> = {
   },
   paypal: {
     tokens: new RegExp(`^${PAYPAL_TOKEN}$`),
+    books: true,
     takes:
       'paypal, for a customer who approves on the page of PayPal, or paypal_vault_ and the id of a payment token in its vault',
   },

@@ -139,6 +139,31 @@ test('a customer who does not approve in time is waited for no longer, and nothi
   expect(await types(orderId)).toEqual(['PaymentPending', 'PaymentFailed']);
 });
 
+test('money that people give back at PayPal, and a dispute that a customer wins, are booked once', async () => {
+  const orderId = await payByPaypal('paypal_vault_ok');
+  await untilEmitted(orderId, 'PaymentSucceeded');
+  const { id } = await orderOf(orderId);
+  const given = paypal.refundByHand(id, { currency_code: 'EUR', value: '5.00' });
+  for (let time = 0; time < 3; time++) await webhook('PAYMENT.CAPTURE.REFUNDED', given);
+  await untilEmitted(orderId, 'PaymentSucceeded', 'PaymentRefunded');
+  expect((await events(orderId)).at(-1)!.data).toMatchObject({ amount: '5.00', atProvider: true });
+  const dispute = paypal.dispute(id, '14.90');
+  await webhook('CUSTOMER.DISPUTE.CREATED', dispute);
+  await untilEmitted(orderId, 'PaymentSucceeded', 'PaymentRefunded', 'PaymentDisputed');
+  Object.assign(dispute, { status: 'RESOLVED', dispute_outcome: { outcome_code: 'RESOLVED_BUYER_FAVOUR' } });
+  await webhook('CUSTOMER.DISPUTE.RESOLVED', dispute);
+  await untilEmitted(
+    orderId,
+    'PaymentSucceeded',
+    'PaymentRefunded',
+    'PaymentDisputed',
+    'PaymentRefunded',
+    'PaymentDisputeClosed',
+  );
+  const { items } = (await app.inject(`/payments?orderId=${orderId}`)).json() as { items: object[] };
+  expect(items[0]).toMatchObject({ status: 'REFUNDED', refunded: '19.90' });
+});
+
 test('a report about nothing of ours, or with a signature of another webhook, is no news', async () => {
   expect(await webhook('PAYMENT.CAPTURE.COMPLETED', { custom_id: uuidv7(), invoice_id: 'k' })).toEqual({
     accepted: false,

@@ -45,6 +45,15 @@ interface Order {
   readonly captures: Done[];
   readonly refunds: Done[];
 }
+interface Dispute {
+  readonly dispute_id: string;
+  status: string;
+  readonly reason: string;
+  readonly dispute_life_cycle_stage: string;
+  readonly dispute_amount: Money;
+  readonly disputed_transactions: readonly { seller_transaction_id: string; custom: string | undefined }[];
+  dispute_outcome?: { readonly outcome_code: string };
+}
 interface Answer {
   readonly status: number;
   readonly body: object;
@@ -85,6 +94,7 @@ const unprocessable = (issue: string): Refused => new Refused(422, 'UNPROCESSABL
 
 export class PaypalStandIn {
   readonly orders = new Map<string, Order>();
+  readonly disputes = new Map<string, Dispute>();
   /** Answers this instead of anything else: a status, or nothing at all. */
   down: number | 'hangs' | undefined;
   lateMs = 2_000;
@@ -130,7 +140,8 @@ export class PaypalStandIn {
 
   /** Throws where something that was asked or answered is not as PayPal describes it. */
   asDescribed(): void {
-    if (this.#wrong.length > 0) throw new Error(`Not as PayPal describes its API: ${this.#wrong.join('; ')}`);
+    const wrong = this.#wrong.splice(0);
+    if (wrong.length > 0) throw new Error(`Not as PayPal describes its API: ${wrong.join('; ')}`);
   }
 
   /** The customer approves on PayPal's page. */
@@ -143,6 +154,32 @@ export class PaypalStandIn {
   /** What was pending is decided. */
   decide(id: string, status: string): void {
     for (const done of this.#order(id).captures) if (done.status === 'PENDING') done.status = status;
+  }
+
+  /** Somebody gives money back in the books of PayPal; its number there is that of what was captured. */
+  refundByHand(id: string, amount: Money): Done {
+    const { captures, refunds, custom_id } = this.#order(id);
+    const { id: capture, invoice_id } = captures[0]!;
+    this.#refund(capture, { amount, invoice_id: `by-hand-${++this.#number}`, custom_id });
+    const done = { ...refunds.pop()!, invoice_id: invoice_id! };
+    refunds.push(done);
+    return done;
+  }
+
+  /** A customer disputes what was captured. */
+  dispute(id: string, value: string, change: Partial<Dispute> = {}): Dispute {
+    const capture = this.#order(id).captures[0]!;
+    const dispute: Dispute = {
+      dispute_id: `PP-${++this.#number}`,
+      status: 'OPEN',
+      reason: 'MERCHANDISE_OR_SERVICE_NOT_RECEIVED',
+      dispute_life_cycle_stage: 'CHARGEBACK',
+      dispute_amount: { currency_code: capture.amount.currency_code, value },
+      disputed_transactions: [{ seller_transaction_id: capture.id, custom: capture.custom_id }],
+      ...change,
+    };
+    this.disputes.set(dispute.dispute_id, dispute);
+    return dispute;
   }
 
   /** An event as PayPal sends it. */
@@ -214,6 +251,7 @@ export class PaypalStandIn {
   }
 
   #act(method: string, path: string, body: Record<string, never>): Answer {
+    if (path.startsWith('/v1/customer/disputes')) return this.#disputed(path);
     const [, , kind, first, id, third] = path.split('/');
     const action = kind === 'checkout' ? third : `${first} ${third}`;
     const call = `${method} ${id === undefined ? path : path.replace(`/${id}`, '/{id}')}`;
@@ -326,6 +364,18 @@ export class PaypalStandIn {
     order.refunds.push(done);
     capture.status = given + cents(body.amount) === cents(capture.amount) ? 'REFUNDED' : 'PARTIALLY_REFUNDED';
     return this.#answered(201, 'refund', done);
+  }
+
+  /** A list of disputes, which does not say how they ended, or one of them, which does. */
+  #disputed(path: string): Answer {
+    const { pathname, searchParams } = new URL(path, this.url);
+    const [, , , , id] = pathname.split('/');
+    if (id !== undefined) return { status: 200, body: this.disputes.get(id)! };
+    const of = searchParams.get('disputed_transaction_id');
+    const items = [...this.disputes.values()]
+      .filter(({ disputed_transactions: list }) => list.some((one) => one.seller_transaction_id === of))
+      .map(({ dispute_outcome: _o, disputed_transactions: _t, ...listed }) => listed);
+    return { status: 200, body: items.length === 0 ? {} : { items } };
   }
 
   #find(id: string, kind: 'authorizations' | 'captures'): [Order, Done] {

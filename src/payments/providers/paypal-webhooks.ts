@@ -13,7 +13,7 @@ import type { Body } from './paypal-client.ts';
 
 /** The events that are news: what they are about is asked for. */
 const NEWS =
-  /^(CHECKOUT\.ORDER\.(APPROVED|COMPLETED|VOIDED)|CHECKOUT\.PAYMENT-APPROVAL\.REVERSED|PAYMENT\.(CAPTURE|AUTHORIZATION|REFUND|SALE)\.[A-Z]+)$/;
+  /^(CHECKOUT\.ORDER\.(APPROVED|COMPLETED|VOIDED)|CHECKOUT\.PAYMENT-APPROVAL\.REVERSED|PAYMENT\.(CAPTURE|AUTHORIZATION|REFUND)\.[A-Z]+|CUSTOMER\.DISPUTE\.[A-Z]+)$/;
 const CERTIFICATES_MAX = 8;
 /** Loads under way at once: anybody can name addresses at PayPal. */
 const LOADS_MAX = 4;
@@ -84,7 +84,7 @@ export function paypalWebhooks(
   webhookIds: readonly string[],
   api: URL,
   { timeoutMs }: { readonly timeoutMs: number },
-  noticeOf: (resource: Body) => { readonly orderId: string; readonly key: string } | undefined,
+  noticeOf: (resource: Body) => { readonly orderId: string; readonly key?: string } | undefined,
 ): ProviderWebhooks {
   const certificates = new Certificates(api, timeoutMs);
 
@@ -109,13 +109,11 @@ export function paypalWebhooks(
     async read(headers, body, nowMs) {
       const problem = await problemOf(headers, body, nowMs);
       if (problem !== undefined) return { problem };
-      const { event_type: type, resource } = JSON.parse(body.toString()) as {
-        event_type?: unknown;
-        resource?: unknown;
-      };
+      const { id, event_type: type, resource } = JSON.parse(body.toString()) as Readonly<Record<string, unknown>>;
       if (typeof type !== 'string' || !NEWS.test(type) || typeof resource !== 'object' || resource === null) return {};
       const about = noticeOf(resource as Body);
-      return about ? { notice: { ...about, result: { type: 'changed' } } } : {};
+      if (!about) return {};
+      return { notice: { ...about, result: { type: 'changed' }, type, ...(typeof id === 'string' && { id }) } };
     },
   };
 }

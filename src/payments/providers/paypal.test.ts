@@ -173,6 +173,63 @@ test('money of several captures is given back by several refunds, once, also whe
   expect(paypal.of(call.orderId).refunded).toBeLessThanOrEqual(1990);
 });
 
+describe('the books', () => {
+  const euro = (value: string) => ({ currency_code: 'EUR', value });
+  async function paid() {
+    const call = callOf('paypal_vault_ok');
+    const { reference: chargeReference } = (await provider.charge(call)) as { reference: string };
+    const books = () => provider.books!({ ...call, chargeReference });
+    return { call, books, of: { ...call, chargeReference }, order: chargeReference };
+  }
+
+  test('say what was captured and given back, by us with our key, by others without', async () => {
+    const { call, books, of, order } = await paid();
+    const nothing = { captured: '19.90', held: '0.00', refunds: [], disputes: [] };
+    expect(await books()).toEqual({ type: 'books', books: nothing });
+    await provider.refund({ ...of, amount: '5.00', key: `${call.orderId}-r` });
+    const { id } = paypal.refundByHand(order, euro('2.90'));
+    expect(await books()).toEqual({
+      type: 'books',
+      books: {
+        ...nothing,
+        refunds: [
+          { reference: expect.any(String), key: `${call.orderId}-r`, amount: '5.00' },
+          { reference: id, key: undefined, amount: '2.90' },
+        ],
+      },
+    });
+  });
+
+  test('say what is held of an authorization', async () => {
+    const call = callOf('paypal_vault_ok');
+    const { reference: chargeReference } = (await provider.authorize(call)) as { reference: string };
+    await provider.capture({ ...call, amount: '10.00', key: `${call.orderId}-a`, chargeReference });
+    expect(await provider.books!({ ...call, chargeReference })).toMatchObject({
+      books: { captured: '10.00', held: '9.90' },
+    });
+  });
+
+  test('have disputes, but for those about which nothing but words is exchanged yet', async () => {
+    const { books, order } = await paid();
+    const dispute = paypal.dispute(order, '19.90');
+    paypal.dispute(order, '1.00', { dispute_life_cycle_stage: 'INQUIRY' });
+    const shown = async (): Promise<unknown> => {
+      const answer = await books();
+      return answer.type === 'books' ? answer.books.disputes : answer;
+    };
+    const known = { id: dispute.dispute_id, amount: '19.90', reason: 'merchandise_or_service_not_received' };
+    expect(await shown()).toEqual([{ ...known, status: 'open' }]);
+    for (const [code, status] of [
+      ['RESOLVED_BUYER_FAVOUR', 'lost'],
+      ['RESOLVED_SELLER_FAVOUR', 'won'],
+      ['CANCELED_BY_BUYER', 'won'],
+    ] as const) {
+      Object.assign(dispute, { status: 'RESOLVED', dispute_outcome: { outcome_code: code } });
+      expect(await shown()).toEqual([{ ...known, status }]);
+    }
+  });
+});
+
 test('a giving up waits for what is to be captured before it', async () => {
   const call = callOf('paypal_vault_ok');
   const { reference: chargeReference } = (await provider.authorize(call)) as { reference: string };
@@ -218,12 +275,18 @@ describe('webhooks', () => {
 
   test('are taken with the id before, while it is replaced', async () => {
     const notice = { ...call, result: { type: 'changed' } };
-    expect(await read(paypal.webhook(eventOf(call), WEBHOOK_IDS[1]!, NOW_MS))).toEqual({ notice });
+    const said = await read(paypal.webhook(eventOf(call), WEBHOOK_IDS[1]!, NOW_MS));
+    expect(said).toEqual({ notice: { ...notice, id: 'WH-1', type: 'PAYMENT.CAPTURE.COMPLETED' } });
     const resource = { id: 'ORDER1', purchase_units: [{ custom_id: call.orderId, invoice_id: 'k-1' }] };
     const approved = { event_type: 'CHECKOUT.ORDER.APPROVED', resource };
-    expect(await read(paypal.webhook(approved, WEBHOOK_IDS[0]!, NOW_MS))).toEqual({ notice });
+    expect(await read(paypal.webhook(approved, WEBHOOK_IDS[0]!, NOW_MS))).toMatchObject({ notice });
     const part = eventOf({ ...call, key: 'k-1/2' }, 'PAYMENT.CAPTURE.REFUNDED');
-    expect(await read(paypal.webhook(part, WEBHOOK_IDS[0]!, NOW_MS))).toEqual({ notice });
+    expect(await read(paypal.webhook(part, WEBHOOK_IDS[0]!, NOW_MS))).toMatchObject({ notice });
+    const disputed = { disputed_transactions: [{ custom: call.orderId, invoice_number: 'k-1' }] };
+    const event = { id: 'WH-2', event_type: 'CUSTOMER.DISPUTE.CREATED', resource: disputed };
+    expect(await read(paypal.webhook(event, WEBHOOK_IDS[0]!, NOW_MS))).toEqual({
+      notice: { orderId: call.orderId, result: { type: 'changed' }, id: 'WH-2', type: 'CUSTOMER.DISPUTE.CREATED' },
+    });
   });
 
   test('about nothing of ours, or nothing of interest, are taken and mean nothing', async () => {

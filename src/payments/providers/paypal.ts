@@ -1,6 +1,8 @@
 import { isUuid } from '#contracts/ids.ts';
+import { formatAmount } from '#contracts/money.ts';
 import { type Body, type Calls, PaypalClient, PaypalRefusal } from './paypal-client.ts';
 import { minorOf, paypalAmount } from './paypal-amounts.ts';
+import { disputesOf } from './paypal-books.ts';
 import { paypalWebhooks } from './paypal-webhooks.ts';
 import { type PaymentProvider, type ProviderCall, type ProviderQuestion, ProviderUnreachable } from './port.ts';
 import type { CustomerAction, ProviderResult } from '../rules/operation.ts';
@@ -108,6 +110,15 @@ export function createPaypalProvider(options: PaypalOptions): PaymentProvider {
       act(calls).catch((error: unknown) => {
         if (error instanceof PaypalRefusal) return error.result;
         throw error;
+      }),
+    );
+  /** A question within its time: that it was refused is no answer about the operation. */
+  const asked = (ask: (calls: Calls) => Promise<ProviderResult>): Promise<ProviderResult> =>
+    client.within((calls) =>
+      ask(calls).catch((error: unknown) => {
+        if (!(error instanceof PaypalRefusal)) throw error;
+        const { result } = error;
+        return result.type === 'declined' ? { type: 'unknown', reason: result.reason } : result;
       }),
     );
   const read = async (calls: Calls, order: string): Promise<Order> => orderOf(await calls.get(pathOf(order)));
@@ -265,18 +276,44 @@ export function createPaypalProvider(options: PaypalOptions): PaymentProvider {
     return sum(parts, currency) === minorOf(question) ? resultOfParts(parts) : { type: 'not_found' };
   }
 
+  /** All that PayPal has of a payment, whoever did it. */
+  const books = (call: ProviderCall): Promise<ProviderResult> =>
+    asked(async (calls) => {
+      const { currency } = call;
+      const made = await read(calls, charged(call));
+      const text = (minor: bigint): string => formatAmount(minor, currency);
+      const captures = made.captures.filter(({ status }) => !DECLINED.has(status) && status !== 'PENDING');
+      const invoices = new Set(made.captures.map(({ invoice_id: invoice }) => invoice));
+      const refunds = made.refunds.filter(({ status }) => status === 'COMPLETED');
+      return {
+        type: 'books',
+        books: {
+          captured: text(sum(captures, currency)),
+          held: text(held(made, currency)),
+          refunds: refunds.map(({ id: reference, invoice_id: invoice, amount }) => ({
+            reference,
+            // What people give back there has the number of what was captured, or none.
+            key: invoice === undefined || invoices.has(invoice) ? undefined : partKey(invoice),
+            amount: text(minorOf({ amount: amount.value, currency })),
+          })),
+          disputes: await disputesOf(
+            calls,
+            captures.map(({ id }) => id),
+            currency,
+          ),
+        },
+      };
+    });
+
   const find = (question: ProviderQuestion): Promise<ProviderResult> =>
-    client.within(async (calls) => {
+    asked(async (calls) => {
       const { kind } = question;
       try {
         return await (kind === 'charge' || kind === 'authorize' ? findCharge : findChange)(calls, question);
       } catch (error) {
-        if (!(error instanceof PaypalRefusal)) throw error;
         // An order that nobody approved in time is forgotten there.
-        if (error.status === 404) return { type: 'not_found' };
-        // A refused question is no answer about the operation.
-        const { result } = error;
-        return result.type === 'declined' ? { type: 'unknown', reason: result.reason } : result;
+        if (error instanceof PaypalRefusal && error.status === 404) return { type: 'not_found' };
+        throw error;
       }
     });
 
@@ -288,6 +325,7 @@ export function createPaypalProvider(options: PaypalOptions): PaymentProvider {
     void: voided,
     refund,
     find,
+    books,
     async probe() {
       const answer = await client.within(async (calls) =>
         calls.get(pathOf('PROBE')).catch((error: unknown) => {
@@ -306,10 +344,13 @@ export function createPaypalProvider(options: PaypalOptions): PaymentProvider {
 const partName = (key: string, number: number): string => (number === 0 ? key : `${key}/${number + 1}`);
 const partKey = (invoice: string): string => invoice.split('/')[0]!;
 
-/** Which operation an order, a capture, an authorization or a refund of PayPal belongs to. */
-function noticeOf(resource: Body): { orderId: string; key: string } | undefined {
+/** Which payment, and which operation of it if one, something of PayPal is about. */
+function noticeOf(resource: Body): { orderId: string; key?: string } | undefined {
   const [unit] = (resource['purchase_units'] as Body[] | undefined) ?? [];
-  const { custom_id: orderId, invoice_id: invoice } = unit ?? resource;
-  if (typeof orderId !== 'string' || typeof invoice !== 'string' || !isUuid(orderId)) return undefined;
-  return { orderId, key: partKey(invoice) };
+  const [disputed] = (resource['disputed_transactions'] as Body[] | undefined) ?? [];
+  const { custom_id: id, custom, invoice_id: invoice } = { ...disputed, ...(unit ?? resource) } as Body;
+  const orderId = id ?? custom;
+  if (typeof orderId !== 'string' || !isUuid(orderId)) return undefined;
+  // A dispute is about what was paid, not about the operation that took it.
+  return { orderId, ...(disputed === undefined && typeof invoice === 'string' && { key: partKey(invoice) }) };
 }
