@@ -86,7 +86,7 @@ describe.each(written)('%s', (file) => {
       );
     });
     expect(missing).toEqual([]);
-    expect(named(text, /npm run ([a-z]+)/g).filter((script) => !scripts.includes(script))).toEqual([]);
+    expect(named(text, /npm run ([a-z]+(?:[:-][a-z]+)*)/g).filter((script) => !scripts.includes(script))).toEqual([]);
   });
 
   test('names variables and codes that exist', () => {
@@ -116,6 +116,7 @@ describe.each(written)('%s', (file) => {
 
   test('names routes that exist', () => {
     const asked = named(text, /\b((?:GET|POST|PUT|PATCH|DELETE) \/[\w/{}<>?=-]*)/g).map((route) => shape(route));
-    expect(asked.filter((route) => !routes.has(route))).toEqual([]);
+    // The books of the sandbox are an API of its own.
+    expect(asked.filter((route) => !routes.has(route) && !/^[A-Z]+ \/v1\//.test(route))).toEqual([]);
   });
 });

@@ -51,8 +51,11 @@ const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
   })),
 );
 const byId = new Map(operations.map((entry) => [entry.operation.operationId, entry]));
-/** Takes what a provider signed: its own id of the message makes a repeat harmless. A mutation of GraphQL takes its key as an argument. */
-const NO_KEY = new Set(['receiveWebhook', 'receiveTracking', 'receiveTextReport', 'graphql']);
+/**
+ * Takes what a provider signed: its own id of the message makes a repeat harmless. A mutation of GraphQL takes its key as an
+ * argument. To ask a provider once more changes nothing by itself.
+ */
+const NO_KEY = new Set(['receiveWebhook', 'receiveTracking', 'receiveTextReport', 'graphql', 'refreshPayment']);
 /** By the GraphQL over HTTP specification, what is not known is ignored. */
 const IGNORES_UNKNOWN = new Set(['graphql']);
 
