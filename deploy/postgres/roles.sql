@@ -11,6 +11,7 @@
 --                any, nor see those of another service: the processes of that service
 -- olms_app       may what all services may: a process that runs all of them
 -- olms_auditor   reads everything and writes nothing: `olms audit`, and people who look
+-- olms_reporting reads the views of the schema reporting and nothing else: people who count, and BI tools
 --
 -- With roles of their own, processes run with DATABASE_MIGRATE_ON_START=false.
 
@@ -22,17 +23,18 @@ declare
   here text[] := '{}';
 begin
   -- Roles, which all databases of a server share -----------------------------------------------------------
-  foreach name in array array['olms_owner', 'olms_app', 'olms_auditor'] || (select array_agg('olms_' || s) from unnest(services) s) loop
+  foreach name in array array['olms_owner', 'olms_app', 'olms_auditor', 'olms_reporting'] || (select array_agg('olms_' || s) from unnest(services) s) loop
     if not exists (select from pg_roles where rolname = name) then
       execute format('create role %I login', name);
     end if;
     if name <> 'olms_owner' then
       -- A statement that runs on, or a transaction that somebody forgot, holds every reader of the log back.
-      execute format('alter role %I set statement_timeout = %L', name, case name when 'olms_auditor' then '10min' else '15s' end);
-      execute format('alter role %I set idle_in_transaction_session_timeout = %L', name, case name when 'olms_auditor' then '10min' else '30s' end);
+      execute format('alter role %I set statement_timeout = %L', name, case when name in ('olms_auditor', 'olms_reporting') then '10min' else '15s' end);
+      execute format('alter role %I set idle_in_transaction_session_timeout = %L', name, case when name in ('olms_auditor', 'olms_reporting') then '10min' else '30s' end);
     end if;
   end loop;
   alter role olms_auditor set default_transaction_read_only = on;
+  alter role olms_reporting set default_transaction_read_only = on;
   foreach service in array services loop
     execute format('grant %I to olms_app', 'olms_' || service);
   end loop;
@@ -59,6 +61,12 @@ begin
       execute format('alter default privileges for role olms_owner in schema %I grant usage on sequences to %I', service, 'olms_' || service);
     end if;
   end loop;
+  if to_regnamespace('reporting') is not null then
+    execute format('grant connect on database %I to olms_reporting', current_database());
+    grant usage on schema reporting to olms_reporting;
+    grant select on all tables in schema reporting to olms_reporting;
+    alter default privileges for role olms_owner in schema reporting grant select on tables to olms_reporting;
+  end if;
   if to_regnamespace('log') is null then
     return;
   end if;
