@@ -18,7 +18,12 @@ const REACTIONS = {
   PaymentSucceeded: ({ data }) => ({ type: 'recordPayment', amount: data.amount, captured: data.captured }),
   PaymentPending: ({ data }) => ({ type: 'recordPaymentPending', reason: data.reason, status: data.status }),
   PaymentFailed: ({ data }) => ({ type: 'recordPaymentFailure', reason: data.reason }),
-  PaymentCaptured: ({ data }) => ({ type: 'recordCapture', captured: data.captured, status: data.status }),
+  PaymentCaptured: ({ data }) => ({
+    type: 'recordCapture',
+    captured: data.captured,
+    status: data.status,
+    atProvider: data.atProvider ? data.amount : undefined,
+  }),
   PaymentVoided: ({ data }) => ({ type: 'recordVoid', status: data.status }),
   PaymentRefunded: ({ data }) => ({
     type: 'recordRefund',

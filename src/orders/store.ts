@@ -59,6 +59,7 @@ const DETAIL = [
   'refunds',
   'refundedAmount',
   'capturedAmount',
+  'capturedAtProvider',
   'cancelled',
   'credits',
   'disputes',

@@ -84,6 +84,7 @@ async function wholeLife(provider: PaymentProvider): Promise<void> {
   for (const kind of ['charge', 'capture', 'void', 'refund'] as const)
     for (const reference of [undefined, kind === 'refund' ? 're_1' : 'pi_1'])
       await provider.find({ ...call, kind, reference, unwanted: true });
+  await provider.books!(call);
   await provider.capture({ ...call, amount: '5.00', key: `${orderId}-3` });
   await provider.void({ ...call, key: `${orderId}-4` });
   await provider.refund({ ...call, amount: '5.00', key: `${orderId}-5` });
@@ -107,7 +108,7 @@ function differences(name: string, objects: readonly object[], { components }: D
   );
 }
 
-async function standInObjects(): Promise<{ intents: object[]; refunds: object[] }> {
+async function standInObjects(): Promise<{ intents: object[]; refunds: object[]; disputes: object[] }> {
   const stripe = new StripeStandIn();
   await stripe.start();
   const options = { apiKey: 'sk_test_1', webhookSecrets: [], returnUrl: undefined, timeoutMs: 5_000, connections: 2 };
@@ -123,13 +124,19 @@ async function standInObjects(): Promise<{ intents: object[]; refunds: object[] 
       const call = { orderId, amount: '19.90', currency: 'EUR', token, key: orderId, chargeReference: undefined };
       const made = await provider.charge(call);
       if (made.type !== 'approved') continue;
-      await provider.refund({ ...call, key: `${orderId}-1`, chargeReference: made.reference });
+      await provider.refund({ ...call, key: `${orderId}-1`, amount: '9.90', chargeReference: made.reference });
+      stripe.refundByHand(made.reference, 500);
+      for (const outcome of [undefined, 'won', 'lost'] as const) {
+        const { id } = stripe.dispute(made.reference, 100);
+        if (outcome) stripe.closeDispute(id, outcome);
+      }
       const held = await provider.authorize({ ...call, key: `${orderId}-2` });
       if (held.type === 'approved')
         await provider.void({ ...call, key: `${orderId}-3`, chargeReference: held.reference });
       await provider.authorize({ ...call, key: `${orderId}-4` });
     }
-    return { intents: [...stripe.intents.values()], refunds: [...stripe.refunds.values()] };
+    const { intents, refunds, disputes } = stripe;
+    return { intents: [...intents.values()], refunds: [...refunds.values()], disputes: [...disputes.values()] };
   } finally {
     await provider.close();
     await stripe.stop();
@@ -172,12 +179,13 @@ async function main(): Promise<void> {
       body: 'amount=1990&curency=eur',
     });
     if (planted.status !== 400) violations.push('stripe-mock takes a parameter that does not exist');
-    const { intents, refunds } = await standInObjects();
+    const { intents, refunds, disputes } = await standInObjects();
     console.log(
-      `the stand-in: ${intents.length} payment intents and ${refunds.length} refunds against the description`,
+      `the stand-in: ${intents.length} payment intents, ${refunds.length} refunds and ${disputes.length} disputes against the description`,
     );
     violations.push(...new Set(differences('payment_intent', intents, description)));
     violations.push(...new Set(differences('refund', refunds, description)));
+    violations.push(...new Set(differences('dispute', disputes, description)));
     if (differences('payment_intent', [{ status: 'lost' }], description).length === 0)
       violations.push('the description does not say how a payment can stand');
   } finally {

@@ -89,6 +89,12 @@ export const ORDER_PAYMENT_EVENTS = {
       paymentStatus: PaymentStatus,
       capturedAmount: Type.Optional(CapturedAmount),
       refundedAmount: Type.Optional(Amount),
+      capturedAtProvider: Type.Optional(
+        Type.String({
+          pattern: AMOUNT_PATTERN,
+          description: 'Of it, what was captured at the provider before anybody here asked for it',
+        }),
+      ),
       refund: Type.Optional(
         Type.Object(
           { refundId: Id, amount: Amount, reason: Reason },

@@ -87,7 +87,13 @@ export type OrderCommand =
   | { readonly type: 'recordPaymentFailure'; readonly reason: string }
   /** After the payment failed, with another token or another provider. */
   | { readonly type: 'payAgain'; readonly provider: string; readonly token: string }
-  | { readonly type: 'recordCapture'; readonly captured: string; readonly status?: PaymentStatus | undefined }
+  | {
+      readonly type: 'recordCapture';
+      readonly captured: string;
+      readonly status?: PaymentStatus | undefined;
+      /** How much of it was captured at the provider before anybody here asked for it. */
+      readonly atProvider?: string | undefined;
+    }
   | { readonly type: 'recordVoid'; readonly status?: PaymentStatus | undefined }
   | {
       readonly type: 'recordRefund';

@@ -81,7 +81,11 @@ export const EVENTS_OF: Emitters = {
     const deadlineAt = deadline('RESERVED', false, context);
     return [{ type: 'OrderPaymentRequested', data: { ...data, deadlineAt } }];
   },
-  recordCapture: ({ captured, status }) => paymentRecorded(status ?? 'CAPTURED', { capturedAmount: captured }),
+  recordCapture: ({ captured, status, atProvider }) =>
+    paymentRecorded(status ?? 'CAPTURED', {
+      capturedAmount: captured,
+      ...(atProvider !== undefined && { capturedAtProvider: atProvider }),
+    }),
   recordVoid: ({ status }) => paymentRecorded(status ?? 'VOIDED'),
   recordDispute: ({ disputeId, amount, reason, dueAt }, order) =>
     order.disputes?.some((dispute) => dispute.disputeId === disputeId)

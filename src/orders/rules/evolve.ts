@@ -1,6 +1,6 @@
 import { withoutReleased } from '#contracts/allocations.ts';
 import { traceIdOf } from '#contracts/envelope.ts';
-import { formatAmount } from '#contracts/money.ts';
+import { amountMinor, formatAmount } from '#contracts/money.ts';
 import { type EventData, EXTERNAL, type ParcelFailure } from '#contracts/order-events.ts';
 import { piecesBy, skuQuantities } from '#contracts/pieces.ts';
 import { INITIAL, type OrderOwnEvent, nextStatus, type Status } from './lifecycle.ts';
@@ -112,8 +112,14 @@ export const EVOLVERS: Evolver = {
     holds: [],
     fulfillmentStatus: 'CANCELLED',
   }),
-  OrderPaymentRecorded: (order, { paymentStatus, capturedAmount, refundedAmount, refund }) => ({
+  OrderPaymentRecorded: (order, { paymentStatus, capturedAmount, capturedAtProvider, refundedAmount, refund }) => ({
     paymentStatus,
+    ...(capturedAtProvider !== undefined && {
+      capturedAtProvider: formatAmount(
+        amountMinor(capturedAtProvider, order.currency) + amountMinor(order.capturedAtProvider ?? '0', order.currency),
+        order.currency,
+      ),
+    }),
     ...(capturedAmount !== undefined && { capturedAmount }),
     refundedAmount: refundedAmount ?? order.refundedAmount,
     ...(refund && { refunds: [...order.refunds, { ...refund, status: 'DONE' as const, cause: 'owed' as const }] }),

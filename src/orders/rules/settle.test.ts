@@ -162,6 +162,17 @@ describe('money that is taken as goods leave', () => {
     expect(accountOf(s.order)).toMatchObject({ captured: 3289n, owed: 0n });
   });
 
+  test('stays where somebody took it at the provider before its parcel left', () => {
+    const s = ready();
+    const early: OrderCommand = { type: 'recordCapture', captured: '10.00', status: 'AUTHORIZED', atProvider: '10.00' };
+    s.when(early).emits('OrderPaymentRecorded');
+    expect(accountOf(s.order)).toMatchObject({ captured: 1000n, owed: 0n });
+    s.given(dispatch('east', false)).when(captured('13.04', 'AUTHORIZED')).emits('OrderPaymentRecorded');
+    // Of the rest, as much is left as was taken before.
+    s.given(dispatch('west', true)).when(captured('32.89')).emits('OrderPaymentRecorded');
+    expect(accountOf(s.order)).toMatchObject({ captured: 3289n, owed: 0n });
+  });
+
   test('is given back as soon as it was taken, where the goods came back before', () => {
     const s = ready().given(dispatch('east', false), sendBack());
     s.when(receive('id-1')).emits('OrderReturnReceived');

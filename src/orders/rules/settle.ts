@@ -84,7 +84,11 @@ export function accountOf(order: Order): Account {
   // What went back by itself pays first what was left to a person.
   if (leftToPerson > 0n) leftToPerson -= lesser(leftToPerson, paidAtProvider);
   for (const { status, amount } of order.disputes ?? []) if (status === 'open') refundable -= minor(amount);
-  const due = capturesOnDispatch(order) ? askedToCapture(order) : total;
+  // What was captured at the provider before its parcel left is not owed back for that.
+  const early = order.capturedAtProvider;
+  const asked = askedToCapture(order);
+  const taken = early === undefined ? asked : lesser(asked + minor(early), total);
+  const due = capturesOnDispatch(order) ? taken : total;
   return {
     captured,
     refundable,

@@ -109,6 +109,8 @@ export interface Order {
   readonly refundedAmount: string;
   /** What was captured, where that is not the total that was asked for. */
   readonly capturedAmount?: string | undefined;
+  /** What of it was captured at the provider before anybody here asked for it. */
+  readonly capturedAtProvider?: string | undefined;
   readonly shippingAddress?: Address | undefined;
   /** Where the invoice goes, if not there. */
   readonly billingAddress?: Address | undefined;
