@@ -6,7 +6,7 @@ import { useText } from '../text/text.tsx';
 
 /** The life of an order as a picture, with how many orders are where, and for how long. Places are chosen by hand. */
 
-const WIDTH = 128;
+const WIDTH = 134;
 const HEIGHT = 62;
 /** Column and row of each status. */
 const PLACES: Readonly<Record<string, readonly [x: number, y: number]>> = {
@@ -44,7 +44,7 @@ const ENDED = new Set(['COMPLETED', 'REJECTED', 'PAYMENT_FAILED', 'CANCELLED']);
 /** An order that goes its way is through a step sooner than this, except where goods or people move. */
 const OLD_SECONDS = 3_600;
 
-const x = (column: number): number => 8 + column * 156;
+const x = (column: number): number => 6 + column * 154;
 const y = (line: number): number => 8 + line * 96;
 
 function way(from: string, to: string): string {

@@ -1,0 +1,257 @@
+import { randomUUID } from 'node:crypto';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { seriousFindings, signIn, startBrowser } from '#tests/support/browser.ts';
+import { useSystem } from '#tests/support/system.ts';
+import { until } from '#tests/support/until.ts';
+import type { Order } from '#tests/support/views.ts';
+import { ensureConsole } from '#tools/console.mjs';
+import { ROOT as root } from '#tests/deploy/files.ts';
+
+/** The console in a real Chromium, against the real system: the main job of each screen. */
+
+const system = useSystem();
+const BUILD_TIMEOUT_MS = 300_000;
+let browser: Browser;
+const contexts: BrowserContext[] = [];
+/** What no page may do: errors of scripts, refusals by the policy of the page, calls to elsewhere. */
+const wrong: string[] = [];
+
+beforeAll(async () => {
+  expect(await ensureConsole()).toBeUndefined();
+  browser = await startBrowser();
+  await system.api.ok('PUT', '/products/MUG-1', { body: { name: 'Enamel mug', price: '9.95', currency: 'EUR' } });
+  await system.api.ok('PUT', '/products/RARE-1', { body: { name: 'Rare thing', price: '90.00', currency: 'EUR' } });
+  await system.api.ok('POST', '/stock/adjustments', {
+    body: { sku: 'MUG-1', location: 'main', delta: 10_000, reason: 'delivery' },
+    key: randomUUID(),
+  });
+}, BUILD_TIMEOUT_MS);
+afterEach(async () => {
+  for (const context of contexts.splice(0)) await context.close();
+  expect(wrong.splice(0)).toEqual([]);
+});
+afterAll(() => browser?.close());
+
+async function newContext(): Promise<BrowserContext> {
+  const context = await browser.newContext({ locale: 'en-US', viewport: { width: 1366, height: 860 } });
+  context.setDefaultTimeout(30_000);
+  contexts.push(context);
+  const { origin } = new URL(system.api.url);
+  context.on('page', (page) => {
+    page.on('pageerror', (error) => wrong.push(error.message));
+    page.on('console', (message) => {
+      if (/Content Security Policy|Refused to/.test(message.text())) wrong.push(message.text());
+    });
+    page.on('request', (request) => {
+      if (!/^(data|blob):/.test(request.url()) && !request.url().startsWith(origin)) wrong.push(request.url());
+    });
+  });
+  return context;
+}
+
+async function open(path: string, roles: readonly string[] = ['admin']): Promise<Page> {
+  const context = await newContext();
+  await signIn(context, { url: system.api.url, key: system.key }, roles);
+  const page = await context.newPage();
+  await page.goto(`${system.api.url}/console${path}`);
+  return page;
+}
+
+async function place(more: object = {}): Promise<Order> {
+  const body = {
+    currency: 'EUR',
+    channel: 'web',
+    items: [{ sku: 'MUG-1', quantity: 2, unitPrice: '9.95' }],
+    payment: { provider: 'sandbox', token: 'tok_approve' },
+    ...more,
+  };
+  return system.api.ok<Order>('POST', '/orders', { body, key: randomUUID(), headers: { prefer: 'wait=10' } });
+}
+
+/** An order that waits for stock, and will go on waiting. */
+async function placeWaiting(more: object = {}): Promise<Order> {
+  const order = await place({
+    items: [{ sku: 'RARE-1', quantity: 1, unitPrice: '90.00' }],
+    allowBackorder: true,
+    ...more,
+  });
+  await until('the line for stock', async () => (await system.api.order(order.id)).status === 'BACKORDERED');
+  return order;
+}
+
+test('the first view asks for less than 200 KB of compressed script', () => {
+  const dist = join(root, 'console/dist');
+  const page = readFileSync(join(dist, 'index.html'), 'utf8');
+  const named = [...page.matchAll(/assets\/[\w.-]+\.js/g)].map(([name]) => name);
+  // The page of the overview is loaded by what the first file says, and so is what it shares with others.
+  const entry = readFileSync(join(dist, named[0]!), 'utf8');
+  const lists = /\[((?:"assets\/[^"]+",?)+)\]/.exec(entry)?.[1] ?? '';
+  const overview = readdirSync(join(dist, 'assets')).filter((name) =>
+    /^(overview|waiting|session|icons|rolldown)-.*\.js$/.test(name),
+  );
+  const files = new Set([...named, ...overview.map((name) => `assets/${name}`)]);
+  const bytes = [...files].reduce((sum, name) => sum + statSync(join(dist, `${name}.br`)).size, 0);
+  expect(lists).not.toBe('');
+  console.log(`first view: ${(bytes / 1024).toFixed(1)} KB of script in ${files.size} files`);
+  expect(bytes).toBeLessThan(200 * 1024);
+});
+
+test('a person chooses a password by the link that they were given, and is in', async () => {
+  const { link } = (await (
+    await fetch(`${system.api.url}/console/people`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${system.key}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ name: 'Grace', roles: ['support'] }),
+    })
+  ).json()) as { link: string };
+  const page = await (await newContext()).newPage();
+  await page.goto(link);
+  await page.getByText('Welcome, Grace').waitFor();
+  expect(await seriousFindings(page)).toEqual([]);
+  await page.locator('input[name=password]').fill('a short sentence will do');
+  await page.locator('input[name=again]').fill('a short sentence will do');
+  await page.getByRole('button', { name: 'Set password and sign in' }).click();
+  await page.getByRole('heading', { name: 'Overview' }).waitFor();
+  // The secret of the link is not in the address any more.
+  expect(page.url()).not.toContain('#');
+  await page.getByRole('button', { name: /Signed in as Grace/ }).click();
+  await page.getByRole('menuitem', { name: 'Sign out' }).click();
+  await page.getByLabel('Name').fill('Grace');
+  await page.getByLabel('Password').first().fill('a short sentence will do');
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+  await page.getByRole('heading', { name: 'Overview' }).waitFor();
+});
+
+test('who sees a stuck order on the overview reads why, and resolves it in four clicks', async () => {
+  const order = await placeWaiting();
+  await system.api.ok('POST', `/orders/${order.id}/hold`, { body: { reason: 'the address looks wrong' } });
+  const page = await open('/');
+  let clicks = 0;
+  const click = async (role: 'link' | 'button', name: string | RegExp): Promise<void> => {
+    clicks++;
+    await page.getByRole(role, { name }).first().click();
+  };
+  await page
+    .getByText(/the address looks wrong/)
+    .first()
+    .waitFor();
+  expect(await seriousFindings(page)).toEqual([]);
+  await click('link', new RegExp(order.number));
+  await page
+    .getByRole('status')
+    .filter({ hasText: /because the hold “manual” by .* pauses it: the address looks wrong/ })
+    .waitFor();
+  await click('button', 'Release');
+  await page.getByText('Payment and shipment go on at once.').waitFor();
+  await click('button', 'Yes, do it');
+  await until('the hold to be gone', async () => (await system.api.order(order.id)).holds.length === 0);
+  await page.getByText('Order released').waitFor();
+  expect(clicks).toBeLessThanOrEqual(4);
+});
+
+describe('the list of orders', () => {
+  test('keeps its filter, its place and its selection while somebody looks at an order', async () => {
+    const reference = `list-${randomUUID().slice(0, 8)}`;
+    await Promise.all(Array.from({ length: 40 }, () => place({ channel: reference })));
+    const page = await open(`/orders?channel=${reference}`);
+    await page.getByText('40 orders').waitFor();
+    expect(await seriousFindings(page)).toEqual([]);
+    await page
+      .getByRole('checkbox', { name: /Select order/ })
+      .nth(1)
+      .check();
+    const rows = page.getByRole('table');
+    await rows.evaluate((element) => element.scrollTo({ top: 700 }));
+    await until('the rows to be scrolled', () => rows.evaluate((element) => element.scrollTop > 600));
+    const shown = page.getByRole('row').nth(20).getByRole('link');
+    await shown.click();
+    await page.getByRole('heading', { name: 'Timeline' }).waitFor();
+    await page.getByRole('button', { name: 'Next order' }).click();
+    await page.goBack();
+    await page.goBack();
+    await page.getByText('40 orders').waitFor();
+    expect(page.url()).toContain(`channel=${reference}`);
+    await page.getByText('1 selected').waitFor();
+    await until('the place to be found again', () =>
+      page.getByRole('table').evaluate((element) => element.scrollTop > 600),
+    );
+  });
+
+  test('says what a command to many would do before it does it', async () => {
+    const channel = `bulk-${randomUUID().slice(0, 8)}`;
+    for (let count = 0; count < 3; count++) await placeWaiting({ channel });
+    const page = await open(`/orders?channel=${channel}`);
+    await page.getByText('3 orders').waitFor();
+    await page.getByRole('checkbox', { name: 'Select all that are loaded' }).check();
+    await page.getByRole('button', { name: 'Act on these' }).click();
+    await page.getByLabel('Reason').fill('stocktaking');
+    await page.getByRole('button', { name: 'See what would happen' }).click();
+    await page.getByText('3 would change').waitFor();
+    const { items: before } = await system.api.ok<{ items: Order[] }>('GET', `/orders?channel=${channel}`);
+    expect(before.every(({ holds }) => holds.length === 0)).toBe(true);
+    await page.getByRole('button', { name: 'Do it for 3 orders' }).dblclick();
+    await page.getByText('3 done').waitFor();
+    const { items } = await system.api.ok<{ items: Order[] }>('GET', `/orders?channel=${channel}`);
+    expect(items.map(({ holds }) => holds.length)).toEqual([1, 1, 1]);
+  });
+});
+
+describe('a refund', () => {
+  async function paid(): Promise<Order> {
+    const order = await place();
+    await until('the money', async () => (await system.api.order(order.id)).paymentStatus === 'CAPTURED');
+    return system.api.order(order.id);
+  }
+  const refunds = async ({ id }: Order): Promise<number> => (await system.api.order(id)).refunds.length;
+
+  test('is done once, however often the button is pressed', async () => {
+    const order = await paid();
+    const page = await open(`/orders/${order.id}`);
+    await page.getByRole('button', { name: 'Refund', exact: true }).click();
+    await page.getByLabel('Amount').fill('5.00');
+    await page.getByLabel('Reason').fill('a scratch');
+    await page.getByText('Gives €5.00 back to the customer').waitFor();
+    expect(await seriousFindings(page)).toEqual([]);
+    await page.getByRole('button', { name: 'Yes, do it' }).dblclick();
+    await until('the refund', async () => (await system.api.order(order.id)).refundedAmount === '5.00');
+    expect(await refunds(order)).toBe(1);
+  });
+
+  test('is not done in a second tab that shows the order as it was', async () => {
+    const order = await paid();
+    const page = await open(`/orders/${order.id}`);
+    await page.getByRole('button', { name: 'Refund', exact: true }).click();
+    await page.getByLabel('Amount').fill('5.00');
+    await page.getByLabel('Reason').fill('a scratch');
+    // Another tab was faster; this dialog was opened before.
+    await system.api.ok('POST', `/orders/${order.id}/refunds`, {
+      body: { amount: '5.00', reason: 'a scratch' },
+      key: randomUUID(),
+    });
+    await page.getByRole('button', { name: 'Yes, do it' }).click();
+    await page.getByText('This order has changed meanwhile.').waitFor();
+    expect(await refunds(order)).toBe(1);
+  });
+
+  test('is not even offered to who may not', async () => {
+    const order = await paid();
+    const page = await open(`/orders/${order.id}`, ['reader']);
+    await page.getByRole('heading', { name: 'Timeline' }).waitFor();
+    for (const name of ['Refund', 'Cancel order', 'Put on hold', 'Release'])
+      expect(await page.getByRole('button', { name, exact: true }).count()).toBe(0);
+    // Nor possible with the session itself.
+    const status = await page.evaluate(async (id) => {
+      const headers = {
+        'content-type': 'application/json',
+        'x-olms-console': '1',
+        'idempotency-key': crypto.randomUUID(),
+      };
+      return (await fetch(`/orders/${id}/refunds`, { method: 'POST', headers, body: '{"amount":"1.00","reason":"x"}' }))
+        .status;
+    }, order.id);
+    expect(status).toBe(403);
+  });
+});

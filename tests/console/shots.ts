@@ -1,0 +1,60 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { connect } from '#cli/client.ts';
+import { seriousFindings, signIn, startBrowser } from '#tests/support/browser.ts';
+
+/**
+ * `npm run console:shots`: every screen of the console of a system that runs here (`npm run demo`), in light, dark and at
+ * 360 px, as pictures in test-results/console. Fails where axe finds something serious.
+ */
+
+const FOLDER = 'test-results/console';
+const WIDE = { viewport: { width: 1366, height: 860 } };
+const LOOKS = {
+  light: { ...WIDE, colorScheme: 'light' },
+  dark: { ...WIDE, colorScheme: 'dark' },
+  small: { viewport: { width: 360, height: 740 }, colorScheme: 'light', isMobile: true, hasTouch: true },
+} as const;
+/** Name → address, and a text that is there when the screen is. */
+const SCREENS = {
+  overview: ['/', 'Where the orders are'],
+  orders: ['/orders', 'Refresh'],
+  none: ['/orders?text=nothing-is-called-so', 'No order matches'],
+} as const;
+
+const client = await connect({}, process.env);
+const key = process.env['OLMS_API_KEY'];
+if (!key) throw new Error('Set OLMS_URL and OLMS_API_KEY to a system that runs: eval "$(bin/olms env)"');
+const { url } = client;
+const [newest] = (await client.listOrders({ limit: 1 })).items;
+const browser = await startBrowser();
+mkdirSync(FOLDER, { recursive: true });
+try {
+  for (const [look, options] of Object.entries(LOOKS)) {
+    const context = await browser.newContext({ ...options, locale: 'en-US' });
+    await signIn(context, { url, key }, ['admin']);
+    const page = await context.newPage();
+    const screens: [string, readonly [string, string]][] = Object.entries(SCREENS);
+    if (newest) screens.push(['order', [`/orders/${newest.id}`, 'Timeline']]);
+    for (const [name, [path, text]] of screens) {
+      await page.goto(`${url}/console${path}`);
+      await page.getByText(text).first().waitFor();
+      await page.waitForFunction(
+        () =>
+          !(globalThis as never as { document: { querySelector(of: string): unknown } }).document.querySelector(
+            '[aria-busy=true]',
+          ),
+      );
+      await page.screenshot({ path: join(FOLDER, `${name}-${look}.png`) });
+      for (const finding of await seriousFindings(page)) {
+        process.exitCode = 1;
+        console.error(`${name} (${look}): ${finding}`);
+      }
+      console.log(join(FOLDER, `${name}-${look}.png`));
+    }
+    await context.close();
+  }
+} finally {
+  await browser.close();
+  await client.close();
+}
