@@ -20,7 +20,8 @@ const contexts: BrowserContext[] = [];
 const wrong: string[] = [];
 
 beforeAll(async () => {
-  expect(await ensureConsole()).toBeUndefined();
+  const problem = await ensureConsole();
+  if (problem !== undefined) throw new Error(`The console is not built. ${problem}`);
   browser = await startBrowser();
   await system.api.ok('PUT', '/products/MUG-1', { body: { name: 'Enamel mug', price: '9.95', currency: 'EUR' } });
   await system.api.ok('PUT', '/products/RARE-1', { body: { name: 'Rare thing', price: '90.00', currency: 'EUR' } });
@@ -31,7 +32,8 @@ beforeAll(async () => {
 }, BUILD_TIMEOUT_MS);
 afterEach(async () => {
   for (const context of contexts.splice(0)) await context.close();
-  expect(wrong.splice(0)).toEqual([]);
+  const found = wrong.splice(0);
+  if (found.length > 0) throw new Error(`A page did what none may: ${found.join('; ')}`);
 });
 afterAll(() => browser?.close());
 
