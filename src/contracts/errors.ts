@@ -74,6 +74,12 @@ export const ERRORS = {
   SHIPMENT_NOT_DISPATCHED: { status: 409, title: 'The shipment has not left, so it has no tracking number' },
   SHIPMENT_NOT_DELIVERABLE: { status: 409, title: 'The shipment cannot be delivered in its present state' },
   SHIPMENT_ON_HOLD: { status: 409, title: 'The shipment is paused by a hold or a cancellation of its order' },
+  NOTIFICATION_QUEUED: { status: 409, title: 'The notification waits to be sent already' },
+  NOTIFICATION_WITHOUT_RECIPIENT: {
+    status: 409,
+    title: 'The order has no contact for the channel of the notification',
+  },
+  PUSH_OFF: { status: 409, title: 'This system sends no pushes, for want of a key to sign them' },
   STOCK_INSUFFICIENT: { status: 409, title: 'The adjustment would leave less stock than is reserved' },
   API_KEY_SHOWN: { status: 409, title: 'The request made an API key before, which was shown then and is kept nowhere' },
   API_KEY_EXPIRED: { status: 409, title: 'The API key has ended, and no new end was given' },

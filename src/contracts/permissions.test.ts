@@ -35,6 +35,7 @@ describe('a role', () => {
       'products:read',
       'payments:refresh',
       'shipments:read',
+      'push:subscribe',
       'invoices:read',
       'personal-data:read',
     ]);

@@ -77,6 +77,8 @@ export const PERMISSIONS = {
   'reviews:read': row('Read reviews', 'reader', ['support', 'reviewer']),
   'reviews:decide': row('Approve and reject', 'operator', ['reviewer']),
   'notifications:read': row('Read what customers were sent', 'reader', ['support']),
+  'notifications:send': row('Send customers once more what they were sent', 'client', ['support']),
+  'push:subscribe': row('Notify customers in their browsers', 'client', ['customer']),
   'invoices:read': row('Read invoices and credit notes, as they were issued', 'reader', [
     'customer',
     'support',

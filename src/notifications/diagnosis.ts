@@ -41,7 +41,7 @@ export const notificationsDiagnosis: readonly ServiceCheck[] = [
             severity: 'warning',
             what: `${countOf(failed.count, NOUNS[channel])} given up in the last day`,
             detail: `Refused, last for order ${failed.orderId}: ${failed.detail}.`,
-            do: `See bin/olms notifications ${failed.orderId}; put the address right (PATCH /orders/{id}). What was given up is not sent again.`,
+            do: `See bin/olms notifications ${failed.orderId}; put the address right (PATCH /orders/{id}), then send it again (POST /notifications/{id}/resend).`,
           });
       }
       return { seen: `${waiting} queued`, findings };

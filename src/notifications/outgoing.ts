@@ -106,6 +106,30 @@ export async function nextMessageMs(database: Database, channel: ChannelName): P
   return row?.next?.getTime();
 }
 
+/** What becomes of a message that somebody asked for again. */
+export interface Resending {
+  readonly id: string;
+  /** What it is as long as nobody else has asked meanwhile. */
+  readonly sendings: number;
+  readonly before: string;
+  readonly recipient: string | null;
+  readonly status: 'queued' | 'mailbox';
+  /** RFC 3339. */
+  readonly at: string;
+}
+
+/** Queues a message once more, as a sending of its own: one of several who ask at the same time. */
+export function resend(channel: ChannelName, { id, sendings, before, recipient, status, at }: Resending): Write {
+  return {
+    name: 'resent',
+    sql: `update notifications.notifications set status = $4, recipient = $5, attempts = 0, detail = null, sent_at = null, delivered_at = null,
+        provider_id = null, sendings = sendings + 1, queued_at = $6, ${DUE[channel]} = case when $4 = 'queued' then $6::timestamptz end
+      where id = $1 and sendings = $2 and status = $3`,
+    params: [id, sendings, before, status, recipient, at],
+    expect: 1,
+  };
+}
+
 /**
  * What a provider reports of a message that it has taken: that it arrived, or that it never will. What arrived has
  * arrived, whatever is reported afterwards. Returns whether it said something new about one of ours.

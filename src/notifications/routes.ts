@@ -4,12 +4,13 @@ import type { Database } from '#platform/database/database.ts';
 import { answer } from '#platform/http/description/openapi.ts';
 import { Problem } from '#platform/http/problems.ts';
 import { idCursor, idOfCursor, pageOf } from '#platform/http/paging.ts';
-import { Id, IdText, limitOf, PageOf, pageParameters, strict, Time, type View } from '#platform/http/schemas.ts';
+import { IdText, limitOf, PageOf, pageParameters, strict, type View } from '#platform/http/schemas.ts';
 import { idsOf, Several } from '#platform/http/several.ts';
 import type { InlineImage } from './channels/port.ts';
 import { pageOfNotification } from './mail-html.ts';
+import { NotificationView, viewOf } from './notification-view.ts';
 import type { Writing } from './rules.ts';
-import { findNotification, listNotifications, type StoredNotification } from './store.ts';
+import { findNotification, listNotifications } from './store.ts';
 
 export interface NotificationRoutesOptions {
   readonly database: Database;
@@ -26,36 +27,7 @@ const NotificationQuery = Type.Object(
   { format: Type.Optional(Type.String({ enum: ['json', 'html'], description: 'html: as the mail looks' })) },
   strict,
 );
-const NotificationView = Type.Object(
-  {
-    id: Id,
-    orderId: Id,
-    eventId: Id,
-    eventType: Type.String(),
-    channel: Type.String({ enum: ['email', 'sms', 'push', 'none'] }),
-    recipient: Type.Union([Type.String(), Type.Null()]),
-    subject: Type.String(),
-    body: Type.String(),
-    status: Type.String({ enum: ['queued', 'sent', 'failed', 'suppressed', 'mailbox'] }),
-    detail: Type.Union([Type.String(), Type.Null()], { description: 'Why it was not sent' }),
-    attempts: Type.Integer(),
-    createdAt: Time,
-    sentAt: Type.Union([Time, Type.Null()]),
-    deliveredAt: Type.Union([Time, Type.Null()], {
-      description: 'When the provider reported that it arrived; mail servers report nothing',
-    }),
-    sendings: Type.Integer({ description: '1, and one more each time that somebody asked for it again' }),
-    language: Type.Union([Type.String(), Type.Null()], { description: 'In which it was written, as in BCP 47' }),
-  },
-  { title: 'Notification' },
-);
 const NotificationPage = PageOf(NotificationView);
-
-/** Without what only its HTML is made of. */
-function view(notification: StoredNotification): View<typeof NotificationView> {
-  const { content: _, ...shown } = notification;
-  return shown;
-}
 
 const tags = ['notifications'];
 
@@ -88,7 +60,7 @@ export function notificationRoutes(app: FastifyInstance, { database, writing, lo
         after: cursor === undefined ? undefined : idOfCursor(cursor),
         limit: size + 1,
       });
-      return pageOf(notifications, size, view, ({ id }) => idCursor(id));
+      return pageOf(notifications, size, viewOf, ({ id }) => idCursor(id));
     },
   );
 
@@ -108,7 +80,7 @@ export function notificationRoutes(app: FastifyInstance, { database, writing, lo
     async (request, reply) => {
       const notification = await findNotification(database, request.params.id.toLowerCase());
       if (!notification) throw new Problem('NOT_FOUND', `There is no notification ${request.params.id}.`);
-      if (request.query.format !== 'html') return view(notification);
+      if (request.query.format !== 'html') return viewOf(notification);
       return reply
         .headers({
           'content-type': 'text/html; charset=utf-8',

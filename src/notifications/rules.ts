@@ -3,7 +3,7 @@ import type { Contact, OrderEvent, OrderItem } from '#contracts/order-events.ts'
 import { isoTime } from '#contracts/time.ts';
 import { ignore, type Rules } from '#platform/processor/aggregate.ts';
 import { cut } from '#contracts/text.ts';
-import type { ChannelName } from './channels/port.ts';
+import { CHANNEL_NAMES, type ChannelName } from './channels/port.ts';
 import {
   channelsOf,
   clean,
@@ -198,6 +198,14 @@ function labelOf(orderId: string, about: Correspondence | undefined): string {
   return reference === '' ? (about?.number ?? formerNumber(orderId)) : reference;
 }
 
+/** Where a message by this channel goes to; undefined where the contact has nothing for it. */
+export function addressOf(channel: ChannelName, contact: Contact | undefined): string | undefined {
+  const { email, phone, pushSubscription } = contact ?? {};
+  if (channel === 'email') return email && clean(email);
+  if (channel === 'sms') return phone && clean(phone);
+  return pushSubscription && endpointOf(pushSubscription);
+}
+
 type Addressee = Pick<Notification, 'channel' | 'recipient' | 'customerId' | 'body' | 'content' | 'status' | 'detail'>;
 
 interface Written {
@@ -216,26 +224,21 @@ function addressees(about: Correspondence | undefined, written: Written): Addres
   const body = cut(message.short, SHORT_BODY_MAX);
   const content = { order: label, short: body, blocks: [], link: message.link };
   const status = (channel: ChannelName) => (carried.has(channel) ? ('queued' as const) : ('mailbox' as const));
-  if (contact?.email && by.has('email'))
+  const [email, phone, browser] = CHANNEL_NAMES.map((channel) =>
+    by.has(channel) ? addressOf(channel, contact) : undefined,
+  );
+  if (email)
     found.push({
       channel: 'email',
-      recipient: clean(contact.email),
+      recipient: email,
       body: cut(textOf(message, shop), BODY_MAX),
       content: { ...content, blocks: message.blocks },
       status: status('email'),
     });
-  if (contact?.phone && by.has('sms'))
-    found.push({ channel: 'sms', recipient: clean(contact.phone), body, status: status('sms') });
-  if (contact?.pushSubscription && by.has('push'))
-    found.push({
-      channel: 'push',
-      recipient: endpointOf(contact.pushSubscription),
-      body,
-      content,
-      status: status('push'),
-    });
+  if (phone) found.push({ channel: 'sms', recipient: phone, body, status: status('sms') });
+  if (browser) found.push({ channel: 'push', recipient: browser, body, content, status: status('push') });
   const isAnswerable = found.length > 0;
-  if (!contact?.pushSubscription && customerId !== undefined && by.has('push') && carried.has('push'))
+  if (!browser && customerId !== undefined && by.has('push') && carried.has('push'))
     found.push({ channel: 'push', customerId, body, content, status: 'queued' });
   if (!isAnswerable) found.push({ channel: 'none', body, status: 'suppressed', detail: NO_CONTACT });
   return found;

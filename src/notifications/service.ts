@@ -14,6 +14,8 @@ import { measureQueues, notificationCounter, notificationsMetrics } from './metr
 import type { Claimed } from './outgoing.ts';
 import { notificationProjection } from './projection.ts';
 import { forgetSubscription, subscriptionsFor } from './push-subscriptions.ts';
+import { pushRoutes } from './push-routes.ts';
+import { resendRoutes } from './resend-routes.ts';
 import { reportHeadProblem, reportRoutes, TWILIO_REPORTS } from './report-routes.ts';
 import { notificationRoutes } from './routes.ts';
 import {
@@ -74,6 +76,8 @@ export const notifications: ServiceDefinition = {
   paths: [
     { path: '/notifications' },
     { path: '/notifications/*' },
+    { path: '/push-subscriptions' },
+    { path: '/push-subscriptions/*' },
     // Signed by the provider.
     { path: TWILIO_REPORTS, public: true, bodyMaxBytes: WEBHOOK_MAX_BYTES, refuse: reportHeadProblem },
   ],
@@ -110,6 +114,13 @@ export const notifications: ServiceDefinition = {
     return {
       routes(app) {
         notificationRoutes(app, { database, writing: config.writing, logo: config.logo });
+        resendRoutes(app, {
+          database,
+          carried: carriedChannels(config),
+          clock,
+          queued: (channel) => senders.get(channel)?.queued(),
+        });
+        pushRoutes(app, { database, publicKey: config.vapid?.publicKey, services: config.pushServices, clock });
         reportRoutes(app, { database, twilio: config.twilio, clock, outcomes: notificationsMetrics(metrics).outcomes });
       },
       consumer: processor,

@@ -23,6 +23,8 @@ const system = useSystem({
     PAYMENTS_PROVIDERS: 'sandbox,manual',
     ORDERS_PAY_AGAIN_MS: '600000',
     CARRIER_WEBHOOK_SECRETS: `dhl=${SECRET}`,
+    VAPID_PRIVATE_KEY: Buffer.alloc(32, 7).toString('base64url'),
+    VAPID_SUBJECT: 'mailto:orders@shop.example',
   },
 });
 
@@ -64,6 +66,19 @@ describe('every operation', () => {
     const shipment = await api.firstShipment(id);
     await api.get(`/notifications/${notification!.id}`);
     await api.get(`/notifications/${notification!.id}?format=html`);
+    expect((await api.call('POST', `/notifications/${notification!.id}/resend`)).status).toBe(200);
+    await api.get('/push-subscriptions/key');
+    const browser = await api.ok<{ id: string }>('POST', '/push-subscriptions', {
+      body: {
+        customerId: 'c-pushed',
+        endpoint: 'https://fcm.googleapis.com/fcm/send/abc',
+        keys: {
+          p256dh: 'BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4',
+          auth: 'BTBZMqHH6r4Tts7J_aSIgg',
+        },
+      },
+    });
+    expect((await api.call('DELETE', `/push-subscriptions/${browser.id}`)).status).toBe(204);
     await api.get(`/shipments/${shipment.id}`);
     await api.payment(id);
     await api.order(id);
@@ -405,10 +420,13 @@ describe('the document', () => {
       'CHANGE_PENDING',
       'EVENTS_MISSED',
       'INTERNAL',
+      'NOTIFICATION_QUEUED',
+      'NOTIFICATION_WITHOUT_RECIPIENT',
       'OVERLOADED',
       'PAYLOAD_TOO_LARGE',
       'PAYMENT_DISPUTED',
       'PERSISTED_QUERY_REQUIRED',
+      'PUSH_OFF',
       'RATE_LIMITED',
       'REQUEST_TIMEOUT',
       'STOCK_UNDECIDED',

@@ -112,10 +112,15 @@ export class OneService {
 
   /** Its routes, without a port; whoever calls is `name`, with this role. */
   api(service: Service, role: Principal['role'] = 'operator', name = 'ada'): ReturnType<typeof createHttp> {
+    return this.apiAs(service, { name, role });
+  }
+
+  /** Its routes, without a port, for this caller. */
+  apiAs(service: Service, principal: Principal): ReturnType<typeof createHttp> {
     const app = createHttp({
       logger: createLogger('silent'),
       metrics: createMetrics(),
-      authenticate: () => ({ name, role }),
+      authenticate: () => principal,
     });
     service.routes!(app);
     return app;

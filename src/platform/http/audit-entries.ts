@@ -39,7 +39,7 @@ const EntryView = Type.Object(
       description: 'What happened to an order is named by the first event that says so',
     }),
     subject: Type.String({
-      description: 'Id of the order; name of the API key, location or consumer, SKU, id of the run',
+      description: 'Id of the order; name of the API key, location or consumer, SKU, id of the run or notification',
     }),
     orderId: Type.Optional(Id),
     reason: Type.Optional(Type.String({ description: 'Why, where somebody said so' })),
@@ -60,7 +60,7 @@ const EntryPage = Type.Object({
 });
 const subject = Text(400, {
   minLength: 1,
-  description: 'Id of an order, name of an API key, location or consumer, SKU, or id of a run',
+  description: 'Id of an order, name of an API key, location or consumer, SKU, or id of a run or notification',
 });
 const action = Type.String({ enum: [...AUDIT_ACTIONS] });
 const AuditQuery = Type.Object(

@@ -17,6 +17,7 @@ export const ACTIONS_BESIDE_ORDERS = [
   'bulk.started',
   'consumer.rewound',
   'location.put',
+  'notification.resent',
   'parked.retried',
   'parked.skipped',
   'product.put',
