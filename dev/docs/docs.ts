@@ -14,6 +14,7 @@ import { openApi } from './openapi.ts';
 import { dashboardFiles } from '#dev/observability/grafana.ts';
 import { chartFiles, collectorFile, ruleFiles } from '#dev/observability/rules.ts';
 import { roomsOf, roomsPicture } from './rooms.ts';
+import { notificationsDocument } from './notifications.ts';
 import { permissionsDocument } from './permissions.ts';
 import { configurationDocument, errorsDocument } from './tables.ts';
 
@@ -45,6 +46,7 @@ export async function generatedFiles(): Promise<Map<string, string>> {
     ['docs/lifecycle.md', lifecycleDocument()],
     ['docs/configuration.md', configurationDocument()],
     ['docs/metrics.md', metricsDocument()],
+    ['docs/notifications.md', notificationsDocument()],
     ['docs/api/errors.md', errorsDocument()],
     ['docs/api/permissions.md', permissionsDocument(document)],
     ['docs/rooms.svg', roomsPicture(roomsOf(ROOT))],

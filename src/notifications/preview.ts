@@ -87,6 +87,11 @@ function examplesIn(language: Language): readonly Example[] {
       reminder: { number: 1, due: '53.80', received: '0.00', currency: 'EUR' },
     }),
     of('payment-pending', 'OrderPaymentPending', { reason: 'timeout', deadlineAt: IN_A_WEEK }),
+    of('payment-action', 'OrderPaymentPending', {
+      reason: 'requires_action',
+      paymentStatus: 'REQUIRES_ACTION',
+      deadlineAt: IN_A_WEEK,
+    }),
     of('order-paid', 'OrderPaid', { deadlineAt: IN_A_WEEK }),
     of('payment-failed', 'OrderPaymentFailed'),
     of('part-shipped', 'OrderPartiallyShipped', { ...parcel, items: [{ sku: 'MUG-1', quantity: 2 }] }),

@@ -16,6 +16,7 @@ import { backoffMs } from './sender.ts';
 import { readConfig } from './settings.ts';
 import { NOTIFIED_TYPES } from './templates.ts';
 import { escapeHtml } from './wording/layout.ts';
+import { LANGUAGES } from './wording/wording.ts';
 
 const EMAIL = { email: 'ada@example.com' };
 
@@ -130,10 +131,15 @@ describe('what customers read', () => {
   const SAID_INSIDE = 'looks like fraud to me';
 
   test.each(NOTIFIED_TYPES)('%s carries nothing that staff or services said to each other', (type) => {
-    const story = new Story().created({ ...EMAIL, phone: '+49 30 1' });
-    const inside = { reason: SAID_INSIDE, by: SAID_INSIDE, hold: SAID_INSIDE, location: SAID_INSIDE };
-    story.reads(type, { ...inside, metadata: { note: SAID_INSIDE } } as never);
-    for (const { subject, body } of story.notifications) expect(`${subject} ${body}`).not.toContain(SAID_INSIDE);
+    for (const locale of LANGUAGES) {
+      const story = new Story().created({ ...EMAIL, phone: '+49 30 1' }, { locale });
+      const inside = { reason: SAID_INSIDE, by: SAID_INSIDE, hold: SAID_INSIDE, location: SAID_INSIDE };
+      const refund = { refundId: 'r', amount: '1.00', ...inside };
+      const reminder = { number: 1, due: '1.00', received: '0.00', currency: 'EUR', ...inside };
+      story.reads(type, { ...inside, refund, reminder, metadata: { note: SAID_INSIDE } } as never);
+      expect(story.newest.eventType).toBe(type);
+      for (const written of story.notifications) expect(JSON.stringify(written)).not.toContain(SAID_INSIDE);
+    }
   });
 
   test('is what was written for them, in the letter and in the text message', () => {

@@ -91,7 +91,10 @@ export const TEMPLATES = {
   OrderPaymentPending: {
     ...FOR_CUSTOMERS,
     tone: 'attention',
-    template: ({ reason }) => (reason === AWAITING_PAYMENT ? 'payment-awaited' : 'payment-pending'),
+    template: ({ reason, paymentStatus }) => {
+      if (reason === AWAITING_PAYMENT) return 'payment-awaited';
+      return paymentStatus === 'REQUIRES_ACTION' ? 'payment-action' : 'payment-pending';
+    },
     values: ({ reason, deadlineAt }, { say }) => ({
       texts: { deadline: say.day(deadlineAt) },
       ...(reason === AWAITING_PAYMENT && { facts: [[say.words.word('payBy'), say.day(deadlineAt)]] }),

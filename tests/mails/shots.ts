@@ -8,8 +8,8 @@ import { type Preview, previews } from '#notifications/preview.ts';
 import { readConfig } from '#notifications/settings.ts';
 
 /**
- * `npm run mail-shots`: every message in every language as an image, as a telephone (360 pixels) and a screen (1200) show
- * it, light and dark: `npm run mail-shots -- --out /tmp/shots --only de/`. By chromium; CHROMIUM_PATH names another one.
+ * `npm run mails:shots`: every message in every language as an image, as a telephone (360 pixels) and a screen (1200) show
+ * it, light and dark: `npm run mails:shots -- --out /tmp/shots --only de/`. By chromium; CHROMIUM_PATH names another one.
  */
 
 const WIDTHS = [360, 1200] as const;

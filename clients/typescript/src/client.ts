@@ -38,6 +38,8 @@ import type {
   PaymentRefresh,
   PlaceOrder,
   Product,
+  PushKey,
+  PushSubscription,
   PutLocation,
   PutProduct,
   ReasonCode,
@@ -65,7 +67,7 @@ export interface RotateApiKeyParameters {
 
 export interface ListAuditParameters {
   readonly orderId?: string | undefined;
-  /** Id of an order, name of an API key, location or consumer, SKU, or id of a run */
+  /** Id of an order, name of an API key, location or consumer, SKU, or id of a run or notification */
   readonly subject?: string | undefined;
   /** Who did it, as entries name them */
   readonly actor?: string | undefined;
@@ -79,6 +81,7 @@ export interface ListAuditParameters {
     | 'bulk.started'
     | 'consumer.rewound'
     | 'location.put'
+    | 'notification.resent'
     | 'parked.retried'
     | 'parked.skipped'
     | 'product.put'
@@ -164,7 +167,7 @@ export interface ListAuditParameters {
 }
 
 export interface ListAuditEntriesParameters {
-  /** Id of an order, name of an API key, location or consumer, SKU, or id of a run */
+  /** Id of an order, name of an API key, location or consumer, SKU, or id of a run or notification */
   readonly subject?: string | undefined;
   readonly action?:
     | 'api_key.created'
@@ -176,6 +179,7 @@ export interface ListAuditEntriesParameters {
     | 'bulk.started'
     | 'consumer.rewound'
     | 'location.put'
+    | 'notification.resent'
     | 'parked.retried'
     | 'parked.skipped'
     | 'product.put'
@@ -619,6 +623,10 @@ export interface ReadNotificationParameters {
   readonly format?: 'json' | 'html' | undefined;
 }
 
+export interface ResendNotificationParameters {
+  readonly id: string;
+}
+
 export interface ListOrdersParameters {
   readonly id?: string | readonly string[] | undefined;
   readonly status?: OrderStatus | readonly OrderStatus[] | undefined;
@@ -987,6 +995,10 @@ export interface ReadProductParameters {
 
 export interface PutProductParameters {
   readonly sku: string;
+}
+
+export interface UnsubscribeFromPushesParameters {
+  readonly id: string;
 }
 
 export interface ListRefundsParameters {
@@ -1401,6 +1413,11 @@ export class OlmsClient extends ClientCore {
     return this.read({ method: 'GET', path: '/notifications/{id}', parameters }, options);
   }
 
+  /** Send a notification once more */
+  resendNotification(parameters: ResendNotificationParameters, options?: ChangeOptions): Promise<Notification> {
+    return this.read({ method: 'POST', path: '/notifications/{id}/resend', parameters, keyed: true }, options);
+  }
+
   /** This API as an OpenAPI 3.1 document */
   readOpenApi(options?: CallOptions): Promise<Readonly<Record<string, unknown>>> {
     return this.read({ method: 'GET', path: '/openapi.json' }, options);
@@ -1799,6 +1816,35 @@ export class OlmsClient extends ClientCore {
     options?: ChangeOptions<'If-Match'>,
   ): Promise<Product> {
     return this.read({ method: 'PUT', path: '/products/{sku}', parameters, body, keyed: true }, options);
+  }
+
+  /** Notify a customer in a browser */
+  subscribeToPushes(
+    body: {
+      /** Whose browser it is, where a shop says so; of customers it is their own */
+      readonly customerId?: string;
+      /** Of the push service of the browser */
+      readonly endpoint: string;
+      /** As browsers have it; not used */
+      readonly expirationTime?: unknown;
+      readonly keys: {
+        readonly auth: string;
+        readonly p256dh: string;
+      };
+    },
+    options?: ChangeOptions,
+  ): Promise<PushSubscription> {
+    return this.read({ method: 'POST', path: '/push-subscriptions', body, keyed: true }, options);
+  }
+
+  /** The key that browsers subscribe to pushes with */
+  readPushKey(options?: CallOptions): Promise<PushKey> {
+    return this.read({ method: 'GET', path: '/push-subscriptions/key' }, options);
+  }
+
+  /** Notify a customer in this browser no more */
+  unsubscribeFromPushes(parameters: UnsubscribeFromPushesParameters, options?: ChangeOptions): Promise<void> {
+    return this.read({ method: 'DELETE', path: '/push-subscriptions/{id}', parameters, keyed: true }, options);
   }
 
   /** Refunds of all orders, by how far they are and when they were asked for */

@@ -27,6 +27,7 @@ export const TEMPLATE_NAMES = [
   'payment-awaited',
   'payment-reminder',
   'payment-pending',
+  'payment-action',
   'order-paid',
   'payment-failed',
   'part-shipped',
