@@ -88,7 +88,7 @@ async function again(
     deliveredAt: null,
     sendings: before.sendings + 1,
   };
-  const shown = ({ recipient: to, ...rest }: StoredNotification) => ({ status: rest.status, sendings: rest.sendings });
+  const shown = ({ status: stands, sendings }: StoredNotification) => ({ status: stands, sendings });
   await database.write([
     resend(channel, { id, sendings: before.sendings, before: before.status, recipient, status, at }),
     addAuditEntries([
