@@ -1,4 +1,5 @@
-import { createServer, type Server } from 'node:http';
+import { createHash } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, type JWTPayload, SignJWT } from 'jose';
 
 /** An OpenID Connect issuer: its discovery document, its keys, and the tokens that it signs. It counts who connects. */
@@ -32,7 +33,15 @@ export class Issuer {
       response.setHeader('content-type', 'application/json');
       response.statusCode = this.status;
       if (request.url === '/.well-known/openid-configuration')
-        return response.end(JSON.stringify({ issuer: this.url, jwks_uri: `${this.url}/keys` }));
+        return response.end(
+          JSON.stringify({
+            issuer: this.url,
+            jwks_uri: `${this.url}/keys`,
+            authorization_endpoint: `${this.url}/authorize`,
+            token_endpoint: `${this.url}/token`,
+          }),
+        );
+      if (request.url === '/token') return void this.#exchange(request, response);
       if (request.url === '/keys')
         return response.end(JSON.stringify({ keys: this.keys.map(({ publicJwk }) => publicJwk) }));
       response.statusCode = 404;
@@ -42,6 +51,23 @@ export class Issuer {
     this.#server.keepAliveTimeout = 1;
     this.#server.maxRequestsPerSocket = 1;
     this.#server.on('connection', () => this.connections++);
+  }
+
+  /** Codes that were given out, each with what proves whose it is and the token for it. */
+  readonly codes = new Map<string, { readonly challenge: string; readonly token: string }>();
+
+  /** A code for a token, once, for who knows what the challenge was made of (RFC 7636). */
+  async #exchange(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const form = new URLSearchParams((await Array.fromAsync(request)).join(''));
+    const found = this.codes.get(form.get('code') ?? '');
+    this.codes.delete(form.get('code') ?? '');
+    const proof = createHash('sha256')
+      .update(form.get('code_verifier') ?? '')
+      .digest('base64url');
+    response.statusCode = found?.challenge === proof ? 200 : 400;
+    response.end(
+      JSON.stringify(response.statusCode === 200 ? { access_token: found!.token } : { error: 'invalid_grant' }),
+    );
   }
 
   static async start(): Promise<Issuer> {
