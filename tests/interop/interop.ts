@@ -4,6 +4,7 @@ import { homedir, tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { writeDocuments } from '#tests/documents/write-documents.ts';
 import { Api } from '#tests/support/api.ts';
 import { KillableSystem } from '#tests/support/killable.ts';
 import { freePort } from '#tests/support/ports.ts';
@@ -12,9 +13,9 @@ import { freePort } from '#tests/support/ports.ts';
  * Programs that others wrote, against a running system: its events given to the official CloudEvents SDKs for JavaScript
  * and Go, and clients generated from its description by openapi-typescript, openapi-python-client and openapi-generator
  * for Java, which compile, place an order and read it until it is complete. Spectral reads the description by the rules
- * of OWASP. Schemathesis calls every operation with what the description allows, and with what it does not.
+ * of OWASP. Invoices and credit notes of chance are held against the schemas and the Schematron of EN 16931, in CII and UBL. Schemathesis calls every operation with what the description allows, and with what it does not.
  *
- *   npm run interop [-- js go typescript python java spectral schemathesis]
+ *   npm run interop [-- js go typescript python java spectral invoices schemathesis]
  *
  * Needs Go, Python and Java with Maven, and installs the rest, at the versions below, in .cache.
  */
@@ -29,6 +30,9 @@ const VERSIONS = {
   '@stoplight/spectral-cli': '6.16.3',
   '@stoplight/spectral-owasp-ruleset': '2.0.1',
   schemathesis: '4.32.5',
+  'factur-x': '7.8',
+  lxml: '6.1.3',
+  saxonche: '13.1.1',
 } as const;
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -150,6 +154,16 @@ const CLIENTS: Readonly<Record<string, (given: Given) => Promise<string>>> = {
       'spectral.mjs',
       document,
     ]);
+  },
+  async invoices() {
+    const folder = folderWith('invoices', 'invoices.py');
+    const documents = join(folder, 'documents');
+    rmSync(documents, { recursive: true, force: true });
+    await writeDocuments(documents, 100);
+    if (!existsSync(join(folder, 'venv'))) await run(folder, 'python3', ['-m', 'venv', 'venv']);
+    const packages = (['factur-x', 'lxml', 'saxonche'] as const).map((name) => `${name}==${VERSIONS[name]}`);
+    await run(folder, 'venv/bin/pip', ['install', '--quiet', ...packages]);
+    return run(folder, 'venv/bin/python', ['invoices.py', documents]);
   },
   async schemathesis({ url }) {
     const folder = folderWith('schemathesis', 'schemathesis.toml');
