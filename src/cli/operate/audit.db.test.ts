@@ -18,6 +18,7 @@ const TABLES = [
   'sandbox.charges',
   'billing.invoices',
   'billing.counters',
+  'billing.documents',
   'notifications.notifications',
   'shipping.orders',
   'reviews.reviews',
@@ -65,6 +66,7 @@ describe('the audit', () => {
         execute format('alter table %s drop constraint %I', r.t, r.conname);
       end loop; end $$`);
     await system.database.queryOnce('alter table log.audit_entries disable trigger all');
+    await system.database.queryOnce('alter table billing.documents disable trigger all');
     await system.database.queryOnce('create schema untouched');
     for (const table of TABLES)
       await system.database.queryOnce(`create table untouched.${table.replace('.', '_')} as select * from ${table}`);
@@ -453,6 +455,11 @@ describe('the audit', () => {
       'a credit note over another amount',
       'credit-notes',
       `update billing.invoices set body = replace(body::text, '"amount":"5.00"', '"amount":"5.01"')::json where order_id = $refunded`,
+    ],
+    [
+      'a document that was changed after it was issued',
+      'documents',
+      "update billing.documents set content = replace(content, 'INV-00000001', 'INV-00000007') where number = 'INV-00000001'",
     ],
     [
       'a lost credit note',
