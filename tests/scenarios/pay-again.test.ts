@@ -36,6 +36,11 @@ describe('an order whose payment was refused', () => {
     expect((await payAgain(order.id, { token: 'tok_approve' })).body.code).toBe('ACTION_NOT_ALLOWED');
     const done = await api.untilStatus(order.id, 'COMPLETED');
     expect([done.payAgainUntil, done.endReason]).toEqual([undefined, undefined]);
+    // Who paid again is in the audit, and what it was paid with is not.
+    const audit = await api.call('GET', `/audit?orderId=${order.id}`);
+    expect(audit.status).toBe(200);
+    expect(audit.text).toContain('OrderPaymentRequested');
+    expect(audit.text).not.toContain('tok_lost_reply');
     const charges = (await provider.of(order.id)).filter(({ status }) => status === 'approved');
     expect(charges.map(({ captured }) => captured)).toEqual(['20.00']);
     const events = await api.events(order.id);

@@ -14,6 +14,9 @@ const KINDS: Readonly<Record<Exclude<AuthType, 'system'>, string>> = {
 /** A longer value is not repeated: the events of the order have it. */
 const VALUE_MAX = 4_000;
 
+/** What payments are made with is in no entry, wherever it stands. */
+const NEVER: ReadonlySet<string> = new Set(['token', 'action', 'clientSecret']);
+
 /** The entries of a batch: of each change the fields that are others now, and why. */
 export function auditChanges<State>(changes: readonly Audited<State>[]): Write {
   return addAuditEntries(changes.map(entryOf));
@@ -51,7 +54,10 @@ function jsonOf(state: unknown): (value: unknown) => string | undefined {
   const { currency } = (state ?? {}) as { readonly currency?: unknown };
   const amount = (value: bigint): string =>
     typeof currency === 'string' ? formatAmount(value, currency) : String(value);
-  return (value) => JSON.stringify(value, (_name, each: unknown) => (typeof each === 'bigint' ? amount(each) : each));
+  return (value) =>
+    JSON.stringify(value, (name, each: unknown) =>
+      NEVER.has(name) ? undefined : typeof each === 'bigint' ? amount(each) : each,
+    );
 }
 
 function shown(json: string): unknown {
