@@ -392,6 +392,8 @@ describe('stock and reservations', () => {
       for (const { database } of [process, other]) database.interrupt.before = counting;
       await say(ordered(next, sku, 2, false));
       await until('the next to be decided', async () => (await statusOf(next)) !== undefined);
+      // Whoever is not interrupted may decide before the count is saved.
+      await until('the count', async () => (await levels(sku))['main']?.onHand === 1);
       const [level] = await reader.query<{ on_hand: number; reserved: number; short: number }>(
         'select on_hand, reserved, short from inventory.stock where sku = $1',
         [sku],

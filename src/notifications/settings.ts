@@ -18,6 +18,10 @@ const PICTURES: Readonly<Record<string, readonly [contentType: string, begins: s
   gif: ['image/gif', '474946'],
 };
 
+/** Of Chrome, Firefox, Safari and Edge. */
+const PUSH_SERVICES =
+  'https://fcm.googleapis.com,https://updates.push.services.mozilla.com,https://*.push.apple.com,https://*.notify.windows.com';
+
 export const notificationsSettings = {
   smtpUrl: {
     type: 'secret',
@@ -156,10 +160,9 @@ export const notificationsSettings = {
   pushServices: {
     type: 'string',
     env: 'PUSH_SERVICES',
-    default:
-      'https://fcm.googleapis.com,https://updates.push.services.mozilla.com,https://*.push.apple.com,https://*.notify.windows.com',
+    default: '',
     meaning:
-      'Origins of push services, comma-separated, `*` for one label of the host; a subscription at any other is refused',
+      'Origins of push services, comma-separated, `*` for one label of the host; a subscription at any other is refused. Empty: those of Chrome, Firefox, Safari and Edge',
   },
 } as const satisfies Settings;
 
@@ -277,7 +280,7 @@ export function readConfig(env: Environment): NotificationsConfig {
         }
       : undefined,
     vapid: hasPush ? new Vapid({ privateKey: values.vapidPrivateKey, subject: values.vapidSubject }) : undefined,
-    pushServices: values.pushServices
+    pushServices: (values.pushServices || PUSH_SERVICES)
       .split(',')
       .map((service) => service.trim())
       .filter((service) => service !== ''),

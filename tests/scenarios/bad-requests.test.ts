@@ -195,7 +195,7 @@ describe('a parameter of a list', () => {
 });
 
 describe('a path or method that does not exist', () => {
-  test.each(['/', '/order', '/orders/x/y/z', '/ORDERS', '/admin', '/.env', '/orders.json'])(
+  test.each(['/order', '/orders/x/y/z', '/ORDERS', '/admin', '/.env', '/orders.json'])(
     '%s is answered 404',
     async (path) => {
       const answer = await system.api.call('GET', path);

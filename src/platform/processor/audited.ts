@@ -14,6 +14,10 @@ const KINDS: Readonly<Record<Exclude<AuthType, 'system'>, string>> = {
 /** A longer value is not repeated: the events of the order have it. */
 const VALUE_MAX = 4_000;
 
+/** Whom an order is for: the audit is kept for ever, so it says that this changed, and the events of the order say how. */
+const PERSONAL: ReadonlySet<string> = new Set(['contact', 'shippingAddress', 'billingAddress', 'metadata']);
+const PERSONAL_SHOWN = 'personal data; see the events of the order';
+
 /** What payments are made with is in no entry, wherever it stands. */
 const NEVER: ReadonlySet<string> = new Set(['token', 'action', 'clientSecret']);
 
@@ -33,8 +37,8 @@ function entryOf<State>({ orderId, cause, before, after, events }: Audited<State
     if (fieldsBefore[name] === fieldsAfter[name]) continue;
     const [left, right] = [json(fieldsBefore[name]), json(fieldsAfter[name])];
     if (left === right) continue;
-    if (left !== undefined) was[name] = shown(left);
-    if (right !== undefined) is[name] = shown(right);
+    if (left !== undefined) was[name] = PERSONAL.has(name) ? PERSONAL_SHOWN : shown(left);
+    if (right !== undefined) is[name] = PERSONAL.has(name) ? PERSONAL_SHOWN : shown(right);
   }
   const { reason } = event!.data as { readonly reason?: unknown };
   if (typeof reason === 'string') is['reason'] = reason;
