@@ -6,7 +6,7 @@ import type { View } from '#platform/http/schemas.ts';
 import type { Row } from '#platform/processor/aggregate.ts';
 import { PARKED_ACTIONS, type ParkedOfOrder } from './parked.ts';
 import { actionsOf } from './rules/policies.ts';
-import { marksOf, returnablePieces, unshippedPieces } from './rules/ruler.ts';
+import { piecesOf, returnablePieces, unshippedPieces } from './rules/ruler.ts';
 import { accountOf } from './rules/settle.ts';
 import { because, isDeciding, mayPayAgain, type Order } from './rules/state.ts';
 import { type Action, rowsFor } from './rules/lifecycle.ts';
@@ -52,11 +52,14 @@ export function orderFields(
   fields: readonly OrderField[],
 ): Partial<Shown> {
   const order = row.state!;
-  const stored: Partial<Shown> = { ...summaryView(row, updatedAt, parked), ...storedView(order) };
+  const summary: Partial<Shown> = summaryView(row, updatedAt, parked);
+  let stored: Partial<Shown> | undefined;
   const shown: Record<string, unknown> = {};
   for (const field of fields) {
     const workOut = WORKED_OUT[field];
-    shown[field] = workOut ? workOut(order, parked) : stored[field];
+    if (workOut) shown[field] = workOut(order, parked);
+    else if (field in summary) shown[field] = summary[field];
+    else shown[field] = (stored ??= storedView(order) as Partial<Shown>)[field];
   }
   return shown;
 }
@@ -111,19 +114,18 @@ function itemsView(order: Order): View<typeof OrderView>['items'] {
   if (order.shipments.length === 0 && order.cancelled === undefined)
     return items.map((item) => ({ ...item, allowed: { cancel: stoppable ? item.quantity : 0, return: 0 } }));
   const returnable = rowsFor(status, 'requestReturn').length > 0;
-  // The rulers of the lines come first, in their order.
-  const rulers = marksOf(order);
+  const pieces = piecesOf(order);
   return items.map((item, index) => {
-    const ruler = rulers[index]!;
-    const { cancelled, shipped, back: returned } = ruler;
+    const line = pieces[index]!;
+    const { cancelled, shipped, back: returned } = line;
     return {
       ...item,
       ...(cancelled > 0 && { cancelled }),
       ...(shipped > 0 && { shipped }),
       ...(returned > 0 && { returned }),
       allowed: {
-        cancel: stoppable ? unshippedPieces(ruler) : 0,
-        return: returnable ? returnablePieces(ruler) : 0,
+        cancel: stoppable ? unshippedPieces(line) : 0,
+        return: returnable ? returnablePieces(line) : 0,
       },
     };
   });

@@ -9,6 +9,7 @@ import {
   goodwillParts,
   marksOf,
   type MarkedRuler,
+  piecesOf,
   returnablePieces,
   rulersOf,
   shippingParts,
@@ -186,6 +187,37 @@ describe('parts of a line', () => {
       { shipping: '5.83' },
     ).shipAll();
     expect(amounts(kept.give('10.00'))).toEqual(['5.17', '3.47', '1.36']);
+  });
+
+  test('are where the money says, at every step of an order and without it once all has left', () => {
+    const lines = [
+      ['MUG', 3, '20.00'],
+      ['MUG', 1, '15.00'],
+      ['CUP', 2, '7.45'],
+    ] as const;
+    const paper = new Paper('EUR', lines, { discount: '5.00', shipping: '4.90' });
+    const same = (): void => {
+      const shown = paper.rulers.filter(({ line }) => line !== undefined);
+      for (const [index, { line, pieces, cancelled, shipped, back, returning }] of shown.entries())
+        expect(piecesOf(paper.order)[index]).toMatchObject({ line, pieces, cancelled, shipped, back, returning });
+    };
+    same();
+    for (const [sku, quantity] of [
+      ['CUP', 1],
+      ['MUG', 2],
+      ['MUG', 2],
+      ['CUP', 1],
+    ] as const) {
+      paper.ship(sku, quantity);
+      same();
+    }
+    expect(paper.at(1).shipped + paper.at(2).shipped + paper.at(3).shipped).toBe(6);
+    paper.order = {
+      ...paper.order,
+      returns: [{ returnId: 'r', items: [{ sku: 'MUG', quantity: 1 }], reason: 'x', received: false }],
+    };
+    same();
+    expect(paper.rulers.some(({ returning }) => returning === 1)).toBe(true);
   });
 
   test('bring shipping back with the last piece', () => {

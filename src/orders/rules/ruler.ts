@@ -42,6 +42,9 @@ export interface MarkedRuler extends Ruler {
   readonly creditMark: bigint;
 }
 
+/** Where the pieces of a line are. */
+export type Pieces = Pick<MarkedRuler, 'line' | 'pieces' | 'cancelled' | 'shipped' | 'back' | 'returning'>;
+
 type Priced = Pick<Order, 'currency' | 'items' | 'taxLines' | 'discountLines' | 'shippingLines' | 'pricesIncludeTax'>;
 type Moved = Pick<Order, 'shipments' | 'returns' | 'refunds' | 'cancelled' | 'credits'>;
 
@@ -87,6 +90,23 @@ export function marksOf(order: Priced & Moved): readonly MarkedRuler[] {
   let rulers = KNOWN.get(order);
   if (!rulers) KNOWN.set(order, (rulers = marked(order)));
   return rulers;
+}
+
+/** Where the pieces of each line are, in the order of the lines; known without money of an order that has left whole. */
+export function piecesOf(order: Priced & Moved): readonly Pieces[] {
+  const { items, shipments, cancelled, credits, returns, refunds } = order;
+  const count = (lines: readonly { readonly quantity: number }[]): number =>
+    lines.reduce((sum, { quantity }) => sum + quantity, 0);
+  const isWhole =
+    cancelled === undefined &&
+    credits === undefined &&
+    returns.length === 0 &&
+    refunds.length === 0 &&
+    count(shipments.flatMap((shipment) => shipment.items)) === count(items);
+  if (!isWhole) return marksOf(order);
+  return items.map(({ line, quantity }) => {
+    return { line, pieces: quantity, cancelled: 0, shipped: quantity, back: 0, returning: 0 };
+  });
 }
 
 function marked(order: Priced & Moved): MarkedRuler[] {
@@ -156,7 +176,7 @@ function fill(
   }
 }
 
-const atHome = ({ shipped, back, returning }: MarkedRuler): number => shipped - back - returning;
+const atHome = ({ shipped, back, returning }: Pieces): number => shipped - back - returning;
 
 /**
  * Returns and refunds from before there were rulers name no lines. Their pieces fill the lines, and their money counts
@@ -206,12 +226,12 @@ function expectBack(
 }
 
 /** How many pieces can still be sent back: those that have left, did not come back and are not on their way back. */
-export function returnablePieces(ruler: MarkedRuler): number {
+export function returnablePieces(ruler: Pieces): number {
   return ruler.line === undefined ? 0 : atHome(ruler);
 }
 
 /** How many pieces have not left and were not cancelled. */
-export function unshippedPieces({ line, pieces, cancelled, shipped }: MarkedRuler): number {
+export function unshippedPieces({ line, pieces, cancelled, shipped }: Pieces): number {
   return line === undefined ? 0 : pieces - cancelled - shipped;
 }
 
