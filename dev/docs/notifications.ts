@@ -2,7 +2,7 @@ import { ORDER_EVENTS } from '#contracts/order-events.ts';
 import { previews } from '#notifications/preview.ts';
 import { readConfig } from '#notifications/settings.ts';
 import { NOTIFIED_TYPES, TEMPLATES } from '#notifications/templates.ts';
-import { LANGUAGES } from '#notifications/wording/wording.ts';
+import { LANGUAGES } from '#contracts/languages.ts';
 import { generatedFrom, markdownTable } from './markdown.ts';
 
 /** docs/notifications.md: which event speaks to whom by which channel, and how the channels are set up. */

@@ -1,4 +1,4 @@
-/** Text that people read, made shorter without breaking what they see as one character. */
+/** Text that people read: made shorter without breaking what they see as one character, and as HTML. */
 
 const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
 
@@ -20,4 +20,17 @@ export function cut(text: string, max: number): string {
 /** Like {@link cut}, with an ellipsis in the place of what was left off. */
 export function shortened(text: string, max: number): string {
   return text.length <= max ? text : `${cut(text, max - 1)}…`;
+}
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
+
+/** A value as text in HTML, or in a quoted attribute of it. */
+export function escapeHtml(value: unknown): string {
+  return String(value).replace(/[&<>"']/g, (character) => ENTITIES[character]!);
 }

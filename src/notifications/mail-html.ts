@@ -3,7 +3,7 @@ import type { Writing } from './rules.ts';
 import type { StoredNotification } from './store.ts';
 import { toneOf } from './templates.ts';
 import { blocksOfText, htmlOf } from './wording/layout.ts';
-import { type Language, LANGUAGES } from './wording/wording.ts';
+import { type Language, LANGUAGES } from '#contracts/languages.ts';
 
 /**
  * The HTML of a notification: of what was kept of it, in the frame of the shop as it is now, with a link to the page of

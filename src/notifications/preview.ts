@@ -5,8 +5,9 @@ import { pageOfNotification } from './mail-html.ts';
 import { type Correspondence, type Notification, notificationRules, OUTGOING } from './rules.ts';
 import type { NotificationsConfig } from './settings.ts';
 import { toneOf } from './templates.ts';
-import { escapeHtml, type Tone } from './wording/layout.ts';
-import { isRightToLeft, type Language, LANGUAGES } from './wording/wording.ts';
+import { escapeHtml } from '#contracts/text.ts';
+import type { Tone } from './wording/layout.ts';
+import { isRightToLeft, type Language, LANGUAGES } from '#contracts/languages.ts';
 
 /** Every message in every language, of example events: what a shop looks at before its customers do. */
 

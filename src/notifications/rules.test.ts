@@ -15,8 +15,8 @@ import {
 import { backoffMs } from './sender.ts';
 import { readConfig } from './settings.ts';
 import { NOTIFIED_TYPES } from './templates.ts';
-import { escapeHtml } from './wording/layout.ts';
-import { LANGUAGES } from './wording/wording.ts';
+import { escapeHtml } from '#contracts/text.ts';
+import { LANGUAGES } from '#contracts/languages.ts';
 
 const EMAIL = { email: 'ada@example.com' };
 

@@ -15,7 +15,8 @@ import {
 } from './templates.ts';
 import { type Shop, textOf } from './wording/layout.ts';
 import type { Block } from './wording/template.ts';
-import { type Language, type Message, sayIn } from './wording/wording.ts';
+import type { Language } from '#contracts/languages.ts';
+import { type Message, sayIn } from './wording/wording.ts';
 
 /**
  * Who is notified of what, and over which channels: one notification per event and channel the contact has. An order

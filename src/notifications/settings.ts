@@ -6,7 +6,7 @@ import type { TwilioOptions } from './channels/twilio.ts';
 import { Vapid } from './channels/web-push-crypto.ts';
 import type { InlineImage } from './channels/port.ts';
 import type { Writing } from './rules.ts';
-import { type Language, LANGUAGES } from './wording/wording.ts';
+import { type Language, LANGUAGES } from '#contracts/languages.ts';
 
 const LOGO_BYTES_MAX = 200 * 1024;
 /** Under what the HTML of a mail finds the logo. */

@@ -16,7 +16,7 @@ import {
 import { PaymentView, view } from './payment-view.ts';
 import type { Payment } from './rules/model.ts';
 import type { PaymentFilter } from './store.ts';
-import { WEBHOOK_MAX_BYTES } from '#platform/http/standard-webhooks.ts';
+import { WEBHOOK_HEADERS, WEBHOOK_MAX_BYTES } from '#platform/http/standard-webhooks.ts';
 
 export interface PaymentRoutesOptions {
   readonly providers: ReadonlyMap<string, PaymentProvider>;
@@ -81,11 +81,7 @@ export function paymentRoutes(app: FastifyInstance, payments: PaymentRoutesOptio
       {
         config: {
           public: true,
-          headers: {
-            'webhook-id': { description: 'Id of the message, the same when it is repeated' },
-            'webhook-timestamp': { description: 'When it was sent, in seconds since 1970' },
-            'webhook-signature': { description: 'HMAC-SHA256 of id, timestamp and body: `v1,…`' },
-          },
+          headers: WEBHOOK_HEADERS,
           refusals: ['NOT_FOUND', 'WEBHOOK_SIGNATURE_INVALID', 'OVERLOADED'],
         },
         bodyLimit: WEBHOOK_MAX_BYTES,

@@ -6,7 +6,7 @@ import { isoMs, isoTime } from '#contracts/time.ts';
 import { answer } from '#platform/http/description/openapi.ts';
 import { Problem, problemOfRefusal } from '#platform/http/problems.ts';
 import { IdText, strict, Text } from '#platform/http/schemas.ts';
-import { WEBHOOK_MAX_BYTES } from '#platform/http/standard-webhooks.ts';
+import { WEBHOOK_HEADERS, WEBHOOK_MAX_BYTES } from '#platform/http/standard-webhooks.ts';
 import type { Clock } from '#platform/runtime/clock.ts';
 import type { Carriers } from './carriers/carriers.ts';
 import type { TrackingFeed } from './carriers/port.ts';
@@ -69,11 +69,7 @@ export function feedRoutes(app: FastifyInstance, { carriers, intake, clock, coun
       {
         config: {
           public: true,
-          headers: {
-            'webhook-id': { description: 'Id of the message, the same when it is repeated' },
-            'webhook-timestamp': { description: 'When it was sent, in seconds since 1970' },
-            'webhook-signature': { description: 'HMAC-SHA256 of id, timestamp and body: `v1,…`' },
-          },
+          headers: WEBHOOK_HEADERS,
           refusals: ['NOT_FOUND', 'WEBHOOK_SIGNATURE_INVALID', 'MALFORMED_JSON', 'OVERLOADED'],
         },
         bodyLimit: WEBHOOK_MAX_BYTES,

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Order, TrackingLink } from '#client/types.ts';
-import { LANGUAGES, SITUATIONS } from '#gateway/tracking/words.ts';
+import { LANGUAGES } from '#contracts/languages.ts';
+import { SITUATIONS } from '#gateway/tracking/words.ts';
 import { STATUSES } from '#orders/rules/lifecycle.ts';
 import { useSystem } from '#tests/support/system.ts';
 

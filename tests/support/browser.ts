@@ -4,8 +4,8 @@ import axe from 'axe-core';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import { debianProgram } from '#dev/brokers/programs.ts';
 
-/** A real Chromium: `CHROMIUM_PATH`, or Debian's. */
-export async function startBrowser(): Promise<Browser> {
+/** A real Chromium: `CHROMIUM_PATH`, or Debian's; `more`: further arguments of its command line. */
+export async function startBrowser(more: readonly string[] = []): Promise<Browser> {
   const given = process.env['CHROMIUM_PATH'];
   const { command, env } = given
     ? { command: given, env: {} }
@@ -15,7 +15,7 @@ export async function startBrowser(): Promise<Browser> {
   return chromium.launch({
     executablePath: command.startsWith('/usr/') || !existsSync(unpacked) ? command : unpacked,
     // Root, as in many containers, has no sandbox; nothing but our own pages is shown.
-    args: ['--no-sandbox', '--disable-dev-shm-usage'],
+    args: ['--no-sandbox', '--disable-dev-shm-usage', ...more],
     env: { ...process.env, ...env } as Record<string, string>,
   });
 }

@@ -15,41 +15,39 @@ export function Items({ order }: { readonly order: Order }): ReactNode {
   return (
     <section className="card">
       <h2>{words.items}</h2>
-      <div className="scroll-x" tabIndex={0} role="group" aria-label={words.items}>
-        <table className="plain">
-          <thead>
-            <tr>
-              <th>SKU</th>
-              <th className="num">{words.quantity}</th>
-              <th className="num">{words.shipped}</th>
-              <th className="num">{words.cancelled}</th>
-              <th className="num">{words.returned}</th>
-              <th className="num">{words.unitPrice}</th>
-              <th className="num">{words.amount}</th>
+      <Table label={words.items}>
+        <thead>
+          <tr>
+            <th>SKU</th>
+            <th className="num">{words.quantity}</th>
+            <th className="num">{words.shipped}</th>
+            <th className="num">{words.cancelled}</th>
+            <th className="num">{words.returned}</th>
+            <th className="num">{words.unitPrice}</th>
+            <th className="num">{words.amount}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {order.items.map((item) => (
+            <tr key={item.line}>
+              <td>
+                <strong>{item.name ?? item.sku}</strong>
+                {item.name !== undefined && (
+                  <div className="dim">
+                    <code>{item.sku}</code>
+                  </div>
+                )}
+              </td>
+              <td className="num">{item.quantity}</td>
+              <td className="num">{item.shipped ?? 0}</td>
+              <td className="num">{item.cancelled ?? 0}</td>
+              <td className="num">{item.returned ?? 0}</td>
+              <td className="num">{money(item.unitPrice, order.currency)}</td>
+              <td className="num">{money(item.amount, order.currency)}</td>
             </tr>
-          </thead>
-          <tbody>
-            {order.items.map((item) => (
-              <tr key={item.line}>
-                <td>
-                  <strong>{item.name ?? item.sku}</strong>
-                  {item.name !== undefined && (
-                    <div className="dim">
-                      <code>{item.sku}</code>
-                    </div>
-                  )}
-                </td>
-                <td className="num">{item.quantity}</td>
-                <td className="num">{item.shipped ?? 0}</td>
-                <td className="num">{item.cancelled ?? 0}</td>
-                <td className="num">{item.returned ?? 0}</td>
-                <td className="num">{money(item.unitPrice, order.currency)}</td>
-                <td className="num">{money(item.amount, order.currency)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+          ))}
+        </tbody>
+      </Table>
     </section>
   );
 }
@@ -188,6 +186,15 @@ export function Notes({ order }: { readonly order: Order }): ReactNode {
   );
 }
 
+/** A table that scrolls by itself where the page is narrow, also from the keyboard. */
+function Table({ label, children }: { readonly label: string; readonly children: ReactNode }): ReactNode {
+  return (
+    <div className="scroll-x" tabIndex={0} role="group" aria-label={label}>
+      <table className="plain">{children}</table>
+    </div>
+  );
+}
+
 /** A part that another service knows: it waits, fails and is empty by itself. */
 function Part<Item>({
   id,
@@ -204,6 +211,7 @@ function Part<Item>({
   readonly empty: string;
   readonly permission: string;
   readonly read: () => PromiseLike<{ readonly items: readonly Item[] }>;
+  /** The rows of its table. */
   readonly children: (items: readonly Item[]) => ReactNode;
 }): ReactNode {
   const may = useMay();
@@ -222,7 +230,9 @@ function Part<Item>({
           {empty}
         </Text>
       ) : (
-        children(found.data.items)
+        <Table label={title}>
+          <tbody>{children(found.data.items)}</tbody>
+        </Table>
       )}
     </section>
   );
@@ -239,29 +249,22 @@ export function Shipments({ id }: { readonly id: string }): ReactNode {
       permission="shipments:read"
       read={() => api.listShipments({ orderId: id })}
     >
-      {(items) => (
-        <div className="scroll-x" tabIndex={0} role="group" aria-label={words.shipments}>
-          <table className="plain">
-            <tbody>
-              {items.map((shipment) => (
-                <tr key={shipment.id}>
-                  <td>
-                    <Badge variant="light" tt="none">
-                      {shipment.status}
-                    </Badge>
-                  </td>
-                  <td>{shipment.location}</td>
-                  <td>{shipment.items.map(({ sku, quantity }) => `${quantity} × ${sku}`).join(', ')}</td>
-                  <td>
-                    {shipment.carrier ?? ''}{' '}
-                    {shipment.trackingNumber !== undefined && <code>{shipment.trackingNumber}</code>}
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
-      )}
+      {(items) =>
+        items.map((shipment) => (
+          <tr key={shipment.id}>
+            <td>
+              <Badge variant="light" tt="none">
+                {shipment.status}
+              </Badge>
+            </td>
+            <td>{shipment.location}</td>
+            <td>{shipment.items.map(({ sku, quantity }) => `${quantity} × ${sku}`).join(', ')}</td>
+            <td>
+              {shipment.carrier ?? ''} {shipment.trackingNumber !== undefined && <code>{shipment.trackingNumber}</code>}
+            </td>
+          </tr>
+        ))
+      }
     </Part>
   );
 }
@@ -278,36 +281,28 @@ export function Payments({ id }: { readonly id: string }): ReactNode {
       permission="payments:read"
       read={() => api.listPayments({ orderId: id })}
     >
-      {(items) => (
-        <div className="scroll-x" tabIndex={0} role="group" aria-label={words.payments}>
-          <table className="plain">
-            <tbody>
-              {items.flatMap((payment) =>
-                payment.operations.map((operation) => (
-                  <tr key={operation.id}>
-                    <td>
-                      <Badge
-                        variant="light"
-                        tt="none"
-                        color={
-                          operation.state === 'failed' ? 'red' : operation.state === 'succeeded' ? 'green' : 'orange'
-                        }
-                      >
-                        {operation.state.replaceAll('_', ' ')}
-                      </Badge>
-                    </td>
-                    <td>{operation.kind}</td>
-                    <td className="num">{money(operation.amount, payment.currency)}</td>
-                    <td className="dim">
-                      {operation.providerReference ?? ''} {operation.reason ?? ''}
-                    </td>
-                  </tr>
-                )),
-              )}
-            </tbody>
-          </table>
-        </div>
-      )}
+      {(items) =>
+        items.flatMap((payment) =>
+          payment.operations.map((operation) => (
+            <tr key={operation.id}>
+              <td>
+                <Badge
+                  variant="light"
+                  tt="none"
+                  color={operation.state === 'failed' ? 'red' : operation.state === 'succeeded' ? 'green' : 'orange'}
+                >
+                  {operation.state.replaceAll('_', ' ')}
+                </Badge>
+              </td>
+              <td>{operation.kind}</td>
+              <td className="num">{money(operation.amount, payment.currency)}</td>
+              <td className="dim">
+                {operation.providerReference ?? ''} {operation.reason ?? ''}
+              </td>
+            </tr>
+          )),
+        )
+      }
     </Part>
   );
 }
@@ -323,32 +318,26 @@ export function Messages({ id }: { readonly id: string }): ReactNode {
       permission="notifications:read"
       read={() => api.listNotifications({ orderId: id })}
     >
-      {(items) => (
-        <div className="scroll-x" tabIndex={0} role="group" aria-label={words.messages}>
-          <table className="plain">
-            <tbody>
-              {items.map((message) => (
-                <tr key={message.id}>
-                  <td>
-                    <Badge variant="light" tt="none" color={message.status === 'failed' ? 'red' : 'gray'}>
-                      {message.status}
-                    </Badge>
-                  </td>
-                  <td>
-                    {message.subject}
-                    <div className="dim">
-                      {message.channel} {message.recipient}
-                    </div>
-                  </td>
-                  <td className="dim">
-                    <When at={message.createdAt} />
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
-      )}
+      {(items) =>
+        items.map((message) => (
+          <tr key={message.id}>
+            <td>
+              <Badge variant="light" tt="none" color={message.status === 'failed' ? 'red' : 'gray'}>
+                {message.status}
+              </Badge>
+            </td>
+            <td>
+              {message.subject}
+              <div className="dim">
+                {message.channel} {message.recipient}
+              </div>
+            </td>
+            <td className="dim">
+              <When at={message.createdAt} />
+            </td>
+          </tr>
+        ))
+      }
     </Part>
   );
 }

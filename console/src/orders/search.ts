@@ -8,7 +8,8 @@ export type Search = Readonly<Record<string, string>>;
 export const SEVERAL = ['status', 'paymentStatus', 'hold', 'channel', 'country'] as const;
 const SINGLE = ['text', 'createdFrom', 'createdTo', 'overdue', 'sort', 'customerId', 'sku'] as const;
 
-export const STATUSES = [
+/** Of orders that somebody may still have to do something for. */
+export const OPEN_STATUSES = [
   'CREATED',
   'BACKORDERED',
   'RESERVED',
@@ -16,12 +17,8 @@ export const STATUSES = [
   'PAID',
   'READY_FOR_SHIPMENT',
   'PARTIALLY_SHIPPED',
-  'SHIPPED',
-  'COMPLETED',
-  'REJECTED',
-  'PAYMENT_FAILED',
-  'CANCELLED',
 ] as const;
+export const STATUSES = [...OPEN_STATUSES, 'SHIPPED', 'COMPLETED', 'REJECTED', 'PAYMENT_FAILED', 'CANCELLED'] as const;
 export const PAYMENT_STATUSES = [
   'NONE',
   'PENDING',

@@ -8,6 +8,7 @@ import { Failed, Loading, useTimes, When } from '../parts/parts.tsx';
 import { useWaiting } from '../order/waiting.tsx';
 import { useMay } from '../session.tsx';
 import { useText } from '../text/text.tsx';
+import { OPEN_STATUSES } from '../orders/search.ts';
 import { LifecyclePicture } from './picture.tsx';
 
 /** How the orders are, at a glance: where they are, what waits for a person, and whether everything works. */
@@ -15,15 +16,6 @@ import { LifecyclePicture } from './picture.tsx';
 const REFRESH_MS = 1_500;
 const SLOW_MS = 15_000;
 const SHOWN_MAX = 5;
-const OPEN = [
-  'CREATED',
-  'BACKORDERED',
-  'RESERVED',
-  'PAYMENT_PENDING',
-  'PAID',
-  'READY_FOR_SHIPMENT',
-  'PARTIALLY_SHIPPED',
-] as const;
 
 export function Overview(): ReactNode {
   const text = useText();
@@ -118,7 +110,7 @@ function Stuck(): ReactNode {
   const text = useText();
   const overdue = useStuck('overdue', { overdue: 'true', sort: 'createdAt' });
   const held = useStuck('held', {
-    status: [...OPEN],
+    status: [...OPEN_STATUSES],
     hold: ['manual', 'review', 'overdue', 'shortage'],
     sort: 'createdAt',
   });

@@ -4,6 +4,7 @@ import type { Address } from '#contracts/order-events.ts';
 import type { AllowanceOrCharge, Document, DocumentLine } from './document.ts';
 import { FACTUR_X } from './factur-x.ts';
 import { type Style, Typesetter } from './pdf-text.ts';
+import { isRightToLeft } from '#contracts/languages.ts';
 import { languageOf, type Words, wordsOf } from './words.ts';
 
 /**
@@ -21,7 +22,6 @@ const SMALL: Style = { size: 7.5, color: GRAY };
 const LINE_HEIGHT = 13;
 /** Where paper is Letter; everywhere else it is A4. */
 const LETTER = new Set(['US', 'CA', 'MX', 'CL', 'CO', 'VE', 'PH']);
-const RTL = new Set(['ar']);
 
 /** The bytes of the PDF. Takes some milliseconds for every page. */
 export async function pdfOf(document: Document, xml: string | undefined): Promise<Buffer> {
@@ -43,7 +43,7 @@ export async function pdfOf(document: Document, xml: string | undefined): Promis
     doc.on('end', () => resolve(Buffer.concat(chunks)));
     doc.on('error', reject);
   });
-  new Sheet(new Typesetter(doc, RTL.has(languageOf(document.locale))), document).draw();
+  new Sheet(new Typesetter(doc, isRightToLeft(languageOf(document.locale))), document).draw();
   if (xml !== undefined) {
     doc.file(Buffer.from(xml), {
       name: 'factur-x.xml',
@@ -69,7 +69,9 @@ class Sheet {
   readonly #set: Typesetter;
   readonly #document: Document;
   readonly #words: Words;
+  readonly #locale: string;
   readonly #numbers: Intl.NumberFormat;
+  readonly #rates: Intl.NumberFormat;
   #y = 0;
 
   constructor(set: Typesetter, document: Document) {
@@ -78,7 +80,9 @@ class Sheet {
     this.#words = wordsOf(document.locale);
     const digits = currencyExponent(document.currency) ?? 2;
     // Digits as the rest of the world reads them, whatever the language.
-    this.#numbers = new Intl.NumberFormat(`${languageOf(document.locale)}-u-nu-latn`, {
+    this.#locale = `${languageOf(document.locale)}-u-nu-latn`;
+    this.#rates = new Intl.NumberFormat(this.#locale, { maximumFractionDigits: 4 });
+    this.#numbers = new Intl.NumberFormat(this.#locale, {
       minimumFractionDigits: digits,
       maximumFractionDigits: 4,
     });
@@ -140,7 +144,7 @@ class Sheet {
   #pairs(from: number, width: number): void {
     const { number, issuedAt, orderNumber, reference, buyer, invoices } = this.#document;
     const words = this.#words;
-    const day = new Intl.DateTimeFormat(`${languageOf(this.#document.locale)}-u-nu-latn`, {
+    const day = new Intl.DateTimeFormat(this.#locale, {
       dateStyle: 'medium',
       timeZone: 'UTC',
     });
@@ -284,9 +288,7 @@ class Sheet {
   }
 
   #numbersOf(rate: string): string {
-    return new Intl.NumberFormat(`${languageOf(this.#document.locale)}-u-nu-latn`, { maximumFractionDigits: 4 }).format(
-      rate as `${number}`,
-    );
+    return this.#rates.format(rate as `${number}`);
   }
 
   #totals(): void {

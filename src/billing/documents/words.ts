@@ -1,3 +1,5 @@
+import { type Language, languageOfLocale } from '#contracts/languages.ts';
+
 /** What documents say beside data, in the languages that customers are written to in. */
 
 const EN = {
@@ -33,7 +35,7 @@ const EN = {
 };
 export type Words = typeof EN;
 
-const WORDS: Readonly<Record<string, Words>> = {
+const WORDS: Readonly<Record<Language, Words>> = {
   en: EN,
   de: {
     invoice: 'Rechnung',
@@ -132,11 +134,10 @@ const WORDS: Readonly<Record<string, Words>> = {
 
 /** The words of a language (BCP 47); English where there are none. */
 export function wordsOf(locale: string | undefined): Words {
-  return WORDS[languageOf(locale)] ?? EN;
+  return WORDS[languageOf(locale)];
 }
 
 /** The language that documents are written in for a locale. */
-export function languageOf(locale: string | undefined): string {
-  const language = (locale ?? 'en').split(/[-_]/)[0]!.toLowerCase();
-  return Object.hasOwn(WORDS, language) ? language : 'en';
+export function languageOf(locale: string | undefined): Language {
+  return languageOfLocale((locale ?? 'en').replaceAll('_', '-')) ?? 'en';
 }

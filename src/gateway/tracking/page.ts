@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { isoTime } from '#contracts/time.ts';
 import { idTimeMs } from '#contracts/ids.ts';
-import { type Language, type Situation, type Step, STEPS, WORDS, type Words } from './words.ts';
+import { isRightToLeft, type Language } from '#contracts/languages.ts';
+import { escapeHtml } from '#contracts/text.ts';
+import { type Situation, type Step, STEPS, WORDS, type Words } from './words.ts';
 
 /** The tracking page of an order as one HTML file: no script, nothing loaded from anywhere, under 50 KB. */
 
@@ -68,30 +70,21 @@ export const TRACKING_HEADERS = {
   'x-robots-tag': 'noindex, nofollow',
 } as const;
 
-const ESCAPES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
-const escape = (text: unknown): string => String(text).replace(/[&<>"']/g, (one) => ESCAPES[one]!);
-
 /** Names of languages, each in itself. */
 const NAMES: Readonly<Record<Language, string>> = { en: 'English', de: 'Deutsch', es: 'Español', ar: 'العربية' };
 
 function frame(language: Language, title: string, body: string): string {
-  const direction = language === 'ar' ? 'rtl' : 'ltr';
+  const direction = isRightToLeft(language) ? 'rtl' : 'ltr';
   const others = Object.entries(NAMES)
     .filter(([code]) => code !== language)
     .map(([code, name]) => `<a href="?lang=${code}" hreflang="${code}" lang="${code}">${name}</a>`);
-  return `<!doctype html><html lang="${language}" dir="${direction}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><title>${escape(title)}</title><link rel="icon" href="data:,"><style>${STYLE}</style></head><body><main>${body}<nav class="dim">${others.join('')}</nav></main></body></html>`;
+  return `<!doctype html><html lang="${language}" dir="${direction}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><title>${escapeHtml(title)}</title><link rel="icon" href="data:,"><style>${STYLE}</style></head><body><main>${body}<nav class="dim">${others.join('')}</nav></main></body></html>`;
 }
 
 /** A page that is about no order: what is wrong with the link, or that nothing can be seen now. */
 export function plainPage(language: Language, about: 'expired' | 'unknown' | 'away'): string {
   const [headline, sentence] = WORDS[language][about];
-  return frame(language, headline, `<header><h1>${escape(headline)}</h1><p>${escape(sentence)}</p></header>`);
+  return frame(language, headline, `<header><h1>${escapeHtml(headline)}</h1><p>${escapeHtml(sentence)}</p></header>`);
 }
 
 /** Where an order stands for its customer. */
@@ -125,12 +118,12 @@ export function trackingPage(order: TrackedOrder, shown: Shown): string {
     `${title}: ${headline}`,
     [
       shown.notice &&
-        `<section class="notice${shown.notice.isProblem ? ' bad' : ''}" role="status"><p>${escape(words[shown.notice.text])}</p></section>`,
-      `<header><p class="dim">${escape(words.order)} <bdi>${escape(order.number)}</bdi></p><h1>${escape(headline)}</h1><p>${escape(sentence)}</p>${stepsOf(order, words)}<p class="dim">${escape(words.placedOn)} <time datetime="${isoTime(placed)}">${escape(date)}</time></p></header>`,
+        `<section class="notice${shown.notice.isProblem ? ' bad' : ''}" role="status"><p>${escapeHtml(words[shown.notice.text])}</p></section>`,
+      `<header><p class="dim">${escapeHtml(words.order)} <bdi>${escapeHtml(order.number)}</bdi></p><h1>${escapeHtml(headline)}</h1><p>${escapeHtml(sentence)}</p>${stepsOf(order, words)}<p class="dim">${escapeHtml(words.placedOn)} <time datetime="${isoTime(placed)}">${escapeHtml(date)}</time></p></header>`,
       parcelsOf(order, words),
       itemsOf(order, words, shown.language),
       actionsOf(order, words, shown),
-      `<p class="dim">${escape(words.secret)}</p>`,
+      `<p class="dim">${escapeHtml(words.secret)}</p>`,
     ]
       .filter(Boolean)
       .join(''),
@@ -143,7 +136,7 @@ function stepsOf({ status }: TrackedOrder, words: Words): string {
   const at = STEPS.indexOf(reached);
   const steps = STEPS.map((step, index) => {
     const mark = index < at ? ' class="done"' : index === at ? ' class="now" aria-current="step"' : '';
-    return `<li${mark}>${escape(words.steps[step])}</li>`;
+    return `<li${mark}>${escapeHtml(words.steps[step])}</li>`;
   });
   return `<ol class="steps">${steps.join('')}</ol>`;
 }
@@ -151,15 +144,15 @@ function stepsOf({ status }: TrackedOrder, words: Words): string {
 function parcelsOf({ shipments }: TrackedOrder, words: Words): string {
   if (shipments.length === 0) return '';
   const parcels = shipments.map(({ carrier, trackingNumber, trackingUrl, delivered }) => {
-    const number = `<bdi>${escape(trackingNumber)}</bdi>`;
+    const number = `<bdi>${escapeHtml(trackingNumber)}</bdi>`;
     // Links that a carrier's table made; whatever else an order was given is shown as text.
     const link =
       trackingUrl !== undefined && trackingUrl.startsWith('https://')
-        ? `<a href="${escape(trackingUrl)}" rel="noreferrer noopener">${escape(words.follow)}</a>`
+        ? `<a href="${escapeHtml(trackingUrl)}" rel="noreferrer noopener">${escapeHtml(words.follow)}</a>`
         : '';
-    return `<li><span>${escape(words.parcel)} <bdi>${escape(carrier)}</bdi> · ${number}<br><span class="dim">${escape(delivered ? words.arrived : words.onItsWay)}</span></span>${link}</li>`;
+    return `<li><span>${escapeHtml(words.parcel)} <bdi>${escapeHtml(carrier)}</bdi> · ${number}<br><span class="dim">${escapeHtml(delivered ? words.arrived : words.onItsWay)}</span></span>${link}</li>`;
   });
-  return `<section><h2>${escape(words.parcels)}</h2><ul class="list">${parcels.join('')}</ul></section>`;
+  return `<section><h2>${escapeHtml(words.parcels)}</h2><ul class="list">${parcels.join('')}</ul></section>`;
 }
 
 /** Lines of an order that a page shows one by one. */
@@ -171,14 +164,14 @@ function itemsOf(order: TrackedOrder, words: Words, language: Language): string 
     new Intl.NumberFormat(language, { style: 'currency', currency }).format(amount as `${number}`);
   const lines = items
     .slice(0, ITEMS_MAX)
-    .map(({ name, sku, quantity }) => `<li><bdi>${escape(name ?? sku)}</bdi><span>× ${quantity}</span></li>`);
+    .map(({ name, sku, quantity }) => `<li><bdi>${escapeHtml(name ?? sku)}</bdi><span>× ${quantity}</span></li>`);
   if (items.length > ITEMS_MAX) lines.push(`<li>… + ${items.length - ITEMS_MAX}</li>`);
   const town = [shippingAddress?.['postalCode'], shippingAddress?.['city']].filter(Boolean).join(' ');
   const place = [shippingAddress?.['name'], town].filter(Boolean);
   const fact = (name: string, value: string): string =>
-    `<dl><dt>${escape(name)}</dt><dd><bdi>${escape(value)}</bdi></dd></dl>`;
+    `<dl><dt>${escapeHtml(name)}</dt><dd><bdi>${escapeHtml(value)}</bdi></dd></dl>`;
   return [
-    `<section><h2>${escape(words.items)}</h2><ul class="list">${lines.join('')}</ul>`,
+    `<section><h2>${escapeHtml(words.items)}</h2><ul class="list">${lines.join('')}</ul>`,
     fact(words.total, money(order.totalAmount)),
     /[1-9]/.test(order.refundedAmount) ? fact(words.givenBack, money(order.refundedAmount)) : '',
     place.length > 0 ? fact(words.goesTo, place.join(', ')) : '',
@@ -188,7 +181,7 @@ function itemsOf(order: TrackedOrder, words: Words, language: Language): string 
 
 /** What the customer may still do, as the order allows it now. */
 function actionsOf({ allowedActions }: TrackedOrder, words: Words, { path, key, address, wrong }: Shown): string {
-  const hidden = `<input type="hidden" name="key" value="${escape(key)}">`;
+  const hidden = `<input type="hidden" name="key" value="${escapeHtml(key)}">`;
   const parts: string[] = [];
   if (allowedActions.includes('amend')) {
     const fields = ADDRESS_FIELDS.map((name) => {
@@ -196,15 +189,15 @@ function actionsOf({ allowedActions }: TrackedOrder, words: Words, { path, key, 
       const required = name === 'line2' ? '' : ' required';
       const invalid = wrong?.has(name) ? ' aria-invalid="true"' : '';
       const size = name === 'country' ? ' maxlength="2" autocapitalize="characters"' : ' maxlength="200"';
-      return `<label>${escape(words.fields[name])}<input name="${name}" value="${escape(value)}" autocomplete="${AUTOCOMPLETE[name]}"${size}${required}${invalid}></label>`;
+      return `<label>${escapeHtml(words.fields[name])}<input name="${name}" value="${escapeHtml(value)}" autocomplete="${AUTOCOMPLETE[name]}"${size}${required}${invalid}></label>`;
     });
     parts.push(
-      `<details${address ? ' open' : ''}><summary>${escape(words.address)}</summary><form method="post" action="${escape(path)}/address">${hidden}<p class="dim">${escape(words.addressHint)}</p>${fields.join('')}<button>${escape(words.addressButton)}</button></form></details>`,
+      `<details${address ? ' open' : ''}><summary>${escapeHtml(words.address)}</summary><form method="post" action="${escapeHtml(path)}/address">${hidden}<p class="dim">${escapeHtml(words.addressHint)}</p>${fields.join('')}<button>${escapeHtml(words.addressButton)}</button></form></details>`,
     );
   }
   if (allowedActions.includes('cancel'))
     parts.push(
-      `<details><summary>${escape(words.cancel)}</summary><form method="post" action="${escape(path)}/cancel">${hidden}<p>${escape(words.cancelQuestion)}</p><button class="no">${escape(words.cancelButton)}</button></form></details>`,
+      `<details><summary>${escapeHtml(words.cancel)}</summary><form method="post" action="${escapeHtml(path)}/cancel">${hidden}<p>${escapeHtml(words.cancelQuestion)}</p><button class="no">${escapeHtml(words.cancelButton)}</button></form></details>`,
     );
   return parts.length === 0 ? '' : `<section>${parts.join('')}</section>`;
 }

@@ -1,7 +1,6 @@
-/** What tracking pages say, in the languages that they speak. */
+import { type Language, languageOfLocale } from '#contracts/languages.ts';
 
-export const LANGUAGES = ['en', 'de', 'es', 'ar'] as const;
-export type Language = (typeof LANGUAGES)[number];
+/** What tracking pages say, in the languages that they speak. */
 
 /** The steps of an order, as its customer sees them. */
 export const STEPS = ['ordered', 'paid', 'packed', 'shipped', 'delivered'] as const;
@@ -323,9 +322,7 @@ export const WORDS: Readonly<Record<Language, Words>> = {
 
 /** The language that a browser prefers among those that there are (RFC 9110, section 12.5.4); English where it says nothing. */
 export function languageOf(acceptLanguage: string | undefined, wanted: string | undefined): Language {
-  const known = (tag: string): Language | undefined =>
-    LANGUAGES.find((language) => language === tag.toLowerCase().split('-')[0]);
-  const asked = wanted === undefined ? undefined : known(wanted);
+  const asked = wanted === undefined ? undefined : languageOfLocale(wanted);
   if (asked) return asked;
   const ranges = (acceptLanguage ?? '').split(',').map((range) => {
     const [tag = '', ...parameters] = range.trim().split(';');
@@ -334,7 +331,7 @@ export function languageOf(acceptLanguage: string | undefined, wanted: string | 
   });
   ranges.sort((a, b) => b.quality - a.quality);
   for (const { tag, quality } of ranges) {
-    const language = quality > 0 ? known(tag) : undefined;
+    const language = quality > 0 ? languageOfLocale(tag) : undefined;
     if (language) return language;
   }
   return 'en';

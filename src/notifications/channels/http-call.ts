@@ -1,4 +1,5 @@
 import { Agent, request } from 'undici';
+import { UNSENT_CODES } from '#platform/http/unsent.ts';
 import type { SendOutcome } from './port.ts';
 
 /** HTTP calls of channels: kept-alive connections, a time limit for each call, and a bound on what is read of an answer. */
@@ -7,15 +8,6 @@ const CONNECT_TIMEOUT_MS = 5_000;
 const CALL_TIMEOUT_MS = 15_000;
 const BODY_BYTES_MAX = 64 * 1024;
 const RETRY_AFTER_MAX_S = 3_600;
-/** Errors after which it is certain that nothing was sent. */
-const NOTHING_SENT: ReadonlySet<string> = new Set([
-  'ECONNREFUSED',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'UND_ERR_CONNECT_TIMEOUT',
-]);
 
 export interface Reply {
   readonly status: number;
@@ -74,7 +66,7 @@ export class HttpCaller {
           : name === 'TimeoutError'
             ? 'timeout'
             : 'connection_failed';
-      return { failed: { type: NOTHING_SENT.has(reason) ? 'unreachable' : 'again', reason } };
+      return { failed: { type: UNSENT_CODES.has(reason) ? 'unreachable' : 'again', reason } };
     }
   }
 

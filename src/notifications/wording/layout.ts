@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isRightToLeft, type Language } from '#contracts/languages.ts';
+import { escapeHtml } from '#contracts/text.ts';
 import type { Block } from './template.ts';
-import { isRightToLeft, type Language, type LanguageWording, wordingIn } from './wording.ts';
+import { type LanguageWording, wordingIn } from './wording.ts';
 
 /**
  * The frame around every mail: `layout.html` for its HTML, and the text that is the same message without one. Layout by
@@ -41,18 +43,7 @@ const COLORS: Readonly<Record<Tone, string>> = {
   attention: '#8a5a00',
   bad: '#9b2c2c',
 };
-const ENTITIES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
 const LINK = /^https?:\/\//;
-
-export function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => ENTITIES[character]!);
-}
 
 /** The pieces of `layout.html`: each begins with a comment that names it. */
 const PIECES = piecesOf(readFileSync(join(import.meta.dirname, '../templates/layout.html'), 'utf8'));

@@ -3,7 +3,8 @@ import { indexPage, previews } from '#notifications/preview.ts';
 import { readConfig } from '#notifications/settings.ts';
 import { NOTIFIED_TYPES } from '#notifications/templates.ts';
 import { parseTemplate } from './template.ts';
-import { LANGUAGES, LanguageWording, TEMPLATE_NAMES } from './wording.ts';
+import { LANGUAGES } from '#contracts/languages.ts';
+import { LanguageWording, TEMPLATE_NAMES } from './wording.ts';
 
 /** Every message in every language, as the previews have them. */
 

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isRightToLeft, type Language, languageOfLocale } from '#contracts/languages.ts';
 import type { TextValue } from './template.ts';
 import { dayText, moneyText } from './format.ts';
 import {
@@ -14,10 +15,6 @@ import {
 } from './template.ts';
 
 /** The templates of every language, and how their values are written in it. */
-
-/** Languages that there are templates in. */
-export const LANGUAGES = ['en', 'de', 'es', 'ar'] as const;
-export type Language = (typeof LANGUAGES)[number];
 
 /** Files in `src/notifications/templates/<language>`. */
 export const TEMPLATE_NAMES = [
@@ -75,15 +72,10 @@ export type Word = (typeof WORDS)[number];
 const WORD_VALUES = ['order', 'available', 'requested', 'count', 'contact'];
 
 const FOLDER = join(import.meta.dirname, '../templates');
-const RIGHT_TO_LEFT: ReadonlySet<string> = new Set<Language>(['ar']);
 /** Around a value in a sentence from right to left (Unicode's first strong isolate): numbers keep their own direction. */
 const ISOLATE = '\u2068';
 const POP_ISOLATE = '\u2069';
 const LOCALE = /^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$/;
-
-export function isRightToLeft(language: string): boolean {
-  return RIGHT_TO_LEFT.has(language);
-}
 
 /** A message without what belongs to one channel. */
 export interface Message {
@@ -169,9 +161,9 @@ export interface Say {
 /** How to write to whoever reads `locale`; in the default language where there are no templates in theirs. */
 export function sayIn(locale: string | undefined, defaultLanguage: Language, timeZone: string): Say {
   const wanted = locale !== undefined && LOCALE.test(locale) ? locale : undefined;
-  const [prefix] = (wanted ?? '').toLowerCase().split('-');
-  const language = LANGUAGES.find((name) => name === prefix) ?? defaultLanguage;
-  const format = language === prefix && isKnown(wanted!) ? wanted! : language;
+  const theirs = languageOfLocale(wanted ?? '');
+  const language = theirs ?? defaultLanguage;
+  const format = theirs && isKnown(wanted!) ? wanted! : language;
   return {
     words: wordingIn(language),
     money: (amount, currency) => moneyText(amount, currency, format),

@@ -5,6 +5,12 @@ import type { IncomingHttpHeaders } from 'node:http';
 
 /** A message is small; nobody proves who they are before all of it was read. */
 export const WEBHOOK_MAX_BYTES = 64 * 1024;
+/** What each message comes with, as the API describes it. */
+export const WEBHOOK_HEADERS = {
+  'webhook-id': { description: 'Id of the message, the same when it is repeated' },
+  'webhook-timestamp': { description: 'When it was sent, in seconds since 1970' },
+  'webhook-signature': { description: 'HMAC-SHA256 of id, timestamp and body: `v1,…`' },
+} as const;
 export const SIGNATURES_MAX_CHARACTERS = 2_000;
 /** How far a message may be from now, in either direction. */
 const TOLERANCE_MS = 5 * 60_000;

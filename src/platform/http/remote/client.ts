@@ -11,6 +11,7 @@ import type { Health } from '#platform/runtime/health.ts';
 import { DRAINING_HEADER } from '#platform/http/drain.ts';
 import { Problem } from '#platform/http/problems.ts';
 import { httpMetrics } from '#platform/http/metrics.ts';
+import { UNSENT_CODES } from '#platform/http/unsent.ts';
 import type { Principal } from '#platform/http/server.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
 import type { Metrics } from '#platform/telemetry/metrics.ts';
@@ -299,14 +300,6 @@ async function ask(pool: Pool, call: Call): Promise<Answer> {
   };
 }
 
-const UNSENT = new Set([
-  'ECONNREFUSED',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'UND_ERR_CONNECT_TIMEOUT',
-]);
 const TIMEOUTS = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT']);
 
 function codeOf(error: unknown): string | undefined {
@@ -317,7 +310,7 @@ function codeOf(error: unknown): string | undefined {
 }
 
 function isUnsent(error: unknown): boolean {
-  return UNSENT.has(codeOf(error) ?? '');
+  return UNSENT_CODES.has(codeOf(error) ?? '');
 }
 
 function isTimeout(error: unknown): boolean {
