@@ -27,24 +27,26 @@ export interface ProviderWorld {
   webhook(of: ProviderCall, nowMs: number, forged?: boolean): { headers: IncomingHttpHeaders; body: Buffer };
 }
 
-export function providerContract(world: () => ProviderWorld): void {
-  const callOf = (change: Partial<ProviderCall> = {}): ProviderCall => {
-    const orderId = uuidv7();
-    const token = world().tokens.approved;
-    return {
-      orderId,
-      amount: '19.90',
-      currency: 'EUR',
-      token,
-      key: `${orderId}-0`,
-      chargeReference: undefined,
-      ...change,
-    };
+/** A first operation on an order of 19.90 EUR, with what a test needs otherwise. */
+export function callOf(token: string, change: Partial<ProviderCall> = {}): ProviderCall {
+  const orderId = uuidv7();
+  return {
+    orderId,
+    amount: '19.90',
+    currency: 'EUR',
+    token,
+    key: `${orderId}-0`,
+    chargeReference: undefined,
+    ...change,
   };
+}
+
+export function providerContract(world: () => ProviderWorld): void {
+  const newCall = (change: Partial<ProviderCall> = {}): ProviderCall => callOf(world().tokens.approved, change);
   /** An operation on what a charge made. */
   const onCharge = async (
     kind: 'charge' | 'authorize',
-    call = callOf(),
+    call = newCall(),
   ): Promise<(amount: string, key: string) => ProviderCall> => {
     const made = await world().provider[kind](call);
     if (made.type !== 'approved') throw new Error(`The ${kind} was ${JSON.stringify(made)}`);
@@ -56,7 +58,7 @@ export function providerContract(world: () => ProviderWorld): void {
   describe('a charge', () => {
     test('is made once under its key, however often it is asked for', async () => {
       const { provider, books } = world();
-      const call = callOf();
+      const call = newCall();
       const answers = [await provider.charge(call), await provider.charge(call), await provider.charge(call)];
       expect(answers[0]).toMatchObject({ type: 'approved' });
       expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1);
@@ -65,21 +67,21 @@ export function providerContract(world: () => ProviderWorld): void {
     });
     test('that is declined says why, and again when asked', async () => {
       const { provider, tokens, declineReason: reason, books } = world();
-      const call = callOf({ token: tokens.declined });
+      const call = newCall({ token: tokens.declined });
       expect(await provider.charge(call)).toEqual({ type: 'declined', reason });
       expect(await provider.find({ ...call, kind: 'charge' })).toEqual({ type: 'declined', reason });
       expect((await books(call.orderId)).captured).toBe(0);
     });
     test('under a key of another one is no refusal, and what the key made is found', async () => {
       const { provider } = world();
-      const call = callOf();
+      const call = newCall();
       await provider.charge(call);
       expect(await provider.charge({ ...call, amount: '20.00' })).toMatchObject({ type: 'unknown' });
       expect(await provider.find({ ...call, kind: 'charge' })).toMatchObject({ type: 'approved' });
     });
     test.each(['lost', 'late'] as const)('whose reply is %s is found, and not made again', async (fate) => {
       const { provider, tokens, books } = world();
-      const call = callOf({ token: tokens[fate] });
+      const call = newCall({ token: tokens[fate] });
       await unreachable(provider.charge(call));
       expect(await provider.find({ ...call, kind: 'charge' })).toMatchObject({ type: 'approved' });
       expect(await provider.charge(call)).toMatchObject({ type: 'approved' });
@@ -87,7 +89,7 @@ export function providerContract(world: () => ProviderWorld): void {
     });
     test('that waits for its customer says how they act, and is given up where nobody wants it', async () => {
       const { provider, tokens, books } = world();
-      const call = callOf({ token: tokens.action });
+      const call = newCall({ token: tokens.action });
       const made = await provider.charge(call);
       expect(made).toMatchObject({ type: 'pending', action: expect.anything() });
       const { reference, action } = made as { reference: string; action: CustomerAction };
@@ -100,11 +102,11 @@ export function providerContract(world: () => ProviderWorld): void {
       expect((await books(call.orderId)).captured).toBe(0);
     });
     test('that was never asked for is not found', async () => {
-      expect(await world().provider.find({ ...callOf(), kind: 'charge' })).toEqual({ type: 'not_found' });
+      expect(await world().provider.find({ ...newCall(), kind: 'charge' })).toEqual({ type: 'not_found' });
     });
     test('of a provider that is down is no answer, nor is a question', async () => {
       const { provider, outage, books } = world();
-      const call = callOf();
+      const call = newCall();
       await outage(true);
       try {
         await unreachable(provider.charge(call));
@@ -121,7 +123,7 @@ export function providerContract(world: () => ProviderWorld): void {
   describe('an authorization', () => {
     test('is captured in parts, and the rest is given up', async () => {
       const { provider, books } = world();
-      const call = callOf();
+      const call = newCall();
       const of = await onCharge('authorize', call);
       expect(await books(call.orderId)).toMatchObject({ captured: 0, held: 1990 });
       const [first, second, rest] = [of('10.00', 'a'), of('5.00', 'b'), of('4.90', 'c')];
@@ -137,7 +139,7 @@ export function providerContract(world: () => ProviderWorld): void {
     });
     test('is given up whole', async () => {
       const { provider, books } = world();
-      const call = callOf();
+      const call = newCall();
       const of = await onCharge('authorize', call);
       expect(await provider.void(of('19.90', 'a'))).toMatchObject({ type: 'approved' });
       expect(await books(call.orderId)).toMatchObject({ captured: 0, held: 0 });
@@ -146,7 +148,7 @@ export function providerContract(world: () => ProviderWorld): void {
 
   test('what was captured is given back in parts, each once, and never more than there is', async () => {
     const { provider, books } = world();
-    const call = callOf();
+    const call = newCall();
     const of = await onCharge('charge', call);
     const [first, second, third] = [of('9.95', 'a'), of('5.00', 'b'), of('5.00', 'c')];
     expect(await provider.find({ ...first, kind: 'refund' })).toEqual({ type: 'not_found' });
@@ -161,7 +163,7 @@ export function providerContract(world: () => ProviderWorld): void {
     const NOW_MS = Math.floor(Date.now() / 1000) * 1000 + 60_000;
     const FIVE_MINUTES_MS = 300_000;
     const read = (signedMs: number, forged = false, tamper = (body: Buffer): Buffer => body) => {
-      const call = callOf();
+      const call = newCall();
       const { headers, body } = world().webhook(call, signedMs, forged);
       return { call, answer: world().provider.webhooks!.read(headers, tamper(body), NOW_MS) };
     };

@@ -1,4 +1,5 @@
 import { Problem } from '#platform/http/problems.ts';
+import { backoffMs } from '#platform/runtime/backoff.ts';
 import { Lru } from '#platform/runtime/lru.ts';
 
 /**
@@ -9,8 +10,7 @@ import { Lru } from '#platform/runtime/lru.ts';
 const REMEMBERED_MAX = 20_000;
 /** Failures that cost nothing: somebody mistyping. */
 const FREE = { name: 5, network: 20 } as const;
-const FIRST_WAIT_MS = 2_000;
-const LONGEST_WAIT_MS = 300_000;
+const WAIT = { firstMs: 2_000, longestMs: 300_000 } as const;
 /** Failures are forgotten when there was none for so long. */
 const WINDOW_MS = 900_000;
 
@@ -45,7 +45,7 @@ export class Attempts {
       const before = this.#failures.get(key);
       const count = before && nowMs - before.lastMs < WINDOW_MS ? before.count + 1 : 1;
       const over = count - free;
-      const waitMs = over < 0 ? 0 : Math.min(FIRST_WAIT_MS * 2 ** over, LONGEST_WAIT_MS);
+      const waitMs = over < 0 ? 0 : backoffMs(over, WAIT);
       this.#failures.set(key, { count, lastMs: nowMs, untilMs: nowMs + waitMs });
     }
   }

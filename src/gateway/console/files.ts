@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { extname, join, relative } from 'node:path';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { takesCoding } from '#platform/http/finished-answers.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
 
 /** The built console, out of memory: it is small, and compressed when it is built. */
@@ -129,8 +130,8 @@ function sendFile(request: FastifyRequest, reply: FastifyReply, path: string, fi
     .header('etag', file.etag)
     .header('vary', 'accept-encoding');
   if (request.headers['if-none-match'] === file.etag) return reply.code(304).send();
-  const taken = String(request.headers['accept-encoding'] ?? '').toLowerCase();
-  const coding = CODINGS.find(([name]) => file.bodies.has(name) && taken.split(/[\s,;]+/).includes(name))?.[0];
+  const taken = request.headers['accept-encoding'];
+  const coding = CODINGS.find(([name]) => file.bodies.has(name) && takesCoding(taken, name))?.[0];
   if (coding !== undefined) void reply.header('content-encoding', coding);
   return reply.type(file.type).send(file.bodies.get(coding ?? 'identity'));
 }

@@ -85,7 +85,7 @@ function passwordRoutes(app: FastifyInstance, { database, sessions }: ConsoleOpt
       }
       attempts.succeeded(name);
       await sessions.close(sessions.tokenOf(request.headers));
-      return signedIn(reply, await sessions.open(await personal(name)));
+      return signedIn(reply, await sessions.open(personal(name)));
     },
   );
   app.post<{ Body: { link: string } }>(
@@ -118,13 +118,13 @@ function passwordRoutes(app: FastifyInstance, { database, sessions }: ConsoleOpt
       const name = await useLink(database, link, await hashPassword(password), request.correlationId);
       if (name === undefined) throw usedUp();
       await sessions.close(sessions.tokenOf(request.headers));
-      return signedIn(reply, await sessions.open(await personal(name)));
+      return signedIn(reply, await sessions.open(personal(name)));
     },
   );
 }
 
 /** Who has a password: rights come from the table of people at each call. */
-async function personal(name: string): Promise<Principal & { person: string }> {
+function personal(name: string): Principal & { person: string } {
   return { name, person: name, kind: 'person', role: 'scoped', scopes: [] };
 }
 

@@ -1,3 +1,4 @@
+import { withTimeout } from '#platform/runtime/timeout.ts';
 import { JsonClient, type JsonClientOptions, type JsonReply } from './json-client.ts';
 import { ProviderUnreachable } from './port.ts';
 import type { ProviderResult } from '../rules/operation.ts';
@@ -81,15 +82,7 @@ export class PaypalClient {
           }),
         ),
     };
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new ProviderUnreachable('timeout')), this.#options.timeoutMs);
-    });
-    try {
-      return await Promise.race([act(calls), late]);
-    } finally {
-      clearTimeout(timer);
-    }
+    return withTimeout(act(calls), this.#options.timeoutMs, () => new ProviderUnreachable('timeout'));
   }
 
   /** Sends with an access token, and with a new one where that was taken back; throws what was refused. */

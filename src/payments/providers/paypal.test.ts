@@ -5,7 +5,7 @@ import { uuidv7 } from 'uuidv7';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { selfSigned } from '#tests/support/certificates.ts';
 import { PaypalStandIn } from '#tests/support/paypal-stand-in.ts';
-import { providerContract } from '#tests/support/provider-contract.ts';
+import { callOf, providerContract } from '#tests/support/provider-contract.ts';
 import { paypalAmount } from './paypal-amounts.ts';
 import { createPaypalProvider } from './paypal.ts';
 import type { PaymentProvider, ProviderCall } from './port.ts';
@@ -70,19 +70,6 @@ describe('PayPal', () => {
     webhook: (call, nowMs, forged) => paypal.webhook(eventOf(call), forged ? 'WH-OTHER' : WEBHOOK_IDS[0]!, nowMs),
   }));
 });
-
-const callOf = (token: string, change: Partial<ProviderCall> = {}): ProviderCall => {
-  const orderId = uuidv7();
-  return {
-    orderId,
-    amount: '19.90',
-    currency: 'EUR',
-    token,
-    key: `${orderId}-0`,
-    chargeReference: undefined,
-    ...change,
-  };
-};
 
 describe('a customer who approves on the page of PayPal', () => {
   async function begun(kind: 'charge' | 'authorize' = 'charge') {

@@ -4,6 +4,7 @@ import { Agent as HttpsAgent } from 'node:https';
 import Stripe from 'stripe';
 import { isUuid } from '#contracts/ids.ts';
 import { isoTime } from '#contracts/time.ts';
+import { withTimeout } from '#platform/runtime/timeout.ts';
 import { type PaymentProvider, type ProviderCall, type ProviderQuestion, ProviderUnreachable } from './port.ts';
 import type { CustomerAction, ProviderBooks, ProviderResult } from '../rules/operation.ts';
 import type { StripeOptions } from './stripe.ts';
@@ -109,16 +110,8 @@ export function createStripeAdapter(options: StripeOptions): PaymentProvider {
   });
 
   /** One operation within its time, however many requests it takes; the SDK bounds only silence. */
-  async function within(act: () => Promise<ProviderResult>): Promise<ProviderResult> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new ProviderUnreachable('timeout')), timeoutMs);
-    });
-    try {
-      return await Promise.race([act().catch(resultOfError), late]);
-    } finally {
-      clearTimeout(timer);
-    }
+  function within(act: () => Promise<ProviderResult>): Promise<ProviderResult> {
+    return withTimeout(act().catch(resultOfError), timeoutMs, () => new ProviderUnreachable('timeout'));
   }
 
   const create = (call: ProviderCall, capture: boolean): Promise<ProviderResult> =>

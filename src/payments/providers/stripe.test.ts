@@ -1,7 +1,7 @@
 import Stripe from 'stripe';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { uuidv7 } from 'uuidv7';
-import { providerContract, type ProviderWorld } from '#tests/support/provider-contract.ts';
+import { callOf, providerContract, type ProviderWorld } from '#tests/support/provider-contract.ts';
 import { StripeStandIn } from '#tests/support/stripe-stand-in.ts';
 import type { PaymentProvider, ProviderCall } from './port.ts';
 import { stripeAmount } from './stripe-amounts.ts';
@@ -70,11 +70,6 @@ describe('Stripe', () => {
     webhook: (call, nowMs, forged) => signed(eventOf(call), forged ? 'whsec_other' : SECRETS[0]!, nowMs),
   }));
 });
-
-const callOf = (token: string): ProviderCall => {
-  const orderId = uuidv7();
-  return { orderId, amount: '19.90', currency: 'EUR', token, key: `${orderId}-0`, chargeReference: undefined };
-};
 
 describe('3-D Secure', () => {
   async function begun(): Promise<{ call: ProviderCall; reference: string }> {

@@ -22,7 +22,7 @@ export function finishAnswers(app: FastifyInstance, onLength: (request: FastifyR
       return;
     }
     varyBy(reply, 'accept-encoding');
-    if (!takesGzip(request.headers['accept-encoding'])) {
+    if (!takesCoding(request.headers['accept-encoding'], 'gzip')) {
       done(null, payload);
       return;
     }
@@ -36,15 +36,15 @@ export function finishAnswers(app: FastifyInstance, onLength: (request: FastifyR
   });
 }
 
-/** Whether an `Accept-Encoding` header allows gzip (RFC 9110, section 12.5.3). */
-export function takesGzip(header: string | readonly string[] | undefined): boolean {
+/** Whether an `Accept-Encoding` header allows a coding (RFC 9110, section 12.5.3). */
+export function takesCoding(header: string | readonly string[] | undefined, wanted: 'gzip' | 'br'): boolean {
   if (header === undefined) return false;
   let any = false;
   for (const part of header.toString().toLowerCase().split(',')) {
     const [coding = '', ...parameters] = part.split(';').map((text) => text.trim());
     const weight = parameters.find((text) => text.startsWith('q='))?.slice(2);
     const allowed = weight === undefined || Number(weight) > 0;
-    if (coding === 'gzip' || coding === 'x-gzip') return allowed;
+    if (coding === wanted || (wanted === 'gzip' && coding === 'x-gzip')) return allowed;
     if (coding === '*') any = allowed;
   }
   return any;
