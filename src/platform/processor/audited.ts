@@ -14,7 +14,7 @@ const KINDS: Readonly<Record<Exclude<AuthType, 'system'>, string>> = {
 /** A longer value is not repeated: the events of the order have it. */
 const VALUE_MAX = 4_000;
 
-/** Whom an order is for: the audit is kept for ever, so it says that this changed, and the events of the order say how. */
+/** Whom an order is for: the audit says that this changed, and the events of the order, where it can be looked after, say how. */
 const PERSONAL: ReadonlySet<string> = new Set(['contact', 'shippingAddress', 'billingAddress', 'metadata']);
 const PERSONAL_SHOWN = 'personal data; see the events of the order';
 
