@@ -13,6 +13,15 @@ import { Welcome } from './shell/sign-in.tsx';
 
 /** Pages by their addresses. Each is loaded when somebody goes there. */
 
+/** What stands in an address, as texts; what is empty is left out. */
+function texts(search: Record<string, unknown>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(search).flatMap(([name, value]) =>
+      value === undefined || value === '' ? [] : [[name, String(value as string)]],
+    ),
+  );
+}
+
 const root = createRootRoute({ component: Outlet, notFoundComponent: Missing });
 const welcome = createRoute({ getParentRoute: () => root, path: '/welcome', component: Welcome });
 const inside = createRoute({
@@ -32,12 +41,7 @@ const overview = createRoute({
 const orders = createRoute({
   getParentRoute: () => inside,
   path: '/orders',
-  validateSearch: (search: Record<string, unknown>): Record<string, string> =>
-    Object.fromEntries(
-      Object.entries(search).flatMap(([name, value]) =>
-        value === undefined || value === '' ? [] : [[name, String(value as string)]],
-      ),
-    ),
+  validateSearch: texts,
   component: lazyRouteComponent(() => import('./orders/orders.tsx'), 'Orders'),
 });
 const order = createRoute({

@@ -1,88 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { seriousFindings, signIn, startBrowser } from '#tests/support/browser.ts';
+import { describe, expect, test } from 'vitest';
+import { seriousFindings } from '#tests/support/browser.ts';
+import { useConsole } from '#tests/support/console.ts';
 import { useSystem } from '#tests/support/system.ts';
 import { until } from '#tests/support/until.ts';
 import type { Order } from '#tests/support/views.ts';
-import { ensureConsole } from '#tools/console.mjs';
 import { ROOT as root } from '#tests/deploy/files.ts';
 
 /** The console in a real Chromium, against the real system: the main job of each screen. */
 
 const system = useSystem();
-const BUILD_TIMEOUT_MS = 300_000;
-let browser: Browser;
-const contexts: BrowserContext[] = [];
-/** What no page may do: errors of scripts, refusals by the policy of the page, calls to elsewhere. */
-const wrong: string[] = [];
-
-beforeAll(async () => {
-  const problem = await ensureConsole();
-  if (problem !== undefined) throw new Error(`The console is not built. ${problem}`);
-  browser = await startBrowser();
-  await system.api.ok('PUT', '/products/MUG-1', { body: { name: 'Enamel mug', price: '9.95', currency: 'EUR' } });
-  await system.api.ok('PUT', '/products/RARE-1', { body: { name: 'Rare thing', price: '90.00', currency: 'EUR' } });
-  await system.api.ok('POST', '/stock/adjustments', {
-    body: { sku: 'MUG-1', location: 'main', delta: 10_000, reason: 'delivery' },
-    key: randomUUID(),
-  });
-}, BUILD_TIMEOUT_MS);
-afterEach(async () => {
-  for (const context of contexts.splice(0)) await context.close();
-  const found = wrong.splice(0);
-  if (found.length > 0) throw new Error(`A page did what none may: ${found.join('; ')}`);
-});
-afterAll(() => browser?.close());
-
-async function newContext(): Promise<BrowserContext> {
-  const context = await browser.newContext({ locale: 'en-US', viewport: { width: 1366, height: 860 } });
-  context.setDefaultTimeout(30_000);
-  contexts.push(context);
-  const { origin } = new URL(system.api.url);
-  context.on('page', (page) => {
-    page.on('pageerror', (error) => wrong.push(error.message));
-    page.on('console', (message) => {
-      if (/Content Security Policy|Refused to/.test(message.text())) wrong.push(message.text());
-    });
-    page.on('request', (request) => {
-      if (!/^(data|blob):/.test(request.url()) && !request.url().startsWith(origin)) wrong.push(request.url());
-    });
-  });
-  return context;
-}
-
-async function open(path: string, roles: readonly string[] = ['admin']): Promise<Page> {
-  const context = await newContext();
-  await signIn(context, { url: system.api.url, key: system.key }, roles);
-  const page = await context.newPage();
-  await page.goto(`${system.api.url}/console${path}`);
-  return page;
-}
-
-async function place(more: object = {}): Promise<Order> {
-  const body = {
-    currency: 'EUR',
-    channel: 'web',
-    items: [{ sku: 'MUG-1', quantity: 2, unitPrice: '9.95' }],
-    payment: { provider: 'sandbox', token: 'tok_approve' },
-    ...more,
-  };
-  return system.api.ok<Order>('POST', '/orders', { body, key: randomUUID(), headers: { prefer: 'wait=10' } });
-}
-
-/** An order that waits for stock, and will go on waiting. */
-async function placeWaiting(more: object = {}): Promise<Order> {
-  const order = await place({
-    items: [{ sku: 'RARE-1', quantity: 1, unitPrice: '90.00' }],
-    allowBackorder: true,
-    ...more,
-  });
-  await until('the line for stock', async () => (await system.api.order(order.id)).status === 'BACKORDERED');
-  return order;
-}
+const { newContext, open, place, placeWaiting } = useConsole(system);
 
 test('the first view asks for less than 200 KB of compressed script', () => {
   const dist = join(root, 'console/dist');

@@ -1,9 +1,10 @@
-import { Alert, Button, Group, Modal, NumberInput, Stack, Text, Textarea, TextInput, Tooltip } from '@mantine/core';
-import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { type ReactNode, useRef, useState } from 'react';
-import { Problem, type Order } from '#client';
+import { Button, NumberInput, Textarea, TextInput, Tooltip } from '@mantine/core';
+import { useQueryClient } from '@tanstack/react-query';
+import { type ReactNode, useState } from 'react';
+import type { Order } from '#client';
 import { api } from '../api.ts';
-import { Failed, useMoney } from '../parts/parts.tsx';
+import { Act } from '../parts/act.tsx';
+import { useMoney } from '../parts/parts.tsx';
 import { useMay } from '../session.tsx';
 import { useText } from '../text/text.tsx';
 
@@ -93,7 +94,7 @@ export function refundable({ capturedAmount, refunds }: Order): string {
 }
 
 function ActionDialog({ name, order, etag, onClose }: DialogProps): ReactNode {
-  const { action, common, order: words } = useText();
+  const { action } = useText();
   const client = useQueryClient();
   const money = useMoney();
   const left = refundable(order);
@@ -101,136 +102,84 @@ function ActionDialog({ name, order, etag, onClose }: DialogProps): ReactNode {
   const [message, setMessage] = useState('');
   const [amount, setAmount] = useState(left);
   const [pieces, setPieces] = useState<Readonly<Record<number, number>>>({});
-  // One for this dialog: pressed twice, or sent again after a lost answer, it happens once.
-  const [idempotencyKey] = useState(() => crypto.randomUUID());
-  const sent = useRef(false);
   const chosen = Object.entries(pieces)
     .filter(([, quantity]) => quantity > 0)
     .map(([line, quantity]) => ({ line: Number(line), quantity }));
-  const run = useMutation({
-    mutationFn: () =>
-      perform(name, order, { reason, message, amount, chosen }, { idempotencyKey, headers: { 'If-Match': etag } }),
-    async onSuccess() {
-      await client.invalidateQueries({ queryKey: ['order', order.id] });
-      void client.invalidateQueries({ queryKey: ['orders'] });
-      onClose();
-    },
-    onSettled: () => void (sent.current = false),
-  });
-  const changed = run.error instanceof Problem && run.error.code === 'VERSION_MISMATCH';
   const withPieces = name === 'cancelItems' || name === 'requestReturn';
   const mailed = name === 'cancel' || name === 'cancelItems' || name === 'requestRefund';
-  const submit = (): void => {
-    if (sent.current) return;
-    sent.current = true;
-    run.mutate();
-  };
-  const look = async (): Promise<void> => {
-    await client.invalidateQueries({ queryKey: ['order', order.id] });
-    onClose();
-  };
+  const again = (): Promise<void> => client.invalidateQueries({ queryKey: ['order', order.id] });
   return (
-    <Modal
-      opened
-      onClose={onClose}
+    <Act
       title={`${action[name]} · ${order.number}`}
-      closeButtonProps={{ 'aria-label': common.close }}
+      effects={effects(name, order, amount)}
+      danger={DANGER.has(name)}
+      ready={!withPieces || chosen.length > 0}
+      perform={(once) =>
+        perform(name, order, { reason, message, amount, chosen }, { ...once, headers: { 'If-Match': etag } })
+      }
+      done={async () => {
+        await again();
+        void client.invalidateQueries({ queryKey: ['orders'] });
+      }}
+      look={again}
+      onClose={onClose}
     >
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          submit();
-        }}
-      >
-        <Stack gap="sm">
-          {name === 'requestRefund' && (
-            <TextInput
-              label={action.amount}
-              description={action.left(money(left, order.currency))}
-              value={amount}
-              inputMode="decimal"
-              pattern="\d+(\.\d+)?"
-              required
-              rightSection={order.currency}
-              rightSectionWidth={56}
-              onChange={(event) => setAmount(event.currentTarget.value.replace(',', '.'))}
-            />
-          )}
-          {withPieces &&
-            order.items.map((item) => {
-              const most = name === 'cancelItems' ? item.allowed.cancel : item.allowed.return;
-              return (
-                most > 0 && (
-                  <NumberInput
-                    key={item.line}
-                    label={action.quantity(item.name ?? item.sku)}
-                    description={`0–${most}`}
-                    min={0}
-                    max={most}
-                    clampBehavior="strict"
-                    allowDecimal={false}
-                    value={pieces[item.line] ?? 0}
-                    onChange={(value) => setPieces({ ...pieces, [item.line]: Number(value) })}
-                  />
-                )
-              );
-            })}
-          {name !== 'complete' && (
-            <TextInput
-              label={action.reason}
-              value={reason}
-              required={name !== 'release'}
-              maxLength={500}
-              onChange={(event) => setReason(event.currentTarget.value)}
-              data-autofocus
-            />
-          )}
-          {mailed && (
-            <Textarea
-              label={action.message}
-              value={message}
-              maxLength={1_000}
-              autosize
-              minRows={2}
-              onChange={(event) => setMessage(event.currentTarget.value)}
-            />
-          )}
-          <Alert variant="light" title={action.will} color={DANGER.has(name) ? 'orange' : 'blue'}>
-            {effects(name, order, amount).map((key) => (
-              <Text size="sm" key={key.text}>
-                {key.text}
-              </Text>
-            ))}
-          </Alert>
-          {changed ? (
-            <Alert color="orange" title={words.changed} role="alert">
-              <Text size="sm">{words.changedHelp}</Text>
-              <Button mt="xs" size="xs" onClick={() => void look()}>
-                {words.look}
-              </Button>
-            </Alert>
-          ) : (
-            run.error && <Failed error={run.error} />
-          )}
-          <Group justify="flex-end">
-            <Button variant="default" onClick={onClose}>
-              {common.cancel}
-            </Button>
-            <Button
-              type="submit"
-              color={DANGER.has(name) ? 'red' : undefined}
-              loading={run.isPending}
-              disabled={changed || (withPieces && chosen.length === 0)}
-            >
-              {action.confirm}
-            </Button>
-          </Group>
-        </Stack>
-      </form>
-    </Modal>
+      {name === 'requestRefund' && (
+        <TextInput
+          label={action.amount}
+          description={action.left(money(left, order.currency))}
+          value={amount}
+          inputMode="decimal"
+          pattern="\d+(\.\d+)?"
+          required
+          rightSection={order.currency}
+          rightSectionWidth={56}
+          onChange={(event) => setAmount(event.currentTarget.value.replace(',', '.'))}
+        />
+      )}
+      {withPieces &&
+        order.items.map((item) => {
+          const most = name === 'cancelItems' ? item.allowed.cancel : item.allowed.return;
+          return (
+            most > 0 && (
+              <NumberInput
+                key={item.line}
+                label={action.quantity(item.name ?? item.sku)}
+                description={`0–${most}`}
+                min={0}
+                max={most}
+                clampBehavior="strict"
+                allowDecimal={false}
+                value={pieces[item.line] ?? 0}
+                onChange={(value) => setPieces({ ...pieces, [item.line]: Number(value) })}
+              />
+            )
+          );
+        })}
+      {name !== 'complete' && (
+        <TextInput
+          label={action.reason}
+          value={reason}
+          required={name !== 'release'}
+          maxLength={500}
+          onChange={(event) => setReason(event.currentTarget.value)}
+          data-autofocus
+        />
+      )}
+      {mailed && (
+        <Textarea
+          label={action.message}
+          value={message}
+          maxLength={1_000}
+          autosize
+          minRows={2}
+          onChange={(event) => setMessage(event.currentTarget.value)}
+        />
+      )}
+    </Act>
   );
 
-  function effects(what: ActionName, of: Order, sum: string): { text: string }[] {
+  function effects(what: ActionName, of: Order, sum: string): string[] {
     const captured = money(of.capturedAmount, of.currency);
     const paid = minor(left) > 0n;
     const texts: Readonly<Record<ActionName, readonly (string | false)[]>> = {
@@ -247,7 +196,7 @@ function ActionDialog({ name, order, etag, onClose }: DialogProps): ReactNode {
       requestRefund: [action.willRefund(/^\d+(\.\d+)?$/.test(sum) ? money(sum, of.currency) : sum), action.willMail],
       requestReturn: [action.willReturn],
     };
-    return texts[what].flatMap((text) => (text === false ? [] : [{ text }]));
+    return texts[what].flatMap((text) => (text === false ? [] : [text]));
   }
 }
 

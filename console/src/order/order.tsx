@@ -3,10 +3,11 @@ import { useHotkeys } from '@mantine/hooks';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate, useParams } from '@tanstack/react-router';
 import { type ReactNode, useEffect, useState } from 'react';
-import { type Order, Problem } from '#client';
+import { type Order, type OrderSummary, Problem } from '#client';
 import { api, follow } from '../api.ts';
-import { useOrders } from '../orders/orders.tsx';
-import { lastSearch } from '../orders/search.ts';
+import { useRows } from '../list/rows.ts';
+import { lastSearch } from '../list/search.ts';
+import { ORDERS } from '../orders/search.ts';
 import { Empty, Failed, Loading, PaymentBadge, StatusBadge, When } from '../parts/parts.tsx';
 import { useMay } from '../session.tsx';
 import { Icon } from '../shell/icons.tsx';
@@ -45,7 +46,7 @@ export function OrderPage(): ReactNode {
       <div className="page">
         {order.error instanceof Problem && order.error.status === 404 ? (
           <Empty title={text.order.notFound} help={id}>
-            <Link to="/orders" search={{ ...lastSearch }}>
+            <Link to="/orders" search={{ ...lastSearch('orders') }}>
               {text.order.back}
             </Link>
           </Empty>
@@ -120,7 +121,7 @@ function useLiveOrder(id: string): void {
 function Head({ order }: { readonly order: Order }): ReactNode {
   const text = useText();
   const navigate = useNavigate();
-  const list = useOrders(lastSearch);
+  const list = useRows<OrderSummary>(ORDERS, lastSearch('orders'));
   const ids = list.data?.pages.flatMap(({ items }) => items.map(({ id }) => id)) ?? [];
   const at = ids.indexOf(order.id);
   const next = at < 0 ? undefined : ids[at + 1];
@@ -138,7 +139,7 @@ function Head({ order }: { readonly order: Order }): ReactNode {
   ]);
   return (
     <div className="page-head">
-      <Link to="/orders" search={{ ...lastSearch }} className="back">
+      <Link to="/orders" search={{ ...lastSearch('orders') }} className="back">
         <Icon name="back" size={15} /> {text.order.back}
       </Link>
       <h1>

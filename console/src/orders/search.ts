@@ -1,12 +1,6 @@
-import type { ListOrdersParameters } from '#client';
+import { parametersOf, type Search } from '../list/search.ts';
 
-/** What is asked of the list of orders, as it stands in the address: `?status=PAID,SHIPPED&text=smith`. */
-
-export type Search = Readonly<Record<string, string>>;
-
-/** Filters of which several values may be given. */
-export const SEVERAL = ['status', 'paymentStatus', 'hold', 'channel', 'country'] as const;
-const SINGLE = ['text', 'createdFrom', 'createdTo', 'overdue', 'sort', 'customerId', 'sku'] as const;
+/** What can be asked of the list of orders. */
 
 /** Of orders that somebody may still have to do something for. */
 export const OPEN_STATUSES = [
@@ -32,50 +26,21 @@ export const PAYMENT_STATUSES = [
 /** Those that the system makes by itself, and the one of people; others can be typed. */
 export const HOLDS = ['manual', 'review', 'overdue', 'shortage', 'cancellation', 'change'] as const;
 
-export function valuesOf(search: Search, name: string): string[] {
-  return (search[name] ?? '').split(',').filter((value) => value !== '');
-}
-
-/** The parameters of the API for an address; what the list does not know is left out. */
-export function parametersOf(search: Search): ListOrdersParameters {
-  const several = SEVERAL.flatMap((name) => {
-    const values = valuesOf(search, name);
-    return values.length > 0 ? [[name, values]] : [];
-  });
-  const single = SINGLE.flatMap((name) => (search[name] ? [[name, search[name]]] : []));
-  return Object.fromEntries([...several, ...single]) as ListOrdersParameters;
-}
+export const ORDERS = {
+  list: 'orders',
+  path: '/orders',
+  parameters: {
+    several: ['status', 'paymentStatus', 'hold', 'channel', 'country'],
+    single: ['text', 'createdFrom', 'createdTo', 'overdue', 'sort', 'customerId', 'sku'],
+  },
+} as const;
 
 /** The same list as a file. */
 export function exportUrl(search: Search, ids: readonly string[]): string {
   const query = new URLSearchParams({ format: 'csv' });
   for (const id of ids) query.append('id', id);
   if (ids.length === 0)
-    for (const [name, value] of Object.entries(parametersOf(search)))
-      if (name !== 'sort') for (const one of [value as string | readonly string[]].flat()) query.append(name, one);
+    for (const [name, value] of Object.entries(parametersOf(search, ORDERS.parameters)))
+      if (name !== 'sort') for (const one of [value].flat()) query.append(name, one);
   return `/exports/orders?${query}`;
-}
-
-export function keyOf(search: Search): string {
-  return JSON.stringify(Object.entries(search).toSorted(([a], [b]) => (a < b ? -1 : 1)));
-}
-
-/** What is remembered of a list while somebody looks at one of its orders, by its address. */
-export interface Remembered {
-  scroll: number;
-  at: number;
-  selected: ReadonlySet<string>;
-}
-const remembered = new Map<string, Remembered>();
-const REMEMBERED_MAX = 50;
-export let lastSearch: Search = {};
-
-export function remember(search: Search): Remembered {
-  lastSearch = search;
-  const key = keyOf(search);
-  const found = remembered.get(key) ?? { scroll: 0, at: -1, selected: new Set<string>() };
-  remembered.delete(key);
-  remembered.set(key, found);
-  if (remembered.size > REMEMBERED_MAX) remembered.delete(remembered.keys().next().value!);
-  return found;
 }

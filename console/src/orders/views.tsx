@@ -2,8 +2,8 @@ import { Button, CloseButton, Menu, TextInput } from '@mantine/core';
 import { useLocalStorage } from '@mantine/hooks';
 import { useNavigate } from '@tanstack/react-router';
 import { type ReactNode, useState } from 'react';
+import type { Search } from '../list/search.ts';
 import { useText } from '../text/text.tsx';
-import type { Search } from './search.ts';
 
 /** Filters that somebody keeps under a name, in this browser. */
 

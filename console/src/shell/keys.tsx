@@ -7,6 +7,7 @@ import { api } from '../api.ts';
 import { StatusBadge } from '../parts/parts.tsx';
 import { useMay } from '../session.tsx';
 import { useText } from '../text/text.tsx';
+import { PAGES } from './pages.ts';
 
 /** The palette that finds pages and orders, the help of the keyboard, and the keys that work on every page. */
 
@@ -27,12 +28,15 @@ function useOpened(event: string): [boolean, (opened: boolean) => void] {
 
 export function Keys(): ReactNode {
   const navigate = useNavigate();
+  const may = useMay();
   useHotkeys([
     ['mod+K', openPalette],
     ['?', openKeys],
     ['shift+?', openKeys],
-    ['g', () => void navigate({ to: '/' })],
-    ['o', () => void navigate({ to: '/orders' })],
+    ...PAGES.filter(({ permission }) => may(permission)).map(({ key, to }): [string, () => void] => [
+      key,
+      () => void navigate({ to }),
+    ]),
   ]);
   return (
     <>
@@ -43,20 +47,19 @@ export function Keys(): ReactNode {
 }
 
 function Help(): ReactNode {
-  const { keys, common } = useText();
+  const { keys, common, nav } = useText();
   const [opened, setOpened] = useOpened(OPEN_KEYS);
-  const rows = [
+  const rows: [string, string][] = [
     ['?', keys.help],
     ['Ctrl K', keys.palette],
-    ['g', keys.goOverview],
-    ['o', keys.goOrders],
+    ...PAGES.map(({ key, name }): [string, string] => [key, nav[name]]),
     ['/', keys.search],
     ['j', keys.down],
     ['k', keys.up],
     ['x', keys.select],
     ['Enter', keys.openRow],
     ['n p', keys.nextOrder],
-  ] as const;
+  ];
   return (
     <Modal
       opened={opened}
@@ -99,8 +102,10 @@ function Palette(): ReactNode {
     retry: false,
   });
   const pages = [
-    { label: text.nav.overview, go: () => navigate({ to: '/' }) },
-    { label: text.nav.orders, go: () => navigate({ to: '/orders' }) },
+    ...PAGES.filter(({ permission }) => may(permission)).map(({ to, name }) => ({
+      label: text.nav[name],
+      go: () => navigate({ to }),
+    })),
     { label: text.overview.overdue, go: () => navigate({ to: '/orders', search: { overdue: 'true' } }) },
   ].filter(({ label }) => label.toLowerCase().includes(typed.trim().toLowerCase()));
   const choices = [

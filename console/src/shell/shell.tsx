@@ -10,13 +10,9 @@ import { useMay, usePerson } from '../session.tsx';
 import { LANGUAGES, useLanguage, useText } from '../text/text.tsx';
 import { Icon } from './icons.tsx';
 import { Keys, openKeys, openPalette } from './keys.tsx';
+import { PAGES } from './pages.ts';
 
 /** The frame of every page: where one can go, who one is, and the keys that work everywhere. */
-
-const PAGES = [
-  { to: '/', name: 'overview', permission: 'dashboard:read' },
-  { to: '/orders', name: 'orders', permission: 'orders:read' },
-] as const;
 
 export function Shell(): ReactNode {
   const [opened, { toggle, close }] = useDisclosure();

@@ -1,0 +1,53 @@
+/** What is asked of a list, as it stands in the address: `?status=PAID,SHIPPED&text=smith`. */
+
+export type Search = Readonly<Record<string, string>>;
+
+export function valuesOf(search: Search, name: string): string[] {
+  return (search[name] ?? '').split(',').filter((value) => value !== '');
+}
+
+/** Which parameters of the API a list has: `several` take more than one value. */
+export interface Parameters {
+  readonly several: readonly string[];
+  readonly single: readonly string[];
+}
+
+/** The parameters of the API for an address; what the list does not know is left out. */
+export function parametersOf(search: Search, { several, single }: Parameters): Record<string, string | string[]> {
+  return Object.fromEntries([
+    ...several.flatMap((name): [string, string[]][] => {
+      const values = valuesOf(search, name);
+      return values.length > 0 ? [[name, values]] : [];
+    }),
+    ...single.flatMap((name): [string, string][] => (search[name] ? [[name, search[name]]] : [])),
+  ]);
+}
+
+export function keyOf(search: Search): string {
+  return JSON.stringify(Object.entries(search).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** What is remembered of a list while somebody looks at one of its rows, by its address. */
+export interface Remembered {
+  scroll: number;
+  at: number;
+  selected: ReadonlySet<string>;
+}
+const remembered = new Map<string, Remembered>();
+const REMEMBERED_MAX = 50;
+const last = new Map<string, Search>();
+
+export function remember(list: string, search: Search): Remembered {
+  last.set(list, search);
+  const key = `${list} ${keyOf(search)}`;
+  const found = remembered.get(key) ?? { scroll: 0, at: -1, selected: new Set<string>() };
+  remembered.delete(key);
+  remembered.set(key, found);
+  if (remembered.size > REMEMBERED_MAX) remembered.delete(remembered.keys().next().value!);
+  return found;
+}
+
+/** What was asked of a list when it was last shown, for the way back to it. */
+export function lastSearch(list: string): Search {
+  return last.get(list) ?? {};
+}

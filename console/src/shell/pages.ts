@@ -1,0 +1,5 @@
+/** The pages that the menu, the palette and the keys lead to, and what one may do who sees them. */
+export const PAGES = [
+  { to: '/', name: 'overview', permission: 'dashboard:read', key: 'g' },
+  { to: '/orders', name: 'orders', permission: 'orders:read', key: 'o' },
+] as const;

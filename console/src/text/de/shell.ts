@@ -1,0 +1,97 @@
+import type { Text } from '../en.ts';
+
+export const nav: Text['nav'] = {
+  overview: 'Überblick',
+  orders: 'Bestellungen',
+  inventory: 'Bestand',
+  payments: 'Zahlungen',
+  reviews: 'Prüfungen',
+  warehouse: 'Lager',
+  messages: 'Nachrichten',
+  parked: 'Geparkt',
+  audit: 'Protokoll',
+  settings: 'Einstellungen',
+  docs: 'API-Dokumentation',
+  menu: 'Menü',
+  main: 'Haupt',
+  skip: 'Zum Inhalt',
+};
+
+export const common: Text['common'] = {
+  loading: 'Lädt',
+  retry: 'Noch einmal',
+  close: 'Schließen',
+  cancel: 'So lassen',
+  search: 'Suchen',
+  filters: 'Filter',
+  clearFilters: 'Filter löschen',
+  selected: (count) => `${count} gewählt`,
+  clearSelection: 'Auswahl aufheben',
+  selectAll: 'Alle geladenen wählen',
+  all: 'Alle',
+  none: 'Keine',
+  refresh: 'Neu laden',
+  copy: 'Kopieren',
+  copied: 'Kopiert',
+  more: 'Mehr',
+  yes: 'Ja',
+  no: 'Nein',
+  of: 'von',
+  now: 'jetzt',
+  failed: 'Das hat nicht geklappt',
+  reference: 'Kennung für den Support',
+  notFound: 'Diese Seite gibt es nicht',
+  notAllowed: 'Ihre Rolle enthält das nicht',
+  toOverview: 'Zum Überblick',
+  withheld: 'für Ihre Rolle nicht sichtbar',
+  name: 'Name',
+  save: 'Speichern',
+  remove: 'Entfernen',
+  unreachable: 'Das System antwortet nicht. Was Sie sehen, kann veraltet sein.',
+  lastUpdated: (when) => `Stand ${when}`,
+};
+
+export const signIn: Text['signIn'] = {
+  title: 'Anmelden',
+  lead: 'Die Konsole Ihres Bestellsystems',
+  name: 'Name',
+  password: 'Passwort',
+  button: 'Anmelden',
+  issuer: 'Mit dem Firmenkonto anmelden',
+  or: 'oder',
+  first:
+    'Noch hat niemand ein Konto. npm start druckt einen Link, mit dem das erste angelegt wird; er gilt einmal, eine Stunde lang.',
+  again: 'Die Anmeldung wurde unterbrochen. Bitte noch einmal.',
+  roles: 'Sie sind bekannt, haben hier aber keine Rolle. Fragen Sie, wer die Zugänge verwaltet.',
+  signOut: 'Abmelden',
+  signedInAs: (name) => `Angemeldet als ${name}`,
+  welcome: 'Passwort wählen',
+  welcomeLead: (name) => `Willkommen, ${name}. Ab jetzt melden Sie sich damit an.`,
+  passwordHint: (least) => `Mindestens ${least} Zeichen. Ein kurzer Satz merkt sich leichter als ein Wort.`,
+  again2: 'Noch einmal dasselbe',
+  differ: 'Die beiden sind verschieden',
+  choose: 'Passwort setzen und anmelden',
+  linkUsed: 'Dieser Link wurde benutzt oder ist abgelaufen',
+  linkUsedHelp:
+    'Wenn Sie ein Passwort haben, melden Sie sich damit an. Sonst bitten Sie um einen neuen Link, oder starten Sie npm start neu: solange niemand ein Konto hat, wird einer gedruckt.',
+};
+
+export const keys: Text['keys'] = {
+  title: 'Tastatur',
+  help: 'Das hier zeigen',
+  palette: 'Bestellung, Seite oder Aktion finden',
+  search: 'Bestellungen suchen',
+  down: 'Nächste Zeile',
+  up: 'Zeile davor',
+  select: 'Zeile wählen',
+  openRow: 'Zeile öffnen',
+  nextOrder: 'Nächste oder vorige Bestellung',
+  placeholder: 'Eine Seite, oder Nummer, Name oder E-Mail einer Bestellung',
+};
+
+export const theme: Text['theme'] = {
+  label: 'Farben',
+  light: 'Hell',
+  dark: 'Dunkel',
+  auto: 'Wie das Gerät',
+};

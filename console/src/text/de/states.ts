@@ -1,0 +1,27 @@
+import type { Text } from '../en.ts';
+
+export const status: Text['status'] = {
+  CREATED: 'Neu',
+  BACKORDERED: 'Rückstand',
+  RESERVED: 'Reserviert',
+  PAYMENT_PENDING: 'Zahlung offen',
+  PAID: 'Bezahlt',
+  READY_FOR_SHIPMENT: 'Im Lager',
+  PARTIALLY_SHIPPED: 'Teils versandt',
+  SHIPPED: 'Versandt',
+  COMPLETED: 'Abgeschlossen',
+  REJECTED: 'Abgelehnt',
+  PAYMENT_FAILED: 'Zahlung gescheitert',
+  CANCELLED: 'Storniert',
+};
+
+export const paymentStatus: Text['paymentStatus'] = {
+  NONE: 'Keine Zahlung',
+  PENDING: 'Offen',
+  AUTHORIZED: 'Reserviert',
+  CAPTURED: 'Eingezogen',
+  FAILED: 'Gescheitert',
+  VOIDED: 'Freigegeben',
+  PARTIALLY_REFUNDED: 'Teils erstattet',
+  REFUNDED: 'Erstattet',
+};

@@ -1,0 +1,25 @@
+export const status = {
+  CREATED: 'New',
+  BACKORDERED: 'Backordered',
+  RESERVED: 'Reserved',
+  PAYMENT_PENDING: 'Payment pending',
+  PAID: 'Paid',
+  READY_FOR_SHIPMENT: 'With the warehouse',
+  PARTIALLY_SHIPPED: 'Partly shipped',
+  SHIPPED: 'Shipped',
+  COMPLETED: 'Completed',
+  REJECTED: 'Rejected',
+  PAYMENT_FAILED: 'Payment failed',
+  CANCELLED: 'Cancelled',
+} as Readonly<Record<string, string>>;
+
+export const paymentStatus = {
+  NONE: 'No payment',
+  PENDING: 'Pending',
+  AUTHORIZED: 'Authorized',
+  CAPTURED: 'Captured',
+  FAILED: 'Failed',
+  VOIDED: 'Voided',
+  PARTIALLY_REFUNDED: 'Partly refunded',
+  REFUNDED: 'Refunded',
+} as Readonly<Record<string, string>>;
