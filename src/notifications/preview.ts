@@ -95,6 +95,7 @@ function examplesIn(language: Language): readonly Example[] {
     }),
     of('order-paid', 'OrderPaid', { deadlineAt: IN_A_WEEK }),
     of('payment-failed', 'OrderPaymentFailed'),
+    of('payment-again', 'OrderPaymentRefused', { deadlineAt: IN_A_WEEK }),
     of('part-shipped', 'OrderPartiallyShipped', { ...parcel, items: [{ sku: 'MUG-1', quantity: 2 }] }),
     of('order-shipped', 'OrderShipped', {
       ...parcel,
@@ -116,6 +117,9 @@ function examplesIn(language: Language): readonly Example[] {
     }),
     of('claim-refund', 'OrderClaimOpened', { kind: 'lost', items, resolution: 'refund' }),
     of('claim-reship', 'OrderClaimOpened', { kind: 'damaged', items, resolution: 'reship' }),
+    of('return-expected', 'OrderReturnRequested', { items, deadlineAt: IN_A_WEEK }),
+    of('return-arrived', 'OrderReturnReceived', { items }),
+    of('return-closed', 'OrderReturnClosed'),
     of('order-cancelled', 'OrderCancelled', { customerMessage }),
     of('order-refunded', 'OrderRefunded', { amount: '14.95', refundedAmount: '14.95', customerMessage }),
     of('cancelled-refunded', 'OrderPaymentRecorded'),

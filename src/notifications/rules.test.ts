@@ -33,6 +33,9 @@ class Story extends RulesStory<Correspondence, never, MessageQueued, readonly No
   created(contact?: Contact, changes: Partial<EventData<'OrderCreated'>> = {}): this {
     return this.reads('OrderCreated', { ...(contact && { contact }), ...changes });
   }
+  received(received: EventData<'OrderReturnReceived'>['received'] & {}): this {
+    return this.reads('OrderReturnReceived', { items: [], received });
+  }
 }
 
 describe('channels', () => {
@@ -302,4 +305,21 @@ test('waiting between attempts grows and is bounded', () => {
 test('Message-IDs are made under the domain of the sender', () => {
   expect(domainOf('Shop <orders@shop.example>')).toBe('shop.example');
   expect(domainOf('orders')).toBe('localhost');
+});
+
+describe('a return', () => {
+  const pieces = (condition: 'sellable' | 'damaged' | 'missing') => ({ line: 1, sku: 'MUG-1', quantity: 2, condition });
+  const written = (received: ReturnType<typeof pieces>[]): readonly Notification[] =>
+    new Story().created(EMAIL).received(received).notifications.slice(1);
+
+  test('is told of with what arrived, whatever its condition, and not with what was missing', () => {
+    const [mail] = written([pieces('damaged'), { ...pieces('missing'), sku: 'TOWEL-3' }]);
+    expect(mail!.subject).toMatch(/^Your return for the order .* has arrived$/);
+    expect(mail!.body).toContain('2 × Mug');
+    expect(mail!.body).not.toContain('TOWEL-3');
+  });
+
+  test('of which nothing arrived is no arrival', () => {
+    expect(written([pieces('missing')])).toEqual([]);
+  });
 });

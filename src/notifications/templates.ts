@@ -124,6 +124,15 @@ export const TEMPLATES = {
     values: ({ deadlineAt }, { say }) => ({ texts: { deadline: say.day(deadlineAt) } }),
   },
   OrderPaymentFailed: { ...FOR_CUSTOMERS, tone: 'bad', template: 'payment-failed' },
+  OrderPaymentRefused: {
+    ...FOR_CUSTOMERS,
+    tone: 'attention',
+    template: 'payment-again',
+    values: ({ deadlineAt }, { say }) => ({
+      texts: { deadline: say.day(deadlineAt) },
+      facts: [[say.words.word('payBy'), say.day(deadlineAt), true]],
+    }),
+  },
   OrderPartiallyShipped: {
     ...FOR_CUSTOMERS,
     tone: 'good',
@@ -170,6 +179,24 @@ export const TEMPLATES = {
       note: noteOf(customerMessage),
     }),
   },
+  OrderReturnRequested: {
+    ...FOR_CUSTOMERS,
+    tone: 'neutral',
+    template: 'return-expected',
+    values: ({ items, deadlineAt }, about) => ({
+      items: packedRows(items, about),
+      ...(deadlineAt !== undefined && { facts: [[about.say.words.word('sendBy'), about.say.day(deadlineAt)]] }),
+    }),
+  },
+  OrderReturnReceived: {
+    ...FOR_CUSTOMERS,
+    tone: 'good',
+    // What was found to be missing alone is no arrival.
+    when: (data) => arrived(data).length > 0,
+    template: 'return-arrived',
+    values: (data, about) => ({ items: packedRows(arrived(data), about) }),
+  },
+  OrderReturnClosed: { ...FOR_CUSTOMERS, tone: 'neutral', template: 'return-closed' },
   OrderCancelled: {
     ...FOR_CUSTOMERS,
     tone: 'neutral',
@@ -297,6 +324,11 @@ function chargeRows({ taxLines, discountLines, shippingLines }: EventData<'Order
     ...rows('shipping', shippingLines),
     ...rows('tax', taxLines),
   ];
+}
+
+/** The pieces of a return that came, whatever their condition. */
+function arrived({ received, items }: EventData<'OrderReturnReceived'>): readonly SkuQuantity[] {
+  return received?.filter(({ condition }) => condition !== 'missing') ?? items;
 }
 
 interface Parcel {
