@@ -312,7 +312,7 @@ describe('a return', () => {
   const written = (received: ReturnType<typeof pieces>[]): readonly Notification[] =>
     new Story().created(EMAIL).received(received).notifications.slice(1);
 
-  test('is told of with what arrived, whatever its condition, and not with what was missing', () => {
+  test('is confirmed with what arrived, whatever its condition, and not with what was missing', () => {
     const [mail] = written([pieces('damaged'), { ...pieces('missing'), sku: 'TOWEL-3' }]);
     expect(mail!.subject).toMatch(/^Your return for the order .* has arrived$/);
     expect(mail!.body).toContain('2 × Mug');
