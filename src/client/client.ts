@@ -6,6 +6,7 @@ import type {
   AdjustStock,
   ApiKey,
   AuditEntry,
+  Backorder,
   BulkArguments,
   BulkForecast,
   BulkItem,
@@ -13,6 +14,7 @@ import type {
   BulkRun,
   CloudEvent,
   ContactPatch,
+  CountForecast,
   Dashboard,
   Document,
   FulfillmentStatus,
@@ -51,6 +53,7 @@ import type {
   Stock,
   StockAdjustment,
   StockMovement,
+  StockReservation,
   TrackingLink,
 } from './types.ts';
 
@@ -1129,8 +1132,32 @@ export interface ReturnShipmentParameters {
 }
 
 export interface ListStockParameters {
+  readonly sku?: string | readonly string[] | undefined;
+  /** Products of which anything is, or was, at one of these */
+  readonly location?: string | readonly string[] | undefined;
+  /** How the SKU begins, or words of the name from their beginnings */
+  readonly text?: string | undefined;
+  /** Only what a count found less of than is reserved */
+  readonly short?: 'true' | undefined;
+  /** Only what backordered orders wait for */
+  readonly waiting?: 'true' | undefined;
+  /** At most so many pieces are available: at `location`, else in all */
+  readonly availableMax?: string | undefined;
   /** Entries per page, at most 200; 50 by default */
   readonly limit?: number | string | undefined;
+}
+
+export interface ListBackordersParameters {
+  readonly sku: string;
+  /** Entries per page, at most 200; 50 by default */
+  readonly limit?: number | string | undefined;
+}
+
+export interface ReadCountForecastParameters {
+  readonly sku: string;
+  readonly location?: string | undefined;
+  /** Pieces that were counted */
+  readonly onHand: string;
 }
 
 export interface ListStockMovementsParameters {
@@ -1148,6 +1175,13 @@ export interface ListStockMovementsParameters {
   readonly from?: string | undefined;
   /** RFC 3339 time, itself not included, or date, all of the day included */
   readonly to?: string | undefined;
+  /** Entries per page, at most 200; 50 by default */
+  readonly limit?: number | string | undefined;
+}
+
+export interface ListReservationsParameters {
+  readonly sku: string;
+  readonly location?: string | readonly string[] | undefined;
   /** Entries per page, at most 200; 50 by default */
   readonly limit?: number | string | undefined;
 }
@@ -1990,7 +2024,7 @@ export class OlmsClient extends ClientCore {
     );
   }
 
-  /** List stock by SKU */
+  /** List stock by SKU: all of it, or what is short, waited for, or nearly gone */
   listStock(parameters?: ListStockParameters, options?: CallOptions): Pages<Stock> {
     return this.list({ method: 'GET', path: '/stock', parameters }, options);
   }
@@ -2000,9 +2034,24 @@ export class OlmsClient extends ClientCore {
     return this.read({ method: 'POST', path: '/stock/adjustments', body, keyed: true }, options);
   }
 
+  /** Orders that wait for a SKU, in the order of their turns */
+  listBackorders(parameters: ListBackordersParameters, options?: CallOptions): Pages<Backorder> {
+    return this.list({ method: 'GET', path: '/stock/backorders', parameters }, options);
+  }
+
+  /** What a count would do: the orders that would lack goods. Changes nothing */
+  readCountForecast(parameters: ReadCountForecastParameters, options?: CallOptions): Promise<CountForecast> {
+    return this.read({ method: 'GET', path: '/stock/counts/forecast', parameters }, options);
+  }
+
   /** Every movement of stock, the last ones at the beginning */
   listStockMovements(parameters?: ListStockMovementsParameters, options?: CallOptions): Pages<StockMovement> {
     return this.list({ method: 'GET', path: '/stock/movements', parameters }, options);
+  }
+
+  /** Orders for which a SKU is set aside, the first ones at the beginning */
+  listReservations(parameters: ListReservationsParameters, options?: CallOptions): Pages<StockReservation> {
+    return this.list({ method: 'GET', path: '/stock/reservations', parameters }, options);
   }
 
   /** Stock of a product, in all and per location */

@@ -15,17 +15,18 @@ import { Sku } from '#contracts/catalog.ts';
 import { PRODUCTS_FRESH_MS } from '#contracts/peers.ts';
 import { PageOf, limitOf, type View } from '#platform/http/schemas.ts';
 import { uuidv7 } from '#platform/runtime/uuid.ts';
-import { Adjust, AdjustmentView, PageQuery, ProductView, PutProduct, StockView } from './schemas.ts';
-import { adjust, SHORT_ORDERS_MAX } from './routes/adjust.ts';
+import { Adjust, AdjustmentView, PageQuery, ProductView, PutProduct, StockQuery, StockView } from './schemas.ts';
+import { adjust, DEFAULT_LOCATION, SHORT_ORDERS_MAX } from './routes/adjust.ts';
 import { locationRoutes } from './routes/locations.ts';
+import { holderRoutes } from './routes/holders.ts';
 import { movementRoutes } from './routes/movements.ts';
 import { type Before, findProducts, listProducts, productPutBefore, putProduct } from './store/products.ts';
 import { reportedShortOf } from './store/shortages.ts';
-import { type Adjustment, listStock, stockOf } from './store/stock.ts';
+import { listStock, stockOf } from './store/levels.ts';
+import type { Adjustment } from './store/stock.ts';
 
 /** A new name is answered when every new order has it, whichever process takes it; and a little later, as clocks of processes tick. */
 const MARGIN_MS = 50;
-const DEFAULT_LOCATION = 'main';
 const OF_SKU = { sku: '$response.body#/sku' };
 const OF_PRODUCT = { readProduct: OF_SKU, readStock: OF_SKU };
 
@@ -61,7 +62,7 @@ async function expectedBefore(
 
 /** Reads a page by SKU: from after the cursor, one entry more than fits. */
 async function page<Item extends { readonly sku: string }>(
-  { limit, cursor }: Static<typeof PageQuery>,
+  { limit, cursor }: Pick<Static<typeof PageQuery>, 'limit' | 'cursor'>,
   read: (after: string, limit: number) => Promise<Item[]>,
 ): Promise<Page<Item>> {
   const fits = limitOf(limit);
@@ -79,6 +80,7 @@ export function inventoryRoutes(app: FastifyInstance, { database, onAdjusted }: 
   const params = Type.Object({ sku: { ...Sku, examples: ['MUG-1'] } as typeof Sku });
 
   movementRoutes(app, database);
+  holderRoutes(app, database);
   locationRoutes(app, database);
 
   app.put<{ Params: { sku: string }; Body: { name: string; price?: string; currency?: string } }>(
@@ -239,19 +241,29 @@ export function inventoryRoutes(app: FastifyInstance, { database, onAdjusted }: 
     },
   );
 
-  app.get<{ Querystring: Static<typeof PageQuery> }>(
+  app.get<{ Querystring: Static<typeof StockQuery> }>(
     '/stock',
     {
       config: { permission: 'stock:read' },
       schema: {
         operationId: 'listStock',
         tags,
-        summary: 'List stock by SKU',
-        querystring: PageQuery,
+        summary: 'List stock by SKU: all of it, or what is short, waited for, or nearly gone',
+        querystring: StockQuery,
         response: { 200: answer('A page of stock', PageOf(StockView)) },
       },
     },
-    (request): Promise<Page<View<typeof StockView>>> =>
-      page(request.query, (after, limit) => listStock(database, after, limit)),
+    ({ query }): Promise<Page<View<typeof StockView>>> => {
+      const { sku, location, text, short, waiting, availableMax } = query;
+      const filter = {
+        skus: sku,
+        locations: location,
+        text: text?.trim() === '' ? undefined : text?.trim(),
+        short: short === 'true',
+        waiting: waiting === 'true',
+        availableMax: availableMax === undefined ? undefined : Number(availableMax),
+      };
+      return page(query, (after, limit) => listStock(database, { ...filter, after, limit }));
+    },
   );
 }

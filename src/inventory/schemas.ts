@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import { Location, Sku } from '#contracts/catalog.ts';
 import { Amount, Currency, Id, Reason, Text, Time, pageParameters, strict } from '#platform/http/schemas.ts';
+import { Several } from '#platform/http/several.ts';
 
 /** Schemas of the inventory API: what is asked, and what is answered. */
 
@@ -31,6 +32,32 @@ export const Adjust = Type.Object(
 export const PutLocation = Type.Object({}, { ...strict, title: 'PutLocation' });
 export const LocationView = Type.Object({ name: Type.String(), createdAt: Time }, { title: 'Location' });
 export const PageQuery = Type.Object(pageParameters, strict);
+const PiecesText = (description: string) =>
+  Type.String({ pattern: `^(0|[1-9]\\d{0,8}|${QUANTITY_MAX})$`, description, examples: ['5'] });
+const Flag = (description: string) => Type.Optional(Type.String({ enum: ['true'], description }));
+export const StockQuery = Type.Object(
+  {
+    sku: Type.Optional(Several(Sku)),
+    location: Type.Optional(Several(Location, 'Products of which anything is, or was, at one of these')),
+    text: Type.Optional(
+      Text(100, { minLength: 1, description: 'How the SKU begins, or words of the name from their beginnings' }),
+    ),
+    short: Flag('Only what a count found less of than is reserved'),
+    waiting: Flag('Only what backordered orders wait for'),
+    availableMax: Type.Optional(PiecesText('At most so many pieces are available: at `location`, else in all')),
+    ...pageParameters,
+  },
+  strict,
+);
+export const ReservationsQuery = Type.Object(
+  { sku: Sku, location: Type.Optional(Several(Location)), ...pageParameters },
+  strict,
+);
+export const BackordersQuery = Type.Object({ sku: Sku, ...pageParameters }, strict);
+export const ForecastQuery = Type.Object(
+  { sku: Sku, location: Type.Optional(Location), onHand: PiecesText('Pieces that were counted') },
+  strict,
+);
 export const ProductView = Type.Object(
   {
     id: Id,
@@ -54,6 +81,7 @@ const level = {
 export const StockView = Type.Object(
   {
     sku: Type.String(),
+    name: Type.Optional(Type.String({ description: 'What the product is called' })),
     ...level,
     waiting: Type.Integer({
       description: 'Pieces that backordered orders wait for; what is available is kept for them',
@@ -74,4 +102,35 @@ export const AdjustmentView = Type.Object(
     shortOrders: Type.Optional(ShortOrders),
   },
   { title: 'StockAdjustment' },
+);
+export const ReservationView = Type.Object(
+  {
+    orderId: Id,
+    location: Type.String(),
+    quantity: Type.Integer({ minimum: 1, description: 'Pieces that are set aside' }),
+    short: Type.Integer({ minimum: 0, description: 'How many of them are not there' }),
+    since: Time,
+  },
+  { title: 'StockReservation' },
+);
+export const BackorderView = Type.Object(
+  {
+    orderId: Id,
+    quantity: Type.Integer({ minimum: 1, description: 'Pieces that it waits for' }),
+    ahead: Type.Integer({ minimum: 0, description: 'Pieces that those before it wait for' }),
+    since: Time,
+  },
+  { title: 'Backorder' },
+);
+export const ForecastView = Type.Object(
+  {
+    sku: Type.String(),
+    location: Type.String(),
+    before: Type.Integer({ description: 'On hand now' }),
+    onHand: Type.Integer({ description: 'On hand then' }),
+    reserved: level.reserved,
+    short: level.short,
+    shortOrders: ShortOrders,
+  },
+  { title: 'CountForecast', description: 'What a count would do' },
 );

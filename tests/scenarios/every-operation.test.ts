@@ -89,6 +89,8 @@ describe('every operation', () => {
     await api.get('/products?limit=2');
     await api.stock(sku);
     await api.get('/stock?limit=2');
+    for (const list of ['reservations', 'backorders']) await api.get(`/stock/${list}?sku=${sku}&limit=2`);
+    await api.get(`/stock/counts/forecast?sku=${sku}&onHand=1`);
     await api.get('/locations?limit=2');
     await api.get('/payments/notices');
     for (const path of ['/invoices', '/returns', '/refunds', '/stock/movements']) await api.get(`${path}?limit=2`);

@@ -186,6 +186,16 @@ export type AuditEntry = {
   readonly subject: string;
 };
 
+export type Backorder = {
+  /** Pieces that those before it wait for */
+  readonly ahead: number;
+  readonly orderId: string;
+  /** Pieces that it waits for */
+  readonly quantity: number;
+  /** RFC 3339, UTC */
+  readonly since: string;
+};
+
 /** What goes with the command: as in its own route */
 export type BulkArguments = {
   readonly carrier?: string;
@@ -341,6 +351,25 @@ export type ContactPatch = {
   /** As the customer gives it, an extension included */
   readonly phone?: string | null;
   readonly pushSubscription?: Readonly<Record<string, unknown>> | null;
+};
+
+/** What a count would do */
+export type CountForecast = {
+  /** On hand now */
+  readonly before: number;
+  readonly location: string;
+  /** On hand then */
+  readonly onHand: number;
+  /** Set aside for orders */
+  readonly reserved: number;
+  /** Reserved and not there: a count found less */
+  readonly short: number;
+  /** Orders whose reserved goods are not there, and how many pieces each lacks */
+  readonly shortOrders: readonly {
+    readonly orderId: string;
+    readonly quantity: number;
+  }[];
+  readonly sku: string;
 };
 
 export type Dashboard = {
@@ -4320,6 +4349,8 @@ export type Stock = {
     /** Reserved and not there: a count found less */
     readonly short: number;
   }[];
+  /** What the product is called */
+  readonly name?: string;
   /** On the shelf */
   readonly onHand: number;
   /** Set aside for orders */
@@ -4366,6 +4397,17 @@ export type StockMovement = {
   /** By how many pieces more are set aside */
   readonly reserved: number;
   readonly sku: string;
+};
+
+export type StockReservation = {
+  readonly location: string;
+  readonly orderId: string;
+  /** Pieces that are set aside */
+  readonly quantity: number;
+  /** How many of them are not there */
+  readonly short: number;
+  /** RFC 3339, UTC */
+  readonly since: string;
 };
 
 export type TrackingLink = {

@@ -3,7 +3,7 @@ import type { AuditedBy } from '#platform/http/audit-entries.ts';
 import { keepReply, type RequestKey } from '#platform/http/idempotency.ts';
 import { Problem } from '#platform/http/problems.ts';
 import type { View } from '#platform/http/schemas.ts';
-import type { AdjustmentView } from '#inventory/schemas.ts';
+import type { AdjustmentView, ForecastView } from '#inventory/schemas.ts';
 import { locationUnknown } from '#inventory/store/locations.ts';
 import { levelAt, shortOrders } from '#inventory/store/shortages.ts';
 import { type Adjustment, adjustStock, countShort, known, STOCK_MAX } from '#inventory/store/stock.ts';
@@ -16,6 +16,8 @@ const OUT_OF_RANGE = '22003';
 const ATTEMPTS_MAX = 10;
 /** An answer names so many orders that are short; each of them is reported in any case. */
 export const SHORT_ORDERS_MAX = 1_000;
+/** Where stock lies of which nobody said where. */
+export const DEFAULT_LOCATION = 'main';
 
 type Done = View<typeof AdjustmentView>;
 
@@ -30,15 +32,7 @@ export async function adjust(
   adjustment: Adjustment,
   by: AuditedBy,
 ): Promise<Done> {
-  const { sku, location } = await known(database, adjustment);
-  if (!sku)
-    throw new Problem('UNKNOWN_SKU', 'There is no product with this SKU; create it with PUT /products/{sku} first.', {
-      errors: [{ pointer: '/sku', detail: 'names no product' }],
-    });
-  if (!location) {
-    const { refused, detail } = locationUnknown();
-    throw new Problem(refused, detail, { errors: [{ pointer: '/location', detail: 'names no location' }] });
-  }
+  await refuseUnknown(database, adjustment);
   for (let attempt = 1; ; attempt++) {
     try {
       return (await takeShort(database, key, adjustment, by)) ?? (await take(database, key, adjustment, by));
@@ -56,6 +50,39 @@ export async function adjust(
         );
     }
   }
+}
+
+/** Throws the {@link Problem} of a product or a place that there is none of. */
+async function refuseUnknown(database: Database, named: Pick<Adjustment, 'sku' | 'location'>): Promise<void> {
+  const { sku, location } = await known(database, named);
+  if (!sku)
+    throw new Problem('UNKNOWN_SKU', 'There is no product with this SKU; create it with PUT /products/{sku} first.', {
+      errors: [{ pointer: '/sku', detail: 'names no product' }],
+    });
+  if (!location) {
+    const { refused, detail } = locationUnknown();
+    throw new Problem(refused, detail, { errors: [{ pointer: '/location', detail: 'names no location' }] });
+  }
+}
+
+/** What a count would do: which orders would lack goods. Changes nothing; throws a {@link Problem} as {@link adjust} does. */
+export async function foresee(
+  database: Database,
+  { sku, location, onHand }: { readonly sku: string; readonly location: string; readonly onHand: number },
+): Promise<View<typeof ForecastView>> {
+  await refuseUnknown(database, { sku, location });
+  const level = (await levelAt(database, sku, location)) ?? { onHand: 0, reserved: 0 };
+  const short = Math.max(0, level.reserved - onHand);
+  const orders = short === 0 ? [] : await shortOrders(database, { sku, location, short });
+  return {
+    sku,
+    location,
+    before: level.onHand,
+    onHand,
+    reserved: level.reserved,
+    short,
+    shortOrders: orders.slice(0, SHORT_ORDERS_MAX),
+  };
 }
 
 async function take(database: Database, key: RequestKey, adjustment: Adjustment, by: AuditedBy): Promise<Done> {

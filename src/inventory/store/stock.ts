@@ -1,8 +1,6 @@
 import type { Database } from '#platform/database/database.ts';
 import type { AuditedBy } from '#platform/http/audit-entries.ts';
 import type { Write } from '#platform/database/statement.ts';
-import type { View } from '#platform/http/schemas.ts';
-import type { StockView } from '#inventory/schemas.ts';
 
 /** SQL of what lies where, as people count and read it. */
 
@@ -75,59 +73,4 @@ export async function known(
     [sku, location],
   );
   return row!;
-}
-
-interface StockRow extends Record<string, unknown> {
-  sku: string;
-  location: string | null;
-  on_hand: number | null;
-  reserved: number | null;
-  waiting: number;
-}
-
-/** Stock of one product, in all and per location. */
-export type Stock = View<typeof StockView>;
-
-function stockViews(rows: readonly StockRow[]): Stock[] {
-  const views = new Map<string, Stock>();
-  for (const { sku, location, on_hand, reserved, waiting } of rows) {
-    const view = views.get(sku) ?? { sku, onHand: 0, reserved: 0, available: 0, short: 0, waiting, locations: [] };
-    if (location === null) {
-      views.set(sku, view);
-      continue;
-    }
-    const [onHand, taken] = [on_hand!, reserved!];
-    const available = Math.max(0, onHand - taken);
-    const short = Math.min(taken, Math.max(0, taken - onHand));
-    views.set(sku, {
-      sku,
-      onHand: view.onHand + onHand,
-      reserved: view.reserved + taken,
-      available: view.available + available,
-      short: view.short + short,
-      waiting,
-      locations: [...view.locations, { location, onHand, reserved: taken, available, short }],
-    });
-  }
-  return [...views.values()];
-}
-
-/** Stock of products after a SKU, in SKU order, in all and per location. */
-export async function listStock(database: Database, after: string, limit: number): Promise<Stock[]> {
-  return stockViews(
-    await database.query<StockRow>(
-      `select p.sku, s.location, s.on_hand, s.reserved, p.waiting from (select sku, waiting from inventory.products where sku > $1 order by sku limit $2) p
-       left join inventory.stock s on s.sku = p.sku order by p.sku, s.location`,
-      [after, limit],
-    ),
-  );
-}
-
-/** Stock of one product, or undefined for an unknown SKU. */
-export async function stockOf(database: Database, sku: string): Promise<Stock | undefined> {
-  const rows = await database.query<StockRow>(
-    'select p.sku, s.location, s.on_hand, s.reserved, p.waiting from inventory.products p left join inventory.stock s on s.sku = p.sku where p.sku = $1 order by s.location',
-    [sku],
-  );
-  return stockViews(rows)[0];
 }
