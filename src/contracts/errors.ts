@@ -84,6 +84,7 @@ export const ERRORS = {
   API_KEY_SHOWN: { status: 409, title: 'The request made an API key before, which was shown then and is kept nowhere' },
   API_KEY_EXPIRED: { status: 409, title: 'The API key has ended, and no new end was given' },
   API_KEY_EXISTS: { status: 409, title: 'There is an API key of this name; names are never used twice' },
+  LAST_ADMIN: { status: 409, title: 'Nobody would be left who can give others access' },
   VERSION_MISMATCH: {
     status: 412,
     title: 'What is to be changed is not, or no longer, as If-Match or If-None-Match says',

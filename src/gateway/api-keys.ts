@@ -102,11 +102,19 @@ export class ApiKeys {
 
   /**
    * Another secret of a key, shown this once; the one before is good for so much longer. Throws NOT_FOUND, API_KEY_EXPIRED
-   * where it has ended and is given no new end, and API_KEY_SHOWN for a repeat.
+   * where it has ended and is given no new end, API_KEY_SHOWN for a repeat, and what `assertMay` throws for the key.
    */
   async rotate(
     name: string,
-    { overlapSeconds, expiresAt }: { readonly overlapSeconds: number; readonly expiresAt?: string | undefined },
+    {
+      overlapSeconds,
+      expiresAt,
+      assertMay,
+    }: {
+      readonly overlapSeconds: number;
+      readonly expiresAt?: string | undefined;
+      readonly assertMay?: (of: KeyDescription) => void;
+    },
     by: AuditedBy,
     request?: RequestKey,
   ): Promise<ShownKey & { readonly of: StoredKey; readonly previousUntil: Date }> {
@@ -114,6 +122,7 @@ export class ApiKeys {
     await refuseShown(this.#database, name, request);
     const [of] = await listKeys(this.#database, name);
     if (!of || of.revokedAt !== null) throw new Problem('NOT_FOUND', 'There is no such key in force.');
+    assertMay?.(of);
     const ends = expiresAt ?? of.expiresAt;
     if (ends !== undefined && Date.parse(ends) <= Date.now())
       throw new Problem(

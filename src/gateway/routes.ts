@@ -9,6 +9,7 @@ import { type FieldError, Problem } from '#platform/http/problems.ts';
 import { PageOf, strict, Text, Time, type View } from '#platform/http/schemas.ts';
 import { emptyBodyIsObject } from '#platform/http/server.ts';
 import { type ApiKeys, BOOTSTRAP_NAME } from './api-keys.ts';
+import { assertMayGive } from './giving.ts';
 import type { KeyDescription, StoredKey } from './key-store.ts';
 
 const KeyName = Type.String({ minLength: 1, maxLength: 50, pattern: '^[A-Za-z0-9._-]+$' });
@@ -165,6 +166,7 @@ export function apiKeyRoutes(app: FastifyInstance, keys: ApiKeys): void {
     async (request, reply) => {
       const description = descriptionOf(request.body);
       const { name } = description;
+      assertMayGive(request.principal, description);
       const made =
         name === BOOTSTRAP_NAME ? undefined : await keys.create(description, auditedBy(request), requestKey(request));
       if (!made)
@@ -212,7 +214,7 @@ export function apiKeyRoutes(app: FastifyInstance, keys: ApiKeys): void {
       if (expiresAt !== undefined) assertToCome(expiresAt);
       const { key, prefix, of, previousUntil } = await keys.rotate(
         request.params.name,
-        { overlapSeconds, expiresAt },
+        { overlapSeconds, expiresAt, assertMay: (of) => assertMayGive(request.principal, of) },
         auditedBy(request),
         requestKey(request),
       );

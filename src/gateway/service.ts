@@ -6,8 +6,10 @@ import type { ServiceDefinition } from '#platform/service.ts';
 import { ApiKeys } from './api-keys.ts';
 import { gatewayDiagnosis } from './diagnosis.ts';
 import { Callers } from './callers.ts';
+import { Attempts } from './console/attempts.ts';
 import { CONSOLE_FOLDER, consoleFiles } from './console/files.ts';
 import { IssuerSignIn } from './console/issuer.ts';
+import { Challenges, challengeSecret, Passkeys } from './console/passkeys.ts';
 import { consoleRoutes } from './console/routes.ts';
 import { type Bearing, Sessions } from './console/sessions.ts';
 import { graphqlRoutes } from './graphql/routes.ts';
@@ -93,6 +95,8 @@ export const gateway: ServiceDefinition = {
         consoleRoutes(app, {
           database,
           sessions,
+          passkeys: new Passkeys(database, new Challenges(challengeSecret(env))),
+          attempts: new Attempts(),
           issuer,
           tokens,
           linkMs: config.consoleLinkMs,

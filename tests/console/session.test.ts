@@ -1,65 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
+import { PASSWORD, usePeople } from '#tests/support/people.ts';
 import { useSystem } from '#tests/support/system.ts';
 
 /** Signing in to the console, and what its session opens: the same as a key of the same roles, and from nowhere else. */
 
 const system = useSystem();
-const PASSWORD = 'correct horse battery staple';
-
-interface Sent {
-  readonly cookie?: string | undefined;
-  readonly body?: unknown;
-  readonly headers?: Readonly<Record<string, string>>;
-}
-
-const origin = (): string => new URL(system.api.url).origin;
-
-/** As the page of the console sends it. */
-async function send(method: string, path: string, { cookie, body, headers = {} }: Sent = {}): Promise<Response> {
-  return fetch(`${system.api.url}${path}`, {
-    method,
-    headers: {
-      'x-olms-console': '1',
-      origin: origin(),
-      ...(cookie !== undefined && { cookie }),
-      ...(body !== undefined && { 'content-type': 'application/json' }),
-      ...headers,
-    },
-    ...(body !== undefined && { body: JSON.stringify(body) }),
-    redirect: 'manual',
-  });
-}
-
-/** The console's own paths are no part of the published API, against which the client of the tests holds every answer. */
-async function manage<Answer>(method: string, path: string, body?: object): Promise<Answer> {
-  const answer = await send(method, path, {
-    ...(body && { body }),
-    headers: { authorization: `Bearer ${system.key}` },
-  });
-  expect(answer.ok).toBe(true);
-  return (answer.status === 204 ? undefined : await answer.json()) as Answer;
-}
-
-const cookieIn = (answer: Response): string => answer.headers.get('set-cookie')!.split(';')[0]!;
-
-async function invite(
-  roles: readonly string[],
-  name = `p-${randomUUID().slice(0, 8)}`,
-): Promise<{ name: string; link: string }> {
-  const { link } = await manage<{ link: string }>('POST', '/console/people', { name, roles });
-  return { name, link: link.split('#')[1]! };
-}
-
-async function signedUp(roles: readonly string[]): Promise<{ name: string; cookie: string }> {
-  const { name, link } = await invite(roles);
-  const answer = await send('PUT', '/console/session/links', { body: { link, password: PASSWORD } });
-  expect(answer.status).toBe(204);
-  return { name, cookie: cookieIn(answer) };
-}
-
-const signIn = (name: string, password: string): Promise<Response> =>
-  send('POST', '/console/session', { body: { name, password } });
+const { send, manage, invite, signedUp, signIn } = usePeople(system);
 
 describe('the link of an invitation', () => {
   test('sets a password once, and opens a session in a cookie that no script reads', async () => {

@@ -422,6 +422,7 @@ describe('the document', () => {
       'CHANGE_PENDING',
       'EVENTS_MISSED',
       'INTERNAL',
+      'LAST_ADMIN',
       'NOTIFICATION_QUEUED',
       'NOTIFICATION_WITHOUT_RECIPIENT',
       'OVERLOADED',

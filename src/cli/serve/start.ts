@@ -94,12 +94,14 @@ function banner(
 ): string {
   const { dataFolder } = readSettings(processSettings, env);
   const elsewhere = dataFolder === processSettings.dataFolder.default ? '' : `OLMS_DATA=${dataFolder} `;
+  // A browser has passkeys for names, and for no numbers.
+  const shown = (url: string): string => url.replace('//127.0.0.1:', '//localhost:');
   return [
     '',
     `  OLMS runs (started in ${(tookMs / 1000).toFixed(1)} s). Ctrl-C stops it; what was acknowledged is kept.`,
     '',
-    `  Console     ${system.url}/console/`,
-    ...(link === undefined ? [] : [`  First login ${link}`, '              (good once, for an hour)']),
+    `  Console     ${shown(system.url)}/console/`,
+    ...(link === undefined ? [] : [`  First login ${shown(link)}`, '              (good once, for an hour)']),
     `  API         ${system.url}`,
     `  API docs    ${system.url}/docs`,
     `  Health      ${system.url}/health/readiness`,

@@ -50,6 +50,23 @@ interface SessionRow extends Record<string, unknown> {
   rotates: boolean;
 }
 
+/** A session as its person sees it. */
+export interface SessionView {
+  readonly id: string;
+  /** What the browser said it is. */
+  readonly agent: string | null;
+  readonly createdAt: Date;
+  /** To the minute. */
+  readonly seenAt: Date;
+  readonly endsAt: Date;
+  /** Whether it is the one that asks. */
+  readonly current: boolean;
+}
+
+/** Whose a session is ($1): the client that its principal has. */
+const OWNER = `coalesce('person:' || person, client, 'session:' || name) = $1`;
+const SESSIONS_MAX = 200;
+
 interface Known {
   readonly principal: Principal | undefined;
   readonly untilMs: number;
@@ -142,18 +159,29 @@ export class Sessions {
       .catch(() => this.#noted.delete(id));
   }
 
-  /** Begins a session; returns the cookie that the browser keeps. The person's rights are those they have at each call. */
-  async open(who: Principal & { readonly person?: string | undefined }): Promise<string> {
+  /**
+   * Begins a session of a browser; returns the cookie that it keeps. The person's rights are those they have at each call.
+   */
+  async open(who: Principal & { readonly person?: string | undefined }, agent?: string): Promise<string> {
     this.#forgetEnded();
     const token = newToken();
     const scopes = who.role === 'scoped' ? (who.scopes ?? []) : [who.role];
     await this.#database.query(
       `with opened as (
-         insert into gateway.sessions (id, token_hash, person, name, client, scopes, ends_at)
-         values ($1, $2, $3, $4, $5, $6::text[], now() + make_interval(secs => $7::float8 / 1000))
+         insert into gateway.sessions (id, token_hash, person, name, client, scopes, ends_at, agent)
+         values ($1, $2, $3, $4, $5, $6::text[], now() + make_interval(secs => $7::float8 / 1000), $8)
        )
        update gateway.people set signed_in_at = now() where name = $3`,
-      [uuidv7(), hashKey(token), who.person ?? null, who.name, who.client ?? null, scopes, this.#limits.maxMs],
+      [
+        uuidv7(),
+        hashKey(token),
+        who.person ?? null,
+        who.name,
+        who.client ?? null,
+        scopes,
+        this.#limits.maxMs,
+        agent ?? null,
+      ],
     );
     return this.#setCookie(token, this.#limits.maxMs);
   }
@@ -180,6 +208,50 @@ export class Sessions {
       await this.#database.query(`delete from gateway.sessions where token_hash = $1 or previous_hash = $1`, [hash]);
     }
     return this.#setCookie('', 0);
+  }
+
+  /** Those of whoever has this session, the one used last first. */
+  async list(token: string, { client }: Principal): Promise<SessionView[]> {
+    const rows = await this.#database.query<Omit<SessionView, 'id'> & { id: string }>(
+      `select id, agent, created_at as "createdAt", seen_at as "seenAt",
+         least(ends_at, seen_at + make_interval(secs => $2::float8 / 1000)) as "endsAt",
+         token_hash = $3 or coalesce(previous_hash = $3, false) as current
+       from gateway.sessions
+       where ${OWNER} and ends_at > now() and seen_at > now() - make_interval(secs => $2::float8 / 1000)
+       order by seen_at desc, id desc limit ${SESSIONS_MAX}`,
+      [client, this.#limits.idleMs, hashKey(token)],
+    );
+    return rows;
+  }
+
+  /** Ends one session of whoever this is, or all but the one of `keep`; returns how many. */
+  async end(
+    { client }: Principal,
+    which: { readonly id: string } | { readonly keep: string | undefined },
+  ): Promise<number> {
+    const [condition, value] =
+      'id' in which
+        ? ['id = $2::uuid', which.id]
+        : [
+            '($2::text is null or (token_hash <> $2 and previous_hash is distinct from $2))',
+            which.keep === undefined ? null : hashKey(which.keep),
+          ];
+    const ended = await this.#database.query(
+      `delete from gateway.sessions where ${OWNER} and ${condition} returning id`,
+      [client, value],
+    );
+    this.forget();
+    return ended.length;
+  }
+
+  /** What is known of sessions is read again: rights have changed, or sessions have ended. */
+  forget(): void {
+    this.#known.clear();
+  }
+
+  /** How long a session is good that nobody uses, in milliseconds. */
+  get idleMs(): number {
+    return this.#limits.idleMs;
   }
 
   /** Sessions that are over take no room for long. */
