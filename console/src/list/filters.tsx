@@ -3,7 +3,7 @@ import { useDebouncedCallback, useHotkeys } from '@mantine/hooks';
 import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { Icon } from '../shell/icons.tsx';
 import { useText } from '../text/text.tsx';
-import { type Search, valuesOf } from './search.ts';
+import { isFiltered, type Search, valuesOf } from './search.ts';
 
 /** The filters of a list, as data; each is a parameter of the address, and of the API. */
 
@@ -32,7 +32,6 @@ interface FiltersProps {
 export function Filters({ filters, search, change, clear }: FiltersProps): ReactNode {
   const text = useText();
   const [open, setOpen] = useState(false);
-  const none = Object.keys(search).every((name) => name === 'sort');
   return (
     <div className="filters" role="search" data-open={open || undefined}>
       {filters.map((filter) => (
@@ -48,7 +47,7 @@ export function Filters({ filters, search, change, clear }: FiltersProps): React
       >
         {text.common.filters}
       </Button>
-      {!none && (
+      {isFiltered(search) && (
         <Button size="xs" variant="subtle" onClick={clear}>
           {text.common.clearFilters}
         </Button>

@@ -1,13 +1,19 @@
 import { Badge, Button, Group, Text } from '@mantine/core';
+import { useMediaQuery } from '@mantine/hooks';
+import { useQueryClient } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { type ReactNode, useEffect, useState } from 'react';
 import { Empty, Failed, Loading } from '../parts/parts.tsx';
 import { Icon } from '../shell/icons.tsx';
 import { useText } from '../text/text.tsx';
+import { Beside, type BesideContext } from './beside.tsx';
 import { type Filter, Filters } from './filters.tsx';
-import { type Source, useRows } from './rows.ts';
-import { keyOf, remember, type Search } from './search.ts';
+import { replaceRow, type Source, useRows } from './rows.ts';
+import { isFiltered, keyOf, OPEN, remember, type Search } from './search.ts';
 import { type Column, Table } from './table.tsx';
+
+/** Where two things do not fit beside each other. */
+const NARROW = '(max-width: 48em)';
 
 /** A list of everything of a kind: filters that stand in the address, rows that stay where they are, and a selection. */
 
@@ -17,6 +23,10 @@ interface ListProps<Row> {
   readonly columns: readonly Column<Row>[];
   readonly idOf: (row: Row) => string;
   readonly open?: (row: Row) => void;
+  /** Instead of `open`: what is shown of a row beside the list, by `?open=` and its id; on a narrow screen it covers the list. */
+  readonly beside?: (context: BesideContext<Row>) => ReactNode;
+  /** Whether, where there is room, the first row is shown when nothing is. */
+  readonly openFirst?: boolean;
   readonly words: {
     readonly title: string;
     /** How many are shown, and whether there are more. */
@@ -48,6 +58,8 @@ export function List<Row>({
   columns,
   idOf,
   open,
+  beside,
+  openFirst = false,
   words,
   tools,
   selection,
@@ -69,11 +81,27 @@ export function List<Row>({
   const show = (next: Search): void => void navigate({ to: '.', search: next, replace: true });
   const change = (more: Record<string, string>): void =>
     show(Object.fromEntries(Object.entries({ ...search, ...more }).filter(([, value]) => value !== '')));
-  const filtered = Object.keys(search).some((name) => name !== 'sort');
+  const filtered = isFiltered(search);
   const reload = (): void => void found.refetch();
+  const narrow = useMediaQuery(NARROW, undefined, { getInitialValueInEffect: false }) ?? false;
+  const opened = beside && search[OPEN];
+  const client = useQueryClient();
+  const { [OPEN]: _, ...closed } = search;
+  // Back leads from the row to the list; from one row to the next is no step of its own.
+  const go = (id: string | undefined): void =>
+    void navigate({
+      to: '.',
+      search: id === undefined ? closed : { ...search, [OPEN]: id },
+      replace: id === undefined || opened !== undefined || openFirst,
+    });
+  const first = rows[0] && idOf(rows[0]);
+  useEffect(() => {
+    if (openFirst && !narrow && opened === undefined && first !== undefined) go(first);
+  }, [openFirst, narrow, opened === undefined, first]);
+  const covered = narrow && opened !== undefined;
   return (
-    <div className="list">
-      <div className="list-head">
+    <div className="list" data-split={opened !== undefined || undefined}>
+      <div className="list-head" inert={covered}>
         <div className="bar">
           <h1 style={{ margin: 0, fontSize: '1.4rem' }}>{words.title}</h1>
           <Text size="sm" className="dim" role="status">
@@ -111,39 +139,60 @@ export function List<Row>({
           </div>
         )}
       </div>
-      {found.isPending ? (
-        <div className="page">
-          <Loading rows={10} />
-        </div>
-      ) : found.error ? (
-        <div className="page">
-          <Failed error={found.error} retry={reload} />
-        </div>
-      ) : rows.length === 0 ? (
-        <Empty
-          title={filtered ? words.emptyTitle : words.emptyAll}
-          help={filtered ? words.emptyHelp : words.emptyAllHelp}
-        >
-          {filtered && (
-            <Button mt="sm" variant="light" onClick={() => show({})}>
-              {common.clearFilters}
-            </Button>
+      <div className="panes">
+        <div className="pane" inert={covered}>
+          {found.isPending ? (
+            <div className="page">
+              <Loading rows={10} />
+            </div>
+          ) : found.error ? (
+            <div className="page">
+              <Failed error={found.error} retry={reload} />
+            </div>
+          ) : rows.length === 0 ? (
+            <Empty
+              title={filtered ? words.emptyTitle : words.emptyAll}
+              help={filtered ? words.emptyHelp : words.emptyAllHelp}
+            >
+              {filtered && (
+                <Button mt="sm" variant="light" onClick={() => show({})}>
+                  {common.clearFilters}
+                </Button>
+              )}
+            </Empty>
+          ) : (
+            <Table
+              key={key}
+              list={list}
+              label={words.title}
+              search={search}
+              rows={rows}
+              columns={columns}
+              idOf={idOf}
+              open={beside ? (row) => go(idOf(row)) : open}
+              opened={opened}
+              compact={narrow || opened !== undefined}
+              more={found.hasNextPage && !found.isFetchingNextPage ? () => void found.fetchNextPage() : undefined}
+              selection={selection && { selected, choose, labelOf: selection.labelOf }}
+            />
           )}
-        </Empty>
-      ) : (
-        <Table
-          key={key}
-          list={list}
-          label={words.title}
-          search={search}
-          rows={rows}
-          columns={columns}
-          idOf={idOf}
-          open={open}
-          more={found.hasNextPage && !found.isFetchingNextPage ? () => void found.fetchNextPage() : undefined}
-          selection={selection && { selected, choose, labelOf: selection.labelOf }}
-        />
-      )}
+        </div>
+        {beside && opened !== undefined && (
+          <Beside
+            id={opened}
+            rows={rows}
+            idOf={idOf}
+            label={words.title}
+            narrow={narrow}
+            closable={narrow || !openFirst}
+            go={go}
+            replace={(row) => replaceRow(client, list, search, idOf, row)}
+            reload={reload}
+          >
+            {beside}
+          </Beside>
+        )}
+      </div>
     </div>
   );
 }

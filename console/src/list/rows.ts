@@ -1,4 +1,4 @@
-import { useInfiniteQuery } from '@tanstack/react-query';
+import { type InfiniteData, type QueryClient, useInfiniteQuery } from '@tanstack/react-query';
 import { api } from '../api.ts';
 import { keyOf, type Parameters, parametersOf, type Search } from './search.ts';
 
@@ -10,6 +10,28 @@ export interface Source {
   readonly list: string;
   readonly path: string;
   readonly parameters: Parameters;
+}
+
+interface Page<Row> {
+  readonly items: Row[];
+  readonly nextCursor: string | null;
+}
+
+/** Shows a row of a list as it is now, where it stands: the list is not read again, so no other row moves. */
+export function replaceRow<Row>(
+  client: QueryClient,
+  list: string,
+  search: Search,
+  idOf: (row: Row) => string,
+  row: Row,
+): void {
+  client.setQueryData<InfiniteData<Page<Row>>>([list, keyOf(search)], (before) => ({
+    ...before!,
+    pages: (before?.pages ?? []).map((page) => ({
+      ...page,
+      items: page.items.map((one) => (idOf(one) === idOf(row) ? row : one)),
+    })),
+  }));
 }
 
 /** The rows of a list for an address, page by page. */
@@ -30,7 +52,7 @@ export function useRows<Row>({ list, path, parameters }: Source, search: Search)
           },
           { signal },
         )
-        .then(({ body }) => body as { items: Row[]; nextCursor: string | null }),
+        .then(({ body }) => body as Page<Row>),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: ({ nextCursor }) => nextCursor ?? undefined,
     // Rows do not jump while somebody reads: they are read again when asked for.

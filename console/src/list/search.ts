@@ -23,8 +23,21 @@ export function parametersOf(search: Search, { several, single }: Parameters): R
   ]);
 }
 
+/** The parameter of the address that says which row is shown beside the list. */
+export const OPEN = 'open';
+
+/** What tells lists apart: everything in the address but the row that is open. */
 export function keyOf(search: Search): string {
-  return JSON.stringify(Object.entries(search).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+  return JSON.stringify(
+    Object.entries(search)
+      .filter(([name]) => name !== OPEN)
+      .toSorted(([a], [b]) => (a < b ? -1 : 1)),
+  );
+}
+
+/** Whether a list shows less than everything. */
+export function isFiltered(search: Search): boolean {
+  return Object.keys(search).some((name) => name !== 'sort' && name !== OPEN);
 }
 
 /** What is remembered of a list while somebody looks at one of its rows, by its address. */

@@ -1,6 +1,6 @@
 import { useHotkeys } from '@mantine/hooks';
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { type CSSProperties, type ReactNode, useEffect, useRef, useState } from 'react';
+import { type CSSProperties, type ReactNode, useEffect, useLayoutEffect, useRef, useState } from 'react';
 import { useText } from '../text/text.tsx';
 import { PAGE } from './rows.ts';
 import { remember, type Search } from './search.ts';
@@ -30,6 +30,10 @@ interface TableProps<Row> {
   readonly idOf: (row: Row) => string;
   /** What Enter does with a row, and a click beside its links. */
   readonly open?: ((row: Row) => void) | undefined;
+  /** The row that is shown beside the list, if any: j and k then show the next. */
+  readonly opened?: string | undefined;
+  /** Two lines per row: the screen is narrow, or something stands beside the list. */
+  readonly compact: boolean;
   readonly more: (() => void) | undefined;
   readonly selection?:
     | {
@@ -48,14 +52,18 @@ export function Table<Row>({
   columns,
   idOf,
   open,
+  opened,
+  compact,
   more,
   selection,
 }: TableProps<Row>): ReactNode {
   const { common } = useText();
   const scroller = useRef<HTMLDivElement>(null);
   const place = remember(list, search);
-  const [at, setAt] = useState(place.at);
-  const rowHeight = window.matchMedia('(max-width: 48em)').matches ? NARROW_ROW : WIDE_ROW;
+  const [marked, setAt] = useState(place.at);
+  const openedAt = opened === undefined ? -1 : rows.findIndex((row) => idOf(row) === opened);
+  const at = openedAt >= 0 ? openedAt : marked;
+  const rowHeight = compact ? NARROW_ROW : WIDE_ROW;
   const virtual = useVirtualizer({
     count: rows.length,
     getScrollElement: () => scroller.current,
@@ -70,14 +78,28 @@ export function Table<Row>({
     // Well before the end, so that nobody sees it.
     if (more && last > rows.length - PAGE / 2) more();
   }, [last, rows.length, more]);
+  const height = useRef(rowHeight);
+  useLayoutEffect(() => {
+    if (height.current === rowHeight) return;
+    // The rows are higher or lower than before: the first that was seen stays the first.
+    const first = (scroller.current?.scrollTop ?? 0) / height.current;
+    height.current = rowHeight;
+    virtual.measure();
+    virtual.scrollToOffset(first * rowHeight);
+  }, [rowHeight, virtual]);
+  useEffect(() => {
+    if (openedAt >= 0) virtual.scrollToIndex(openedAt);
+  }, [openedAt, virtual]);
   const mark = (index: number): void => {
     remember(list, search).at = index;
     setAt(index);
   };
   const go = (step: number): void => {
     const next = Math.min(Math.max(at + step, 0), rows.length - 1);
+    if (next < 0) return;
     mark(next);
     virtual.scrollToIndex(next);
+    if (opened !== undefined) open?.(rows[next]!);
   };
   const toggle = (id: string): void => {
     if (!selection) return;
@@ -101,6 +123,7 @@ export function Table<Row>({
       aria-label={label}
       aria-rowcount={more ? -1 : rows.length + 1}
       tabIndex={0}
+      data-compact={compact || undefined}
       style={{ '--tracks': tracks } as CSSProperties}
       onScroll={(event) => {
         remember(list, search).scroll = event.currentTarget.scrollTop;
