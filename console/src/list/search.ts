@@ -26,7 +26,7 @@ export function parametersOf(search: Search, { several, single }: Parameters): R
 /** The parameter of the address that says which row is shown beside the list. */
 export const OPEN = 'open';
 
-/** What tells lists apart: everything in the address but the row that is open. */
+/** By what lists differ: everything in the address but the row that is open. */
 export function keyOf(search: Search): string {
   return JSON.stringify(
     Object.entries(search)
