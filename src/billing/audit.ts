@@ -7,7 +7,7 @@ export interface InvoiceRow extends CountedRow {
   readonly number: string;
   readonly total: string;
   readonly currency: string;
-  readonly credit_notes: readonly { readonly amount: string }[];
+  readonly credit_notes: readonly { readonly amount: string; readonly refundId?: string }[];
 }
 
 /** Documents are numbered as tax law wants it: without gaps. */

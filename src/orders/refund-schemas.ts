@@ -54,6 +54,9 @@ export const RefundView = Type.Object({
   ),
   credited: Type.Optional(Type.Array(LinePart, { description: 'What it gives beyond what was owed' })),
   lines: Type.Optional(Type.Array(LinePart, { description: 'What it was for, once it was carried out' })),
+  returned: Type.Optional(
+    Type.String({ description: 'It was done, and its money came back for this reason; it is to be done once more' }),
+  ),
   uninvoiced: Type.Optional(Type.Boolean({ description: 'True: no invoice is over it, so no credit note either' })),
   atProvider: Type.Optional(
     Type.Boolean({ description: 'True: it was done at the payment provider, or a dispute was lost' }),

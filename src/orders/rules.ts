@@ -46,7 +46,12 @@ const REACTIONS = {
     disputeId: data.disputeId,
     outcome: data.outcome,
   }),
-  PaymentRefundFailed: ({ data }) => ({ type: 'recordRefundFailure', refundId: data.refundId, reason: data.reason }),
+  PaymentRefundFailed: ({ data }) => ({
+    type: 'recordRefundFailure',
+    refundId: data.refundId,
+    reason: data.reason,
+    returned: data.returned,
+  }),
 
   ShipmentDispatched: ({ data }) => ({ type: 'recordDispatch', ...data }),
   ShipmentDelivered: ({ data }) => ({ type: 'recordDelivery', ...data }),

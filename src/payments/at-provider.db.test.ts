@@ -114,6 +114,64 @@ describe('money that people move at the provider', () => {
   });
 });
 
+describe('a refund that was done', () => {
+  const NOTICES = ['refund.failed', 'refund.updated', 'charge.refund.updated'];
+  async function failed(): Promise<{ orderId: string; intent: Intent; operationId: string }> {
+    const { orderId, intent } = await paid();
+    await refund(orderId, 2, '5.00');
+    await untilEmitted(orderId, 'PaymentSucceeded', 'PaymentRefunded');
+    const back = stripe.failRefund(intent.id);
+    for (const notice of NOTICES) await webhook(notice, back);
+    await untilEmitted(orderId, 'PaymentSucceeded', 'PaymentRefunded', 'PaymentRefundFailed');
+    await until('the question', async () => !(await lookOf(orderId)));
+    const operationId = (await view(orderId)).operations.at(-1).id as string;
+    return { orderId, intent, operationId };
+  }
+  const record = (orderId: string, operationId: string, body: object) =>
+    app.inject({ method: 'POST', url: `/payments/${orderId}/operations/${operationId}/record`, payload: body });
+
+  test('and whose money came back waits for a person, who has it sent once more', async () => {
+    const { orderId, intent, operationId } = await failed();
+    expect((await events(orderId)).at(-1)!.data).toMatchObject({
+      reason: 'lost_or_stolen_card',
+      returned: { amount: '5.00', captured: '19.90', refunded: '0.00', status: 'CAPTURED' },
+    });
+    // Nobody sends it again by asking how things stand.
+    expect((await app.inject({ method: 'POST', url: `/payments/${orderId}/refresh` })).statusCode).toBe(202);
+    await until('the question', async () => !(await lookOf(orderId)));
+    expect(await view(orderId)).toMatchObject({
+      status: 'CAPTURED',
+      refunded: '0.00',
+      operations: [{}, { state: 'pending', returned: true, reason: 'lost_or_stolen_card' }],
+    });
+    expect(stripe.of(orderId)).toMatchObject({ refunded: 0 });
+    expect((await record(orderId, operationId, { outcome: 'refused' })).json().code).toBe('ACTION_NOT_ALLOWED');
+    expect((await record(orderId, operationId, { outcome: 'retry' })).statusCode).toBe(200);
+    const all = ['PaymentSucceeded', 'PaymentRefunded', 'PaymentRefundFailed', 'PaymentRefunded'] as const;
+    await untilEmitted(orderId, ...all);
+    expect(await view(orderId)).toMatchObject({ status: 'PARTIALLY_REFUNDED', refunded: '5.00' });
+    expect(stripe.of(orderId)).toMatchObject({ refunded: 500 });
+    // It was done, so there is nothing to retry.
+    expect((await record(orderId, operationId, { outcome: 'retry' })).json().code).toBe('ACTION_NOT_ALLOWED');
+    // And may come back again.
+    await webhook('refund.failed', stripe.failRefund(intent.id));
+    await untilEmitted(orderId, ...all, 'PaymentRefundFailed');
+  });
+
+  test('and whose money came back may be given back another way, or at the provider, once', async () => {
+    const byHand = await failed();
+    expect(
+      (await record(byHand.orderId, byHand.operationId, { outcome: 'done', reference: 'transfer 7' })).statusCode,
+    ).toBe(200);
+    expect(await view(byHand.orderId)).toMatchObject({ refunded: '5.00', operations: [{}, { state: 'succeeded' }] });
+    const there = await failed();
+    await webhook('refund.created', stripe.refundByHand(there.intent.id, 500));
+    await untilEmitted(there.orderId, 'PaymentSucceeded', 'PaymentRefunded', 'PaymentRefundFailed', 'PaymentRefunded');
+    const { refunded, operations } = await view(there.orderId);
+    expect([refunded, operations.length]).toEqual(['5.00', 2]);
+  });
+});
+
 const lookOf = async (orderId: string): Promise<{ attempts: number } | null> =>
   (
     await on.database.query<{ look: { attempts: number } | null }>(

@@ -7,7 +7,7 @@ import { answer } from '#platform/http/description/openapi.ts';
 import { Problem } from '#platform/http/problems.ts';
 import { IdText, Reason, strict, Text, type View } from '#platform/http/schemas.ts';
 import type { Payment, PaymentCommand } from './rules/model.ts';
-import type { Operation, ProviderResult } from './rules/operation.ts';
+import { isReturned, type Operation, type ProviderResult } from './rules/operation.ts';
 import { PaymentView, view } from './payment-view.ts';
 import { readPayment } from './store.ts';
 
@@ -21,10 +21,13 @@ export interface ByHandOptions {
   readonly processor: TakesCommands<Payment, PaymentCommand>;
 }
 
+/** What a person did: carried it out, refused it, or has a refund whose money came back sent once more. */
+type RecordedOutcome = 'done' | 'refused' | 'retry';
+
 const Params = Type.Object({ orderId: IdText, operationId: IdText });
 const Body = Type.Object(
   {
-    outcome: Type.String({ enum: ['done', 'refused'] }),
+    outcome: Type.String({ enum: ['done', 'refused', 'retry'] }),
     reference: Type.Optional(Text(100, { minLength: 1, description: 'Of what was done, in the other system' })),
     reason: Type.Optional(Reason),
   },
@@ -35,7 +38,7 @@ const Body = Type.Object(
 export function byHandRoute(app: FastifyInstance, { database, processor }: ByHandOptions): void {
   app.post<{
     Params: { orderId: string; operationId: string };
-    Body: { outcome: 'done' | 'refused'; reference?: string; reason?: string };
+    Body: { outcome: RecordedOutcome; reference?: string; reason?: string };
   }>(
     '/payments/:orderId/operations/:operationId/record',
     {
@@ -47,7 +50,8 @@ export function byHandRoute(app: FastifyInstance, { database, processor }: ByHan
       schema: {
         operationId: 'recordPaymentOperation',
         tags: ['payments'],
-        summary: 'Record what a person did about money that was paid in another system; a repetition changes nothing',
+        summary:
+          'Record what a person did about money that was paid in another system, or about a refund whose money came back (`returned`), which `retry` sends once more; a repetition changes nothing',
         params: Params,
         body: Body,
         response: { 200: answer('The payment after it', PaymentView) },
@@ -57,7 +61,12 @@ export function byHandRoute(app: FastifyInstance, { database, processor }: ByHan
       const { params, body } = request;
       const orderId = params.orderId.toLowerCase();
       const wanted = async (): Promise<{ orderId: string; command: PaymentCommand }> => {
-        const { key } = byHand(await readPayment(database, orderId), params.operationId.toLowerCase(), body.outcome);
+        const { key, id } = byHand(
+          await readPayment(database, orderId),
+          params.operationId.toLowerCase(),
+          body.outcome,
+        );
+        if (body.outcome === 'retry') return { orderId, command: { type: 'retry', operationId: id } };
         const result: ProviderResult =
           body.outcome === 'done'
             ? { type: 'approved', reference: body.reference ?? 'by hand' }
@@ -76,10 +85,16 @@ export function byHandRoute(app: FastifyInstance, { database, processor }: ByHan
 }
 
 /** The operation that a person may record; throws the {@link Problem} where there is none. */
-function byHand(payment: Payment | undefined, operationId: string, outcome: 'done' | 'refused'): Operation {
+function byHand(payment: Payment | undefined, operationId: string, outcome: RecordedOutcome): Operation {
   const operation = payment?.operations.find(({ id }) => id === operationId);
   if (!payment || !operation)
     throw new Problem('NOT_FOUND', 'The order has no such operation; GET /payments lists them.');
+  if (isReturned(operation)) {
+    if (outcome !== 'refused') return operation;
+    throw new Problem('ACTION_NOT_ALLOWED', 'The money is owed to the customer, so there is nothing to refuse.');
+  }
+  if (outcome === 'retry')
+    throw new Problem('ACTION_NOT_ALLOWED', 'Only a refund whose money came back is sent once more by hand.');
   if (!isByHand(payment.provider))
     throw new Problem(
       'ACTION_NOT_ALLOWED',

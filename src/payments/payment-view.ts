@@ -21,6 +21,12 @@ const OperationView = Type.Object({
   providerReference: Type.Optional(Type.String()),
   reason: Type.Optional(Type.String()),
   refundId: Type.Optional(Id),
+  returned: Type.Optional(
+    Type.Boolean({
+      description:
+        'True: it was done, and its money came back; a person has it sent again, or gives it back another way',
+    }),
+  ),
   atProvider: Type.Optional(Type.Boolean({ description: 'True: it was done at the provider, and nobody here asked' })),
   reminders: Type.Optional(Type.Integer({ description: 'How often the customer was reminded to pay' })),
 });
@@ -101,6 +107,7 @@ export function view(payment: Payment): View<typeof PaymentView> {
         refundId,
         reminders,
         atProvider,
+        returned,
       }) => ({
         id,
         kind,
@@ -114,6 +121,7 @@ export function view(payment: Payment): View<typeof PaymentView> {
         reason,
         refundId,
         atProvider,
+        returned,
         reminders,
       }),
     ),

@@ -21,6 +21,7 @@ import {
   awaitsCustomer,
   holdsMoney,
   isOpen,
+  isReturned,
   newOperation,
   type Operation,
   type OperationKind,
@@ -281,7 +282,8 @@ export function paymentRules(options: PaymentRulesOptions): PaymentRules {
       const decision = new Decision(payment, context, options);
       if (command.type === 'due') {
         for (const operation of payment.operations) {
-          if (!isOpen(operation) || (operation.nextAttemptAt ?? context.nowMs) > context.nowMs) continue;
+          if (!isOpen(operation) || isReturned(operation)) continue;
+          if ((operation.nextAttemptAt ?? context.nowMs) > context.nowMs) continue;
           if (!isByHand(payment.provider)) decision.due(operation);
           else if (options.reminders && operation.nextAttemptAt !== undefined)
             remind(decision, operation, options.reminders, context.nowMs);
@@ -306,6 +308,11 @@ export function paymentRules(options: PaymentRulesOptions): PaymentRules {
       }
       if (command.type === 'books') {
         takeBooks(decision, command.look, command.result, context.nowMs);
+        return decision.outcome;
+      }
+      if (command.type === 'retry') {
+        const again = payment.operations.find(({ id }) => id === command.operationId);
+        if (again) decision.retry(again);
         return decision.outcome;
       }
       if (command.type === 'receive') {

@@ -32,6 +32,7 @@ export interface Refund {
   readonly amount: number;
   readonly payment_intent: string;
   status: string;
+  failure_reason?: string;
   readonly metadata: Record<string, string>;
 }
 
@@ -159,6 +160,14 @@ export class StripeStandIn {
     return this.#refund(new URLSearchParams({ payment_intent: intentId, amount: String(amount) }));
   }
 
+  /** The customer's bank does not take the money, which comes back: the newest refund of a payment. */
+  failRefund(intentId: string): Refund {
+    const refund = [...this.refunds.values()].findLast(({ payment_intent: of }) => of === intentId)!;
+    refund.status = 'failed';
+    refund.failure_reason = 'lost_or_stolen_card';
+    return refund;
+  }
+
   /** Somebody takes what is put aside, or some of it: then the rest is given up. */
   captureByHand(intentId: string, amount?: number): Intent {
     const given: Record<string, string> = amount === undefined ? {} : { amount_to_capture: String(amount) };
@@ -201,7 +210,8 @@ export class StripeStandIn {
   /** Of a payment, what was given back, and what is disputed or was lost. */
   #goneFrom(intentId: string): number {
     let gone = 0;
-    for (const { payment_intent: of, amount } of this.refunds.values()) if (of === intentId) gone += amount;
+    for (const { payment_intent: of, amount, status } of this.refunds.values())
+      if (of === intentId && status !== 'failed') gone += amount;
     for (const { payment_intent: of, amount, status } of this.disputes.values())
       if (of === intentId && status !== 'won') gone += amount;
     return gone;

@@ -1805,11 +1805,11 @@ export class OlmsClient extends ClientCore {
     return this.read({ method: 'POST', path: '/payments/{orderId}/give-back', parameters, body, keyed: true }, options);
   }
 
-  /** Record what a person did about money that was paid in another system; a repetition changes nothing */
+  /** Record what a person did about money that was paid in another system, or about a refund whose money came back (`returned`), which `retry` sends once more; a repetition changes nothing */
   recordPaymentOperation(
     parameters: RecordPaymentOperationParameters,
     body: {
-      readonly outcome: 'done' | 'refused';
+      readonly outcome: 'done' | 'refused' | 'retry';
       readonly reason?: string;
       /** Of what was done, in the other system */
       readonly reference?: string;

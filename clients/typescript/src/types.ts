@@ -912,6 +912,8 @@ export type ListedRefund = {
   readonly refundId: string;
   /** RFC 3339, UTC */
   readonly requestedAt: string;
+  /** It was done, and its money came back for this reason; it is to be done once more */
+  readonly returned?: string;
   readonly status: 'REQUESTED' | 'DONE' | 'FAILED';
   /** True: no invoice is over it, so no credit note either */
   readonly uninvoiced?: boolean;
@@ -1314,6 +1316,8 @@ export type Order = {
     readonly reason: string;
     readonly reasonCode?: string;
     readonly refundId: string;
+    /** It was done, and its money came back for this reason; it is to be done once more */
+    readonly returned?: string;
     readonly status: 'REQUESTED' | 'DONE' | 'FAILED';
     /** True: no invoice is over it, so no credit note either */
     readonly uninvoiced?: boolean;
@@ -2624,6 +2628,8 @@ export type OrderDetails = {
     readonly reason: string;
     readonly reasonCode?: string;
     readonly refundId: string;
+    /** It was done, and its money came back for this reason; it is to be done once more */
+    readonly returned?: string;
     readonly status: 'REQUESTED' | 'DONE' | 'FAILED';
     /** True: no invoice is over it, so no credit note either */
     readonly uninvoiced?: boolean;
@@ -3963,6 +3969,8 @@ export type Payment = {
     readonly refundId?: string;
     /** How often the customer was reminded to pay */
     readonly reminders?: number;
+    /** True: it was done, and its money came back; a person has it sent again, or gives it back another way */
+    readonly returned?: boolean;
     readonly state: 'pending' | 'in_doubt' | 'awaiting_provider' | 'succeeded' | 'failed';
   }[];
   readonly orderId: string;

@@ -335,8 +335,13 @@ export const ORDERS_EVENTS = {
   }),
   OrderRefundFailed: defineEvent({
     source,
-    meaning: 'A requested refund was definitely refused by the provider.',
-    data: Type.Object({ refundId: Id, reason: Reason }),
+    meaning:
+      'A requested refund was definitely refused by the provider; with `returned`: it was done, its money came back, and it is to be done once more.',
+    data: Type.Object({
+      refundId: Id,
+      reason: Reason,
+      returned: Type.Optional(Type.Object({ refundedAmount: Amount, paymentStatus: PaymentStatus })),
+    }),
     example: { refundId: exampleId, reason: 'charge_disputed' },
   }),
 } as const satisfies Record<string, EventDefinition>;

@@ -111,8 +111,15 @@ export const PAYMENTS_EVENTS = {
   }),
   PaymentRefundFailed: defineEvent({
     source,
-    meaning: 'The provider definitely refused a refund.',
-    data: Type.Object({ refundId: Id, reason: Reason }),
+    meaning:
+      'The provider definitely refused a refund; with `returned`: it was done, and its money came back. Then it waits for a person.',
+    data: Type.Object({
+      refundId: Id,
+      reason: Reason,
+      returned: Type.Optional(
+        Type.Object({ amount: Amount, captured: Amount, refunded: Amount, status: PaymentStatus }),
+      ),
+    }),
     example: { refundId: exampleId, reason: 'charge_disputed' },
   }),
 } as const satisfies Record<string, EventDefinition>;

@@ -113,7 +113,13 @@ export type OrderCommand =
       readonly dueAt?: string | undefined;
     }
   | { readonly type: 'recordDisputeEnd'; readonly disputeId: string; readonly outcome: 'won' | 'lost' }
-  | { readonly type: 'recordRefundFailure'; readonly refundId: string; readonly reason: string }
+  | {
+      readonly type: 'recordRefundFailure';
+      readonly refundId: string;
+      readonly reason: string;
+      /** It was done before, and its money came back: how the payment stands without it. */
+      readonly returned?: { readonly refunded: string; readonly status: PaymentStatus } | undefined;
+    }
   | {
       readonly type: 'recordDispatch';
       readonly shipmentId: string;

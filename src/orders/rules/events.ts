@@ -1,5 +1,5 @@
 import { amountMinor } from '#contracts/money.ts';
-import type { EventData, NewEvent, PaymentStatus } from '#contracts/order-events.ts';
+import type { EventData, LinePart, NewEvent, PaymentStatus } from '#contracts/order-events.ts';
 import { isoTime } from '#contracts/time.ts';
 import { ignore, type Ignored } from '#platform/processor/aggregate.ts';
 import type { DecideContext, OrderCommand } from './commands.ts';
@@ -110,7 +110,8 @@ export const EVENTS_OF: Emitters = {
       return paymentRecorded(paymentStatus, { refundedAmount: refunded, refund: { refundId, amount, reason } });
     }
     const { uninvoiced, customerMessage } = known;
-    const lines = uninvoiced ? undefined : refundedLines(order, known);
+    // Done once more, it is for what it was for, which may have its credit note already.
+    const lines = uninvoiced ? undefined : ((known.lines as LinePart[] | undefined) ?? refundedLines(order, known));
     const data = {
       refundId,
       amount,
@@ -122,7 +123,16 @@ export const EVENTS_OF: Emitters = {
     };
     return [{ type: 'OrderRefunded', data }];
   },
-  recordRefundFailure: ({ refundId, reason }) => [{ type: 'OrderRefundFailed', data: { refundId, reason } }],
+  recordRefundFailure: ({ refundId, reason, returned }) => [
+    {
+      type: 'OrderRefundFailed',
+      data: {
+        refundId,
+        reason,
+        ...(returned && { returned: { refundedAmount: returned.refunded, paymentStatus: returned.status } }),
+      },
+    },
+  ],
 
   recordDispatch: ({ shipmentId, carrier, trackingNumber, trackingUrl, items, last, by }, order, context) => {
     const deadlineAt = deadline(last ? 'SHIPPED' : 'PARTIALLY_SHIPPED', false, context);

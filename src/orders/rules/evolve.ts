@@ -248,11 +248,14 @@ export const EVOLVERS: Evolver = {
     refunds: [...order.refunds, { ...refund, status: 'REQUESTED' }],
   }),
   OrderRefunded: (order, { refundId, refundedAmount, paymentStatus, lines }) => ({
-    refunds: withRefund(order, refundId, { status: 'DONE', ...(lines && { lines }) }),
+    refunds: withRefund(order, refundId, { status: 'DONE', returned: undefined, ...(lines && { lines }) }),
     refundedAmount,
     paymentStatus,
   }),
-  OrderRefundFailed: (order, { refundId }) => ({ refunds: withRefund(order, refundId, { status: 'FAILED' }) }),
+  OrderRefundFailed: (order, { refundId, reason, returned }) =>
+    returned
+      ? { ...returned, refunds: withRefund(order, refundId, { status: 'REQUESTED', returned: reason }) }
+      : { refunds: withRefund(order, refundId, { status: 'FAILED' }) },
 };
 
 /** A parcel has arrived; one that was lost has turned up. */
@@ -321,7 +324,7 @@ function withReceipt(entry: Return, received: Return['receipts'], credited: Retu
 function withRefund(
   order: Order,
   refundId: string,
-  end: Pick<Order['refunds'][number], 'status' | 'lines'>,
+  end: Pick<Order['refunds'][number], 'status' | 'lines' | 'returned'>,
 ): Order['refunds'] {
   return order.refunds.map((refund) => (refund.refundId === refundId ? { ...refund, ...end } : refund));
 }

@@ -61,9 +61,10 @@ function openCredits({ currency, returns, credits, refunds }: Order, withWaived:
   };
   for (const { credited } of returns) move(credited, 1n);
   move(credits, 1n);
-  for (const { status, credited, lines } of refunds) {
+  for (const { status, credited, lines, returned } of refunds) {
     if (status !== 'FAILED') move(credited, 1n);
-    if (status === 'DONE') move(lines, -1n);
+    // One whose money came back stays for what it was for.
+    if (status === 'DONE' || returned !== undefined) move(lines, -1n);
   }
   return [...byLine.values()].filter(({ amount }) => amount > 0n);
 }

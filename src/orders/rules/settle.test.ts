@@ -91,6 +91,29 @@ describe('a return', () => {
     ]);
   });
 
+  test('of which the refund came back is owed as before, and is done once more under the same id', () => {
+    const s = completeOrder().given(sendBack([{ sku: 'MUG', quantity: 1 }]), receive('id-1'));
+    const { refundId, amount } = s.order.refunds[0]!;
+    s.when(refunded(refundId, amount, amount));
+    const { lines } = s.dataOf('OrderRefunded');
+    const before = accountOf(s.order);
+    const comesBack: OrderCommand = {
+      type: 'recordRefundFailure',
+      refundId,
+      reason: 'lost_or_stolen_card',
+      returned: { refunded: '0.00', status: 'CAPTURED' },
+    };
+    s.when(comesBack).emits('OrderRefundFailed').is('COMPLETED', { refundedAmount: '0.00', paymentStatus: 'CAPTURED' });
+    expect(s.order.refunds).toMatchObject([{ status: 'REQUESTED', returned: 'lost_or_stolen_card', lines }]);
+    // Its money is not there for another refund, which would have a credit note of its own.
+    expect(accountOf(s.order)).toMatchObject({ owed: before.owed, refundable: before.refundable, leftToPerson: 0n });
+    s.when(owed()).refuses('REFUND_EXCEEDS_CAPTURED');
+    s.when(refunded(refundId, amount, amount)).emits('OrderRefunded');
+    expect(s.dataOf('OrderRefunded').lines).toEqual(lines);
+    expect(s.order.refunds).toMatchObject([{ status: 'DONE' }]);
+    expect(s.order.refunds[0]!.returned).toBeUndefined();
+  });
+
   test('without a refund is worth the same, and left to a person', () => {
     const s = completeOrder().given(sendBack([{ sku: 'MUG', quantity: 1 }]));
     s.when(receive('id-1', false)).emits('OrderReturnReceived');

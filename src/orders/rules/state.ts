@@ -186,6 +186,8 @@ export interface Order {
     readonly uninvoiced?: boolean | undefined;
     /** What it was for, once it was carried out. */
     readonly lines?: readonly LinePart[] | undefined;
+    /** Why its money came back, until it is done once more. */
+    readonly returned?: string | undefined;
     readonly reasonCode?: string | undefined;
     readonly customerMessage?: string | undefined;
     /** The money had gone back already, at the provider or by a dispute. */

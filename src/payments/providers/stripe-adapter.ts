@@ -258,6 +258,9 @@ export function createStripeAdapter(options: StripeOptions): PaymentProvider {
             refunds: refunds.data
               .filter(({ status }) => status === 'succeeded')
               .map((refund) => ({ reference: refund.id, key: refund.metadata?.[KEY], amount: amount(refund.amount) })),
+            failedRefunds: refunds.data
+              .filter(({ status }) => status === 'failed' || status === 'canceled')
+              .map(({ id, failure_reason: reason, status }) => ({ reference: id, reason: reason ?? status! })),
             disputes: disputes.data.flatMap((dispute) => disputeOf(dispute, amount(dispute.amount)) ?? []),
           },
         };

@@ -31,8 +31,13 @@ const ABOUT_A_PAYMENT: ReadonlySet<string> = new Set([
   'charge.dispute.closed',
 ] satisfies Stripe.Event['type'][]);
 
+/** Of refunds. */
+const FAILED: ReadonlySet<unknown> = new Set(['failed', 'canceled'] satisfies NonNullable<Stripe.Refund['status']>[]);
+const CHANGED = { type: 'changed' } as const;
+
 interface StripeObject {
   readonly object?: string;
+  readonly status?: unknown;
   readonly metadata?: Stripe.Metadata | null;
   readonly payment_intent?: unknown;
   readonly amount_received?: unknown;
@@ -58,11 +63,15 @@ export function stripeWebhooks(
   const noticeOf = async ({ id, type, data }: Stripe.Event): Promise<ProviderNotice | undefined> => {
     const object = data.object as StripeObject;
     const operation = NEWS.has(type) ? operationOf(object) : undefined;
-    if (operation) return { id, type, ...operation, result: { type: 'changed', seems: seemsOf(object) } };
+    if (operation) {
+      // A refund that failed may have been reported as done.
+      const result = FAILED.has(object.status) ? CHANGED : ({ type: 'changed', seems: seemsOf(object) } as const);
+      return { id, type, ...operation, result };
+    }
     // What people do at Stripe, and what customers' banks do, bears nothing of ours: it is found by its payment.
     if (!ABOUT_A_PAYMENT.has(type) || typeof object.payment_intent !== 'string') return undefined;
     const orderId = await orderOf(object.payment_intent);
-    return orderId === undefined ? undefined : { id, type, orderId, result: { type: 'changed' } };
+    return orderId === undefined ? undefined : { id, type, orderId, result: CHANGED };
   };
   const verified = (body: Buffer, signature: string, nowMs: number): Stripe.Event | undefined => {
     for (const secret of secrets) {

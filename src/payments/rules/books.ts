@@ -1,14 +1,16 @@
 import { amountMinor } from '#contracts/money.ts';
 import type { Decision } from './decision.ts';
-import type { Dispute, Look, Payment } from './model.ts';
+import { type Dispute, type Look, type Payment, statusOf } from './model.ts';
 import {
   type Cause,
   doubled,
   isOpen,
+  isReturned,
   newOperation,
   type OperationKind,
   type ProviderBooks,
   type ProviderResult,
+  returned,
   SAFETY_NET_MS,
   succeeded,
 } from './operation.ts';
@@ -84,8 +86,12 @@ function book(decision: Decision, books: ProviderBooks): boolean {
       (one) => one.providerReference === reference || (key !== undefined && one.key === key),
     );
     const minor = amountMinor(amount, currency);
-    if (!isOurs && minor > 0n && minor <= captured - refunded) move(decision, 'refund', minor, charge, reference);
+    // What came back, and was given back there once more by somebody.
+    const waiting = operations.find((one) => isReturned(one) && one.amount === amount);
+    if (!isOurs && waiting) decision.succeed(waiting, reference);
+    else if (!isOurs && minor > 0n && minor <= captured - refunded) move(decision, 'refund', minor, charge, reference);
   }
+  for (const failure of books.failedRefunds ?? []) takeReturn(decision, failure);
   for (const dispute of books.disputes) takeDispute(decision, dispute, charge);
   decision.undo(charge);
   return !moving;
@@ -107,6 +113,29 @@ function move(
   const operation = succeeded({ ...made, atProvider: true }, reference);
   decision.payment = { ...decision.payment, operations: [...operations, operation] };
   decision.book(operation, disputeId);
+}
+
+/** A refund that was done has failed since: its money is here again, and is owed to the customer as before. */
+function takeReturn(decision: Decision, { reference, reason }: { reference: string; reason: string }): void {
+  const { operations, refunded, captured } = decision.payment;
+  const done = operations.find(
+    ({ kind, state, providerReference }) =>
+      kind === 'refund' && state === 'succeeded' && providerReference === reference,
+  );
+  if (!done) return;
+  decision.replace(returned(done, reason));
+  const left = refunded - decision.minor(done);
+  const payment = { ...decision.payment, refunded: left };
+  decision.payment = { ...payment, status: statusOf(payment) };
+  const { status } = decision.payment;
+  decision.events.push({
+    type: 'PaymentRefundFailed',
+    data: {
+      refundId: done.refundId ?? done.id,
+      reason,
+      returned: { amount: done.amount, captured: decision.text(captured), refunded: decision.text(left), status },
+    },
+  });
 }
 
 function takeDispute(decision: Decision, fact: ProviderBooks['disputes'][number], cause: Cause): void {

@@ -22,6 +22,7 @@ import {
   inDoubt,
   isOpen,
   isPastAction,
+  isReturned,
   firstKey,
   newOperation,
   type OpenCall,
@@ -30,6 +31,7 @@ import {
   type OperationState,
   type ProviderResult,
   refusedForNow,
+  returned,
   SAFETY_NET_MS,
   succeeded,
   withCall,
@@ -261,12 +263,14 @@ export class Decision {
       this.replace(failed(operation, why));
       return this.failPayment(why);
     }
-    if (operation.kind === 'refund' && (operation.refundId !== undefined || operation.refusals === 0)) {
-      this.events.push({ type: 'PaymentRefundFailed', data: { refundId: operation.refundId ?? operation.id, reason } });
-    }
     // What a dispute took back is not there to be given back by us.
     const { captured, refunded } = this.payment;
     const isGone = operation.kind === 'refund' && this.minor(operation) > captured - refunded;
+    // A person decides again.
+    if (operation.returned && !isGone) return this.replace(returned(operation, reason));
+    if (operation.kind === 'refund' && (operation.refundId !== undefined || operation.refusals === 0)) {
+      this.events.push({ type: 'PaymentRefundFailed', data: { refundId: operation.refundId ?? operation.id, reason } });
+    }
     if (operation.refundId !== undefined || isGone) {
       this.replace(failed(operation, reason));
       return this.undo(operation);
@@ -361,6 +365,11 @@ export class Decision {
   /** Asks for what may have changed, unless it is being asked for. */
   refresh(operation: Operation): void {
     if (operation.calls > 0 && operation.openCall === undefined) this.ask(operation);
+  }
+
+  /** A person has a refund whose money came back sent once more. */
+  retry(operation: Operation): void {
+    if (isReturned(operation)) this.send(operation, 'pending');
   }
 
   due(operation: Operation): void {

@@ -74,6 +74,8 @@ export type PaymentCommand =
   | { readonly type: 'receive'; readonly receipt: Receipt }
   /** Somebody expects that something has changed, such as a customer who comes back from their bank. */
   | { readonly type: 'refresh' }
+  /** A person has a refund whose money came back sent once more. */
+  | { readonly type: 'retry'; readonly operationId: string }
   /** A person gave back what was too much. */
   | { readonly type: 'giveBack'; readonly receipt: Receipt }
   /** The time of the payment's next attempts may have come. */

@@ -51,6 +51,8 @@ export interface Operation {
   /** How often the customer was reminded, where people wait for their money. */
   readonly reminders?: number | undefined;
   readonly reason?: string | undefined;
+  /** A refund that was done, and whose money came back: it waits for a person, who has it sent once more or gives it back another way. */
+  readonly returned?: true | undefined;
   /** The refund that the order asked for; undefined where the operation undoes a cancelled order. */
   readonly refundId?: string | undefined;
   readonly correlationid: string;
@@ -75,6 +77,8 @@ export interface ProviderBooks {
     readonly key?: string | undefined;
     readonly amount: string;
   }[];
+  /** Refunds that failed, which may have been reported as done before: the customer's bank took none of their money. */
+  readonly failedRefunds?: readonly { readonly reference: string; readonly reason: string }[] | undefined;
   readonly disputes: readonly {
     readonly id: string;
     readonly amount: string;
@@ -119,6 +123,11 @@ export function doubled(first: number, times: number, max: number): number {
 
 export function isOpen(operation: Operation): boolean {
   return operation.state !== 'succeeded' && operation.state !== 'failed';
+}
+
+/** Whether its money came back, and nobody has it sent again. */
+export function isReturned(operation: Operation): boolean {
+  return isOpen(operation) && operation.returned === true && operation.calls === 0;
 }
 
 /** Kinds whose success puts money of the customer aside. */
@@ -201,6 +210,7 @@ export function succeeded(operation: Operation, providerReference: string): Oper
     providerReference,
     action: undefined,
     actionUntil: undefined,
+    returned: undefined,
     reason: undefined,
   };
 }
@@ -219,6 +229,16 @@ export function failed(operation: Operation, reason: string): Operation {
 
 /** Refused under its key, which is thereby used up: it is sent once more under the next key, after a growing pause. */
 export function refusedForNow(operation: Operation, reason: string, nowMs: number): Operation {
+  const nextAttemptAt = nowMs + doubled(REFUSED_FIRST_MS, operation.refusals, REFUSED_MAX_MS);
+  return { ...underNextKey(operation, reason), nextAttemptAt };
+}
+
+/** A refund whose money came back. Nobody sends it again by itself: the customer's bank would refuse it as it did. */
+export function returned(operation: Operation, reason: string): Operation {
+  return { ...underNextKey(operation, reason), providerReference: undefined, returned: true };
+}
+
+function underNextKey(operation: Operation, reason: string): Operation {
   const refusals = operation.refusals + 1;
   // From the second refusal on the key ends in their number.
   const { key } = operation;
@@ -231,7 +251,6 @@ export function refusedForNow(operation: Operation, reason: string, nowMs: numbe
     sentAt: undefined,
     attempts: 0,
     refusals,
-    nextAttemptAt: nowMs + doubled(REFUSED_FIRST_MS, operation.refusals, REFUSED_MAX_MS),
   };
 }
 

@@ -31,7 +31,10 @@ export function examineDocuments(file: OrderFile, order: Order, findings: Findin
       `invoice ${invoice.number} is over ${invoice.total} ${invoice.currency}, the order over ${order.totalAmount} ${order.currency}`,
     );
   // That the total was captured, and that the order knows what was refunded, are checks of their own.
-  const credited = sumOf(invoice.credit_notes, order.currency);
+  // The note of a refund whose money came back stands: it is to be done once more.
+  const returned = new Set(order.refunds.flatMap((refund) => (refund.returned === undefined ? [] : refund.refundId)));
+  const notes = invoice.credit_notes.filter(({ refundId }) => refundId === undefined || !returned.has(refundId));
+  const credited = sumOf(notes, order.currency);
   const invoiced = amountMinor(order.refundedAmount, order.currency) - refundedUninvoiced(order);
   if (credited !== invoiced)
     findings.reportAfter(
