@@ -50,9 +50,22 @@ const order = createRoute({
   component: lazyRouteComponent(() => import('./order/order.tsx'), 'OrderPage'),
 });
 
+const inventory = createRoute({
+  getParentRoute: () => inside,
+  path: '/inventory',
+  validateSearch: texts,
+  component: lazyRouteComponent(() => import('./inventory/inventory.tsx'), 'Inventory'),
+});
+const product = createRoute({
+  getParentRoute: () => inside,
+  path: '/inventory/$sku',
+  validateSearch: texts,
+  component: lazyRouteComponent(() => import('./inventory/product.tsx'), 'Product'),
+});
+
 /** Addresses stay readable: `?status=PAID,SHIPPED`. */
 export const router = createRouter({
-  routeTree: root.addChildren([welcome, inside.addChildren([overview, orders, order])]),
+  routeTree: root.addChildren([welcome, inside.addChildren([overview, orders, order, inventory, product])]),
   basepath: '/console',
   parseSearch: parseSearchWith((value) => value),
   stringifySearch: stringifySearchWith(String),

@@ -2,4 +2,5 @@
 export const PAGES = [
   { to: '/', name: 'overview', permission: 'dashboard:read', key: 'g' },
   { to: '/orders', name: 'orders', permission: 'orders:read', key: 'o' },
+  { to: '/inventory', name: 'inventory', permission: 'stock:read', key: 'i' },
 ] as const;

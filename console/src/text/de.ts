@@ -3,6 +3,7 @@ import * as shell from './de/shell.ts';
 import * as states from './de/states.ts';
 import * as orders from './de/orders.ts';
 import * as order from './de/order.ts';
+import * as inventory from './de/inventory.ts';
 import * as overview from './de/overview.ts';
 
 export const de: Text = {
@@ -13,4 +14,5 @@ export const de: Text = {
   ...orders,
   ...order,
   ...overview,
+  ...inventory,
 };

@@ -2,6 +2,7 @@ import * as shell from './en/shell.ts';
 import * as states from './en/states.ts';
 import * as orders from './en/orders.ts';
 import * as order from './en/order.ts';
+import * as inventory from './en/inventory.ts';
 import * as overview from './en/overview.ts';
 
 /** Every text of the console. Other languages have the same shape, so a text that is missing there does not compile. */
@@ -13,5 +14,6 @@ export const en = {
   ...orders,
   ...order,
   ...overview,
+  ...inventory,
 };
 export type Text = typeof en;
