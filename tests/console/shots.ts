@@ -20,6 +20,8 @@ const SCREENS = {
   overview: ['/', 'Where the orders are'],
   orders: ['/orders', 'Refresh'],
   none: ['/orders?text=nothing-is-called-so', 'No order matches'],
+  inventory: ['/inventory', 'Counted below reserved'],
+  product: ['/inventory/MUG-ENAMEL', 'Held by'],
 } as const;
 
 const client = await connect({}, process.env);

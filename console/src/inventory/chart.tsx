@@ -5,7 +5,7 @@ import { useLanguage, useText } from '../text/text.tsx';
 /** Stock over time as a picture: on hand as an area, reserved as a line, from what moved back from what is there now. */
 
 const [WIDTH, HEIGHT] = [640, 150];
-const TOP = 8;
+const TOP = 22;
 
 interface Point {
   readonly atMs: number;

@@ -8,6 +8,7 @@ import type { Filter } from '../list/filters.tsx';
 import { List } from '../list/list.tsx';
 import { type Search, valuesOf } from '../list/search.ts';
 import type { Column } from '../list/table.tsx';
+import { useNumber } from '../parts/parts.tsx';
 import { useMay } from '../session.tsx';
 import { useText } from '../text/text.tsx';
 import { LocationDialog, ProductDialog } from './dialogs.tsx';
@@ -107,6 +108,7 @@ function levelOf(stock: Stock, locations: readonly string[]): Level {
 
 function useColumns(): readonly Column<Stock>[] {
   const { inventory } = useText();
+  const number = useNumber();
   const search: Search = useSearch({ strict: false });
   const places = valuesOf(search, 'location');
   return [
@@ -140,7 +142,7 @@ function useColumns(): readonly Column<Stock>[] {
             )}
             {stock.waiting > 0 && (
               <Badge size="sm" color="orange" variant="light" tt="none">
-                {inventory.backordered} {stock.waiting}
+                {inventory.backordered} {number(stock.waiting)}
               </Badge>
             )}
             {available === 0 && (
@@ -158,7 +160,7 @@ function useColumns(): readonly Column<Stock>[] {
       width: 'minmax(120px, 1fr)',
       cell: ({ locations }) => (
         <span className="dim">
-          {locations.map(({ location, onHand }) => `${location} ${onHand}`).join(' · ') || inventory.nowhere}
+          {locations.map(({ location, onHand }) => `${location} ${number(onHand)}`).join(' · ') || inventory.nowhere}
         </span>
       ),
     },
@@ -167,7 +169,7 @@ function useColumns(): readonly Column<Stock>[] {
       label: inventory.onHand,
       width: '100px',
       number: true,
-      cell: (stock) => levelOf(stock, places).onHand,
+      cell: (stock) => number(levelOf(stock, places).onHand),
     },
     {
       name: 'reserved',
@@ -175,7 +177,7 @@ function useColumns(): readonly Column<Stock>[] {
       width: '100px',
       number: true,
       narrow: 'end',
-      cell: (stock) => <Small label={inventory.reserved}>{levelOf(stock, places).reserved}</Small>,
+      cell: (stock) => <Small label={inventory.reserved}>{number(levelOf(stock, places).reserved)}</Small>,
     },
     {
       name: 'available',
@@ -185,7 +187,7 @@ function useColumns(): readonly Column<Stock>[] {
       narrow: 'side',
       cell: (stock) => (
         <Small label={inventory.available}>
-          <strong>{levelOf(stock, places).available}</strong>
+          <strong>{number(levelOf(stock, places).available)}</strong>
         </Small>
       ),
     },

@@ -1,5 +1,5 @@
-import { Alert, Badge, Button, Select, Text } from '@mantine/core';
-import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query';
+import { ActionIcon, Alert, Badge, Button, Select, Text } from '@mantine/core';
+import { keepPreviousData, useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router';
 import { type ReactNode, useEffect, useState } from 'react';
 import {
@@ -13,7 +13,7 @@ import {
 import { api } from '../api.ts';
 import { lastSearch, type Search } from '../list/search.ts';
 import { OrderLink, useOrdersById } from '../parts/order-link.tsx';
-import { Empty, Failed, Loading, StatusBadge, useMoney, When } from '../parts/parts.tsx';
+import { Empty, Failed, Loading, StatusBadge, useMoney, useNumber, When } from '../parts/parts.tsx';
 import { useMay } from '../session.tsx';
 import { Icon } from '../shell/icons.tsx';
 import { useText } from '../text/text.tsx';
@@ -104,7 +104,8 @@ function Head({
   readonly product: ProductOfApi | undefined;
   readonly open: (what: Open) => void;
 }): ReactNode {
-  const { inventory } = useText();
+  const { inventory, common } = useText();
+  const client = useQueryClient();
   const may = useMay();
   const money = useMoney();
   return (
@@ -120,6 +121,13 @@ function Head({
         </Text>
       )}
       <span className="bar acts">
+        <ActionIcon
+          variant="default"
+          aria-label={common.refresh}
+          onClick={() => void client.invalidateQueries({ queryKey: ['stock', stock.sku] })}
+        >
+          <Icon name="refresh" size={15} />
+        </ActionIcon>
         {may('stock:adjust') && (
           <>
             <Button size="xs" onClick={() => open({ act: 'adjust' })}>
@@ -166,6 +174,7 @@ function Shortage({ stock }: { readonly stock: Stock }): ReactNode {
 function Places({ stock, open }: { readonly stock: Stock; readonly open: (what: Open) => void }): ReactNode {
   const { inventory } = useText();
   const may = useMay();
+  const number = useNumber();
   const acts = may('stock:adjust');
   return (
     <section className="card">
@@ -192,10 +201,10 @@ function Places({ stock, open }: { readonly stock: Stock; readonly open: (what: 
                 <td>
                   <strong>{location}</strong>
                 </td>
-                <td className="num">{onHand}</td>
-                <td className="num">{reserved}</td>
+                <td className="num">{number(onHand)}</td>
+                <td className="num">{number(reserved)}</td>
                 <td className="num">
-                  <strong>{available}</strong>
+                  <strong>{number(available)}</strong>
                 </td>
                 <td className="num">
                   {short > 0 ? (

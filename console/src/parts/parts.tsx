@@ -62,6 +62,13 @@ export function useMoney(): (amount: string, currency: string) => string {
   };
 }
 
+/** A number of pieces as people of the language write it. */
+export function useNumber(): (count: number) => string {
+  const { language } = useLanguage();
+  const format = new Intl.NumberFormat(language);
+  return (count) => format.format(count);
+}
+
 const STEPS = [
   ['year', 31_536_000],
   ['month', 2_592_000],
