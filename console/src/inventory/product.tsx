@@ -192,7 +192,7 @@ function Places({ stock, open }: { readonly stock: Stock; readonly open: (what: 
               <th className="num">{inventory.reserved}</th>
               <th className="num">{inventory.available}</th>
               <th className="num">{inventory.missing}</th>
-              {acts && <td />}
+              {acts && <th className="num">{inventory.count}</th>}
             </tr>
           </thead>
           <tbody>
