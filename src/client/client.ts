@@ -17,6 +17,7 @@ import type {
   CountForecast,
   Dashboard,
   Document,
+  ForecastOrder,
   FulfillmentStatus,
   GraphqlRequest,
   GraphqlResult,
@@ -32,6 +33,7 @@ import type {
   Notification,
   Order,
   OrderDetails,
+  OrderForecast,
   OrderStatus,
   OrderSummary,
   ParkedOrder,
@@ -914,6 +916,11 @@ export interface ListOrderEventsParameters {
   readonly id: string;
 }
 
+export interface ForecastOrderParameters {
+  /** The order id */
+  readonly id: string;
+}
+
 export interface HoldOrderParameters {
   /** The order id */
   readonly id: string;
@@ -1575,6 +1582,15 @@ export class OlmsClient extends ClientCore {
     return this.read({ method: 'GET', path: '/orders/{id}/events', parameters }, options);
   }
 
+  /** What a command would do to an order; it changes nothing, and is refused as the command would be */
+  forecastOrder(
+    parameters: ForecastOrderParameters,
+    body: ForecastOrder,
+    options?: CallOptions,
+  ): Promise<OrderForecast> {
+    return this.read({ method: 'POST', path: '/orders/{id}/forecast', parameters, body }, options);
+  }
+
   /** Pause payment and shipment */
   holdOrder(
     parameters: HoldOrderParameters,
@@ -1730,6 +1746,7 @@ export class OlmsClient extends ClientCore {
   retryParkedOrder(
     parameters: RetryParkedOrderParameters,
     body?: {
+      /** Read instead of what the event says, by this consumer alone: the log stays as it is. Must be what events of its type say */
       readonly data?: unknown;
       /** Why; kept with who did it, and named by the audit */
       readonly reason?: string;
@@ -1751,6 +1768,7 @@ export class OlmsClient extends ClientCore {
   skipParkedOrder(
     parameters: SkipParkedOrderParameters,
     body?: {
+      /** Read instead of what the event says, by this consumer alone: the log stays as it is. Must be what events of its type say */
       readonly data?: unknown;
       /** Why; kept with who did it, and named by the audit */
       readonly reason?: string;

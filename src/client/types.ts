@@ -552,6 +552,29 @@ export type Document = {
   };
 };
 
+/** As in `allowedActions` */
+export type ForecastAction =
+  | 'payAgain'
+  | 'cancel'
+  | 'cancelItems'
+  | 'hold'
+  | 'release'
+  | 'amend'
+  | 'complete'
+  | 'openClaim'
+  | 'requestReturn'
+  | 'receiveReturn'
+  | 'closeReturn'
+  | 'requestRefund';
+
+export type ForecastOrder = {
+  readonly action: ForecastAction;
+  /** The body of its own operation */
+  readonly arguments?: Readonly<Record<string, unknown>>;
+  /** Of `receiveReturn` and `closeReturn`: which return */
+  readonly returnId?: string;
+};
+
 export type FulfillmentStatus =
   | 'UNFULFILLED'
   | 'SCHEDULED'
@@ -3723,6 +3746,15 @@ export type OrderDetails = {
   readonly version?: number;
 };
 
+export type OrderForecast = {
+  readonly after: Order;
+  /** What would happen to the order, in this order */
+  readonly events: readonly string[];
+  readonly ifStopped?: Order;
+  /** The version that it was decided on */
+  readonly version: number;
+};
+
 export type OrderLine = {
   /** How many pieces may be cancelled or sent back now */
   readonly allowed: {
@@ -3904,6 +3936,8 @@ export type ParcelTracking = {
 export type ParkedHere = {
   /** Who could not digest the event */
   readonly consumer: string;
+  /** The event at fault */
+  readonly eventId?: string;
   readonly eventType: string;
   /** How many events wait, the one at fault included */
   readonly events: number;

@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import type { Database } from '#platform/database/database.ts';
-import { Time, type View } from '#platform/http/schemas.ts';
+import { Id, Time, type View } from '#platform/http/schemas.ts';
 
 /** What of an order waits for a person, because a service could not digest an event about it. */
 
@@ -8,6 +8,7 @@ export const ParkedView = Type.Object(
   {
     consumer: Type.String({ description: 'Who could not digest the event' }),
     eventType: Type.String(),
+    eventId: Type.Optional({ ...Id, description: 'The event at fault' }),
     events: Type.Integer({ description: 'How many events wait, the one at fault included' }),
     reason: Type.Optional(Type.String()),
     parkedAt: Time,
@@ -29,11 +30,12 @@ export async function parkedOf(
     order_id: string;
     consumer: string;
     type: string;
+    event_id: string;
     reason: string | null;
     events: number;
     parked_at: Date;
   }>(
-    `select distinct on (order_id, consumer) order_id, consumer, event->>'type' as type, reason, parked_at,
+    `select distinct on (order_id, consumer) order_id, consumer, event->>'type' as type, event->>'id' as event_id, reason, parked_at,
        count(*) over (partition by order_id, consumer)::int as events
      from log.parked_events where order_id = any($1::uuid[]) order by order_id, consumer, number`,
     [orderIds],
@@ -43,6 +45,7 @@ export async function parkedOf(
     {
       consumer: row.consumer,
       eventType: row.type,
+      eventId: row.event_id,
       events: row.events,
       ...(row.reason !== null && { reason: row.reason }),
       parkedAt: row.parked_at.toISOString(),

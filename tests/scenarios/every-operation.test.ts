@@ -189,6 +189,11 @@ describe('every operation', () => {
     expect((await api.cancel(third.id)).status).toBeLessThan(300);
   });
 
+  test('that says what a command would do answers', async () => {
+    const body = { action: 'requestReturn', arguments: { reason: 'too small' } };
+    expect((await system.api.call('POST', `/orders/${completed.id}/forecast`, { body })).status).toBe(200);
+  });
+
   test('of many orders at once answers', async () => {
     const { api } = system;
     const { id } = await api.placeOrder({ sku, requiresReview: true });

@@ -23,6 +23,7 @@ import { passkeyRoutes } from './passkey-routes.ts';
 import { hashPassword, isPassword, PASSWORD_MIN } from './passwords.ts';
 import { hasPeople, passwordHashOf, personOfLink, useLink } from './people.ts';
 import { peopleRoutes } from './people-routes.ts';
+import { presenceRoutes } from './presence.ts';
 
 /**
  * What the console asks beside the API: who is signed in, signing in and out, and the people who may. It is no part of the
@@ -58,6 +59,7 @@ export function consoleRoutes(app: FastifyInstance, options: ConsoleOptions): vo
   passkeyRoutes(app, options);
   accountRoutes(app, options);
   peopleRoutes(app, options);
+  presenceRoutes(app, options.database);
   if (issuer && tokens) issuerRoutes(app, options, issuer, tokens);
 }
 

@@ -12,6 +12,7 @@ import { emptyBodyIsObject } from '#platform/http/server.ts';
 import type { Row } from '#platform/processor/aggregate.ts';
 import { decisionOutcome, orderAsOf } from '#orders/as-of.ts';
 import type { OrderRoutesOptions } from '#orders/routes.ts';
+import type { Action } from '#orders/rules/lifecycle.ts';
 import type { ArrivedPieces, OrderCommand, RefundedLine, RefundKind } from '#orders/rules/commands.ts';
 import { isDeciding, type Order } from '#orders/rules/state.ts';
 import * as goods from '#orders/goods-schemas.ts';
@@ -20,6 +21,7 @@ import { RequestRefund } from '#orders/refund-schemas.ts';
 import * as schemas from '#orders/schemas.ts';
 import { allowedActions } from '#orders/view.ts';
 import { checkCommand } from './checks.ts';
+import { type Foreseeable, forecastRoute } from './forecast.ts';
 import { loadOne, orderId, orderNotFound, sendOrder } from './answers.ts';
 
 /** A cancellation that the warehouse decides on is answered with its outcome, if that comes soon. */
@@ -29,6 +31,7 @@ const IF_MATCH = { description: 'ETags, of which the order must have one', patte
 type PayAgain = Extract<OrderCommand, { type: 'payAgain' }>;
 
 interface CommandRoute<Schema extends TSchema> {
+  readonly action: Action;
   readonly operationId: string;
   readonly permission: Permission;
   readonly method?: 'post' | 'patch';
@@ -56,11 +59,16 @@ interface Outcome {
 /** One route per command: idempotency, `If-Match`, the processor, and the order or the refusal as answer. */
 export function commandRoutes(
   app: FastifyInstance,
-  options: Pick<OrderRoutesOptions, 'database' | 'processor' | 'peers' | 'mayRepeat' | 'waiters' | 'cached' | 'intake'>,
+  options: Pick<
+    OrderRoutesOptions,
+    'database' | 'processor' | 'peers' | 'mayRepeat' | 'waiters' | 'cached' | 'intake' | 'gives'
+  >,
 ): void {
-  const { database, processor, peers, mayRepeat, waiters, cached, intake } = options;
+  const { database, processor, peers, mayRepeat, waiters, cached, intake, gives } = options;
+  const commands = new Map<Action, Foreseeable>();
 
   command({
+    action: 'cancel',
     operationId: 'cancelOrder',
     permission: 'orders:cancel',
     url: '/orders/:id/cancel',
@@ -76,6 +84,7 @@ export function commandRoutes(
     }),
   });
   command({
+    action: 'cancelItems',
     operationId: 'cancelItems',
     permission: 'orders:cancel',
     url: '/orders/:id/cancellations',
@@ -94,6 +103,7 @@ export function commandRoutes(
     commandOf: (body, by) => ({ type: 'cancelItems', ...body, by }),
   });
   command({
+    action: 'payAgain',
     operationId: 'payAgain',
     permission: 'orders:place',
     url: '/orders/:id/payment',
@@ -104,6 +114,7 @@ export function commandRoutes(
     commandOf: ({ provider = '', token }) => ({ type: 'payAgain', provider, token }),
   });
   command({
+    action: 'openClaim',
     operationId: 'openClaim',
     permission: 'claims:open',
     url: '/orders/:id/claims',
@@ -123,6 +134,7 @@ export function commandRoutes(
     }),
   });
   command({
+    action: 'hold',
     operationId: 'holdOrder',
     permission: 'orders:hold',
     url: '/orders/:id/hold',
@@ -132,6 +144,7 @@ export function commandRoutes(
     commandOf: (body, by) => ({ type: 'hold', hold: body.type ?? 'manual', reason: body.reason, by }),
   });
   command({
+    action: 'release',
     operationId: 'releaseOrder',
     permission: 'orders:hold',
     url: '/orders/:id/release',
@@ -146,6 +159,7 @@ export function commandRoutes(
     }),
   });
   command({
+    action: 'complete',
     operationId: 'completeOrder',
     permission: 'orders:complete',
     url: '/orders/:id/complete',
@@ -155,6 +169,7 @@ export function commandRoutes(
     commandOf: (_, by) => ({ type: 'complete', by }),
   });
   command({
+    action: 'requestReturn',
     operationId: 'requestReturn',
     permission: 'returns:request',
     url: '/orders/:id/returns',
@@ -170,6 +185,7 @@ export function commandRoutes(
     },
   });
   command({
+    action: 'receiveReturn',
     operationId: 'receiveReturn',
     permission: 'returns:receive',
     url: '/orders/:id/returns/:returnId/receive',
@@ -196,6 +212,7 @@ export function commandRoutes(
     }),
   });
   command({
+    action: 'closeReturn',
     operationId: 'closeReturn',
     permission: 'returns:receive',
     url: '/orders/:id/returns/:returnId/close',
@@ -211,6 +228,7 @@ export function commandRoutes(
     }),
   });
   command({
+    action: 'requestRefund',
     operationId: 'requestRefund',
     permission: 'refunds:request',
     url: '/orders/:id/refunds',
@@ -236,6 +254,7 @@ export function commandRoutes(
     },
   });
   command({
+    action: 'amend',
     operationId: 'amendOrder',
     permission: 'orders:amend',
     method: 'patch',
@@ -246,9 +265,11 @@ export function commandRoutes(
     refusals: ['REFERENCE_TAKEN', 'ORDER_FINAL', 'ORDER_ALREADY_SHIPPED'],
     commandOf: (body, by) => ({ type: 'amend', changes: body, by }),
   });
+  forecastRoute(app, { database, clock: gives.clock, rules: gives.rules, commands, checked, problemOf });
 
   function command<Schema extends TSchema>(described: CommandRoute<Schema>): void {
     const { method = 'post', commandOf, refusals, idempotencyKey = 'accepted', maybeLater } = described;
+    commands.set(described.action, described);
     const done = answer('The order as the command left it', schemas.OrderView, { headers: ['ETag'] });
     app[method]<{ Params: Record<string, string> }>(
       described.url,
@@ -280,8 +301,7 @@ export function commandRoutes(
           database,
           processor,
           async wanted() {
-            await checkCommand(command, id, { database, peers, mayRepeat });
-            const given = command.type === 'payAgain' ? await payableCommand(command, id) : command;
+            const given = await checked(command, id);
             return { orderId: id, command: given, expectedSequence: await expectedSequence(request, database, id) };
           },
           answer: ({ row, events }) => outcomeOf(command, row, events.at(-1)?.time ?? new Date().toISOString()),
@@ -297,6 +317,12 @@ export function commandRoutes(
         return sendOrder(reply.code(outcome.code), outcome.row, outcome.updatedAt);
       },
     );
+  }
+
+  /** The command as it reaches the order; throws what is refused before that. */
+  async function checked(given: OrderCommand, id: string): Promise<OrderCommand> {
+    await checkCommand(given, id, { database, peers, mayRepeat });
+    return given.type === 'payAgain' ? payableCommand(given, id) : given;
   }
 
   /** The command with the provider that takes the payment, as at placement. */

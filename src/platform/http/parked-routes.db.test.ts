@@ -125,3 +125,26 @@ test('a repeat while the first is being worked on waits for its answer', async (
   expect((await repeated).body).toEqual({ released: 7, left: 1 });
   expect(await decisions()).toBe(1);
 });
+
+test('an event is read with other data only where events of its type say such, and the audit names what was changed', async () => {
+  const [created] = await system.database.query<{ data: Record<string, unknown> }>(
+    "select data from log.order_outbox where subject = $1 and type = 'OrderCreated'",
+    [orderId],
+  );
+  const refused = await decide('retry', randomUUID(), { data: { ...created!.data, items: 'none' } });
+  expect([refused.status, (refused.body as { code: string }).code]).toEqual([400, 'VALIDATION_FAILED']);
+  expect(refused.body).toMatchObject({ errors: [{ pointer: '/data/items' }] });
+  expect(await decisions()).toBe(0);
+  const data = { ...created!.data, channel: 'phone' };
+  expect((await decide('retry', randomUUID(), { data, reason: 'the channel was wrong' })).body).toMatchObject({
+    left: 0,
+  });
+  const { items } = await api.ok<{ items: unknown[] }>('GET', `/audit?orderId=${orderId}&action=parked.retried`);
+  expect(items).toMatchObject([{ after: { reason: 'the channel was wrong', edited: ['channel'] } }]);
+  // The log says what it said.
+  const [kept] = await system.database.query<{ channel: string }>(
+    "select data->>'channel' as channel from log.order_outbox where subject = $1 and type = 'OrderCreated'",
+    [orderId],
+  );
+  expect(kept!.channel).toBe(created!.data['channel']);
+});

@@ -1,10 +1,12 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
+import { ORDER_EVENTS } from '#contracts/order-events.ts';
 import type { Database } from '#platform/database/database.ts';
 import { answer } from '#platform/http/description/openapi.ts';
 import { actOnce, requestKey } from '#platform/http/idempotency.ts';
 import { kindOf } from './principal.ts';
 import { Problem } from '#platform/http/problems.ts';
+import { isEventType } from './description/asyncapi.ts';
 import type { RemoteService } from '#platform/http/remote/client.ts';
 import { Id, IdText, PageOf, Text, Time, strict } from '#platform/http/schemas.ts';
 import { emptyBodyIsObject } from '#platform/http/server.ts';
@@ -85,7 +87,12 @@ export function parkedRoutes(
           params,
           body: Type.Object(
             {
-              data: Type.Optional(Type.Unknown()),
+              data: Type.Optional(
+                Type.Unknown({
+                  description:
+                    'Read instead of what the event says, by this consumer alone: the log stays as it is. Must be what events of its type say',
+                }),
+              ),
               reason: Type.Optional(
                 Text(500, { minLength: 1, description: 'Why; kept with who did it, and named by the audit' }),
               ),
@@ -126,6 +133,7 @@ export function parkedRoutes(
         }
         if (!consumer) throw new Problem('NOT_FOUND', `There is no consumer ${name} here.`);
         const { data, reason } = request.body;
+        if (data !== undefined && action === 'retry') await assertFits(request, own, name, orderId, data);
         const change = {
           action,
           actor: request.principal.name,
@@ -154,6 +162,26 @@ export function parkedRoutes(
       },
     );
   }
+}
+
+/** Throws VALIDATION_FAILED where a parked event would be read with what no event of its type says. */
+async function assertFits(
+  request: FastifyRequest,
+  databases: readonly Database[],
+  consumer: string,
+  orderId: string,
+  data: unknown,
+): Promise<void> {
+  const parked = (await Promise.all(databases.map((each) => loadParked(each, consumer, orderId)))).flat();
+  const type = parked[0]?.event.type;
+  if (type === undefined || !isEventType(type)) return;
+  const validate = request.compileValidationSchema(ORDER_EVENTS[type].data as never, 'body');
+  if (validate(data)) return;
+  const validation = (validate.errors ?? []).map((failure) => ({
+    ...failure,
+    instancePath: `/data${failure.instancePath ?? ''}`,
+  }));
+  throw Object.assign(new Error(`This is not what ${type} says`), { validation, validationContext: 'body' });
 }
 
 /** What became of an order's parked events. */

@@ -70,7 +70,7 @@ export function deleteParked(
   consumer: string,
   orderId: string,
   parked: readonly StoredParked[],
-  { actor, actorKind, action, reason }: UnparkChange,
+  { actor, actorKind, action, reason, data }: UnparkChange,
 ): Write[] {
   const { id, type, correlationid } = parked[0]!.event;
   const audit = [
@@ -104,11 +104,23 @@ export function deleteParked(
         action: action === 'retry' ? 'parked.retried' : 'parked.skipped',
         subject: orderId,
         before: { consumer, parked: parked.length, event: id, type },
-        after: reason === undefined ? {} : { reason },
+        after: {
+          ...(reason !== undefined && { reason }),
+          ...(data !== undefined && { edited: changedFields(parked[0]!.event.data, data) }),
+        },
         correlationId: correlationid,
       },
     ]),
   ];
+}
+
+/** What of an event an operator had read otherwise: by name, because what it says may be about a person. */
+function changedFields(before: unknown, after: unknown): string[] {
+  const fields = (data: unknown): Map<string, unknown> => new Map(Object.entries(Object(data) as object));
+  const [said, read] = [fields(before), fields(after)];
+  return [...new Set([...said.keys(), ...read.keys()])].filter(
+    (name) => JSON.stringify(said.get(name)) !== JSON.stringify(read.get(name)),
+  );
 }
 
 export async function loadParked(database: Database, consumer: string, orderId: string): Promise<StoredParked[]> {
