@@ -12,7 +12,7 @@ const pure = '^src/([^/]+/rules|[^/]+/rules/.+(?<!\\.test)|contracts/money|platf
 const tests = '\\.test\\.ts$';
 
 /** The rooms of the platform from the ground up: each may use those before it. */
-const rooms = ['telemetry', 'runtime', 'database', 'cache', 'log', 'kafka', 'processor', 'http'];
+const rooms = ['telemetry', 'runtime', 'paper', 'database', 'cache', 'log', 'kafka', 'processor', 'http'];
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {

@@ -1,3 +1,5 @@
+import type { Address } from '#contracts/order-events.ts';
+
 /** What the demo sells, and to whom. */
 
 export interface Article {
@@ -18,6 +20,11 @@ export interface Line {
 
 export const BERLIN = 'berlin';
 export const LYON = 'lyon';
+/** Where they are, as slips say it. */
+export const PLACES: Readonly<Record<string, Address>> = {
+  [BERLIN]: { name: 'Lager Berlin', line1: 'Westhafenstraße 1', postalCode: '13353', city: 'Berlin', country: 'DE' },
+  [LYON]: { name: 'Entrepôt de Lyon', line1: '12 rue de Gerland', postalCode: '69007', city: 'Lyon', country: 'FR' },
+};
 
 export const ARTICLES: readonly Article[] = [
   { sku: 'MUG-ENAMEL', name: 'Enamel mug', price: '14.90', locations: [BERLIN, LYON] },

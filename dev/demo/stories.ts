@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type OlmsClient, Problem } from '#client/client.ts';
 import { FINAL_STATUSES } from '#orders/rules/lifecycle.ts';
-import { ARTICLES, BERLIN, type Line, LYON } from './catalogue.ts';
+import { ARTICLES, type Line, PLACES } from './catalogue.ts';
 import type { DemoOptions } from './demo.ts';
 import { orderOf, seeded } from './orders.ts';
 import { PATHS, type Story, deck } from './paths.ts';
@@ -35,7 +35,7 @@ const NAME_WIDTH = Math.max(...Object.keys(PATHS).map((name) => name.length));
 
 /** Creates the articles and tops their stock up. */
 async function stockUp(client: OlmsClient): Promise<void> {
-  for (const name of [BERLIN, LYON]) await client.putLocation({ name }, {});
+  for (const [name, address] of Object.entries(PLACES)) await client.putLocation({ name }, { address });
   for (const { sku, name, price, pieces = 1, locations } of ARTICLES) {
     await client.putProduct({ sku }, { name, price, currency: 'EUR' });
     const stock = await client.readStock({ sku });

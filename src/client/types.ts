@@ -993,10 +993,24 @@ export type ListedReturn = {
   /** RFC 3339, UTC */
   readonly requestedAt: string;
   readonly returnId: string;
+  /** What people call it, and the bar code of its slip */
+  readonly returnNumber: string;
+  /** The slip as PDF, below the URL of the API */
+  readonly slipUrl?: string;
   readonly status: 'REQUESTED' | 'RECEIVED' | 'CLOSED';
 };
 
 export type Location = {
+  readonly address?: {
+    readonly city?: string;
+    readonly company?: string;
+    readonly country?: string;
+    readonly line1?: string;
+    readonly line2?: string;
+    readonly name?: string;
+    readonly postalCode?: string;
+    readonly region?: string;
+  };
   /** RFC 3339, UTC */
   readonly createdAt: string;
   readonly name: string;
@@ -1041,6 +1055,7 @@ export type Me = {
     | 'payments:record'
     | 'shipments:read'
     | 'shipments:move'
+    | 'slips:read'
     | 'reviews:read'
     | 'reviews:decide'
     | 'notifications:read'
@@ -2363,6 +2378,10 @@ export type Order = {
     /** Every piece is accounted for, or the return is closed */
     readonly received: boolean;
     readonly returnId: string;
+    /** What people call it, and the bar code of its slip */
+    readonly returnNumber: string;
+    /** The slip as PDF, below the URL of the API */
+    readonly slipUrl?: string;
   }[];
   readonly reviewReasons: readonly string[];
   readonly shipments: readonly {
@@ -3675,6 +3694,10 @@ export type OrderDetails = {
     /** Every piece is accounted for, or the return is closed */
     readonly received: boolean;
     readonly returnId: string;
+    /** What people call it, and the bar code of its slip */
+    readonly returnNumber: string;
+    /** The slip as PDF, below the URL of the API */
+    readonly slipUrl?: string;
   }[];
   readonly reviewReasons?: readonly string[];
   readonly shipments?: readonly {
@@ -4253,7 +4276,9 @@ export type PushSubscription = {
   readonly id: string;
 };
 
-export type PutLocation = Readonly<Record<string, never>>;
+export type PutLocation = {
+  readonly address?: AddressInput;
+};
 
 export type PutProduct = {
   /** ISO 4217 code */
@@ -4373,6 +4398,7 @@ export type Scope =
   | 'payments:record'
   | 'shipments:read'
   | 'shipments:move'
+  | 'slips:read'
   | 'reviews:read'
   | 'reviews:decide'
   | 'notifications:read'
@@ -4397,6 +4423,8 @@ export type Shipment = {
   }[];
   readonly location: string;
   readonly orderId: string;
+  /** The slip as PDF, below the URL of the API */
+  readonly packingSlipUrl: string;
   /** A hold or a cancellation of the order keeps it here */
   readonly paused: boolean;
   /** RFC 3339, UTC */

@@ -50,6 +50,16 @@ export function readNumber(text: string): string | undefined {
   return checksum(plain) === 0 ? written(plain) : undefined;
 }
 
+/** What people call a return: the number of its order, and which of the order's returns it is, counting from 1. */
+export function returnNumberOf(orderNumber: string, nth: number): string {
+  return `${orderNumber}-R${nth}`;
+}
+
+/** The number of the order in that of a return; any other text as it is. */
+export function withoutReturn(text: string): string {
+  return text.replace(/[\s-]R\d{1,4}\s*$/i, '');
+}
+
 const FORMER = /^[0-9a-f]{12}$/i;
 
 /** Whether a text is the number of an order that has none of its own: the end of its id. */

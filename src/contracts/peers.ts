@@ -2,7 +2,7 @@ import { type TSchema, Type } from 'typebox';
 import type { Refusal } from './errors.ts';
 import { Location } from './catalog.ts';
 import { type Given, type ManyOrders, ManyOrdersArgument } from './many-orders.ts';
-import { SkuQuantity } from './order-events.ts';
+import { type Address, SkuQuantity } from './order-events.ts';
 
 /**
  * The few calls one service makes to another and waits for. Everything else goes through the log. In one
@@ -34,6 +34,28 @@ export interface Arrival {
   readonly items: readonly SkuQuantity[];
 }
 
+/** A return as its slip shows it. */
+export interface ReturnOnPaper {
+  readonly returnId: string;
+  /** What people call it: the number of the order, and which of its returns it is. */
+  readonly number: string;
+  /** What is still expected; empty: nothing. */
+  readonly items: readonly (SkuQuantity & {
+    readonly name?: string | undefined;
+    readonly reasonCode?: string | undefined;
+  })[];
+}
+
+/** An order as slips show it. */
+export interface OrderOnPaper {
+  readonly number: string;
+  readonly reference?: string | undefined;
+  readonly locale?: string | undefined;
+  readonly shippingAddress?: Address | undefined;
+  readonly items: readonly (SkuQuantity & { readonly name?: string | undefined })[];
+  readonly returns: readonly ReturnOnPaper[];
+}
+
 /** What a customer has to do before a payment goes on, as with 3-D Secure, and until when (RFC 3339). */
 export type NextAction = { readonly expiresAt: string } & (
   | { readonly type: 'client_secret'; readonly clientSecret: string; readonly url?: undefined }
@@ -50,6 +72,10 @@ export interface Peers {
   renamedProducts(after: { readonly since?: string | undefined }): Promise<Renamed>;
   /** Why goods cannot be taken in at a location, if so. */
   checkArrival(arrival: Arrival): Promise<{ readonly refusal?: Refusal | undefined }>;
+  /** Where a place is, if anybody has said. */
+  addressOfLocation(place: { readonly name: string }): Promise<{ readonly address?: Address | undefined }>;
+  /** What slips print of an order; nothing where there is none. */
+  orderOnPaper(asked: { readonly orderId: string }): Promise<{ readonly order?: OrderOnPaper | undefined }>;
   /** Ids of orders with a document of this number, or, where it begins with zeros and is short, of numbers that begin so. */
   ordersOfDocument(document: { readonly number: string }): Promise<readonly string[]>;
   /** The `customerId` of each of these orders by its id, null for that of a guest; what is no order is missing. */
@@ -90,6 +116,14 @@ export const PEER_CALLS: Readonly<Record<keyof Peers, { readonly path: string; r
       { location: Location, items: Type.Array(SkuQuantity, { maxItems: KEYS_MAX }) },
       { additionalProperties: false },
     ),
+  },
+  addressOfLocation: {
+    path: '/internal/locations/address',
+    argument: Type.Object({ name: Location }, { additionalProperties: false }),
+  },
+  orderOnPaper: {
+    path: '/internal/orders/on-paper',
+    argument: Type.Object({ orderId: Type.String({ format: 'uuid' }) }, { additionalProperties: false }),
   },
   ordersOfDocument: {
     path: '/internal/documents/orders',

@@ -35,6 +35,7 @@ describe('a role', () => {
       'products:read',
       'payments:refresh',
       'shipments:read',
+      'slips:read',
       'push:subscribe',
       'invoices:read',
       'personal-data:read',

@@ -74,6 +74,11 @@ export const PERMISSIONS = {
   'payments:record': row('Record what a provider without an API was seen to do', 'operator', ['finance']),
   'shipments:read': row('Read shipments', 'reader', ['customer', 'support', 'warehouse', 'finance', 'reviewer']),
   'shipments:move': row('Dispatch and deliver shipments, and record what went wrong', 'operator', ['warehouse']),
+  'slips:read': row('Print the slips of parcels and returns, with their addresses', 'reader', [
+    'customer',
+    'support',
+    'warehouse',
+  ]),
   'reviews:read': row('Read reviews', 'reader', ['support', 'reviewer']),
   'reviews:decide': row('Approve and reject', 'operator', ['reviewer']),
   'notifications:read': row('Read what customers were sent', 'reader', ['support']),

@@ -1,6 +1,17 @@
 import { Type } from 'typebox';
 import { Location, Sku } from '#contracts/catalog.ts';
-import { Amount, Currency, Id, Reason, Text, Time, pageParameters, strict } from '#platform/http/schemas.ts';
+import { Address } from '#contracts/order-events.ts';
+import {
+  AddressInput,
+  Amount,
+  Currency,
+  Id,
+  Reason,
+  Text,
+  Time,
+  pageParameters,
+  strict,
+} from '#platform/http/schemas.ts';
 import { Several } from '#platform/http/several.ts';
 
 /** Schemas of the inventory API: what is asked, and what is answered. */
@@ -29,8 +40,16 @@ export const Adjust = Type.Object(
     examples: [{ sku: 'MUG-1', delta: 100, reason: 'delivery' }],
   },
 );
-export const PutLocation = Type.Object({}, { ...strict, title: 'PutLocation' });
-export const LocationView = Type.Object({ name: Type.String(), createdAt: Time }, { title: 'Location' });
+export const PutLocation = Type.Object(
+  {
+    address: Type.Optional(AddressInput),
+  },
+  { ...strict, title: 'PutLocation' },
+);
+export const LocationView = Type.Object(
+  { name: Type.String(), createdAt: Time, address: Type.Optional(Address) },
+  { title: 'Location' },
+);
 export const PageQuery = Type.Object(pageParameters, strict);
 const PiecesText = (description: string) =>
   Type.String({ pattern: `^(0|[1-9]\\d{0,8}|${QUANTITY_MAX})$`, description, examples: ['5'] });

@@ -13,7 +13,7 @@ import { type InventoryCommand, inventoryRules, type Reservation, type StockOfSk
 import { measureLine, stockCounter } from './metrics.ts';
 import { inventoryRoutes } from './routes.ts';
 import { inventoryStore } from './store.ts';
-import { arrivalRefusal } from './store/locations.ts';
+import { addressOfLocation, arrivalRefusal } from './store/locations.ts';
 import { findProducts, renamedProducts } from './store/products.ts';
 
 /** The inventory service: products, stock per location, reservations, the ledger. */
@@ -25,7 +25,7 @@ export const inventory: ServiceDefinition = {
     (path) => ({ path }),
   ),
   emits: SOURCES.inventory,
-  offers: ['lookupProducts', 'renamedProducts', 'checkArrival'],
+  offers: ['lookupProducts', 'renamedProducts', 'checkArrival', 'addressOfLocation'],
   migrations: fileURLToPath(new URL('migrations', import.meta.url)),
   settings: {},
   replays: () => [replayable(PARTS, NO_REBUILD)],
@@ -91,6 +91,7 @@ function createInventory({ database, bus, clock, logger, metrics, tracing, soleW
       lookupProducts: (keys) => findProducts(database, keys),
       renamedProducts: ({ since }) => renamedProducts(database, since),
       checkArrival: async (arrival) => ({ refusal: await arrivalRefusal(database, arrival) }),
+      addressOfLocation: async ({ name }) => ({ address: await addressOfLocation(database, name) }),
     },
     routes: (app) =>
       inventoryRoutes(app, {

@@ -6,7 +6,8 @@ import type { TwilioOptions } from './channels/twilio.ts';
 import { Vapid } from './channels/web-push-crypto.ts';
 import type { InlineImage } from './channels/port.ts';
 import type { Writing } from './rules.ts';
-import { type Language, LANGUAGES } from '#contracts/languages.ts';
+import type { Language } from '#contracts/languages.ts';
+import { CUSTOMER_LANGUAGE, SHOP_NAME } from '#contracts/shop.ts';
 
 const LOGO_BYTES_MAX = 200 * 1024;
 /** Under what the HTML of a mail finds the logo. */
@@ -36,12 +37,7 @@ export const notificationsSettings = {
     default: 'OLMS <orders@localhost>',
     meaning: 'Sender of mails to customers',
   },
-  shopName: {
-    type: 'string',
-    env: 'SHOP_NAME',
-    default: '',
-    meaning: 'Whose messages they are; empty: the name in MAIL_FROM',
-  },
+  shopName: SHOP_NAME,
   shopContact: {
     type: 'string',
     env: 'SHOP_CONTACT',
@@ -61,13 +57,7 @@ export const notificationsSettings = {
     default: '',
     meaning: 'Logo of mails, a PNG, JPEG or GIF of at most 200 KiB; mails carry it, and fetch nothing',
   },
-  language: {
-    type: 'choice',
-    choices: LANGUAGES,
-    env: 'NOTIFICATIONS_LANGUAGE',
-    default: 'en',
-    meaning: 'Language of messages where the `locale` of the order is not known or has no templates',
-  },
+  language: CUSTOMER_LANGUAGE,
   timeZone: {
     type: 'string',
     env: 'SHOP_TIME_ZONE',

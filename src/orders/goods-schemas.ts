@@ -9,7 +9,7 @@ import {
   ReturnedLine,
   SkuQuantity,
 } from '#contracts/order-events.ts';
-import { CustomerMessage, Id, IdText, Reason, strict, Text, Time } from '#platform/http/schemas.ts';
+import { CustomerMessage, Id, IdText, Reason, SlipUrl, strict, Text, Time } from '#platform/http/schemas.ts';
 import { REASON_CODES } from './rules/commands.ts';
 import { EXAMPLE_ID } from './example-order.ts';
 
@@ -212,6 +212,8 @@ export const CloseReturn = Type.Object({ reason: Type.Optional(Reason) }, strict
 
 export const ReturnView = Type.Object({
   returnId: Id,
+  returnNumber: Type.String({ description: 'What people call it, and the bar code of its slip' }),
+  slipUrl: Type.Optional(SlipUrl),
   items: Type.Array(SkuQuantity),
   lines: Type.Optional(Type.Array(ReturnedLine)),
   reason: Type.String(),

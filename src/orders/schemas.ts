@@ -27,6 +27,7 @@ import {
   Time,
   TimeText,
   UntilText,
+  AddressInput,
 } from '#platform/http/schemas.ts';
 import { Several } from '#platform/http/several.ts';
 import { EXAMPLE_ID, EXAMPLE_ORDER } from './example-order.ts';
@@ -64,15 +65,6 @@ const CustomerId = Text(100, {
 const PHONE = '^[^\\u0000-\\u001f\\u007f]*[0-9][^\\u0000-\\u001f\\u007f]*$';
 const Reference = Text(100, { minLength: 1, pattern: '^[^\\u0000-\\u001f]+$' });
 
-const StrictAddress = Type.Object(
-  Object.fromEntries(
-    Object.entries(Address.properties).map(([name, schema]) => [
-      name,
-      Type.Optional(Text((schema as { maxLength?: number }).maxLength ?? 200)),
-    ]),
-  ) as unknown as typeof Address.properties,
-  { ...strict, title: 'AddressInput' },
-);
 const StrictContact = Type.Object(
   {
     ...Contact.properties,
@@ -115,8 +107,8 @@ export const PlaceOrder = Type.Object(
       }),
     ),
     totalAmount: Type.Optional(Decimal),
-    shippingAddress: Type.Optional(StrictAddress),
-    billingAddress: Type.Optional(StrictAddress),
+    shippingAddress: Type.Optional(AddressInput),
+    billingAddress: Type.Optional(AddressInput),
     locale: Type.Optional(
       Text(35, {
         pattern: '^[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*$',
@@ -171,7 +163,7 @@ function PatchOf<Fields extends TProperties>(fields: Fields, title: string) {
 
 export const AmendOrder = Type.Object(
   {
-    shippingAddress: OrNull(PatchOf(StrictAddress.properties, 'AddressPatch')),
+    shippingAddress: OrNull(PatchOf(AddressInput.properties, 'AddressPatch')),
     contact: OrNull(PatchOf(StrictContact.properties, 'ContactPatch')),
     reference: OrNull(Reference),
     metadata: OrNull(Metadata),

@@ -27,6 +27,7 @@ import { orderProjection } from './projection.ts';
 import { orderRoutes } from './routes.ts';
 import { loadOrders, orderStore } from './store.ts';
 import { OrderNumbers } from './numbers.ts';
+import { orderOnPaper } from './on-paper.ts';
 import { customersOf, overdueOrders } from './store/lookups.ts';
 import { ArticleWords, catchUpWords } from './store/words.ts';
 import { Waiters } from './waiters.ts';
@@ -59,7 +60,7 @@ export const orders: ServiceDefinition = {
   ],
   vital: true,
   emits: SOURCES.orders,
-  offers: ['customersOfOrders'],
+  offers: ['customersOfOrders', 'orderOnPaper'],
   needs: [
     'lookupProducts',
     'renamedProducts',
@@ -173,7 +174,13 @@ function createOrders({
 
   return {
     consumer: processor,
-    peer: { customersOfOrders: async ({ ids }) => ({ customers: await customersOf(database, ids) }) },
+    peer: {
+      customersOfOrders: async ({ ids }) => ({ customers: await customersOf(database, ids) }),
+      async orderOnPaper({ orderId }) {
+        const [row] = await loadOrders(database, [orderId]);
+        return { order: row && orderOnPaper(orderId, row.state!) };
+      },
+    },
     ...(history && { consumers: { [HISTORY_CONSUMER]: history } }),
     routes: (app) =>
       orderRoutes(app, {

@@ -1,15 +1,17 @@
 import { idTimeMs } from '#contracts/ids.ts';
-import { formerNumber } from '#contracts/order-number.ts';
+import { formerNumber, returnNumberOf } from '#contracts/order-number.ts';
 import { formatAmount } from '#contracts/money.ts';
 import { isoTime } from '#contracts/time.ts';
 import type { View } from '#platform/http/schemas.ts';
 import type { Row } from '#platform/processor/aggregate.ts';
+import { isAwaited } from './rules/receipts.ts';
 import { PARKED_ACTIONS, type ParkedOfOrder } from './parked.ts';
 import { actionsOf } from './rules/policies.ts';
 import { piecesOf, returnablePieces, unshippedPieces } from './rules/ruler.ts';
 import { accountOf } from './rules/settle.ts';
 import { because, isDeciding, mayPayAgain, type Order } from './rules/state.ts';
 import { type Action, rowsFor } from './rules/lifecycle.ts';
+import type { ReturnView } from './goods-schemas.ts';
 import type { OrderSummary, OrderView } from './schemas.ts';
 
 type Shown = View<typeof OrderView>;
@@ -21,7 +23,7 @@ export function orderView(row: Row<Order>, updatedAt: string, parked?: readonly 
   const account = accountOf(order);
   return {
     ...summaryView(row, updatedAt, parked),
-    ...storedView(order),
+    ...storedView(row),
     items: itemsView(order),
     capturedAmount: formatAmount(account.captured, order.currency),
     owedAmount: account.owed > 0n ? formatAmount(account.owed, order.currency) : undefined,
@@ -59,15 +61,16 @@ export function orderFields(
     const workOut = WORKED_OUT[field];
     if (workOut) shown[field] = workOut(order, parked);
     else if (field in summary) shown[field] = summary[field];
-    else shown[field] = (stored ??= storedView(order) as Partial<Shown>)[field];
+    else shown[field] = (stored ??= storedView(row) as Partial<Shown>)[field];
   }
   return shown;
 }
 
 /** What is shown as it is stored, beside what lists show. */
 function storedView(
-  order: Order,
+  row: Row<Order>,
 ): Omit<Shown, keyof View<typeof OrderSummary> | 'items' | 'capturedAmount' | 'allowedActions' | 'refusedActions'> {
+  const order = row.state!;
   return {
     taxLines: order.taxLines ?? [],
     discountLines: order.discountLines ?? [],
@@ -92,12 +95,22 @@ function storedView(
     change: order.change,
     shipments: order.shipments,
     claims: order.claims,
-    returns: order.returns,
+    returns: order.returns.map((entry) => returnView(row, entry)),
     refunds: order.refunds,
     disputes: order.disputes,
     payAgainUntil: mayPayAgain(order) ? order.payAgain!.until : undefined,
     deadlineAt: firstDeadline(order),
     traceId: order.traceId,
+  };
+}
+
+/** A return, with what people call it and where its slip is while anything is expected. */
+export function returnView({ id, state }: Row<Order>, entry: Order['returns'][number]): View<typeof ReturnView> {
+  const { number = formerNumber(id), returns } = state!;
+  return {
+    ...entry,
+    returnNumber: returnNumberOf(number, returns.indexOf(entry) + 1),
+    ...(isAwaited(entry) && { slipUrl: `/orders/${id}/returns/${entry.returnId}/slip` }),
   };
 }
 

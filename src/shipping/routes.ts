@@ -16,6 +16,7 @@ import {
   PageOf,
   pageParameters,
   Reason,
+  SlipUrl,
   strict,
   Text,
   Time,
@@ -100,6 +101,7 @@ const ShipmentView = Type.Object(
       ),
     ),
     scheduledAt: Time,
+    packingSlipUrl: SlipUrl,
     paused: Type.Boolean({ description: 'A hold or a cancellation of the order keeps it here' }),
   },
   { title: 'Shipment' },
@@ -131,6 +133,7 @@ function view(
     trackingUrl,
     tracking,
     scheduledAt,
+    packingSlipUrl: `/shipments/${id}/packing-slip`,
     paused,
   };
 }

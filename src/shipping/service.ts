@@ -12,11 +12,12 @@ import { createCarriers } from './carriers/carriers.ts';
 import { trackingLinks } from './carriers/links.ts';
 import { webhookCarrier } from './carriers/webhook.ts';
 import { feedRoutes } from './feed-routes.ts';
-import { type ShippingConfig, shippingConfig, shippingSettings } from './settings.ts';
+import { type ShippingConfig, shippingConfig, shippingSettings, slipSettings } from './settings.ts';
 import { shippingRoutes } from './routes.ts';
 import { measureMessages } from './metrics.ts';
 import { shippingRules, type ShippingRulesOptions } from './rules.ts';
 import type { CarrierDue, Shipment, Shipping, ShippingCommand } from './rules/model.ts';
+import { slipRoutes } from './slips/routes.ts';
 import { type SandboxCarrier, startSandboxCarrier } from './carriers/sandbox-clock.ts';
 import { fillShipments, FILLED_PER_RUN, shippingStore } from './store.ts';
 import { TrackingFeedIntake } from './tracking-feed.ts';
@@ -45,6 +46,7 @@ export const shipping: ServiceDefinition = {
     { path: '/shipments' },
     { path: '/shipments/*' },
     { path: '/exports/shipments' },
+    { path: '/orders/:id/returns/:returnId/slip' },
     // Signed by the carrier.
     {
       path: '/webhooks/carriers/:name',
@@ -58,7 +60,7 @@ export const shipping: ServiceDefinition = {
   ],
   emits: SOURCES.shipping,
   offers: ['dispatchOrders'],
-  needs: ['customersOfOrders'],
+  needs: ['customersOfOrders', 'orderOnPaper', 'addressOfLocation'],
   migrations: join(import.meta.dirname, 'migrations'),
   settings: shippingSettings,
   standIns: (env) =>
@@ -67,7 +69,7 @@ export const shipping: ServiceDefinition = {
       : ['parcels: a sandbox carrier, which dispatches and delivers by itself (SANDBOX_CARRIER_DELAY_MS)'],
   replays: (env) => [replayable(partsOf(rulesOf(shippingConfig(env))), NO_REBUILD)],
   audit: shippingAudit,
-  create({ env, database, bus, clock, logger, metrics, tracing }) {
+  create({ env, database, bus, clock, logger, metrics, tracing, peers }) {
     const config = shippingConfig(env);
     let sandboxCarrier: SandboxCarrier | undefined;
     let filling: DuePoller | undefined;
@@ -95,6 +97,7 @@ export const shipping: ServiceDefinition = {
     return {
       routes(app) {
         shippingRoutes(app, { processor, database, links: carriage.links });
+        slipRoutes(app, { database, peers, ...slipSettings(env) });
         feedRoutes(app, { carriers: carriage.carriers, intake, clock, counted });
       },
       consumer: processor,

@@ -5,6 +5,8 @@ import {
   type Settings,
   type Values,
 } from '#platform/runtime/settings.ts';
+import type { Language } from '#contracts/languages.ts';
+import { CUSTOMER_LANGUAGE, SHOP_NAME } from '#contracts/shop.ts';
 import { keyOfSecret } from '#platform/http/standard-webhooks.ts';
 import { templateProblem } from './carriers/links.ts';
 import { carrierKey } from './carriers/port.ts';
@@ -52,6 +54,11 @@ export function shippingConfig(env: Environment): ShippingConfig {
     env,
   );
   return { sandboxCarrierDelayMs, feeds: feedsIn(carrierSecrets), links: linksIn(trackingLinks) };
+}
+
+/** What slips take of the settings of the shop. */
+export function slipSettings(env: Environment): { readonly shopName: string; readonly language: Language } {
+  return readSettings({ shopName: SHOP_NAME, language: CUSTOMER_LANGUAGE } as const, env);
 }
 
 function feedsIn(text: string): Map<string, readonly string[]> {

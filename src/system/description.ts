@@ -59,6 +59,8 @@ export async function describeApi(
           paymentProviders: async () => [],
           nextActions: async () => ({ actions: {} }),
           ordersOfDocument: async () => [],
+          addressOfLocation: async () => ({}),
+          orderOnPaper: async () => ({}),
         },
         soleWriter: true,
       });

@@ -5,6 +5,7 @@ import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { writeDocuments } from '#tests/documents/write-documents.ts';
+import { writeSlips } from '#tests/documents/write-slips.ts';
 import { Api } from '#tests/support/api.ts';
 import { KillableSystem } from '#tests/support/killable.ts';
 import { freePort } from '#tests/support/ports.ts';
@@ -13,9 +14,10 @@ import { freePort } from '#tests/support/ports.ts';
  * Programs that others wrote, against a running system: its events given to the official CloudEvents SDKs for JavaScript
  * and Go, and clients generated from its description by openapi-typescript, openapi-python-client and openapi-generator
  * for Java, which compile, place an order and read it until it is complete. Spectral reads the description by the rules
- * of OWASP. Invoices and credit notes of chance are held against the schemas and the Schematron of EN 16931, in CII and UBL. Schemathesis calls every operation with what the description allows, and with what it does not.
+ * of OWASP. Invoices and credit notes of chance are held against the schemas and the Schematron of EN 16931, in CII and UBL.
+ * ZXing reads the bar codes of slips. Schemathesis calls every operation with what the description allows, and with what it does not.
  *
- *   npm run interop [-- js go typescript python java spectral invoices schemathesis]
+ *   npm run interop [-- js go typescript python java spectral invoices slips schemathesis]
  *
  * Needs Go, Python and Java with Maven, and installs the rest, at the versions below, in .cache.
  */
@@ -33,6 +35,9 @@ const VERSIONS = {
   'factur-x': '7.8',
   lxml: '6.1.3',
   saxonche: '13.1.1',
+  'zxing-cpp': '3.1.1',
+  pypdfium2: '5.15.2',
+  pillow: '13.0.0',
 } as const;
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -71,6 +76,12 @@ async function npm(folder: string, packages: readonly (keyof typeof VERSIONS)[])
   await run(folder, 'npm', ['install', '--no-audit', '--no-fund', '--no-save', '--ignore-scripts', ...wanted]);
 }
 
+async function pip(folder: string, packages: readonly (keyof typeof VERSIONS)[]): Promise<void> {
+  if (!existsSync(join(folder, 'venv'))) await run(folder, 'python3', ['-m', 'venv', 'venv']);
+  const wanted = packages.map((name) => `${name}==${VERSIONS[name]}`);
+  await run(folder, 'venv/bin/pip', ['install', '--quiet', ...wanted]);
+}
+
 function jarOf(): string {
   const version = VERSIONS['openapi-generator-cli'];
   const folder = join(homedir(), '.m2/repository/org/openapitools/openapi-generator-cli', version);
@@ -102,9 +113,7 @@ const CLIENTS: Readonly<Record<string, (given: Given) => Promise<string>>> = {
   },
   async python({ url, sku, openApi }) {
     const folder = folderWith('python', 'place.py');
-    if (!existsSync(join(folder, 'venv'))) await run(folder, 'python3', ['-m', 'venv', 'venv']);
-    const generator = `openapi-python-client==${VERSIONS['openapi-python-client']}`;
-    await run(folder, 'venv/bin/pip', ['install', '--quiet', generator]);
+    await pip(folder, ['openapi-python-client']);
     const args = ['generate', '--path', openApi, '--output-path', 'client', '--overwrite', '--fail-on-warning'];
     // What it formats its output with would only make it warn.
     writeFileSync(join(folder, 'config.yaml'), 'post_hooks: []\n');
@@ -160,15 +169,20 @@ const CLIENTS: Readonly<Record<string, (given: Given) => Promise<string>>> = {
     const documents = join(folder, 'documents');
     rmSync(documents, { recursive: true, force: true });
     await writeDocuments(documents, 100);
-    if (!existsSync(join(folder, 'venv'))) await run(folder, 'python3', ['-m', 'venv', 'venv']);
-    const packages = (['factur-x', 'lxml', 'saxonche'] as const).map((name) => `${name}==${VERSIONS[name]}`);
-    await run(folder, 'venv/bin/pip', ['install', '--quiet', ...packages]);
+    await pip(folder, ['factur-x', 'lxml', 'saxonche']);
     return run(folder, 'venv/bin/python', ['invoices.py', documents]);
+  },
+  async slips() {
+    const folder = folderWith('slips', 'slips.py');
+    const slips = join(folder, 'slips');
+    rmSync(slips, { recursive: true, force: true });
+    writeFileSync(join(slips, 'codes.json'), JSON.stringify(await writeSlips(slips)));
+    await pip(folder, ['zxing-cpp', 'pypdfium2', 'pillow']);
+    return run(folder, 'venv/bin/python', ['slips.py', slips]);
   },
   async schemathesis({ url }) {
     const folder = folderWith('schemathesis', 'schemathesis.toml');
-    if (!existsSync(join(folder, 'venv'))) await run(folder, 'python3', ['-m', 'venv', 'venv']);
-    await run(folder, 'venv/bin/pip', ['install', '--quiet', `schemathesis==${VERSIONS.schemathesis}`]);
+    await pip(folder, ['schemathesis']);
     const said = await run(folder, 'venv/bin/st', [
       'run',
       `${url}/openapi.json`,

@@ -80,6 +80,7 @@ describe('every operation', () => {
     });
     expect((await api.call('DELETE', `/push-subscriptions/${browser.id}`)).status).toBe(204);
     await api.get(`/shipments/${shipment.id}`);
+    expect((await api.call('GET', `/shipments/${shipment.id}/packing-slip`)).status).toBe(200);
     await api.payment(id);
     await api.order(id);
     await api.get(`/orders/${id}/tracking-link`);
@@ -152,7 +153,9 @@ describe('every operation', () => {
     expect(refused(await api.command(id, 'complete'))).toEqual([409, 'ORDER_FINAL']);
     const returned = await api.command(id, 'returns', { reason: 'too small' });
     expect(returned.status).toBe(200);
-    const receive = `returns/${returned.body.returns[0]!.returnId}/receive`;
+    const { returnId } = returned.body.returns[0]!;
+    const receive = `returns/${returnId}/receive`;
+    expect((await api.call('GET', `/orders/${id}/returns/${returnId}/slip`)).status).toBe(200);
     const many = { items: [{ sku, quantity: 9 }] };
     expect(refused(await api.command(id, receive, many))).toEqual([409, 'RECEIVED_EXCEEDS_RETURN']);
     expect((await api.command(id, receive, { refund: false })).status).toBe(200);

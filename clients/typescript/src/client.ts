@@ -963,6 +963,14 @@ export interface ReceiveReturnParameters {
   readonly returnId: string;
 }
 
+export interface PrintReturnSlipParameters {
+  /** The order id */
+  readonly id: string;
+  readonly returnId: string;
+  /** By default that of the country that the goods were sent to */
+  readonly paper?: 'A4' | 'Letter' | undefined;
+}
+
 export interface ReadTrackingLinkParameters {
   readonly id: string;
 }
@@ -1142,6 +1150,12 @@ export interface DispatchShipmentParameters {
 
 export interface LoseShipmentParameters {
   readonly id: string;
+}
+
+export interface PrintPackingSlipParameters {
+  readonly id: string;
+  /** By default that of the country that the goods were sent to */
+  readonly paper?: 'A4' | 'Letter' | undefined;
 }
 
 export interface ReturnShipmentParameters {
@@ -1429,7 +1443,7 @@ export class OlmsClient extends ClientCore {
     return this.list({ method: 'GET', path: '/locations', parameters }, options);
   }
 
-  /** Create a location */
+  /** Create a location, or say where it is */
   putLocation(parameters: PutLocationParameters, body?: PutLocation, options?: ChangeOptions): Promise<Location> {
     return this.read({ method: 'PUT', path: '/locations/{name}', parameters, body, keyed: true }, options);
   }
@@ -1730,6 +1744,11 @@ export class OlmsClient extends ClientCore {
       { method: 'POST', path: '/orders/{id}/returns/{returnId}/receive', parameters, body, keyed: true },
       options,
     );
+  }
+
+  /** What is expected with a return and why, to be put into the parcel, in the language of the customer */
+  printReturnSlip(parameters: PrintReturnSlipParameters, options?: CallOptions): Promise<string> {
+    return this.read({ method: 'GET', path: '/orders/{id}/returns/{returnId}/slip', parameters }, options);
   }
 
   /** A link to the tracking page of an order, for its customer */
@@ -2034,6 +2053,11 @@ export class OlmsClient extends ClientCore {
     options?: ChangeOptions,
   ): Promise<Shipment> {
     return this.read({ method: 'POST', path: '/shipments/{id}/lost', parameters, body, keyed: true }, options);
+  }
+
+  /** What is in a parcel, to be put into it: without prices, in the language of the customer */
+  printPackingSlip(parameters: PrintPackingSlipParameters, options?: CallOptions): Promise<string> {
+    return this.read({ method: 'GET', path: '/shipments/{id}/packing-slip', parameters }, options);
   }
 
   /** A shipment came back undelivered */

@@ -1,7 +1,7 @@
 import { amountMinor, formatAmount, largestRemainder, parseUnitPrice, part } from '#contracts/money.ts';
 import type { LinePart } from '#contracts/order-events.ts';
 import { type CreditNote, firstTotal, type FurtherInvoice, type Invoice } from '#billing/rules.ts';
-import { countryCodeOf } from './countries.ts';
+import { countryCodeOf } from '#contracts/countries.ts';
 import type { AllowanceOrCharge, Buyer, Document, DocumentLine, Seller, Taxed, TaxOfRate } from './document.ts';
 import { isPriceOf, type Sold, taxBeyondRates, type TaxedLine, taxedLines, WHOLE } from './rates.ts';
 import { wordsOf } from './words.ts';

@@ -14,14 +14,14 @@ import { listLocations, locationPutBefore, putLocation } from '#inventory/store/
 
 /** Places where stock may lie: made on purpose, and listed. */
 export function locationRoutes(app: FastifyInstance, database: Database): void {
-  app.put<{ Params: { name: string } }>(
+  app.put<{ Params: { name: string }; Body: Static<typeof PutLocation> }>(
     '/locations/:name',
     {
       config: { permission: 'locations:write', idempotencyKey: 'accepted' },
       schema: {
         operationId: 'putLocation',
         tags: ['inventory'],
-        summary: 'Create a location',
+        summary: 'Create a location, or say where it is',
         params: Type.Object({ name: { ...LocationName, examples: ['main'] } as typeof LocationName }),
         body: PutLocation,
         response: {
@@ -34,7 +34,7 @@ export function locationRoutes(app: FastifyInstance, database: Database): void {
     async (request, reply) => {
       const key = requestKey(request);
       const { location, created } = await answerOnce(database, key, {
-        act: () => putLocation(database, request.params.name, auditedBy(request), key),
+        act: () => putLocation(database, { name: request.params.name, ...request.body }, auditedBy(request), key),
         repeat: locationPutBefore,
       });
       return reply.code(created ? 201 : 200).send(location);

@@ -1,4 +1,5 @@
 import { refuse, type Refusal } from '#contracts/errors.ts';
+import type { Address } from '#contracts/order-events.ts';
 import type { Arrival } from '#contracts/peers.ts';
 import { piecesBy } from '#contracts/pieces.ts';
 import type { Database } from '#platform/database/database.ts';
@@ -17,6 +18,7 @@ export type Location = View<typeof LocationView>;
 interface LocationRow extends Record<string, unknown> {
   name: string;
   created_at: string | Date;
+  address: Address | null;
 }
 
 /** A place as it was put, and whether it was new. */
@@ -27,30 +29,46 @@ export interface PutLocation {
 
 type PutRow = LocationRow & { created: boolean };
 
-function toLocation({ name, created_at }: LocationRow): Location {
-  return { name, createdAt: new Date(created_at).toISOString() };
+function toLocation({ name, created_at, address }: LocationRow): Location {
+  return { name, createdAt: new Date(created_at).toISOString(), ...(address && { address }) };
 }
 
-/** Creates a place, or leaves it as it is. Where there is a key, the answer is kept under it as {@link locationPutBefore} reads it. */
+/**
+ * Creates a place, or leaves it as it is but for an address that is given. Where there is a key, the answer is kept under it
+ * as {@link locationPutBefore} reads it.
+ */
 export async function putLocation(
   database: Database,
-  name: string,
+  { name, address }: { readonly name: string; readonly address?: Address },
   by: AuditedBy,
   key?: RequestKey,
 ): Promise<PutLocation> {
   const [row] = await database.query<PutRow>(
-    `with put as (
-       insert into inventory.locations (name) values ($1) on conflict (name) do update set name = excluded.name
-       returning name, created_at, (xmax = 0) as created
+    `with known as (
+       select address from inventory.locations where name = $1
+     ), put as (
+       insert into inventory.locations as t (name, address) values ($1, $7::json)
+       on conflict (name) do update set address = coalesce(excluded.address, t.address)
+       returning name, created_at, address, (xmax = 0) as created
      ), kept as (
        insert into log.idempotency_keys (key, request_hash, status, answer)
        select $2::text, $3::text, case when created then 201 else 200 end, row_to_json(put) from put where $2::text is not null
      ), audited as (
-       insert into log.audit_entries (actor, actor_kind, action, subject, after, correlationid)
-       select $4, $5, 'location.put', $1, json_build_object('name', name), $6 from put where created
+       insert into log.audit_entries (actor, actor_kind, action, subject, before, after, correlationid)
+       select $4, $5, 'location.put', $1, case when not put.created then json_build_object('name', name, 'address', known.address) end,
+         json_strip_nulls(json_build_object('name', name, 'address', put.address)), $6
+       from put left join known on true where put.created or put.address::text is distinct from known.address::text
      )
      select * from put`,
-    [name, key?.key ?? null, key?.requestHash ?? null, by.actor, by.actorKind, by.correlationId],
+    [
+      name,
+      key?.key ?? null,
+      key?.requestHash ?? null,
+      by.actor,
+      by.actorKind,
+      by.correlationId,
+      address === undefined ? null : JSON.stringify(address),
+    ],
   );
   return toPut(row!);
 }
@@ -67,10 +85,19 @@ function toPut(row: PutRow): PutLocation {
 /** Places after a name, in the order of their names. */
 export async function listLocations(database: Database, after: string, limit: number): Promise<Location[]> {
   const rows = await database.query<LocationRow>(
-    'select name, created_at from inventory.locations where name > $1 order by name limit $2',
+    'select name, created_at, address from inventory.locations where name > $1 order by name limit $2',
     [after, limit],
   );
   return rows.map(toLocation);
+}
+
+/** Where a place is; undefined where nobody has said. */
+export async function addressOfLocation(database: Database, name: string): Promise<Address | undefined> {
+  const [row] = await database.query<Pick<LocationRow, 'address'>>(
+    'select address from inventory.locations where name = $1',
+    [name],
+  );
+  return row?.address ?? undefined;
 }
 
 export function locationUnknown(): Refusal {

@@ -25,6 +25,7 @@ import { idsOf, Several } from '#platform/http/several.ts';
 import { fromMs, toMs } from '#platform/http/times.ts';
 import { ReturnView } from '#orders/goods-schemas.ts';
 import { RefundView } from '#orders/refund-schemas.ts';
+import { returnView } from '#orders/view.ts';
 import type { StoredRow } from '#orders/store.ts';
 import {
   listParts,
@@ -96,7 +97,7 @@ function filterOf(query: Omit<Static<typeof ReturnsQuery>, 'limit' | 'cursor'>) 
 type Return = Parameters<typeof returnStatusOf>[0];
 
 function returnOf(row: StoredRow, part: Return): View<typeof ListedReturn> {
-  return { ...orderOf(row, part.returnId), status: returnStatusOf(part), ...part };
+  return { ...orderOf(row, part.returnId), status: returnStatusOf(part), ...returnView(row, part) };
 }
 
 const RETURN_COLUMNS: readonly Column<View<typeof ListedReturn>>[] = [

@@ -1,5 +1,5 @@
 import { isUuid } from '#contracts/ids.ts';
-import { isFormerNumber, readNumber } from '#contracts/order-number.ts';
+import { isFormerNumber, readNumber, withoutReturn } from '#contracts/order-number.ts';
 import type { Peers } from '#contracts/peers.ts';
 import type { Database } from '#platform/database/database.ts';
 import { compact, PHONE_TERM, phoneDigits, reversed, skuTerm, WORD_TERM, wordsOf } from '#orders/terms.ts';
@@ -74,7 +74,8 @@ function readingsOf(by: SearchedBy, text: string): Reading[] {
     sought.length === 0 ? [] : findAll(database, filter, sought);
   readings.push(async (filter) => ofWords(filter, await soughtOf(by, words, text)));
   // A reference that looks like a number is found as the word that it is.
-  const number = readNumber(text) ?? (isFormerNumber(text.trim()) ? text.trim() : undefined);
+  const called = withoutReturn(text).trim();
+  const number = readNumber(called) ?? (isFormerNumber(called) ? called : undefined);
   if (number !== undefined)
     readings.push((filter) => pageOfIds(database, { ...filter, numbers: both(filter.numbers, [number]) }));
   const phone = PHONE.exec(text)?.[0];

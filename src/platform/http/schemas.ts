@@ -1,5 +1,6 @@
 import { type Static, type TSchema, Type } from 'typebox';
 import { ERRORS } from '#contracts/errors.ts';
+import { Address } from '#contracts/order-events.ts';
 
 /** Schemas that routes of several services share. What has a title stands once in the OpenAPI document, under that name. */
 
@@ -44,9 +45,25 @@ export const CustomerMessage = Text(500, {
 });
 export const Currency = Type.String({ pattern: '^[A-Z]{3}$', description: 'ISO 4217 code' });
 
+/** An address as callers write it. */
+export const AddressInput = Type.Object(
+  Object.fromEntries(
+    Object.entries(Address.properties).map(([name, schema]) => [
+      name,
+      Type.Optional(Text((schema as { maxLength?: number }).maxLength ?? 200)),
+    ]),
+  ) as unknown as typeof Address.properties,
+  { ...strict, title: 'AddressInput' },
+);
+
 /** Answers carry ids in small letters and times in UTC. */
 export const Id = Type.String({ format: 'uuid' });
 export const Time = Type.String({ format: 'date-time', description: 'RFC 3339, UTC' });
+/** Where a slip is printed. */
+export const SlipUrl = Type.String({
+  format: 'uri-reference',
+  description: 'The slip as PDF, below the URL of the API',
+});
 export const Amount = Type.String({
   pattern: '^-?\\d+(\\.\\d+)?$',
   description: 'Decimal string in the scale of its currency',

@@ -16,6 +16,8 @@ export type Weight = keyof typeof WEIGHTS;
 
 /** Marks that steer the direction of text; whole runs are ordered here, and fonts have no glyph for them. */
 const DIRECTION_MARKS = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+/** Letters that are read from right to left; a line without any is read as it is written, in every language. */
+const RIGHT_TO_LEFT = /[\p{Script=Arabic}\p{Script=Hebrew}]/u;
 const UNKNOWN = '?';
 
 export interface Style {
@@ -55,10 +57,13 @@ export class Typesetter {
     return files.map((file, index) => {
       const name = `${weight}-${index}`;
       this.doc.registerFont(name, resolve(file));
-      this.doc.font(name);
-      const { font } = (this.doc as unknown as { _font: { font: { hasGlyphForCodePoint(code: number): boolean } } })
-        ._font;
-      return { name, has: (codePoint) => font.hasGlyphForCodePoint(codePoint) };
+      // Opening a font takes longer than drawing a page: each is opened when a letter is in none before it.
+      let opened: { hasGlyphForCodePoint(code: number): boolean } | undefined;
+      const open = (): NonNullable<typeof opened> => {
+        this.doc.font(name);
+        return (this.doc as unknown as { _font: { font: NonNullable<typeof opened> } })._font.font;
+      };
+      return { name, has: (codePoint) => (opened ??= open()).hasGlyphForCodePoint(codePoint) };
     });
   }
 
@@ -68,7 +73,8 @@ export class Typesetter {
     const clean = lettersOf(text.replace(DIRECTION_MARKS, '').replace(/\s/g, ' '))
       .map((letter) => (fonts.some(({ has }) => has(letter.codePointAt(0)!)) ? letter : UNKNOWN))
       .join('');
-    const { levels } = bidi.getEmbeddingLevels(clean, this.isRtl && !isNumber ? 'rtl' : 'ltr');
+    const isRtl = this.isRtl && !isNumber && RIGHT_TO_LEFT.test(clean);
+    const { levels } = bidi.getEmbeddingLevels(clean, isRtl ? 'rtl' : 'ltr');
     const runs: { text: string; font: string; level: number }[] = [];
     let at = 0;
     for (const letter of clean) {
