@@ -39,7 +39,7 @@ beforeAll(async () => {
 });
 
 describe('the place that parcels leave from', () => {
-  test('is told where it is, once and audited; who says nothing changes nothing', async () => {
+  test('has an address, audited once; without one in the call it stays', async () => {
     const { api } = system;
     const key = randomUUID();
     const put = () => api.call('PUT', '/locations/main', { body: { address: ADDRESS }, key });
