@@ -73,9 +73,9 @@ describe('random stories about the services’ own rules', () => {
 
 /** Stories that met a fault for which the search takes seconds: these are reported first. */
 const MET_IN: Readonly<Record<string, number>> = {
-  'orders never expire': 41,
-  'a review that is not decided waits for ever': 41,
-  'stock levels are not guarded': 1_098,
+  'a replacement is never sent and nothing is credited': 230,
+  'a review that is not decided waits for ever': 422,
+  'stock levels are not guarded': 3_104,
 };
 
 /** A story that is played once more is called from another line: of a thrown error's stack, all but the lines is equal. */
@@ -89,7 +89,9 @@ describe('the simulator finds', () => {
       const { failure = runStories({ seed: 1, stories: STORIES_UNTIL_FOUND, faults }).failure } =
         known === undefined ? {} : runStories({ seed: known, stories: 1, faults });
       expect(failure).toBeDefined();
-      const { reason, trace } = failure!;
+      const { seed, reason, trace } = failure!;
+      // Where rules have changed since, that story may be another one: then the next search is spared by this number.
+      if (known !== undefined && seed !== known) console.log(`"${name}" is met in story ${seed} now`);
       expect(withoutLines(trace.at(-1)!)).toContain(`FAILED: ${withoutLines(reason)}`);
     },
     SIMULATION_LIMIT_MS,
