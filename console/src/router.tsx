@@ -49,6 +49,12 @@ const order = createRoute({
   path: '/orders/$id',
   component: lazyRouteComponent(() => import('./order/order.tsx'), 'OrderPage'),
 });
+const reviews = createRoute({
+  getParentRoute: () => inside,
+  path: '/reviews',
+  validateSearch: texts,
+  component: lazyRouteComponent(() => import('./reviews/reviews.tsx'), 'Reviews'),
+});
 
 const inventory = createRoute({
   getParentRoute: () => inside,
@@ -65,7 +71,7 @@ const product = createRoute({
 
 /** Addresses stay readable: `?status=PAID,SHIPPED`. */
 export const router = createRouter({
-  routeTree: root.addChildren([welcome, inside.addChildren([overview, orders, order, inventory, product])]),
+  routeTree: root.addChildren([welcome, inside.addChildren([overview, orders, order, inventory, product, reviews])]),
   basepath: '/console',
   parseSearch: parseSearchWith((value) => value),
   stringifySearch: stringifySearchWith(String),

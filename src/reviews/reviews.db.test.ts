@@ -35,6 +35,10 @@ describe('reviews on a real database', () => {
     expect(first.items.map((item) => item.orderId)).toEqual(orders.toReversed().slice(0, 3));
     const second = await list(`?status=pending&limit=3&cursor=${first.nextCursor}`);
     expect(second).toMatchObject({ items: [{ orderId: orders[0] }], nextCursor: null });
+    const oldest = await list('?sort=openedAt&limit=3');
+    expect(oldest.items.map((item) => item.orderId)).toEqual(orders.slice(0, 3));
+    const after = await list(`?sort=openedAt&cursor=${oldest.nextCursor}`);
+    expect(after.items.map((item) => item.orderId)).toEqual([orders[3]]);
     expect((await app.inject('/reviews?cursor=made-up')).statusCode).toBe(400);
     expect((await app.inject('/reviews?status=lost')).statusCode).toBe(400);
 

@@ -32,7 +32,16 @@ export interface ReviewRoutesOptions {
 
 const ReviewParams = Type.Object({ id: IdText });
 const Status = Type.String({ enum: [...REVIEW_STATUSES] });
-const ListQuery = Type.Object({ ...reviewParameters, ...pageParameters }, strict);
+const ListQuery = Type.Object(
+  {
+    ...reviewParameters,
+    sort: Type.Optional(
+      Type.String({ enum: ['-openedAt', 'openedAt'], description: 'Newest first (default) or oldest first' }),
+    ),
+    ...pageParameters,
+  },
+  strict,
+);
 const ApproveBody = Type.Object(
   { reason: Text(1_000, { minLength: 1 }) },
   { ...strict, examples: [{ reason: 'Called the customer' }] },
@@ -124,16 +133,17 @@ export function reviewRoutes(app: FastifyInstance, { processor, database }: Revi
       schema: {
         operationId: 'listReviews',
         tags,
-        summary: 'Reviews, newest first',
+        summary: 'Reviews, newest first unless asked otherwise',
         querystring: ListQuery,
         response: { 200: answer('A page of reviews', PageOf(ReviewView), { links: OF_FIRST }) },
       },
     },
     async (request) => {
-      const { limit, cursor } = request.query;
+      const { limit, cursor, sort } = request.query;
       const size = limitOf(limit);
       const reviews = await listReviews(database, {
         ...reviewFilterOf(request.query),
+        oldestFirst: sort === 'openedAt',
         after: cursor === undefined ? undefined : idOfCursor(cursor),
         limit: size + 1,
       });

@@ -110,21 +110,22 @@ export async function findReview(database: Database, reviewId: string): Promise<
 export interface ReviewFilter {
   readonly statuses: readonly ReviewStatus[] | undefined;
   readonly orderIds: readonly string[] | undefined;
+  readonly oldestFirst?: boolean;
   /** Continue behind this review id. */
   readonly after: string | undefined;
   readonly limit: number;
 }
 
-/** A page of reviews, newest first. */
+/** A page of reviews, newest first unless asked otherwise. */
 export async function listReviews(
   database: Database,
-  { statuses, orderIds, after, limit }: ReviewFilter,
+  { statuses, orderIds, oldestFirst = false, after, limit }: ReviewFilter,
 ): Promise<OrderReview[]> {
   const rows = await readKeyset<StoredReview>(database, {
     columns: FIELDS,
     table: 'reviews.reviews t',
     key: 'review_id',
-    newestFirst: true,
+    newestFirst: !oldestFirst,
     wanted: [
       { column: 'order_id', type: 'uuid', values: orderIds },
       { column: 'status', type: 'text', values: statuses },

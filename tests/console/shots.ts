@@ -19,6 +19,7 @@ const LOOKS = {
 const SCREENS = {
   overview: ['/', 'Where the orders are'],
   orders: ['/orders', 'Refresh'],
+  reviews: ['/reviews', 'Refresh'],
   none: ['/orders?text=nothing-is-called-so', 'No order matches'],
   inventory: ['/inventory', 'Counted below reserved'],
   product: ['/inventory/MUG-ENAMEL', 'Held by'],

@@ -1066,6 +1066,8 @@ export interface ListReviewsParameters {
     | readonly ('pending' | 'approved' | 'rejected' | 'closed')[]
     | undefined;
   readonly orderId?: string | readonly string[] | undefined;
+  /** Newest first (default) or oldest first */
+  readonly sort?: '-openedAt' | 'openedAt' | undefined;
   /** Entries per page, at most 200; 50 by default */
   readonly limit?: number | string | undefined;
 }
@@ -1938,7 +1940,7 @@ export class OlmsClient extends ClientCore {
     return this.list({ method: 'GET', path: '/returns', parameters }, options);
   }
 
-  /** Reviews, newest first */
+  /** Reviews, newest first unless asked otherwise */
   listReviews(parameters?: ListReviewsParameters, options?: CallOptions): Pages<Review> {
     return this.list({ method: 'GET', path: '/reviews', parameters }, options);
   }

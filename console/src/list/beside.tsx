@@ -10,8 +10,8 @@ export interface BesideContext<Row> {
   readonly id: string;
   /** As the list has it; nothing where the list as filtered does not, or not yet. */
   readonly row: Row | undefined;
-  /** Shows the next row; after the last one the list alone. */
-  readonly next: () => void;
+  /** Shows the next row of which this is true, from the beginning again after the last; the list alone where there is none. */
+  readonly next: (wanted?: (row: Row) => boolean) => void;
   /** Shows the row in the list as it is now, without moving any. */
   readonly replace: (row: Row) => void;
   /** Reads the list again. */
@@ -50,10 +50,17 @@ export function Beside<Row>({
   const idAt = (index: number): string | undefined => rows[index] && idOf(rows[index]);
   const previous = at < 0 ? undefined : idAt(at - 1);
   const next = at < 0 ? undefined : idAt(at + 1);
+  const following = (wanted: (row: Row) => boolean = () => true): void => {
+    const others = [...rows.slice(at + 1), ...rows.slice(0, Math.max(at, 0))];
+    const row = others.find(wanted);
+    go(row && idOf(row));
+  };
   useEffect(() => {
     if (narrow) back.current?.focus();
   }, [narrow]);
-  useEffect(() => panel.current?.scrollTo({ top: 0 }), [id]);
+  useEffect(() => {
+    void panel.current?.scrollTo({ top: 0 });
+  }, [id]);
   useHotkeys([
     [
       'Escape',
@@ -102,7 +109,7 @@ export function Beside<Row>({
           </ActionIcon>
         </span>
       </div>
-      {children({ id, row: at < 0 ? undefined : rows[at], next: () => go(next), replace, reload })}
+      {children({ id, row: at < 0 ? undefined : rows[at], next: following, replace, reload })}
     </aside>
   );
 }

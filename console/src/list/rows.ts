@@ -10,6 +10,25 @@ export interface Source {
   readonly list: string;
   readonly path: string;
   readonly parameters: Parameters;
+  /** Instead of what the parameters say by themselves: what the API is asked; nothing where nothing can be found. */
+  readonly ask?: (search: Search, signal: AbortSignal) => Promise<Asked | undefined>;
+}
+export type Asked = Record<string, string | readonly string[]>;
+
+/** So many orders are meant by a text at most. */
+const ORDERS_MAX = 200;
+
+/** Asks a list of what belongs to orders, which are found by `text` as the list of orders finds them. */
+export function ofOrders(
+  parameters: Parameters,
+  defaults: (search: Search) => Asked = () => ({}),
+): NonNullable<Source['ask']> {
+  return async (search, signal) => {
+    const asked = { ...defaults(search), ...parametersOf(search, parameters) };
+    if (!search['text']) return asked;
+    const { items } = await api.listOrders({ text: search['text'], limit: ORDERS_MAX }, { signal });
+    return items.length === 0 ? undefined : { ...asked, orderId: items.map(({ id }) => id) };
+  };
 }
 
 interface Page<Row> {
@@ -35,24 +54,22 @@ export function replaceRow<Row>(
 }
 
 /** The rows of a list for an address, page by page. */
-export function useRows<Row>({ list, path, parameters }: Source, search: Search) {
+export function useRows<Row>({ list, path, parameters, ask }: Source, search: Search) {
   return useInfiniteQuery({
     queryKey: [list, keyOf(search)],
-    queryFn: ({ pageParam, signal }) =>
-      api
-        .send(
-          {
-            method: 'GET',
-            path,
-            parameters: {
-              ...parametersOf(search, parameters),
-              limit: PAGE,
-              ...(pageParam !== undefined && { cursor: pageParam }),
-            },
-          },
-          { signal },
-        )
-        .then(({ body }) => body as Page<Row>),
+    queryFn: async ({ pageParam, signal }): Promise<Page<Row>> => {
+      const asked = ask ? await ask(search, signal) : parametersOf(search, parameters);
+      if (!asked) return { items: [], nextCursor: null };
+      const { body } = await api.send(
+        {
+          method: 'GET',
+          path,
+          parameters: { ...asked, limit: PAGE, ...(pageParam !== undefined && { cursor: pageParam }) },
+        },
+        { signal },
+      );
+      return body as Page<Row>;
+    },
     initialPageParam: undefined as string | undefined,
     getNextPageParam: ({ nextCursor }) => nextCursor ?? undefined,
     // Rows do not jump while somebody reads: they are read again when asked for.

@@ -24,6 +24,8 @@ interface ActProps {
   readonly ready?: boolean;
   /** Shows the thing as it is now, where somebody else has changed it meanwhile. */
   readonly look?: () => Promise<void> | void;
+  /** Code of the refusal that says that somebody was faster, and what it is then called; by default that of an order. */
+  readonly faster?: { readonly code: string; readonly title: string };
   readonly confirm?: string;
   /** Fields. */
   readonly children?: ReactNode;
@@ -34,7 +36,19 @@ interface ActProps {
  * the same idempotency key.
  */
 export function Act(props: ActProps): ReactNode {
-  const { title, effects, perform, done, onClose, danger = false, ready = true, look, confirm, children } = props;
+  const {
+    title,
+    effects,
+    perform,
+    done,
+    onClose,
+    danger = false,
+    ready = true,
+    look,
+    faster,
+    confirm,
+    children,
+  } = props;
   const { action, common, order: words } = useText();
   const [idempotencyKey] = useState(() => crypto.randomUUID());
   const sent = useRef(false);
@@ -46,7 +60,8 @@ export function Act(props: ActProps): ReactNode {
     },
     onSettled: () => void (sent.current = false),
   });
-  const changed = run.error instanceof Problem && run.error.code === 'VERSION_MISMATCH';
+  const refusal = run.error instanceof Problem ? run.error : undefined;
+  const changed = refusal !== undefined && refusal.code === (faster?.code ?? 'VERSION_MISMATCH');
   return (
     <Modal opened onClose={onClose} title={title} closeButtonProps={{ 'aria-label': common.close }}>
       <form
@@ -67,8 +82,8 @@ export function Act(props: ActProps): ReactNode {
             ))}
           </Alert>
           {changed ? (
-            <Alert color="orange" title={words.changed} role="alert">
-              <Text size="sm">{words.changedHelp}</Text>
+            <Alert color="orange" title={faster?.title ?? words.changed} role="alert">
+              <Text size="sm">{faster ? refusal.message : words.changedHelp}</Text>
               {look && (
                 <Button
                   mt="xs"

@@ -16,6 +16,11 @@ const LINES = {
   warning: 'M12 4l9 16H3zM12 10v4M12 17h.01',
   filter: 'M4 5h16l-6 8v6l-4-2v-4z',
   download: 'M12 4v11M7 11l5 5 5-5M5 20h14',
+  reviews: 'M4 5h16v11H9l-5 4zM8.5 10.5l2.5 2.5 4.5-5',
+  payments: 'M3 6h18v12H3zM3 10h18M7 15h4',
+  parked: 'M6 4h12v16l-6-4-6 4zM12 8v3M12 13.5h.01',
+  messages: 'M3 6h18v12H3zM3 7l9 6 9-6',
+  audit: 'M6 3h9l4 4v14H6zM9 12l2 2 4-4M9 17h6',
 } as const;
 export type IconName = keyof typeof LINES;
 

@@ -5,6 +5,7 @@ import * as orders from './de/orders.ts';
 import * as order from './de/order.ts';
 import * as inventory from './de/inventory.ts';
 import * as overview from './de/overview.ts';
+import * as reviews from './de/reviews.ts';
 
 export const de: Text = {
   language: 'Deutsch',
@@ -15,4 +16,5 @@ export const de: Text = {
   ...order,
   ...overview,
   ...inventory,
+  ...reviews,
 };

@@ -4,6 +4,7 @@ import * as orders from './en/orders.ts';
 import * as order from './en/order.ts';
 import * as inventory from './en/inventory.ts';
 import * as overview from './en/overview.ts';
+import * as reviews from './en/reviews.ts';
 
 /** Every text of the console. Other languages have the same shape, so a text that is missing there does not compile. */
 export const en = {
@@ -15,5 +16,6 @@ export const en = {
   ...order,
   ...overview,
   ...inventory,
+  ...reviews,
 };
 export type Text = typeof en;
