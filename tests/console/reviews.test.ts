@@ -86,7 +86,7 @@ test('whoever decides sees the evidence, approves and rejects from the keyboard,
   await until('the order to have ended', async () => (await system.api.order(second.id)).status === 'CANCELLED');
 });
 
-test('two people on one review: the second is told who was faster', async () => {
+test('two people on one review: the second reads who was faster', async () => {
   const order = await flagged();
   const review = (await reviewOf(order))!;
   const page = await open(`/reviews?open=${review.id}`);
