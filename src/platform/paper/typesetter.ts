@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import * as bidiModule from 'bidi-js';
 import type { Bidi } from 'bidi-js';
 import type PDFDocument from 'pdfkit';
+import { fontAt } from './woff.ts';
 
 /** Text of any of our languages on a page: the font that has its letters, in the order in which it is read. */
 
@@ -56,11 +57,10 @@ export class Typesetter {
     ];
     return files.map((file, index) => {
       const name = `${weight}-${index}`;
-      this.doc.registerFont(name, resolve(file));
-      // Opening a font takes longer than drawing a page: each is opened when a letter is in none before it.
+      // Opening a font takes as long as drawing a page: each is opened when a letter is in none before it.
       let opened: { hasGlyphForCodePoint(code: number): boolean } | undefined;
       const open = (): NonNullable<typeof opened> => {
-        this.doc.font(name);
+        this.doc.registerFont(name, fontAt(resolve(file))).font(name);
         return (this.doc as unknown as { _font: { font: NonNullable<typeof opened> } })._font.font;
       };
       return { name, has: (codePoint) => (opened ??= open()).hasGlyphForCodePoint(codePoint) };
