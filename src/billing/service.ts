@@ -4,6 +4,7 @@ import { Processor } from '#platform/processor/processor.ts';
 import { type ProcessorParts, replayable } from '#platform/processor/preview.ts';
 import type { Environment } from '#platform/runtime/settings.ts';
 import type { ServiceDefinition } from '#platform/service.ts';
+import { documentsToMail } from './documents/to-mail.ts';
 import { billingAudit } from './audit.ts';
 import { billingSettings, issuerOf } from './settings.ts';
 import { billingProjection } from './projection.ts';
@@ -33,7 +34,7 @@ export const billing: ServiceDefinition = {
     { path: '/exports/invoices' },
   ],
   emits: SOURCES.billing,
-  offers: ['ordersOfDocument'],
+  offers: ['ordersOfDocument', 'documentsToMail'],
   needs: ['customersOfOrders'],
   migrations: join(import.meta.dirname, 'migrations'),
   settings: billingSettings,
@@ -53,9 +54,13 @@ export const billing: ServiceDefinition = {
       tracing,
       lingerMs: LINGER_MS,
     });
+    const parts = { database, issuer: issuerOf(env) };
     return {
-      routes: (app) => billingRoutes(app, { database, issuer: issuerOf(env) }),
-      peer: { ordersOfDocument: ({ number }) => ordersOfDocument(database, number) },
+      routes: (app) => billingRoutes(app, parts),
+      peer: {
+        ordersOfDocument: ({ number }) => ordersOfDocument(database, number),
+        documentsToMail: documentsToMail(parts),
+      },
       consumer: processor,
       start: () => processor.start(),
       stop: () => processor.stop(),

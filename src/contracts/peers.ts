@@ -56,6 +56,24 @@ export interface OrderOnPaper {
   readonly returns: readonly ReturnOnPaper[];
 }
 
+/** Which documents of an order a mail announces: those of a parcel, that of a refund, or those over the order as a whole. */
+export interface DocumentWish {
+  readonly shipmentId?: string | undefined;
+  readonly refundId?: string | undefined;
+}
+
+/** Documents as a mail carries them. */
+export interface MailedDocuments {
+  readonly documents: readonly {
+    readonly filename: string;
+    readonly contentType: string;
+    /** Base64. */
+    readonly content: string;
+  }[];
+  /** They are due, and not issued yet. */
+  readonly awaited: boolean;
+}
+
 /** What a customer has to do before a payment goes on, as with 3-D Secure, and until when (RFC 3339). */
 export type NextAction = { readonly expiresAt: string } & (
   | { readonly type: 'client_secret'; readonly clientSecret: string; readonly url?: undefined }
@@ -76,6 +94,8 @@ export interface Peers {
   addressOfLocation(place: { readonly name: string }): Promise<{ readonly address?: Address | undefined }>;
   /** What slips print of an order; nothing where there is none. */
   orderOnPaper(asked: { readonly orderId: string }): Promise<{ readonly order?: OrderOnPaper | undefined }>;
+  /** Invoices and credit notes of an order as PDF, for the mail that announces them. */
+  documentsToMail(wish: DocumentWish & { readonly orderId: string }): Promise<MailedDocuments>;
   /** Ids of orders with a document of this number, or, where it begins with zeros and is short, of numbers that begin so. */
   ordersOfDocument(document: { readonly number: string }): Promise<readonly string[]>;
   /** The `customerId` of each of these orders by its id, null for that of a guest; what is no order is missing. */
@@ -94,6 +114,7 @@ export interface Peers {
   paymentProviders(nothing: Readonly<Record<string, never>>): Promise<readonly string[]>;
 }
 
+const Uuid = Type.String({ format: 'uuid' });
 const KEYS_MAX = 4_000;
 const Keys = Type.Array(Type.String({ maxLength: 100 }), { maxItems: KEYS_MAX });
 
@@ -123,7 +144,14 @@ export const PEER_CALLS: Readonly<Record<keyof Peers, { readonly path: string; r
   },
   orderOnPaper: {
     path: '/internal/orders/on-paper',
-    argument: Type.Object({ orderId: Type.String({ format: 'uuid' }) }, { additionalProperties: false }),
+    argument: Type.Object({ orderId: Uuid }, { additionalProperties: false }),
+  },
+  documentsToMail: {
+    path: '/internal/documents/to-mail',
+    argument: Type.Object(
+      { orderId: Uuid, shipmentId: Type.Optional(Uuid), refundId: Type.Optional(Uuid) },
+      { additionalProperties: false },
+    ),
   },
   ordersOfDocument: {
     path: '/internal/documents/orders',
@@ -131,17 +159,11 @@ export const PEER_CALLS: Readonly<Record<keyof Peers, { readonly path: string; r
   },
   customersOfOrders: {
     path: '/internal/orders/customers',
-    argument: Type.Object(
-      { ids: Type.Array(Type.String({ format: 'uuid' }), { maxItems: KEYS_MAX }) },
-      { additionalProperties: false },
-    ),
+    argument: Type.Object({ ids: Type.Array(Uuid, { maxItems: KEYS_MAX }) }, { additionalProperties: false }),
   },
   nextActions: {
     path: '/internal/payments/next-actions',
-    argument: Type.Object(
-      { ids: Type.Array(Type.String({ format: 'uuid' }), { maxItems: KEYS_MAX }) },
-      { additionalProperties: false },
-    ),
+    argument: Type.Object({ ids: Type.Array(Uuid, { maxItems: KEYS_MAX }) }, { additionalProperties: false }),
   },
   decideReviews: { path: '/internal/reviews/decide', argument: ManyOrdersArgument },
   dispatchOrders: { path: '/internal/shipments/dispatch', argument: ManyOrdersArgument },

@@ -1,6 +1,6 @@
 import { LANGUAGES } from './languages.ts';
 
-/** What customers see of the shop: settings of notifications, which other services that write to customers read as well. */
+/** What customers see of the shop: settings that more than one service reads. */
 
 export const SHOP_NAME = {
   type: 'string',
@@ -8,6 +8,16 @@ export const SHOP_NAME = {
   default: '',
   meaning:
     'Whose messages and slips they are; empty: in messages the name in MAIL_FROM, on slips that of the place that sends',
+} as const;
+
+/** When invoices are issued: a setting of the orders service, which says what was sold when; mails announce them. */
+export const INVOICE_AT = {
+  type: 'choice',
+  choices: ['completion', 'dispatch'],
+  env: 'BILLING_INVOICE_AT',
+  default: 'completion',
+  meaning:
+    '`completion`: an order gets one invoice, when it is completed; `dispatch`: each parcel gets one as it leaves, the first with the shipping',
 } as const;
 
 export const CUSTOMER_LANGUAGE = {

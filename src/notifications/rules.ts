@@ -1,5 +1,6 @@
 import { formerNumber } from '#contracts/order-number.ts';
 import type { Contact, OrderEvent, OrderItem } from '#contracts/order-events.ts';
+import type { DocumentWish } from '#contracts/peers.ts';
 import { isoTime } from '#contracts/time.ts';
 import { ignore, type Rules } from '#platform/processor/aggregate.ts';
 import { cut } from '#contracts/text.ts';
@@ -7,6 +8,7 @@ import { CHANNEL_NAMES, type ChannelName } from './channels/port.ts';
 import {
   channelsOf,
   clean,
+  documentsOf,
   isForCustomer,
   isNotified,
   messageOf,
@@ -57,6 +59,8 @@ export interface Content {
   /** What the HTML of a mail is made of; empty where there is none. */
   readonly blocks: readonly Block[];
   readonly link?: string | undefined;
+  /** Of a mail: the invoices or credit notes that go with it. */
+  readonly documents?: DocumentWish | undefined;
 }
 
 /** What is kept of an order to write about it later. */
@@ -134,13 +138,18 @@ export function notificationRules({ carried, writing }: NotificationOptions): No
       const { subject: orderId, id: eventId, type: eventType, traceparent } = event;
       const { subject, language } = message;
       const about = { orderId, eventId, eventType, traceparent, subject, language, createdAt: isoTime(nowMs) };
-      const notifications = addressees(after, { message, label, eventType, carried, shop: writing.shop }).map(
-        (addressee): Notification => ({
-          id: newId(),
-          ...about,
-          ...addressee,
-        }),
-      );
+      const notifications = addressees(after, {
+        message,
+        label,
+        eventType,
+        documents: documentsOf(event.type, event.data),
+        carried,
+        shop: writing.shop,
+      }).map((addressee): Notification => ({
+        id: newId(),
+        ...about,
+        ...addressee,
+      }));
       const queued = new Set(
         notifications.flatMap(({ channel, status }) => (status === 'queued' && channel !== 'none' ? [channel] : [])),
       );
@@ -213,12 +222,13 @@ interface Written {
   readonly message: Message;
   readonly label: string;
   readonly eventType: NotifiedType;
+  readonly documents: DocumentWish | undefined;
   readonly carried: ReadonlySet<ChannelName>;
   readonly shop: Shop;
 }
 
 function addressees(about: Correspondence | undefined, written: Written): Addressee[] {
-  const { message, label, eventType, carried, shop } = written;
+  const { message, label, eventType, documents, carried, shop } = written;
   const found: Addressee[] = [];
   const { contact, customerId } = about ?? {};
   const by = new Set(channelsOf(eventType));
@@ -233,7 +243,7 @@ function addressees(about: Correspondence | undefined, written: Written): Addres
       channel: 'email',
       recipient: email,
       body: cut(textOf(message, shop), BODY_MAX),
-      content: { ...content, blocks: message.blocks },
+      content: { ...content, blocks: message.blocks, ...(documents && { documents }) },
       status: status('email'),
     });
   if (phone) found.push({ channel: 'sms', recipient: phone, body, status: status('sms') });

@@ -7,7 +7,7 @@ import { startDuePoller } from '#platform/processor/due.ts';
 import type { Logger } from '#platform/telemetry/logger.ts';
 import type { Metrics } from '#platform/telemetry/metrics.ts';
 import type { Tracing } from '#platform/telemetry/tracing.ts';
-import type { ChannelAdapter, OutgoingMessage, SendOutcome } from './channels/port.ts';
+import { type ChannelAdapter, ComposeLater, type OutgoingMessage, type SendOutcome } from './channels/port.ts';
 import { notificationsMetrics } from './metrics.ts';
 import { type Claimed, claimMessages, markMessages, nextMessageMs, type SendResult } from './outgoing.ts';
 
@@ -87,8 +87,11 @@ export function startSender(options: SenderOptions): Sender {
     try {
       outcome = await channel.send(await compose(claimed));
     } catch (error) {
-      logger.error({ err: error, notificationId: claimed.id }, 'a message could not be composed');
-      outcome = { type: 'again', reason: 'could not be composed' };
+      if (error instanceof ComposeLater) outcome = { type: 'again', reason: error.message };
+      else {
+        logger.error({ err: error, notificationId: claimed.id }, 'a message could not be composed');
+        outcome = { type: 'again', reason: 'could not be composed' };
+      }
     }
     if (outcome.type === 'accepted') span?.end();
     else span?.end(new Error(outcome.reason));

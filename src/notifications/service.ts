@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import type { Environment } from '#platform/runtime/settings.ts';
+import { INVOICE_AT } from '#contracts/shop.ts';
+import { type Environment, readSettings } from '#platform/runtime/settings.ts';
 import { trackingLinks } from '#platform/http/signed-links.ts';
 import { WEBHOOK_MAX_BYTES } from '#platform/http/standard-webhooks.ts';
 import { Processor } from '#platform/processor/processor.ts';
@@ -7,8 +8,9 @@ import { type ProcessorParts, replayable } from '#platform/processor/preview.ts'
 import type { ServiceDefinition } from '#platform/service.ts';
 import { notificationsAudit } from './audit.ts';
 import { notificationsDiagnosis } from './diagnosis.ts';
+import { attachmentsOf } from './attachments.ts';
 import { carriedChannels, openChannels } from './channels/channels.ts';
-import type { ChannelName, OutgoingMessage } from './channels/port.ts';
+import type { Attachment, ChannelName, OutgoingMessage } from './channels/port.ts';
 import { htmlOfNotification, languageOf } from './mail-html.ts';
 import { measureQueues, notificationCounter, notificationsMetrics } from './metrics.ts';
 import type { Claimed } from './outgoing.ts';
@@ -44,6 +46,7 @@ function messageOfRow(
   claimed: Claimed,
   { writing, logo }: NotificationsConfig,
   page: string | undefined,
+  attachments: readonly Attachment[],
 ): OutgoingMessage {
   const { id, sendings, attempts, orderId, recipient, subject, body, channel, createdAt } = claimed;
   return {
@@ -57,6 +60,7 @@ function messageOfRow(
     ...(channel === 'email' && {
       html: htmlOfNotification(claimed, writing, page),
       images: logo && [logo],
+      attachments,
     }),
     language: claimed.language ?? writing.language,
     link: claimed.content?.link ?? page ?? writing.shop.url,
@@ -81,6 +85,7 @@ export const notifications: ServiceDefinition = {
     // Signed by the provider.
     { path: TWILIO_REPORTS, public: true, bodyMaxBytes: WEBHOOK_MAX_BYTES, refuse: reportHeadProblem },
   ],
+  needs: ['documentsToMail'],
   migrations: join(import.meta.dirname, 'migrations'),
   settings: notificationsSettings,
   standIns: (env) =>
@@ -90,8 +95,9 @@ export const notifications: ServiceDefinition = {
   replays: (env) => [replayable(partsOf(env), notificationProjection(readConfig(env).writing), notifiedEvents)],
   audit: notificationsAudit,
   diagnosis: notificationsDiagnosis,
-  create({ env, database, bus, clock, logger, metrics, tracing, publicUrl = () => '' }) {
+  create({ env, database, bus, clock, logger, metrics, tracing, peers, publicUrl = () => '' }) {
     const config = readConfig(env);
+    const invoicesParcels = readSettings({ at: INVOICE_AT } as const, env).at === 'dispatch';
     const links = trackingLinks(env);
     const pageOf = (orderId: string): string | undefined =>
       links && `${publicUrl()}/track/${links.sign(orderId, clock.nowMs()).token}`;
@@ -131,7 +137,10 @@ export const notifications: ServiceDefinition = {
           nowMs: () => clock.nowMs(),
         });
         const shared = {
-          compose: (claimed: Claimed) => messageOfRow(claimed, config, pageOf(claimed.orderId)),
+          async compose(claimed: Claimed) {
+            const attachments = await attachmentsOf(claimed, { peers, invoicesParcels, logger });
+            return messageOfRow(claimed, config, pageOf(claimed.orderId), attachments);
+          },
           database,
           clock,
           logger,

@@ -8,6 +8,7 @@ import type {
   OrderItem,
   SkuQuantity,
 } from '#contracts/order-events.ts';
+import type { DocumentWish } from '#contracts/peers.ts';
 import { shortened } from '#contracts/text.ts';
 import { CHANNEL_NAMES, type ChannelName } from './channels/port.ts';
 import type { Tone } from './wording/layout.ts';
@@ -41,6 +42,8 @@ interface Entry<T extends EventType> {
   /** Where only some events of the type concern somebody: which. */
   readonly when?: (data: EventData<T>) => boolean;
   readonly template: TemplateName | ((data: EventData<T>) => TemplateName);
+  /** The invoices or credit notes that a mail about it announces; undefined: none. */
+  readonly documents?: (data: EventData<T>) => DocumentWish | undefined;
   /** What the template is filled with, beside the order. */
   readonly values?: (data: EventData<T>, about: About) => Partial<Values>;
 }
@@ -137,12 +140,14 @@ export const TEMPLATES = {
     ...FOR_CUSTOMERS,
     tone: 'good',
     template: 'part-shipped',
+    documents: ({ shipmentId }) => ({ shipmentId }),
     values: (data, about) => ({ ...parcelValues(data, about), items: packedRows(data.items, about) }),
   },
   OrderShipped: {
     ...FOR_CUSTOMERS,
     tone: 'good',
     template: 'order-shipped',
+    documents: ({ shipmentId }) => ({ shipmentId }),
     values: (data, about) => ({ ...parcelValues(data, about), items: packedRows(data.items, about) }),
   },
   OrderTrackingCorrected: {
@@ -155,6 +160,7 @@ export const TEMPLATES = {
     ...FOR_CUSTOMERS,
     tone: 'good',
     template: ({ undelivered }) => (undelivered ? 'order-settled' : 'order-completed'),
+    documents: ({ replaces }) => (replaces === undefined ? {} : undefined),
     values: ({ totalAmount, currency }, about) => ({
       facts: [sum(about.say.words.word('total'), totalAmount, { ...about, currency })],
     }),
@@ -207,6 +213,7 @@ export const TEMPLATES = {
     ...FOR_CUSTOMERS,
     tone: 'neutral',
     template: 'order-refunded',
+    documents: ({ refundId, uninvoiced }) => (uninvoiced ? undefined : { refundId }),
     values: ({ amount, refundedAmount, customerMessage }, about) => ({
       ...refundValues(amount, refundedAmount, about),
       note: noteOf(customerMessage),
@@ -230,6 +237,7 @@ type AnyEntry = Entry<never> & {
   readonly when?: (data: unknown) => boolean;
   readonly template: TemplateName | ((data: unknown) => TemplateName);
   readonly values?: (data: unknown, about: About) => Partial<Values>;
+  readonly documents?: (data: unknown) => DocumentWish | undefined;
 };
 
 /** Whether somebody is notified of events of this type. */
@@ -247,6 +255,11 @@ export function isForCustomer({ type, data }: { readonly type: string; readonly 
 /** The channels by which people hear of events of this type. */
 export function channelsOf(type: NotifiedType): readonly ChannelName[] {
   return TEMPLATES[type].by;
+}
+
+/** The documents that a mail about this event announces; undefined: none. */
+export function documentsOf(type: NotifiedType, data: unknown): DocumentWish | undefined {
+  return (TEMPLATES[type] as AnyEntry).documents?.(data);
 }
 
 /** How messages about events of this type feel. */

@@ -1,3 +1,4 @@
+import { INVOICE_AT } from '#contracts/shop.ts';
 import type { Settings, Values } from '#platform/runtime/settings.ts';
 import type { Deadlines } from './rules/commands.ts';
 
@@ -93,14 +94,7 @@ export const ordersSettings = {
     meaning:
       '`on`: each new order has a number such as `K7M4-92QX-F`, by which mails, lists and people call it; `off`: it is called by the end of its id',
   },
-  invoiceAt: {
-    type: 'choice',
-    choices: ['completion', 'dispatch'],
-    env: 'BILLING_INVOICE_AT',
-    default: 'completion',
-    meaning:
-      '`completion`: an order gets one invoice, when it is completed; `dispatch`: each parcel gets one as it leaves, the first with the shipping',
-  },
+  invoiceAt: INVOICE_AT,
   intakeQueueMax: {
     type: 'integer',
     env: 'ORDERS_INTAKE_QUEUE_MAX',

@@ -58,6 +58,7 @@ export async function describeApi(
           customersOfOrders: async () => ({ customers: {} }),
           paymentProviders: async () => [],
           nextActions: async () => ({ actions: {} }),
+          documentsToMail: async () => ({ documents: [], awaited: false }),
           ordersOfDocument: async () => [],
           addressOfLocation: async () => ({}),
           orderOnPaper: async () => ({}),

@@ -9,6 +9,7 @@ export const NO_PEERS: Peers = {
   dispatchOrders: async () => ({ outcomes: [] }),
   addressOfLocation: async () => ({}),
   orderOnPaper: async () => ({}),
+  documentsToMail: async () => ({ documents: [], awaited: false }),
   ordersOfDocument: async () => [],
   customersOfOrders: async () => ({ customers: {} }),
   paymentProviders: async () => ['sandbox'],

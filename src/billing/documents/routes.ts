@@ -146,12 +146,16 @@ export async function sendDocument(
       );
     return reply.type('application/xml; charset=utf-8').send(profile === 'ubl' ? ublOf(document) : ciiOf(document));
   }
-  const { pdfOf } = await import('./pdf.ts');
-  const pdf = await pdfOf(document, missing.length === 0 ? ciiOf(document) : undefined);
   return reply
     .type('application/pdf')
     .header('content-disposition', `inline; filename="${document.number}.pdf"`)
-    .send(pdf);
+    .send(await pdfOfDocument(document));
+}
+
+/** The document as PDF, with its XML in it where the seller is named in full. */
+export async function pdfOfDocument(document: Document): Promise<Buffer> {
+  const { pdfOf } = await import('./pdf.ts');
+  return pdfOf(document, missingOf(document.seller).length === 0 ? ciiOf(document) : undefined);
 }
 
 const NumberParams = Type.Object({

@@ -54,6 +54,9 @@ export type SendOutcome =
   /** Nobody was there to take it, or nobody takes anything from us: the next one would fare likewise. */
   | { readonly type: 'unreachable'; readonly reason: string };
 
+/** A message cannot be made now, and can be before long: it is tried again. The reason is a code, in words. */
+export class ComposeLater extends Error {}
+
 export interface ChannelAdapter {
   readonly name: ChannelName;
   /** Messages that it is given at once. */

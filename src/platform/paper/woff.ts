@@ -23,7 +23,7 @@ export function openTypeOf(woff: Buffer): Buffer {
   header.writeUInt16BE(2 ** selector * SFNT_ENTRY_BYTES, 6);
   header.writeUInt16BE(selector, 8);
   header.writeUInt16BE((count - 2 ** selector) * SFNT_ENTRY_BYTES, 10);
-  const parts = [header];
+  const parts: Buffer[] = [header];
   let at = header.length;
   for (let index = 0; index < count; index++) {
     const entry = HEADER_BYTES + index * ENTRY_BYTES;
