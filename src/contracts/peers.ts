@@ -56,7 +56,7 @@ export interface OrderOnPaper {
   readonly returns: readonly ReturnOnPaper[];
 }
 
-/** Which documents of an order a mail announces: those of a parcel, that of a refund, or those over the order as a whole. */
+/** Which documents of an order go with a mail: those of a parcel, that of a refund, or those over the order as a whole. */
 export interface DocumentWish {
   readonly shipmentId?: string | undefined;
   readonly refundId?: string | undefined;
@@ -94,7 +94,7 @@ export interface Peers {
   addressOfLocation(place: { readonly name: string }): Promise<{ readonly address?: Address | undefined }>;
   /** What slips print of an order; nothing where there is none. */
   orderOnPaper(asked: { readonly orderId: string }): Promise<{ readonly order?: OrderOnPaper | undefined }>;
-  /** Invoices and credit notes of an order as PDF, for the mail that announces them. */
+  /** Invoices and credit notes of an order as PDF, for a mail. */
   documentsToMail(wish: DocumentWish & { readonly orderId: string }): Promise<MailedDocuments>;
   /** Ids of orders with a document of this number, or, where it begins with zeros and is short, of numbers that begin so. */
   ordersOfDocument(document: { readonly number: string }): Promise<readonly string[]>;

@@ -10,7 +10,7 @@ export const SHOP_NAME = {
     'Whose messages and slips they are; empty: in messages the name in MAIL_FROM, on slips that of the place that sends',
 } as const;
 
-/** When invoices are issued: a setting of the orders service, which says what was sold when; mails announce them. */
+/** When invoices are issued: a setting of the orders service, which says what was sold when; mails carry them. */
 export const INVOICE_AT = {
   type: 'choice',
   choices: ['completion', 'dispatch'],

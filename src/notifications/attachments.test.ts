@@ -41,7 +41,7 @@ describe('what goes with a mail', () => {
     expect(asked).toEqual(Array.from({ length: 3 }, () => ({ orderId: 'o-1', refundId: 'r-1' })));
   });
 
-  test('is nothing where no document is announced, or by another channel, and nobody is asked', async () => {
+  test('is nothing where no document goes with it, or by another channel, and nobody is asked', async () => {
     const { asked, peers } = billing(ISSUED);
     const options = { peers, invoicesParcels: false, logger };
     for (const message of [mail(undefined), mail({}, { channel: 'push' }), mail({}, { content: null })])

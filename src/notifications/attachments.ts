@@ -5,7 +5,7 @@ import { type Attachment, ComposeLater } from './channels/port.ts';
 import type { Claimed } from './outgoing.ts';
 
 /**
- * Invoices and credit notes that go with the mails that announce them. Billing reads the same events, and may be a moment
+ * Invoices and credit notes that go with mails. Billing reads the same events, and may be a moment
  * behind: it is asked again before long, then the mail waits for its next attempt. It goes out without them rather than
  * not at all.
  */

@@ -42,7 +42,7 @@ interface Entry<T extends EventType> {
   /** Where only some events of the type concern somebody: which. */
   readonly when?: (data: EventData<T>) => boolean;
   readonly template: TemplateName | ((data: EventData<T>) => TemplateName);
-  /** The invoices or credit notes that a mail about it announces; undefined: none. */
+  /** The invoices or credit notes that go with a mail about it; undefined: none. */
   readonly documents?: (data: EventData<T>) => DocumentWish | undefined;
   /** What the template is filled with, beside the order. */
   readonly values?: (data: EventData<T>, about: About) => Partial<Values>;
@@ -257,7 +257,7 @@ export function channelsOf(type: NotifiedType): readonly ChannelName[] {
   return TEMPLATES[type].by;
 }
 
-/** The documents that a mail about this event announces; undefined: none. */
+/** The documents that go with a mail about this event; undefined: none. */
 export function documentsOf(type: NotifiedType, data: unknown): DocumentWish | undefined {
   return (TEMPLATES[type] as AnyEntry).documents?.(data);
 }

@@ -3,7 +3,7 @@ import { Mailbox } from '#tests/support/mailbox.ts';
 import { useSystem } from '#tests/support/system.ts';
 import { until } from '#tests/support/until.ts';
 
-/** Invoices and credit notes go with the mails that announce them, once each. */
+/** Invoices and credit notes go with mails, once each. */
 
 const mailbox = new Mailbox();
 const system = useSystem({ env: { SMTP_URL: await mailbox.listen(), BILLING_INVOICE_AT: 'dispatch' } });

@@ -3,7 +3,7 @@ import { findInvoice } from '#billing/store.ts';
 import type { Invoice } from '#billing/rules.ts';
 import { documentOf, type DocumentParts, pdfOfDocument } from './routes.ts';
 
-/** What goes with the mails that announce invoices and credit notes. */
+/** What goes with the mails about sales and refunds. */
 
 const DOCUMENTS_MAX = 4;
 /** Of a mail in all; what is larger is read by `GET /orders/{id}/invoice` alone. */
@@ -37,7 +37,7 @@ export function documentsToMail(
   };
 }
 
-/** The numbers of the documents that a mail announces, and whether there is to be one that is not issued yet. */
+/** The numbers of the documents that go with a mail, and whether there is to be one that is not issued yet. */
 export function numbersFor(
   invoice: Invoice | undefined,
   { shipmentId, refundId }: DocumentWish,
