@@ -68,10 +68,19 @@ const product = createRoute({
   validateSearch: texts,
   component: lazyRouteComponent(() => import('./inventory/product.tsx'), 'Product'),
 });
+const payments = createRoute({
+  getParentRoute: () => inside,
+  path: '/payments',
+  validateSearch: texts,
+  component: lazyRouteComponent(() => import('./payments/payments.tsx'), 'Payments'),
+});
 
 /** Addresses stay readable: `?status=PAID,SHIPPED`. */
 export const router = createRouter({
-  routeTree: root.addChildren([welcome, inside.addChildren([overview, orders, order, inventory, product, reviews])]),
+  routeTree: root.addChildren([
+    welcome,
+    inside.addChildren([overview, orders, order, inventory, product, reviews, payments]),
+  ]),
   basepath: '/console',
   parseSearch: parseSearchWith((value) => value),
   stringifySearch: stringifySearchWith(String),

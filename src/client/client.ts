@@ -454,6 +454,36 @@ export interface ExportOrdersParameters {
 
 export interface ExportPaymentsParameters {
   readonly orderId?: string | readonly string[] | undefined;
+  readonly provider?: string | readonly string[] | undefined;
+  /** `PENDING` has those with `REQUIRES_ACTION` among them */
+  readonly status?:
+    | 'NONE'
+    | 'PENDING'
+    | 'REQUIRES_ACTION'
+    | 'AUTHORIZED'
+    | 'CAPTURED'
+    | 'FAILED'
+    | 'VOIDED'
+    | 'PARTIALLY_REFUNDED'
+    | 'REFUNDED'
+    | readonly (
+        | 'NONE'
+        | 'PENDING'
+        | 'REQUIRES_ACTION'
+        | 'AUTHORIZED'
+        | 'CAPTURED'
+        | 'FAILED'
+        | 'VOIDED'
+        | 'PARTIALLY_REFUNDED'
+        | 'REFUNDED'
+      )[]
+    | undefined;
+  /** `in_doubt`: An answer of the provider was lost: it is asked what became of it; `waiting`: An outcome is not known yet; `record`: Somebody records what they received, gave back, or did about money that came back; `dispute`: Its customer disputes it with their bank, and the shop may answer; `at_provider`: Money was moved at the provider, and nobody here asked */
+  readonly attention?: 'in_doubt' | 'waiting' | 'record' | 'dispute' | 'at_provider' | undefined;
+  /** RFC 3339 time or date */
+  readonly createdFrom?: string | undefined;
+  /** RFC 3339 time, itself not included, or date, all of the day included */
+  readonly createdTo?: string | undefined;
   /** Comma-separated values (default), or a JSON object a line */
   readonly format?: 'csv' | 'jsonl' | undefined;
 }
@@ -987,6 +1017,36 @@ export interface SkipParkedOrderParameters {
 
 export interface ListPaymentsParameters {
   readonly orderId?: string | readonly string[] | undefined;
+  readonly provider?: string | readonly string[] | undefined;
+  /** `PENDING` has those with `REQUIRES_ACTION` among them */
+  readonly status?:
+    | 'NONE'
+    | 'PENDING'
+    | 'REQUIRES_ACTION'
+    | 'AUTHORIZED'
+    | 'CAPTURED'
+    | 'FAILED'
+    | 'VOIDED'
+    | 'PARTIALLY_REFUNDED'
+    | 'REFUNDED'
+    | readonly (
+        | 'NONE'
+        | 'PENDING'
+        | 'REQUIRES_ACTION'
+        | 'AUTHORIZED'
+        | 'CAPTURED'
+        | 'FAILED'
+        | 'VOIDED'
+        | 'PARTIALLY_REFUNDED'
+        | 'REFUNDED'
+      )[]
+    | undefined;
+  /** `in_doubt`: An answer of the provider was lost: it is asked what became of it; `waiting`: An outcome is not known yet; `record`: Somebody records what they received, gave back, or did about money that came back; `dispute`: Its customer disputes it with their bank, and the shop may answer; `at_provider`: Money was moved at the provider, and nobody here asked */
+  readonly attention?: 'in_doubt' | 'waiting' | 'record' | 'dispute' | 'at_provider' | undefined;
+  /** RFC 3339 time or date */
+  readonly createdFrom?: string | undefined;
+  /** RFC 3339 time, itself not included, or date, all of the day included */
+  readonly createdTo?: string | undefined;
   /** Entries per page, at most 200; 50 by default */
   readonly limit?: number | string | undefined;
 }

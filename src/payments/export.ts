@@ -2,12 +2,12 @@ import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { formatAmount } from '#contracts/money.ts';
 import { type Column, exportAnswer, exportParameters, pagesBy, exportOf } from '#platform/http/exports.ts';
-import { IdText, strict } from '#platform/http/schemas.ts';
-import { idsOf, Several } from '#platform/http/several.ts';
+import { strict } from '#platform/http/schemas.ts';
 import { type Payment, shownStatus } from './rules/model.ts';
-import type { PaymentFilter } from './store.ts';
+import { paymentFilterOf, paymentParameters } from './filter.ts';
+import type { PaymentPage } from './store.ts';
 
-const ExportQuery = Type.Object({ orderId: Type.Optional(Several(IdText)), ...exportParameters }, strict);
+const ExportQuery = Type.Object({ ...paymentParameters, ...exportParameters }, strict);
 
 const amount = (name: 'amount' | 'authorized' | 'captured' | 'voided' | 'refunded'): Column<Payment> => ({
   name,
@@ -28,10 +28,7 @@ const COLUMNS: readonly Column<Payment>[] = [
 ];
 
 /** `GET /exports/payments`: what `GET /payments` lists, as a file. */
-export function exportPayments(
-  app: FastifyInstance,
-  list: (filter: PaymentFilter) => Promise<readonly Payment[]>,
-): void {
+export function exportPayments(app: FastifyInstance, list: (page: PaymentPage) => Promise<readonly Payment[]>): void {
   app.get<{ Querystring: Static<typeof ExportQuery> }>(
     '/exports/payments',
     {
@@ -46,9 +43,9 @@ export function exportPayments(
       },
     },
     async (request, reply) => {
-      const orderIds = idsOf(request.query.orderId);
+      const filter = paymentFilterOf(request.query);
       const pages = pagesBy(
-        (page) => list({ orderIds, ...page }),
+        (page) => list({ ...filter, ...page }),
         ({ orderId }) => orderId,
       );
       return exportOf(request, reply, { name: 'payments', permission: 'payments:read', columns: COLUMNS, pages });

@@ -4,8 +4,7 @@ import { isRefusal, type Refusal } from '#contracts/errors.ts';
 import { answer } from '#platform/http/description/openapi.ts';
 import { Problem, problemOfRefusal } from '#platform/http/problems.ts';
 import { idCursor, idOfCursor, pageOf } from '#platform/http/paging.ts';
-import { IdText, limitOf, PageOf, pageParameters, strict } from '#platform/http/schemas.ts';
-import { idsOf, Several } from '#platform/http/several.ts';
+import { limitOf, PageOf, pageParameters, strict } from '#platform/http/schemas.ts';
 import { exportPayments } from './export.ts';
 import {
   type PaymentProvider,
@@ -15,14 +14,15 @@ import {
 } from './providers/port.ts';
 import { PaymentView, view } from './payment-view.ts';
 import type { Payment } from './rules/model.ts';
-import type { PaymentFilter } from './store.ts';
+import { paymentFilterOf, paymentParameters } from './filter.ts';
+import type { PaymentPage } from './store.ts';
 import { WEBHOOK_HEADERS, WEBHOOK_MAX_BYTES } from '#platform/http/standard-webhooks.ts';
 
 export interface PaymentRoutesOptions {
   readonly providers: ReadonlyMap<string, PaymentProvider>;
   readonly nowMs: () => number;
   /** A page of payments, those of the newest orders first. */
-  listPayments(filter: PaymentFilter): Promise<readonly Payment[]>;
+  listPayments(page: PaymentPage): Promise<readonly Payment[]>;
   /** Records the outcome that a webhook reported. */
   recordNotice(provider: string, notice: ProviderNotice): Promise<unknown>;
 }
@@ -33,7 +33,7 @@ function unverified(error: unknown): never {
   throw new Problem('UNAVAILABLE', 'What the message is verified with is not reachable at the moment; send it again.');
 }
 
-const ListQuery = Type.Object({ orderId: Type.Optional(Several(IdText)), ...pageParameters }, strict);
+const ListQuery = Type.Object({ ...paymentParameters, ...pageParameters }, strict);
 export function paymentRoutes(app: FastifyInstance, payments: PaymentRoutesOptions): void {
   app.get<{ Querystring: Static<typeof ListQuery> }>(
     '/payments',
@@ -49,10 +49,10 @@ export function paymentRoutes(app: FastifyInstance, payments: PaymentRoutesOptio
       },
     },
     async (request) => {
-      const { orderId, limit, cursor } = request.query;
+      const { limit, cursor } = request.query;
       const size = limitOf(limit);
       const rows = await payments.listPayments({
-        orderIds: idsOf(orderId),
+        ...paymentFilterOf(request.query),
         after: cursor === undefined ? undefined : idOfCursor(cursor),
         limit: size + 1,
       });

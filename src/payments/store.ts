@@ -8,6 +8,8 @@ import { type Columns, insertRows, updateRows, type Write } from '#platform/data
 import type { RowChange } from '#platform/processor/batch.ts';
 import type { ProcessorStore } from '#platform/processor/commit.ts';
 import { splitChanges } from '#platform/processor/rows.ts';
+import { attentionOf } from './attention.ts';
+import type { PaymentFilter } from './filter.ts';
 import { type Dispute, type Look, nextAttemptOf, type Payment, type Receipt } from './rules/model.ts';
 import type { Operation } from './rules/operation.ts';
 
@@ -35,6 +37,7 @@ const COLUMNS: Columns = {
   receipts: 'json',
   disputes: 'json',
   look: 'json',
+  attention: 'json',
   next_attempt_at: 'timestamptz',
 };
 /** What never changes after the first save is not sent a second time. */
@@ -118,6 +121,7 @@ function fromRow({ id, revision: version, sequence, consumed: seen, state }: Row
     receipts: payment.receipts ?? null,
     disputes: payment.disputes ?? null,
     look: payment.look ?? null,
+    attention: attentionOf(payment),
     next_attempt_at: next === undefined ? null : isoTime(next),
   };
 }
@@ -218,9 +222,8 @@ export async function readPayments(database: Database, orderIds: readonly string
   return rows.map((row) => toRow(row).state!);
 }
 
-export interface PaymentFilter {
-  readonly orderIds: readonly string[] | undefined;
-  /** Continue behind the payment of this order. */
+/** A page of the list, continued behind the payment of the order `after`. */
+export interface PaymentPage extends PaymentFilter {
   readonly after: string | undefined;
   readonly limit: number;
 }
@@ -228,14 +231,15 @@ export interface PaymentFilter {
 /** A page of payments, those of the newest orders first. */
 export async function listPayments(
   database: Database,
-  { orderIds, after, limit }: PaymentFilter,
+  { wanted, conditions, after, limit }: PaymentPage,
 ): Promise<readonly Payment[]> {
   const rows = await readKeyset<PaymentRow>(database, {
     columns: Object.keys(COLUMNS).join(', '),
     table: `${TABLE} t`,
     key: 'order_id',
     newestFirst: true,
-    wanted: [{ column: 'order_id', type: 'uuid', values: orderIds }],
+    wanted,
+    conditions,
     after,
     limit,
   });

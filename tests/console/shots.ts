@@ -20,6 +20,7 @@ const SCREENS = {
   overview: ['/', 'Where the orders are'],
   orders: ['/orders', 'Refresh'],
   reviews: ['/reviews', 'Refresh'],
+  payments: ['/payments', 'Refresh'],
   none: ['/orders?text=nothing-is-called-so', 'No order matches'],
   inventory: ['/inventory', 'Counted below reserved'],
   product: ['/inventory/MUG-ENAMEL', 'Held by'],

@@ -59,7 +59,7 @@ export function Beside<Row>({
     if (narrow) back.current?.focus();
   }, [narrow]);
   useEffect(() => {
-    void panel.current?.scrollTo({ top: 0 });
+    panel.current?.scrollTo({ top: 0 });
   }, [id]);
   useHotkeys([
     [

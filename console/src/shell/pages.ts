@@ -3,5 +3,6 @@ export const PAGES = [
   { to: '/', name: 'overview', permission: 'dashboard:read', key: 'g' },
   { to: '/orders', name: 'orders', permission: 'orders:read', key: 'o' },
   { to: '/reviews', name: 'reviews', permission: 'reviews:read', key: 'v' },
+  { to: '/payments', name: 'payments', permission: 'payments:read', key: 'm' },
   { to: '/inventory', name: 'inventory', permission: 'stock:read', key: 'i' },
 ] as const;

@@ -2,6 +2,7 @@ import type { Text } from './en.ts';
 import * as shell from './de/shell.ts';
 import * as states from './de/states.ts';
 import * as orders from './de/orders.ts';
+import * as payments from './de/payments.ts';
 import * as order from './de/order.ts';
 import * as inventory from './de/inventory.ts';
 import * as overview from './de/overview.ts';
@@ -13,6 +14,7 @@ export const de: Text = {
   ...shell,
   ...states,
   ...orders,
+  ...payments,
   ...order,
   ...overview,
   ...inventory,

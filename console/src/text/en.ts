@@ -1,6 +1,7 @@
 import * as shell from './en/shell.ts';
 import * as states from './en/states.ts';
 import * as orders from './en/orders.ts';
+import * as payments from './en/payments.ts';
 import * as order from './en/order.ts';
 import * as inventory from './en/inventory.ts';
 import * as overview from './en/overview.ts';
@@ -13,6 +14,7 @@ export const en = {
   ...shell,
   ...states,
   ...orders,
+  ...payments,
   ...order,
   ...overview,
   ...inventory,

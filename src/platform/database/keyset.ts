@@ -13,10 +13,10 @@ export interface Wanted {
   readonly values: readonly unknown[] | undefined;
 }
 
-/** A condition as SQL; `$` stands for the value. */
+/** A condition as SQL; `$` stands for the value, where it has one. */
 export interface Condition {
   readonly sql: string;
-  readonly value: unknown;
+  readonly value?: unknown;
 }
 
 export interface Keyset {
