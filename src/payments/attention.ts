@@ -3,17 +3,17 @@ import type { Payment } from './rules/model.ts';
 import { isOpen, isReturned } from './rules/operation.ts';
 import { received } from './rules/receipts.ts';
 
-/** Why people look at a payment. Stored as JSON with it, so the words stay. */
+/** Why people look at a payment. Stored with it, so the words stay. */
 
 export const ATTENTION = {
   record: 'Somebody records what they received, gave back, or did about money that came back',
   dispute: 'Its customer disputes it with their bank, and the shop may answer',
   at_provider: 'Money was moved at the provider, and nobody here asked',
 } as const;
-export type Attention = keyof typeof ATTENTION;
+type Attention = keyof typeof ATTENTION;
 
-/** What of {@link ATTENTION} holds for a payment; null for nearly all. */
-export function attentionOf(payment: Payment): readonly Attention[] | null {
+/** What of {@link ATTENTION} holds for a payment, as words with a space between; null for nearly all. */
+export function attentionOf(payment: Payment): string | null {
   const { operations, disputes, provider } = payment;
   const found: Attention[] = [];
   const byHand = isByHand(provider);
@@ -24,5 +24,5 @@ export function attentionOf(payment: Payment): readonly Attention[] | null {
     found.push('record');
   if (disputes?.some(({ status }) => status === 'open')) found.push('dispute');
   if (operations.some(({ atProvider }) => atProvider)) found.push('at_provider');
-  return found.length > 0 ? found : null;
+  return found.length > 0 ? found.join(' ') : null;
 }

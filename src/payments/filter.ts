@@ -47,7 +47,7 @@ export function paymentFilterOf(query: Static<typeof PaymentQuery>): PaymentFilt
   if (attention === 'in_doubt') conditions.push({ sql: `t.operations::text like '%"in_doubt"%'` });
   if (attention !== undefined && Object.hasOwn(ATTENTION, attention)) {
     conditions.push({ sql: 't.attention is not null' });
-    conditions.push({ sql: 't.attention::text like $', value: `%"${attention}"%` });
+    conditions.push({ sql: "$ = any(string_to_array(t.attention, ' '))", value: attention });
   }
   // Stored as pending, until its customer has acted.
   const stored = status && [...new Set(status.map((one) => (one === 'REQUIRES_ACTION' ? 'PENDING' : one)))];

@@ -37,7 +37,7 @@ const COLUMNS: Columns = {
   receipts: 'json',
   disputes: 'json',
   look: 'json',
-  attention: 'json',
+  attention: 'text',
   next_attempt_at: 'timestamptz',
 };
 /** What never changes after the first save is not sent a second time. */

@@ -67,13 +67,26 @@ function Shown({ payment, again }: { readonly payment: Payment; readonly again: 
         <h3>{payments.amounts}</h3>
         <Facts>
           <Fact name={payments.asked}>{text(payment.amount)}</Fact>
-          <Fact name={payments.authorized}>{text(payment.authorized)}</Fact>
           <Fact name={payments.captured}>{text(payment.captured)}</Fact>
-          <Fact name={payments.refunded}>{text(payment.refunded)}</Fact>
-          {/[1-9]/.test(payment.voided) && <Fact name={payments.voided}>{text(payment.voided)}</Fact>}
-          {payment.received !== undefined && <Fact name={payments.receivedAmount}>{text(payment.received)}</Fact>}
-          {payment.due !== undefined && <Fact name={payments.due}>{text(payment.due)}</Fact>}
-          {payment.overpaid !== undefined && <Fact name={payments.overpaid}>{text(payment.overpaid)}</Fact>}
+          {/* What is nothing is left out. */}
+          {(
+            [
+              [payments.authorized, payment.authorized === payment.captured ? undefined : payment.authorized],
+              [payments.refunded, payment.refunded],
+              [payments.voided, payment.voided],
+              [payments.receivedAmount, payment.received],
+              [payments.due, payment.due],
+              [payments.overpaid, payment.overpaid],
+            ] as const
+          ).map(
+            ([name, amount]) =>
+              amount !== undefined &&
+              /[1-9]/.test(amount) && (
+                <Fact key={name} name={name}>
+                  {text(amount)}
+                </Fact>
+              ),
+          )}
         </Facts>
       </section>
       <Disputes payment={payment} />
