@@ -196,16 +196,16 @@ export class People {
         return void services.reviews.submit(id, { type: action, reason, by });
       case 'dispatch': {
         const waiting = this.#oneOf(id, 'SCHEDULED');
-        return void (
-          waiting &&
-          services.shipping.submit(id, {
-            type: 'dispatch',
-            shipmentId: waiting.id,
-            carrier: random.pick(['sandbox', 'dhl']),
-            trackingNumber: 'T1',
-            by,
-          })
-        );
+        if (!waiting) return undefined;
+        const some = random.chance(0.2) && { items: [{ sku: random.pick(waiting.items).sku, quantity: 1 }] };
+        return void services.shipping.submit(id, {
+          type: 'dispatch',
+          shipmentId: waiting.id,
+          carrier: random.pick(['sandbox', 'dhl']),
+          trackingNumber: 'T1',
+          by,
+          ...some,
+        });
       }
       case 'deliver': {
         const onItsWay = this.#oneOf(id, 'DISPATCHED');

@@ -52,6 +52,7 @@ import type {
   RotatedApiKey,
   Scope,
   Shipment,
+  ShipmentCounts,
   Stock,
   StockAdjustment,
   StockMovement,
@@ -609,6 +610,8 @@ export interface ExportShipmentsParameters {
         | 'returned_to_sender'
       )[]
     | undefined;
+  /** Only what may leave now: it waits, and no hold keeps it */
+  readonly ready?: 'true' | undefined;
   /** RFC 3339 time or date */
   readonly scheduledFrom?: string | undefined;
   /** RFC 3339 time, itself not included, or date, all of the day included */
@@ -1180,6 +1183,8 @@ export interface ListShipmentsParameters {
         | 'returned_to_sender'
       )[]
     | undefined;
+  /** Only what may leave now: it waits, and no hold keeps it */
+  readonly ready?: 'true' | undefined;
   /** RFC 3339 time or date */
   readonly scheduledFrom?: string | undefined;
   /** RFC 3339 time, itself not included, or date, all of the day included */
@@ -2052,6 +2057,11 @@ export class OlmsClient extends ClientCore {
     return this.list({ method: 'GET', path: '/shipments', parameters }, options);
   }
 
+  /** How much waits to leave, by location */
+  readShipmentCounts(options?: CallOptions): Promise<ShipmentCounts> {
+    return this.read({ method: 'GET', path: '/shipments/counts' }, options);
+  }
+
   /** One shipment */
   readShipment(parameters: ReadShipmentParameters, options?: CallOptions): Promise<Shipment> {
     return this.read({ method: 'GET', path: '/shipments/{id}', parameters }, options);
@@ -2092,12 +2102,17 @@ export class OlmsClient extends ClientCore {
     return this.read({ method: 'POST', path: '/shipments/{id}/deliver', parameters, body, keyed: true }, options);
   }
 
-  /** A shipment was handed to the carrier */
+  /** A shipment, or a part of it, was handed to the carrier */
   dispatchShipment(
     parameters: DispatchShipmentParameters,
     body: {
       /** Who carries it */
       readonly carrier: string;
+      /** What leaves; without it, everything. The rest waits in a shipment of its own */
+      readonly items?: readonly {
+        readonly quantity: number;
+        readonly sku: string;
+      }[];
       /** The carrier’s number of the parcel */
       readonly trackingNumber: string;
     },

@@ -692,6 +692,7 @@ export type ImportedOrders = {
       | 'RECEIVED_EXCEEDS_RETURN'
       | 'RETURN_CLOSED'
       | 'REVIEW_DECIDED'
+      | 'ITEMS_NOT_IN_SHIPMENT'
       | 'SHIPMENT_NOT_DISPATCHABLE'
       | 'SHIPMENT_NOT_DISPATCHED'
       | 'SHIPMENT_NOT_DELIVERABLE'
@@ -1419,6 +1420,7 @@ export type Order = {
         | 'RECEIVED_EXCEEDS_RETURN'
         | 'RETURN_CLOSED'
         | 'REVIEW_DECIDED'
+        | 'ITEMS_NOT_IN_SHIPMENT'
         | 'SHIPMENT_NOT_DISPATCHABLE'
         | 'SHIPMENT_NOT_DISPATCHED'
         | 'SHIPMENT_NOT_DELIVERABLE'
@@ -1500,6 +1502,7 @@ export type Order = {
         | 'RECEIVED_EXCEEDS_RETURN'
         | 'RETURN_CLOSED'
         | 'REVIEW_DECIDED'
+        | 'ITEMS_NOT_IN_SHIPMENT'
         | 'SHIPMENT_NOT_DISPATCHABLE'
         | 'SHIPMENT_NOT_DISPATCHED'
         | 'SHIPMENT_NOT_DELIVERABLE'
@@ -1581,6 +1584,7 @@ export type Order = {
         | 'RECEIVED_EXCEEDS_RETURN'
         | 'RETURN_CLOSED'
         | 'REVIEW_DECIDED'
+        | 'ITEMS_NOT_IN_SHIPMENT'
         | 'SHIPMENT_NOT_DISPATCHABLE'
         | 'SHIPMENT_NOT_DISPATCHED'
         | 'SHIPMENT_NOT_DELIVERABLE'
@@ -1662,6 +1666,7 @@ export type Order = {
         | 'RECEIVED_EXCEEDS_RETURN'
         | 'RETURN_CLOSED'
         | 'REVIEW_DECIDED'
+        | 'ITEMS_NOT_IN_SHIPMENT'
         | 'SHIPMENT_NOT_DISPATCHABLE'
         | 'SHIPMENT_NOT_DISPATCHED'
         | 'SHIPMENT_NOT_DELIVERABLE'
@@ -1743,6 +1748,7 @@ export type Order = {
         | 'RECEIVED_EXCEEDS_RETURN'
         | 'RETURN_CLOSED'
         | 'REVIEW_DECIDED'
+        | 'ITEMS_NOT_IN_SHIPMENT'
         | 'SHIPMENT_NOT_DISPATCHABLE'
         | 'SHIPMENT_NOT_DISPATCHED'
         | 'SHIPMENT_NOT_DELIVERABLE'
@@ -1824,6 +1830,7 @@ export type Order = {
         | 'RECEIVED_EXCEEDS_RETURN'
         | 'RETURN_CLOSED'
         | 'REVIEW_DECIDED'
+        | 'ITEMS_NOT_IN_SHIPMENT'
         | 'SHIPMENT_NOT_DISPATCHABLE'
         | 'SHIPMENT_NOT_DISPATCHED'
         | 'SHIPMENT_NOT_DELIVERABLE'
@@ -1905,6 +1912,7 @@ export type Order = {
         | 'RECEIVED_EXCEEDS_RETURN'
         | 'RETURN_CLOSED'
         | 'REVIEW_DECIDED'
+        | 'ITEMS_NOT_IN_SHIPMENT'
         | 'SHIPMENT_NOT_DISPATCHABLE'
         | 'SHIPMENT_NOT_DISPATCHED'
         | 'SHIPMENT_NOT_DELIVERABLE'
@@ -1986,6 +1994,7 @@ export type Order = {
         | 'RECEIVED_EXCEEDS_RETURN'
         | 'RETURN_CLOSED'
         | 'REVIEW_DECIDED'
+        | 'ITEMS_NOT_IN_SHIPMENT'
         | 'SHIPMENT_NOT_DISPATCHABLE'
         | 'SHIPMENT_NOT_DISPATCHED'
         | 'SHIPMENT_NOT_DELIVERABLE'
@@ -2067,6 +2076,7 @@ export type Order = {
         | 'RECEIVED_EXCEEDS_RETURN'
         | 'RETURN_CLOSED'
         | 'REVIEW_DECIDED'
+        | 'ITEMS_NOT_IN_SHIPMENT'
         | 'SHIPMENT_NOT_DISPATCHABLE'
         | 'SHIPMENT_NOT_DISPATCHED'
         | 'SHIPMENT_NOT_DELIVERABLE'
@@ -2148,6 +2158,7 @@ export type Order = {
         | 'RECEIVED_EXCEEDS_RETURN'
         | 'RETURN_CLOSED'
         | 'REVIEW_DECIDED'
+        | 'ITEMS_NOT_IN_SHIPMENT'
         | 'SHIPMENT_NOT_DISPATCHABLE'
         | 'SHIPMENT_NOT_DISPATCHED'
         | 'SHIPMENT_NOT_DELIVERABLE'
@@ -2229,6 +2240,7 @@ export type Order = {
         | 'RECEIVED_EXCEEDS_RETURN'
         | 'RETURN_CLOSED'
         | 'REVIEW_DECIDED'
+        | 'ITEMS_NOT_IN_SHIPMENT'
         | 'SHIPMENT_NOT_DISPATCHABLE'
         | 'SHIPMENT_NOT_DISPATCHED'
         | 'SHIPMENT_NOT_DELIVERABLE'
@@ -2310,6 +2322,7 @@ export type Order = {
         | 'RECEIVED_EXCEEDS_RETURN'
         | 'RETURN_CLOSED'
         | 'REVIEW_DECIDED'
+        | 'ITEMS_NOT_IN_SHIPMENT'
         | 'SHIPMENT_NOT_DISPATCHABLE'
         | 'SHIPMENT_NOT_DISPATCHED'
         | 'SHIPMENT_NOT_DELIVERABLE'
@@ -2735,6 +2748,7 @@ export type OrderDetails = {
         | 'RECEIVED_EXCEEDS_RETURN'
         | 'RETURN_CLOSED'
         | 'REVIEW_DECIDED'
+        | 'ITEMS_NOT_IN_SHIPMENT'
         | 'SHIPMENT_NOT_DISPATCHABLE'
         | 'SHIPMENT_NOT_DISPATCHED'
         | 'SHIPMENT_NOT_DELIVERABLE'
@@ -2816,6 +2830,7 @@ export type OrderDetails = {
         | 'RECEIVED_EXCEEDS_RETURN'
         | 'RETURN_CLOSED'
         | 'REVIEW_DECIDED'
+        | 'ITEMS_NOT_IN_SHIPMENT'
         | 'SHIPMENT_NOT_DISPATCHABLE'
         | 'SHIPMENT_NOT_DISPATCHED'
         | 'SHIPMENT_NOT_DELIVERABLE'
@@ -2897,6 +2912,7 @@ export type OrderDetails = {
         | 'RECEIVED_EXCEEDS_RETURN'
         | 'RETURN_CLOSED'
         | 'REVIEW_DECIDED'
+        | 'ITEMS_NOT_IN_SHIPMENT'
         | 'SHIPMENT_NOT_DISPATCHABLE'
         | 'SHIPMENT_NOT_DISPATCHED'
         | 'SHIPMENT_NOT_DELIVERABLE'
@@ -2978,6 +2994,7 @@ export type OrderDetails = {
         | 'RECEIVED_EXCEEDS_RETURN'
         | 'RETURN_CLOSED'
         | 'REVIEW_DECIDED'
+        | 'ITEMS_NOT_IN_SHIPMENT'
         | 'SHIPMENT_NOT_DISPATCHABLE'
         | 'SHIPMENT_NOT_DISPATCHED'
         | 'SHIPMENT_NOT_DELIVERABLE'
@@ -3059,6 +3076,7 @@ export type OrderDetails = {
         | 'RECEIVED_EXCEEDS_RETURN'
         | 'RETURN_CLOSED'
         | 'REVIEW_DECIDED'
+        | 'ITEMS_NOT_IN_SHIPMENT'
         | 'SHIPMENT_NOT_DISPATCHABLE'
         | 'SHIPMENT_NOT_DISPATCHED'
         | 'SHIPMENT_NOT_DELIVERABLE'
@@ -3140,6 +3158,7 @@ export type OrderDetails = {
         | 'RECEIVED_EXCEEDS_RETURN'
         | 'RETURN_CLOSED'
         | 'REVIEW_DECIDED'
+        | 'ITEMS_NOT_IN_SHIPMENT'
         | 'SHIPMENT_NOT_DISPATCHABLE'
         | 'SHIPMENT_NOT_DISPATCHED'
         | 'SHIPMENT_NOT_DELIVERABLE'
@@ -3221,6 +3240,7 @@ export type OrderDetails = {
         | 'RECEIVED_EXCEEDS_RETURN'
         | 'RETURN_CLOSED'
         | 'REVIEW_DECIDED'
+        | 'ITEMS_NOT_IN_SHIPMENT'
         | 'SHIPMENT_NOT_DISPATCHABLE'
         | 'SHIPMENT_NOT_DISPATCHED'
         | 'SHIPMENT_NOT_DELIVERABLE'
@@ -3302,6 +3322,7 @@ export type OrderDetails = {
         | 'RECEIVED_EXCEEDS_RETURN'
         | 'RETURN_CLOSED'
         | 'REVIEW_DECIDED'
+        | 'ITEMS_NOT_IN_SHIPMENT'
         | 'SHIPMENT_NOT_DISPATCHABLE'
         | 'SHIPMENT_NOT_DISPATCHED'
         | 'SHIPMENT_NOT_DELIVERABLE'
@@ -3383,6 +3404,7 @@ export type OrderDetails = {
         | 'RECEIVED_EXCEEDS_RETURN'
         | 'RETURN_CLOSED'
         | 'REVIEW_DECIDED'
+        | 'ITEMS_NOT_IN_SHIPMENT'
         | 'SHIPMENT_NOT_DISPATCHABLE'
         | 'SHIPMENT_NOT_DISPATCHED'
         | 'SHIPMENT_NOT_DELIVERABLE'
@@ -3464,6 +3486,7 @@ export type OrderDetails = {
         | 'RECEIVED_EXCEEDS_RETURN'
         | 'RETURN_CLOSED'
         | 'REVIEW_DECIDED'
+        | 'ITEMS_NOT_IN_SHIPMENT'
         | 'SHIPMENT_NOT_DISPATCHABLE'
         | 'SHIPMENT_NOT_DISPATCHED'
         | 'SHIPMENT_NOT_DELIVERABLE'
@@ -3545,6 +3568,7 @@ export type OrderDetails = {
         | 'RECEIVED_EXCEEDS_RETURN'
         | 'RETURN_CLOSED'
         | 'REVIEW_DECIDED'
+        | 'ITEMS_NOT_IN_SHIPMENT'
         | 'SHIPMENT_NOT_DISPATCHABLE'
         | 'SHIPMENT_NOT_DISPATCHED'
         | 'SHIPMENT_NOT_DELIVERABLE'
@@ -3626,6 +3650,7 @@ export type OrderDetails = {
         | 'RECEIVED_EXCEEDS_RETURN'
         | 'RETURN_CLOSED'
         | 'REVIEW_DECIDED'
+        | 'ITEMS_NOT_IN_SHIPMENT'
         | 'SHIPMENT_NOT_DISPATCHABLE'
         | 'SHIPMENT_NOT_DISPATCHED'
         | 'SHIPMENT_NOT_DELIVERABLE'
@@ -4209,6 +4234,7 @@ export type ProblemDetails = {
     | 'RECEIVED_EXCEEDS_RETURN'
     | 'RETURN_CLOSED'
     | 'REVIEW_DECIDED'
+    | 'ITEMS_NOT_IN_SHIPMENT'
     | 'SHIPMENT_NOT_DISPATCHABLE'
     | 'SHIPMENT_NOT_DISPATCHED'
     | 'SHIPMENT_NOT_DELIVERABLE'
@@ -4436,6 +4462,11 @@ export type Shipment = {
   readonly trackingUrl?: string;
 };
 
+/** What waits; of more than 20000 shipments, those that have waited longest */
+export type ShipmentCounts = {
+  readonly locations: readonly WaitingShipments[];
+};
+
 export type Stock = {
   /** On hand and not reserved */
   readonly available: number;
@@ -4516,4 +4547,14 @@ export type TrackingLink = {
   readonly expiresAt: string;
   /** Opens the tracking page of the order for whoever has it */
   readonly url: string;
+};
+
+export type WaitingShipments = {
+  readonly location: string;
+  /** Since when the oldest of those that may leave waits */
+  readonly oldestAt?: string;
+  /** Shipments that a hold or a change of the order keeps here */
+  readonly paused: number;
+  /** Shipments that may leave now */
+  readonly ready: number;
 };

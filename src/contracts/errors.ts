@@ -70,6 +70,7 @@ export const ERRORS = {
   RECEIVED_EXCEEDS_RETURN: { status: 409, title: 'More would be received than was to come back' },
   RETURN_CLOSED: { status: 409, title: 'Nothing more of the return is expected' },
   REVIEW_DECIDED: { status: 409, title: 'The review has been decided already' },
+  ITEMS_NOT_IN_SHIPMENT: { status: 422, title: 'The shipment does not hold these pieces' },
   SHIPMENT_NOT_DISPATCHABLE: { status: 409, title: 'The shipment cannot be dispatched in its present state' },
   SHIPMENT_NOT_DISPATCHED: { status: 409, title: 'The shipment has not left, so it has no tracking number' },
   SHIPMENT_NOT_DELIVERABLE: { status: 409, title: 'The shipment cannot be delivered in its present state' },

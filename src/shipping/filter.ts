@@ -15,6 +15,9 @@ export const shipmentParameters = {
   location: Type.Optional(Several(Location)),
   carrier: Type.Optional(Several(Text(100, { minLength: 1 }))),
   tracking: Type.Optional(Several(Type.String({ enum: [...TRACKING_STATUSES] }))),
+  ready: Type.Optional(
+    Type.String({ enum: ['true'], description: 'Only what may leave now: it waits, and no hold keeps it' }),
+  ),
   scheduledFrom: Type.Optional(TimeText),
   scheduledTo: Type.Optional(UntilText),
   sort: Type.Optional(
@@ -28,7 +31,7 @@ const Query = Type.Object(shipmentParameters);
 
 /** The shipments that a query asks for, of whichever orders, wherever the page begins. */
 export function shipmentFilterOf(query: Static<typeof Query>): Omit<ShipmentFilter, 'orderIds' | 'after' | 'limit'> {
-  const { status, location, carrier, tracking, scheduledFrom, scheduledTo, sort } = query;
+  const { status, location, carrier, tracking, ready, scheduledFrom, scheduledTo, sort } = query;
   return {
     statuses: status,
     locations: location,
@@ -36,6 +39,7 @@ export function shipmentFilterOf(query: Static<typeof Query>): Omit<ShipmentFilt
     tracking,
     scheduledFromMs: fromMs(scheduledFrom, 'scheduledFrom'),
     scheduledToMs: toMs(scheduledTo, 'scheduledTo'),
+    ready: ready === 'true',
     newestFirst: sort === '-scheduledAt',
   };
 }

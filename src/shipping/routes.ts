@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { idTimeMs } from '#contracts/ids.ts';
 import { isoTime } from '#contracts/time.ts';
+import { Sku } from '#contracts/catalog.ts';
 import type { Database } from '#platform/database/database.ts';
 import { SkuQuantity, TRACKING_STATUSES, TrackingUrl } from '#contracts/order-events.ts';
 import { commandOnce } from '#platform/http/commands.ts';
@@ -37,7 +38,7 @@ import {
 import type { TrackingLinks } from './carriers/links.ts';
 import { exportShipments } from './export.ts';
 import { shipmentFilterOf, shipmentParameters } from './filter.ts';
-import { loadShipping, listShipments, orderOfShipment } from './store.ts';
+import { COUNTED_MAX, loadShipping, listShipments, orderOfShipment, waitingByLocation } from './store.ts';
 
 export interface ShippingRoutesOptions {
   readonly processor: Processor<Shipping, ShippingCommand, CarrierDue>;
@@ -45,12 +46,22 @@ export interface ShippingRoutesOptions {
   readonly links: TrackingLinks;
 }
 
+const PIECES_MAX = 1_000_000;
+const ITEMS_MAX = 2_000;
+
 const ShipmentParams = Type.Object({ id: IdText });
 const ListQuery = Type.Object({ ...shipmentParameters, ...pageParameters }, strict);
 const DispatchBody = Type.Object(
   {
     carrier: Text(100, { minLength: 1, description: 'Who carries it' }),
     trackingNumber: Text(100, { minLength: 1, description: 'The carrier’s number of the parcel' }),
+    items: Type.Optional(
+      Type.Array(Type.Object({ sku: Sku, quantity: Type.Integer({ minimum: 1, maximum: PIECES_MAX }) }, strict), {
+        minItems: 1,
+        maxItems: ITEMS_MAX,
+        description: 'What leaves; without it, everything. The rest waits in a shipment of its own',
+      }),
+    ),
   },
   { ...strict, examples: [{ carrier: 'DHL', trackingNumber: 'JD014600' }] },
 );
@@ -105,6 +116,27 @@ const ShipmentView = Type.Object(
     paused: Type.Boolean({ description: 'A hold or a cancellation of the order keeps it here' }),
   },
   { title: 'Shipment' },
+);
+const CountsView = Type.Object(
+  {
+    locations: Type.Array(
+      Type.Object(
+        {
+          location: Type.String(),
+          ready: Type.Integer({ description: 'Shipments that may leave now' }),
+          paused: Type.Integer({ description: 'Shipments that a hold or a change of the order keeps here' }),
+          oldestAt: Type.Optional(
+            Type.String({ ...Time, description: 'Since when the oldest of those that may leave waits' }),
+          ),
+        },
+        { title: 'WaitingShipments' },
+      ),
+    ),
+  },
+  {
+    title: 'ShipmentCounts',
+    description: `What waits; of more than ${COUNTED_MAX} shipments, those that have waited longest`,
+  },
 );
 const MOVE_REFUSALS = ['SHIPMENT_NOT_FOUND', 'OVERLOADED'] as const;
 const FIRST = { id: '$response.body#/items/0/id' };
@@ -208,6 +240,20 @@ export function shippingRoutes(app: FastifyInstance, { processor, database, link
 
   exportShipments(app, database);
 
+  app.get(
+    '/shipments/counts',
+    {
+      config: { permission: 'stock:read' },
+      schema: {
+        operationId: 'readShipmentCounts',
+        tags,
+        summary: 'How much waits to leave, by location',
+        response: { 200: answer('What waits', CountsView) },
+      },
+    },
+    async () => ({ locations: await waitingByLocation(database) }),
+  );
+
   app.get<{ Params: Static<typeof ShipmentParams> }>(
     '/shipments/:id',
     {
@@ -234,12 +280,12 @@ export function shippingRoutes(app: FastifyInstance, { processor, database, link
       config: {
         permission: 'shipments:move',
         idempotencyKey: 'accepted',
-        refusals: [...MOVE_REFUSALS, 'SHIPMENT_NOT_DISPATCHABLE', 'SHIPMENT_ON_HOLD'],
+        refusals: [...MOVE_REFUSALS, 'SHIPMENT_NOT_DISPATCHABLE', 'SHIPMENT_ON_HOLD', 'ITEMS_NOT_IN_SHIPMENT'],
       },
       schema: {
         operationId: 'dispatchShipment',
         tags,
-        summary: 'A shipment was handed to the carrier',
+        summary: 'A shipment, or a part of it, was handed to the carrier',
         params: ShipmentParams,
         body: DispatchBody,
         response: { 200: answer('The shipment, on its way', ShipmentView) },

@@ -100,6 +100,52 @@ describe('dispatch and delivery by hand', () => {
     expect(story.statuses).toEqual(['DELIVERED', 'DELIVERED']);
   });
 
+  test('of a part of a parcel leave the rest in another one, which goes later', () => {
+    const story = byHand();
+    const allocations = [
+      { sku: 'A', location: 'east', quantity: 3 },
+      { sku: 'B', location: 'east', quantity: 1 },
+    ];
+    story.reads('OrderReadyForShipment', { allocations, deadlineAt: '2026-12-01T00:00:00.000Z' });
+    const leaves = (items: { sku: string; quantity: number }[], index = 0): Story =>
+      story.when({
+        type: 'dispatch',
+        shipmentId: story.ids[index]!,
+        carrier: 'dhl',
+        trackingNumber: `T${index}`,
+        items,
+        by: 'ada',
+      });
+    const before = story.row;
+    for (const items of [
+      [{ sku: 'A', quantity: 4 }],
+      [{ sku: 'C', quantity: 1 }],
+      [
+        { sku: 'A', quantity: 2 },
+        { sku: 'A', quantity: 2 },
+      ],
+    ])
+      expect(leaves(items).refused).toBe('ITEMS_NOT_IN_SHIPMENT');
+    expect(story.row).toBe(before);
+
+    leaves([{ sku: 'A', quantity: 2 }]);
+    const rest = [
+      { sku: 'A', quantity: 1 },
+      { sku: 'B', quantity: 1 },
+    ];
+    expect(story.types).toEqual(['ShipmentScheduled', 'ShipmentDispatched']);
+    expect(story.data).toMatchObject([
+      { shipmentId: story.ids[1], location: 'east', items: rest },
+      { shipmentId: story.ids[0], items: [{ sku: 'A', quantity: 2 }], last: false },
+    ]);
+    expect(story.statuses).toEqual(['DISPATCHED', 'SCHEDULED']);
+    expect(leaves([{ sku: 'B', quantity: 1 }], 0).refused).toBe('SHIPMENT_NOT_DISPATCHABLE');
+    // All that is there is no part: nothing stays.
+    expect(leaves(rest, 1).types).toEqual(['ShipmentDispatched']);
+    expect(story.data).toMatchObject([{ shipmentId: story.ids[1], items: rest, last: true }]);
+    expect(story.ids).toHaveLength(2);
+  });
+
   test('a delivery is not the last one while another parcel is on its way', () => {
     const story = byHand().ready('east', 'west').dispatch(0).dispatch(1);
     expect(story.deliver(1).data).toMatchObject([{ last: false }]);

@@ -1,5 +1,5 @@
 import { isRefusal, type Refusal, refuse } from '#contracts/errors.ts';
-import { type Allocation, type NewEvent, SOURCES } from '#contracts/order-events.ts';
+import { type Allocation, type NewEvent, type SkuQuantity, SOURCES } from '#contracts/order-events.ts';
 import { ignore, type Ignored, type Outcome, type Rules } from '#platform/processor/aggregate.ts';
 import { type Carriers, createCarriers } from './carriers/carriers.ts';
 import { trackingLinks, type TrackingLinks } from './carriers/links.ts';
@@ -18,6 +18,7 @@ import {
   type ShippingCommand,
   type Step,
 } from './rules/model.ts';
+import { parted } from './rules/part.ts';
 import { corrected, isNews, tracked } from './rules/tracking.ts';
 
 /**
@@ -130,20 +131,18 @@ export function shippingRules(options: ShippingRulesOptions): ShippingRules {
       }
     },
 
-    decide(command, shipping, { nowMs }) {
+    decide(command, shipping, { nowMs, newId }) {
       if (command.type === 'carry')
         return shipping ? carried({ shipping, events: [] }, options, nowMs) : { state: shipping, events: [] };
       const shipment = shipping?.shipments.find((candidate) => candidate.id === command.shipmentId);
       if (!shipping || !shipment) return refuse('SHIPMENT_NOT_FOUND', `There is no shipment ${command.shipmentId}.`);
       if (command.type === 'dispatch') {
-        const { carrier, trackingNumber, by } = command;
-        return finished(
-          handedOver(shipping, shipment, { carrier, trackingNumber, by }, options, nowMs),
-          options,
-          nowMs,
-        );
+        const { carrier, trackingNumber, items, by } = command;
+        const handover = { carrier, trackingNumber, items, by };
+        return finished(handedOver(shipping, shipment, handover, { ...options, newId }, nowMs), options, nowMs);
       }
-      if (command.type === 'track') return finished(track(shipping, shipment, command, options, nowMs), options, nowMs);
+      if (command.type === 'track')
+        return finished(track(shipping, shipment, command, { ...options, newId }, nowMs), options, nowMs);
       if (command.type === 'correct') {
         const { carrier = shipment.carrier ?? '', trackingNumber } = command;
         return finished(corrected(shipping, shipment, command, options.links(carrier, trackingNumber)), options, nowMs);
@@ -184,6 +183,8 @@ function schedule(
 interface Handover {
   readonly carrier: string;
   readonly trackingNumber: string;
+  /** What leaves; without it, everything. */
+  readonly items?: readonly SkuQuantity[] | undefined;
   readonly by: string;
 }
 
@@ -192,7 +193,7 @@ function handedOver(
   shipping: Shipping,
   shipment: Shipment,
   handover: Handover,
-  options: ShippingRulesOptions,
+  options: ShippingRulesOptions & { readonly newId: () => string },
   nowMs: number,
 ): Step | Refusal {
   if (!isWaiting(shipment))
@@ -207,7 +208,12 @@ function handedOver(
         ? 'A change of the order is being decided; try again in a moment.'
         : `The order is on hold: ${shipping.holds.join(', ')}. Release it first.`,
     );
-  return dispatch(shipping, shipment, handover, options, nowMs);
+  if (!handover.items) return dispatch(shipping, shipment, handover, options, nowMs);
+  const part = parted(shipping, shipment, handover.items, options.newId);
+  if (isRefusal(part)) return part;
+  const step = dispatch(part.shipping, part.shipment, handover, options, nowMs);
+  // What stays is scheduled before what leaves has left, so that nobody takes the order for sent.
+  return { shipping: step.shipping, events: [...part.events, ...step.events] };
 }
 
 function dispatch(
@@ -241,7 +247,7 @@ function track(
   shipping: Shipping,
   shipment: Shipment,
   { carrier, trackingNumber, tracking }: Extract<ShippingCommand, { type: 'track' }>,
-  options: ShippingRulesOptions,
+  options: ShippingRulesOptions & { readonly newId: () => string },
   nowMs: number,
 ): Step | Refusal {
   const { id } = shipment;

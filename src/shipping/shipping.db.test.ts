@@ -2,6 +2,7 @@ import { uuidv7 } from 'uuidv7';
 import { describe, expect, test } from 'vitest';
 import { useOneService } from '#tests/support/one-service.ts';
 import { shipping } from './service.ts';
+import { COUNTED_MAX, WAITING_SQL } from './store.ts';
 
 describe('shipping on a real database', () => {
   const one = useOneService(shipping);
@@ -110,5 +111,68 @@ describe('shipping on a real database', () => {
         ['ShipmentDelivered', 3],
       ]);
     }
+  });
+
+  test('sends a part, lists what may leave, and counts what waits by place', async () => {
+    const service = await one.start({ SANDBOX_CARRIER_DELAY_MS: 'off' });
+    const app = one.api(service);
+    const [order, held] = [uuidv7(), uuidv7()] as const;
+    const place = `dock-${uuidv7().slice(-6)}`;
+    const allocations = [{ sku: 'MUG', location: place, quantity: 3 }];
+    interface Parcel extends Item {
+      readonly items: readonly { sku: string; quantity: number }[];
+    }
+    const list = async (query: string): Promise<Parcel[]> =>
+      ((await app.inject(`/shipments?location=${place}&${query}`)).json() as { items: Parcel[] }).items;
+    await one.happen(
+      one.event(held, 'OrderHeld'),
+      one.event(held, 'OrderReadyForShipment', { allocations }),
+      one.event(order, 'OrderReadyForShipment', { allocations }),
+    );
+    await one.eventually(
+      () => list(''),
+      (items) => items.length === 2,
+    );
+    const [ready, ...others] = await list('ready=true');
+    expect(others).toEqual([]);
+    const send = (items: object[]) =>
+      app.inject({
+        method: 'POST',
+        url: `/shipments/${ready!.id}/dispatch`,
+        payload: { carrier: 'dhl', trackingNumber: 'JJD-2', items },
+        headers: { 'idempotency-key': 'part' + items.length },
+      });
+    expect(
+      (
+        await send([
+          { sku: 'MUG', quantity: 9 },
+          { sku: 'CUP', quantity: 1 },
+        ])
+      ).json(),
+    ).toMatchObject({
+      code: 'ITEMS_NOT_IN_SHIPMENT',
+      status: 422,
+    });
+    const answers = await Promise.all([send([{ sku: 'MUG', quantity: 1 }]), send([{ sku: 'MUG', quantity: 1 }])]);
+    expect(answers.map((answer) => answer.json())).toMatchObject(
+      [1, 2].map(() => ({ id: ready!.id, status: 'DISPATCHED', items: [{ sku: 'MUG', quantity: 1 }] })),
+    );
+    const [rest, ...more] = await list('ready=true');
+    expect(more).toEqual([]);
+    expect(rest).toMatchObject({ status: 'SCHEDULED', items: [{ sku: 'MUG', quantity: 2 }] });
+    const counts = (await app.inject('/shipments/counts')).json() as { locations: { location: string }[] };
+    expect(counts.locations.find(({ location }) => location === place)).toMatchObject({
+      ready: 1,
+      paused: 1,
+      oldestAt: expect.stringMatching(/Z$/),
+    });
+
+    // What has left is not looked at, however much it is.
+    await one.database.query(
+      "insert into shipping.shipments (id, order_id, status, location) select gen_random_uuid(), gen_random_uuid(), 'DELIVERED', 'x' from generate_series(1, 20000)",
+    );
+    await one.database.query('analyze shipping.shipments');
+    const plan = await one.database.queryOnce<{ 'QUERY PLAN': string }>(`explain ${WAITING_SQL}`, [COUNTED_MAX]);
+    expect(plan.map((row) => row['QUERY PLAN']).join('\n')).toContain('shipments_open');
   });
 });

@@ -1,4 +1,4 @@
-import { firstIdAt } from '#contracts/ids.ts';
+import { firstIdAt, idTimeMs } from '#contracts/ids.ts';
 import { isoTime } from '#contracts/time.ts';
 import type { Cause, Row } from '#platform/processor/aggregate.ts';
 import type { Database } from '#platform/database/database.ts';
@@ -94,7 +94,7 @@ export const shippingStore: ProcessorStore<Shipping, never> = {
     for (const { before, after } of changes) {
       const known = before.state?.shipments ?? [];
       for (const [place, shipment] of after.state!.shipments.entries()) {
-        if (known.length === 0) scheduled.push(shipmentRow(after.id, shipment));
+        if (!known[place]) scheduled.push(shipmentRow(after.id, shipment));
         else if (isMoved(known[place], shipment)) moved.push(shipmentRow(after.id, shipment));
       }
     }
@@ -151,6 +151,38 @@ export interface FoundShipment {
   readonly shipment: Shipment;
 }
 
+const WAITING = 'SCHEDULED';
+/** Parcels that wait and are counted; of more, those that have waited longest. */
+export const COUNTED_MAX = 20_000;
+
+/** What waits at a place. */
+export interface WaitingAt {
+  readonly location: string;
+  /** Parcels that may leave now. */
+  readonly ready: number;
+  /** Parcels that a hold or a change keeps here. */
+  readonly paused: number;
+  /** When the one that has waited longest, of those that may leave, was scheduled. */
+  readonly oldestAt?: string;
+}
+
+/** The statement of {@link waitingByLocation}; $1: how many parcels are looked at. */
+export const WAITING_SQL = `select location, count(*) filter (where not held)::integer as ready, count(*) filter (where held)::integer as paused,
+    (min(id::text) filter (where not held)) as oldest
+  from (select t.id, t.location, json_array_length(o.body->'holds') > 0 as held
+    from (select id, order_id, location from shipping.shipments where status = '${WAITING}' order by id limit $1) t
+    join shipping.orders o on o.order_id = t.order_id) waiting
+  group by location order by location`;
+
+/** How much waits at each place, counted up to {@link COUNTED_MAX}. */
+export async function waitingByLocation(database: Database): Promise<WaitingAt[]> {
+  const rows = await database.query<{ location: string; ready: number; paused: number; oldest: string | null }>(
+    WAITING_SQL,
+    [COUNTED_MAX],
+  );
+  return rows.map(({ oldest, ...at }) => ({ ...at, ...(oldest !== null && { oldestAt: isoTime(idTimeMs(oldest)) }) }));
+}
+
 export interface ShipmentFilter {
   readonly orderIds: readonly string[] | undefined;
   readonly statuses: readonly string[] | undefined;
@@ -161,6 +193,8 @@ export interface ShipmentFilter {
   /** Milliseconds; the range is closed below and open above. */
   readonly scheduledFromMs: number | undefined;
   readonly scheduledToMs: number | undefined;
+  /** Only what may leave now: it waits, and no hold keeps it. */
+  readonly ready: boolean;
   readonly newestFirst: boolean;
   /** Continue behind this shipment. */
   readonly after: string | undefined;
@@ -169,11 +203,17 @@ export interface ShipmentFilter {
 
 /** A page of shipments by when they were scheduled. The age of a shipment is in its id, a UUIDv7. */
 export async function listShipments(database: Database, filter: ShipmentFilter): Promise<readonly FoundShipment[]> {
-  const { orderIds, statuses, locations, carriers, tracking, newestFirst, after, limit } = filter;
+  const { orderIds, locations, carriers, tracking, ready, newestFirst, after, limit } = filter;
+  const statuses = ready ? [WAITING] : filter.statuses;
   const found = orderIds ? await shipmentsOf(database, orderIds) : undefined;
   const ages: Condition[] = [];
   if (filter.scheduledFromMs !== undefined) ages.push({ sql: 't.id >= $', value: firstIdAt(filter.scheduledFromMs) });
   if (filter.scheduledToMs !== undefined) ages.push({ sql: 't.id < $', value: firstIdAt(filter.scheduledToMs) });
+  if (ready)
+    ages.push({
+      sql: "not exists (select from shipping.orders o where o.order_id = t.order_id and json_array_length(o.body->'holds') > $)",
+      value: 0,
+    });
   const keys = await readKeyset<{ id: string; order_id: string }>(database, {
     columns: 'id, order_id',
     table: 'shipping.shipments t',

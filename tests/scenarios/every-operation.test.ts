@@ -81,6 +81,7 @@ describe('every operation', () => {
     expect((await api.call('DELETE', `/push-subscriptions/${browser.id}`)).status).toBe(204);
     await api.get(`/shipments/${shipment.id}`);
     expect((await api.call('GET', `/shipments/${shipment.id}/packing-slip`)).status).toBe(200);
+    await api.get('/shipments/counts');
     await api.payment(id);
     await api.order(id);
     await api.get(`/orders/${id}/tracking-link`);
@@ -270,6 +271,9 @@ describe('every operation', () => {
       409,
       'SHIPMENT_NOT_DISPATCHED',
     ]);
+    const tooMuch = { carrier: 'dhl', trackingNumber: 'JD-1', items: [{ sku, quantity: 99 }] };
+    const part = await api.call('POST', `/shipments/${shipmentId}/dispatch`, { body: tooMuch, key: randomUUID() });
+    expect(refused(part)).toEqual([422, 'ITEMS_NOT_IN_SHIPMENT']);
     await api.dispatch(shipmentId);
     const number = { trackingNumber: 'JD-2', reason: 'mistyped' };
     expect((await api.call('PATCH', `/shipments/${shipmentId}`, { body: number })).status).toBe(200);

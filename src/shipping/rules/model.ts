@@ -56,6 +56,8 @@ export type ShippingCommand =
       readonly shipmentId: string;
       readonly carrier: string;
       readonly trackingNumber: string;
+      /** What leaves; without it, everything in the parcel. The rest waits in a parcel of its own. */
+      readonly items?: readonly SkuQuantity[] | undefined;
       readonly by: string;
     }
   | { readonly type: 'deliver'; readonly shipmentId: string; readonly by: string }
