@@ -75,11 +75,48 @@ const payments = createRoute({
   component: lazyRouteComponent(() => import('./payments/payments.tsx'), 'Payments'),
 });
 
+const warehouse = createRoute({
+  getParentRoute: () => inside,
+  path: '/warehouse',
+  validateSearch: texts,
+  component: lazyRouteComponent(() => import('./warehouse/warehouse.tsx'), 'Warehouse'),
+});
+const pick = createRoute({
+  getParentRoute: () => inside,
+  path: '/warehouse/pick',
+  validateSearch: texts,
+  component: lazyRouteComponent(() => import('./warehouse/pick.tsx'), 'PickListPage'),
+});
+const dispatch = createRoute({
+  getParentRoute: () => inside,
+  path: '/warehouse/dispatch',
+  validateSearch: texts,
+  component: lazyRouteComponent(() => import('./warehouse/dispatch.tsx'), 'Dispatch'),
+});
+const returns = createRoute({
+  getParentRoute: () => inside,
+  path: '/warehouse/returns',
+  validateSearch: texts,
+  component: lazyRouteComponent(() => import('./warehouse/returns.tsx'), 'Returns'),
+});
+
 /** Addresses stay readable: `?status=PAID,SHIPPED`. */
 export const router = createRouter({
   routeTree: root.addChildren([
     welcome,
-    inside.addChildren([overview, orders, order, inventory, product, reviews, payments]),
+    inside.addChildren([
+      overview,
+      orders,
+      order,
+      inventory,
+      product,
+      reviews,
+      payments,
+      warehouse,
+      pick,
+      dispatch,
+      returns,
+    ]),
   ]),
   basepath: '/console',
   parseSearch: parseSearchWith((value) => value),

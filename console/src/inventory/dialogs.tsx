@@ -6,7 +6,7 @@ import { type ReactNode, useState } from 'react';
 import type { CountForecast, Product, Stock } from '#client';
 import { api } from '../api.ts';
 import { Act } from '../parts/act.tsx';
-import { OrderLink, useOrdersById } from '../parts/order-link.tsx';
+import { OrderLink } from '../parts/order-link.tsx';
 import { Failed } from '../parts/parts.tsx';
 import { useText } from '../text/text.tsx';
 import { useLocations } from './inventory.tsx';
@@ -188,12 +188,11 @@ export function CountDialog({ stock, at, onClose }: OfStock): ReactNode {
 function Losers({ orders }: { readonly orders: CountForecast['shortOrders'] }): ReactNode {
   const { inventory } = useText();
   const shown = orders.slice(0, SHORT_SHOWN);
-  const known = useOrdersById(shown.map(({ orderId }) => orderId));
   return (
     <ul className="losers">
       {shown.map(({ orderId, quantity }) => (
         <li key={orderId}>
-          <OrderLink id={orderId} order={known.get(orderId)} /> {inventory.loses(quantity)}
+          <OrderLink id={orderId} /> {inventory.loses(quantity)}
         </li>
       ))}
       {orders.length > SHORT_SHOWN && <li className="dim">{inventory.andMore(orders.length - SHORT_SHOWN)}</li>}

@@ -12,8 +12,8 @@ import {
 } from '#client';
 import { api } from '../api.ts';
 import { lastSearch, type Search } from '../list/search.ts';
-import { OrderLink, useOrdersById } from '../parts/order-link.tsx';
-import { Empty, Failed, Loading, StatusBadge, useMoney, useNumber, When } from '../parts/parts.tsx';
+import { OrderLink } from '../parts/order-link.tsx';
+import { Empty, Failed, Loading, useMoney, useNumber, When } from '../parts/parts.tsx';
 import { useMay } from '../session.tsx';
 import { Icon } from '../shell/icons.tsx';
 import { useText } from '../text/text.tsx';
@@ -151,21 +151,16 @@ function Head({
 function Shortage({ stock }: { readonly stock: Stock }): ReactNode {
   const { inventory } = useText();
   const orders = stock.shortOrders ?? [];
-  const known = useOrdersById(orders.map(({ orderId }) => orderId));
   if (stock.short === 0) return null;
   return (
     <Alert color="red" variant="light" title={inventory.shortTitle(stock.short)}>
       <Text size="sm">{inventory.shortHelp}</Text>
       <ul className="losers">
-        {orders.map(({ orderId, quantity }) => {
-          const order = known.get(orderId);
-          return (
-            <li key={orderId}>
-              <OrderLink id={orderId} order={order} /> {inventory.shortOrder(quantity)}{' '}
-              {order && <StatusBadge status={order.status} />}
-            </li>
-          );
-        })}
+        {orders.map(({ orderId, quantity }) => (
+          <li key={orderId}>
+            <OrderLink id={orderId} status /> {inventory.shortOrder(quantity)}
+          </li>
+        ))}
       </ul>
     </Alert>
   );
@@ -331,7 +326,6 @@ function Holders({ stock: { sku, reserved } }: { readonly stock: Stock }): React
     sku,
     limit: PAGE,
   });
-  const known = useOrdersById(items.map(({ orderId }) => orderId));
   return (
     <Pages title={<h2>{inventory.heldBy}</h2>} empty={inventory.heldNone} count={items.length} found={found}>
       <Scroll label={inventory.heldBy}>
@@ -344,25 +338,21 @@ function Holders({ stock: { sku, reserved } }: { readonly stock: Stock }): React
           </tr>
         </thead>
         <tbody>
-          {items.map(({ orderId, location, quantity, short, since }) => {
-            const order = known.get(orderId);
-            return (
-              <tr key={`${orderId} ${location}`}>
-                <td>
-                  <OrderLink id={orderId} order={order} />
-                  <div>{order && <StatusBadge status={order.status} />}</div>
-                </td>
-                <td>{location}</td>
-                <td className="num">
-                  {quantity}
-                  {short > 0 && <div className="bad">{inventory.shortBy(short)}</div>}
-                </td>
-                <td className="dim">
-                  <When at={since} />
-                </td>
-              </tr>
-            );
-          })}
+          {items.map(({ orderId, location, quantity, short, since }) => (
+            <tr key={`${orderId} ${location}`}>
+              <td className="holder">
+                <OrderLink id={orderId} status />
+              </td>
+              <td>{location}</td>
+              <td className="num">
+                {quantity}
+                {short > 0 && <div className="bad">{inventory.shortBy(short)}</div>}
+              </td>
+              <td className="dim">
+                <When at={since} />
+              </td>
+            </tr>
+          ))}
         </tbody>
       </Scroll>
     </Pages>
@@ -375,7 +365,6 @@ function Line({ stock: { sku, waiting } }: { readonly stock: Stock }): ReactNode
     sku,
     limit: PAGE,
   });
-  const known = useOrdersById(items.map(({ orderId }) => orderId));
   return (
     <Pages
       title={<h2>{inventory.line}</h2>}
@@ -397,7 +386,7 @@ function Line({ stock: { sku, waiting } }: { readonly stock: Stock }): ReactNode
           {items.map(({ orderId, quantity, ahead, since }) => (
             <tr key={orderId}>
               <td>
-                <OrderLink id={orderId} order={known.get(orderId)} />
+                <OrderLink id={orderId} />
               </td>
               <td className="num">{quantity}</td>
               <td className="num">{ahead}</td>
@@ -430,7 +419,6 @@ function Movements({ stock }: { readonly stock: Stock }): ReactNode {
       ...(kind !== undefined && { kind }),
     },
   );
-  const known = useOrdersById(items.flatMap(({ orderId }) => orderId ?? []));
   const title = (
     <div className="spread card-head">
       <h2>{inventory.movements}</h2>
@@ -475,7 +463,7 @@ function Movements({ stock }: { readonly stock: Stock }): ReactNode {
                 {movement.orderId === undefined ? (
                   may('notes:read') && movement.reason
                 ) : (
-                  <OrderLink id={movement.orderId} order={known.get(movement.orderId)} />
+                  <OrderLink id={movement.orderId} />
                 )}
               </td>
             </tr>

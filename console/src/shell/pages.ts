@@ -5,4 +5,5 @@ export const PAGES = [
   { to: '/reviews', name: 'reviews', permission: 'reviews:read', key: 'v' },
   { to: '/payments', name: 'payments', permission: 'payments:read', key: 'm' },
   { to: '/inventory', name: 'inventory', permission: 'stock:read', key: 'i' },
+  { to: '/warehouse', name: 'warehouse', permission: 'stock:read', key: 'w' },
 ] as const;

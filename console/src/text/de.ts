@@ -4,6 +4,7 @@ import * as states from './de/states.ts';
 import * as orders from './de/orders.ts';
 import * as payments from './de/payments.ts';
 import * as order from './de/order.ts';
+import * as warehouse from './de/warehouse.ts';
 import * as inventory from './de/inventory.ts';
 import * as overview from './de/overview.ts';
 import * as reviews from './de/reviews.ts';
@@ -19,4 +20,5 @@ export const de: Text = {
   ...overview,
   ...inventory,
   ...reviews,
+  ...warehouse,
 };

@@ -3,6 +3,7 @@ import * as states from './en/states.ts';
 import * as orders from './en/orders.ts';
 import * as payments from './en/payments.ts';
 import * as order from './en/order.ts';
+import * as warehouse from './en/warehouse.ts';
 import * as inventory from './en/inventory.ts';
 import * as overview from './en/overview.ts';
 import * as reviews from './en/reviews.ts';
@@ -19,5 +20,6 @@ export const en = {
   ...overview,
   ...inventory,
   ...reviews,
+  ...warehouse,
 };
 export type Text = typeof en;

@@ -1,0 +1,118 @@
+import { Paper, Text, TextInput } from '@mantine/core';
+import { type ReactNode, useEffect, useRef, useState } from 'react';
+import { Icon } from '../shell/icons.tsx';
+
+/** A field for a scanner, which is a keyboard that ends with Enter: it has the focus, and gets it back. */
+export function ScanField({
+  label,
+  help,
+  busy,
+  scan,
+}: {
+  readonly label: string;
+  readonly help?: string;
+  /** What comes meanwhile waits in the field. */
+  readonly busy: boolean;
+  readonly scan: (text: string) => void;
+}): ReactNode {
+  const [typed, setTyped] = useState('');
+  const box = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    if (!busy) box.current?.focus();
+  }, [busy, label]);
+  useEffect(() => {
+    const again = (): void => box.current?.focus();
+    window.addEventListener('focus', again);
+    return () => window.removeEventListener('focus', again);
+  }, []);
+  return (
+    <form
+      className="scan"
+      onSubmit={(event) => {
+        event.preventDefault();
+        const text = typed.trim();
+        if (busy || text === '') return;
+        setTyped('');
+        scan(text);
+      }}
+    >
+      <TextInput
+        ref={box}
+        size="lg"
+        label={label}
+        description={help}
+        leftSection={<Icon name="search" size={20} />}
+        autoFocus
+        autoComplete="off"
+        autoCapitalize="off"
+        spellCheck={false}
+        enterKeyHint="go"
+        maxLength={100}
+        value={typed}
+        onChange={(event) => setTyped(event.currentTarget.value)}
+        onBlur={(event) => {
+          // A click beside everything is not meant to take the focus away; one on a button is.
+          if (event.relatedTarget === null && document.hasFocus() && !document.querySelector('[role=dialog]'))
+            setTimeout(() => {
+              if (document.activeElement === document.body) box.current?.focus();
+            });
+        }}
+      />
+    </form>
+  );
+}
+
+export interface Feedback {
+  readonly tone: 'good' | 'warn' | 'bad';
+  readonly title: string;
+  readonly detail?: string;
+  /** A new one for each scan, so that the same words are said again. */
+  readonly number: number;
+}
+
+/** What became of the last scan, large, and as a sound: whoever packs does not look at the screen. */
+export function Said({
+  feedback,
+  children,
+}: {
+  readonly feedback: Feedback;
+  readonly children?: ReactNode;
+}): ReactNode {
+  const { tone, title, detail, number } = feedback;
+  useEffect(() => sound(tone), [number]);
+  return (
+    <Paper key={number} className={`said ${tone}`} role={tone === 'good' ? 'status' : 'alert'} radius="md">
+      <span className="mark" aria-hidden="true">
+        {tone === 'good' ? '✓' : tone === 'warn' ? '!' : '✕'}
+      </span>
+      <div>
+        <strong>{title}</strong>
+        {detail !== undefined && <Text size="sm">{detail}</Text>}
+        {children}
+      </div>
+    </Paper>
+  );
+}
+
+const TONES = { good: [880], warn: [440, 440], bad: [220, 160] } as const;
+const BEEP_S = 0.12;
+let player: AudioContext | undefined;
+
+function sound(tone: Feedback['tone']): void {
+  try {
+    player ??= new AudioContext();
+    for (const [index, frequency] of TONES[tone].entries()) {
+      const oscillator = player.createOscillator();
+      const volume = player.createGain();
+      volume.gain.value = 0.15;
+      oscillator.frequency.value = frequency;
+      oscillator.connect(volume).connect(player.destination);
+      const at = player.currentTime + index * BEEP_S * 1.4;
+      oscillator.start(at);
+      oscillator.stop(at + BEEP_S);
+    }
+  } catch {
+    // No sound here; the words are there.
+  }
+  if (tone !== 'good') navigator.vibrate?.(200);
+}
