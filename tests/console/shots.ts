@@ -24,6 +24,9 @@ const SCREENS = {
   none: ['/orders?text=nothing-is-called-so', 'No order matches'],
   inventory: ['/inventory', 'Counted below reserved'],
   product: ['/inventory/MUG-ENAMEL', 'Held by'],
+  warehouse: ['/warehouse', 'May leave now'],
+  dispatch: ['/warehouse/dispatch', 'Sent from here'],
+  returns: ['/warehouse/returns', 'Announced'],
 } as const;
 
 const client = await connect({}, process.env);

@@ -48,6 +48,8 @@ interface ListProps<Row> {
       reload: () => void;
     }) => ReactNode;
   };
+  /** Above the title. */
+  readonly above?: ReactNode;
   /** Below the filters, above the rows. */
   readonly children?: ReactNode;
 }
@@ -63,6 +65,7 @@ export function List<Row>({
   words,
   tools,
   selection,
+  above,
   children,
 }: ListProps<Row>): ReactNode {
   const { common } = useText();
@@ -102,6 +105,7 @@ export function List<Row>({
   return (
     <div className="list" data-split={opened !== undefined || undefined}>
       <div className="list-head" inert={covered}>
+        {above}
         <div className="bar">
           <h1 style={{ margin: 0, fontSize: '1.4rem' }}>{words.title}</h1>
           <Text size="sm" className="dim" role="status">

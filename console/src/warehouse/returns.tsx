@@ -55,8 +55,8 @@ export function Returns(): ReactNode {
         idOf={({ returnId }) => returnId}
         open={(one) => may('returns:receive') && one.status === 'REQUESTED' && setOpen(one)}
         words={warehouse.returnList}
+        above={<Tabs />}
       >
-        <Tabs />
         {may('returns:receive') && (
           <ScanField
             label={warehouse.scanReturn}
@@ -91,7 +91,6 @@ function useFilters(): readonly Filter[] {
         { value: 'CLOSED', label: warehouse.closed },
       ],
     },
-    { kind: 'date', name: 'requestedFrom', label: warehouse.announcedFrom },
     { kind: 'date', name: 'requestedTo', label: warehouse.announcedTo },
     {
       kind: 'one',

@@ -2,7 +2,13 @@ import { Paper, Text, TextInput } from '@mantine/core';
 import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { Icon } from '../shell/icons.tsx';
 
-/** A field for a scanner, which is a keyboard that ends with Enter: it has the focus, and gets it back. */
+/** Keys that are meant for where they are typed. */
+const OWN = 'input, textarea, select, [contenteditable], [role=dialog], [role=listbox]';
+
+/**
+ * A field for a scanner, which is a keyboard that ends with Enter. It has the focus and gets it back; what is scanned while
+ * something else has it, such as a button that was pressed, goes here as well, and no key is a shortcut meanwhile.
+ */
 export function ScanField({
   label,
   help,
@@ -11,19 +17,34 @@ export function ScanField({
 }: {
   readonly label: string;
   readonly help?: string;
-  /** What comes meanwhile waits in the field. */
+  /** What is scanned meanwhile waits, and is taken when the one before is done. */
   readonly busy: boolean;
   readonly scan: (text: string) => void;
 }): ReactNode {
   const [typed, setTyped] = useState('');
   const box = useRef<HTMLInputElement>(null);
+  const waiting = useRef<string[]>([]);
   useEffect(() => {
-    if (!busy) box.current?.focus();
+    if (busy) return;
+    const next = waiting.current.shift();
+    if (next !== undefined) scan(next);
+    box.current?.focus();
   }, [busy, label]);
   useEffect(() => {
     const again = (): void => box.current?.focus();
+    const typedElsewhere = (event: KeyboardEvent): void => {
+      const { key, ctrlKey, metaKey, altKey } = event;
+      if (key.length !== 1 || key === ' ' || ctrlKey || metaKey || altKey) return;
+      if ((event.target as Element).closest(OWN) || document.querySelector('[role=dialog]')) return;
+      event.stopPropagation();
+      again();
+    };
     window.addEventListener('focus', again);
-    return () => window.removeEventListener('focus', again);
+    window.addEventListener('keydown', typedElsewhere, true);
+    return () => {
+      window.removeEventListener('focus', again);
+      window.removeEventListener('keydown', typedElsewhere, true);
+    };
   }, []);
   return (
     <form
@@ -31,9 +52,10 @@ export function ScanField({
       onSubmit={(event) => {
         event.preventDefault();
         const text = typed.trim();
-        if (busy || text === '') return;
+        if (text === '') return;
         setTyped('');
-        scan(text);
+        if (busy) waiting.current.push(text);
+        else scan(text);
       }}
     >
       <TextInput

@@ -40,8 +40,8 @@ export function Warehouse(): ReactNode {
         labelOf: ({ id }) => warehouse.select(id.slice(-6)),
         bar: ({ rows }) => <Selected parcels={rows} />,
       }}
+      above={<Tabs />}
     >
-      <Tabs />
       <Counts />
     </List>
   );
@@ -69,7 +69,6 @@ function useFilters(): readonly Filter[] {
       label: warehouse.location,
       choices: locations.map(({ location }) => ({ value: location, label: location })),
     },
-    { kind: 'date', name: 'scheduledFrom', label: warehouse.from },
     { kind: 'date', name: 'scheduledTo', label: warehouse.to },
     {
       kind: 'one',

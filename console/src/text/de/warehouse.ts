@@ -4,7 +4,7 @@ const sind = (count: number): string => (count === 1 ? 'ist' : 'sind');
 
 export const warehouse: Text['warehouse'] = {
   title: 'Lager',
-  tab: { work: 'Zu versenden', dispatch: 'Scannen und versenden', returns: 'Rücksendungen' },
+  tab: { work: 'Zu versenden', dispatch: 'Scannen', returns: 'Rücksendungen' },
   back: 'Zu versenden',
   list: {
     title: 'Zu versenden',
@@ -22,7 +22,6 @@ export const warehouse: Text['warehouse'] = {
   location: 'Lagerort',
   everywhere: 'Alle Lagerorte',
   byLocation: 'Was wo wartet',
-  from: 'Wartet seit, ab',
   to: 'Wartet seit, bis',
   order: 'Reihenfolge',
   oldestFirst: 'Älteste zuerst',
@@ -134,7 +133,6 @@ export const warehouse: Text['warehouse'] = {
   cameBack: 'Angenommen',
   closed: 'Abgeschlossen',
   announced: 'Angekündigt',
-  announcedFrom: 'Angekündigt ab',
   announcedTo: 'Angekündigt bis',
   why: 'Warum',
   partlyHere: 'Teils da',

@@ -2,7 +2,7 @@ const pieces = (count: number): string => `${count} ${count === 1 ? 'piece' : 'p
 
 export const warehouse = {
   title: 'Warehouse',
-  tab: { work: 'To send', dispatch: 'Scan and send', returns: 'Returns' },
+  tab: { work: 'To send', dispatch: 'Scan', returns: 'Returns' },
   back: 'To send',
   list: {
     title: 'To send',
@@ -20,7 +20,6 @@ export const warehouse = {
   location: 'Location',
   everywhere: 'All locations',
   byLocation: 'What waits by location',
-  from: 'Waits since, from',
   to: 'Waits since, to',
   order: 'Order by',
   oldestFirst: 'Oldest first',
@@ -132,7 +131,6 @@ export const warehouse = {
   cameBack: 'Received',
   closed: 'Closed',
   announced: 'Announced',
-  announcedFrom: 'Announced from',
   announcedTo: 'Announced until',
   why: 'Why',
   partlyHere: 'Partly here',
