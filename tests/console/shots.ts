@@ -26,7 +26,7 @@ const SCREENS = {
   product: ['/inventory/MUG-ENAMEL', 'Held by'],
   warehouse: ['/warehouse', 'May leave now'],
   dispatch: ['/warehouse/dispatch', 'Sent from here'],
-  returns: ['/warehouse/returns', 'Announced'],
+  returns: ['/warehouse/returns', 'Registered'],
 } as const;
 
 const client = await connect({}, process.env);

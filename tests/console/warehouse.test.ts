@@ -43,7 +43,7 @@ async function scan(page: Page, text: string): Promise<void> {
   await page.keyboard.press('Enter');
 }
 
-test('tells a carrier by the form of its number, and by nothing that is not certain', () => {
+test('knows a carrier by the form of its number, and by nothing that is not certain', () => {
   expect(carrierOf('1z 999 aa1 01 2345 6784')).toBe('UPS');
   expect(carrierOf('JJD0099 9000 0001 2345 67')).toBe('DHL');
   expect(carrierOf('RR123456785GB')).toBe('Royal Mail');
@@ -80,7 +80,7 @@ test('what is to be sent is listed by location and age, and becomes a pick list 
 });
 
 describe('sending by scanning', () => {
-  test('is the order, then the number: the carrier is told by it, a second person hears who was faster', async () => {
+  test('is the order, then the number: the number says the carrier, a second person hears who was faster', async () => {
     const sku = await product(4);
     const order = await toSend(sku, 2);
     const page = await open('/warehouse/dispatch', WAREHOUSE);

@@ -16,7 +16,7 @@ import { type Feedback, Said, ScanField } from './scan.tsx';
 import { RETURNED } from './search.ts';
 import { Tabs } from './tabs.tsx';
 
-/** What customers have announced to send back, the oldest first; received by scanning the order or the slip. */
+/** What customers are to send back, the oldest first; received by scanning the order or the slip. */
 
 export function Returns(): ReactNode {
   const { warehouse } = useText();
@@ -39,7 +39,7 @@ export function Returns(): ReactNode {
       if (waiting.length === 0)
         return say(
           all.length > 0 ? 'warn' : 'bad',
-          all.length > 0 ? warehouse.receivedAlready(found.order.number) : warehouse.notAnnounced(found.order.number),
+          all.length > 0 ? warehouse.receivedAlready(found.order.number) : warehouse.notRegistered(found.order.number),
         );
       setFeedback(undefined);
       return setOpen(waiting[0]);
@@ -91,7 +91,7 @@ function useFilters(): readonly Filter[] {
         { value: 'CLOSED', label: warehouse.closed },
       ],
     },
-    { kind: 'date', name: 'requestedTo', label: warehouse.announcedTo },
+    { kind: 'date', name: 'requestedTo', label: warehouse.registeredTo },
     {
       kind: 'one',
       name: 'sort',
@@ -141,7 +141,7 @@ function useColumns(): readonly Column<ListedReturn>[] {
     },
     {
       name: 'age',
-      label: warehouse.announced,
+      label: warehouse.registered,
       width: '140px',
       narrow: 'side',
       cell: ({ requestedAt }) => (

@@ -132,12 +132,12 @@ export const warehouse: Text['warehouse'] = {
   awaited: 'Erwartet',
   cameBack: 'Angenommen',
   closed: 'Abgeschlossen',
-  announced: 'Angekündigt',
-  announcedTo: 'Angekündigt bis',
+  registered: 'Angekündigt',
+  registeredTo: 'Angekündigt bis',
   why: 'Warum',
   partlyHere: 'Teils da',
   receivedAlready: (number) => `Was ${number} ankündigte, ist schon angenommen. Es wurde nichts getan.`,
-  notAnnounced: (number) =>
+  notRegistered: (number) =>
     `Von ${number} ist keine Rücksendung angekündigt. Jemand muss sie erst bei der Bestellung anlegen.`,
   received: (number) => `Rücksendung von ${number} angenommen`,
   receive: 'Rücksendung annehmen',
