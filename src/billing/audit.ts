@@ -17,6 +17,22 @@ export const billingAudit = {
     documents: 'documents are what they were when they were issued',
   },
   tables: ['billing.invoices'],
+  sums: [
+    {
+      of: 'revenue',
+      meaning: 'Revenue by day and tax rate, less what was credited',
+      // Of what the documents say, which their hashes prove, and not of the columns that reports read.
+      query: `select (d.issued_at at time zone 'UTC')::date::text as day, d.currency, (t.tax->>'rate')::numeric::text as rate,
+          sum(case d.kind when 'invoice' then 1 else -1 end * (t.tax->>'base')::numeric)::text as net,
+          sum(case d.kind when 'invoice' then 1 else -1 end * (t.tax->>'tax')::numeric)::text as tax
+        from (select content::json->'taxes' as taxes, content::json->>'kind' as kind, content::json->>'currency' as currency,
+            (content::json->>'issuedAt')::timestamptz as issued_at
+          from billing.documents where encode(sha256(convert_to(content, 'UTF8')), 'hex') = hash) d
+          cross join lateral json_array_elements(d.taxes) t(tax)
+        group by (d.issued_at at time zone 'UTC')::date, d.currency, (t.tax->>'rate')::numeric
+        order by (d.issued_at at time zone 'UTC')::date, d.currency, (t.tax->>'rate')::numeric`,
+    },
+  ],
   orders: {
     source: SOURCES.billing,
     read: (database, ids) =>

@@ -25,6 +25,15 @@ export const inventoryAudit = {
       "select concat_ws('|', order_id, status, detail->'allocations') as row from inventory.reservations order by order_id",
     ],
   },
+  sums: [
+    {
+      of: 'stock',
+      meaning: 'Stock by location',
+      query: `select location, sum(on_hand)::text as "onHand", sum(reserved)::text as reserved,
+          (sum(on_hand) - sum(reserved))::text as available
+        from inventory.stock group by location order by location`,
+    },
+  ],
   orders: {
     source: SOURCES.inventory,
     read: (database, ids) =>

@@ -24,6 +24,17 @@ export const ordersAudit = {
        from orders.orders o left join orders.order_states s on s.order_id = o.id order by o.id`,
     ],
   },
+  sums: [
+    {
+      of: 'refunds',
+      meaning: 'Refunds by reason',
+      query: `select coalesce(r.refund->>'reasonCode', r.refund->>'reason') as reason, o.currency,
+          sum((r.refund->>'amount')::numeric)::text as amount, count(*)::text as count
+        from orders.orders o join orders.order_states s on s.order_id = o.id
+          cross join lateral json_array_elements(s.detail->'refunds') r(refund)
+        where r.refund->>'status' = 'DONE' group by 1, 2 order by 1, 2`,
+    },
+  ],
   orders: {
     source: SOURCES.orders,
     read: readRows,

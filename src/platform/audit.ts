@@ -46,6 +46,8 @@ export interface ServiceAudit<Row = unknown> {
   readonly orders?: OrderRows<Row>;
   /** What its state comes to. */
   readonly state?: AuditedState;
+  /** What people count, from the service's own tables: the views for reports must come to the same. */
+  readonly sums?: readonly AuditedSums[];
   /** Everything that is not about one order. */
   run?(context: AuditContext): Promise<void>;
 }
@@ -59,6 +61,16 @@ export interface AuditedState {
    * and what it has read.
    */
   readonly rows: readonly string[];
+}
+
+/** Sums by what they are of. */
+export interface AuditedSums {
+  /** `revenue`, `refunds`, `stock`. */
+  readonly of: string;
+  /** The same in words. */
+  readonly meaning: string;
+  /** A query whose columns are texts, in the order in which they are shown. */
+  readonly query: string;
 }
 
 /** Columns that every row about an order has. */

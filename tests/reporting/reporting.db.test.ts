@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runAudit } from '#cli/operate/audit.ts';
 import { Api } from '#tests/support/api.ts';
+import { readDocument } from '#tests/support/published.ts';
 import { FolderSystem } from '#tests/support/folder-system.ts';
 import { withClient } from '#tests/support/sql.ts';
 import { until } from '#tests/support/until.ts';
@@ -33,6 +34,10 @@ const VIEWS = [
 
 const asked = <Row extends object>(sql: string): Promise<Row[]> =>
   withClient(running.system.databaseUrl, async (client) => (await client.query<Row>(sql)).rows);
+const textOf = (value: unknown): string =>
+  value instanceof Date
+    ? `${value.getFullYear()}-${String(value.getMonth() + 1).padStart(2, '0')}-${String(value.getDate()).padStart(2, '0')}`
+    : String(value);
 const sum = (amounts: readonly string[]): number =>
   amounts.reduce((all, amount) => all + Math.round(Number(amount) * 100), 0);
 
@@ -81,6 +86,14 @@ test('revenue by day and rate, refunds by reason and stock by location are what 
   expect(stock).toEqual([{ location: 'main', on_hand: 11, reserved: 0, moved: 11 }]);
   const report = await runAudit({ patience: 30 }, { ...running.env, DATABASE_URL: running.system.databaseUrl });
   expect(report.checks.filter(({ violations }) => violations > 0)).toEqual([]);
+  // The questions as the document asks them, with all values as texts.
+  const [, questions] = /```sql\n([^`]+)```/.exec(readDocument('docs/reporting.md'))!;
+  const answers = [];
+  for (const question of questions!.split(';').filter((text) => text.includes('select')))
+    answers.push((await asked(question)).map((row) => Object.values(row).map((value) => textOf(value))));
+  const counted = ['revenue', 'refunds', 'stock'].map((of) => report.sums[of]!.rows.map((row) => Object.values(row)));
+  expect(counted).toEqual(answers);
+  expect(counted.map((rows) => rows.length)).toEqual([2, 1, 1]);
 });
 
 test('every view is there, no column is JSON, and each says what it means', async () => {

@@ -3,6 +3,7 @@ import type { ServiceDefinition } from '#platform/service.ts';
 import { SERVICES } from '#system/services.ts';
 import { print, printJson, Progress, table } from '#cli/output.ts';
 import { auditPlaces, type AuditReport } from './audit/auditor.ts';
+import type { Sums } from './audit/sums.ts';
 import { openPlaces } from './audit/places.ts';
 
 export type { AuditReport } from './audit/auditor.ts';
@@ -25,6 +26,8 @@ export interface AuditOptions {
 }
 
 const PATIENCE_S = 10;
+/** Rows of each sum on a screen. */
+const SUMS_SHOWN = 31;
 const EXIT_CODES = { agrees: 0, differs: 1, incomplete: 2 } as const satisfies Record<AuditReport['outcome'], number>;
 
 /** Prints the report, and exits with 0 where everything agrees, 1 where something differs, 2 where not all could be checked. */
@@ -59,7 +62,7 @@ const CONCLUSIONS = {
   incomplete: 'Nothing that was checked differs, but not everything could be checked.',
 } as const satisfies Record<AuditReport['outcome'], string>;
 
-function textOf({ outcome, orders, seconds, checks, digests, leftOut, chains }: AuditReport): string {
+function textOf({ outcome, orders, seconds, checks, digests, sums, leftOut, chains }: AuditReport): string {
   const rows = checks.map(({ examined, violations, moving, skipped, meaning }) => [
     violations > 0 ? 'FAIL' : skipped !== undefined ? 'SKIP' : moving > 0 ? 'OPEN' : 'ok',
     skipped === undefined ? examined : '',
@@ -83,6 +86,7 @@ function textOf({ outcome, orders, seconds, checks, digests, leftOut, chains }: 
         ),
       ].join('\n'),
     );
+  for (const counted of Object.values(sums)) if (counted.rows.length > 0) parts.push(sumsText(counted));
   const states = Object.entries(digests);
   if (states.length > 0)
     parts.push(
@@ -102,6 +106,22 @@ function textOf({ outcome, orders, seconds, checks, digests, leftOut, chains }: 
     );
   parts.push(CONCLUSIONS[outcome]);
   return parts.join('\n\n');
+}
+
+/** The last rows: those of the latest days. */
+function sumsText({ meaning, rows, more }: Sums): string {
+  const shown = rows.slice(-SUMS_SHOWN);
+  const columns = Object.keys(shown[0]!);
+  const hidden = rows.length - shown.length;
+  const text = table(
+    columns,
+    shown.map((row) => columns.map((column) => row[column])),
+  );
+  return [
+    `SUMS: ${meaning}`,
+    ...text.split('\n').map((line) => `  ${line}`),
+    ...(hidden > 0 || more ? [`  … and ${hidden}${more ? ' or more' : ''} before (--json has them)`] : []),
+  ].join('\n');
 }
 
 function listOf(title: string, count: number, examples: readonly { subject: string; detail: string }[]): string {

@@ -16,6 +16,17 @@ export interface MigrateCommand {
   readonly busy?: number;
 }
 
+/** What makes the views of a service for people who count. */
+const VIEWS_FILE = /-reporting\.sql$/;
+/** The role of deploy/postgres/roles.sql, for databases whose roles are made in another way. */
+export const REPORTING_ROLE = `-- The schema reporting is for people who count, and BI tools. A role for them, which reads it and nothing else:
+create role olms_reporting login;
+alter role olms_reporting set default_transaction_read_only = on;
+alter role olms_reporting set statement_timeout = '10min';
+grant usage on schema reporting to olms_reporting;
+grant select on all tables in schema reporting to olms_reporting;
+alter default privileges in schema reporting grant select on tables to olms_reporting;`;
+
 /** `olms migrate`: expands and fills before the new version starts; contracts when all of the previous one is gone. */
 export async function migrateDatabase(options: MigrateCommand, env: Environment): Promise<void> {
   const byUrl = new Map<string, ServiceDefinition[]>();
@@ -43,8 +54,9 @@ export async function migrateDatabase(options: MigrateCommand, env: Environment)
       applied += pending.length + (options.contract ? contracts.length : 0);
       continue;
     }
-    applied += (options.contract ? await contract(url, sets, knownFiles, common) : await migrate(url, sets, common))
-      .length;
+    const files = options.contract ? await contract(url, sets, knownFiles, common) : await migrate(url, sets, common);
+    applied += files.length;
+    if (files.some(({ name }) => VIEWS_FILE.test(name))) print(`\n${REPORTING_ROLE}\n`);
     if (!options.contract) prepared += (await migrationPlan(url, sets, packageVersion)).contracts.length;
   }
   if (options.dryRun) return print(applied === 0 ? 'nothing to apply' : `${applied} to apply`);

@@ -15,6 +15,7 @@ import { auditParked, type LeftOutEvent } from './parked.ts';
 import type { AuditedService, Place, Places } from './places.ts';
 import { Reading } from './reading.ts';
 import { examineSequences } from './sequences.ts';
+import { type Sums, sumsOf } from './sums.ts';
 import { Tallies, type Tally } from './tallies.ts';
 
 export interface AuditReport {
@@ -27,6 +28,8 @@ export interface AuditReport {
   readonly checks: readonly (Tally & { readonly check: Check; readonly meaning: string })[];
   /** SHA-256 of what is stored, by what it is of (`orders`, `stock`, `money`); without those that were not found. */
   readonly digests: Readonly<Record<string, string>>;
+  /** What people count, by what it is of (`revenue`, `refunds`, `stock`); without what was not found. */
+  readonly sums: Readonly<Record<string, Sums>>;
   /** Events that somebody had a service skip, the latest first. */
   readonly leftOut: readonly LeftOutEvent[];
   /** The chains of audit entries, one in each database. */
@@ -57,7 +60,7 @@ export async function auditPlaces(
   const audits = places.all.flatMap(({ services }) => services.map(({ audit }) => audit));
   const suspects: Finding[] = [];
   skipMissing(tallies, places.missing);
-  const { orders, digests, leftOut, chains } = await inSnapshots(places, async () => {
+  const { orders, digests, sums, leftOut, chains } = await inSnapshots(places, async () => {
     const examined = await auditOrders(places, tallies, audits, (finding) => {
       if (finding.consumer === undefined || (finding.read === true && !finding.open))
         tallies.violation(finding.check, finding.subject, finding.detail);
@@ -68,8 +71,9 @@ export async function auditPlaces(
     for (const { database, services } of places.all)
       for (const { audit } of services) await audit.run?.(tallies.contextIn(database));
     const digests = await digestsOf(places);
+    const sums = await sumsOf(places);
     const chains = await auditChains(places, tallies);
-    return { orders: examined, digests, chains, leftOut: await auditParked(places, tallies) };
+    return { orders: examined, digests, sums, chains, leftOut: await auditParked(places, tallies) };
   });
   await settle(places, tallies, suspects, patienceMs);
   await auditBooks(places, tallies, patienceMs);
@@ -88,6 +92,7 @@ export async function auditPlaces(
     seconds: Math.round(performance.now() - startedMs) / 1000,
     checks,
     digests,
+    sums,
     leftOut,
     chains,
   };
