@@ -14,6 +14,8 @@ const paths = [
   'health',
   'console/session',
   'console/people',
+  'console/roles',
+  'api-keys',
 ];
 
 export default defineConfig({

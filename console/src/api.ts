@@ -40,8 +40,10 @@ export interface Session {
     readonly roles: readonly string[];
     readonly permissions: readonly string[];
     readonly endsAt?: string;
+    /** Whether they have an account of this system, with a password and passkeys. */
+    readonly local: boolean;
   };
-  readonly methods: { readonly password: boolean; readonly issuer: boolean };
+  readonly methods: { readonly password: boolean; readonly issuer: boolean; readonly passkey: boolean };
 }
 
 /** Follows live events: calls back with the type and order of each. Goes on where it was after a break; returns what ends it. */

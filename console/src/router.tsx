@@ -99,6 +99,16 @@ const returns = createRoute({
   validateSearch: texts,
   component: lazyRouteComponent(() => import('./warehouse/returns.tsx'), 'Returns'),
 });
+const settings = createRoute({
+  getParentRoute: () => inside,
+  path: '/settings',
+  component: lazyRouteComponent(() => import('./settings/settings.tsx'), 'Settings'),
+});
+const settingsPart = createRoute({
+  getParentRoute: () => inside,
+  path: '/settings/$part',
+  component: lazyRouteComponent(() => import('./settings/settings.tsx'), 'Settings'),
+});
 
 /** Addresses stay readable: `?status=PAID,SHIPPED`. */
 export const router = createRouter({
@@ -116,6 +126,8 @@ export const router = createRouter({
       pick,
       dispatch,
       returns,
+      settings,
+      settingsPart,
     ]),
   ]),
   basepath: '/console',

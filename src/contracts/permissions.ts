@@ -7,7 +7,7 @@ export const ROLES = {
   reader: 'Reads everything but API keys and audit entries',
   client: 'A program that places orders and acts on them, such as a shop: what a reader may, and changes',
   operator: 'Runs the system: what a client may, and shipments, reviews, imports, parked orders',
-  admin: 'What an operator may, and API keys',
+  admin: 'What an operator may, and people and API keys',
   customer: 'A customer of the shop: own orders only, those of others do not exist',
   support:
     'Answers customers: reads orders and all that belongs to them, cancels, amends, holds, takes returns, refunds',
@@ -94,7 +94,7 @@ export const PERMISSIONS = {
   'parked:decide': row('Retry parked orders, or leave their events out', 'operator'),
   'metrics:read': row('Read metrics', 'reader'),
   'audit:read': row('Read who changed what', 'operator'),
-  'keys:manage': row('Make, rotate and revoke API keys', 'admin'),
+  'keys:manage': row('Manage the people of the console; make, rotate and revoke API keys', 'admin'),
   'services:call': row('Ask a service what only services are answered', 'service'),
   'personal-data:read': row('Fields: contact, addresses and metadata of an order', 'reader', [
     'customer',

@@ -119,6 +119,15 @@ test('who keeps giving a wrong password has to wait, also with the right one', a
   expect(await nobody.json()).toMatchObject({ detail: 'The name or the password is wrong.' });
 });
 
+test('links and passkeys that are none make nobody wait but whoever tries them', async () => {
+  for (let attempt = 0; attempt < 8; attempt++) {
+    const link = `nothing-${attempt}`;
+    expect((await send('PUT', '/console/session/links', { body: { link, password: PASSWORD } })).status).toBe(401);
+  }
+  const { link } = await invite(['support']);
+  expect((await send('PUT', '/console/session/links', { body: { link, password: PASSWORD } })).status).toBe(204);
+});
+
 describe('the pages of the console', () => {
   test('are where / leads', async () => {
     const answer = await send('GET', '/');

@@ -29,7 +29,7 @@ export interface People {
   signIn(name: string, password: string): Promise<Response>;
 }
 
-export function usePeople(system: Pick<TestSystem, 'api' | 'key'>): People {
+export function usePeople(system: { readonly api: Pick<TestSystem['api'], 'url'>; readonly key: string }): People {
   const send: People['send'] = (method, path, { cookie, body, headers = {} } = {}) =>
     fetch(`${system.api.url}${path}`, {
       method,

@@ -13,6 +13,7 @@ const LINES = {
   docs: 'M6 3h9l4 4v14H6zM14 3v5h5M9 13h6M9 17h6',
   back: 'M15 5l-7 7 7 7',
   forward: 'M9 5l7 7-7 7',
+  settings: 'M4 7h10M18 7h2M4 17h2M10 17h10M16 4v6M8 14v6',
   refresh: 'M20 11a8 8 0 1 0-2 6M20 4v7h-7',
   warning: 'M12 4l9 16H3zM12 10v4M12 17h.01',
   filter: 'M4 5h16l-6 8v6l-4-2v-4z',

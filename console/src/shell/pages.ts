@@ -6,4 +6,5 @@ export const PAGES = [
   { to: '/payments', name: 'payments', permission: 'payments:read', key: 'm' },
   { to: '/inventory', name: 'inventory', permission: 'stock:read', key: 'i' },
   { to: '/warehouse', name: 'warehouse', permission: 'stock:read', key: 'w' },
+  { to: '/settings', name: 'settings', permission: 'me:read', key: 's' },
 ] as const;

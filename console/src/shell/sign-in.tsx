@@ -2,6 +2,7 @@ import { Alert, Anchor, Button, Divider, Paper, PasswordInput, Stack, Text, Text
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
 import { ask, type Session } from '../api.ts';
+import { signInByPasskey, wasLeft, whyNoPasskeys } from '../settings/passkeys.ts';
 import { Failed, Loading } from '../parts/parts.tsx';
 import { useText } from '../text/text.tsx';
 
@@ -47,6 +48,10 @@ export function SignIn({ methods }: { readonly methods: Session['methods'] | und
     onSuccess: () => client.invalidateQueries({ queryKey: ['session'] }),
     onError: () => setPassword(''),
   });
+  const passkey = useMutation({
+    mutationFn: signInByPasskey,
+    onSuccess: () => client.invalidateQueries({ queryKey: ['session'] }),
+  });
   return (
     <Frame title={signIn.title} lead={signIn.lead}>
       {denied !== null && <Alert color="orange">{denied === 'roles' ? signIn.roles : signIn.again}</Alert>}
@@ -55,7 +60,15 @@ export function SignIn({ methods }: { readonly methods: Session['methods'] | und
           {signIn.issuer}
         </Button>
       )}
-      {methods?.issuer && methods.password && <Divider label={signIn.or} />}
+      {methods?.passkey && whyNoPasskeys() === undefined && (
+        <Button variant="light" size="md" loading={passkey.isPending} onClick={() => passkey.mutate()}>
+          {signIn.passkey}
+        </Button>
+      )}
+      {passkey.error && !wasLeft(passkey.error) && <Failed error={passkey.error} />}
+      {methods?.password && (methods.issuer || (methods.passkey && whyNoPasskeys() === undefined)) && (
+        <Divider label={signIn.or} />
+      )}
       {methods && !methods.password && !methods.issuer && <Alert color="blue">{signIn.first}</Alert>}
       {(methods?.password || !methods?.issuer) && (
         <form

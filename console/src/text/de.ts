@@ -6,6 +6,7 @@ import * as payments from './de/payments.ts';
 import * as order from './de/order.ts';
 import * as warehouse from './de/warehouse.ts';
 import * as inventory from './de/inventory.ts';
+import * as settings from './de/settings.ts';
 import * as overview from './de/overview.ts';
 import * as reviews from './de/reviews.ts';
 
@@ -21,4 +22,5 @@ export const de: Text = {
   ...inventory,
   ...reviews,
   ...warehouse,
+  ...settings,
 };

@@ -5,6 +5,7 @@ import * as payments from './en/payments.ts';
 import * as order from './en/order.ts';
 import * as warehouse from './en/warehouse.ts';
 import * as inventory from './en/inventory.ts';
+import * as settings from './en/settings.ts';
 import * as overview from './en/overview.ts';
 import * as reviews from './en/reviews.ts';
 
@@ -21,5 +22,6 @@ export const en = {
   ...inventory,
   ...reviews,
   ...warehouse,
+  ...settings,
 };
 export type Text = typeof en;

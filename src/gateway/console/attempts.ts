@@ -28,8 +28,8 @@ export class Attempts {
     this.#nowMs = nowMs;
   }
 
-  /** Throws RATE_LIMITED while this name, or this network, has to wait. */
-  check(name: string, network: string): void {
+  /** Throws RATE_LIMITED while this name, or this network, has to wait. Without a name (a link, a passkey) the network alone counts. */
+  check(name: string | undefined, network: string): void {
     const nowMs = this.#nowMs();
     const waitMs = Math.max(...keysOf(name, network).map(([key]) => (this.#failures.get(key)?.untilMs ?? 0) - nowMs));
     if (waitMs <= 0) return;
@@ -39,7 +39,7 @@ export class Attempts {
     });
   }
 
-  failed(name: string, network: string): void {
+  failed(name: string | undefined, network: string): void {
     const nowMs = this.#nowMs();
     for (const [key, free] of keysOf(name, network)) {
       const before = this.#failures.get(key);
@@ -56,9 +56,6 @@ export class Attempts {
   }
 }
 
-function keysOf(name: string, network: string): readonly (readonly [key: string, free: number])[] {
-  return [
-    [`name ${name}`, FREE.name],
-    [`network ${network}`, FREE.network],
-  ];
+function keysOf(name: string | undefined, network: string): readonly (readonly [key: string, free: number])[] {
+  return [...(name === undefined ? [] : [[`name ${name}`, FREE.name] as const]), [`network ${network}`, FREE.network]];
 }

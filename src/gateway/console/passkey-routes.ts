@@ -60,11 +60,11 @@ export function passkeyRoutes(app: FastifyInstance, { sessions, passkeys, attemp
     async (request, reply) => {
       sessions.assertOwnPage(request.headers);
       const network = networkOf(request.ip);
-      attempts.check('', network);
+      attempts.check(undefined, network);
       const response = request.body.response as AuthenticationResponseJSON;
       const person = await passkeys.personOf(response, originOf(request));
       if (person === undefined) {
-        attempts.failed('', network);
+        attempts.failed(undefined, network);
         throw new Problem('UNAUTHENTICATED', 'This passkey is not known here, or does not answer what was asked.');
       }
       await sessions.close(sessions.tokenOf(request.headers));

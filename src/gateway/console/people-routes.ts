@@ -1,10 +1,19 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
-import { isScope, type Scope } from '#contracts/permissions.ts';
+import {
+  isScope,
+  type Permission,
+  PERMISSIONS,
+  permissionsOf,
+  type Role,
+  ROLES,
+  rolesWith,
+  type Scope,
+} from '#contracts/permissions.ts';
 import { auditedBy } from '#platform/http/audit-entries.ts';
 import { Problem } from '#platform/http/problems.ts';
 import { assertMayGive } from '../giving.ts';
-import { closed, type ConsoleOptions, hidden, managing, Name, noStore, personOf } from './common.ts';
+import { closed, type ConsoleOptions, hidden, managing, Name, noStore, ofOneself, personOf } from './common.ts';
 import {
   anotherLink,
   type Changed,
@@ -25,6 +34,7 @@ import {
 const Roles = Type.Array(Type.String({ maxLength: 100 }), { minItems: 1, maxItems: 50, uniqueItems: true });
 const Invite = Type.Object({ name: Name, roles: Roles }, closed);
 const ChangeRoles = Type.Object({ roles: Roles }, closed);
+const GIVEN_ROLES = (Object.keys(ROLES) as Role[]).filter((role) => role !== 'service');
 const params = Type.Object({ name: Name }, closed);
 interface OfPerson {
   Params: { name: string };
@@ -50,6 +60,16 @@ export function peopleRoutes(app: FastifyInstance, { database, sessions, linkMs,
     };
   };
 
+  app.get('/console/roles', { config: ofOneself, schema: hidden }, async () => ({
+    roles: GIVEN_ROLES.map((name) => ({
+      name,
+      meaning: ROLES[name],
+      permissions: permissionsOf({ role: name }),
+    })),
+    permissions: Object.entries(PERMISSIONS)
+      .filter(([name]) => rolesWith(name as Permission).length > 0)
+      .map(([name, { meaning }]) => ({ name, meaning })),
+  }));
   app.get('/console/people', { config: managing, schema: hidden }, async () => ({
     items: await listPeople(database, sessions.idleMs),
   }));

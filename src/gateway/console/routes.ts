@@ -99,10 +99,10 @@ function passwordRoutes(app: FastifyInstance, { database, sessions, attempts }: 
       sessions.assertOwnPage(request.headers);
       const { link, password } = request.body;
       const network = networkOf(request.ip);
-      attempts.check('', network);
+      attempts.check(undefined, network);
       const forWhom = await personOfLink(database, link);
       if (forWhom === undefined) {
-        attempts.failed('', network);
+        attempts.failed(undefined, network);
         throw usedUp();
       }
       assertGood(password, forWhom);

@@ -62,6 +62,7 @@ export const signIn: Text['signIn'] = {
   button: 'Anmelden',
   issuer: 'Mit dem Firmenkonto anmelden',
   or: 'oder',
+  passkey: 'Mit einem Passkey anmelden',
   first:
     'Noch hat niemand ein Konto. npm start druckt einen Link, mit dem das erste angelegt wird; er gilt einmal, eine Stunde lang.',
   again: 'Die Anmeldung wurde unterbrochen. Bitte noch einmal.',

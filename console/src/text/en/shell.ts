@@ -60,6 +60,7 @@ export const signIn = {
   button: 'Sign in',
   issuer: 'Sign in with your company account',
   or: 'or',
+  passkey: 'Sign in with a passkey',
   first:
     'Nobody has an account yet. npm start prints a link with which the first one is made; it is good once, for an hour.',
   again: 'The sign-in was interrupted. Please try again.',
