@@ -4,7 +4,7 @@ import { homedir, tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { writeDocuments } from '#tests/documents/write-documents.ts';
+import { writeDocuments, writeOfEachKind } from '#tests/documents/write-documents.ts';
 import { writeSlips } from '#tests/documents/write-slips.ts';
 import { Api } from '#tests/support/api.ts';
 import { KillableSystem } from '#tests/support/killable.ts';
@@ -15,9 +15,9 @@ import { freePort } from '#tests/support/ports.ts';
  * and Go, and clients generated from its description by openapi-typescript, openapi-python-client and openapi-generator
  * for Java, which compile, place an order and read it until it is complete. Spectral reads the description by the rules
  * of OWASP. Invoices and credit notes of chance are held against the schemas and the Schematron of EN 16931, in CII and UBL.
- * ZXing reads the bar codes of slips. Schemathesis calls every operation with what the description allows, and with what it does not.
+ * ZXing reads the bar codes of slips, and veraPDF holds invoices, credit notes and slips in every language and on both papers against PDF/A-3b. Schemathesis calls every operation with what the description allows, and with what it does not.
  *
- *   npm run interop [-- js go typescript python java spectral invoices slips schemathesis]
+ *   npm run interop [-- js go typescript python java spectral invoices slips pdfa schemathesis]
  *
  * Needs Go, Python and Java with Maven, and installs the rest, at the versions below, in .cache.
  */
@@ -38,6 +38,7 @@ const VERSIONS = {
   'zxing-cpp': '3.1.1',
   pypdfium2: '5.15.2',
   pillow: '13.0.0',
+  'validation-model-jakarta': '1.26.2',
 } as const;
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -74,6 +75,18 @@ async function npm(folder: string, packages: readonly (keyof typeof VERSIONS)[])
   writeFileSync(join(folder, 'package.json'), '{"private":true,"type":"module"}');
   const wanted = packages.map((name) => `${name}@${VERSIONS[name]}`);
   await run(folder, 'npm', ['install', '--no-audit', '--no-fund', '--no-save', '--ignore-scripts', ...wanted]);
+}
+
+/** A class path with a Java library and what it needs. */
+async function mavenJars(folder: string, group: string, name: keyof typeof VERSIONS): Promise<string> {
+  const of = (tag: string, text: string): string => `<${tag}>${text}</${tag}>`;
+  const named = (groupId: string, artifactId: string, version: string): string =>
+    of('groupId', groupId) + of('artifactId', artifactId) + of('version', version);
+  const dependency = of('dependency', named(group, name, VERSIONS[name]));
+  const model = of('modelVersion', '4.0.0') + named('interop', 'interop', '1') + of('dependencies', dependency);
+  writeFileSync(join(folder, 'pom.xml'), of('project', model));
+  await run(folder, 'mvn', ['-q', 'dependency:copy-dependencies', '-DoutputDirectory=jars', '-DincludeScope=runtime']);
+  return join(folder, 'jars', '*');
 }
 
 async function pip(folder: string, packages: readonly (keyof typeof VERSIONS)[]): Promise<void> {
@@ -179,6 +192,15 @@ const CLIENTS: Readonly<Record<string, (given: Given) => Promise<string>>> = {
     writeFileSync(join(slips, 'codes.json'), JSON.stringify(await writeSlips(slips)));
     await pip(folder, ['zxing-cpp', 'pypdfium2', 'pillow']);
     return run(folder, 'venv/bin/python', ['slips.py', slips]);
+  },
+  async pdfa() {
+    const folder = folderWith('pdfa', 'PdfA.java');
+    const papers = join(folder, 'papers');
+    rmSync(papers, { recursive: true, force: true });
+    await writeSlips(papers);
+    await writeOfEachKind(papers);
+    const jars = await mavenJars(folder, 'org.verapdf', 'validation-model-jakarta');
+    return run(folder, 'java', ['-cp', jars, 'PdfA.java', papers]);
   },
   async schemathesis({ url }) {
     const folder = folderWith('schemathesis', 'schemathesis.toml');
