@@ -86,7 +86,10 @@ export function Dispatch(): ReactNode {
     else setFeedback(undefined);
   };
   const heldBy = ({ holds }: OrderSummary): string =>
-    holds.map(({ type, reason }) => `${type}: ${reason}`).join(' · ') || warehouse.heldHelp;
+    holds
+      .filter(({ steps }) => steps.includes('shipment'))
+      .map(({ type, reason }) => `${type}: ${reason}`)
+      .join(' · ') || warehouse.heldHelp;
 
   /** Says who was faster, and with which number. */
   const sayGone = async ({ order, shipment }: Parcel): Promise<void> => {

@@ -1,4 +1,4 @@
-import { Checkbox, NumberInput, Select, Text } from '@mantine/core';
+import { Anchor, Checkbox, NumberInput, Select, Text } from '@mantine/core';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
 import type { ListedReturn, Order } from '#client';
@@ -6,6 +6,7 @@ import { api } from '../api.ts';
 import { useLocations } from '../inventory/inventory.tsx';
 import { Act } from '../parts/act.tsx';
 import { Loading } from '../parts/parts.tsx';
+import { useMay } from '../session.tsx';
 import { useText } from '../text/text.tsx';
 
 /** What arrived of a return: per line how many, in what condition, and what becomes of them. */
@@ -70,6 +71,7 @@ export function ReceiveDialog({
   readonly onClose: () => void;
 }): ReactNode {
   const { warehouse } = useText();
+  const may = useMay();
   const client = useQueryClient();
   const locations = useLocations();
   const { orderId: id, returnId } = arrival;
@@ -144,7 +146,8 @@ export function ReceiveDialog({
             <NumberInput
               label={warehouse.arrivedOf(one.quantity)}
               aria-label={`${warehouse.arrivedOf(one.quantity)}: ${one.sku}`}
-              data-autofocus={index === 0 || undefined}
+              // The line is known later than the dialog is open.
+              autoFocus={index === 0}
               min={0}
               max={one.quantity}
               clampBehavior="strict"
@@ -179,6 +182,11 @@ export function ReceiveDialog({
         data={[...new Set([...(at === undefined ? [] : [at]), ...locations])]}
         onChange={(value) => value && setLocation(value)}
       />
+      {may('slips:read') && (
+        <Anchor href={`/orders/${id}/returns/${returnId}/slip`} target="_blank" rel="noreferrer" size="sm">
+          {warehouse.returnSlip}
+        </Anchor>
+      )}
       {left > 0 && (
         <Checkbox label={warehouse.more} checked={more} onChange={(event) => setMore(event.currentTarget.checked)} />
       )}

@@ -1,4 +1,5 @@
 import { NumberInput, Radio, Stack } from '@mantine/core';
+import { useDebouncedValue } from '@mantine/hooks';
 import { useQueries, useQuery } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
 import type { CountForecast, Order, OrderSummary, Shipment } from '#client';
@@ -11,12 +12,13 @@ import { useText } from '../text/text.tsx';
 import type { Leaving } from './parcel.tsx';
 
 /**
- * A short pick: there are only n of m. What is there can leave alone; the shelf can be counted down, which puts the orders
- * on hold that got theirs last; or, for who may, the missing pieces are taken off the order.
+ * A short pick: there are only n of m. What is there can leave alone; the shelf can be counted, which puts the orders on
+ * hold that got theirs last; or, for who may, the missing pieces are taken off the order.
  */
 
 const WAYS = ['send', 'count', 'cancel'] as const;
 type Way = (typeof WAYS)[number];
+const PIECES_MAX = 1_000_000;
 const LOSERS_SHOWN = 5;
 const DECIDED_MS = 15_000;
 const POLL_MS = 300;
@@ -38,6 +40,7 @@ export function ShortDialog({ order, shipment, sendRest, changed, onClose }: Sho
   const { warehouse } = useText();
   const may = useMay();
   const [found, setFound] = useState<Readonly<Record<string, number>>>({});
+  const [counted, setCounted] = useState<Readonly<Record<string, number | undefined>>>({});
   const [way, setWay] = useState<Way>('send');
   const missing = shipment.items.flatMap(({ sku, quantity }) => {
     const less = quantity - (found[sku] ?? quantity);
@@ -47,7 +50,7 @@ export function ShortDialog({ order, shipment, sendRest, changed, onClose }: Sho
     const pieces = found[sku] ?? quantity;
     return pieces > 0 ? [{ sku, quantity: pieces }] : [];
   });
-  const forecasts = useForecasts(missing, shipment.location, way === 'count');
+  const forecasts = useForecasts(missing, counted, shipment.location, way === 'count');
   const full = useQuery({
     queryKey: ['order', order.id, 'now', 'short'],
     queryFn: () => api.readOrder({ id: order.id }),
@@ -71,7 +74,7 @@ export function ShortDialog({ order, shipment, sendRest, changed, onClose }: Sho
         : way === 'count'
           ? (forecasts.known?.map(({ sku, before, onHand, short, shortOrders }) =>
               warehouse.willCount(sku, before, onHand, short, shortOrders.length),
-            ) ?? [warehouse.counting])
+            ) ?? [missing.some(({ sku }) => counted[sku] === undefined) ? warehouse.sayShelf : warehouse.counting])
           : [warehouse.willCancelPieces(sum(missing)), warehouse.willRefund, warehouse.willTake];
   return (
     <Act
@@ -109,12 +112,25 @@ export function ShortDialog({ order, shipment, sendRest, changed, onClose }: Sho
           ))}
         </Stack>
       </Radio.Group>
+      {way === 'count' &&
+        missing.map(({ sku }) => (
+          <NumberInput
+            key={sku}
+            label={warehouse.onShelf(sku)}
+            required
+            min={0}
+            max={PIECES_MAX}
+            allowDecimal={false}
+            value={counted[sku] ?? ''}
+            onChange={(value) => setCounted({ ...counted, [sku]: value === '' ? undefined : Number(value) })}
+          />
+        ))}
       {forecasts.error && <Failed error={forecasts.error} />}
       {way === 'count' && forecasts.known && <Losers forecasts={forecasts.known} />}
     </Act>
   );
 
-  /** Counts what is missing off the shelf. */
+  /** Writes down what is on the shelves. */
   async function count(known: readonly CountForecast[], { idempotencyKey }: Once): Promise<void> {
     for (const [index, { sku, location, onHand }] of known.entries())
       await api.adjustStock(
@@ -160,23 +176,25 @@ export function linesOf(
   });
 }
 
-/** What counting the missing pieces off the shelf would do; nothing until all of it is known. */
-function useForecasts(missing: readonly Missing[], location: string, enabled: boolean) {
+/** What the counts would do; nothing until all of them are given and known. */
+function useForecasts(
+  missing: readonly Missing[],
+  counted: Readonly<Record<string, number | undefined>>,
+  location: string,
+  enabled: boolean,
+) {
+  const [given] = useDebouncedValue(counted, 250);
   const asked = useQueries({
-    queries: missing.map(({ sku, quantity }) => ({
-      queryKey: ['stock', sku, 'short', location, quantity],
-      async queryFn() {
-        const stock = await api.readStock({ sku });
-        const now = stock.locations.find((one) => one.location === location)?.onHand ?? 0;
-        return api.readCountForecast({ sku, location, onHand: String(Math.max(0, now - quantity)) });
-      },
-      enabled,
+    queries: missing.map(({ sku }) => ({
+      queryKey: ['stock', sku, 'forecast', location, given[sku]],
+      queryFn: () => api.readCountForecast({ sku, location, onHand: String(given[sku]) }),
+      enabled: enabled && given[sku] !== undefined,
       staleTime: 0,
     })),
   });
   const known = asked.flatMap(({ data }) => data ?? []);
   return {
-    known: enabled && known.length === missing.length ? known : undefined,
+    known: enabled && given === counted && known.length === missing.length ? known : undefined,
     error: asked.find(({ error }) => error !== null)?.error,
   };
 }

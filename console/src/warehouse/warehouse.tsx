@@ -164,6 +164,7 @@ function Selected({ parcels }: { readonly parcels: readonly Shipment[] }): React
 function Flags({ parcel }: { readonly parcel: Shipment }): ReactNode {
   const { warehouse } = useText();
   const order = useOrderSummary(parcel.orderId);
+  const pausing = order?.holds.find(({ steps }) => steps.includes('shipment'));
   const late = order?.holds.some(({ type }) => type === 'overdue');
   return (
     <span className="flags">
@@ -173,9 +174,9 @@ function Flags({ parcel }: { readonly parcel: Shipment }): ReactNode {
         </Badge>
       )}
       {parcel.paused && (
-        <Badge size="sm" color="orange" variant="light" tt="none" title={order?.holds[0]?.reason}>
+        <Badge size="sm" color="orange" variant="light" tt="none" title={pausing?.reason}>
           {warehouse.held}
-          {order?.holds[0] && `: ${order.holds[0].type}`}
+          {pausing && `: ${pausing.type}`}
         </Badge>
       )}
       {parcel.status !== 'SCHEDULED' && (
@@ -192,7 +193,10 @@ export const itemsText = (items: Shipment['items']): string =>
 
 function useColumns(): readonly Column<Shipment>[] {
   const { warehouse } = useText();
-  return [
+  const search: Search = useSearch({ strict: false });
+  // What has not left has no number.
+  const left = search['status'] !== undefined && search['status'] !== 'SCHEDULED';
+  const columns: readonly Column<Shipment>[] = [
     {
       name: 'order',
       label: warehouse.orderNumber,
@@ -235,4 +239,5 @@ function useColumns(): readonly Column<Shipment>[] {
       ),
     },
   ];
+  return columns.filter(({ name }) => left || name !== 'tracking');
 }

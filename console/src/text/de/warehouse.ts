@@ -101,12 +101,14 @@ export const warehouse: Text['warehouse'] = {
   putAside: 'Beiseite',
 
   short: 'Fehlmenge',
+  onShelf: (sku) => `${sku}: im Regal, samt den entnommenen`,
   foundOf: (sku, quantity) => `${sku}: gefunden von ${quantity}`,
+  sayShelf: 'Sagen Sie, wie viele im Regal sind.',
   sayFound: 'Sagen Sie, wie viele gefunden wurden.',
   whatNow: 'Was nun?',
   way: {
     send: 'Versenden, was da ist, den Rest später',
-    count: 'Das Regal herunterzählen: Wer seine zuletzt bekam, wartet',
+    count: 'Das Regal zählen: Wer seine zuletzt bekam, wartet',
     cancel: 'Die fehlenden Stücke von dieser Bestellung nehmen',
   },
   willSend: (there, missing) =>
@@ -140,6 +142,7 @@ export const warehouse: Text['warehouse'] = {
   notRegistered: (number) =>
     `Von ${number} ist keine Rücksendung angekündigt. Jemand muss sie erst bei der Bestellung anlegen.`,
   received: (number) => `Rücksendung von ${number} angenommen`,
+  returnSlip: 'Rücksendeschein',
   receive: 'Rücksendung annehmen',
   arrivedOf: (quantity) => `Angekommen von ${quantity}`,
   condition: 'Zustand',

@@ -100,12 +100,14 @@ export const warehouse = {
   putAside: 'Put aside',
 
   short: 'Short pick',
+  onShelf: (sku: string) => `${sku}: on the shelf, with those you took`,
   foundOf: (sku: string, quantity: number) => `${sku}: found of ${quantity}`,
+  sayShelf: 'Say how many are on the shelf.',
   sayFound: 'Say how many were found.',
   whatNow: 'What now?',
   way: {
     send: 'Send what is there, the rest later',
-    count: 'Count the shelf down: orders that got theirs last wait',
+    count: 'Count the shelf: orders that got theirs last wait',
     cancel: 'Take the missing pieces off this order',
   },
   willSend: (there: number, missing: number) =>
@@ -139,6 +141,7 @@ export const warehouse = {
   notRegistered: (number: string) =>
     `No return of ${number} is registered. Somebody has to do that at the order first.`,
   received: (number: string) => `Return of ${number} received`,
+  returnSlip: 'Slip of the return',
   receive: 'Receive return',
   arrivedOf: (quantity: number) => `Arrived of ${quantity}`,
   condition: 'Condition',
