@@ -42,6 +42,8 @@ export interface Session {
     readonly endsAt?: string;
     /** Whether they have an account of this system, with a password and passkeys. */
     readonly local: boolean;
+    /** Where traces are looked at, with `{traceId}` in it. */
+    readonly traceUrl?: string;
   };
   readonly methods: { readonly password: boolean; readonly issuer: boolean; readonly passkey: boolean };
 }

@@ -47,6 +47,7 @@ const orders = createRoute({
 const order = createRoute({
   getParentRoute: () => inside,
   path: '/orders/$id',
+  validateSearch: texts,
   component: lazyRouteComponent(() => import('./order/order.tsx'), 'OrderPage'),
 });
 const reviews = createRoute({

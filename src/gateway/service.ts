@@ -100,6 +100,7 @@ export const gateway: ServiceDefinition = {
           issuer,
           tokens,
           linkMs: config.consoleLinkMs,
+          traceUrl: config.consoleTraceUrl,
           publicUrl,
         });
         consoleFiles(app, { folder: CONSOLE_FOLDER, https: () => sessions.secure, logger });

@@ -1,39 +1,73 @@
-import { ActionIcon, Slider, Text } from '@mantine/core';
-import { useHotkeys } from '@mantine/hooks';
+import { Button } from '@mantine/core';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { Link, useNavigate, useParams } from '@tanstack/react-router';
-import { type ReactNode, useEffect, useState } from 'react';
-import { type Order, type OrderSummary, Problem } from '#client';
+import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router';
+import { type ReactNode, useCallback, useEffect, useState } from 'react';
+import { type CloudEvent, type Payment, Problem } from '#client';
 import { api, follow } from '../api.ts';
-import { useRows } from '../list/rows.ts';
 import { lastSearch } from '../list/search.ts';
-import { ORDERS } from '../orders/search.ts';
-import { Empty, Failed, Loading, PaymentBadge, StatusBadge, When } from '../parts/parts.tsx';
+import { Empty, Failed, Loading } from '../parts/parts.tsx';
 import { useMay } from '../session.tsx';
-import { Icon } from '../shell/icons.tsx';
 import { useText } from '../text/text.tsx';
-import { Actions } from './actions.tsx';
-import { Customer, Holds, Items, Messages, Money, Notes, Parked, Payments, Shipments } from './sections.tsx';
+import { Actions, ActingProvider } from './actions.tsx';
+import type { ActName, Given } from './acts.ts';
+import { AsOf } from './as-of.tsx';
+import { ActionDialog } from './dialog.tsx';
+import { Head, Sentence } from './head.tsx';
+import { Documents, Messages } from './papers.tsx';
+import { Parcels } from './parcels.tsx';
+import { Parked } from './parked.tsx';
+import { isOwn, visitsOf } from './path.ts';
+import { PathPicture } from './path-picture.tsx';
+import { Payments } from './payments.tsx';
+import { usePresence } from './presence.tsx';
+import { Raw } from './raw.tsx';
+import { Claims, Customer, Holds, Items, Money, Notes, Returns } from './sections.tsx';
 import { Timeline } from './timeline.tsx';
-import { useWaiting } from './waiting.tsx';
+import { type Done, Undo } from './undo.tsx';
 
 /** One order with everything: what it waits for, what is in it, what happened, and what can be done. */
 
 /** Events of one order that come together are shown together. */
 const GATHER_MS = 250;
+const NO_EVENTS: readonly CloudEvent[] = [];
 
 export function OrderPage(): ReactNode {
   const { id } = useParams({ from: '/inside/orders/$id' });
+  const search = useSearch({ from: '/inside/orders/$id' });
+  const navigate = useNavigate();
   const text = useText();
-  const [version, setVersion] = useState<number>();
-  useEffect(() => setVersion(undefined), [id]);
-  const order = useQuery({ queryKey: ['order', id, 'now'], queryFn: () => read(id) });
+  const may = useMay();
+  const version = search['version'] === undefined ? undefined : Number(search['version']);
+  const turn = useCallback(
+    (next: Record<string, string | undefined>) =>
+      void navigate({ to: '/orders/$id', params: { id }, search: { ...search, ...next } as never, replace: true }),
+    [navigate, id, search],
+  );
+  const order = useQuery({ queryKey: ['order', id, 'now'], queryFn: () => api.readOrder({ id }) });
   const past = useQuery({
     queryKey: ['order', id, version],
-    queryFn: () => read(id, version),
+    queryFn: () => api.readOrder({ id, asOf: String(version) }),
     enabled: version !== undefined,
     placeholderData: (before) => before,
+    staleTime: Number.POSITIVE_INFINITY,
   });
+  const found = useQuery({
+    queryKey: ['order', id, 'events'],
+    queryFn: () => api.listOrderEvents({ id }),
+    enabled: may('events:read'),
+  });
+  const payments = useQuery({
+    queryKey: ['order', id, 'payments'],
+    queryFn: async () => await api.listPayments({ orderId: id }),
+    enabled: may('payments:read'),
+  });
+  const [open, setOpen] = useState<{ name: ActName; preset?: Partial<Given> | undefined }>();
+  const [done, setDone] = useState<Done>();
+  useEffect(() => {
+    setOpen(undefined);
+    setDone(undefined);
+  }, [id]);
+  const others = usePresence(id, open?.name);
   useLiveOrder(id);
   if (order.isPending)
     return (
@@ -55,46 +89,124 @@ export function OrderPage(): ReactNode {
         )}
       </div>
     );
-  const shown = version === undefined ? order.data : (past.data ?? order.data);
+  const now = order.data;
+  const shown = version === undefined ? now : (past.data ?? now);
+  const events = found.data?.items ?? NO_EVENTS;
+  const filter = search['show']?.split(',').filter(Boolean) ?? [];
+  const payment: Payment | undefined = payments.data?.items[0];
   return (
-    <div className="page">
-      <Head order={shown.order} />
-      <div className="stack">
-        <Sentence order={shown.order} />
-        {version === undefined && <Actions order={order.data.order} etag={order.data.etag} />}
-        <Parked order={order.data.order} />
-        <div className="order-grid">
-          <div className="stack">
-            <Items order={shown.order} />
-            <Shipments id={id} />
-            <Payments id={id} />
-            <Messages id={id} />
-          </div>
-          <div className="stack">
-            <Money order={shown.order} />
-            <Holds order={shown.order} />
-            <Customer order={shown.order} />
-            <Notes order={shown.order} />
-            <section className="card">
-              <h2>{text.order.timeline}</h2>
-              <AsOf latest={order.data.order.version} version={version} change={setVersion} />
-              <Timeline id={id} />
-            </section>
+    <ActingProvider value={{ order: now, open: (name, preset) => setOpen({ name, preset }) }}>
+      <div className="page order-page">
+        <Head order={shown} others={others} />
+        <div className="stack">
+          {version === undefined ? (
+            <>
+              <Sentence order={now} payment={payment} />
+              <Actions order={now} />
+              {done && <Undo {...done} key={done.at} order={now} onEnd={() => setDone(undefined)} />}
+              <Parked order={now} events={events} />
+            </>
+          ) : (
+            <PastNotice version={version} latest={now.version} back={() => turn({ version: undefined })} />
+          )}
+          <div className="order-grid">
+            <div className="stack main">
+              <Items order={shown} />
+              <Parcels order={now} />
+              <Returns order={shown} />
+              <Claims order={shown} />
+              <Payments order={now} />
+              <Messages order={now} />
+              <Documents order={now} />
+              {events.length > 0 && (
+                <section className="card">
+                  <h2>{text.order.path}</h2>
+                  <PathPicture visits={visitsOf(events, version)} />
+                </section>
+              )}
+              <Raw order={shown} />
+            </div>
+            <div className="right">
+              <div className="stack">
+                <Money order={shown} />
+                <Holds order={shown} />
+                <Customer order={shown} />
+                <Notes order={shown} />
+              </div>
+              {may('events:read') && (
+                <section className="card">
+                  <h2>{text.order.timeline}</h2>
+                  {found.isPending ? (
+                    <Loading rows={5} />
+                  ) : found.error ? (
+                    <Failed error={found.error} retry={() => void found.refetch()} />
+                  ) : (
+                    <>
+                      <AsOf
+                        latest={now.version}
+                        version={version}
+                        events={events}
+                        change={(next) => turn({ version: next === undefined ? undefined : String(next) })}
+                      />
+                      <Timeline
+                        events={events}
+                        order={now}
+                        filter={filter}
+                        choose={(next) => turn({ show: next.length === 0 ? undefined : next.join(',') })}
+                        show={(next) => turn({ version: next >= now.version ? undefined : String(next) })}
+                      />
+                    </>
+                  )}
+                </section>
+              )}
+            </div>
           </div>
         </div>
       </div>
-    </div>
+      {open && (
+        <ActionDialog
+          {...open}
+          order={now}
+          lastChange={lastChange(events, text)}
+          onClose={() => setOpen(undefined)}
+          done={(name, before, given, after) => setDone({ name, before, given, after, at: Date.now() })}
+        />
+      )}
+    </ActingProvider>
   );
 }
 
-async function read(id: string, asOf?: number): Promise<{ order: Order; etag: string }> {
-  let etag = '';
-  const order = await api.readOrder(
-    { id, ...(asOf !== undefined && { asOf: String(asOf) }) },
-    { onAnswer: ({ headers }) => void (etag = headers.get('etag') ?? '') },
+/** What happened to the order last, and by whom. */
+function lastChange(
+  events: readonly CloudEvent[],
+  { order, happened }: ReturnType<typeof useText>,
+): string | undefined {
+  const last = events.findLast(isOwn);
+  if (!last) return undefined;
+  const who = last.authtype === 'system' || last.authid === undefined ? undefined : last.authid;
+  return order.changedBy(happened[last.type] ?? last.type, who);
+}
+
+function PastNotice({
+  version,
+  latest,
+  back,
+}: {
+  readonly version: number;
+  readonly latest: number;
+  readonly back: () => void;
+}): ReactNode {
+  const { order } = useText();
+  return (
+    <section className="card sentence past">
+      <div className="spread">
+        <p role="status">{order.past(version, latest)}</p>
+        <Button size="xs" variant="light" onClick={back}>
+          {order.now}
+        </Button>
+      </div>
+    </section>
   );
-  // What stands for the compressed form of a version is not the version.
-  return { order, etag: `"${order.version}"` === etag ? etag : `"${order.version}"` };
 }
 
 /** Shows what happens to the order as it happens. */
@@ -116,97 +228,4 @@ function useLiveOrder(id: string): void {
       clearTimeout(timer);
     };
   }, [client, id, allowed]);
-}
-
-function Head({ order }: { readonly order: Order }): ReactNode {
-  const text = useText();
-  const navigate = useNavigate();
-  const list = useRows<OrderSummary>(ORDERS, lastSearch('orders'));
-  const ids = list.data?.pages.flatMap(({ items }) => items.map(({ id }) => id)) ?? [];
-  const at = ids.indexOf(order.id);
-  const next = at < 0 ? undefined : ids[at + 1];
-  const previous = at < 0 ? undefined : ids[at - 1];
-  const go = (id: string | undefined): void => {
-    if (id !== undefined) void navigate({ to: '/orders/$id', params: { id } });
-  };
-  useEffect(() => {
-    document.title = `${order.number} · OLMS`;
-    return () => void (document.title = 'OLMS');
-  }, [order.number]);
-  useHotkeys([
-    ['n', () => go(next)],
-    ['p', () => go(previous)],
-  ]);
-  return (
-    <div className="page-head">
-      <Link to="/orders" search={{ ...lastSearch('orders') }} className="back">
-        <Icon name="back" size={15} /> {text.order.back}
-      </Link>
-      <h1>
-        <code>{order.number}</code>
-      </h1>
-      <StatusBadge status={order.status} />
-      <PaymentBadge status={order.paymentStatus} />
-      <Text size="sm" className="dim">
-        {text.order.placed} <When at={order.createdAt} /> · {order.channel}
-      </Text>
-      <span className="bar" style={{ marginLeft: 'auto' }}>
-        <ActionIcon
-          variant="default"
-          disabled={previous === undefined}
-          onClick={() => go(previous)}
-          aria-label={text.order.previous}
-        >
-          <Icon name="back" size={15} />
-        </ActionIcon>
-        <ActionIcon
-          variant="default"
-          disabled={next === undefined}
-          onClick={() => go(next)}
-          aria-label={text.order.next}
-        >
-          <Icon name="forward" size={15} />
-        </ActionIcon>
-      </span>
-    </div>
-  );
-}
-
-function Sentence({ order }: { readonly order: Order }): ReactNode {
-  const { sentence, tone } = useWaiting(order);
-  return (
-    <p className={`card sentence ${tone}`} style={{ margin: 0 }} role="status">
-      {sentence}
-    </p>
-  );
-}
-
-/** The order as it was at any version, by a slider. */
-function AsOf({
-  latest,
-  version,
-  change,
-}: {
-  readonly latest: number;
-  readonly version: number | undefined;
-  readonly change: (version: number | undefined) => void;
-}): ReactNode {
-  const { order } = useText();
-  if (latest < 2) return null;
-  return (
-    <div style={{ marginBottom: 16 }}>
-      <Text size="xs" className="dim">
-        {order.asOf}: {version === undefined ? order.asOfNow : order.asOfPast(version, latest)}
-      </Text>
-      <Slider
-        size="sm"
-        min={1}
-        max={latest}
-        value={version ?? latest}
-        label={null}
-        thumbLabel={order.asOf}
-        onChange={(value) => change(value === latest ? undefined : value)}
-      />
-    </div>
-  );
 }

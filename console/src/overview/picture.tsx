@@ -6,10 +6,10 @@ import { useText } from '../text/text.tsx';
 
 /** The life of an order as a picture, with how many orders are where, and for how long. Places are chosen by hand. */
 
-const WIDTH = 134;
-const HEIGHT = 62;
+export const WIDTH = 134;
+export const HEIGHT = 62;
 /** Column and row of each status. */
-const PLACES: Readonly<Record<string, readonly [x: number, y: number]>> = {
+export const PLACES: Readonly<Record<string, readonly [x: number, y: number]>> = {
   CREATED: [0, 1],
   RESERVED: [1, 1],
   PAID: [2, 1],
@@ -24,7 +24,7 @@ const PLACES: Readonly<Record<string, readonly [x: number, y: number]>> = {
   CANCELLED: [2, 2],
 };
 /** Ways between them that an order goes, and those on which it ends badly. */
-const WAYS: readonly (readonly [from: string, to: string, bad?: true])[] = [
+export const WAYS: readonly (readonly [from: string, to: string, bad?: true])[] = [
   ['CREATED', 'RESERVED'],
   ['RESERVED', 'PAID'],
   ['PAID', 'READY_FOR_SHIPMENT'],
@@ -44,10 +44,10 @@ const ENDED = new Set(['COMPLETED', 'REJECTED', 'PAYMENT_FAILED', 'CANCELLED']);
 /** An order that goes its way is through a step sooner than this, except where goods or people move. */
 const OLD_SECONDS = 3_600;
 
-const x = (column: number): number => 6 + column * 154;
-const y = (line: number): number => 8 + line * 96;
+export const x = (column: number): number => 6 + column * 154;
+export const y = (line: number): number => 8 + line * 96;
 
-function way(from: string, to: string): string {
+export function way(from: string, to: string): string {
   const [fx, fy] = PLACES[from]!;
   const [tx, ty] = PLACES[to]!;
   if (fy === ty) return `M${x(fx) + WIDTH} ${y(fy) + HEIGHT / 2}H${x(tx) - 5}`;

@@ -19,6 +19,7 @@ const TONES: Readonly<Record<string, string>> = {
   PAYMENT_FAILED: 'red',
   CANCELLED: 'gray',
   PENDING: 'orange',
+  REQUIRES_ACTION: 'orange',
   AUTHORIZED: 'blue',
   CAPTURED: 'green',
   FAILED: 'red',
@@ -81,6 +82,8 @@ const STEPS = [
 export function useTimes(): {
   relative: (iso: string) => string;
   exact: (iso: string) => string;
+  /** Day and minute, as short as people write them. */
+  clock: (iso: string) => string;
   age: (seconds: number) => string;
 } {
   const { language } = useLanguage();
@@ -91,6 +94,13 @@ export function useTimes(): {
       return new Intl.RelativeTimeFormat(language, { numeric: 'auto' }).format(Math.round(seconds / size), unit);
     },
     exact: (iso) => new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'long' }).format(new Date(iso)),
+    clock: (iso) =>
+      new Intl.DateTimeFormat(language, {
+        day: 'numeric',
+        month: 'short',
+        hour: '2-digit',
+        minute: '2-digit',
+      }).format(new Date(iso)),
     age(seconds) {
       const [unit, size] = STEPS.find(([, each]) => seconds >= each) ?? ['second', 1];
       return new Intl.NumberFormat(language, {

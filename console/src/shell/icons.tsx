@@ -17,6 +17,7 @@ const LINES = {
   refresh: 'M20 11a8 8 0 1 0-2 6M20 4v7h-7',
   warning: 'M12 4l9 16H3zM12 10v4M12 17h.01',
   filter: 'M4 5h16l-6 8v6l-4-2v-4z',
+  more: 'M6 9l6 6 6-6',
   download: 'M12 4v11M7 11l5 5 5-5M5 20h14',
   reviews: 'M4 5h16v11H9l-5 4zM8.5 10.5l2.5 2.5 4.5-5',
   payments: 'M3 6h18v12H3zM3 10h18M7 15h4',

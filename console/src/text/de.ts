@@ -5,6 +5,8 @@ import * as orders from './de/orders.ts';
 import * as payments from './de/payments.ts';
 import * as order from './de/order.ts';
 import * as warehouse from './de/warehouse.ts';
+import * as acts from './de/acts.ts';
+import * as events from './de/events.ts';
 import * as inventory from './de/inventory.ts';
 import * as settings from './de/settings.ts';
 import * as overview from './de/overview.ts';
@@ -18,6 +20,8 @@ export const de: Text = {
   ...orders,
   ...payments,
   ...order,
+  ...acts,
+  ...events,
   ...overview,
   ...inventory,
   ...reviews,

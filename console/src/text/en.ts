@@ -4,6 +4,8 @@ import * as orders from './en/orders.ts';
 import * as payments from './en/payments.ts';
 import * as order from './en/order.ts';
 import * as warehouse from './en/warehouse.ts';
+import * as acts from './en/acts.ts';
+import * as events from './en/events.ts';
 import * as inventory from './en/inventory.ts';
 import * as settings from './en/settings.ts';
 import * as overview from './en/overview.ts';
@@ -18,6 +20,8 @@ export const en = {
   ...orders,
   ...payments,
   ...order,
+  ...acts,
+  ...events,
   ...overview,
   ...inventory,
   ...reviews,

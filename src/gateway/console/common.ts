@@ -21,6 +21,8 @@ export interface ConsoleOptions {
   readonly issuer: IssuerSignIn | undefined;
   readonly tokens: Tokens | undefined;
   readonly linkMs: number;
+  /** Where traces are looked at, with `{traceId}` in it; empty: nowhere. */
+  readonly traceUrl: string;
   readonly publicUrl: () => string;
 }
 

@@ -35,7 +35,7 @@ const Link = Type.String({ minLength: 1, maxLength: 100 });
 const UseLink = Type.Object({ link: Link, password: Password }, closed);
 
 export function consoleRoutes(app: FastifyInstance, options: ConsoleOptions): void {
-  const { sessions, database, issuer, passkeys, tokens } = options;
+  const { sessions, database, issuer, passkeys, tokens, traceUrl } = options;
 
   app.get('/console/session', { config: { public: true }, schema: hidden }, async (request, reply) => {
     const token = sessions.tokenOf(request.headers);
@@ -44,7 +44,7 @@ export function consoleRoutes(app: FastifyInstance, options: ConsoleOptions): vo
     if (rotated !== undefined) void reply.header('set-cookie', rotated);
     const [password, passkey] = await Promise.all([hasPeople(database), passkeys.areThere()]);
     return noStore(reply).send({
-      ...(principal && { person: shown(principal) }),
+      ...(principal && { person: { ...shown(principal), ...(traceUrl !== '' && { traceUrl }) } }),
       methods: { password, issuer: issuer !== undefined, passkey },
     });
   });

@@ -23,6 +23,13 @@ export const consoleSettings = {
     default: 3_600_000,
     meaning: 'How long a link is good with which somebody chooses a password for the console',
   },
+  consoleTraceUrl: {
+    type: 'string',
+    env: 'CONSOLE_TRACE_URL',
+    default: '',
+    meaning:
+      'Where people look at the trace of an order, with `{traceId}` in it, such as https://jaeger.example.com/trace/{traceId}; empty: the console shows the id',
+  },
   oidcClientId: {
     type: 'string',
     env: 'OIDC_CLIENT_ID',

@@ -18,6 +18,7 @@ export const status: Text['status'] = {
 export const paymentStatus: Text['paymentStatus'] = {
   NONE: 'Keine Zahlung',
   PENDING: 'Offen',
+  REQUIRES_ACTION: 'Kunde muss bestätigen',
   AUTHORIZED: 'Reserviert',
   CAPTURED: 'Eingezogen',
   FAILED: 'Gescheitert',

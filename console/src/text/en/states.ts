@@ -16,6 +16,7 @@ export const status = {
 export const paymentStatus = {
   NONE: 'No payment',
   PENDING: 'Pending',
+  REQUIRES_ACTION: 'Customer must confirm',
   AUTHORIZED: 'Authorized',
   CAPTURED: 'Captured',
   FAILED: 'Failed',
