@@ -1,6 +1,6 @@
 import { Select, Textarea, TextInput } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
-import { type ReactNode, useState } from 'react';
+import { type ReactNode, useEffect, useState } from 'react';
 import type { Order } from '#client';
 import { Act } from '../parts/act.tsx';
 import { useText } from '../text/text.tsx';
@@ -35,11 +35,17 @@ export function ActionDialog({ name, order, preset, lastChange, onClose, done }:
   const { danger, mailed, reason, missing, send } = rowOf(name);
   const lacks = missing?.(given, seen);
   const look = (): Promise<void> => client.invalidateQueries({ queryKey: ['order', order.id] });
+  // What was forecast is of a newer order than the one that is shown: nothing said here is true of it.
+  const behind = forecast !== undefined && forecast.version !== seen.version;
+  const changed = order.version !== seen.version || (behind && !pending);
+  useEffect(() => {
+    if (changed) void look();
+  }, [changed]);
   const Fields = FIELDS[name];
   const says =
     lacks !== undefined
       ? [acts[lacks]]
-      : forecast
+      : forecast && !behind
         ? effectsOf(seen, forecast)
         : [failed ? effects.unknown(failed.message) : effects.asking];
   return (
@@ -50,7 +56,7 @@ export function ActionDialog({ name, order, preset, lastChange, onClose, done }:
       danger={danger ?? false}
       ready={lacks === undefined && (forecast !== undefined || failed !== undefined) && !pending}
       refused={lacks === undefined ? refused : undefined}
-      changed={order.version === seen.version ? undefined : (lastChange ?? words.changedHelp)}
+      changed={changed ? (lastChange ?? words.changedHelp) : undefined}
       goOn={async () => {
         await look();
         setSeen(client.getQueryData<Order>(['order', order.id, 'now']) ?? order);

@@ -106,6 +106,7 @@ export const order: Text['order'] = {
 
 export const action: Text['action'] = {
   confirm: 'Ja, so machen',
+  reason: 'Grund (für Kollegen)',
   will: 'Was das bewirkt',
   refused: 'Das ist nicht möglich',
   again:

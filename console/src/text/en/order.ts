@@ -105,6 +105,7 @@ export const order = {
 /** What every dialog of an act says. */
 export const action = {
   confirm: 'Yes, do it',
+  reason: 'Reason (for colleagues)',
   will: 'What this does',
   refused: 'This is not possible',
   again: 'Whether it was done is not known. Press again: it is done once, however often you press.',
