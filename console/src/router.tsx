@@ -75,6 +75,18 @@ const payments = createRoute({
   validateSearch: texts,
   component: lazyRouteComponent(() => import('./payments/payments.tsx'), 'Payments'),
 });
+const parked = createRoute({
+  getParentRoute: () => inside,
+  path: '/parked',
+  validateSearch: texts,
+  component: lazyRouteComponent(() => import('./parked/parked.tsx'), 'Parked'),
+});
+const messages = createRoute({
+  getParentRoute: () => inside,
+  path: '/messages',
+  validateSearch: texts,
+  component: lazyRouteComponent(() => import('./messages/messages.tsx'), 'Messages'),
+});
 
 const warehouse = createRoute({
   getParentRoute: () => inside,
@@ -115,21 +127,7 @@ const settingsPart = createRoute({
 export const router = createRouter({
   routeTree: root.addChildren([
     welcome,
-    inside.addChildren([
-      overview,
-      orders,
-      order,
-      inventory,
-      product,
-      reviews,
-      payments,
-      warehouse,
-      pick,
-      dispatch,
-      returns,
-      settings,
-      settingsPart,
-    ]),
+    inside.addChildren([overview, orders, order, inventory, product, reviews, payments, warehouse, pick, dispatch, returns, settings, settingsPart, parked, messages]),
   ]),
   basepath: '/console',
   parseSearch: parseSearchWith((value) => value),

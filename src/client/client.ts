@@ -661,6 +661,166 @@ export interface PutLocationParameters {
 
 export interface ListNotificationsParameters {
   readonly orderId?: string | readonly string[] | undefined;
+  readonly channel?: 'email' | 'sms' | 'push' | 'none' | readonly ('email' | 'sms' | 'push' | 'none')[] | undefined;
+  readonly status?:
+    | 'queued'
+    | 'sent'
+    | 'failed'
+    | 'suppressed'
+    | 'mailbox'
+    | readonly ('queued' | 'sent' | 'failed' | 'suppressed' | 'mailbox')[]
+    | undefined;
+  /** What they are about */
+  readonly eventType?:
+    | 'OrderCreated'
+    | 'OrderReserved'
+    | 'OrderBackordered'
+    | 'OrderRejected'
+    | 'OrderPaymentRequested'
+    | 'OrderPaymentPending'
+    | 'OrderPaid'
+    | 'OrderPaymentRefused'
+    | 'OrderDisputed'
+    | 'OrderDisputeEnded'
+    | 'OrderPaymentFailed'
+    | 'OrderPaymentRecorded'
+    | 'OrderReadyForShipment'
+    | 'OrderPartiallyShipped'
+    | 'OrderShipped'
+    | 'OrderDeliveryRecorded'
+    | 'OrderPartSold'
+    | 'OrderCompleted'
+    | 'OrderCancellationRequested'
+    | 'OrderCancellationLapsed'
+    | 'OrderCancelled'
+    | 'OrderHeld'
+    | 'OrderReleased'
+    | 'OrderAmended'
+    | 'OrderOverdue'
+    | 'OrderReturnRequested'
+    | 'OrderReturnReceived'
+    | 'OrderRefundRequested'
+    | 'OrderRefunded'
+    | 'OrderRefundFailed'
+    | 'OrderImported'
+    | 'OrderChangeRequested'
+    | 'OrderChanged'
+    | 'OrderChangeLapsed'
+    | 'OrderShippingClosed'
+    | 'OrderTrackingCorrected'
+    | 'OrderLossRecorded'
+    | 'OrderClaimOpened'
+    | 'OrderFollowUpClosed'
+    | 'OrderReturnClosed'
+    | 'StockReserved'
+    | 'StockRejected'
+    | 'StockBackordered'
+    | 'StockLost'
+    | 'StockRecovered'
+    | 'StockReleased'
+    | 'StockShipped'
+    | 'StockReturned'
+    | 'PaymentSucceeded'
+    | 'PaymentFailed'
+    | 'PaymentPending'
+    | 'PaymentCaptured'
+    | 'PaymentVoided'
+    | 'PaymentRefunded'
+    | 'PaymentDisputed'
+    | 'PaymentDisputeClosed'
+    | 'PaymentRefundFailed'
+    | 'ShipmentScheduled'
+    | 'ShipmentDispatched'
+    | 'ShipmentDelivered'
+    | 'ShipmentCancelled'
+    | 'ShipmentsFrozen'
+    | 'ShipmentFailed'
+    | 'ShipmentTracked'
+    | 'ShipmentTrackingCorrected'
+    | 'OrderOnHold'
+    | 'ReviewApproved'
+    | 'ReviewRejected'
+    | 'InvoiceIssued'
+    | 'CreditNoteIssued'
+    | readonly (
+        | 'OrderCreated'
+        | 'OrderReserved'
+        | 'OrderBackordered'
+        | 'OrderRejected'
+        | 'OrderPaymentRequested'
+        | 'OrderPaymentPending'
+        | 'OrderPaid'
+        | 'OrderPaymentRefused'
+        | 'OrderDisputed'
+        | 'OrderDisputeEnded'
+        | 'OrderPaymentFailed'
+        | 'OrderPaymentRecorded'
+        | 'OrderReadyForShipment'
+        | 'OrderPartiallyShipped'
+        | 'OrderShipped'
+        | 'OrderDeliveryRecorded'
+        | 'OrderPartSold'
+        | 'OrderCompleted'
+        | 'OrderCancellationRequested'
+        | 'OrderCancellationLapsed'
+        | 'OrderCancelled'
+        | 'OrderHeld'
+        | 'OrderReleased'
+        | 'OrderAmended'
+        | 'OrderOverdue'
+        | 'OrderReturnRequested'
+        | 'OrderReturnReceived'
+        | 'OrderRefundRequested'
+        | 'OrderRefunded'
+        | 'OrderRefundFailed'
+        | 'OrderImported'
+        | 'OrderChangeRequested'
+        | 'OrderChanged'
+        | 'OrderChangeLapsed'
+        | 'OrderShippingClosed'
+        | 'OrderTrackingCorrected'
+        | 'OrderLossRecorded'
+        | 'OrderClaimOpened'
+        | 'OrderFollowUpClosed'
+        | 'OrderReturnClosed'
+        | 'StockReserved'
+        | 'StockRejected'
+        | 'StockBackordered'
+        | 'StockLost'
+        | 'StockRecovered'
+        | 'StockReleased'
+        | 'StockShipped'
+        | 'StockReturned'
+        | 'PaymentSucceeded'
+        | 'PaymentFailed'
+        | 'PaymentPending'
+        | 'PaymentCaptured'
+        | 'PaymentVoided'
+        | 'PaymentRefunded'
+        | 'PaymentDisputed'
+        | 'PaymentDisputeClosed'
+        | 'PaymentRefundFailed'
+        | 'ShipmentScheduled'
+        | 'ShipmentDispatched'
+        | 'ShipmentDelivered'
+        | 'ShipmentCancelled'
+        | 'ShipmentsFrozen'
+        | 'ShipmentFailed'
+        | 'ShipmentTracked'
+        | 'ShipmentTrackingCorrected'
+        | 'OrderOnHold'
+        | 'ReviewApproved'
+        | 'ReviewRejected'
+        | 'InvoiceIssued'
+        | 'CreditNoteIssued'
+      )[]
+    | undefined;
+  /** RFC 3339 time or date */
+  readonly createdFrom?: string | undefined;
+  /** RFC 3339 time, itself not included, or date, all of the day included */
+  readonly createdTo?: string | undefined;
+  /** Oldest first (default) or newest first */
+  readonly sort?: 'createdAt' | '-createdAt' | undefined;
   /** Entries per page, at most 200; 50 by default */
   readonly limit?: number | string | undefined;
 }
@@ -1006,6 +1166,15 @@ export interface PrintReturnSlipParameters {
 
 export interface ReadTrackingLinkParameters {
   readonly id: string;
+}
+
+export interface ListParkedOrdersParameters {
+  readonly consumer?: string | readonly string[] | undefined;
+  readonly orderId?: string | readonly string[] | undefined;
+  /** Stands in the reason or the type of the event */
+  readonly text?: string | undefined;
+  /** Entries per page, at most 200; 500 by default */
+  readonly limit?: number | string | undefined;
 }
 
 export interface RetryParkedOrderParameters {
@@ -1525,7 +1694,7 @@ export class OlmsClient extends ClientCore {
     return this.read({ method: 'GET', path: '/metrics' }, options);
   }
 
-  /** Notifications about orders, oldest first */
+  /** Notifications about orders, oldest first unless asked otherwise */
   listNotifications(parameters?: ListNotificationsParameters, options?: CallOptions): Pages<Notification> {
     return this.list({ method: 'GET', path: '/notifications', parameters }, options);
   }
@@ -1824,8 +1993,8 @@ export class OlmsClient extends ClientCore {
   }
 
   /** Parked orders, with the reason */
-  listParkedOrders(options?: CallOptions): Promise<Page<ParkedOrder>> {
-    return this.read({ method: 'GET', path: '/parked' }, options);
+  listParkedOrders(parameters?: ListParkedOrdersParameters, options?: CallOptions): Pages<ParkedOrder> {
+    return this.list({ method: 'GET', path: '/parked', parameters }, options);
   }
 
   /** Try the parked event again, optionally with edited data */

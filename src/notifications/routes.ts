@@ -5,8 +5,8 @@ import { answer } from '#platform/http/description/openapi.ts';
 import { Problem } from '#platform/http/problems.ts';
 import { idCursor, idOfCursor, pageOf } from '#platform/http/paging.ts';
 import { IdText, limitOf, PageOf, pageParameters, strict, type View } from '#platform/http/schemas.ts';
-import { idsOf, Several } from '#platform/http/several.ts';
 import type { InlineImage } from './channels/port.ts';
+import { notificationFilterOf, notificationParameters } from './filter.ts';
 import { pageOfNotification } from './mail-html.ts';
 import { NotificationView, viewOf } from './notification-view.ts';
 import type { Writing } from './rules.ts';
@@ -21,7 +21,7 @@ export interface NotificationRoutesOptions {
 /** The stored text is escaped; this is the second lock: the page may load nothing and run nothing. */
 const HTML_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'";
 
-const ListQuery = Type.Object({ orderId: Type.Optional(Several(IdText)), ...pageParameters }, strict);
+const ListQuery = Type.Object({ ...notificationParameters, ...pageParameters }, strict);
 const NotificationParams = Type.Object({ id: IdText });
 const NotificationQuery = Type.Object(
   { format: Type.Optional(Type.String({ enum: ['json', 'html'], description: 'html: as the mail looks' })) },
@@ -43,7 +43,7 @@ export function notificationRoutes(app: FastifyInstance, { database, writing, lo
       schema: {
         operationId: 'listNotifications',
         tags,
-        summary: 'Notifications about orders, oldest first',
+        summary: 'Notifications about orders, oldest first unless asked otherwise',
         querystring: ListQuery,
         response: {
           200: answer('A page of notifications', NotificationPage, {
@@ -53,10 +53,10 @@ export function notificationRoutes(app: FastifyInstance, { database, writing, lo
       },
     },
     async (request): Promise<View<typeof NotificationPage>> => {
-      const { orderId, limit, cursor } = request.query;
+      const { limit, cursor } = request.query;
       const size = limitOf(limit);
       const notifications = await listNotifications(database, {
-        orderIds: idsOf(orderId),
+        ...notificationFilterOf(request.query),
         after: cursor === undefined ? undefined : idOfCursor(cursor),
         limit: size + 1,
       });

@@ -2,6 +2,7 @@ import type { Database } from '#platform/database/database.ts';
 import { readKeyset } from '#platform/database/keyset.ts';
 import { type Columns, insertRows, type Write } from '#platform/database/statement.ts';
 import type { ProcessorStore } from '#platform/processor/commit.ts';
+import type { NotificationFilter } from './filter.ts';
 import {
   type Channel,
   type Content,
@@ -198,24 +199,23 @@ export function fromStored(row: StoredRow): StoredNotification {
   };
 }
 
-export interface NotificationFilter {
-  readonly orderIds: readonly string[] | undefined;
-  /** Continue behind this notification. */
+/** A page of the list, continued behind the notification `after`. */
+export interface NotificationPage extends NotificationFilter {
   readonly after: string | undefined;
   readonly limit: number;
 }
 
-/** A page of notifications, oldest first. */
 export async function listNotifications(
   database: Database,
-  { orderIds, after, limit }: NotificationFilter,
+  { wanted, conditions, newestFirst, after, limit }: NotificationPage,
 ): Promise<StoredNotification[]> {
   const rows = await readKeyset<StoredRow>(database, {
     columns: STORED_FIELDS,
     table: 'notifications.notifications t',
     key: 'id',
-    newestFirst: false,
-    wanted: [{ column: 'order_id', type: 'uuid', values: orderIds }],
+    newestFirst,
+    wanted,
+    conditions,
     after,
     limit,
   });

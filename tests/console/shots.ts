@@ -25,6 +25,8 @@ const SCREENS = {
   people: ['/settings/people', 'Last sign-in'],
   keys: ['/settings/keys', 'API keys'],
   roles: ['/settings/roles', 'What each role may'],
+  parked: ['/parked', 'Refresh'],
+  messages: ['/messages', 'Refresh'],
   none: ['/orders?text=nothing-is-called-so', 'No order matches'],
   inventory: ['/inventory', 'Counted below reserved'],
   product: ['/inventory/MUG-ENAMEL', 'Held by'],

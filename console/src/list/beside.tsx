@@ -10,6 +10,8 @@ export interface BesideContext<Row> {
   readonly id: string;
   /** As the list has it; nothing where the list as filtered does not, or not yet. */
   readonly row: Row | undefined;
+  /** All that are loaded. */
+  readonly rows: readonly Row[];
   /** Shows the next row of which this is true, from the beginning again after the last; the list alone where there is none. */
   readonly next: (wanted?: (row: Row) => boolean) => void;
   /** Shows the row in the list as it is now, without moving any. */
@@ -109,7 +111,7 @@ export function Beside<Row>({
           </ActionIcon>
         </span>
       </div>
-      {children({ id, row: at < 0 ? undefined : rows[at], next: following, replace, reload })}
+      {children({ id, row: at < 0 ? undefined : rows[at], rows, next: following, replace, reload })}
     </aside>
   );
 }

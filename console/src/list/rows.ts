@@ -18,15 +18,16 @@ export type Asked = Record<string, string | readonly string[]>;
 /** So many orders are meant by a text at most. */
 const ORDERS_MAX = 200;
 
-/** Asks a list of what belongs to orders, which are found by `text` as the list of orders finds them. */
+/** Asks a list of what belongs to orders, which are found by the parameter `by` as the list of orders finds them. */
 export function ofOrders(
   parameters: Parameters,
   defaults: (search: Search) => Asked = () => ({}),
+  by = 'text',
 ): NonNullable<Source['ask']> {
   return async (search, signal) => {
     const asked = { ...defaults(search), ...parametersOf(search, parameters) };
-    if (!search['text']) return asked;
-    const { items } = await api.listOrders({ text: search['text'], limit: ORDERS_MAX }, { signal });
+    if (!search[by]) return asked;
+    const { items } = await api.listOrders({ text: search[by], limit: ORDERS_MAX }, { signal });
     return items.length === 0 ? undefined : { ...asked, orderId: items.map(({ id }) => id) };
   };
 }

@@ -6,5 +6,7 @@ export const PAGES = [
   { to: '/payments', name: 'payments', permission: 'payments:read', key: 'm' },
   { to: '/inventory', name: 'inventory', permission: 'stock:read', key: 'i' },
   { to: '/warehouse', name: 'warehouse', permission: 'stock:read', key: 'w' },
+  { to: '/messages', name: 'messages', permission: 'notifications:read', key: 'e' },
+  { to: '/parked', name: 'parked', permission: 'parked:read', key: 'q' },
   { to: '/settings', name: 'settings', permission: 'me:read', key: 's' },
 ] as const;

@@ -1,7 +1,9 @@
 import type { Text } from './en.ts';
 import * as shell from './de/shell.ts';
 import * as states from './de/states.ts';
+import * as messages from './de/messages.ts';
 import * as orders from './de/orders.ts';
+import * as parked from './de/parked.ts';
 import * as payments from './de/payments.ts';
 import * as order from './de/order.ts';
 import * as warehouse from './de/warehouse.ts';
@@ -17,7 +19,9 @@ export const de: Text = {
   product: 'OLMS',
   ...shell,
   ...states,
+  ...messages,
   ...orders,
+  ...parked,
   ...payments,
   ...order,
   ...acts,

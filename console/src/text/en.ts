@@ -1,6 +1,8 @@
 import * as shell from './en/shell.ts';
 import * as states from './en/states.ts';
+import * as messages from './en/messages.ts';
 import * as orders from './en/orders.ts';
+import * as parked from './en/parked.ts';
 import * as payments from './en/payments.ts';
 import * as order from './en/order.ts';
 import * as warehouse from './en/warehouse.ts';
@@ -17,7 +19,9 @@ export const en = {
   product: 'OLMS',
   ...shell,
   ...states,
+  ...messages,
   ...orders,
+  ...parked,
   ...payments,
   ...order,
   ...acts,

@@ -84,6 +84,28 @@ test.each(['retry', 'skip'])('%s under a key ten times at once is done once and 
   expect([other.status, (other.body as { code: string }).code]).toEqual([422, 'IDEMPOTENCY_KEY_REUSED']);
 });
 
+test('parked orders are found by consumer, order and words of the reason, and read page by page', async () => {
+  await system.database.query(
+    `insert into log.parked_events (consumer, order_id, event, reason)
+     select 'billing', order_id, event, 'No TAX rate' from log.parked_events where order_id = $1`,
+    [orderId],
+  );
+  const found = async (query: string) =>
+    api.ok<{ items: { consumer: string; events: number }[]; nextCursor: string | null }>('GET', `/parked?${query}`);
+  const consumers = async (query: string) => (await found(query)).items.map(({ consumer }) => consumer);
+  expect(await consumers('')).toEqual([CONSUMER, 'billing']);
+  expect(await consumers('consumer=billing')).toEqual(['billing']);
+  expect(await consumers('text=no+tax')).toEqual(['billing']);
+  expect(await consumers('text=orderCREATED')).toEqual([CONSUMER, 'billing']);
+  expect(await consumers(`orderId=${randomUUID()}`)).toEqual([]);
+  const first = await found(`limit=1&orderId=${orderId}`);
+  expect(first.items).toMatchObject([{ consumer: CONSUMER, events: 3 }]);
+  const second = await found(`limit=1&orderId=${orderId}&cursor=${first.nextCursor}`);
+  expect(second).toMatchObject({ items: [{ consumer: 'billing' }], nextCursor: null });
+  expect((await api.call('GET', '/parked?cursor=made-up')).status).toBe(400);
+  await system.database.query("delete from log.parked_events where consumer = 'billing'");
+});
+
 test('a claim whose process died is done by the repeat, if it was not done', async () => {
   const key = randomUUID();
   const waiting = await heads();

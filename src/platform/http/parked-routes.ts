@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { Type } from 'typebox';
+import { type Static, Type } from 'typebox';
 import { ORDER_EVENTS } from '#contracts/order-events.ts';
 import type { Database } from '#platform/database/database.ts';
 import { answer } from '#platform/http/description/openapi.ts';
@@ -8,10 +8,12 @@ import { kindOf } from './principal.ts';
 import { Problem } from '#platform/http/problems.ts';
 import { isEventType } from './description/asyncapi.ts';
 import type { RemoteService } from '#platform/http/remote/client.ts';
-import { Id, IdText, PageOf, Text, Time, strict } from '#platform/http/schemas.ts';
+import { Id, IdText, limitOf, PageOf, pageParameters, Text, Time, strict } from '#platform/http/schemas.ts';
 import { emptyBodyIsObject } from '#platform/http/server.ts';
 import type { Consumer } from '#platform/log/consumer.ts';
-import { type ParkedOrder, listParked, loadParked } from '#platform/log/parked.ts';
+import { type ParkedFilter, type ParkedOrder, listParked, loadParked } from '#platform/log/parked.ts';
+import { pageOf, textCursor, textOfCursor } from './paging.ts';
+import { idsOf, Several } from './several.ts';
 
 const ParkedView = Type.Object(
   {
@@ -36,6 +38,31 @@ const ParkedPage = Type.Object({
   ),
 });
 
+/** What was answered before there were pages, and fits whoever does not ask for them. */
+const PAGE = 500;
+const ParkedQuery = Type.Object(
+  {
+    consumer: Type.Optional(Several(Text(50, { minLength: 1 }))),
+    orderId: Type.Optional(Several(IdText)),
+    text: Type.Optional(Text(200, { minLength: 1, description: 'Stands in the reason or the type of the event' })),
+    ...pageParameters,
+    limit: Type.Optional({ ...pageParameters.limit, description: `Entries per page, at most 200; ${PAGE} by default` }),
+  },
+  strict,
+);
+
+/** Where a page goes on: behind this entry, towards those parked later. */
+const PLACE = /^(\d{4}-\d\d-\d\dT[\d:.]+Z) ([A-Za-z0-9._-]+) ([0-9a-f-]{36})$/;
+
+function placeInCursor(cursor: string): Pick<ParkedOrder, 'parkedAt' | 'consumer' | 'orderId'> {
+  const [, parkedAt, consumer, orderId] = PLACE.exec(textOfCursor(cursor)) ?? [];
+  if (parkedAt === undefined)
+    throw new Problem('VALIDATION_FAILED', 'The cursor is not one that this list gave; start without a cursor.', {
+      errors: [{ pointer: '/cursor', detail: 'is unknown' }],
+    });
+  return { parkedAt, consumer: consumer!, orderId: orderId! };
+}
+
 /** Orders whose events wait for an operator: look, retry, edit and retry, or skip. In this process and in those behind it. */
 export function parkedRoutes(
   app: FastifyInstance,
@@ -50,7 +77,7 @@ export function parkedRoutes(
     orderId: IdText,
   });
 
-  app.get(
+  app.get<{ Querystring: Static<typeof ParkedQuery> }>(
     '/parked',
     {
       config: { permission: 'parked:read' },
@@ -58,15 +85,29 @@ export function parkedRoutes(
         operationId: 'listParkedOrders',
         tags,
         summary: 'Parked orders, with the reason',
+        querystring: ParkedQuery,
         response: { 200: answer('Oldest first', ParkedPage) },
       },
     },
     async (request) => {
-      const here = (await Promise.all(own.map((database) => listParked(database)))).flat();
-      const { items, unreachable } = await parkedElsewhere(remote, request);
+      const { consumer, orderId, text, limit, cursor } = request.query;
+      const size = limit === undefined ? PAGE : limitOf(limit);
+      const filter: ParkedFilter = {
+        consumers: consumer,
+        orderIds: idsOf(orderId),
+        text,
+        after: cursor === undefined ? undefined : placeInCursor(cursor),
+        limit: size + 1,
+      };
+      const here = (await Promise.all(own.map((database) => listParked(database, filter)))).flat();
+      const { items, unreachable } = await parkedElsewhere(remote, request, request.url);
       return {
-        items: merged([...here, ...items.map(({ entry }) => entry)]),
-        nextCursor: null,
+        ...pageOf(
+          merged([...here, ...items.map(({ entry }) => entry)]),
+          size,
+          (entry) => entry,
+          (last) => textCursor(`${last.parkedAt} ${last.consumer} ${last.orderId}`),
+        ),
         ...(unreachable.length > 0 && { unreachable }),
       };
     },
@@ -193,26 +234,38 @@ interface Decided {
 /** One list of several; services that share a database list the same orders. */
 function merged(entries: readonly ParkedOrder[]): ParkedOrder[] {
   const byKey = new Map(entries.map((entry) => [`${entry.consumer} ${entry.orderId} ${entry.eventId}`, entry]));
-  return [...byKey.values()].sort((a, b) => (a.parkedAt < b.parkedAt ? -1 : 1));
+  return [...byKey.values()].toSorted(
+    (a, b) => compared(a.parkedAt, b.parkedAt) || compared(a.consumer, b.consumer) || compared(a.orderId, b.orderId),
+  );
 }
+
+const compared = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 interface ParkedElsewhere {
   readonly items: readonly { readonly at: RemoteService; readonly entry: ParkedOrder }[];
   readonly unreachable: readonly string[];
 }
 
-async function parkedElsewhere(remote: readonly RemoteService[], request: FastifyRequest): Promise<ParkedElsewhere> {
+async function parkedElsewhere(
+  remote: readonly RemoteService[],
+  request: FastifyRequest,
+  path: string,
+): Promise<ParkedElsewhere> {
   const unreachable: string[] = [];
   const lists = await Promise.all(
     remote.map(async (at) => {
       try {
         const { statusCode, body } = await at.send(
-          { method: 'GET', path: '/parked', headers: { 'x-correlation-id': request.correlationId } },
+          { method: 'GET', path, headers: { 'x-correlation-id': request.correlationId } },
           request.principal,
         );
         if (statusCode !== 200) throw new Error(`answered ${statusCode}`);
         const text = Buffer.isBuffer(body) ? body.toString() : await body.text();
-        return (JSON.parse(text) as { items: ParkedOrder[] }).items.map((entry) => ({ at, entry }));
+        const page = JSON.parse(text) as { items: ParkedOrder[]; nextCursor: string | null };
+        const last = page.items.at(-1);
+        // That there is more, whatever it is, stands for one entry more: it is read with the next page.
+        const more = page.nextCursor !== null && last ? [{ ...last, eventId: 'more' }] : [];
+        return [...page.items, ...more].map((entry) => ({ at, entry }));
       } catch {
         unreachable.push(at.name);
         return [];
@@ -231,6 +284,6 @@ async function holderOf(
 ): Promise<RemoteService | undefined> {
   const named = remote.find(({ name }) => name === consumer);
   if (named || remote.length === 0) return named;
-  const { items } = await parkedElsewhere(remote, request);
+  const { items } = await parkedElsewhere(remote, request, `/parked?orderId=${orderId}`);
   return items.find(({ entry }) => entry.consumer === consumer && entry.orderId === orderId)?.at;
 }

@@ -147,32 +147,44 @@ export async function loadSkipped(database: Pick<Database, 'query'>, consumer: s
   return rows.map((row) => row.id);
 }
 
-/** Parked orders, oldest first, with what stands at the head of each queue. */
-export async function listParked(database: Database, limit = 500): Promise<ParkedOrder[]> {
-  return (
-    await database.query<{
-      consumer: string;
-      order_id: string;
-      reason: string | null;
-      type: string;
-      event_id: string;
-      events: number;
-      parked_at: Date;
-    }>(
-      `select * from (
-         select distinct on (consumer, order_id) consumer, order_id, reason, event->>'type' as type, event->>'id' as event_id, parked_at,
-           count(*) over (partition by consumer, order_id)::int as events
-         from log.parked_events order by consumer, order_id, number
-       ) heads order by parked_at limit $1`,
-      [limit],
-    )
-  ).map((row) => ({
-    consumer: row.consumer,
-    orderId: row.order_id,
-    reason: row.reason,
-    eventType: row.type,
-    eventId: row.event_id,
-    events: row.events,
-    parkedAt: row.parked_at.toISOString(),
-  }));
+/** More than anybody reads at once; a bound, not a page. */
+const PARKED_MAX = 500;
+
+/** Which parked orders are looked for, and from where on. */
+export interface ParkedFilter {
+  readonly consumers?: readonly string[] | undefined;
+  readonly orderIds?: readonly string[] | undefined;
+  /** In the reason or the type of the event, whatever the case of its letters. */
+  readonly text?: string | undefined;
+  /** Continue behind this one. */
+  readonly after?: Pick<ParkedOrder, 'parkedAt' | 'consumer' | 'orderId'> | undefined;
+  readonly limit?: number | undefined;
+}
+
+/** Parked orders, oldest first, with what stands at the head of each queue; `parkedAt` to the microsecond. */
+export async function listParked(database: Database, filter: ParkedFilter = {}): Promise<ParkedOrder[]> {
+  const { consumers, orderIds, text, after, limit = PARKED_MAX } = filter;
+  return database.query<ParkedOrder & Record<string, unknown>>(
+    `select consumer, order_id as "orderId", reason, type as "eventType", event_id as "eventId", events,
+       to_char(parked_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as "parkedAt"
+     from (
+       select distinct on (consumer, order_id) consumer, order_id, reason, event->>'type' as type, event->>'id' as event_id, parked_at,
+         count(*) over (partition by consumer, order_id)::int as events
+       from log.parked_events
+       where ($1::text[] is null or consumer = any($1)) and ($2::uuid[] is null or order_id = any($2))
+       order by consumer, order_id, number
+     ) heads
+     where ($3::text is null or strpos(lower(type || ' ' || coalesce(reason, '')), lower($3)) > 0)
+       and ($4::timestamptz is null or (parked_at, consumer, order_id) > ($4, $5, $6::uuid))
+     order by parked_at, consumer, order_id limit $7`,
+    [
+      consumers ?? null,
+      orderIds ?? null,
+      text ?? null,
+      after?.parkedAt ?? null,
+      after?.consumer ?? null,
+      after?.orderId ?? null,
+      limit,
+    ],
+  );
 }

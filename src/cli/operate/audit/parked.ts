@@ -18,7 +18,7 @@ const LEFT_OUT_MAX = 100;
 export async function auditParked({ all }: Places, tallies: Tallies): Promise<LeftOutEvent[]> {
   const leftOut: LeftOutEvent[] = [];
   for (const { database } of all) {
-    for (const { consumer, orderId, eventType, events, reason } of await listParked(database, PARKED_MAX))
+    for (const { consumer, orderId, eventType, events, reason } of await listParked(database, { limit: PARKED_MAX }))
       tallies.violation(
         'parked',
         orderId,

@@ -117,7 +117,7 @@ const PARKED_SHOWN = 3;
 export function examineParked(surroundings: Surroundings): Promise<Examined> {
   return inEachDatabase(surroundings, async (found) => {
     if (!found.services.some(usesLog)) return undefined;
-    const parked = await listParked(found.database, PARKED_MAX);
+    const parked = await listParked(found.database, { limit: PARKED_MAX });
     const byConsumer = Map.groupBy(parked, ({ consumer }) => consumer);
     return {
       seen: parked.length === 0 ? 'none' : countOf(parked.length, 'order'),

@@ -1,0 +1,50 @@
+export const parked = {
+  title: 'Parked',
+  loaded: (count: number, more: boolean) => `${count}${more ? '+' : ''} parked`,
+  emptyTitle: 'Nothing parked matches',
+  emptyHelp: 'Take a filter away to see more.',
+  emptyAll: 'Nothing is parked',
+  emptyAllHelp:
+    'An event that a service cannot take in waits here, and with it what follows of its order. All other orders go on.',
+  search: 'Order, customer, e-mail',
+  order: 'Order',
+  consumer: 'Service',
+  event: 'Event',
+  reason: 'Reason',
+  reasonHint: 'Part of the reason, or the event',
+  noReason: 'no reason was given',
+  waiting: 'Events',
+  since: 'Since',
+  select: (consumer: string, order: string) => `Select ${consumer} of order ${order}`,
+  retry: 'Retry',
+  retryMany: (count: number) => `Retry ${count}`,
+  retryAlike: (count: number) => `Retry all ${count} with this reason`,
+  skip: 'Skip the event',
+  willRetry: 'Takes the event in once more, and then what waits behind it. Where it fails again, it stays parked.',
+  willSkip: (type: string, consumer: string) =>
+    `${consumer} leaves ${type} out for good, also when it is read again. What waits behind it is taken in.`,
+  why: 'Reason (kept with your name)',
+  gone: 'It is not parked any more',
+  goneHelp: 'Somebody has decided about it meanwhile, or it was taken in.',
+  toOrder: 'To the order',
+  whyParked: (consumer: string) => `${consumer} could not take this event in`,
+  behind: (count: number) =>
+    count === 1
+      ? 'One more event of this order waits behind it.'
+      : `${count} more events of this order wait behind it.`,
+  whatToDo: 'What to do',
+  adviceRetry:
+    'Retry when the cause is gone: something was away for a moment, or a version that mends it has been released.',
+  adviceEdit: 'Edit what it says on the page of the order, if what it says is what is wrong.',
+  adviceSkip: 'Skip it only if the order is right without it.',
+  lost: {
+    orders: 'The order then stays as it is.',
+    inventory: 'Goods are then neither reserved nor released for it: count them.',
+    payments: 'Money is then neither asked for nor given back for it: look at the provider.',
+    shipping: 'Parcels are then neither scheduled nor stopped for it.',
+    reviews: 'The order is then not reviewed for it.',
+    notifications: 'The customer then hears nothing of it.',
+    billing: 'There is then no invoice or credit note for it.',
+  } as Readonly<Record<string, string>>,
+  eventSays: 'What the event says',
+};
