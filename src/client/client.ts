@@ -308,6 +308,8 @@ export interface ExportInvoicesParameters {
   readonly issuedTo?: string | undefined;
   /** Comma-separated values (default), or a JSON object a line */
   readonly format?: 'csv' | 'jsonl' | undefined;
+  /** Only these columns, in this order; all of them by default. Those that the caller may not read are left out */
+  readonly columns?: string | readonly string[] | undefined;
 }
 
 export interface ExportOrderLinesParameters {
@@ -368,8 +370,12 @@ export interface ExportOrderLinesParameters {
   readonly createdFrom?: string | undefined;
   /** RFC 3339 time, itself not included, or date, all of the day included */
   readonly createdTo?: string | undefined;
+  /** Newest first, or oldest first (default) */
+  readonly sort?: '-createdAt' | 'createdAt' | undefined;
   /** Comma-separated values (default), or a JSON object a line */
   readonly format?: 'csv' | 'jsonl' | undefined;
+  /** Only these columns, in this order; all of them by default. Those that the caller may not read are left out */
+  readonly columns?: string | readonly string[] | undefined;
 }
 
 export interface ExportMovementsParameters {
@@ -389,6 +395,8 @@ export interface ExportMovementsParameters {
   readonly to?: string | undefined;
   /** Comma-separated values (default), or a JSON object a line */
   readonly format?: 'csv' | 'jsonl' | undefined;
+  /** Only these columns, in this order; all of them by default. Those that the caller may not read are left out */
+  readonly columns?: string | readonly string[] | undefined;
 }
 
 export interface ExportOrdersParameters {
@@ -449,8 +457,12 @@ export interface ExportOrdersParameters {
   readonly createdFrom?: string | undefined;
   /** RFC 3339 time, itself not included, or date, all of the day included */
   readonly createdTo?: string | undefined;
+  /** Newest first, or oldest first (default) */
+  readonly sort?: '-createdAt' | 'createdAt' | undefined;
   /** Comma-separated values (default), or a JSON object a line */
   readonly format?: 'csv' | 'jsonl' | undefined;
+  /** Only these columns, in this order; all of them by default. Those that the caller may not read are left out */
+  readonly columns?: string | readonly string[] | undefined;
 }
 
 export interface ExportPaymentsParameters {
@@ -487,6 +499,8 @@ export interface ExportPaymentsParameters {
   readonly createdTo?: string | undefined;
   /** Comma-separated values (default), or a JSON object a line */
   readonly format?: 'csv' | 'jsonl' | undefined;
+  /** Only these columns, in this order; all of them by default. Those that the caller may not read are left out */
+  readonly columns?: string | readonly string[] | undefined;
 }
 
 export interface ExportRefundsParameters {
@@ -547,8 +561,12 @@ export interface ExportRefundsParameters {
   readonly createdFrom?: string | undefined;
   /** RFC 3339 time, itself not included, or date, all of the day included */
   readonly createdTo?: string | undefined;
+  /** Newest first, or oldest first (default) */
+  readonly sort?: '-createdAt' | 'createdAt' | undefined;
   /** Comma-separated values (default), or a JSON object a line */
   readonly format?: 'csv' | 'jsonl' | undefined;
+  /** Only these columns, in this order; all of them by default. Those that the caller may not read are left out */
+  readonly columns?: string | readonly string[] | undefined;
 }
 
 export interface ExportReturnsParameters {
@@ -563,6 +581,8 @@ export interface ExportReturnsParameters {
   readonly sort?: 'createdAt' | '-createdAt' | undefined;
   /** Comma-separated values (default), or a JSON object a line */
   readonly format?: 'csv' | 'jsonl' | undefined;
+  /** Only these columns, in this order; all of them by default. Those that the caller may not read are left out */
+  readonly columns?: string | readonly string[] | undefined;
 }
 
 export interface ExportReviewsParameters {
@@ -576,6 +596,8 @@ export interface ExportReviewsParameters {
   readonly orderId?: string | readonly string[] | undefined;
   /** Comma-separated values (default), or a JSON object a line */
   readonly format?: 'csv' | 'jsonl' | undefined;
+  /** Only these columns, in this order; all of them by default. Those that the caller may not read are left out */
+  readonly columns?: string | readonly string[] | undefined;
 }
 
 export interface ExportShipmentsParameters {
@@ -620,6 +642,8 @@ export interface ExportShipmentsParameters {
   readonly sort?: 'scheduledAt' | '-scheduledAt' | undefined;
   /** Comma-separated values (default), or a JSON object a line */
   readonly format?: 'csv' | 'jsonl' | undefined;
+  /** Only these columns, in this order; all of them by default. Those that the caller may not read are left out */
+  readonly columns?: string | readonly string[] | undefined;
 }
 
 export interface GraphqlQueryParameters {
@@ -1602,7 +1626,7 @@ export class OlmsClient extends ClientCore {
     return this.read({ method: 'GET', path: '/exports/invoices', parameters }, options);
   }
 
-  /** Lines of orders, as a file: those that GET /orders lists, the oldest first */
+  /** Lines of orders, as a file: those that GET /orders lists */
   exportOrderLines(parameters?: ExportOrderLinesParameters, options?: CallOptions): Promise<string> {
     return this.read({ method: 'GET', path: '/exports/lines', parameters }, options);
   }
@@ -1612,7 +1636,7 @@ export class OlmsClient extends ClientCore {
     return this.read({ method: 'GET', path: '/exports/movements', parameters }, options);
   }
 
-  /** Orders, as a file: those that GET /orders lists, the oldest first */
+  /** Orders, as a file: those that GET /orders lists */
   exportOrders(parameters?: ExportOrdersParameters, options?: CallOptions): Promise<string> {
     return this.read({ method: 'GET', path: '/exports/orders', parameters }, options);
   }
@@ -1622,7 +1646,7 @@ export class OlmsClient extends ClientCore {
     return this.read({ method: 'GET', path: '/exports/payments', parameters }, options);
   }
 
-  /** Refunds of orders, as a file: those that GET /orders lists, the oldest first */
+  /** Refunds of orders, as a file: those that GET /orders lists */
   exportRefunds(parameters?: ExportRefundsParameters, options?: CallOptions): Promise<string> {
     return this.read({ method: 'GET', path: '/exports/refunds', parameters }, options);
   }

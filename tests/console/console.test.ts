@@ -1,18 +1,16 @@
-import { randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { seriousFindings } from '#tests/support/browser.ts';
 import { useConsole } from '#tests/support/console.ts';
 import { useSystem } from '#tests/support/system.ts';
 import { until } from '#tests/support/until.ts';
-import type { Order } from '#tests/support/views.ts';
 import { ROOT as root } from '#tests/deploy/files.ts';
 
 /** The console in a real Chromium, against the real system: the main job of each screen. */
 
 const system = useSystem();
-const { newContext, open, place, placeWaiting } = useConsole(system);
+const { newContext, open, placeWaiting } = useConsole(system);
 
 test('the first view asks for less than 200 KB of compressed script', () => {
   const dist = join(root, 'console/dist');
@@ -82,51 +80,4 @@ test('who sees a stuck order on the overview reads why, and resolves it in four 
   await until('the hold to be gone', async () => (await system.api.order(order.id)).holds.length === 0);
   await page.getByText('Hold released').waitFor();
   expect(clicks).toBeLessThanOrEqual(4);
-});
-
-describe('the list of orders', () => {
-  test('keeps its filter, its place and its selection while somebody looks at an order', async () => {
-    const reference = `list-${randomUUID().slice(0, 8)}`;
-    await Promise.all(Array.from({ length: 40 }, () => place({ channel: reference })));
-    const page = await open(`/orders?channel=${reference}`);
-    await page.getByText('40 orders').waitFor();
-    expect(await seriousFindings(page)).toEqual([]);
-    await page
-      .getByRole('checkbox', { name: /Select order/ })
-      .nth(1)
-      .check();
-    const rows = page.getByRole('table');
-    await rows.evaluate((element) => element.scrollTo({ top: 700 }));
-    await until('the rows to be scrolled', () => rows.evaluate((element) => element.scrollTop > 600));
-    const shown = page.getByRole('row').nth(20).getByRole('link');
-    await shown.click();
-    await page.getByRole('heading', { name: 'Timeline' }).waitFor();
-    await page.getByRole('button', { name: 'Next order' }).click();
-    await page.goBack();
-    await page.goBack();
-    await page.getByText('40 orders').waitFor();
-    expect(page.url()).toContain(`channel=${reference}`);
-    await page.getByText('1 selected').waitFor();
-    await until('the place to be found again', () =>
-      page.getByRole('table').evaluate((element) => element.scrollTop > 600),
-    );
-  });
-
-  test('says what a command to many would do before it does it', async () => {
-    const channel = `bulk-${randomUUID().slice(0, 8)}`;
-    for (let count = 0; count < 3; count++) await placeWaiting({ channel });
-    const page = await open(`/orders?channel=${channel}`);
-    await page.getByText('3 orders').waitFor();
-    await page.getByRole('checkbox', { name: 'Select all that are loaded' }).check();
-    await page.getByRole('button', { name: 'Act on these' }).click();
-    await page.getByLabel('Reason').fill('stocktaking');
-    await page.getByRole('button', { name: 'See what would happen' }).click();
-    await page.getByText('3 would change').waitFor();
-    const { items: before } = await system.api.ok<{ items: Order[] }>('GET', `/orders?channel=${channel}`);
-    expect(before.every(({ holds }) => holds.length === 0)).toBe(true);
-    await page.getByRole('button', { name: 'Do it for 3 orders' }).dblclick();
-    await page.getByText('3 done').waitFor();
-    const { items } = await system.api.ok<{ items: Order[] }>('GET', `/orders?channel=${channel}`);
-    expect(items.map(({ holds }) => holds.length)).toEqual([1, 1, 1]);
-  });
 });

@@ -143,4 +143,16 @@ test('a filter that makes no sense is refused before anything is sent', async ()
   const { status, body } = await system.api.call<{ code: string }>('GET', '/exports/orders?number=K7M4-92QX-0');
   expect([status, body.code]).toEqual([422, 'ORDER_NUMBER_INVALID']);
   expect((await system.api.call('GET', '/exports/orders?format=xml')).status).toBe(400);
+  const other = await system.api.call<{ code: string }>('GET', '/exports/orders?columns=number&columns=color');
+  expect([other.status, other.body.code]).toEqual([400, 'VALIDATION_FAILED']);
+});
+
+test('only the columns that are asked for, as they are asked for, and the newest first', async () => {
+  const { api } = system;
+  await api.product(10, 'SKU');
+  const orders = [await api.placeOrder({ channel: 'columns' }), await api.placeOrder({ channel: 'columns' })];
+  const { text } = await exported(
+    '/exports/orders?channel=columns&sort=-createdAt&columns=channel&columns=orderId&columns=channel',
+  );
+  expect(linesOf(text)).toEqual(['channel,orderId', ...orders.toReversed().map(({ id }) => `columns,${id}`)]);
 });

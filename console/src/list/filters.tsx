@@ -1,6 +1,6 @@
 import { Button, Checkbox, MultiSelect, Select, TagsInput, TextInput } from '@mantine/core';
 import { useDebouncedCallback, useHotkeys } from '@mantine/hooks';
-import { type ReactNode, useEffect, useRef, useState } from 'react';
+import { memo, type ReactNode, useEffect, useRef, useState } from 'react';
 import { Icon } from '../shell/icons.tsx';
 import { useText } from '../text/text.tsx';
 import { isFiltered, type Search, valuesOf } from './search.ts';
@@ -11,7 +11,12 @@ interface Choice {
   readonly value: string;
   readonly label: string;
 }
-export type Filter = { readonly name: string; readonly label: string } & (
+export type Filter = {
+  readonly name: string;
+  readonly label: string;
+  /** Shown when it is asked for, or set. */
+  readonly further?: true;
+} & (
   | { readonly kind: 'search'; readonly placeholder: string }
   | { readonly kind: 'several'; readonly choices: readonly Choice[] }
   | { readonly kind: 'tags'; readonly choices?: readonly string[] }
@@ -29,12 +34,19 @@ interface FiltersProps {
   readonly clear: () => void;
 }
 
-export function Filters({ filters, search, change, clear }: FiltersProps): ReactNode {
+/** Made again only when what it shows changes: rows come and go below it all the time. */
+export const Filters = memo(function Filters({ filters, search, change, clear }: FiltersProps): ReactNode {
   const text = useText();
   const [open, setOpen] = useState(false);
+  const shown = filters.filter(({ name, further }) => !further || open || search[name] !== undefined);
   return (
-    <div className="filters" role="search" data-open={open || undefined}>
-      {filters.map((filter) => (
+    <div
+      className="filters"
+      role="search"
+      data-open={open || undefined}
+      data-further={filters.some(({ further }) => further) || undefined}
+    >
+      {shown.map((filter) => (
         <Field key={filter.name} filter={filter} search={search} change={change} />
       ))}
       <Button
@@ -54,7 +66,7 @@ export function Filters({ filters, search, change, clear }: FiltersProps): React
       )}
     </div>
   );
-}
+});
 
 function Field({ filter, search, change }: Omit<FiltersProps, 'filters' | 'clear'> & { readonly filter: Filter }) {
   const { common } = useText();
@@ -109,12 +121,15 @@ function Field({ filter, search, change }: Omit<FiltersProps, 'filters' | 'clear
   }
 }
 
+/** Between two letters of somebody who types on; whoever waits longer has typed what they look for. */
+const TYPING_MS = 150;
+
 /** A text is asked for when nobody has typed for a moment. */
 function Typed({ filter, search, change }: Omit<FiltersProps, 'filters' | 'clear'> & { readonly filter: Filter }) {
   const { name, label, kind } = filter;
   const box = useRef<HTMLInputElement>(null);
   const [typed, setTyped] = useState(search[name] ?? '');
-  const find = useDebouncedCallback((value: string) => change({ [name]: value }), 250);
+  const find = useDebouncedCallback((value: string) => change({ [name]: value }), TYPING_MS);
   useEffect(() => setTyped(search[name] ?? ''), [search[name]]);
   const main = kind === 'search';
   useHotkeys(main ? [['/', () => box.current?.focus()]] : []);

@@ -2,14 +2,15 @@ import { Badge, Button, Group, Text } from '@mantine/core';
 import { useMediaQuery } from '@mantine/hooks';
 import { useQueryClient } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
-import { type ReactNode, useEffect, useState } from 'react';
+import { type ReactNode, useCallback, useEffect, useRef, useState } from 'react';
 import { Empty, Failed, Loading } from '../parts/parts.tsx';
 import { Icon } from '../shell/icons.tsx';
 import { useText } from '../text/text.tsx';
 import { Beside, type BesideContext } from './beside.tsx';
 import { type Filter, Filters } from './filters.tsx';
-import { replaceRow, type Source, useRows } from './rows.ts';
-import { isFiltered, keyOf, OPEN, remember, type Search } from './search.ts';
+import { ColumnMenu, useShownColumns } from './columns.tsx';
+import { replaceRow, ROWS_MAX, type Source, useRows } from './rows.ts';
+import { COLUMNS, isFiltered, keyOf, OPEN, remember, type Search } from './search.ts';
 import { type Column, Table } from './table.tsx';
 
 /** Where two things do not fit beside each other. */
@@ -21,6 +22,8 @@ interface ListProps<Row> {
   readonly source: Source;
   readonly filters: readonly Filter[];
   readonly columns: readonly Column<Row>[];
+  /** Those that are shown where nobody has chosen any; without it all are, and there is no choice. */
+  readonly defaultColumns?: readonly string[];
   readonly idOf: (row: Row) => string;
   readonly open?: (row: Row) => void;
   /** Instead of `open`: what is shown of a row beside the list, by `?open=` and its id; on a narrow screen it covers the list. */
@@ -38,12 +41,15 @@ interface ListProps<Row> {
     readonly emptyAllHelp: string;
   };
   /** Beside the button that reads the list again. */
-  readonly tools?: (search: Search, selected: ReadonlySet<string>) => ReactNode;
+  readonly tools?: (search: Search, selected: ReadonlySet<string>, columns: readonly string[]) => ReactNode;
   readonly selection?: {
     readonly labelOf: (row: Row) => string;
+    /** Whether everything that the filters find can be selected, loaded or not: `everything` says that it is. */
+    readonly whole?: true;
     readonly bar: (context: {
       ids: readonly string[];
       rows: readonly Row[];
+      everything: boolean;
       search: Search;
       reload: () => void;
     }) => ReactNode;
@@ -58,6 +64,7 @@ export function List<Row>({
   source,
   filters,
   columns,
+  defaultColumns,
   idOf,
   open,
   beside,
@@ -73,17 +80,32 @@ export function List<Row>({
   const navigate = useNavigate();
   const { list } = source;
   const key = keyOf(search);
-  const [selected, setSelected] = useState(remember(list, search).selected);
-  useEffect(() => setSelected(remember(list, search).selected), [key]);
+  const [{ selected, everything }, setChosen] = useState(() => remember(list, search));
+  useEffect(() => setChosen(remember(list, search)), [key]);
   const found = useRows<Row>(source, search);
-  const rows = found.data?.pages.flatMap(({ items }) => items) ?? [];
-  const choose = (next: ReadonlySet<string>): void => {
-    remember(list, search).selected = next;
-    setSelected(next);
+  const { rows } = found;
+  // Until the rows of another address are there, those of the one before are shown, where they were.
+  const settled = useRef(search);
+  if (!found.isPlaceholderData) settled.current = search;
+  const choose = (next: ReadonlySet<string>, all = false): void => {
+    const place = remember(list, search);
+    place.selected = next;
+    place.everything = all;
+    setChosen({ ...place });
   };
-  const show = (next: Search): void => void navigate({ to: '.', search: next, replace: true });
-  const change = (more: Record<string, string>): void =>
-    show(Object.fromEntries(Object.entries({ ...search, ...more }).filter(([, value]) => value !== '')));
+  const latest = useRef(search);
+  latest.current = search;
+  const show = useCallback((next: Search): void => void navigate({ to: '.', search: next, replace: true }), [navigate]);
+  const change = useCallback(
+    (more: Record<string, string>): void =>
+      show(Object.fromEntries(Object.entries({ ...latest.current, ...more }).filter(([, value]) => value !== ''))),
+    [show],
+  );
+  const clear = useCallback((): void => {
+    const { [COLUMNS]: chosen } = latest.current;
+    show(chosen === undefined ? {} : { [COLUMNS]: chosen });
+  }, [show]);
+  const shownColumns = useShownColumns(list, columns, defaultColumns, search);
   const filtered = isFiltered(search);
   const reload = (): void => void found.refetch();
   const narrow = useMediaQuery(NARROW, undefined, { getInitialValueInEffect: false }) ?? false;
@@ -97,7 +119,7 @@ export function List<Row>({
       search: id === undefined ? closed : { ...search, [OPEN]: id },
       replace: id === undefined || opened !== undefined || openFirst,
     });
-  const first = rows[0] && idOf(rows[0]);
+  const first = found.isPlaceholderData ? undefined : rows[0] && idOf(rows[0]);
   useEffect(() => {
     if (openFirst && !narrow && opened === undefined && first !== undefined) go(first);
   }, [openFirst, narrow, opened === undefined, first]);
@@ -112,28 +134,41 @@ export function List<Row>({
             {found.data && words.loaded(rows.length, found.hasNextPage)}
           </Text>
           <Group gap="xs" ml="auto">
-            {tools?.(search, selected)}
+            {tools?.(
+              search,
+              selected,
+              shownColumns.map(({ name }) => name),
+            )}
+            {defaultColumns && (
+              <ColumnMenu list={list} columns={columns} shown={shownColumns} initial={defaultColumns} change={change} />
+            )}
             <Button
               size="xs"
               variant="default"
               leftSection={<Icon name="refresh" size={15} />}
-              loading={found.isRefetching}
+              loading={found.isRefetching && !found.isFetchingNextPage && !found.isPlaceholderData}
               onClick={reload}
             >
               {common.refresh}
             </Button>
           </Group>
         </div>
-        <Filters filters={filters} search={search} change={change} clear={() => show({})} />
+        <Filters filters={filters} search={search} change={change} clear={clear} />
         {children}
-        {selection && selected.size > 0 && (
-          <div className="bar">
+        {selection && (everything || selected.size > 0) && (
+          <div className="bar" role="group" aria-label={common.selection}>
             <Badge size="lg" variant="light" tt="none">
-              {common.selected(selected.size)}
+              {everything ? common.everything : common.selected(selected.size)}
             </Badge>
+            {selection.whole && !everything && found.hasNextPage && rows.every((row) => selected.has(idOf(row))) && (
+              <Button size="xs" variant="light" onClick={() => choose(new Set(), true)}>
+                {common.selectEverything}
+              </Button>
+            )}
             {selection.bar({
               ids: [...selected],
-              rows: rows.filter((row) => selected.has(idOf(row))),
+              rows: everything ? rows : rows.filter((row) => selected.has(idOf(row))),
+              everything,
               search,
               reload,
             })}
@@ -149,7 +184,7 @@ export function List<Row>({
             <div className="page">
               <Loading rows={10} />
             </div>
-          ) : found.error ? (
+          ) : found.error && !found.data ? (
             <div className="page">
               <Failed error={found.error} retry={reload} />
             </div>
@@ -159,25 +194,39 @@ export function List<Row>({
               help={filtered ? words.emptyHelp : words.emptyAllHelp}
             >
               {filtered && (
-                <Button mt="sm" variant="light" onClick={() => show({})}>
+                <Button mt="sm" variant="light" onClick={clear}>
                   {common.clearFilters}
                 </Button>
               )}
             </Empty>
           ) : (
             <Table
-              key={key}
+              key={keyOf(settled.current)}
               list={list}
               label={words.title}
-              search={search}
+              search={settled.current}
               rows={rows}
-              columns={columns}
+              columns={shownColumns}
               idOf={idOf}
               open={beside ? (row) => go(idOf(row)) : open}
               opened={opened}
               compact={narrow || opened !== undefined}
-              more={found.hasNextPage && !found.isFetchingNextPage ? () => void found.fetchNextPage() : undefined}
-              selection={selection && { selected, choose, labelOf: selection.labelOf }}
+              tail={
+                found.isFetchNextPageError ? (
+                  <Button size="xs" variant="light" color="red" onClick={() => void found.fetchNextPage()}>
+                    {common.moreFailed}
+                  </Button>
+                ) : found.hasNextPage ? (
+                  rows.length >= ROWS_MAX ? (
+                    common.rowsMax(rows.length)
+                  ) : (
+                    'waiting'
+                  )
+                ) : undefined
+              }
+              near={found.near}
+              stale={found.isPlaceholderData}
+              selection={selection && { selected, everything, choose, labelOf: selection.labelOf }}
             />
           )}
         </div>

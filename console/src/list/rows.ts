@@ -1,9 +1,16 @@
-import { type InfiniteData, type QueryClient, useInfiniteQuery } from '@tanstack/react-query';
+import { type InfiniteData, keepPreviousData, type QueryClient, useInfiniteQuery } from '@tanstack/react-query';
+import { useCallback, useEffect, useMemo } from 'react';
 import { api } from '../api.ts';
 import { keyOf, type Parameters, parametersOf, type Search } from './search.ts';
 
-/** Rows of one page of a list. */
-export const PAGE = 100;
+/** Rows of one page of a list: what the API gives at most. */
+const PAGE = 200;
+/** So many rows are loaded beyond those that are seen once somebody scrolls, so that who is fast does not meet the end. */
+const AHEAD = 5 * PAGE;
+/** Who has not come so far does not scroll. */
+const AT_REST = 50;
+/** So many are kept in memory, some 100 MB of orders; nobody reads further without a filter. */
+export const ROWS_MAX = 150_000;
 
 /** Where a list comes from: its name in addresses and in what is remembered, and the path and parameters of the API. */
 export interface Source {
@@ -54,9 +61,9 @@ export function replaceRow<Row>(
   }));
 }
 
-/** The rows of a list for an address, page by page. */
+/** The rows of a list for an address, page by page; those of the address before until they are there. */
 export function useRows<Row>({ list, path, parameters, ask }: Source, search: Search) {
-  return useInfiniteQuery({
+  const found = useInfiniteQuery({
     queryKey: [list, keyOf(search)],
     queryFn: async ({ pageParam, signal }): Promise<Page<Row>> => {
       const asked = ask ? await ask(search, signal) : parametersOf(search, parameters);
@@ -75,5 +82,34 @@ export function useRows<Row>({ list, path, parameters, ask }: Source, search: Se
     getNextPageParam: ({ nextCursor }) => nextCursor ?? undefined,
     // Rows do not jump while somebody reads: they are read again when asked for.
     staleTime: Number.POSITIVE_INFINITY,
+    // Comparing every row with what it was, for each page that is added, would take longer and longer.
+    structuralSharing: false,
+    placeholderData: keepPreviousData,
   });
+  const { data, hasNextPage, isFetchingNextPage, isFetchNextPageError, fetchNextPage } = found;
+  const rows = useMemo(() => data?.pages.flatMap(({ items }) => items) ?? [], [data]);
+  const { length } = rows;
+  const more = hasNextPage && !isFetchingNextPage && !isFetchNextPageError && length < ROWS_MAX;
+  /** Loads on where the row of an index may be seen soon. */
+  const near = useCallback(
+    (index: number): void => {
+      if (more && index > AT_REST && index > length - AHEAD) void fetchNextPage();
+    },
+    [more, length, fetchNextPage],
+  );
+  return { ...found, rows, near };
+}
+
+/** The rows before and after one of a list as it was last shown, also where the next is not loaded yet. */
+export function useNeighbors<Row extends { readonly id: string }>(
+  source: Source,
+  search: Search,
+  id: string,
+): { readonly previous: string | undefined; readonly next: string | undefined } {
+  const { rows, near } = useRows<Row>(source, search);
+  const at = useMemo(() => rows.findIndex((row) => row.id === id), [rows, id]);
+  useEffect(() => {
+    if (at >= 0) near(at);
+  }, [at, near]);
+  return { previous: at < 0 ? undefined : rows[at - 1]?.id, next: at < 0 ? undefined : rows[at + 1]?.id };
 }

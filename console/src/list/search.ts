@@ -26,18 +26,24 @@ export function parametersOf(search: Search, { several, single }: Parameters): R
 /** The parameter of the address that says which row is shown beside the list. */
 export const OPEN = 'open';
 
-/** By what lists differ: everything in the address but the row that is open. */
+/** Those that say which columns are shown, and what somebody calls all of it. */
+export const COLUMNS = 'columns';
+export const VIEW = 'view';
+/** Say nothing about which rows there are, nor about their order. */
+const LOOKS: readonly string[] = [OPEN, COLUMNS, VIEW];
+
+/** By what lists differ: everything in the address that says which rows there are. */
 export function keyOf(search: Search): string {
   return JSON.stringify(
     Object.entries(search)
-      .filter(([name]) => name !== OPEN)
+      .filter(([name]) => !LOOKS.includes(name))
       .toSorted(([a], [b]) => (a < b ? -1 : 1)),
   );
 }
 
 /** Whether a list shows less than everything. */
 export function isFiltered(search: Search): boolean {
-  return Object.keys(search).some((name) => name !== 'sort' && name !== OPEN);
+  return Object.keys(search).some((name) => name !== 'sort' && !LOOKS.includes(name));
 }
 
 /** What is remembered of a list while somebody looks at one of its rows, by its address. */
@@ -45,6 +51,8 @@ export interface Remembered {
   scroll: number;
   at: number;
   selected: ReadonlySet<string>;
+  /** Whether everything that the list finds is selected, loaded or not. */
+  everything: boolean;
 }
 const remembered = new Map<string, Remembered>();
 const REMEMBERED_MAX = 50;
@@ -53,7 +61,7 @@ const last = new Map<string, Search>();
 export function remember(list: string, search: Search): Remembered {
   last.set(list, search);
   const key = `${list} ${keyOf(search)}`;
-  const found = remembered.get(key) ?? { scroll: 0, at: -1, selected: new Set<string>() };
+  const found = remembered.get(key) ?? { scroll: 0, at: -1, selected: new Set<string>(), everything: false };
   remembered.delete(key);
   remembered.set(key, found);
   if (remembered.size > REMEMBERED_MAX) remembered.delete(remembered.keys().next().value!);

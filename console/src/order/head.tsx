@@ -3,7 +3,7 @@ import { useHotkeys } from '@mantine/hooks';
 import { Link, useNavigate } from '@tanstack/react-router';
 import { type ReactNode, useEffect } from 'react';
 import type { Order, OrderSummary, Payment } from '#client';
-import { useRows } from '../list/rows.ts';
+import { useNeighbors } from '../list/rows.ts';
 import { lastSearch } from '../list/search.ts';
 import { ORDERS } from '../orders/search.ts';
 import { PaymentBadge, StatusBadge, When } from '../parts/parts.tsx';
@@ -18,11 +18,7 @@ import { useWaiting } from './waiting.tsx';
 export function Head({ order, others }: { readonly order: Order; readonly others: readonly Other[] }): ReactNode {
   const text = useText();
   const navigate = useNavigate();
-  const list = useRows<OrderSummary>(ORDERS, lastSearch('orders'));
-  const ids = list.data?.pages.flatMap(({ items }) => items.map(({ id }) => id)) ?? [];
-  const at = ids.indexOf(order.id);
-  const next = at < 0 ? undefined : ids[at + 1];
-  const previous = at < 0 ? undefined : ids[at - 1];
+  const { next, previous } = useNeighbors<OrderSummary>(ORDERS, lastSearch('orders'), order.id);
   const go = (id: string | undefined): void => {
     if (id !== undefined) void navigate({ to: '/orders/$id', params: { id } });
   };

@@ -4,16 +4,28 @@ import { type ReactNode, useState } from 'react';
 import type { OrderSummary } from '#client';
 import type { Filter } from '../list/filters.tsx';
 import { List } from '../list/list.tsx';
+import type { Search } from '../list/search.ts';
 import type { Column } from '../list/table.tsx';
 import { PaymentBadge, StatusBadge, useMoney, When } from '../parts/parts.tsx';
 import { useMay } from '../session.tsx';
 import { Icon } from '../shell/icons.tsx';
 import { useText } from '../text/text.tsx';
-import { BulkDialog } from './bulk.tsx';
-import { exportUrl, HOLDS, ORDERS, PAYMENT_STATUSES, STATUSES } from './search.ts';
+import { BulkDialog, RunsDialog, type Target } from './bulk.tsx';
+import {
+  bulkQuery,
+  EXPORT_IDS_MAX,
+  exportUrl,
+  FULFILLMENT_STATUSES,
+  HOLDS,
+  ORDERS,
+  PAYMENT_STATUSES,
+  STATUSES,
+} from './search.ts';
 import { Views } from './views.tsx';
 
 /** All orders: found, filtered, chosen. The address says what is shown; "back" finds the list as it was left. */
+
+const DEFAULT_COLUMNS = ['number', 'reference', 'state', 'payment', 'total', 'placed'];
 
 export function Orders(): ReactNode {
   const text = useText();
@@ -26,36 +38,66 @@ export function Orders(): ReactNode {
       source={ORDERS}
       filters={filters}
       columns={columns}
+      defaultColumns={DEFAULT_COLUMNS}
       idOf={({ id }) => id}
       open={({ id }) => void navigate({ to: '/orders/$id', params: { id } })}
       words={text.orders}
-      tools={(search, selected) => (
+      tools={(search, selected, shown) => (
         <>
           <Views search={search} />
-          {may('exports:read') && (
-            <Button
-              component="a"
-              href={exportUrl(search, [...selected])}
-              download
-              size="xs"
-              variant="default"
-              leftSection={<Icon name="download" size={15} />}
-              title={text.orders.exportHint}
-            >
-              {text.orders.export}
-            </Button>
-          )}
+          {may('bulk:run') && <Runs />}
+          {may('exports:read') && <Export search={search} ids={[...selected]} columns={shown} />}
         </>
       )}
       selection={{
         labelOf: ({ number }) => text.orders.select(number),
-        bar: ({ ids, reload }) => may('bulk:run') && <Bulk ids={ids} reload={reload} />,
+        whole: true,
+        bar: ({ ids, everything, search, reload }) =>
+          may('bulk:run') && <Bulk target={everything ? { query: bulkQuery(search) } : { ids }} reload={reload} />,
       }}
     />
   );
 }
 
-function Bulk({ ids, reload }: { readonly ids: readonly string[]; readonly reload: () => void }): ReactNode {
+function Export({
+  search,
+  ids,
+  columns,
+}: {
+  readonly search: Search;
+  readonly ids: readonly string[];
+  readonly columns: readonly string[];
+}): ReactNode {
+  const { orders } = useText();
+  const tooMany = ids.length > EXPORT_IDS_MAX;
+  const look = { size: 'xs', variant: 'default', leftSection: <Icon name="download" size={15} /> } as const;
+  if (tooMany)
+    return (
+      <Button {...look} disabled title={orders.exportMax(EXPORT_IDS_MAX)}>
+        {orders.export}
+      </Button>
+    );
+  return (
+    <Button {...look} component="a" href={exportUrl(search, ids, columns)} download title={orders.exportHint}>
+      {orders.export}
+    </Button>
+  );
+}
+
+function Runs(): ReactNode {
+  const { orders } = useText();
+  const [open, setOpen] = useState(false);
+  return (
+    <>
+      <Button size="xs" variant="default" onClick={() => setOpen(true)}>
+        {orders.runs}
+      </Button>
+      {open && <RunsDialog onClose={() => setOpen(false)} />}
+    </>
+  );
+}
+
+function Bulk({ target, reload }: { readonly target: Target; readonly reload: () => void }): ReactNode {
   const { orders } = useText();
   const [open, setOpen] = useState(false);
   return (
@@ -65,7 +107,7 @@ function Bulk({ ids, reload }: { readonly ids: readonly string[]; readonly reloa
       </Button>
       {open && (
         <BulkDialog
-          ids={ids}
+          target={target}
           onClose={(changed) => {
             setOpen(false);
             if (changed) reload();
@@ -77,21 +119,31 @@ function Bulk({ ids, reload }: { readonly ids: readonly string[]; readonly reloa
 }
 
 function useFilters(): readonly Filter[] {
-  const { common, orders, status, paymentStatus } = useText();
+  const { common, orders, status, paymentStatus, partStatus } = useText();
   const named = (values: readonly string[], names: Readonly<Record<string, string>>) =>
     values.map((value) => ({ value, label: names[value] ?? value }));
   return [
     { kind: 'search', name: 'text', label: common.search, placeholder: orders.search },
     { kind: 'several', name: 'status', label: orders.status, choices: named(STATUSES, status) },
     { kind: 'several', name: 'paymentStatus', label: orders.payment, choices: named(PAYMENT_STATUSES, paymentStatus) },
-    { kind: 'tags', name: 'hold', label: orders.hold, choices: HOLDS },
-    { kind: 'tags', name: 'channel', label: orders.channel },
-    { kind: 'date', name: 'createdFrom', label: orders.from },
-    { kind: 'date', name: 'createdTo', label: orders.to },
+    { kind: 'tags', name: 'hold', further: true, label: orders.hold, choices: HOLDS },
+    {
+      kind: 'several',
+      name: 'fulfillmentStatus',
+      further: true,
+      label: orders.fulfillment,
+      choices: named(FULFILLMENT_STATUSES, partStatus),
+    },
+    { kind: 'tags', name: 'channel', further: true, label: orders.channel },
+    { kind: 'tags', name: 'country', further: true, label: orders.country },
+    { kind: 'tags', name: 'sku', further: true, label: orders.sku },
+    { kind: 'tags', name: 'customerId', further: true, label: orders.customerId },
+    { kind: 'date', name: 'createdFrom', further: true, label: orders.from },
+    { kind: 'date', name: 'createdTo', further: true, label: orders.to },
     {
       kind: 'one',
       name: 'sort',
-      label: orders.placed,
+      label: orders.sort,
       choices: [
         { value: '-createdAt', label: orders.newest },
         { value: 'createdAt', label: orders.oldest },
@@ -102,7 +154,7 @@ function useFilters(): readonly Filter[] {
 }
 
 function useColumns(): readonly Column<OrderSummary>[] {
-  const { orders } = useText();
+  const { orders, partStatus } = useText();
   const money = useMoney();
   return [
     {
@@ -117,13 +169,13 @@ function useColumns(): readonly Column<OrderSummary>[] {
       ),
     },
     {
-      name: 'customer',
-      label: orders.customer,
+      name: 'reference',
+      label: orders.reference,
       width: 'minmax(160px, 1fr)',
       narrow: 'below',
       cell: (order) => (
         <>
-          <span className="dim">{order.reference ?? order.customerId ?? orders.guest}</span>
+          <span className="dim">{order.reference ?? order.channel}</span>
           <span className="flags">
             {order.parked && (
               <Badge size="xs" color="red" tt="none">
@@ -140,6 +192,12 @@ function useColumns(): readonly Column<OrderSummary>[] {
       ),
     },
     {
+      name: 'customer',
+      label: orders.customer,
+      width: 'minmax(120px, 0.8fr)',
+      cell: ({ customerId }) => <span className="dim">{customerId ?? orders.guest}</span>,
+    },
+    {
       name: 'state',
       label: orders.status,
       width: '190px',
@@ -152,6 +210,20 @@ function useColumns(): readonly Column<OrderSummary>[] {
       width: '170px',
       cell: ({ paymentStatus }) => <PaymentBadge status={paymentStatus} />,
     },
+    {
+      name: 'fulfillment',
+      label: orders.fulfillment,
+      width: '130px',
+      cell: ({ fulfillmentStatus }) => partStatus[fulfillmentStatus] ?? fulfillmentStatus,
+    },
+    {
+      name: 'returns',
+      label: orders.returns,
+      width: '110px',
+      cell: ({ returnStatus }) => partStatus[returnStatus] ?? returnStatus,
+    },
+    { name: 'channel', label: orders.channel, width: '110px', cell: ({ channel }) => channel },
+    { name: 'lines', label: orders.items, width: '70px', number: true, cell: ({ itemCount }) => itemCount },
     {
       name: 'total',
       label: orders.total,
@@ -167,6 +239,16 @@ function useColumns(): readonly Column<OrderSummary>[] {
       cell: ({ createdAt }) => (
         <span className="dim">
           <When at={createdAt} />
+        </span>
+      ),
+    },
+    {
+      name: 'changed',
+      label: orders.updated,
+      width: '140px',
+      cell: ({ updatedAt }) => (
+        <span className="dim">
+          <When at={updatedAt} />
         </span>
       ),
     },

@@ -2,10 +2,10 @@ import { Button, CloseButton, Menu, TextInput } from '@mantine/core';
 import { useLocalStorage } from '@mantine/hooks';
 import { useNavigate } from '@tanstack/react-router';
 import { type ReactNode, useState } from 'react';
-import type { Search } from '../list/search.ts';
+import { OPEN, type Search, VIEW } from '../list/search.ts';
 import { useText } from '../text/text.tsx';
 
-/** Filters that somebody keeps under a name, in this browser. */
+/** Filters and columns that somebody keeps under a name, in this browser; the address of one is a link for others. */
 
 interface View {
   readonly name: string;
@@ -22,25 +22,43 @@ export function Views({ search }: { readonly search: Search }): ReactNode {
     getInitialValueInEffect: false,
   });
   const [name, setName] = useState('');
-  const save = (): void => {
-    if (name.trim() === '') return;
-    setViews([...views.filter((view) => view.name !== name.trim()), { name: name.trim(), search }].slice(-VIEWS_MAX));
+  const [copied, setCopied] = useState<string>();
+  const { [VIEW]: current, [OPEN]: _, ...asked } = search;
+  const show = (next: View): void => void navigate({ to: '/orders', search: { ...next.search, [VIEW]: next.name } });
+  const save = (as: string): void => {
+    if (as === '') return;
+    const view = { name: as, search: asked };
+    setViews([...views.filter((one) => one.name !== as), view].slice(-VIEWS_MAX));
     setName('');
+    show(view);
   };
+  const copy = async (view: View): Promise<void> => {
+    const query = new URLSearchParams({ ...view.search, [VIEW]: view.name });
+    await navigator.clipboard.writeText(`${location.origin}/console/orders?${query}`);
+    setCopied(view.name);
+  };
+  const known = views.some((view) => view.name === current);
   return (
-    <Menu width={260} position="bottom-end" trapFocus={false}>
+    <Menu width={300} position="bottom-end" trapFocus={false}>
       <Menu.Target>
         <Button size="xs" variant="default">
-          {text.orders.views}
+          {current === undefined ? text.orders.views : text.orders.shared(current)}
         </Button>
       </Menu.Target>
       <Menu.Dropdown>
+        {current !== undefined && !known && <Menu.Item onClick={() => save(current)}>{text.orders.keep}</Menu.Item>}
         {views.length === 0 && <Menu.Label>{text.orders.noViews}</Menu.Label>}
         {views.map((view) => (
           <div className="view" key={view.name}>
-            <Menu.Item onClick={() => void navigate({ to: '/orders', search: { ...view.search } })}>
-              {view.name}
-            </Menu.Item>
+            <Menu.Item onClick={() => show(view)}>{view.name}</Menu.Item>
+            <Button
+              size="compact-xs"
+              variant="subtle"
+              aria-label={`${text.orders.copyView}: ${view.name}`}
+              onClick={() => void copy(view)}
+            >
+              {copied === view.name ? text.orders.copiedView : text.common.copy}
+            </Button>
             <CloseButton
               size="sm"
               aria-label={`${text.common.remove}: ${view.name}`}
@@ -53,7 +71,7 @@ export function Views({ search }: { readonly search: Search }): ReactNode {
           className="bar"
           onSubmit={(event) => {
             event.preventDefault();
-            save();
+            save(name.trim());
           }}
           style={{ padding: 6 }}
         >

@@ -14,10 +14,19 @@ import { listOrders } from '#orders/store/listing.ts';
 import { summaryView } from '#orders/view.ts';
 import { filterOf } from './list.ts';
 
-/** `GET /exports/orders`, `/lines` and `/refunds`: what `GET /orders` finds, as files, the oldest first. */
+/** `GET /exports/orders`, `/lines` and `/refunds`: what `GET /orders` finds, as files. */
 
 const { cursor: _cursor, limit: _limit, sort: _sort, ...filters } = ListQuery.properties;
-const ExportQuery = Type.Object({ ...filters, ...exportParameters }, strict);
+const ExportQuery = Type.Object(
+  {
+    ...filters,
+    sort: Type.Optional(
+      Type.String({ enum: ['-createdAt', 'createdAt'], description: 'Newest first, or oldest first (default)' }),
+    ),
+    ...exportParameters,
+  },
+  strict,
+);
 
 type Summary = ReturnType<typeof summaryView>;
 interface Exported {
@@ -120,7 +129,7 @@ export function exportRoutes(
         schema: {
           operationId,
           tags: ['exports'],
-          summary: `${what}, as a file: those that GET /orders lists, the oldest first`,
+          summary: `${what}, as a file: those that GET /orders lists`,
           querystring: ExportQuery,
           response: { 200: exportAnswer(what) },
         },
@@ -136,8 +145,8 @@ export function exportRoutes(
   }
 
   async function* orders(request: FastifyRequest): AsyncGenerator<readonly Exported[]> {
-    const { format: _format, ...query } = request.query as Static<typeof ExportQuery>;
-    const filter = { ...filterOf(query), oldestFirst: true };
+    const query = request.query as Static<typeof ExportQuery>;
+    const filter = { ...filterOf(query), oldestFirst: query.sort !== '-createdAt' };
     const pages = pagesBy(
       ({ after, limit }) => listOrders(database, { ...filter, limit, ...(after !== undefined && { after }) }, peers),
       ({ id }) => id,

@@ -5,6 +5,7 @@ import { can, type Permission } from '#contracts/permissions.ts';
 import { answer, type Answer } from './description/openapi.ts';
 import { forbidden } from './principal.ts';
 import { Problem } from './problems.ts';
+import { Several } from './several.ts';
 
 /**
  * Lists as files: rows as CSV or JSON lines, read page by page and sent as fast as they are taken, so that a million of
@@ -28,6 +29,12 @@ export const exportParameters = {
       enum: Object.keys(FORMATS),
       description: 'Comma-separated values (default), or a JSON object a line',
     }),
+  ),
+  columns: Type.Optional(
+    Several(
+      Type.String({ pattern: '^[a-zA-Z]{1,40}$' }),
+      'Only these columns, in this order; all of them by default. Those that the caller may not read are left out',
+    ),
   ),
 };
 
@@ -56,8 +63,9 @@ export interface Exported<Item> {
 }
 
 /**
- * What a route that exports returns. Throws FORBIDDEN where the caller may not read the list itself, OVERLOADED where this
- * process is busy with others, and whatever the first page throws.
+ * What a route that exports returns. Throws FORBIDDEN where the caller may not read the list itself, VALIDATION_FAILED where
+ * a column is asked for that there is not, OVERLOADED where this process is busy with others, and whatever the first page
+ * throws.
  */
 export async function exportOf<Item>(
   { query, principal }: FastifyRequest,
@@ -67,8 +75,13 @@ export async function exportOf<Item>(
   if (!can(principal, permission)) throw forbidden(principal, permission);
   if (underWay >= AT_ONCE_MAX)
     throw new Problem('OVERLOADED', `${AT_ONCE_MAX} exports are under way here; try again when one has ended.`);
-  const { format = 'csv' } = query as { readonly format?: Format };
-  const shown = columns.filter((column) => column.permission === undefined || can(principal, column.permission));
+  const { format = 'csv', columns: names } = query as {
+    readonly format?: Format;
+    readonly columns?: readonly string[];
+  };
+  const shown = chosen(columns, names).filter(
+    (column) => column.permission === undefined || can(principal, column.permission),
+  );
   const iterator = pages[Symbol.asyncIterator]();
   underWay++;
   let first: IteratorResult<readonly Item[]>;
@@ -84,6 +97,16 @@ export async function exportOf<Item>(
     .header('content-disposition', `attachment; filename="${name}.${format}"`)
     .type(`${FORMATS[format]}; charset=utf-8`);
   return stream;
+}
+
+function chosen<Item>(columns: readonly Column<Item>[], names: readonly string[] | undefined): readonly Column<Item>[] {
+  if (!names) return columns;
+  const unknown = names.find((name) => !columns.some((column) => column.name === name));
+  if (unknown !== undefined)
+    throw new Problem('VALIDATION_FAILED', `There are the columns ${columns.map(({ name }) => name).join(', ')}.`, {
+      errors: [{ pointer: '/columns', detail: `${unknown} is none of the columns` }],
+    });
+  return [...new Set(names)].map((name) => columns.find((column) => column.name === name)!);
 }
 
 async function* textOf<Item>(

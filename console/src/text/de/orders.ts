@@ -35,7 +35,19 @@ export const orders: Text['orders'] = {
   held: 'Gesperrt',
   parked: 'Geparkt',
   bulk: 'Mit diesen …',
-  allMatching: 'Alle, die zu den Filtern passen',
+  sort: 'Reihenfolge',
+  reference: 'Referenz',
+  fulfillment: 'Versand',
+  returns: 'Rückgabe',
+  customerId: 'Kunde',
+  sku: 'SKU',
+  exportMax: (count) =>
+    `Höchstens ${count} gewählte Bestellungen: weniger wählen, oder alle, auf die die Filter zutreffen`,
+  runs: 'Läufe',
+  copyView: 'Link kopieren',
+  copiedView: 'Kopiert',
+  shared: (name) => `Ansicht „${name}“`,
+  keep: 'Ansicht behalten',
 };
 
 export const bulk: Text['bulk'] = {
@@ -56,6 +68,16 @@ export const bulk: Text['bulk'] = {
   release: 'Freigeben',
   complete: 'Für abgeschlossen erklären',
   nothing: 'Noch ist nichts geändert.',
+  these: (count) => `${count.toLocaleString('de')} gewählte ${count === 1 ? 'Bestellung' : 'Bestellungen'}`,
+  matching: 'Alle Bestellungen, auf die die Filter beim Start zutreffen, hier geladen oder nicht',
+  message: 'An den Kunden (steht in der E-Mail)',
+  reasonFirst: 'Zuerst einen Grund angeben',
+  left: (count) => `${count} blieben, wie sie waren`,
+  outcomes: { refused: 'Abgelehnt', done: 'Erledigt', waiting: 'Offen' },
+  approve: 'Prüfung genehmigen',
+  reject: 'In der Prüfung ablehnen',
+  runs: 'Was mit mehreren Bestellungen getan wurde',
+  noRuns: 'In den letzten 90 Tagen wurde nichts mit mehreren Bestellungen auf einmal getan.',
   refusedNow: (count) => `${count} abgelehnt`,
   doneNow: (count) => `${count} erledigt`,
 };

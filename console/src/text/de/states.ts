@@ -26,3 +26,16 @@ export const paymentStatus: Text['paymentStatus'] = {
   PARTIALLY_REFUNDED: 'Teils erstattet',
   REFUNDED: 'Erstattet',
 };
+
+/** Of shipments and returns in lists. */
+export const partStatus: Text['partStatus'] = {
+  UNFULFILLED: 'Noch nichts',
+  SCHEDULED: 'Geplant',
+  PARTIALLY_SHIPPED: 'Teils versandt',
+  SHIPPED: 'Versandt',
+  DELIVERED: 'Zugestellt',
+  CANCELLED: 'Storniert',
+  REQUESTED: 'Angemeldet',
+  RECEIVED: 'Eingetroffen',
+  NONE: '',
+};

@@ -24,3 +24,16 @@ export const paymentStatus = {
   PARTIALLY_REFUNDED: 'Partly refunded',
   REFUNDED: 'Refunded',
 } as Readonly<Record<string, string>>;
+
+/** Of shipments and returns in lists. */
+export const partStatus = {
+  UNFULFILLED: 'Nothing yet',
+  SCHEDULED: 'Scheduled',
+  PARTIALLY_SHIPPED: 'Partly shipped',
+  SHIPPED: 'Shipped',
+  DELIVERED: 'Delivered',
+  CANCELLED: 'Cancelled',
+  REQUESTED: 'Requested',
+  RECEIVED: 'Received',
+  NONE: '',
+} as Readonly<Record<string, string>>;
