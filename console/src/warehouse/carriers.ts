@@ -49,7 +49,7 @@ export function carrierOf(trackingNumber: string): string | undefined {
   return FORMS.find(([form]) => form.test(plain))?.[1];
 }
 
-/** Whether what was scanned has the form of the number of an order. */
+/** Whether what was scanned has the form of the number of an order, or of the return of one. */
 export function isOrderNumber(text: string): boolean {
-  return /^[0-9A-HJKMNP-TV-Y]{4}-[0-9A-HJKMNP-TV-Y]{4}-[0-9A-HJKMNP-TV-Y]$/i.test(text);
+  return /^[0-9A-HJKMNP-TV-Y]{4}-[0-9A-HJKMNP-TV-Y]{4}-[0-9A-HJKMNP-TV-Y](-R\d{1,3})?$/i.test(text);
 }

@@ -107,7 +107,8 @@ export function Dispatch(): ReactNode {
     async mutationFn(text: string) {
       const found = await orderOf(text);
       if (found.kind !== 'order') return say('bad', warehouse.notFound[found.kind], text);
-      const { order, shipmentId } = found;
+      const { order, shipmentId, returnNumber } = found;
+      if (returnNumber !== undefined) return say('bad', warehouse.isReturn, returnNumber);
       const all = (await parcelsOf(order.id)).filter(({ id }) => shipmentId === undefined || id === shipmentId);
       const waiting = all.filter(({ status }) => status === 'SCHEDULED');
       const mine = waiting.filter(({ location }) => here === undefined || location === here);

@@ -5,6 +5,8 @@ import { api } from '../api.ts';
 /** What somebody means by what they scanned, and what became of parcels. */
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+/** The number of a return, as its slip has it: that of the order, and which of its returns. */
+const RETURN = /^(.+)-R\d{1,3}$/i;
 const PARCELS_MAX = 200;
 
 export type Found =
@@ -12,10 +14,20 @@ export type Found =
   /** It has the form of a number, and no order can be called so. */
   | { readonly kind: 'mistyped' }
   | { readonly kind: 'several' }
-  | { readonly kind: 'order'; readonly order: OrderSummary; readonly shipmentId?: string };
+  | {
+      readonly kind: 'order';
+      readonly order: OrderSummary;
+      readonly shipmentId?: string;
+      readonly returnNumber?: string;
+    };
 
 /** The order that a scanned text names: by its number, the id of a parcel, or whatever else finds exactly one. */
 export async function orderOf(text: string): Promise<Found> {
+  const ofReturn = RETURN.exec(text)?.[1];
+  if (ofReturn !== undefined) {
+    const found = await orderOf(ofReturn);
+    return found.kind === 'order' ? { ...found, returnNumber: text.toUpperCase() } : found;
+  }
   if (UUID.test(text)) {
     const shipment = await orNothing(api.readShipment({ id: text }));
     const id = shipment?.orderId ?? text;

@@ -182,8 +182,8 @@ export function ReceiveDialog({
         data={[...new Set([...(at === undefined ? [] : [at]), ...locations])]}
         onChange={(value) => value && setLocation(value)}
       />
-      {may('slips:read') && (
-        <Anchor href={`/orders/${id}/returns/${returnId}/slip`} target="_blank" rel="noreferrer" size="sm">
+      {arrival.slipUrl !== undefined && may('slips:read') && (
+        <Anchor href={arrival.slipUrl} target="_blank" rel="noreferrer" size="sm">
           {warehouse.returnSlip}
         </Anchor>
       )}

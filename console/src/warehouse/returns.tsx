@@ -35,7 +35,10 @@ export function Returns(): ReactNode {
       const found = await orderOf(text);
       if (found.kind !== 'order') return say('bad', warehouse.notFound[found.kind], text);
       const all = (await api.listReturns({ orderId: [found.order.id], limit: 50 })).items;
-      const waiting = all.filter(({ status }) => status === 'REQUESTED');
+      const waiting = all.filter(
+        ({ status, returnNumber }) =>
+          status === 'REQUESTED' && (found.returnNumber === undefined || returnNumber === found.returnNumber),
+      );
       if (waiting.length === 0)
         return say(
           all.length > 0 ? 'warn' : 'bad',

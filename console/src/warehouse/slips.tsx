@@ -36,7 +36,10 @@ export function SlipsDialog({
             key={shown}
             src={slipUrl(shown)}
             title={warehouse.slip}
-            onLoad={() => frame.current?.contentWindow?.print()}
+            onLoad={() => {
+              frame.current?.contentWindow?.focus();
+              frame.current?.contentWindow?.print();
+            }}
           />
         )}
         <Group justify="space-between">

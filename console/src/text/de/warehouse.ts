@@ -85,6 +85,7 @@ export const warehouse: Text['warehouse'] = {
     mistyped: 'So kann keine Bestellung heißen. Scannen Sie noch einmal.',
     several: 'Mehrere Bestellungen passen. Scannen Sie die Nummer der Bestellung.',
   },
+  isReturn: 'Das ist ein Rücksendeschein. Nehmen Sie sie unter Rücksendungen an.',
   whichParcel: 'Welches ihrer Pakete? Tippen Sie seine Ziffer, oder scannen Sie den Packzettel.',
   sentHere: 'Von hier versandt',
   sentNone: 'Was Sie versenden, steht hier, damit sich eine falsche Nummer berichtigen lässt.',

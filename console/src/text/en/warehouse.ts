@@ -84,6 +84,7 @@ export const warehouse = {
     mistyped: 'No order can be called so. Scan it again.',
     several: 'Several orders match. Scan the number of the order.',
   },
+  isReturn: 'That is the slip of a return. Receive it under Returns.',
   whichParcel: 'Which of its parcels? Type its digit, or scan the packing slip.',
   sentHere: 'Sent from here',
   sentNone: 'Parcels that you send appear here, so that a wrong number can be corrected.',
