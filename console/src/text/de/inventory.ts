@@ -88,7 +88,7 @@ export const inventory: Text['inventory'] = {
   countSame: 'So steht es schon in den Büchern. Niemand verliert etwas.',
   countFine: 'Alles Reservierte ist da. Keine Bestellung ist betroffen.',
   countShort: (short, orders) =>
-    `${short} reservierte Stück ${short === 1 ? 'ist' : 'sind'} nicht da. ${orders} ${orders === 1 ? 'Bestellung wird' : 'Bestellungen werden'} gesperrt; wer seine zuletzt bekam:`,
+    `${short} reservierte Stück ${short === 1 ? 'ist' : 'sind'} nicht da. ${orders} ${orders === 1 ? 'Bestellung wird' : 'Bestellungen werden'} gesperrt: die oben genannten, die ihre zuletzt bekamen.`,
   countAsking: 'Es wird nachgesehen, wer Ware verlöre …',
   loses: (quantity) => `verliert ${quantity}`,
   andMore: (count) => `und ${count} weitere`,

@@ -88,7 +88,7 @@ export const inventory = {
   countSame: 'The books say so already. Nobody loses anything.',
   countFine: 'All reserved pieces are there. No order is touched.',
   countShort: (short: number, orders: number) =>
-    `${short} reserved ${short === 1 ? 'piece is' : 'pieces are'} not there. ${orders} ${orders === 1 ? 'order goes' : 'orders go'} on hold, those that got theirs last:`,
+    `${short} reserved ${short === 1 ? 'piece is' : 'pieces are'} not there. ${orders} ${orders === 1 ? 'order goes' : 'orders go'} on hold: those named above, which got theirs last.`,
   countAsking: 'Looking who would lose goods …',
   loses: (quantity: number) => `loses ${quantity}`,
   andMore: (count: number) => `and ${count} more`,
