@@ -100,6 +100,18 @@ function withoutToken(type: string, data: unknown): unknown {
   return { ...order, payment: { ...order.payment, token: WITHHELD } };
 }
 
+/** A payload that was edited as {@link toCloudEvent} shows it: what was withheld is as the event itself says it. */
+export function withOwnToken({ type, data: own }: Pick<Envelope, 'type' | 'data'>, edited: unknown): unknown {
+  if (typeof edited !== 'object' || edited === null) return edited;
+  if (type === 'OrderPaymentRequested') {
+    const { token } = own as { token: string };
+    return (edited as { token?: unknown }).token === WITHHELD ? { ...edited, token } : edited;
+  }
+  const { payment } = edited as { payment?: { token?: unknown } };
+  if (type !== 'OrderCreated' || payment?.token !== WITHHELD) return edited;
+  return { ...edited, payment: { ...payment, token: (own as { payment: { token: string } }).payment.token } };
+}
+
 /** Name of the service that is a source. */
 function serviceOf(source: string): string {
   return source.slice(source.lastIndexOf('/') + 1);

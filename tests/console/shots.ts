@@ -39,7 +39,20 @@ const client = await connect({}, process.env);
 const key = process.env['OLMS_API_KEY'];
 if (!key) throw new Error('Set OLMS_URL and OLMS_API_KEY to a system that runs: eval "$(bin/olms env)"');
 const { url } = client;
-const [newest] = (await client.listOrders({ limit: 1 })).items;
+/** Orders to look at: the newest that is so. */
+const ORDERS = {
+  order: {},
+  'order-completed': { status: ['COMPLETED'] },
+  'order-returned': { returnStatus: ['RECEIVED', 'REQUESTED'] },
+  'order-pending': { status: ['PAYMENT_PENDING'] },
+  'order-backordered': { status: ['BACKORDERED'] },
+  'order-cancelled': { status: ['CANCELLED'] },
+} as const;
+const orders = await Promise.all(
+  Object.entries(ORDERS).map(
+    async ([name, filter]) => [name, (await client.listOrders({ ...filter, limit: 1 })).items[0]] as const,
+  ),
+);
 const browser = await startBrowser();
 mkdirSync(FOLDER, { recursive: true });
 try {
@@ -48,7 +61,7 @@ try {
     await signIn(context, { url, key }, ['admin']);
     const page = await context.newPage();
     const screens: [string, readonly [string, string]][] = Object.entries(SCREENS);
-    if (newest) screens.push(['order', [`/orders/${newest.id}`, 'Timeline']]);
+    for (const [name, found] of orders) if (found) screens.push([name, [`/orders/${found.id}`, 'Timeline']]);
     for (const [name, [path, text]] of screens) {
       await page.goto(`${url}/console${path}`);
       await page.getByText(text).first().waitFor();

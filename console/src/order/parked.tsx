@@ -24,6 +24,8 @@ export function Parked({
   const { orders, stuck: words, happened } = useText();
   const may = useMay();
   const [deciding, setDeciding] = useState<{ what: Decision; entry: Stuck }>();
+  // Who is shown an event without what it says of people would take that away from it.
+  const whole = may('personal-data:read') && may('notes:read');
   if (!order.parked) return null;
   return (
     <section className="card sentence late">
@@ -43,17 +45,19 @@ export function Parked({
             )}
             {may('parked:decide') && (
               <span className="bar">
-                {DECISIONS.filter((what) => what !== 'edit' || events.some(({ id }) => id === eventId)).map((what) => (
-                  <Button
-                    key={what}
-                    size="xs"
-                    variant={what === 'retry' ? 'filled' : 'light'}
-                    color={what === 'skip' ? 'red' : undefined}
-                    onClick={() => setDeciding({ what, entry })}
-                  >
-                    {words[what]}
-                  </Button>
-                ))}
+                {DECISIONS.filter((what) => what !== 'edit' || (whole && events.some(({ id }) => id === eventId))).map(
+                  (what) => (
+                    <Button
+                      key={what}
+                      size="xs"
+                      variant={what === 'retry' ? 'filled' : 'light'}
+                      color={what === 'skip' ? 'red' : undefined}
+                      onClick={() => setDeciding({ what, entry })}
+                    >
+                      {words[what]}
+                    </Button>
+                  ),
+                )}
               </span>
             )}
           </div>

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
+import { withOwnToken } from '#contracts/envelope.ts';
 import { ORDER_EVENTS } from '#contracts/order-events.ts';
 import type { Database } from '#platform/database/database.ts';
 import { answer } from '#platform/http/description/openapi.ts';
@@ -173,14 +174,15 @@ export function parkedRoutes(
             .send(body);
         }
         if (!consumer) throw new Problem('NOT_FOUND', `There is no consumer ${name} here.`);
-        const { data, reason } = request.body;
-        if (data !== undefined && action === 'retry') await assertFits(request, own, name, orderId, data);
+        const { data: given, reason } = request.body;
+        const data =
+          given === undefined || action === 'skip' ? undefined : await readInstead(request, own, name, orderId);
         const change = {
           action,
           actor: request.principal.name,
           actorKind: kindOf(request.principal),
           ...(reason !== undefined && { reason }),
-          ...(data !== undefined && action === 'retry' && { data }),
+          ...(data !== undefined && { data }),
         };
         const waiting = async (): Promise<readonly string[]> =>
           (await Promise.all(own.map((each) => loadParked(each, name, orderId)))).flat().map(({ event }) => event.id);
@@ -205,24 +207,25 @@ export function parkedRoutes(
   }
 }
 
-/** Throws VALIDATION_FAILED where a parked event would be read with what no event of its type says. */
-async function assertFits(
-  request: FastifyRequest,
+/** The data that a parked event is to be read with. Throws VALIDATION_FAILED where no event of its type says such. */
+async function readInstead(
+  request: FastifyRequest<{ Body: { data?: unknown } }>,
   databases: readonly Database[],
   consumer: string,
   orderId: string,
-  data: unknown,
-): Promise<void> {
+): Promise<unknown> {
+  const { data } = request.body;
   const parked = (await Promise.all(databases.map((each) => loadParked(each, consumer, orderId)))).flat();
-  const type = parked[0]?.event.type;
-  if (type === undefined || !isEventType(type)) return;
-  const validate = request.compileValidationSchema(ORDER_EVENTS[type].data as never, 'body');
-  if (validate(data)) return;
+  const event = parked[0]?.event;
+  if (event === undefined || !isEventType(event.type)) return data;
+  const edited = withOwnToken(event, data);
+  const validate = request.compileValidationSchema(ORDER_EVENTS[event.type].data as never, 'body');
+  if (validate(edited)) return edited;
   const validation = (validate.errors ?? []).map((failure) => ({
     ...failure,
     instancePath: `/data${failure.instancePath ?? ''}`,
   }));
-  throw Object.assign(new Error(`This is not what ${type} says`), { validation, validationContext: 'body' });
+  throw Object.assign(new Error(`This is not what ${event.type} says`), { validation, validationContext: 'body' });
 }
 
 /** What became of an order's parked events. */
