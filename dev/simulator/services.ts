@@ -144,7 +144,7 @@ export function createServices(story: Story): Services {
       name: 'billing',
       rules: faults.billing ? faults.billing(billingRules) : billingRules,
       opensWith: ['OrderCompleted'],
-      sharedKeys: ({ event }) => (event ? countersOf(event.type) : []),
+      sharedKeys: ({ event }, invoice) => (event ? countersOf(event, invoice, { nowMs: 0 }) : []),
       saveShared: (stored, changes) => {
         for (const { key, before } of changes) if (stored.get(key) !== before) return false;
         for (const { key, after } of changes) stored.set(key, after);

@@ -1,4 +1,6 @@
 import { changedDocuments } from './documents/store.ts';
+import { SERIES_OF_COUNTER, SERIES_OF_NUMBER } from './series.ts';
+import { EVERY_NUMBER } from './store.ts';
 import { SOURCES } from '#contracts/order-events.ts';
 import { type AuditContext, counted, type CountedRow, rowsByOrder, type ServiceAudit } from '#platform/audit.ts';
 
@@ -13,7 +15,7 @@ export interface InvoiceRow extends CountedRow {
 /** Documents are numbered as tax law wants it: without gaps. */
 export const billingAudit = {
   checks: {
-    'invoice-numbers': 'numbers of invoices and credit notes have no gaps',
+    'invoice-numbers': 'numbers of invoices and credit notes have no gaps in their series',
     documents: 'documents are what they were when they were issued',
   },
   tables: ['billing.invoices'],
@@ -47,14 +49,7 @@ export const billingAudit = {
   run: auditNumbers,
 } as const satisfies ServiceAudit<InvoiceRow>;
 
-/** Where the numbers of a kind of document are, by the name of its counter. */
-const NUMBERS = {
-  invoice:
-    "select number from billing.invoices union all select further->>'number' from billing.invoices, json_array_elements(coalesce(body->'further', '[]'::json)) further",
-  'credit-note':
-    "select note->>'number' as number from billing.invoices, json_array_elements(coalesce(body->'creditNotes', '[]'::json)) note",
-} as const;
-const GAPS_MAX = 5;
+const GAPS_MAX = 10;
 
 async function auditNumbers(context: AuditContext): Promise<void> {
   const { database, examined, violation } = context;
@@ -62,20 +57,18 @@ async function auditNumbers(context: AuditContext): Promise<void> {
   examined('documents', issued!.count);
   for (const { number } of await changedDocuments(database))
     violation('documents', number, 'is not what its hash was made of');
-  for (const [counter, select] of Object.entries(NUMBERS)) {
-    const gaps = await database.query<{ after: number; next: number | null; last: number }>(
-      `with n as (select substring(number from '[0-9]+$')::bigint as n from (${select}) d),
-         c as (select value from billing.counters where key = $1),
-         g as (select n as after, lead(n) over (order by n) as next from (select 0::bigint as n union all select n from n) all_numbers)
-       select after, coalesce(next, (select value from c) + 1) as next, (select value from c) as last
-       from g where coalesce(next, (select value from c) + 1) <> after + 1 order by after limit ${GAPS_MAX}`,
-      [counter],
-    );
-    const [{ count } = { count: 0 }] = await database.query<{ count: number }>(
-      `select count(*)::int as count from (${select}) d`,
-    );
-    examined('invoice-numbers', count);
-    for (const { after, next, last } of gaps)
-      violation('invoice-numbers', `${counter} ${after}`, `is followed by ${next}; the counter stands at ${last}`);
-  }
+  const [numbers] = await database.query<{ count: number }>(`select count(*)::int as count from (${EVERY_NUMBER}) d`);
+  examined('invoice-numbers', numbers!.count);
+  const gaps = await database.query<{ series: string; after: number; next: number | null; last: number | null }>(
+    `with c as (select key, ${SERIES_OF_COUNTER} as series, value from billing.counters),
+       n as (select ${SERIES_OF_NUMBER} as series, substring(number from '[0-9]+$')::bigint as n from (${EVERY_NUMBER}) d),
+       known as (select series from c union select series from n),
+       g as (select series, n as after, lead(n) over (partition by series order by n) as next
+         from (select series, 0::bigint as n from known union all select series, n from n) all_numbers)
+     select coalesce(c.key, g.series) as series, after, coalesce(next, c.value + 1) as next, c.value as last
+     from g left join c on c.series = g.series where coalesce(next, c.value + 1) is distinct from after + 1
+     order by series, after limit ${GAPS_MAX}`,
+  );
+  for (const { series, after, next, last } of gaps)
+    violation('invoice-numbers', `${series} ${after}`, `is followed by ${next}; the counter stands at ${last}`);
 }

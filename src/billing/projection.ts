@@ -1,8 +1,9 @@
 import { SOURCES, type EventData, type OrderEvent } from '#contracts/order-events.ts';
 import type { Envelope } from '#contracts/envelope.ts';
 import type { Projection } from '#platform/processor/projection.ts';
-import { billingRules, type Counter, COUNTERS, type Invoice } from './rules.ts';
-import { COLUMNS, rowOf } from './store.ts';
+import { billingRulesOf, type Invoice } from './rules.ts';
+import { counterOf, partsOfNumber, type Series, SERIES, SERIES_OF_NUMBER } from './series.ts';
+import { COLUMNS, EVERY_NUMBER, rowOf } from './store.ts';
 
 /**
  * The invoices: what led to each of billing's own events is folded through the rules once more, at the time that the
@@ -11,10 +12,8 @@ import { COLUMNS, rowOf } from './store.ts';
 
 const FORMER_CAUSE = 'PaymentRefunded';
 const { version: _, ...BUILT_COLUMNS } = COLUMNS;
-const NUMBERS = `select 'invoice' as key, coalesce(max(substring(number from '[0-9]+$')::bigint), 0) as value from
-  (select number from billing.invoices union all select further->>'number' from billing.invoices, json_array_elements(coalesce(body->'further', '[]')) further) numbers
-  union all select 'credit-note', coalesce(max(substring(note->>'number' from '[0-9]+$')::bigint), 0)
-  from billing.invoices, json_array_elements(coalesce(body->'creditNotes', '[]')) note`;
+const NUMBERS = `select case series when 'INV-' then 'invoice' when 'CRN-' then 'credit-note' else series end as key, last as value
+  from (select ${SERIES_OF_NUMBER} as series, max(substring(number from '[0-9]+$')::bigint) as last from (${EVERY_NUMBER}) numbers group by 1) of_series`;
 
 export const billingProjection: Projection = {
   schema: 'billing',
@@ -37,8 +36,10 @@ export const billingProjection: Projection = {
   derived: [
     {
       name: 'billing.counters',
-      differences: `select c.key as subject, 'stands at ' || c.value || ', the last number is ' || n.value as detail from billing.counters c join (${NUMBERS}) n on n.key = c.key where c.value < n.value`,
-      mend: `update billing.counters c set value = n.value from (${NUMBERS}) n where n.key = c.key and c.value < n.value`,
+      differences: `select c.key as subject, 'stands at ' || c.value || ', the last number is ' || n.value as detail from billing.counters c join (${NUMBERS}) n on n.key = c.key where c.value < n.value
+        union all select n.key, 'is missing, the last number is ' || n.value from (${NUMBERS}) n where not exists (select from billing.counters c where c.key = n.key)`,
+      mend: `insert into billing.counters as c (key, value) select key, value from (${NUMBERS}) n
+        on conflict (key) do update set value = excluded.value where c.value < excluded.value`,
     },
   ],
   build(id, events) {
@@ -50,8 +51,8 @@ export const billingProjection: Projection = {
     for (const [causationid, emitted] of Map.groupBy(own, (event) => event.causationid)) {
       const cause = events.find((candidate) => candidate.id === causationid);
       if (!cause) return undefined;
-      const counters = countersBefore(emitted);
-      const outcome = billingRules.react(asConsumed(cause), state, {
+      const { counters, series } = countersBefore(emitted);
+      const outcome = billingRulesOf(series).react(asConsumed(cause), state, {
         nowMs: Date.parse(emitted[0]!.time),
         newId: () => emitted[0]!.id,
         shared: counters,
@@ -69,14 +70,16 @@ function asConsumed(cause: Envelope): OrderEvent {
   return (cause.type === FORMER_CAUSE ? { ...cause, type: 'OrderRefunded' } : cause) as OrderEvent;
 }
 
-/** What the counters held before these events took their numbers. */
-function countersBefore(emitted: readonly Envelope[]): Map<string, number> {
+/** What the counters held before these events took their numbers, and the series that the numbers are of. */
+function countersBefore(emitted: readonly Envelope[]): { counters: Map<string, number>; series: Series } {
   const counters = new Map<string, number>();
+  const series = { ...SERIES };
   for (const { data } of emitted) {
     const { invoiceNumber, creditNoteNumber } = data as EventData<'InvoiceIssued'> & EventData<'CreditNoteIssued'>;
-    const counter: Counter = creditNoteNumber === undefined ? 'invoice' : 'credit-note';
-    const number = creditNoteNumber ?? invoiceNumber;
-    if (!counters.has(counter)) counters.set(counter, Number(number.slice(COUNTERS[counter].length + 1)) - 1);
+    const { prefix, n } = partsOfNumber(creditNoteNumber ?? invoiceNumber);
+    series[creditNoteNumber === undefined ? 'invoice' : 'credit-note'] = prefix;
+    const counter = counterOf(prefix);
+    if (!counters.has(counter)) counters.set(counter, n - 1);
   }
-  return counters;
+  return { counters, series };
 }

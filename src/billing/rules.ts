@@ -9,14 +9,15 @@ import {
 } from '#contracts/order-events.ts';
 import { amountMinor, formatAmount } from '#contracts/money.ts';
 import { isoTime } from '#contracts/time.ts';
+import { counterOf, type Kind, numberIn, prefixFor, type Series, SERIES, type SoldTo } from './series.ts';
 import { ignore, type Outcome, type Rules, type Shared } from '#platform/processor/aggregate.ts';
 
 /**
  * A completed order gets one invoice over what was sold, or each of its parcels one as it leaves; every refund a credit note: at once with the invoice
  * where it was carried out before, else when the order notes it. What was cancelled is on no invoice, so its refund needs
  * no credit note: always, invoices less credit notes are what was paid and not given back. Billing reads refunds from the order alone, so
- * that each is either in `OrderCompleted` or comes after it, never both and never neither. Numbers have no gaps:
- * the last one used is a shared value, saved together with the document that carries the next.
+ * that each is either in `OrderCompleted` or comes after it, never both and never neither. Numbers have no gaps
+ * in their series: the last one used is a shared value, saved together with the document that carries the next.
  */
 
 export interface CreditNote {
@@ -69,38 +70,56 @@ export interface Invoice {
   readonly further?: readonly FurtherInvoice[];
 }
 
-/** The counters documents are numbered from. */
-export const COUNTERS = { invoice: 'INV', 'credit-note': 'CRN' } as const;
-export type Counter = keyof typeof COUNTERS;
+/** A decision is made so soon after its counters were read. */
+const YEAR_ENDS_MS = 3_600_000;
 
-const NUMBER_DIGITS = 8;
-
-/** Which counter folding an event may use. */
-export function countersOf(eventType: string): readonly Counter[] {
-  if (eventType === 'OrderCompleted' || eventType === 'OrderPartSold') return ['invoice', 'credit-note'];
-  return eventType === 'OrderRefunded' ? ['credit-note'] : [];
+/** Which counters folding an event may use: those of now and of a little later, so that a year may end meanwhile. */
+export function countersOf(
+  { type, data }: { readonly type: string; readonly data: unknown },
+  invoice: Invoice | undefined,
+  { series = SERIES, nowMs }: { readonly series?: Series; readonly nowMs: number },
+): readonly string[] {
+  const kinds: readonly Kind[] =
+    type === 'OrderCompleted' || type === 'OrderPartSold'
+      ? ['invoice', 'credit-note']
+      : type === 'OrderRefunded'
+        ? ['credit-note']
+        : [];
+  const soldTo = invoice ?? (data as SoldTo);
+  const keys = kinds.flatMap((kind) =>
+    [nowMs, nowMs + YEAR_ENDS_MS].map((timeMs) => counterOf(prefixFor(series[kind], soldTo, timeMs))),
+  );
+  return [...new Set(keys)];
 }
 
 /** The numbers that one decision takes, and where that leaves the counters. */
 class Numbers {
   readonly counters = new Map<string, number>();
   readonly #shared: Shared<number>;
+  readonly #prefixes: Series;
 
-  constructor(shared: Shared<number>) {
+  constructor(shared: Shared<number>, prefixes: Series) {
     this.#shared = shared;
+    this.#prefixes = prefixes;
   }
 
-  next(counter: Counter): string {
-    const last = this.counters.get(counter) ?? this.#shared.get(counter);
-    if (last === undefined) throw new Error(`There is no counter "${counter}"`);
-    this.counters.set(counter, last + 1);
-    return `${COUNTERS[counter]}-${String(last + 1).padStart(NUMBER_DIGITS, '0')}`;
+  next(kind: Kind): string {
+    const prefix = this.#prefixes[kind];
+    const key = counterOf(prefix);
+    const known = this.counters.get(key) ?? this.#shared.get(key);
+    // The counters that have names of their own are always there.
+    if (known === undefined && key !== prefix) throw new Error(`There is no counter "${key}"`);
+    // Another series without a counter begins; whoever began it meanwhile makes the save a conflict.
+    const last = known ?? 0;
+    this.counters.set(key, last + 1);
+    return numberIn(prefix, last + 1);
   }
 }
 
 export type BillingRules = Rules<Invoice, never, never, number>;
 
-export const billingRules: BillingRules = {
+/** The rules, with documents numbered in these series. */
+export const billingRulesOf = (series: Series): BillingRules => ({
   source: SOURCES.billing,
   // Refunds are read from the order: one source numbers them with the completion, so a repeated event is known
   // to be old also where it came before the invoice and left nothing that could remember it.
@@ -108,7 +127,11 @@ export const billingRules: BillingRules = {
 
   react(event, invoice, { nowMs, shared }) {
     const issuedAt = isoTime(nowMs);
-    const numbers = new Numbers(shared);
+    const soldTo: SoldTo = invoice ?? event.data;
+    const numbers = new Numbers(shared, {
+      invoice: prefixFor(series.invoice, soldTo, nowMs),
+      'credit-note': prefixFor(series['credit-note'], soldTo, nowMs),
+    });
     switch (event.type) {
       case 'OrderCompleted':
       case 'OrderPartSold': {
@@ -138,7 +161,9 @@ export const billingRules: BillingRules = {
   decide(command) {
     throw new Error(`Billing takes no commands, not even ${String(command)}`);
   },
-};
+});
+
+export const billingRules = billingRulesOf(SERIES);
 
 function isCredited({ creditNotes }: Invoice, refundId: string): boolean {
   return creditNotes.some((note) => note.refundId === refundId);

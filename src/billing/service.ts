@@ -2,25 +2,29 @@ import { SOURCES } from '#contracts/order-events.ts';
 import { join } from 'node:path';
 import { Processor } from '#platform/processor/processor.ts';
 import { type ProcessorParts, replayable } from '#platform/processor/preview.ts';
+import { type Clock, systemClock } from '#platform/runtime/clock.ts';
 import type { Environment } from '#platform/runtime/settings.ts';
 import type { ServiceDefinition } from '#platform/service.ts';
 import { documentsToMail } from './documents/to-mail.ts';
 import { billingAudit } from './audit.ts';
-import { billingSettings, issuerOf } from './settings.ts';
+import { billingSettings, issuerOf, seriesOf } from './settings.ts';
 import { billingProjection } from './projection.ts';
 import { billingRoutes } from './routes.ts';
-import { billingRules, countersOf, type Invoice } from './rules.ts';
+import { billingRulesOf, countersOf, type Invoice } from './rules.ts';
 import { billingStoreOf, ordersOfDocument } from './store.ts';
 
 /** Nobody waits for an invoice by the millisecond: lingering a moment makes the batches larger. */
 const LINGER_MS = 20;
 
-const partsOf = (env: Environment): ProcessorParts<Invoice, never, never, number> => ({
-  name: 'billing',
-  rules: billingRules,
-  store: billingStoreOf(issuerOf(env)),
-  sharedKeys: ({ event }) => (event ? countersOf(event.type) : []),
-});
+function partsOf(env: Environment, clock: Clock): ProcessorParts<Invoice, never, never, number> {
+  const series = seriesOf(env);
+  return {
+    name: 'billing',
+    rules: billingRulesOf(series),
+    store: billingStoreOf(issuerOf(env)),
+    sharedKeys: ({ event }, invoice) => (event ? countersOf(event, invoice, { series, nowMs: clock.nowMs() }) : []),
+  };
+}
 
 /** Invoice after the sale, credit note after a refund. */
 export const billing: ServiceDefinition = {
@@ -38,11 +42,11 @@ export const billing: ServiceDefinition = {
   needs: ['customersOfOrders'],
   migrations: join(import.meta.dirname, 'migrations'),
   settings: billingSettings,
-  replays: (env) => [replayable(partsOf(env), billingProjection)],
+  replays: (env) => [replayable(partsOf(env, systemClock), billingProjection)],
   audit: billingAudit,
   create({ env, database, bus, clock, logger, metrics, tracing, soleWriter }) {
     const processor = new Processor<Invoice, never, never, number>({
-      ...partsOf(env),
+      ...partsOf(env, clock),
       opensWith: ['OrderCompleted', 'OrderPartSold'],
       // Kept counters are safe in any case: they move by compare-and-set. Where others move them too, keeping costs conflicts.
       keepShared: soleWriter,

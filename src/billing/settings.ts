@@ -1,5 +1,6 @@
 import { type Environment, readSettings, type Settings } from '#platform/runtime/settings.ts';
 import type { Issuer } from './documents/issue.ts';
+import { type Series, SERIES, seriesProblem } from './series.ts';
 
 /** Billing's settings: who sells, as every document from then on says it. */
 export const billingSettings = {
@@ -47,6 +48,19 @@ export const billingSettings = {
     meaning: 'Its account, for customers who pay by transfer',
   },
   bic: { type: 'string', env: 'BILLING_SELLER_BIC', default: '', meaning: 'The bank code of that account' },
+  invoiceSeries: {
+    type: 'string',
+    env: 'BILLING_INVOICE_SERIES',
+    default: SERIES.invoice,
+    meaning:
+      'What stands before the numbers of invoices, such as `RE-{year}-` or `INV-{country}-{year}-`: each year, each country that goods go to, has numbers of its own, without gaps',
+  },
+  creditNoteSeries: {
+    type: 'string',
+    env: 'BILLING_CREDIT_NOTE_SERIES',
+    default: SERIES['credit-note'],
+    meaning: 'The same of credit notes; they may be in the series of the invoices',
+  },
   locale: {
     type: 'string',
     env: 'BILLING_LOCALE',
@@ -63,11 +77,32 @@ export const billingSettings = {
 
 /** Who issues documents, by the settings. */
 export function issuerOf(env: Environment): Issuer {
-  const { locale, exemption, name, country, ...rest } = readSettings(billingSettings, env);
+  const {
+    locale,
+    exemption,
+    name,
+    country,
+    invoiceSeries: _,
+    creditNoteSeries: __,
+    ...rest
+  } = readSettings(billingSettings, env);
   const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== ''));
   return {
     seller: { name, ...(country !== '' && { country: country.toUpperCase() }), ...given },
     locale,
     exemption,
   };
+}
+
+/** The series of numbers, by the settings. Throws where one is no series. */
+export function seriesOf(env: Environment): Series {
+  const { invoiceSeries, creditNoteSeries } = readSettings(billingSettings, env);
+  for (const [variable, template] of [
+    [billingSettings.invoiceSeries.env, invoiceSeries],
+    [billingSettings.creditNoteSeries.env, creditNoteSeries],
+  ] as const) {
+    const problem = seriesProblem(template);
+    if (problem !== undefined) throw new Error(`Configuration: ${variable} ${problem}`);
+  }
+  return { invoice: invoiceSeries, 'credit-note': creditNoteSeries };
 }

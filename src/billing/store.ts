@@ -9,6 +9,7 @@ import { splitChanges } from '#platform/processor/rows.ts';
 import type { Issuer } from './documents/issue.ts';
 import { issuedWrites } from './documents/store.ts';
 import type { Invoice } from './rules.ts';
+import { readDocumentNumber } from './series.ts';
 
 /** SQL of the billing service; nowhere else. */
 
@@ -56,19 +57,40 @@ function stateOf({ body, number, currency, issued_at, total }: StoredInvoice): I
   return { ...body, number, currency, issuedAt: issued_at.toISOString(), totalAmount: total };
 }
 
+/** Every number that was given. */
+export const EVERY_NUMBER = `select number from billing.invoices
+  union all select further->>'number' from billing.invoices, json_array_elements(coalesce(body->'further', '[]'::json)) further
+  union all select note->>'number' from billing.invoices, json_array_elements(coalesce(body->'creditNotes', '[]'::json)) note`;
+
 /** Moves counters from the values the numbers were taken from; another value there makes the save a conflict. */
-function moveCounters(changes: readonly SharedChange<number>[]): Write {
-  return {
-    name: 'counters',
-    sql: `update billing.counters t set value = r.value from rows from (unnest($1::text[]), unnest($2::bigint[]), unnest($3::bigint[])) as r(key, before, value)
+function moveCounters(changes: readonly SharedChange<number>[]): Write[] {
+  const begun = changes.filter(({ before }) => before === undefined);
+  const moved = changes.filter(({ before }) => before !== undefined);
+  const writes: Write[] = [];
+  if (moved.length > 0)
+    writes.push({
+      name: 'counters',
+      sql: `update billing.counters t set value = r.value from rows from (unnest($1::text[]), unnest($2::bigint[]), unnest($3::bigint[])) as r(key, before, value)
       where t.key = r.key and t.value = r.before`,
-    params: [
-      arrayLiteral(changes.map((change) => change.key)),
-      arrayLiteral(changes.map((change) => change.before)),
-      arrayLiteral(changes.map((change) => change.after)),
-    ],
-    expect: changes.length,
-  };
+      params: [
+        arrayLiteral(moved.map((change) => change.key)),
+        arrayLiteral(moved.map((change) => change.before)),
+        arrayLiteral(moved.map((change) => change.after)),
+      ],
+      expect: moved.length,
+    });
+  if (begun.length > 0)
+    writes.push({
+      ...insertRows(
+        'counters_begun',
+        'billing.counters',
+        { key: 'text', value: 'bigint' },
+        begun.map(({ key, after: value }) => ({ key, value })),
+        { onConflict: 'do nothing' },
+      ),
+      expect: begun.length,
+    });
+  return writes;
 }
 
 /** Numbers of documents that a change adds, but for the first invoice. */
@@ -88,16 +110,23 @@ const NUMBER_DIGITS = 8;
 /** Orders with a document of this number; of one that begins with a zero and is short, those of all that begin so, the newest first. */
 export async function ordersOfDocument(database: Database, number: string): Promise<string[]> {
   const [, kind, digits = ''] = NUMBER.exec(number.toUpperCase()) ?? [];
-  if (kind === undefined) return [];
+  if (kind === undefined) {
+    const exact = readDocumentNumber(number);
+    return exact === undefined ? [] : ordersBetween(database, exact, exact);
+  }
   const isWhole = digits.length === NUMBER_DIGITS || !digits.startsWith('0');
   const bound = (filler: string): string =>
     `${kind}-${isWhole ? digits.padStart(NUMBER_DIGITS, '0') : digits.padEnd(NUMBER_DIGITS, filler)}`;
+  return ordersBetween(database, bound('0'), bound('9'));
+}
+
+async function ordersBetween(database: Database, first: string, last: string): Promise<string[]> {
   const rows = await database.query<{ order_id: string }>(
     `select order_id from (
        select number, order_id from billing.invoices where number between $1 and $2
        union all select number, order_id from billing.document_numbers where number between $1 and $2
      ) d order by number desc limit ${DOCUMENTS_MAX}`,
-    [bound('0'), bound('9')],
+    [first, last],
   );
   return [...new Set(rows.map(({ order_id }) => order_id))];
 }
@@ -149,7 +178,7 @@ export const billingStoreOf = (issuer: Issuer): ProcessorStore<Invoice, number> 
         }),
       );
     writes.push(...issuedWrites(changes, issuer));
-    if (shared.length > 0) writes.push(moveCounters(shared));
+    writes.push(...moveCounters(shared));
     return writes;
   },
 });
@@ -171,7 +200,7 @@ export interface InvoiceFilter {
   readonly limit: number;
 }
 
-/** A page of invoices, those issued last at the beginning: numbers are given in that order. */
+/** A page of invoices by their numbers, the last at the beginning: in a series, numbers are given in the order of time. */
 export async function listInvoices(
   database: Database,
   filter: InvoiceFilter,
@@ -180,17 +209,19 @@ export async function listInvoices(
   const named = numbers && (await Promise.all(numbers.map((number) => ordersOfDocument(database, number)))).flat();
   const wanted = named && orderIds ? named.filter((id) => orderIds.includes(id)) : (named ?? orderIds);
   const issued: Condition[] = [];
-  // Numbers are given in the order of time, but for the clocks of processes: they say where to look, and the time what to take.
-  if (issuedFromMs !== undefined)
-    issued.push(
-      { sql: 't.number >= $', value: await firstIssued(database, issuedFromMs - CLOCKS_MS) },
-      { sql: 't.issued_at >= $', value: isoTime(issuedFromMs) },
-    );
-  if (issuedToMs !== undefined)
-    issued.push(
-      { sql: 't.number < $', value: await firstIssued(database, issuedToMs + CLOCKS_MS) },
-      { sql: 't.issued_at < $', value: isoTime(issuedToMs) },
-    );
+  // In one series, numbers are given in the order of time, but for the clocks of processes: they say where to look, and the time what to take.
+  const isOne = issuedFromMs !== undefined || issuedToMs !== undefined ? await hasOneSeries(database) : false;
+  if (issuedFromMs !== undefined) {
+    const first = await firstIssued(database, issuedFromMs - CLOCKS_MS);
+    if (first === undefined) return [];
+    if (isOne) issued.push({ sql: 't.number >= $', value: first });
+    issued.push({ sql: 't.issued_at >= $', value: isoTime(issuedFromMs) });
+  }
+  if (issuedToMs !== undefined) {
+    const behind = isOne ? await firstIssued(database, issuedToMs + CLOCKS_MS) : undefined;
+    if (behind !== undefined) issued.push({ sql: 't.number < $', value: behind });
+    issued.push({ sql: 't.issued_at < $', value: isoTime(issuedToMs) });
+  }
   const rows = await readKeyset<StoredInvoice>(database, {
     columns: FIELDS,
     table: 'billing.invoices t',
@@ -207,14 +238,21 @@ export async function listInvoices(
   return rows.map((row) => ({ orderId: row.order_id, invoice: stateOf(row) }));
 }
 
-const NO_NUMBER = 'INV-999999999';
 const CLOCKS_MS = 60_000;
 
-/** The number of the first invoice that was issued at a time or later; one behind all where there is none. */
-async function firstIssued(database: Database, timeMs: number): Promise<string> {
+/** The number of the first invoice that was issued at a time or later. */
+async function firstIssued(database: Database, timeMs: number): Promise<string | undefined> {
   const [row] = await database.query<{ number: string }>(
     'select number from billing.invoices where issued_at >= $1 order by issued_at limit 1',
     [isoTime(timeMs)],
   );
-  return row?.number ?? NO_NUMBER;
+  return row?.number;
+}
+
+/** Whether all invoices are of one series. */
+async function hasOneSeries(database: Database): Promise<boolean> {
+  const [row] = await database.query<{ count: number }>(
+    "select count(*)::int as count from billing.counters where key <> 'credit-note' and value > 0",
+  );
+  return row!.count <= 1;
 }

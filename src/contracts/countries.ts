@@ -26,7 +26,9 @@ function names(): ReadonlyMap<string, string> {
     for (const first of LETTERS)
       for (const second of LETTERS) {
         const code = first + second;
-        const name = code === 'UK' ? undefined : display.of(code);
+        // A code that was given up, such as that of East Germany, has the name of the country that is there now.
+        const isCurrent = Intl.getCanonicalLocales(`und-${code}`)[0] === `und-${code}`;
+        const name = isCurrent ? display.of(code) : undefined;
         if (name !== undefined && !byName.has(folded(name))) byName.set(folded(name), code);
       }
   }

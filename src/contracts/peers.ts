@@ -155,7 +155,7 @@ export const PEER_CALLS: Readonly<Record<keyof Peers, { readonly path: string; r
   },
   ordersOfDocument: {
     path: '/internal/documents/orders',
-    argument: Type.Object({ number: Type.String({ maxLength: 20 }) }, { additionalProperties: false }),
+    argument: Type.Object({ number: Type.String({ maxLength: 100 }) }, { additionalProperties: false }),
   },
   customersOfOrders: {
     path: '/internal/orders/customers',

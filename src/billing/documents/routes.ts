@@ -5,6 +5,7 @@ import type { Database } from '#platform/database/database.ts';
 import { answer } from '#platform/http/description/openapi.ts';
 import { Problem } from '#platform/http/problems.ts';
 import { Amount, Currency, Id, Time } from '#platform/http/schemas.ts';
+import { readDocumentNumber } from '#billing/series.ts';
 import { findInvoice, ordersOfDocument } from '#billing/store.ts';
 import { ciiOf } from './cii.ts';
 import type { Document } from './document.ts';
@@ -159,7 +160,7 @@ export async function pdfOfDocument(document: Document): Promise<Buffer> {
 }
 
 const NumberParams = Type.Object({
-  number: Type.String({ maxLength: 20, pattern: '^[A-Za-z]{3}-?\\d{1,8}$', examples: ['INV-00000001'] }),
+  number: Type.String({ maxLength: 40, pattern: '^[A-Za-z][A-Za-z0-9-]*\\d$', examples: ['INV-00000001'] }),
 });
 
 /** `GET /invoices/{number}`: an invoice or a credit note by its number. */
@@ -184,14 +185,10 @@ export function documentRoutes(app: FastifyInstance, parts: DocumentParts): void
     },
     async (request, reply) => {
       const wanted = wantedOf(request, reply);
-      const given = request.params.number.toUpperCase();
-      const [, kind, digits = ''] = /^([A-Z]{3})-?(\d+)$/.exec(given)!;
-      const number = `${kind}-${digits.padStart(8, '0')}`;
-      const [orderId] = await request.server.ownOrders.among(
-        request.principal,
-        await ordersOfDocument(parts.database, number),
-      );
-      const document = orderId === undefined ? undefined : await documentOf(parts, orderId, number);
+      const number = readDocumentNumber(request.params.number);
+      const orders = number === undefined ? [] : await ordersOfDocument(parts.database, number);
+      const [orderId] = await request.server.ownOrders.among(request.principal, orders);
+      const document = orderId === undefined ? undefined : await documentOf(parts, orderId, number!);
       if (!document) throw new Problem('DOCUMENT_NOT_FOUND', 'There is no invoice and no credit note of this number.');
       return sendDocument(reply, document, wanted);
     },

@@ -36,8 +36,8 @@ interface SearchedBy {
   readonly peers: Documents;
 }
 
-/** The number of an invoice or a credit note. */
-const DOCUMENT = /^(inv|crn)-?\d{1,8}$/;
+/** The number of an invoice or a credit note: of the series INV and CRN as people write it, of others in full. */
+const DOCUMENT = /^((inv|crn)-?\d{1,8}|[a-z][a-z0-9-]{0,30}-\d{8})$/;
 const PREFIX_MIN = 3;
 const SKUS_MAX = 300;
 /** An order is looked at by itself rather than all orders with a word intersected, up to so many. */
