@@ -85,7 +85,7 @@ export function countersOf(
       : type === 'OrderRefunded'
         ? ['credit-note']
         : [];
-  const soldTo = invoice ?? (data as SoldTo);
+  const soldTo = invoice ?? (data as SoldTo | null);
   const keys = kinds.flatMap((kind) =>
     [nowMs, nowMs + YEAR_ENDS_MS].map((timeMs) => counterOf(prefixFor(series[kind], soldTo, timeMs))),
   );

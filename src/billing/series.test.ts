@@ -24,7 +24,9 @@ describe('a series', () => {
     const template = 'RE-{country}-{year}-';
     expect(prefixFor(template, GERMANY, NEW_YEAR_MS - 1)).toBe('RE-DE-2026-');
     expect(prefixFor(template, { billingAddress: { country: 'FR' } }, NEW_YEAR_MS)).toBe('RE-FR-2027-');
-    expect(prefixFor(template, {}, NEW_YEAR_MS)).toBe('RE-XX-2027-');
+    // Of a broken event, too.
+    for (const odd of [{}, null, { shippingAddress: { country: 7 } }, { shippingAddress: 'DE' }])
+      expect(prefixFor(template, odd as never, NEW_YEAR_MS)).toBe('RE-XX-2027-');
     expect(partsOfNumber('RE-DE-2026-00000042')).toEqual({ prefix: 'RE-DE-2026-', n: 42 });
   });
 

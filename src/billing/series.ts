@@ -37,11 +37,12 @@ export interface SoldTo {
   readonly billingAddress?: Address | undefined;
 }
 
-/** What stands before the number of a document that is issued at a time. */
-export function prefixFor(template: string, { shippingAddress, billingAddress }: SoldTo, nowMs: number): string {
+/** What stands before the number of a document that is issued at a time. Never throws: a broken event is parked by its rules. */
+export function prefixFor(template: string, soldTo: SoldTo | null | undefined, nowMs: number): string {
+  const country: unknown = (soldTo?.shippingAddress ?? soldTo?.billingAddress)?.country;
   return template
     .replaceAll('{year}', () => String(new Date(nowMs).getUTCFullYear()))
-    .replaceAll('{country}', () => countryCodeOf((shippingAddress ?? billingAddress)?.country) ?? NO_COUNTRY);
+    .replaceAll('{country}', () => (typeof country === 'string' ? countryCodeOf(country) : undefined) ?? NO_COUNTRY);
 }
 
 /** The key of the counter of a series. */
