@@ -64,7 +64,6 @@ export const inventory: Text['inventory'] = {
 
   adjust: 'Zugang oder Abgang',
   count: 'Zählen',
-  move: 'Umlagern',
   editProduct: 'Artikel ändern',
   newProduct: 'Neuer Artikel',
   newLocation: 'Neuer Lagerort',
@@ -101,5 +100,4 @@ export const inventory: Text['inventory'] = {
   currency: 'Währung',
   willProduct: 'Neue Bestellungen haben diesen Namen und Preis. Vorhandene behalten ihre.',
   willNewProduct: 'Er kann sofort bestellt werden; gezählt wird danach.',
-  done: 'Erledigt',
 };

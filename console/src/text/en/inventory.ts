@@ -61,7 +61,6 @@ export const inventory = {
 
   adjust: 'Receive or take',
   count: 'Count',
-  move: 'Move',
   editProduct: 'Edit product',
   newProduct: 'New product',
   newLocation: 'New location',
@@ -101,5 +100,4 @@ export const inventory = {
   currency: 'Currency',
   willProduct: 'New orders have this name and price. Orders there are keep theirs.',
   willNewProduct: 'It can be ordered at once; stock is counted afterwards.',
-  done: 'Done',
 };
