@@ -122,6 +122,12 @@ const settingsPart = createRoute({
   path: '/settings/$part',
   component: lazyRouteComponent(() => import('./settings/settings.tsx'), 'Settings'),
 });
+const audit = createRoute({
+  getParentRoute: () => inside,
+  path: '/audit',
+  validateSearch: texts,
+  component: lazyRouteComponent(() => import('./audit/audit.tsx'), 'Audit'),
+});
 
 /** Addresses stay readable: `?status=PAID,SHIPPED`. */
 export const router = createRouter({
@@ -143,6 +149,7 @@ export const router = createRouter({
       settingsPart,
       parked,
       messages,
+      audit,
     ]),
   ]),
   basepath: '/console',

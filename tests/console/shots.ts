@@ -27,6 +27,7 @@ const SCREENS = {
   roles: ['/settings/roles', 'What each role may'],
   parked: ['/parked', 'Refresh'],
   messages: ['/messages', 'Refresh'],
+  audit: ['/audit', 'Refresh'],
   none: ['/orders?text=nothing-is-called-so', 'No order matches'],
   inventory: ['/inventory', 'Counted below reserved'],
   product: ['/inventory/MUG-ENAMEL', 'Held by'],

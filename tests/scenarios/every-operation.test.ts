@@ -16,7 +16,18 @@ import type { Order, Page, Problem, Product, Review } from '#tests/support/views
  */
 
 const SECRET = 'whsec_' + Buffer.from('a secret of the carrier dhl').toString('base64');
-const EXPORTS = ['orders', 'lines', 'refunds', 'returns', 'payments', 'invoices', 'shipments', 'movements', 'reviews'];
+const EXPORTS = [
+  'orders',
+  'lines',
+  'refunds',
+  'returns',
+  'payments',
+  'invoices',
+  'shipments',
+  'movements',
+  'reviews',
+  'audit',
+];
 const system = useSystem({
   env: {
     SANDBOX_CARRIER_DELAY_MS: 'off',

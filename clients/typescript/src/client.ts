@@ -297,6 +297,112 @@ export interface StopBulkParameters {
   readonly id: string;
 }
 
+export interface ExportAuditParameters {
+  readonly orderId?: string | undefined;
+  /** Id of an order, name of an API key, location or consumer, SKU, or id of a run or notification */
+  readonly subject?: string | undefined;
+  /** Who did it, as entries name them */
+  readonly actor?: string | undefined;
+  readonly action?:
+    | 'api_key.created'
+    | 'api_key.rotated'
+    | 'api_key.revoked'
+    | 'person.invited'
+    | 'person.password_set'
+    | 'person.disabled'
+    | 'person.link_made'
+    | 'person.passkey_added'
+    | 'person.passkey_removed'
+    | 'person.roles_changed'
+    | 'person.sessions_ended'
+    | 'bulk.started'
+    | 'consumer.rewound'
+    | 'location.put'
+    | 'notification.resent'
+    | 'parked.retried'
+    | 'parked.skipped'
+    | 'product.put'
+    | 'projection.rebuilt'
+    | 'stock.adjusted'
+    | 'OrderCreated'
+    | 'OrderReserved'
+    | 'OrderBackordered'
+    | 'OrderRejected'
+    | 'OrderPaymentRequested'
+    | 'OrderPaymentPending'
+    | 'OrderPaid'
+    | 'OrderPaymentRefused'
+    | 'OrderDisputed'
+    | 'OrderDisputeEnded'
+    | 'OrderPaymentFailed'
+    | 'OrderPaymentRecorded'
+    | 'OrderReadyForShipment'
+    | 'OrderPartiallyShipped'
+    | 'OrderShipped'
+    | 'OrderDeliveryRecorded'
+    | 'OrderPartSold'
+    | 'OrderCompleted'
+    | 'OrderCancellationRequested'
+    | 'OrderCancellationLapsed'
+    | 'OrderCancelled'
+    | 'OrderHeld'
+    | 'OrderReleased'
+    | 'OrderAmended'
+    | 'OrderOverdue'
+    | 'OrderReturnRequested'
+    | 'OrderReturnReceived'
+    | 'OrderRefundRequested'
+    | 'OrderRefunded'
+    | 'OrderRefundFailed'
+    | 'OrderImported'
+    | 'OrderChangeRequested'
+    | 'OrderChanged'
+    | 'OrderChangeLapsed'
+    | 'OrderShippingClosed'
+    | 'OrderTrackingCorrected'
+    | 'OrderLossRecorded'
+    | 'OrderClaimOpened'
+    | 'OrderFollowUpClosed'
+    | 'OrderReturnClosed'
+    | 'StockReserved'
+    | 'StockRejected'
+    | 'StockBackordered'
+    | 'StockLost'
+    | 'StockRecovered'
+    | 'StockReleased'
+    | 'StockShipped'
+    | 'StockReturned'
+    | 'PaymentSucceeded'
+    | 'PaymentFailed'
+    | 'PaymentPending'
+    | 'PaymentCaptured'
+    | 'PaymentVoided'
+    | 'PaymentRefunded'
+    | 'PaymentDisputed'
+    | 'PaymentDisputeClosed'
+    | 'PaymentRefundFailed'
+    | 'ShipmentScheduled'
+    | 'ShipmentDispatched'
+    | 'ShipmentDelivered'
+    | 'ShipmentCancelled'
+    | 'ShipmentsFrozen'
+    | 'ShipmentFailed'
+    | 'ShipmentTracked'
+    | 'ShipmentTrackingCorrected'
+    | 'OrderOnHold'
+    | 'ReviewApproved'
+    | 'ReviewRejected'
+    | 'InvoiceIssued'
+    | 'CreditNoteIssued'
+    | undefined;
+  /** RFC 3339 time or date */
+  readonly from?: string | undefined;
+  /** RFC 3339 time, itself not included, or date, all of the day included */
+  readonly to?: string | undefined;
+  /** Comma-separated values (default), or a JSON object a line */
+  readonly format?: 'csv' | 'jsonl' | undefined;
+}
+
 export interface ExportInvoicesParameters {
   readonly orderId?: string | readonly string[] | undefined;
   /** Of an invoice or a credit note */
@@ -1619,6 +1725,11 @@ export class OlmsClient extends ClientCore {
   /** Every error code as a page for people */
   readErrorDocs(options?: CallOptions): Promise<string> {
     return this.read({ method: 'GET', path: '/docs/errors' }, options);
+  }
+
+  /** Audit entries, as a file: those that GET /audit lists, the newest first */
+  exportAudit(parameters?: ExportAuditParameters, options?: CallOptions): Promise<string> {
+    return this.read({ method: 'GET', path: '/exports/audit', parameters }, options);
   }
 
   /** Invoices and credit notes, as a file: those that GET /invoices lists, in its order */

@@ -1,4 +1,4 @@
-import { Badge, Button, Group, Text } from '@mantine/core';
+import { Alert, Badge, Button, Group, Text } from '@mantine/core';
 import { useMediaQuery } from '@mantine/hooks';
 import { useQueryClient } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
@@ -84,6 +84,7 @@ export function List<Row>({
   useEffect(() => setChosen(remember(list, search)), [key]);
   const found = useRows<Row>(source, search);
   const { rows } = found;
+  const missing = new Set(found.data?.pages.flatMap(({ unreachable = [] }) => unreachable));
   // Until the rows of another address are there, those of the one before are shown, where they were.
   const settled = useRef(search);
   if (!found.isPlaceholderData) settled.current = search;
@@ -155,6 +156,11 @@ export function List<Row>({
         </div>
         <Filters filters={filters} search={search} change={change} clear={clear} />
         {children}
+        {missing.size > 0 && (
+          <Alert color="orange" variant="light" role="alert" py={6}>
+            {common.incomplete([...missing].join(', '))}
+          </Alert>
+        )}
         {selection && (everything || selected.size > 0) && (
           <div className="bar" role="group" aria-label={common.selection}>
             <Badge size="lg" variant="light" tt="none">

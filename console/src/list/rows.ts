@@ -42,6 +42,8 @@ export function ofOrders(
 interface Page<Row> {
   readonly items: Row[];
   readonly nextCursor: string | null;
+  /** Services that could not be asked: what they have is missing. */
+  readonly unreachable?: readonly string[];
 }
 
 /** Shows a row of a list as it is now, where it stands: the list is not read again, so no other row moves. */

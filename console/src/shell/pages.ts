@@ -8,5 +8,6 @@ export const PAGES = [
   { to: '/warehouse', name: 'warehouse', permission: 'stock:read', key: 'w' },
   { to: '/messages', name: 'messages', permission: 'notifications:read', key: 'e' },
   { to: '/parked', name: 'parked', permission: 'parked:read', key: 'q' },
+  { to: '/audit', name: 'audit', permission: 'audit:read', key: 'u' },
   { to: '/settings', name: 'settings', permission: 'me:read', key: 's' },
 ] as const;

@@ -2,6 +2,7 @@ import type { Text } from './en.ts';
 import * as shell from './de/shell.ts';
 import * as states from './de/states.ts';
 import * as messages from './de/messages.ts';
+import * as audit from './de/audit.ts';
 import * as orders from './de/orders.ts';
 import * as parked from './de/parked.ts';
 import * as payments from './de/payments.ts';
@@ -20,6 +21,7 @@ export const de: Text = {
   ...shell,
   ...states,
   ...messages,
+  ...audit,
   ...orders,
   ...parked,
   ...payments,

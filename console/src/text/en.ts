@@ -1,6 +1,7 @@
 import * as shell from './en/shell.ts';
 import * as states from './en/states.ts';
 import * as messages from './en/messages.ts';
+import * as audit from './en/audit.ts';
 import * as orders from './en/orders.ts';
 import * as parked from './en/parked.ts';
 import * as payments from './en/payments.ts';
@@ -20,6 +21,7 @@ export const en = {
   ...shell,
   ...states,
   ...messages,
+  ...audit,
   ...orders,
   ...parked,
   ...payments,

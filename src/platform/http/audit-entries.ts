@@ -4,12 +4,14 @@ import { ORDER_EVENTS } from '#contracts/order-events.ts';
 import { isoTime } from '#contracts/time.ts';
 import type { Database } from '#platform/database/database.ts';
 import { AUDIT_ACTIONS } from '#platform/log/audit-log.ts';
+import { exportAudit } from './audit-export.ts';
+import { action, type AuditFilter, AuditQuery, subject } from './audit-filter.ts';
 import { answer } from './description/openapi.ts';
 import { pageOf, textCursor, textOfCursor } from './paging.ts';
 import { kindOf, PRINCIPAL_KINDS, type PrincipalKind } from './principal.ts';
 import { Problem } from './problems.ts';
 import type { RemoteService } from './remote/client.ts';
-import { Id, limitOf, PageOf, pageParameters, strict, Text, Time, TimeText, UntilText, type View } from './schemas.ts';
+import { Id, limitOf, PageOf, pageParameters, strict, Time, type View } from './schemas.ts';
 import { fromMs, toMs } from './times.ts';
 
 /**
@@ -52,29 +54,13 @@ const EntryView = Type.Object(
   { title: 'AuditEntry' },
 );
 type Entry = View<typeof EntryView>;
+export type AuditEntry = Entry;
 const EntryPage = Type.Object({
   ...PageOf(EntryView).properties,
   unreachable: Type.Optional(
     Type.Array(Type.String(), { description: 'Services that could not be asked; their entries are missing here' }),
   ),
 });
-const subject = Text(400, {
-  minLength: 1,
-  description: 'Id of an order, name of an API key, location or consumer, SKU, or id of a run or notification',
-});
-const action = Type.String({ enum: [...AUDIT_ACTIONS] });
-const AuditQuery = Type.Object(
-  {
-    orderId: Type.Optional(Id),
-    subject: Type.Optional(subject),
-    actor: Type.Optional(Text(400, { minLength: 1, description: 'Who did it, as entries name them' })),
-    action: Type.Optional(action),
-    from: Type.Optional(TimeText),
-    to: Type.Optional(UntilText),
-    ...pageParameters,
-  },
-  strict,
-);
 const EntryQuery = Type.Object(
   { subject: Type.Optional(subject), action: Type.Optional(action), ...pageParameters },
   strict,
@@ -151,42 +137,60 @@ function ofOrder({ action: what }: EntryRow): boolean {
   return what.startsWith('parked.') || Object.hasOwn(ORDER_EVENTS, what);
 }
 
+export interface AuditPage {
+  readonly items: readonly AuditEntry[];
+  readonly nextCursor: string | null;
+  readonly unreachable?: readonly string[];
+}
+
+/** A page of the entries of these databases and of the services behind this process, which are asked by `url`. */
+async function readPage(
+  databases: readonly Database[],
+  remote: readonly RemoteService[],
+  request: FastifyRequest,
+  query: AuditFilter,
+  url: string,
+): Promise<AuditPage> {
+  const limit = limitOf(query.limit);
+  const own = await Promise.all(databases.map((database) => entriesOf(database, query, limit + 1)));
+  const unreachable: string[] = [];
+  const others = await Promise.all(
+    remote.map(async (service) => {
+      const entries = await entriesElsewhere(service, request, url);
+      if (!entries) unreachable.push(service.name);
+      return entries ?? [];
+    }),
+  );
+  // Services that share a database list the same entries.
+  const byId = new Map([...own, ...others].flat().map((entry) => [entry.id, entry]));
+  const all = [...byId.values()].toSorted((a, b) => (a.at < b.at || (a.at === b.at && a.id < b.id) ? 1 : -1));
+  return {
+    ...pageOf(
+      all,
+      limit,
+      (entry) => entry,
+      ({ at, id }) => textCursor(`${at} ${id}`),
+    ),
+    ...(unreachable.length > 0 && { unreachable }),
+  };
+}
+
 /** `GET /audit`: those of this process's databases and of the services behind it, newest first. */
 export function auditEntryRoutes(
   app: FastifyInstance,
   databases: readonly Database[],
   remote: readonly RemoteService[] = [],
 ): void {
-  const handler = async (request: FastifyRequest<{ Querystring: Static<typeof AuditQuery> }>): Promise<object> => {
-    const limit = limitOf(request.query.limit);
-    const own = await Promise.all(databases.map((database) => entriesOf(database, request.query, limit + 1)));
-    const unreachable: string[] = [];
-    const others = await Promise.all(
-      remote.map(async (service) => {
-        const entries = await entriesElsewhere(service, request);
-        if (!entries) unreachable.push(service.name);
-        return entries ?? [];
-      }),
-    );
-    // Services that share a database list the same entries.
-    const byId = new Map([...own, ...others].flat().map((entry) => [entry.id, entry]));
-    const all = [...byId.values()].toSorted((a, b) => (a.at < b.at || (a.at === b.at && a.id < b.id) ? 1 : -1));
-    return {
-      ...pageOf(
-        all,
-        limit,
-        (entry) => entry,
-        ({ at, id }) => textCursor(`${at} ${id}`),
-      ),
-      ...(unreachable.length > 0 && { unreachable }),
-    };
-  };
+  const page = (request: FastifyRequest, query: AuditFilter, url: string): Promise<AuditPage> =>
+    readPage(databases, remote, request, query, url);
+  const handler = (request: FastifyRequest<{ Querystring: AuditFilter }>): Promise<AuditPage> =>
+    page(request, request.query, request.url);
   const config = { permission: 'audit:read' } as const;
   const described = {
     tags: ['operations'],
     response: { 200: answer('Newest first; kept for two years', EntryPage) },
   };
-  app.get<{ Querystring: Static<typeof AuditQuery> }>('/audit', {
+  app.get<{ Querystring: AuditFilter }>('/audit', {
     config,
     schema: {
       ...described,
@@ -198,6 +202,7 @@ export function auditEntryRoutes(
     },
     handler,
   });
+  exportAudit(app, page);
   app.get<{ Querystring: Static<typeof EntryQuery> }>('/audit-entries', {
     config: { ...config, deprecated: { since: '2026-11-28', goes: '2027-11-28', instead: 'listAudit' } },
     schema: {
@@ -211,10 +216,14 @@ export function auditEntryRoutes(
 }
 
 /** The page of another process and one entry more, if it has one; undefined where it does not answer. */
-async function entriesElsewhere(service: RemoteService, request: FastifyRequest): Promise<Entry[] | undefined> {
+async function entriesElsewhere(
+  service: RemoteService,
+  request: FastifyRequest,
+  url: string,
+): Promise<Entry[] | undefined> {
   try {
     const headers = { 'x-correlation-id': request.correlationId };
-    const { statusCode, body } = await service.send({ method: 'GET', path: request.url, headers }, request.principal);
+    const { statusCode, body } = await service.send({ method: 'GET', path: url, headers }, request.principal);
     if (statusCode !== 200) return undefined;
     const text = Buffer.isBuffer(body) ? body.toString() : await body.text();
     const { items, nextCursor } = JSON.parse(text) as { items: Entry[]; nextCursor: string | null };

@@ -42,6 +42,7 @@ export const common: Text['common'] = {
   refresh: 'Neu laden',
   copy: 'Kopieren',
   copied: 'Kopiert',
+  incomplete: (services: string) => `Nicht vollständig: ${services} antwortet nicht. Laden Sie gleich noch einmal neu.`,
   backToList: 'Zurück zur Liste',
   nextRow: 'Nächster Eintrag',
   previousRow: 'Voriger Eintrag',

@@ -40,6 +40,7 @@ export const common = {
   refresh: 'Refresh',
   copy: 'Copy',
   copied: 'Copied',
+  incomplete: (services: string) => `Not complete: ${services} does not answer. Refresh in a moment.`,
   backToList: 'Back to the list',
   nextRow: 'Next one',
   previousRow: 'Previous one',
