@@ -401,6 +401,8 @@ export interface ExportAuditParameters {
   readonly to?: string | undefined;
   /** Comma-separated values (default), or a JSON object a line */
   readonly format?: 'csv' | 'jsonl' | undefined;
+  /** Only these columns, in this order; all of them by default. Those that the caller may not read are left out */
+  readonly columns?: string | readonly string[] | undefined;
 }
 
 export interface ExportInvoicesParameters {
