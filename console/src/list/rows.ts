@@ -54,13 +54,17 @@ export function replaceRow<Row>(
   idOf: (row: Row) => string,
   row: Row,
 ): void {
-  client.setQueryData<InfiniteData<Page<Row>>>([list, keyOf(search)], (before) => ({
-    ...before!,
-    pages: (before?.pages ?? []).map((page) => ({
-      ...page,
-      items: page.items.map((one) => (idOf(one) === idOf(row) ? row : one)),
-    })),
-  }));
+  client.setQueryData<InfiniteData<Page<Row>>>(
+    [list, keyOf(search)],
+    (before) =>
+      before && {
+        ...before,
+        pages: before.pages.map((page) => ({
+          ...page,
+          items: page.items.map((one) => (idOf(one) === idOf(row) ? row : one)),
+        })),
+      },
+  );
 }
 
 /** The rows of a list for an address, page by page; those of the address before until they are there. */
