@@ -55,7 +55,7 @@ async function* pagesOf(
   request: FastifyRequest<{ Querystring: Query }>,
   read: Parameters<typeof exportAudit>[1],
 ): AsyncGenerator<readonly AuditEntry[]> {
-  const { format: _, ...filter } = request.query;
+  const { format: _f, columns: _c, ...filter } = request.query;
   for (let cursor: string | undefined; ;) {
     const query = { ...filter, limit: String(LIMIT_MAX), ...(cursor !== undefined && { cursor }) };
     const { items, nextCursor, unreachable } = await read(request, query, `/audit?${new URLSearchParams(query)}`);
