@@ -44,8 +44,8 @@ interface TableProps<Row> {
   readonly opened?: string | undefined;
   /** Two lines per row: the screen is narrow, or something stands beside the list. */
   readonly compact: boolean;
-  /** What stands below the rows: rows that are still to come, or why they do not. */
-  readonly tail?: 'waiting' | ReactNode;
+  /** What stands below the rows: `waiting` for rows that are still to come, or why they do not. */
+  readonly tail?: ReactNode;
   /** Called with the last row that may be seen soon. */
   readonly near: (index: number) => void;
   /** Whether these are the rows of what was asked before. */

@@ -264,7 +264,7 @@ function Items({
           <tr key={orderId}>
             <td>
               <Link to="/orders/$id" params={{ id: orderId }} target="_blank" rel="noreferrer">
-                <code>…{orderId.slice(-12)}</code>
+                …{orderId.slice(-12)}
               </Link>
             </td>
             <td>{detail ?? code}</td>
