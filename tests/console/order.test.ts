@@ -43,6 +43,7 @@ test('items are cancelled for what the dialog said they cost, and what is not po
     .getByText('"complete" is not possible while the order is READY_FOR_SHIPMENT.')
     .waitFor();
   expect(await page.getByRole('menuitem', { name: 'Receive return' }).count()).toBe(0);
+  expect(await seriousFindings(page)).toEqual([]);
   await page.keyboard.press('Escape');
   expect(await button(page, 'Release').getAttribute('aria-disabled')).toBe('true');
   await button(page, 'Release').hover();

@@ -74,7 +74,7 @@ export function Actions({ order }: { readonly order: Order }): ReactNode {
           </Tooltip>
         );
       })}
-      <Menu position="bottom-end" width={340} withinPortal>
+      <Menu withInitialFocusPlaceholder={false} position="bottom-end" width={340} withinPortal>
         <Menu.Target>
           <Button size="xs" variant="default" rightSection={<Icon name="more" size={14} />}>
             {acts.more}

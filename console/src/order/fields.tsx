@@ -256,7 +256,7 @@ function ReceiptFields(props: FieldsProps): ReactNode {
     <>
       <WhichReturn {...props} />
       <div className="receipt" role="group" aria-label={acts.whatArrived}>
-        <span className="dim">{acts.expected}</span>
+        <span className="dim expected">{acts.expected}</span>
         {CONDITIONS.map((condition) => (
           <span key={condition} className="dim">
             {acts.conditions[condition]}
@@ -267,7 +267,7 @@ function ReceiptFields(props: FieldsProps): ReactNode {
           const name = item?.name ?? item?.sku ?? '';
           return (
             <Fragment key={number}>
-              <span>
+              <span className="name">
                 {quantity} × {name}
               </span>
               {CONDITIONS.map((condition) => {

@@ -103,7 +103,7 @@ export function Parcels({ order }: { readonly order: Order }): ReactNode {
                       </Download>
                     )}
                     {(may('shipments:move') || claim) && (
-                      <Menu position="bottom-end" width={280}>
+                      <Menu withInitialFocusPlaceholder={false} position="bottom-end" width={280}>
                         <Menu.Target>
                           <Button
                             size="compact-xs"
