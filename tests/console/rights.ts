@@ -24,8 +24,8 @@ export const ACTS: readonly ConsoleAct[] = [
   { operation: 'cancelOrder', buttons: ['Cancel order'] },
   { operation: 'cancelItems', buttons: ['Cancel items', /^Cancel pieces/] },
   { operation: 'requestRefund', buttons: ['Refund'] },
-  { operation: 'requestReturn', buttons: ['Return', 'Ask for a return'] },
-  { operation: 'completeOrder', buttons: ['Complete'] },
+  { operation: 'requestReturn', buttons: ['Register return'] },
+  { operation: 'completeOrder', buttons: ['Declare complete'] },
   { operation: 'retryParkedOrder', buttons: [/^Retry/] },
   { operation: 'skipParkedOrder', buttons: [/^Skip/] },
   { operation: 'runBulk', buttons: ['Act on these'] },
@@ -39,12 +39,12 @@ export const ACTS: readonly ConsoleAct[] = [
   { operation: 'giveBackOverpayment', buttons: ['Record money given back'] },
   { operation: 'recordPaymentOperation', buttons: [/^Record (what|that)/] },
   // Goods.
-  { operation: 'adjustStock', buttons: ['Add or take', 'Count'] },
-  { operation: 'putProduct', buttons: ['New product', 'Change'] },
-  { operation: 'putLocation', buttons: ['Locations'] },
+  { operation: 'adjustStock', buttons: ['Receive or take', 'Count', /^Count: /] },
+  { operation: 'putProduct', buttons: ['New product', 'Edit product'] },
+  { operation: 'putLocation', buttons: ['New location'] },
   { operation: 'dispatchShipment', buttons: ['Scan', 'Send'] },
-  { operation: 'correctTracking', buttons: ['Correct'] },
-  { operation: 'receiveReturn', buttons: [/^Receive/] },
+  { operation: 'correctTracking', buttons: [/^Correct/] },
+  { operation: 'receiveReturn', buttons: ['Receive return', 'Returns'] },
   // People, keys, one's own account.
   { operation: 'createApiKey', buttons: ['Create a key'] },
   { operation: 'rotateApiKey', buttons: [/^Rotate/] },
@@ -54,6 +54,12 @@ export const ACTS: readonly ConsoleAct[] = [
   { operation: 'PUT /console/people/{name}/roles', buttons: [/^Actions for/] },
   { operation: 'DELETE /console/people/{name}/sessions', buttons: [] },
   { operation: 'DELETE /console/people/{name}', buttons: [] },
+];
+
+/** What is taken out of the system as a file, and what only some may read by a button of its own. */
+export const READS: readonly { readonly buttons: readonly (string | RegExp)[]; readonly needs: readonly string[] }[] = [
+  { buttons: ['Export'], needs: ['exports:read'] },
+  { buttons: ['People', 'API keys'], needs: ['keys:manage'] },
 ];
 
 /** What everybody who is signed in may do to their own account. */
