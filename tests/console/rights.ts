@@ -20,19 +20,24 @@ export interface ConsoleAct {
 export const ACTS: readonly ConsoleAct[] = [
   // An order.
   { operation: 'holdOrder', buttons: ['Put on hold'] },
-  { operation: 'releaseOrder', buttons: ['Release'] },
+  { operation: 'releaseOrder', buttons: [/^Release( “.*)?$/] },
   { operation: 'cancelOrder', buttons: ['Cancel order'] },
   { operation: 'cancelItems', buttons: ['Cancel items', /^Cancel pieces/] },
   { operation: 'requestRefund', buttons: ['Refund'] },
   { operation: 'requestReturn', buttons: ['Register return'] },
+  { operation: 'amendOrder', buttons: ['Edit contact and address', 'Edit notes and tags', 'Edit'] },
+  { operation: 'payAgain', buttons: ['Pay again'] },
+  { operation: 'openClaim', buttons: ['Open a claim'] },
+  { operation: 'closeReturn', buttons: ['Close return'] },
+  { operation: 'forecastOrder', buttons: [] },
   { operation: 'completeOrder', buttons: ['Declare complete'] },
-  { operation: 'retryParkedOrder', buttons: [/^Retry/] },
-  { operation: 'skipParkedOrder', buttons: [/^Skip/] },
+  { operation: 'retryParkedOrder', buttons: ['Retry', 'Edit and retry'] },
+  { operation: 'skipParkedOrder', buttons: ['Skip', 'Skip the event'] },
   { operation: 'runBulk', buttons: ['Act on these'] },
   { operation: 'stopBulk', buttons: [] },
   // Reviews.
-  { operation: 'approveReview', buttons: [/^Approve/] },
-  { operation: 'rejectReview', buttons: [/^Reject/] },
+  { operation: 'approveReview', buttons: [/^Approvea?$/] },
+  { operation: 'rejectReview', buttons: [/^Rejectr?$/] },
   // Payments.
   { operation: 'refreshPayment', buttons: [/^Ask .* now$/] },
   { operation: 'recordPayment', buttons: ['Record money received'] },
@@ -42,23 +47,29 @@ export const ACTS: readonly ConsoleAct[] = [
   { operation: 'adjustStock', buttons: ['Receive or take', 'Count', /^Count: /] },
   { operation: 'putProduct', buttons: ['New product', 'Edit product'] },
   { operation: 'putLocation', buttons: ['New location'] },
-  { operation: 'dispatchShipment', buttons: ['Scan', 'Send'] },
+  { operation: 'dispatchShipment', buttons: ['Scan', 'Hand to the carrier'] },
   { operation: 'correctTracking', buttons: [/^Correct/] },
   { operation: 'receiveReturn', buttons: ['Receive return', 'Returns'] },
+  { operation: 'deliverShipment', buttons: ['Note as delivered'] },
+  { operation: 'damageShipment', buttons: ['Note as damaged'] },
+  { operation: 'loseShipment', buttons: ['Note as lost'] },
+  { operation: 'returnShipment', buttons: ['Note as come back'] },
+  { operation: 'resendNotification', buttons: [/^Send again(: .*)?$/, 'Send once more'] },
   // People, keys, one's own account.
   { operation: 'createApiKey', buttons: ['Create a key'] },
   { operation: 'rotateApiKey', buttons: [/^Rotate/] },
   { operation: 'revokeApiKey', buttons: [/^Revoke/] },
   { operation: 'POST /console/people', buttons: ['Invite somebody', 'Let in again'] },
-  { operation: 'POST /console/people/{name}/link', buttons: [] },
-  { operation: 'PUT /console/people/{name}/roles', buttons: [/^Actions for/] },
-  { operation: 'DELETE /console/people/{name}/sessions', buttons: [] },
-  { operation: 'DELETE /console/people/{name}', buttons: [] },
+  { operation: 'POST /console/people/{name}/link', buttons: ['Another link'] },
+  { operation: 'PUT /console/people/{name}/roles', buttons: ['Change roles', /^Actions for/] },
+  { operation: 'DELETE /console/people/{name}/sessions', buttons: ['End sessions'] },
+  { operation: 'DELETE /console/people/{name}', buttons: ['Keep out'] },
 ];
 
 /** What is taken out of the system as a file, and what only some may read by a button of its own. */
 export const READS: readonly { readonly buttons: readonly (string | RegExp)[]; readonly needs: readonly string[] }[] = [
   { buttons: ['Export'], needs: ['exports:read'] },
+  { buttons: ['Packing slip', 'Packing slips', 'Pick list'], needs: ['slips:read'] },
   { buttons: ['People', 'API keys'], needs: ['keys:manage'] },
 ];
 
@@ -76,6 +87,9 @@ export const OWN: readonly string[] = [
   'POST /console/session/passkeys',
   'POST /console/session/passkeys/options',
   'DELETE /console/session/passkeys/{id}',
+  // Who looks at an order.
+  'PUT of order/presence.tsx',
+  'DELETE of order/presence.tsx',
 ];
 
 export interface Operation {
@@ -125,6 +139,9 @@ export function changesInCode(): Map<string, string[]> {
       if (method !== 'GET') add(`${method} /console${path!.replaceAll(/\$\{[^}]*\}/g, '{id}')}`);
     for (const [, method, of] of text.matchAll(/\bask(?:<[^(]*>)?\(\s*'(\w+)',\s*pathOf\([\w.]+(?:, '([^']+)')?\)/g))
       add(`${method} /console/people/{name}${of ?? ''}`);
+    // What is in a variable is known by its file.
+    for (const [, method] of text.matchAll(/\bask(?:<[^(]*>)?\(\s*'(\w+)',\s*(?!pathOf\()[^'`\s]/g))
+      if (method !== 'GET') add(`${method} of ${name}`);
     // Whatever else is sent by hand must read.
     for (const [, method] of text.matchAll(/method: '(\w+)'/g)) if (method !== 'GET') add(`${method} by hand`);
   }
