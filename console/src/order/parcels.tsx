@@ -93,7 +93,7 @@ export function Parcels({ order }: { readonly order: Order }): ReactNode {
                 </td>
                 <td className="num">
                   <span className="bar end">
-                    {shipment.status !== 'CANCELLED' && (
+                    {may('slips:read') && shipment.status !== 'CANCELLED' && (
                       <Download
                         path={`/shipments/${shipment.id}/packing-slip`}
                         as="application/pdf"
