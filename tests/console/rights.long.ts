@@ -71,6 +71,7 @@ const NEUTRAL: readonly RegExp[] = [
   /^(Next|Previous) (one|order)$/,
   /^(Change password|Sign out everywhere|Add a passkey|End)$/,
   /^(Copy (trace )?id|The order as data|One step (back|on)|Show the order as of then|PDF)$/,
+  /^(Columns|As it was|Changed|Channel|Customer|Lines|Payment|Placed|Reference|Return|Shipment|Status|Total)$/,
   /^(Look: |More for the parcel |main\d)/,
 ];
 
