@@ -70,7 +70,7 @@ export const ACTS: readonly ConsoleAct[] = [
 export const READS: readonly { readonly buttons: readonly (string | RegExp)[]; readonly needs: readonly string[] }[] = [
   { buttons: ['Export'], needs: ['exports:read'] },
   { buttons: ['Packing slip', 'Packing slips', 'Pick list'], needs: ['slips:read'] },
-  { buttons: ['Runs'], needs: ['bulk:read'] },
+  { buttons: ['Runs'], needs: ['bulk:run'] },
   { buttons: ['People', 'API keys'], needs: ['keys:manage'] },
 ];
 
