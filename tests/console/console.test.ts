@@ -4,13 +4,12 @@ import { expect, test } from 'vitest';
 import { seriousFindings } from '#tests/support/browser.ts';
 import { useConsole } from '#tests/support/console.ts';
 import { useSystem } from '#tests/support/system.ts';
-import { until } from '#tests/support/until.ts';
 import { ROOT as root } from '#tests/deploy/files.ts';
 
 /** The console in a real Chromium, against the real system: the main job of each screen. */
 
 const system = useSystem();
-const { newContext, open, placeWaiting } = useConsole(system);
+const { newContext } = useConsole(system);
 
 test('the first view asks for less than 200 KB of compressed script', () => {
   const dist = join(root, 'console/dist');
@@ -53,31 +52,4 @@ test('a person chooses a password by the link that they were given, and is in', 
   await page.getByLabel('Password').first().fill('a short sentence will do');
   await page.getByRole('button', { name: 'Sign in', exact: true }).click();
   await page.getByRole('heading', { name: 'Overview' }).waitFor();
-});
-
-test('who sees a stuck order on the overview reads why, and resolves it in four clicks', async () => {
-  const order = await placeWaiting();
-  await system.api.ok('POST', `/orders/${order.id}/hold`, { body: { reason: 'the address looks wrong' } });
-  const page = await open('/');
-  let clicks = 0;
-  const click = async (role: 'link' | 'button', name: string | RegExp): Promise<void> => {
-    clicks++;
-    await page.getByRole(role, { name }).first().click();
-  };
-  await page
-    .getByText(/the address looks wrong/)
-    .first()
-    .waitFor();
-  expect(await seriousFindings(page)).toEqual([]);
-  await click('link', new RegExp(order.number));
-  await page
-    .getByRole('status')
-    .filter({ hasText: /because the hold “manual” by .* pauses it: the address looks wrong/ })
-    .waitFor();
-  await click('button', 'Release');
-  await page.getByText('The hold “manual” ends.').waitFor();
-  await click('button', 'Yes, do it');
-  await until('the hold to be gone', async () => (await system.api.order(order.id)).holds.length === 0);
-  await page.getByText('Hold released').waitFor();
-  expect(clicks).toBeLessThanOrEqual(4);
 });

@@ -397,6 +397,16 @@ export type Dashboard = {
   };
   readonly createdLastHour: number;
   readonly createdLastMinute: number;
+  /** The last 60 minutes, the oldest first; up to ten seconds old */
+  readonly minutes?: readonly {
+    /** RFC 3339, UTC */
+    readonly at: string;
+    /** Of those placed then: whose payment failed */
+    readonly failed: number;
+    /** Of those placed then: whose money is captured or authorized, or was */
+    readonly paid: number;
+    readonly placed: number;
+  }[];
   /** Age of the oldest order in each status */
   readonly oldestAgeSeconds: {
     readonly BACKORDERED?: number;

@@ -4,11 +4,14 @@ import { Link } from '@tanstack/react-router';
 import { type ReactNode, useEffect, useState } from 'react';
 import type { OrderSummary } from '#client';
 import { api, follow } from '../api.ts';
-import { Failed, Loading, useTimes, When } from '../parts/parts.tsx';
+import { Failed, Loading, When } from '../parts/parts.tsx';
 import { useWaiting } from '../order/waiting.tsx';
 import { useMay } from '../session.tsx';
 import { useText } from '../text/text.tsx';
 import { OPEN_STATUSES } from '../orders/search.ts';
+import { Attention } from './attention.tsx';
+import { Charts } from './charts.tsx';
+import { Health } from './health.tsx';
 import { LifecyclePicture } from './picture.tsx';
 
 /** How the orders are, at a glance: where they are, what waits for a person, and whether everything works. */
@@ -16,12 +19,14 @@ import { LifecyclePicture } from './picture.tsx';
 const REFRESH_MS = 1_500;
 const SLOW_MS = 15_000;
 const SHOWN_MAX = 5;
+/** Holds that end by a person; those of reviews have a screen of their own. */
+const HELD = ['manual', 'shortage', 'change', 'cancellation'] as const;
 
 export function Overview(): ReactNode {
   const text = useText();
   const may = useMay();
   const dashboard = useQuery({ queryKey: ['dashboard'], queryFn: () => api.readDashboard(), refetchInterval: SLOW_MS });
-  const rate = useLive();
+  const { rate, moved } = useLive();
   const number = (value: number): string => value.toLocaleString();
   return (
     <div className="page">
@@ -55,11 +60,13 @@ export function Overview(): ReactNode {
             <div className="stack">
               <section className="card">
                 <h2>{text.overview.lifecycle}</h2>
-                <LifecyclePicture dashboard={dashboard.data} />
+                <LifecyclePicture dashboard={dashboard.data} moved={moved} />
+                {may('events:read') && <p className="dim legend">{text.overview.onArrows}</p>}
               </section>
+              {dashboard.data.minutes && <Charts minutes={dashboard.data.minutes} />}
               <Health />
             </div>
-            {may('orders:read') && <Stuck />}
+            <Needs />
           </div>
         </>
       )}
@@ -76,21 +83,40 @@ function Tile({ label, value }: { readonly label: string; readonly value: string
   );
 }
 
-/** Follows all events, counts them, and has the figures read again at most so often; undefined while not connected. */
-function useLive(): number | undefined {
+/** Events of the last minute by their types. */
+export type Moved = Readonly<Record<string, number>>;
+const TICKS = 60_000 / REFRESH_MS;
+
+/**
+ * Follows all events, counts them, and has the figures read again at most so often. `rate`: a second; undefined while not
+ * connected.
+ */
+function useLive(): { readonly rate: number | undefined; readonly moved: Moved } {
   const client = useQueryClient();
   const may = useMay();
   const [rate, setRate] = useState<number>();
+  const [moved, setMoved] = useState<Moved>({});
   const allowed = may('events:read');
   useEffect(() => {
     if (!allowed) return undefined;
     let count = 0;
     let perSecond = 0;
-    const stop = follow('', () => count++);
+    let now: Record<string, number> = {};
+    const past: Moved[] = [];
+    const stop = follow('', (type) => {
+      count++;
+      now[type] = (now[type] ?? 0) + 1;
+    });
     setRate(0);
     const timer = setInterval(() => {
       perSecond = perSecond * 0.6 + ((count * 1_000) / REFRESH_MS) * 0.4;
       setRate(perSecond < 0.05 ? 0 : perSecond);
+      past.push(now);
+      if (past.length > TICKS) past.shift();
+      now = {};
+      const sums: Record<string, number> = {};
+      for (const tick of past) for (const [type, each] of Object.entries(tick)) sums[type] = (sums[type] ?? 0) + each;
+      setMoved(sums);
       // A page that nobody looks at asks for nothing.
       if (count > 0 && document.visibilityState === 'visible') {
         void client.invalidateQueries({ queryKey: ['dashboard'] });
@@ -103,7 +129,19 @@ function useLive(): number | undefined {
       clearInterval(timer);
     };
   }, [client, allowed]);
-  return rate;
+  return { rate, moved };
+}
+
+function Needs(): ReactNode {
+  const text = useText();
+  const may = useMay();
+  return (
+    <section className="card">
+      <h2>{text.overview.needs}</h2>
+      <Attention />
+      {may('orders:read') && <Stuck />}
+    </section>
+  );
 }
 
 function Stuck(): ReactNode {
@@ -111,19 +149,18 @@ function Stuck(): ReactNode {
   const overdue = useStuck('overdue', { overdue: 'true', sort: 'createdAt' });
   const held = useStuck('held', {
     status: [...OPEN_STATUSES],
-    hold: ['manual', 'review', 'overdue', 'shortage'],
+    hold: [...HELD],
     sort: 'createdAt',
   });
   const groups: readonly { name: string; search: Record<string, string>; found: ReturnType<typeof useStuck> }[] = [
     { name: text.overview.overdue, search: { overdue: 'true', sort: 'createdAt' }, found: overdue },
-    { name: text.overview.held, search: { hold: 'manual,review,overdue,shortage', sort: 'createdAt' }, found: held },
+    { name: text.overview.held, search: { hold: HELD.join(','), sort: 'createdAt' }, found: held },
   ];
   const loading = groups.some(({ found }) => found.isPending);
   const error = groups.find(({ found }) => found.error)?.found.error;
   const empty = !loading && !error && groups.every(({ found }) => found.data?.items.length === 0);
   return (
-    <section className="card">
-      <h2>{text.overview.needs}</h2>
+    <>
       {loading && <Loading rows={4} />}
       {error && <Failed error={error} />}
       {empty && (
@@ -153,7 +190,7 @@ function Stuck(): ReactNode {
             </div>
           ),
       )}
-    </section>
+    </>
   );
 }
 
@@ -178,47 +215,5 @@ function StuckOrder({ order }: { readonly order: OrderSummary }): ReactNode {
         <span className="why">{waiting.sentence}</span>
       </Link>
     </li>
-  );
-}
-
-function Health(): ReactNode {
-  const text = useText();
-  const { age } = useTimes();
-  const health = useQuery({
-    queryKey: ['health'],
-    // It is answered 503, with what is wrong, while something is.
-    queryFn: async () =>
-      (await (await fetch('/health/readiness')).json()) as {
-        checks?: Record<string, { ok: boolean; detail?: string; lagMs?: number }>;
-      },
-    refetchInterval: SLOW_MS,
-  });
-  const bad = Object.entries(health.data?.checks ?? {}).filter(([, check]) => !check.ok);
-  return (
-    <section className="card">
-      <h2>{text.overview.health}</h2>
-      {health.isPending && <Loading rows={1} />}
-      {health.error && <Failed error={health.error} />}
-      {health.data && bad.length === 0 && (
-        <Badge color="green" variant="light" tt="none" size="lg">
-          {text.overview.ok}
-        </Badge>
-      )}
-      {bad.length > 0 && (
-        <>
-          <Badge color="red" variant="light" tt="none" size="lg">
-            {text.overview.problems(bad.length)}
-          </Badge>
-          <dl className="facts">
-            {bad.map(([name, check]) => [
-              <dt key={name}>{name}</dt>,
-              <dd key={`${name}.`}>
-                {check.detail ?? ''} {check.lagMs ? age(check.lagMs / 1000) : ''}
-              </dd>,
-            ])}
-          </dl>
-        </>
-      )}
-    </section>
   );
 }

@@ -3,10 +3,11 @@ import type { ReactNode } from 'react';
 import type { Dashboard } from '#client';
 import { useTimes } from '../parts/parts.tsx';
 import { useText } from '../text/text.tsx';
+import type { Moved } from './overview.tsx';
 
 /** The life of an order as a picture, with how many orders are where, and for how long. Places are chosen by hand. */
 
-export const WIDTH = 134;
+export const WIDTH = 126;
 export const HEIGHT = 62;
 /** Column and row of each status. */
 export const PLACES: Readonly<Record<string, readonly [x: number, y: number]>> = {
@@ -23,28 +24,28 @@ export const PLACES: Readonly<Record<string, readonly [x: number, y: number]>> =
   PAYMENT_FAILED: [1, 2],
   CANCELLED: [2, 2],
 };
-/** Ways between them that an order goes, and those on which it ends badly. */
-export const WAYS: readonly (readonly [from: string, to: string, bad?: true])[] = [
-  ['CREATED', 'RESERVED'],
-  ['RESERVED', 'PAID'],
-  ['PAID', 'READY_FOR_SHIPMENT'],
-  ['READY_FOR_SHIPMENT', 'SHIPPED'],
-  ['SHIPPED', 'COMPLETED'],
-  ['CREATED', 'BACKORDERED'],
-  ['BACKORDERED', 'RESERVED'],
-  ['RESERVED', 'PAYMENT_PENDING'],
-  ['PAYMENT_PENDING', 'PAID'],
-  ['READY_FOR_SHIPMENT', 'PARTIALLY_SHIPPED'],
-  ['PARTIALLY_SHIPPED', 'SHIPPED'],
-  ['CREATED', 'REJECTED', true],
-  ['RESERVED', 'PAYMENT_FAILED', true],
-  ['PAID', 'CANCELLED', true],
+/** Ways between them that an order goes with the event that says so, and those on which it ends badly. */
+export const WAYS: readonly (readonly [from: string, to: string, event: string, bad?: true])[] = [
+  ['CREATED', 'RESERVED', 'OrderReserved'],
+  ['RESERVED', 'PAID', 'OrderPaid'],
+  ['PAID', 'READY_FOR_SHIPMENT', 'OrderReadyForShipment'],
+  ['READY_FOR_SHIPMENT', 'SHIPPED', 'OrderShipped'],
+  ['SHIPPED', 'COMPLETED', 'OrderCompleted'],
+  ['CREATED', 'BACKORDERED', 'OrderBackordered'],
+  ['BACKORDERED', 'RESERVED', ''],
+  ['RESERVED', 'PAYMENT_PENDING', 'OrderPaymentPending'],
+  ['PAYMENT_PENDING', 'PAID', ''],
+  ['READY_FOR_SHIPMENT', 'PARTIALLY_SHIPPED', 'OrderPartiallyShipped'],
+  ['PARTIALLY_SHIPPED', 'SHIPPED', ''],
+  ['CREATED', 'REJECTED', 'OrderRejected', true],
+  ['RESERVED', 'PAYMENT_FAILED', 'OrderPaymentFailed', true],
+  ['PAID', 'CANCELLED', 'OrderCancelled', true],
 ];
 const ENDED = new Set(['COMPLETED', 'REJECTED', 'PAYMENT_FAILED', 'CANCELLED']);
 /** An order that goes its way is through a step sooner than this, except where goods or people move. */
 const OLD_SECONDS = 3_600;
 
-export const x = (column: number): number => 6 + column * 154;
+export const x = (column: number): number => 6 + column * 168;
 export const y = (line: number): number => 8 + line * 96;
 
 export function way(from: string, to: string): string {
@@ -58,7 +59,22 @@ export function way(from: string, to: string): string {
   return `M${x(fx) + WIDTH} ${y(fy) + HEIGHT / 2}C${x(fx) + WIDTH + 26} ${y(fy) + HEIGHT / 2} ${x(tx) + 20} ${y(ty) - 40} ${x(tx) + 28} ${y(ty) - 5}`;
 }
 
-export function LifecyclePicture({ dashboard }: { readonly dashboard: Dashboard }): ReactNode {
+/** Where the number of a way stands: over a level one, beside a steep one. */
+function numberPlace(from: string, to: string): { readonly x: number; readonly y: number } {
+  const [fx, fy] = PLACES[from]!;
+  const [tx, ty] = PLACES[to]!;
+  if (fy === ty) return { x: (x(fx) + WIDTH + x(tx)) / 2 - 3, y: y(fy) + HEIGHT / 2 - 6 };
+  return { x: x(fx) + WIDTH / 2 + 16, y: (ty > fy ? y(fy) + HEIGHT : y(ty) + HEIGHT) + 21 };
+}
+
+export function LifecyclePicture({
+  dashboard,
+  moved,
+}: {
+  readonly dashboard: Dashboard;
+  /** How many went which way in the last minute, by the event. */
+  readonly moved: Moved;
+}): ReactNode {
   const { status: names, overview } = useText();
   const { age } = useTimes();
   const navigate = useNavigate();
@@ -66,15 +82,29 @@ export function LifecyclePicture({ dashboard }: { readonly dashboard: Dashboard 
   const ages = dashboard.oldestAgeSeconds as Readonly<Record<string, number>>;
   return (
     <div className="lifecycle-scroll" tabIndex={0} role="group" aria-label={overview.lifecycle}>
-      <svg viewBox="0 0 924 272" className="lifecycle">
+      <svg viewBox="0 0 978 272" className="lifecycle">
         <defs>
           <marker id="tip" viewBox="0 0 8 8" refX="6" refY="4" markerWidth="7" markerHeight="7" orient="auto">
             <path d="M0 0L8 4L0 8z" fill="#8b93a3" />
           </marker>
         </defs>
-        {WAYS.map(([from, to, bad]) => (
-          <path key={from + to} d={way(from, to)} className={bad ? 'edge bad' : 'edge'} markerEnd="url(#tip)" />
-        ))}
+        {WAYS.map(([from, to, event, bad]) => {
+          const count = moved[event] ?? 0;
+          return (
+            <g key={from + to}>
+              <path
+                d={way(from, to)}
+                className={`edge${bad ? ' bad' : ''}${count > 0 ? ' moving' : ''}`}
+                markerEnd="url(#tip)"
+              />
+              {count > 0 && (
+                <text className="moved" {...numberPlace(from, to)} textAnchor="middle">
+                  {count.toLocaleString()}
+                </text>
+              )}
+            </g>
+          );
+        })}
         {Object.entries(PLACES).map(([status, [column, line]]) => {
           const count = counts[status] ?? 0;
           const open = !ENDED.has(status);

@@ -6,10 +6,14 @@ import type { Database } from '#platform/database/database.ts';
 import { answer } from '#platform/http/description/openapi.ts';
 import { Time, type View } from '#platform/http/schemas.ts';
 import { STATUSES } from '#orders/rules/lifecycle.ts';
-import { countByStatus } from '#orders/store/counts.ts';
+import { countByMinute, countByStatus } from '#orders/store/counts.ts';
 
 const DASHBOARD_CACHE_MS = 1_000;
 const DASHBOARD_KEY = 'dashboard';
+/** Minutes are counted again so often: they show how the last hour went. */
+const MINUTES_CACHE_MS = 10_000;
+const MINUTE_MS = 60_000;
+const MINUTES = 60;
 
 const byStatus = (value: string): ReturnType<typeof Type.Object> =>
   Type.Partial(Type.Object(Object.fromEntries(Object.keys(STATUSES).map((status) => [status, Type.Integer()]))), {
@@ -23,6 +27,17 @@ const DashboardView = Type.Object(
     oldestAgeSeconds: byStatus('Age of the oldest order in each status'),
     createdLastMinute: Type.Integer(),
     createdLastHour: Type.Integer(),
+    minutes: Type.Optional(
+      Type.Array(
+        Type.Object({
+          at: Time,
+          placed: Type.Integer(),
+          paid: Type.Integer({ description: 'Of those placed then: whose money is captured or authorized, or was' }),
+          failed: Type.Integer({ description: 'Of those placed then: whose payment failed' }),
+        }),
+        { description: `The last ${MINUTES} minutes, the oldest first; up to ten seconds old` },
+      ),
+    ),
     at: Time,
   },
   { title: 'Dashboard' },
@@ -61,6 +76,19 @@ function dashboard(database: Database, shared: Cache | undefined): () => Promise
       void shared?.putVersioned(DASHBOARD_KEY, nowMs, JSON.stringify(answer), DASHBOARD_CACHE_MS, found.lease);
     return answer;
   };
+  let minutes: { untilMs: number; answer: NonNullable<Dashboard['minutes']> } | undefined;
+  const minutesAt = async (nowMs: number): Promise<NonNullable<Dashboard['minutes']>> => {
+    if (minutes && nowMs < minutes.untilMs) return minutes.answer;
+    const lastMs = Math.floor(nowMs / MINUTE_MS) * MINUTE_MS;
+    const starts = Array.from({ length: MINUTES }, (_, place) => lastMs - (MINUTES - 1 - place) * MINUTE_MS);
+    const counts = await countByMinute(
+      database,
+      [...starts, lastMs + MINUTE_MS].map((ms) => firstIdAt(ms)),
+    );
+    const answer = starts.map((ms, place) => ({ at: new Date(ms).toISOString(), ...counts[place]! }));
+    minutes = { untilMs: nowMs + MINUTES_CACHE_MS, answer };
+    return answer;
+  };
   const count = async (nowMs: number): Promise<Dashboard> => {
     const counts = await countByStatus(database);
     const [recent] = await database.query<{ minute: number; hour: number }>(
@@ -78,6 +106,7 @@ function dashboard(database: Database, shared: Cache | undefined): () => Promise
       ),
       createdLastMinute: recent?.minute ?? 0,
       createdLastHour: recent?.hour ?? 0,
+      minutes: await minutesAt(nowMs),
       at: new Date(nowMs).toISOString(),
     };
   };
