@@ -294,7 +294,7 @@ describe('olms replay on Kafka', { timeout: 90_000 }, () => {
       correlationid: subject,
       causationid: subject,
       // The brokers do not take the second.
-      data: { lines: [], ...(sequence === 2 && { note: 'x'.repeat(4_000_000) }) },
+      data: { shipmentId: uuidv7(), allocations: [], ...(sequence === 2 && { note: 'x'.repeat(4_000_000) }) },
     }));
     await databases.get('orders')!.write([appendEvents(events)]);
     const parked = async (): Promise<number> => {
@@ -317,7 +317,7 @@ describe('olms replay on Kafka', { timeout: 90_000 }, () => {
     expect((await rewind('orders-history')).readAgain).toBe(true);
     expect(await mirrored()).toEqual([1]);
     expect(await parked()).toBe(2);
-    await api.retryParkedOrder({ consumer: 'relay', orderId: subject }, { data: { lines: [] } });
+    await api.retryParkedOrder({ consumer: 'relay', orderId: subject }, { data: events[0]!.data });
     await until('all to be read', async () => (await mirrored()).length === 3, { timeoutMs: 20_000 });
     expect(await mirrored()).toEqual([1, 2, 3]);
   });
