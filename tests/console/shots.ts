@@ -29,11 +29,11 @@ const SCREENS = {
   messages: ['/messages', 'Refresh'],
   audit: ['/audit', 'Refresh'],
   none: ['/orders?text=nothing-is-called-so', 'No order matches'],
-  inventory: ['/inventory', 'Counted below reserved'],
+  inventory: ['/inventory', 'Refresh'],
   product: ['/inventory/MUG-ENAMEL', 'Held by'],
-  warehouse: ['/warehouse', 'May leave now'],
+  warehouse: ['/warehouse', 'Refresh'],
   dispatch: ['/warehouse/dispatch', 'Sent from here'],
-  returns: ['/warehouse/returns', 'Registered'],
+  returns: ['/warehouse/returns', 'Refresh'],
 } as const;
 
 const client = await connect({}, process.env);
@@ -66,7 +66,7 @@ try {
     for (const [name, found] of orders) if (found) screens.push([name, [`/orders/${found.id}`, 'Timeline']]);
     for (const [name, [path, text]] of screens) {
       await page.goto(`${url}/console${path}`);
-      await page.getByText(text).first().waitFor();
+      await page.getByText(text).filter({ visible: true }).first().waitFor();
       await page.waitForFunction(
         () =>
           !(globalThis as never as { document: { querySelector(of: string): unknown } }).document.querySelector(

@@ -59,6 +59,7 @@ const ALSO: Readonly<Record<string, string>> = {
   exportShipments: 'shipments:read',
   exportMovements: 'stock:read',
   exportReviews: 'reviews:read',
+  exportAudit: 'audit:read',
 };
 const needs = ({ id, permission }: Operation): string[] => [permission!, ...(ALSO[id] === undefined ? [] : [ALSO[id]])];
 
