@@ -11,7 +11,7 @@ const TARGET_MS = 200;
 /** Stands in the page: when something was asked, and a promise of the frame in which its rows are shown. */
 const WATCH = `
 globalThis.watched = { asked: 0, requested: 0 };
-for (const type of ['click', 'input', 'change'])
+for (const type of ['click', 'input', 'change', 'keydown'])
   addEventListener(type, () => { watched.asked = performance.now(); }, true);
 const plain = globalThis.fetch;
 globalThis.fetch = (...given) => {
