@@ -78,7 +78,7 @@ const ACTS: Readonly<Record<string, (page: Page, round: number) => Promise<() =>
   'typing a name': type('Search', (n) => `family${n * 13}`),
   'typing an e-mail': type('Search', (n) => `customer${n * 1_009}@example.com`),
   'typing a phone number': type('Search', (n) => `030 ${1_000_000 + n * 97}`),
-  'typing two words': type('Search', (n) => ['anna fam', 'leon mug', 'cus rosa'][n % 3]!),
+  'typing two words': type('Search', (n) => ['anna fam', 'leon fam', 'cus rosa'][n % 3]!),
 };
 
 export async function filters({ system, orders, log, signedIn }: Measured): Promise<Line[]> {
