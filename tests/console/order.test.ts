@@ -149,6 +149,8 @@ test('contact, address, note and tags are changed, and changed back', async () =
   await page.keyboard.press('Enter');
   await page.getByText('Kept with the order: note, tags.').waitFor();
   await yes(page);
+  // The dialog has the words as well, until they are kept.
+  await page.getByRole('dialog').waitFor({ state: 'hidden' });
   await page.getByText('rings twice').waitFor();
   expect((await now(order)).metadata).toEqual({ note: 'rings twice', tags: ['vip'] });
 });
