@@ -6,7 +6,7 @@ import { type ReactNode, useState } from 'react';
 import type { CountForecast, Product, Stock } from '#client';
 import { api } from '../api.ts';
 import { Act } from '../parts/act.tsx';
-import { OrderLink } from '../parts/order-link.tsx';
+import { OrderLink } from '../parts/order-name.tsx';
 import { Failed } from '../parts/parts.tsx';
 import { useText } from '../text/text.tsx';
 import { useLocations } from './inventory.tsx';

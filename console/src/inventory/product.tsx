@@ -12,7 +12,7 @@ import {
 } from '#client';
 import { api } from '../api.ts';
 import { lastSearch, type Search } from '../list/search.ts';
-import { OrderLink } from '../parts/order-link.tsx';
+import { OrderLink } from '../parts/order-name.tsx';
 import { Empty, Failed, Loading, useMoney, useNumber, When } from '../parts/parts.tsx';
 import { useMay } from '../session.tsx';
 import { Icon } from '../shell/icons.tsx';

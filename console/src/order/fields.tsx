@@ -6,6 +6,7 @@ import { useText } from '../text/text.tsx';
 import { type ActName, ADDRESS_FIELDS, CONTACT_FIELDS, type Given, NOTE } from './acts.ts';
 import { refundable } from './money.ts';
 import { awaited, openReturns, releasable, returnStart } from './start.ts';
+import { piecesText } from '../parts/pieces.ts';
 
 /** The fields of each action's dialog. */
 
@@ -235,7 +236,7 @@ function WhichReturn({ order, given, change }: FieldsProps): ReactNode {
         value={given.returnId}
         data={open.map(({ returnId, items, reason }) => ({
           value: returnId,
-          label: `${items.map(({ sku, quantity }) => `${quantity} × ${sku}`).join(', ')}: ${reason}`,
+          label: `${piecesText(items)}: ${reason}`,
         }))}
         onChange={(returnId) => returnId && change(returnStart(order, returnId))}
       />

@@ -11,6 +11,7 @@ import { useText } from '../text/text.tsx';
 import { useAct } from './actions.tsx';
 import { Download } from './download.tsx';
 import { Part } from './part.tsx';
+import { piecesText } from '../parts/pieces.ts';
 
 /** Parcels of an order: where each is, its numbers, and what may be noted about it. */
 
@@ -69,7 +70,7 @@ export function Parcels({ order }: { readonly order: Order }): ReactNode {
                   )}
                 </td>
                 <td>
-                  {shipment.items.map(({ sku, quantity }) => `${quantity} × ${sku}`).join(', ')}
+                  {piecesText(shipment.items)}
                   <div className="dim">
                     {shipment.location} · <When at={shipment.scheduledAt} />
                   </div>

@@ -9,6 +9,7 @@ import { contactPreset, notesPreset, useAct } from './actions.tsx';
 import { NOTE, TAGS, tagsOf } from './acts.ts';
 import { Table } from './part.tsx';
 import { releasable, returnStart } from './start.ts';
+import { piecesText } from '../parts/pieces.ts';
 
 /** Parts of the page of an order: what the order itself knows. */
 
@@ -365,7 +366,7 @@ export function Returns({ order }: { readonly order: Order }): ReactNode {
                 <Badge variant="light" tt="none" color={open ? 'orange' : 'gray'}>
                   {open ? words.returnOpen : closed ? words.returnClosed : words.returnReceived}
                 </Badge>{' '}
-                {items.map(({ sku, quantity }) => `${quantity} × ${sku}`).join(', ')}
+                {piecesText(items)}
               </span>
               <span className="bar">
                 {receive && (
@@ -420,7 +421,7 @@ export function Claims({ order }: { readonly order: Order }): ReactNode {
           <Badge variant="light" tt="none" color="orange">
             {parcel.failure[kind]}
           </Badge>{' '}
-          {words.resolutions[resolution]}: {items.map(({ sku, quantity }) => `${quantity} × ${sku}`).join(', ')}
+          {words.resolutions[resolution]}: {piecesText(items)}
           <div className="dim">
             {words.by} {by} · {reason}
             {found && ` · ${words.found}`}

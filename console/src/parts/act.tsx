@@ -10,6 +10,26 @@ export interface Once {
   readonly idempotencyKey: string;
 }
 
+/** What will be done, in sentences. */
+export function Effects({
+  effects,
+  danger,
+}: {
+  readonly effects: readonly string[];
+  readonly danger: boolean;
+}): ReactNode {
+  const { action } = useText();
+  return (
+    <Alert variant="light" title={action.will} color={danger ? 'orange' : 'blue'}>
+      {effects.map((effect) => (
+        <Text size="sm" key={effect}>
+          {effect}
+        </Text>
+      ))}
+    </Alert>
+  );
+}
+
 interface ActProps<Done> {
   readonly title: string;
   /** What it will do, in sentences; shown before it is done. */
@@ -94,13 +114,7 @@ export function Act<Done>(props: ActProps<Done>): ReactNode {
               <Text size="sm">{refused}</Text>
             </Alert>
           ) : (
-            <Alert variant="light" title={action.will} color={danger ? 'orange' : 'blue'}>
-              {effects.map((effect) => (
-                <Text size="sm" key={effect}>
-                  {effect}
-                </Text>
-              ))}
-            </Alert>
+            <Effects effects={effects} danger={danger} />
           )}
           {stopped ? (
             <Alert color="orange" title={doneBefore ? words.doneBefore : (faster?.title ?? words.changed)} role="alert">

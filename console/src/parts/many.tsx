@@ -1,8 +1,8 @@
-import { Alert, Button, Group, Modal, Progress, Stack, Text } from '@mantine/core';
+import { Button, Group, Modal, Progress, Stack, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { type ReactNode, useRef, useState } from 'react';
 import { useText } from '../text/text.tsx';
-import type { Once } from './act.tsx';
+import { Effects, type Once } from './act.tsx';
 import { Failed, Loading } from './parts.tsx';
 
 /** One act on several things, each by itself: what will happen to which is said first, and what became of each then. */
@@ -37,7 +37,7 @@ type Outcome = { readonly done: true } | { readonly done: false; readonly why: s
 
 export function ActOnMany(props: ActOnManyProps): ReactNode {
   const { title, effects, items, check, perform, confirm, danger = false, ready = true, onClose, children } = props;
-  const { action, many, common } = useText();
+  const { many, common } = useText();
   // Each has its own for as long as the dialog is there: tried again after a lost answer, it still happens once.
   const [key] = useState(() => crypto.randomUUID());
   const [outcomes, setOutcomes] = useState<ReadonlyMap<string, Outcome>>(new Map());
@@ -86,15 +86,7 @@ export function ActOnMany(props: ActOnManyProps): ReactNode {
       >
         <Stack gap="sm">
           {!begun && children}
-          {!begun && (
-            <Alert variant="light" title={action.will} color={danger ? 'orange' : 'blue'}>
-              {effects.map((effect) => (
-                <Text size="sm" key={effect}>
-                  {effect}
-                </Text>
-              ))}
-            </Alert>
-          )}
+          {!begun && <Effects effects={effects} danger={danger} />}
           {begun && (
             <Stack gap={6} role="status">
               <Progress

@@ -4,13 +4,15 @@ import type { ReactNode } from 'react';
 import type { OrderSummary } from '#client';
 import { api } from '../api.ts';
 import { useMay } from '../session.tsx';
+import { StatusBadge } from './parts.tsx';
 
-/** The number of an order where only its id is known, as in lists of what belongs to orders. */
+/** Orders that another service names by their ids, as people call them: in lists of what belongs to orders. */
 
 /** So many are asked for at once. */
-const ASKED_MAX = 100;
+const ASKED_MAX = 200;
 /** What is shown together is asked for together. */
-const GATHER_MS = 10;
+const GATHER_MS = 15;
+const FRESH_MS = 60_000;
 
 type Found = ReadonlyMap<string, OrderSummary>;
 let gathering: { readonly ids: Set<string>; readonly found: Promise<Found> } | undefined;
@@ -35,9 +37,8 @@ export function useOrderSummary(id: string): OrderSummary | undefined {
   const found = useQuery({
     queryKey: ['order-name', id],
     queryFn: () => summaryOf(id),
-    staleTime: Number.POSITIVE_INFINITY,
+    staleTime: FRESH_MS,
     enabled: may('orders:read'),
-    retry: false,
   });
   return found.data ?? undefined;
 }
@@ -46,11 +47,32 @@ export function OrderNumber({ id }: { readonly id: string }): ReactNode {
   return useOrderSummary(id)?.number ?? `…${id.slice(-12)}`;
 }
 
-export function OrderLink({ id }: { readonly id: string }): ReactNode {
+/** Leads to an order, under its number where that is known; with its status where wished. */
+export function OrderLink({
+  id,
+  status = false,
+  mark,
+}: {
+  readonly id: string;
+  readonly status?: boolean;
+  /** Called when somebody goes there. */
+  readonly mark?: () => void;
+}): ReactNode {
+  const order = useOrderSummary(id);
   return (
-    <Link to="/orders/$id" params={{ id }} className="order-link">
-      <OrderNumber id={id} />
-    </Link>
+    <>
+      <Link to="/orders/$id" params={{ id }} onClick={() => mark?.()}>
+        <code>
+          <OrderNumber id={id} />
+        </code>
+      </Link>
+      {status && order && (
+        <>
+          {' '}
+          <StatusBadge status={order.status} />
+        </>
+      )}
+    </>
   );
 }
 

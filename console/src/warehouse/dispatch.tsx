@@ -7,15 +7,16 @@ import { type OrderSummary, Problem, type Shipment } from '#client';
 import { api } from '../api.ts';
 import { useLocations } from '../inventory/inventory.tsx';
 import type { Search } from '../list/search.ts';
-import { OrderLink } from '../parts/order-link.tsx';
+import { OrderLink } from '../parts/order-name.tsx';
 import { useTimes } from '../parts/parts.tsx';
 import { useText } from '../text/text.tsx';
 import { CARRIERS, carrierOf, isOrderNumber } from './carriers.ts';
 import { CorrectDialog } from './correct.tsx';
 import { orderOf, parcelsOf, sentBy } from './find.ts';
 import { type Leaving, ParcelCard } from './parcel.tsx';
-import { type Feedback, Said, ScanField } from './scan.tsx';
+import { Said, ScanField, useFeedback } from './scan.tsx';
 import { Tabs } from './tabs.tsx';
+import { piecesText } from '../parts/pieces.ts';
 
 /** Sending parcels by scanning: first the order, or its packing slip, then the number that the carrier calls it by. */
 
@@ -56,17 +57,10 @@ export function Dispatch(): ReactNode {
   const [open, setOpen] = useState<Parcel>();
   const [choices, setChoices] = useState<readonly Parcel[]>([]);
   const [leaving, setLeaving] = useState<Leaving>();
-  const [feedback, setFeedback] = useState<Feedback>();
+  const { feedback, say, silence } = useFeedback();
   const [sent, setSent] = useState<readonly Sent[]>([]);
   const [correcting, setCorrecting] = useState<Sent>();
   const keyOf = useKeys();
-  const say = (tone: Feedback['tone'], title: string, detail?: string): void =>
-    setFeedback((before) => ({
-      tone,
-      title,
-      number: (before?.number ?? 0) + 1,
-      ...(detail !== undefined && { detail }),
-    }));
   const failed = (error: Error): void => say('bad', warehouse.failed, error.message);
   const leave = (): void => {
     setOpen(undefined);
@@ -83,7 +77,7 @@ export function Dispatch(): ReactNode {
     setLeaving(undefined);
     setOpen(parcel);
     if (parcel.shipment.paused) say('bad', warehouse.doNotSend, heldBy(parcel.order));
-    else setFeedback(undefined);
+    else silence();
   };
   const heldBy = ({ holds }: OrderSummary): string =>
     holds
@@ -114,7 +108,7 @@ export function Dispatch(): ReactNode {
       const mine = waiting.filter(({ location }) => here === undefined || location === here);
       if (mine.length === 1) return take({ order, shipment: mine[0]! });
       if (mine.length > 1) {
-        setFeedback(undefined);
+        silence();
         return setChoices(mine.map((shipment) => ({ order, shipment })));
       }
       if (waiting.length > 0)
@@ -273,8 +267,7 @@ function Choices({ parcels, take }: { readonly parcels: readonly Parcel[]; reado
             leftSection={<kbd>{index + 1}</kbd>}
             onClick={() => take(parcel)}
           >
-            {parcel.shipment.location}:{' '}
-            {parcel.shipment.items.map(({ sku, quantity }) => `${quantity} × ${sku}`).join(', ')}
+            {parcel.shipment.location}: {piecesText(parcel.shipment.items)}
           </Button>
         ))}
       </div>

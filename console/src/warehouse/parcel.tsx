@@ -4,7 +4,7 @@ import { useQuery } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
 import type { OrderSummary, Shipment } from '#client';
 import { api } from '../api.ts';
-import { OrderLink } from '../parts/order-link.tsx';
+import { OrderLink } from '../parts/order-name.tsx';
 import { When } from '../parts/parts.tsx';
 import { useMay } from '../session.tsx';
 import { useText } from '../text/text.tsx';

@@ -9,6 +9,7 @@ import { Empty, Failed, Loading } from '../parts/parts.tsx';
 import { Icon } from '../shell/icons.tsx';
 import { useLanguage, useText } from '../text/text.tsx';
 import { PICK_MAX, WORK } from './search.ts';
+import { piecesText } from '../parts/pieces.ts';
 
 /** What to take from the shelves for several orders at once: by location and SKU, then by parcel; on paper as on the screen. */
 
@@ -143,8 +144,7 @@ export function PickListPage(): ReactNode {
                     <strong>
                       <code>{numberOf(orderId)}</code>
                     </strong>
-                    {paused && <span className="bad"> {warehouse.held}</span>}:{' '}
-                    {items.map(({ sku, quantity }) => `${quantity} × ${sku}`).join(', ')}
+                    {paused && <span className="bad"> {warehouse.held}</span>}: {piecesText(items)}
                   </li>
                 ))}
               </ul>

@@ -6,15 +6,16 @@ import { api } from '../api.ts';
 import type { Filter } from '../list/filters.tsx';
 import { List } from '../list/list.tsx';
 import type { Column } from '../list/table.tsx';
-import { OrderLink } from '../parts/order-link.tsx';
+import { OrderLink } from '../parts/order-name.tsx';
 import { When } from '../parts/parts.tsx';
 import { useMay } from '../session.tsx';
 import { useText } from '../text/text.tsx';
 import { orderOf } from './find.ts';
 import { ReceiveDialog } from './receive.tsx';
-import { type Feedback, Said, ScanField } from './scan.tsx';
+import { Said, ScanField, useFeedback } from './scan.tsx';
 import { RETURNED } from './search.ts';
 import { Tabs } from './tabs.tsx';
+import { piecesText } from '../parts/pieces.ts';
 
 /** What customers are to send back, the oldest first; received by scanning the order or the slip. */
 
@@ -22,14 +23,7 @@ export function Returns(): ReactNode {
   const { warehouse } = useText();
   const may = useMay();
   const [open, setOpen] = useState<ListedReturn>();
-  const [feedback, setFeedback] = useState<Feedback>();
-  const say = (tone: Feedback['tone'], title: string, detail?: string): void =>
-    setFeedback((before) => ({
-      tone,
-      title,
-      number: (before?.number ?? 0) + 1,
-      ...(detail !== undefined && { detail }),
-    }));
+  const { feedback, say, silence } = useFeedback();
   const find = useMutation({
     async mutationFn(text: string) {
       const found = await orderOf(text);
@@ -44,7 +38,7 @@ export function Returns(): ReactNode {
           all.length > 0 ? 'warn' : 'bad',
           all.length > 0 ? warehouse.receivedAlready(found.order.number) : warehouse.notRegistered(found.order.number),
         );
-      setFeedback(undefined);
+      silence();
       return setOpen(waiting[0]);
     },
     onError: (error) => say('bad', warehouse.failed, error.message),
@@ -122,7 +116,7 @@ function useColumns(): readonly Column<ListedReturn>[] {
       label: warehouse.items,
       width: 'minmax(200px, 2fr)',
       narrow: 'below',
-      cell: ({ items }) => items.map(({ sku, quantity }) => `${quantity} × ${sku}`).join(', '),
+      cell: ({ items }) => piecesText(items),
     },
     {
       name: 'why',

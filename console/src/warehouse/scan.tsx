@@ -92,6 +92,26 @@ export interface Feedback {
   readonly number: number;
 }
 
+/** What was said of the last scan; `say` says the next thing, `silence` takes it away. */
+export function useFeedback(): {
+  readonly feedback: Feedback | undefined;
+  readonly say: (tone: Feedback['tone'], title: string, detail?: string) => void;
+  readonly silence: () => void;
+} {
+  const [feedback, setFeedback] = useState<Feedback>();
+  return {
+    feedback,
+    say: (tone, title, detail) =>
+      setFeedback((before) => ({
+        tone,
+        title,
+        number: (before?.number ?? 0) + 1,
+        ...(detail !== undefined && { detail }),
+      })),
+    silence: () => setFeedback(undefined),
+  };
+}
+
 /** What became of the last scan, large, and as a sound: whoever packs does not look at the screen. */
 export function Said({
   feedback,

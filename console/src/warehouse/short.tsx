@@ -5,7 +5,7 @@ import { type ReactNode, useState } from 'react';
 import type { CountForecast, Order, OrderSummary, Shipment } from '#client';
 import { api } from '../api.ts';
 import { Act, type Once } from '../parts/act.tsx';
-import { OrderLink } from '../parts/order-link.tsx';
+import { OrderLink } from '../parts/order-name.tsx';
 import { Failed } from '../parts/parts.tsx';
 import { useMay } from '../session.tsx';
 import { useText } from '../text/text.tsx';

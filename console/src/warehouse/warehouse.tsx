@@ -8,7 +8,8 @@ import type { Filter } from '../list/filters.tsx';
 import { List } from '../list/list.tsx';
 import { type Search, valuesOf } from '../list/search.ts';
 import type { Column } from '../list/table.tsx';
-import { OrderLink, useOrderSummary } from '../parts/order-link.tsx';
+import { OrderLink, useOrderSummary } from '../parts/order-name.tsx';
+import { piecesText } from '../parts/pieces.ts';
 import { useNumber, useTimes, When } from '../parts/parts.tsx';
 import { useMay } from '../session.tsx';
 import { useText } from '../text/text.tsx';
@@ -188,9 +189,6 @@ function Flags({ parcel }: { readonly parcel: Shipment }): ReactNode {
   );
 }
 
-export const itemsText = (items: Shipment['items']): string =>
-  items.map(({ sku, quantity }) => `${quantity} × ${sku}`).join(', ');
-
 function useColumns(): readonly Column<Shipment>[] {
   const { warehouse } = useText();
   const search: Search = useSearch({ strict: false });
@@ -209,7 +207,7 @@ function useColumns(): readonly Column<Shipment>[] {
       label: warehouse.items,
       width: 'minmax(200px, 2fr)',
       narrow: 'below',
-      cell: ({ items }) => <span title={itemsText(items)}>{itemsText(items)}</span>,
+      cell: ({ items }) => <span title={piecesText(items)}>{piecesText(items)}</span>,
     },
     { name: 'flags', label: '', width: 'minmax(140px, 1fr)', cell: (parcel) => <Flags parcel={parcel} /> },
     {

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
 import type { Database } from '#platform/database/database.ts';
 import { IdText } from '#platform/http/schemas.ts';
+import { closed, hidden, noStore } from './common.ts';
 
 /** Who else has an order open in the console. A browser says so every twenty seconds, and hears of the others. */
 
@@ -11,15 +12,16 @@ const GONE_S = 50;
 const OTHERS_MAX = 20;
 const FORGOTTEN_MAX = 200;
 
-// Customers have no part in it, and are those who may read orders and no figures.
-const Params = Type.Object({ orderId: IdText });
+/** Customers have no part in it, and are those who may read orders and no figures. */
+const ofStaff = { permission: 'dashboard:read' } as const;
+const params = Type.Object({ orderId: IdText });
 const Here = Type.Object(
   {
     doing: Type.Optional(
       Type.String({ maxLength: 40, pattern: '^[A-Za-z]+$', description: 'What a dialog of theirs is about' }),
     ),
   },
-  { additionalProperties: false },
+  closed,
 );
 
 interface Other {
@@ -30,18 +32,18 @@ interface Other {
 export function presenceRoutes(app: FastifyInstance, database: Database): void {
   const path = '/console/presence/:orderId';
 
-  app.put<{ Params: Static<typeof Params>; Body: Static<typeof Here> }>(
+  app.put<{ Params: Static<typeof params>; Body: Static<typeof Here> }>(
     path,
-    { config: { permission: 'dashboard:read' }, schema: { hide: true, params: Params, body: Here } },
+    { config: ofStaff, schema: { ...hidden, params, body: Here } },
     async (request, reply) => {
       const { orderId } = request.params;
       const others = await arrive(database, orderId, request.principal.name, request.body.doing);
-      return reply.header('cache-control', 'no-store').send({ others });
+      return noStore(reply).send({ others });
     },
   );
-  app.delete<{ Params: Static<typeof Params> }>(
+  app.delete<{ Params: Static<typeof params> }>(
     path,
-    { config: { permission: 'dashboard:read' }, schema: { hide: true, params: Params } },
+    { config: ofStaff, schema: { ...hidden, params } },
     async (request, reply) => {
       await database.query('delete from gateway.presence where order_id = $1 and name = $2', [
         request.params.orderId,

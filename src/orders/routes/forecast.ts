@@ -1,10 +1,10 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { type Static, type TSchema, Type } from 'typebox';
 import { type ErrorCode, isRefusal, type Refusal } from '#contracts/errors.ts';
 import { isoTime } from '#contracts/time.ts';
 import type { Database } from '#platform/database/database.ts';
 import { answer } from '#platform/http/description/openapi.ts';
-import type { Problem } from '#platform/http/problems.ts';
+import { assertFits, type Problem } from '#platform/http/problems.ts';
 import { strict, Text } from '#platform/http/schemas.ts';
 import { foldCommand, type Row, type Rules } from '#platform/processor/aggregate.ts';
 import { type Context, contextAt, type Clock } from '#platform/runtime/clock.ts';
@@ -98,7 +98,7 @@ export function forecastRoute(
       const { action, returnId = '' } = request.body;
       const { body, commandOf } = commands.get(action as Action)!;
       const given = request.body.arguments ?? {};
-      assertFits(request, body, given);
+      assertFits(request, body, given, '/arguments');
       const asked = commandOf(given as never, request.principal.name, { id, returnId });
       const command = await checked(asked, id);
       const row = await loadOne(database, id);
@@ -116,17 +116,6 @@ export function forecastRoute(
       };
     },
   );
-}
-
-/** Throws VALIDATION_FAILED where the arguments are not what the command's own route takes. */
-function assertFits(request: FastifyRequest, schema: TSchema, given: object): void {
-  const validate = request.compileValidationSchema(schema as never, 'body');
-  if (validate(given)) return;
-  const validation = (validate.errors ?? []).map((failure) => ({
-    ...failure,
-    instancePath: `/arguments${failure.instancePath ?? ''}`,
-  }));
-  throw Object.assign(new Error('The arguments do not fit'), { validation, validationContext: 'body' });
 }
 
 const NOTHING_SHARED = new Map<string, never>();

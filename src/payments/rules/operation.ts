@@ -130,7 +130,6 @@ export function isReturned(operation: Operation): boolean {
   return isOpen(operation) && operation.returned === true && operation.calls === 0;
 }
 
-/** Kinds whose success puts money of the customer aside. */
 /** Whether the customer has to act before it goes on. */
 export function awaitsCustomer(operation: Operation): boolean {
   return isOpen(operation) && operation.action !== undefined;
@@ -141,6 +140,7 @@ export function isPastAction({ actionUntil }: Operation, nowMs: number): boolean
   return actionUntil !== undefined && actionUntil <= nowMs;
 }
 
+/** Kinds whose success puts money of the customer aside. */
 export function holdsMoney(operation: Operation): boolean {
   return operation.kind === 'charge' || operation.kind === 'authorize';
 }

@@ -6,7 +6,7 @@ import type { Database } from '#platform/database/database.ts';
 import { answer } from '#platform/http/description/openapi.ts';
 import { actOnce, requestKey } from '#platform/http/idempotency.ts';
 import { kindOf } from './principal.ts';
-import { Problem } from '#platform/http/problems.ts';
+import { assertFits, Problem } from '#platform/http/problems.ts';
 import { isEventType } from './description/asyncapi.ts';
 import type { RemoteService } from '#platform/http/remote/client.ts';
 import { Id, IdText, limitOf, PageOf, pageParameters, Text, Time, strict } from '#platform/http/schemas.ts';
@@ -219,13 +219,8 @@ async function readInstead(
   const event = parked[0]?.event;
   if (event === undefined || !isEventType(event.type)) return data;
   const edited = withOwnToken(event, data);
-  const validate = request.compileValidationSchema(ORDER_EVENTS[event.type].data as never, 'body');
-  if (validate(edited)) return edited;
-  const validation = (validate.errors ?? []).map((failure) => ({
-    ...failure,
-    instancePath: `/data${failure.instancePath ?? ''}`,
-  }));
-  throw Object.assign(new Error(`This is not what ${event.type} says`), { validation, validationContext: 'body' });
+  assertFits(request, ORDER_EVENTS[event.type].data, edited, '/data');
+  return edited;
 }
 
 /** What became of an order's parked events. */

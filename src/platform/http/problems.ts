@@ -1,4 +1,4 @@
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type ErrorCode, ERRORS, type Refusal } from '#contracts/errors.ts';
 import { isTransient, isUnstorable } from '#platform/database/failures.ts';
 import { traceIdOf } from '#contracts/envelope.ts';
@@ -56,6 +56,20 @@ function fieldError(failure: ValidationFailure, flat: boolean): FieldError {
       : { pointer: failure.instancePath, detail: 'has a property that is not known' };
   const pointer = flat ? failure.instancePath.replace(/^(\/[^/]*)\/.*$/, '$1') : failure.instancePath;
   return { pointer, detail: failure.message ?? failure.keyword };
+}
+
+/**
+ * Throws VALIDATION_FAILED where a part of a body is not what a schema says which depends on the rest of the request; `at`
+ * is the JSON pointer of that part.
+ */
+export function assertFits(request: FastifyRequest, schema: object, part: unknown, at: string): void {
+  const validate = request.compileValidationSchema(schema, 'body');
+  if (validate(part)) return;
+  const validation = (validate.errors ?? []).map((failure) => ({
+    ...failure,
+    instancePath: `${at}${failure.instancePath ?? ''}`,
+  }));
+  throw Object.assign(new Error(`${at} does not fit its schema`), { validation, validationContext: 'body' });
 }
 
 /** The one place that turns whatever was thrown into a problem. `bodyLimit` is that of the route, in bytes. */
